@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The lab: Debian's Xen in QEMU, for tests of this repository."""

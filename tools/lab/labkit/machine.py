@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The emulated machine: QEMU with Xen, dom0 and two serial ports.
+
+The first port is Xen's console (a file, or the terminal); the second is the
+result channel, which dom0 knows as ttyS1 and which is QEMU's standard output.
+"""
+
+import ctypes
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from labkit import paths, scenario as scenarios
+from labkit.report import LabError
+
+QEMU = "qemu-system-x86_64"
+PR_SET_PDEATHSIG = 1
+
+# qemu64 is the one CPU on which both Xen's SVM and a PV dom0 work in TCG;
+# without -vgif QEMU's abort (below) comes six times as often.
+CPU = "qemu64,+svm,+npt,-vgif"
+# No boot scrubbing and a bound on dom0's memory: seconds of boot each.
+XEN = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 "
+       "noreboot=1 bootscrub=0 spec-ctrl=no loglvl=warning guest_loglvl=all")
+# What these switch off are self-checks and hardening of dom0's kernel; they
+# take a third of its boot here.
+DOM0 = ("console=hvc0 quiet panic=1 rodata=off mitigations=off noreplace-smp "
+        "cryptomgr.notests")
+
+# QEMU 7.2 raises an interrupt without its lock where a guest writes CR8
+# (target/i386/tcg/sysemu/misc_helper.c, helper_write_crN): now and then it
+# dies of that, whatever runs in it.
+KNOWN_ABORT = re.compile(r"tcg_handle_interrupt: assertion failed: "
+                         r"\(qemu_mutex_iothread_locked\(\)\)")
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _escaped(path):
+    """QEMU splits -initrd and device options at commas."""
+    return path.replace(",", ",,")
+
+
+class Machine:
+    """One boot. The files of the run lie in `out`; use as a context manager,
+    which ends QEMU however the block is left."""
+
+    def __init__(self, out, scenario, build, interactive=False):
+        self.scenario = scenario
+        self.build = build
+        self.interactive = interactive
+        self.console = os.path.join(out, "console.log")
+        self.errors = os.path.join(out, "qemu.log")
+        self.process = None
+        self.work = None
+
+    def __enter__(self):
+        if not shutil.which(QEMU):
+            raise LabError(f"{QEMU} is missing; run "
+                           "`apt-get install --no-install-recommends "
+                           "qemu-system-x86`")
+        self.work = tempfile.TemporaryDirectory(prefix="pflash-lab-")
+        try:
+            self._start()
+        except BaseException:
+            self.work.cleanup()
+            raise
+        return self
+
+    def __exit__(self, *_exception):
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+        self.work.cleanup()
+
+    def _start(self):
+        initrd = os.path.join(self.work.name, "initrd")
+        with open(initrd, "wb") as out:
+            with open(paths.base("base.cpio"), "rb") as base:
+                shutil.copyfileobj(base, out)
+            scenarios.write_overlay(out, self.scenario, self.build)
+        with open(self.errors, "w", encoding="utf-8") as errors:
+            self.process = subprocess.Popen(
+                self._command(initrd), preexec_fn=_die_with_parent,
+                stdin=None if self.interactive else subprocess.DEVNULL,
+                stdout=None if self.interactive else subprocess.PIPE,
+                stderr=None if self.interactive else errors)
+
+    def _command(self, initrd):
+        dom0 = DOM0 + (" lab.shell" if self.interactive else "")
+        memory = self.scenario.memory if self.scenario else 3072
+        if self.interactive:
+            serial = ["-chardev", "stdio,id=con,mux=on,signal=off",
+                      "-serial", "chardev:con", "-mon", "chardev=con",
+                      "-serial", "null"]
+        else:
+            serial = ["-serial", f"file:{self.console}", "-serial", "stdio"]
+        return [QEMU, "-machine", "q35", "-accel", "tcg,thread=multi",
+                "-cpu", CPU, "-smp", "2", "-m", str(memory), "-nodefaults",
+                "-display", "none", *serial, "-no-reboot",
+                "-kernel", paths.base("xen"), "-append", XEN, "-initrd",
+                f"{_escaped(paths.base('vmlinux'))} {dom0},{_escaped(initrd)}"]
+
+    def console_text(self):
+        try:
+            with open(self.console, encoding="utf-8", errors="replace") as f:
+                return f.read()
+        except OSError:
+            return ""
+
+    def error_text(self):
+        with open(self.errors, encoding="utf-8", errors="replace") as f:
+            return f.read().strip()
+
+    def died_of_known_abort(self):
+        """To be asked once QEMU has ended by itself."""
+        return (self.process.wait() == -signal.SIGABRT
+                and KNOWN_ABORT.search(self.error_text()) is not None)

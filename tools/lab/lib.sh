@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What scenarios use; runs in dom0 (busybox sh). First line of a scenario
+# after its header: . /lab/lib.sh, last line: lab_done.
+# Whatever a scenario prints itself goes to the console log.
+
+lab_send() {
+    printf '%s\n' "$*" >>"$LAB_RESULTS"
+    printf '[lab] %s\n' "$*"
+}
+
+# --- checks -----------------------------------------------------------------
+
+ok() {
+    lab_send "ok - $*"
+}
+
+not_ok() {
+    lab_send "not ok - $*"
+}
+
+skip() {
+    lab_send "skip - $*"
+}
+
+# note TEXT: a line for the reader, such as a measurement
+note() {
+    lab_send "# $*"
+}
+
+# check TEXT COMMAND...: ok if the command succeeds
+check() {
+    lab_text=$1
+    shift
+    if "$@"; then ok "$lab_text"; else not_ok "$lab_text"; fi
+}
+
+# check_equal TEXT WANTED GOT
+check_equal() {
+    if [ "$2" = "$3" ]; then
+        ok "$1"
+    else
+        not_ok "$1: wanted '$2', got '$3'"
+    fi
+}
+
+# --- the end ----------------------------------------------------------------
+
+lab_done() {
+    lab_send "lab: done"
+    exit 0
+}
+
+# lab_die TEXT: the rest makes no sense any more
+lab_die() {
+    not_ok "$*"
+    exit 1
+}
+
+# lab_skip_all TEXT: this machine cannot run the scenario
+lab_skip_all() {
+    lab_send "lab: skip-all $*"
+    exit 0
+}
+
+# --- time -------------------------------------------------------------------
+
+# lab_now: seconds since boot, with two decimals
+lab_now() {
+    read -r lab_uptime lab_rest </proc/uptime
+    echo "$lab_uptime"
+}
+
+# lab_since START: seconds passed since lab_now printed START
+lab_since() {
+    awk -v a="$1" -v b="$(lab_now)" 'BEGIN { printf "%.2f\n", b - a }'
+}
+
+# lab_wait SECONDS COMMAND...: tries until the command succeeds
+lab_wait() {
+    lab_until=$(($(date +%s) + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(date +%s)" -lt "$lab_until" ] || return 1
+        usleep 100000
+    done
+}
+
+# --- files ------------------------------------------------------------------
+
+# lab_export FILE [NAME]: brings a file to the host, into the log directory
+lab_export() {
+    lab_send "lab: file ${2:-${1##*/}}"
+    gzip -c "$1" | base64 >>"$LAB_RESULTS"
+    lab_sum=$(sha256sum <"$1")
+    lab_send "lab: file-end ${lab_sum%% *}"
+}
