@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The store: a VARS file, its journal, and the image of both in memory.
+ *
+ * The image is the authority on what the flash holds.  store_program() and
+ * store_erase() change it and note the change in the burst that is open;
+ * store_commit() appends that burst to the journal and, by the sync mode,
+ * makes it durable.  A burst is on stable storage wholly or not at all.  The
+ * journal is folded into the VARS file (a checkpoint) at a size limit and when
+ * the store is closed.  docs/format.md specifies the journal.
+ *
+ * The first failure to write or sync the journal or the VARS file makes the
+ * store read-only for the rest of its life: the burst that was open is undone
+ * in the image, so that the image is what was committed, and every later
+ * change returns the errno of that first failure.  Nothing is retried: after a
+ * failed fsync(2) the kernel may have dropped the dirty pages.
+ *
+ * All offsets and lengths are bytes from the start of the image.  No function
+ * here is safe against concurrent use of one store.
+ */
+#ifndef PFLASH_STORE_H
+#define PFLASH_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pflash/error.h"
+#include "pflash/sys.h"
+
+/* The largest image: what fits between 4 GiB and the x86 local APIC page. */
+#define STORE_MAX_SIZE (16u << 20)
+
+enum store_sync {
+	STORE_SYNC_BURST, /* store_commit() returns when the burst is durable */
+	STORE_SYNC_OP,    /* every program and erase is a burst of its own */
+	STORE_SYNC_NONE,  /* bursts are written, not synced */
+};
+
+struct store_config {
+	const char *path;        /* the VARS file; borrowed during store_open() */
+	enum store_sync sync;
+	uint32_t journal_limit;  /* checkpoint above this many bytes; 0: default */
+	uint32_t burst_limit;    /* commit above this many pending bytes; 0: default */
+	const struct sys *sys;   /* NULL: sys_kernel */
+};
+
+#define STORE_JOURNAL_LIMIT (1u << 20)
+#define STORE_BURST_LIMIT (1u << 20)
+
+/* What recovery found, for the operator's log. */
+struct store_recovery {
+	uint64_t bursts;         /* replayed from the journal */
+	uint64_t dropped_bytes;  /* of a torn tail */
+};
+
+struct store;
+
+/*
+ * Opens an existing VARS file for writing, takes an exclusive open file
+ * description lock on it, and replays its journal.  `found` may be NULL.
+ * -EBUSY: another process has it ("in use by pid N"); -EUCLEAN: the journal is
+ * damaged before its tail or does not belong to this file: nothing is changed;
+ * -EINVAL: the size is no whole number of 4 KiB blocks, zero or above
+ * STORE_MAX_SIZE; or the -errno of a system call.
+ */
+int store_open(struct store **out, const struct store_config *config,
+	       struct store_recovery *found, struct error *err);
+
+/*
+ * Creates a VARS file that must not yet exist (-EEXIST), atomically and
+ * durably: it is there with all of `image`, or not at all.
+ */
+int store_create(const struct sys *sys, const char *path, const void *image,
+		 size_t size, struct error *err);
+
+/*
+ * Reads VARS plus journal without a lock and without changing either, also
+ * while a daemon writes them.  *image is malloc()ed and the caller's.
+ */
+int store_export(const struct sys *sys, const char *path, uint8_t **image,
+		 size_t *size, struct error *err);
+
+/* The image, the store's own; valid and at one address until store_close(). */
+const uint8_t *store_image(const struct store *store);
+uint32_t store_size(const struct store *store);
+
+/*
+ * Sets [off, off + len) to `bytes`, or to 0xff.  -EINVAL outside the image;
+ * otherwise 0, or the -errno with which the store became read-only.
+ * An open burst larger than burst_limit is committed here.
+ */
+int store_program(struct store *store, uint32_t off, const void *bytes,
+		  uint32_t len);
+int store_erase(struct store *store, uint32_t off, uint32_t len);
+
+/* The barrier.  Nothing to do is success.  -errno as above. */
+int store_commit(struct store *store);
+
+/* Is there a burst that store_commit() would write? */
+bool store_pending(const struct store *store);
+
+/* 0, or the -errno with which the store became read-only. */
+int store_failed(const struct store *store);
+
+/* The sentence for that failure ("" if there was none): file and reason. */
+const char *store_failure(const struct store *store);
+
+/* Folds the journal into the VARS file and empties it; commits first. */
+int store_checkpoint(struct store *store);
+
+/* Checkpoints, unlocks and frees.  The store is gone whatever it returns. */
+int store_close(struct store *store);
+
+/* Checks every invariant of the structure; false says it is broken. */
+bool store_verify(const struct store *store);
+
+#endif

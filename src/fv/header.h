@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Offsets in EFI_FIRMWARE_VOLUME_HEADER (PI specification vol. 3, section
+ * 3.2.1.1).  The block map, pairs of {number, length} ended by {0, 0}, lies
+ * behind the fixed part and belongs to the header.
+ */
+#ifndef FV_HEADER_H
+#define FV_HEADER_H
+
+#include <stdint.h>
+
+enum {
+	FVH_ZERO_VECTOR = 0,
+	FVH_FILE_SYSTEM_GUID = 16,
+	FVH_FV_LENGTH = 32,
+	FVH_SIGNATURE = 40,
+	FVH_ATTRIBUTES = 44,
+	FVH_HEADER_LENGTH = 48,
+	FVH_CHECKSUM = 50,
+	FVH_EXT_HEADER_OFFSET = 52,
+	FVH_REVISION = 55,
+	FVH_BLOCK_MAP = 56,
+	FVH_MIN_LENGTH = 72, /* one block map entry and its end */
+};
+
+#define FVH_SIGNATURE_TEXT "_FVH"
+
+/* The sum of the header's 16-bit words, which is 0 in a valid header. */
+uint16_t fv_header_sum(const uint8_t *header, uint32_t len);
+
+#endif

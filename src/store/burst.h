@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The burst that is open: the operations since the last commit, kept as the
+ * journal record they will become.  The one memory block is large enough for
+ * the largest burst, so that noting an operation allocates nothing and cannot
+ * fail; pages that are never reached cost no memory.
+ */
+#ifndef STORE_BURST_H
+#define STORE_BURST_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "journal.h"
+
+#include "pflash/le.h"
+
+struct burst {
+	uint8_t *record;    /* header, payload, chain */
+	uint8_t *payload;   /* in `record` */
+	uint32_t length;    /* of the payload */
+	uint32_t operation; /* where the last one begins in the payload */
+	uint32_t next;      /* image offset at which it can grow, or none */
+	uint32_t limit;     /* commit when the payload is longer than this */
+};
+
+#define BURST_NO_NEXT UINT32_MAX
+
+/* One operation; `data` is NULL for an erase. */
+struct operation {
+	uint32_t offset;
+	uint32_t length;
+	const uint8_t *data;
+};
+
+/* Room for `limit` bytes and then one operation on all of the image. */
+int burst_init(struct burst *burst, uint32_t limit, uint32_t image_size);
+void burst_free(struct burst *burst);
+void burst_clear(struct burst *burst);
+
+/* The caller has checked the range; the burst is not full. */
+void burst_erase(struct burst *burst, uint32_t off, uint32_t len);
+void burst_start_program(struct burst *burst, uint32_t off);
+
+/*
+ * The operation at *pos of a payload; moves *pos behind it.  1, 0 at the end,
+ * -EINVAL if there is none that fits the payload and an image of `size` bytes.
+ */
+int burst_next(const uint8_t *payload, uint32_t len, uint32_t *pos,
+	       uint32_t size, struct operation *op);
+
+/* Does the operation on the image.  */
+void operation_apply(const struct operation *op, uint8_t *image);
+
+static inline bool
+burst_full(const struct burst *burst)
+{
+	return burst->length > burst->limit;
+}
+
+/*
+ * On the way of every byte a guest programs: most go behind the one before,
+ * into the same operation.
+ */
+static inline void
+burst_program(struct burst *burst, uint32_t off, const void *bytes,
+	      uint32_t len)
+{
+	uint8_t *length;
+
+	if (off != burst->next)
+		burst_start_program(burst, off);
+	length = burst->payload + burst->operation + 4;
+	put_le32(length, get_le32(length) + len);
+	memcpy(burst->payload + burst->length, bytes, len);
+	burst->length += len;
+	burst->next += len;
+}
+
+#endif

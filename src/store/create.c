@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A new VARS file: written and synced under a name of its own in the same
+ * directory, then linked to its name, which fails if that exists.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "io.h"
+#include "vars.h"
+
+#include "pflash/store.h"
+
+static char *
+temporary_path(const char *path)
+{
+	uint64_t random;
+	char *name;
+
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return NULL;
+	return asprintf(&name, "%s.%016" PRIx64, path, random) < 0 ? NULL :
+								     name;
+}
+
+static int
+write_file(const struct sys *sys, const char *path, const void *image,
+	   size_t size, struct error *err)
+{
+	struct file file = { .sys = sys, .path = path, .fd = -1 };
+	int rc;
+
+	rc = file_open(&file, O_WRONLY | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR,
+		       err);
+	if (rc)
+		return rc;
+	rc = file_write(&file, image, size, 0, err);
+	if (!rc)
+		rc = file_sync(&file, err);
+	file_close(&file);
+	if (rc)
+		(void)sys->unlink(path);
+	return rc;
+}
+
+static int
+link_file(const struct sys *sys, const char *from, const char *to,
+	  struct error *err)
+{
+	int rc = 0;
+
+	if (sys->link(from, to) < 0)
+		rc = error_errno(err, errno, "%s", to);
+	(void)sys->unlink(from);
+	if (rc)
+		return rc;
+	rc = file_sync_directory(sys, to, err);
+	if (rc)
+		(void)sys->unlink(to);
+	return rc;
+}
+
+int
+store_create(const struct sys *sys, const char *path, const void *image,
+	     size_t size, struct error *err)
+{
+	char *temporary;
+	int rc;
+
+	if (!sys)
+		sys = &sys_kernel;
+	if (!size || size > STORE_MAX_SIZE || size % VARS_BLOCK_SIZE)
+		return error_set(err, EINVAL,
+				 "%s: an image of %zu bytes, expected 4 KiB blocks, at most %u bytes",
+				 path, size, STORE_MAX_SIZE);
+	temporary = temporary_path(path);
+	if (!temporary)
+		return error_errno(err, errno, "%s", path);
+	rc = write_file(sys, temporary, image, size, err);
+	if (!rc)
+		rc = link_file(sys, temporary, path, err);
+	free(temporary);
+	return rc;
+}

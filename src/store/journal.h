@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The journal on disk, and its writer.  docs/format.md is the specification;
+ * this is its short form.  All integers are little-endian; there is no
+ * padding between records.
+ *
+ *	header (64 bytes)			record (48 + length + 4 bytes)
+ *	 0  8 "PFLASHJ1"			 0  4 "PFJR"
+ *	 8  4 version, 1			 4  4 type: 1 burst, 2 checkpoint
+ *	12  4 header length, 64			 8  8 salt, that of the header
+ *	16  8 size of the image			16  8 sequence number, from 1
+ *	24  8 salt				24  8 durable
+ *	32  4 base: CRC32C of VARS		32  8 CLOCK_REALTIME, ns
+ *	36 24 zero				40  4 length of the payload
+ *	60  4 CRC32C of 0..59			44  4 CRC32C of 0..43
+ *						48  n payload
+ *						    4 chain
+ *
+ * The chain is the CRC32C of record header and payload, continued from the
+ * chain of the record before, and for the first record from the header's CRC.
+ * `durable` is the highest sequence number that was on stable storage when the
+ * record was written.  A burst is a list of operations:
+ *
+ *	 0  4 offset in the image
+ *	 4  4 length; bit 31 set: erase (to 0xff), clear: program
+ *	 8  n the bytes of a program
+ *
+ * A checkpoint record's payload is 4 bytes, the CRC32C of the image with all
+ * records before it; it is durable before the first byte of VARS is written.
+ *
+ * To empty the journal: truncate to 0, sync, write a header with a new salt
+ * and the new base, sync.  So a bad header in a file no longer than a header
+ * is an empty journal; in a longer one it is damage.
+ */
+#ifndef STORE_JOURNAL_H
+#define STORE_JOURNAL_H
+
+#include "io.h"
+
+#define JOURNAL_MAGIC "PFLASHJ1"
+#define JOURNAL_VERSION 1u
+#define JOURNAL_HEADER_SIZE 64u
+
+#define RECORD_MAGIC "PFJR"
+#define RECORD_HEADER_SIZE 48u
+#define RECORD_CHAIN_SIZE 4u
+
+#define OPERATION_HEADER_SIZE 8u
+#define OPERATION_ERASE (UINT32_C(1) << 31)
+
+enum record_type {
+	RECORD_BURST = 1,
+	RECORD_CHECKPOINT = 2,
+};
+
+struct scan;
+
+struct journal {
+	struct file file;
+	char *path;
+	uint64_t salt;
+	uint64_t sequence; /* of the last record, 0 for none */
+	uint64_t durable;  /* the last one known to be on stable storage */
+	uint64_t length;   /* bytes */
+	uint32_t chain;
+};
+
+/* FILE.journal; malloc()ed, the caller's.  NULL without memory. */
+char *journal_path(const char *vars);
+
+/* Opens the journal of `vars` with `flags`; -ENOENT if there is none. */
+int journal_open(struct journal *journal, const struct sys *sys,
+		 const char *vars, int flags, struct error *err);
+
+/* The same for writing; creates one with the mode and owner of `vars_stat`. */
+int journal_open_writer(struct journal *journal, const struct sys *sys,
+			const char *vars, const struct stat *vars_stat,
+			struct error *err);
+
+void journal_close(struct journal *journal);
+
+/* The whole file; *bytes is malloc()ed and the caller's. */
+int journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
+		 struct error *err);
+
+/*
+ * Continues after the last valid record of `bytes`: drops what follows it and
+ * writes the rest anew.  What was read may be in the page cache only, left
+ * there by a process whose fsync failed, and from now on counts as durable.
+ */
+int journal_resume(struct journal *journal, const uint8_t *bytes,
+		   const struct scan *scan, struct error *err);
+
+/* Empties it: from now on it applies to an image with the CRC32C `base`. */
+int journal_reset(struct journal *journal, uint64_t image_size, uint32_t base,
+		  struct error *err);
+
+/*
+ * Appends a record in one write.  `record` has room for the record header,
+ * `length` bytes of payload, and room for the chain.
+ */
+int journal_append(struct journal *journal, enum record_type type,
+		   uint8_t *record, uint32_t length, struct error *err);
+
+/* Makes every record so far durable. */
+int journal_sync(struct journal *journal, struct error *err);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel does not say who holds an open file description lock (l_pid is
+ * -1), but /proc/PID/fdinfo/FD shows it to whoever may look:
+ *	lock:	1: OFDLCK  ADVISORY  WRITE -1 fe:00:1234 0 EOF
+ * with the device in hexadecimal and the inode number (proc(5)).
+ */
+#include "lock.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+static bool
+file_has_line(const char *path, const char *inode)
+{
+	FILE *stream = fopen(path, "re");
+	char line[256];
+	bool found = false;
+
+	if (!stream)
+		return false;
+	while (!found && fgets(line, sizeof(line), stream))
+		found = !strncmp(line, "lock:", 5) &&
+			strstr(line, " OFDLCK ") && strstr(line, inode);
+	(void)fclose(stream);
+	return found;
+}
+
+static bool
+process_holds(const char *pid, const char *inode)
+{
+	char path[640];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/fdinfo", pid);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir))) {
+		(void)snprintf(path, sizeof(path), "/proc/%s/fdinfo/%s", pid,
+			       entry->d_name);
+		found = file_has_line(path, inode);
+	}
+	(void)closedir(dir);
+	return found;
+}
+
+/* The process that holds a lock on the inode, or 0. */
+static int
+find_holder(const char *inode)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	int pid = 0;
+
+	if (!proc)
+		return 0;
+	while (!pid && (entry = readdir(proc)))
+		if (isdigit((unsigned char)entry->d_name[0]) &&
+		    process_holds(entry->d_name, inode))
+			pid = atoi(entry->d_name);
+	(void)closedir(proc);
+	return pid;
+}
+
+static void
+read_comm(int pid, char *comm, int size)
+{
+	char path[64];
+	FILE *stream;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	stream = fopen(path, "re");
+	if (!stream || !fgets(comm, size, stream))
+		(void)snprintf(comm, (size_t)size, "?");
+	comm[strcspn(comm, "\n")] = '\0';
+	if (stream)
+		(void)fclose(stream);
+}
+
+static int
+report_holder(const struct file *file, struct error *err)
+{
+	char inode[64], comm[32];
+	struct stat st;
+	int pid = 0;
+
+	if (!file->sys->fstat(file->fd, &st)) {
+		(void)snprintf(inode, sizeof(inode), " %02x:%02x:%ju ",
+			       major(st.st_dev), minor(st.st_dev),
+			       (uintmax_t)st.st_ino);
+		pid = find_holder(inode);
+	}
+	if (!pid)
+		return error_set(err, EBUSY, "%s: in use by another process",
+				 file->path);
+	read_comm(pid, comm, sizeof(comm));
+	return error_set(err, EBUSY, "%s: in use by pid %d (%s)", file->path,
+			 pid, comm);
+}
+
+int
+lock_file(const struct file *file, struct error *err)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (!file->sys->lock(file->fd, F_OFD_SETLK, &lock))
+		return 0;
+	if (errno != EAGAIN && errno != EACCES)
+		return error_errno(err, errno, "%s: lock", file->path);
+	return report_holder(file, err);
+}

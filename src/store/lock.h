@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One writer for a VARS file: an open file description lock (fcntl(2),
+ * F_OFD_SETLK) over the whole file.  It goes away with the last descriptor,
+ * whatever kills the process.
+ */
+#ifndef STORE_LOCK_H
+#define STORE_LOCK_H
+
+#include "io.h"
+
+/* -EBUSY if another open file has a lock on it, naming its process. */
+int lock_file(const struct file *file, struct error *err);
+
+#endif

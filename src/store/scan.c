@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The scan stops at the first record N that is not valid.  Appends may reach
+ * the disk in any order before a sync, so that alone is a torn tail.  But if a
+ * later record says that N was durable when it was written, N was there, was
+ * answered to the guest, and has been damaged since: that must not be dropped.
+ */
+#include "scan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "crc32c.h"
+#include "journal.h"
+
+#include "pflash/le.h"
+
+static int
+scan_header(struct scan *scan, const uint8_t *p, size_t len, const char *path,
+	    struct error *err)
+{
+	bool valid = len >= JOURNAL_HEADER_SIZE &&
+		     !memcmp(p, JOURNAL_MAGIC, 8) &&
+		     get_le32(p + 60) == crc32c(0, p, 60);
+
+	if (!valid && len > JOURNAL_HEADER_SIZE)
+		return error_set(err, EUCLEAN,
+				 "%s: damaged at offset 0: expected a journal header",
+				 path);
+	if (!valid)
+		return 0;
+	if (get_le32(p + 8) != JOURNAL_VERSION ||
+	    get_le32(p + 12) != JOURNAL_HEADER_SIZE)
+		return error_set(err, EUCLEAN,
+				 "%s: journal version %u, expected %u", path,
+				 get_le32(p + 8), JOURNAL_VERSION);
+	scan->header = true;
+	scan->image_size = get_le64(p + 16);
+	scan->salt = get_le64(p + 24);
+	scan->base = get_le32(p + 32);
+	scan->chain = get_le32(p + 60);
+	scan->end = JOURNAL_HEADER_SIZE;
+	return 0;
+}
+
+/* A record header that is valid in itself, wherever it stands. */
+static bool
+decode_header(const uint8_t *p, size_t left, uint64_t salt,
+	      struct record *record)
+{
+	if (left < RECORD_HEADER_SIZE || memcmp(p, RECORD_MAGIC, 4) ||
+	    get_le64(p + 8) != salt || get_le32(p + 44) != crc32c(0, p, 44))
+		return false;
+	record->type = get_le32(p + 4);
+	record->sequence = get_le64(p + 16);
+	record->durable = get_le64(p + 24);
+	record->time = get_le64(p + 32);
+	record->length = get_le32(p + 40);
+	record->payload = p + RECORD_HEADER_SIZE;
+	return true;
+}
+
+static size_t
+record_size(const struct record *record)
+{
+	return RECORD_HEADER_SIZE + (size_t)record->length + RECORD_CHAIN_SIZE;
+}
+
+/* The next record of the chain; takes it into `scan` if it is valid. */
+static bool
+scan_record(struct scan *scan, const uint8_t *bytes, size_t len)
+{
+	const uint8_t *p = bytes + scan->end;
+	size_t left = len - scan->end, size;
+	struct record record;
+	uint32_t chain;
+
+	if (!decode_header(p, left, scan->salt, &record) ||
+	    record.sequence != scan->sequence + 1 || record_size(&record) > left)
+		return false;
+	size = record_size(&record);
+	chain = crc32c(scan->chain, p, size - RECORD_CHAIN_SIZE);
+	if (get_le32(p + size - RECORD_CHAIN_SIZE) != chain)
+		return false;
+	scan->chain = chain;
+	scan->sequence++;
+	scan->end += size;
+	scan->bursts += record.type == RECORD_BURST;
+	scan->checkpoint = record.type == RECORD_CHECKPOINT &&
+			   record.length == 4;
+	if (scan->checkpoint)
+		scan->image_crc = get_le32(record.payload);
+	return true;
+}
+
+/* Does a record behind scan->end say that the next one was durable? */
+static bool
+tail_was_durable(const struct scan *scan, const uint8_t *bytes, size_t len)
+{
+	const uint8_t *p = bytes + scan->end, *end = bytes + len;
+	struct record record;
+
+	while ((p = memmem(p, (size_t)(end - p), RECORD_MAGIC, 4))) {
+		if (decode_header(p, (size_t)(end - p), scan->salt, &record) &&
+		    record.sequence > scan->sequence &&
+		    record.durable > scan->sequence)
+			return true;
+		p++;
+	}
+	return false;
+}
+
+int
+scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
+	     const char *path, struct error *err)
+{
+	int rc;
+
+	memset(scan, 0, sizeof(*scan));
+	rc = scan_header(scan, bytes, len, path, err);
+	if (rc || !scan->header)
+		return rc;
+	while (scan_record(scan, bytes, len))
+		;
+	if (tail_was_durable(scan, bytes, len))
+		return error_set(err, EUCLEAN,
+				 "%s: damaged at offset %zu: expected record %llu, which a later record knows to be complete",
+				 path, scan->end,
+				 (unsigned long long)scan->sequence + 1);
+	scan->dropped = len - scan->end;
+	return 0;
+}
+
+bool
+scan_next(const struct scan *scan, const uint8_t *bytes, size_t *off,
+	  struct record *record)
+{
+	if (*off >= scan->end ||
+	    !decode_header(bytes + *off, scan->end - *off, scan->salt, record))
+		return false;
+	*off += record_size(record);
+	return true;
+}

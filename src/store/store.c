@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The image is kept twice: as the guest sees it, and as it was at the last
+ * commit.  A commit copies what its burst touched one way, a failure copies it
+ * the other way, and noting a change costs no old bytes.
+ */
+#include "pflash/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "burst.h"
+#include "crc32c.h"
+#include "journal.h"
+#include "recover.h"
+#include "vars.h"
+
+struct store {
+	struct vars vars;
+	struct journal journal;
+	struct burst burst;
+	uint8_t *image;
+	uint8_t *committed;
+	uint8_t *dirty;      /* blocks that differ from the VARS file */
+	uint32_t size;
+	uint32_t journal_limit;
+	enum store_sync sync;
+	int failed;          /* -errno */
+	struct error failure;
+};
+
+const uint8_t *
+store_image(const struct store *store)
+{
+	return store->image;
+}
+
+uint32_t
+store_size(const struct store *store)
+{
+	return store->size;
+}
+
+bool
+store_pending(const struct store *store)
+{
+	return store->burst.length > 0;
+}
+
+int
+store_failed(const struct store *store)
+{
+	return store->failed;
+}
+
+const char *
+store_failure(const struct store *store)
+{
+	return store->failure.text;
+}
+
+/* Copies what the open burst touches; `dirty` may be NULL. */
+static void
+copy_burst(const struct burst *burst, uint32_t size, uint8_t *to,
+	   const uint8_t *from, uint8_t *dirty)
+{
+	struct operation op;
+	uint32_t pos = 0;
+
+	while (burst_next(burst->payload, burst->length, &pos, size, &op) > 0) {
+		memcpy(to + op.offset, from + op.offset, op.length);
+		if (dirty)
+			vars_mark(dirty, op.offset, op.length);
+	}
+}
+
+/* From here on the store is read-only; what was not committed is undone. */
+static int
+store_fail(struct store *store, int rc)
+{
+	copy_burst(&store->burst, store->size, store->image, store->committed,
+		   NULL);
+	burst_clear(&store->burst);
+	store->failed = rc;
+	return rc;
+}
+
+static int
+commit_burst(struct store *store)
+{
+	struct burst *burst = &store->burst;
+	int rc;
+
+	rc = journal_append(&store->journal, RECORD_BURST, burst->record,
+			    burst->length, &store->failure);
+	if (!rc && store->sync != STORE_SYNC_NONE)
+		rc = journal_sync(&store->journal, &store->failure);
+	if (rc)
+		return store_fail(store, rc);
+	copy_burst(burst, store->size, store->committed, store->image,
+		   store->dirty);
+	burst_clear(burst);
+	return 0;
+}
+
+static int
+append_checkpoint(struct store *store, uint32_t crc)
+{
+	uint8_t record[RECORD_HEADER_SIZE + 4 + RECORD_CHAIN_SIZE];
+	int rc;
+
+	put_le32(record + RECORD_HEADER_SIZE, crc);
+	rc = journal_append(&store->journal, RECORD_CHECKPOINT, record, 4,
+			    &store->failure);
+	return rc ? rc : journal_sync(&store->journal, &store->failure);
+}
+
+/* The journal is durable before VARS is touched, and VARS before it is empty. */
+static int
+fold_journal(struct store *store)
+{
+	uint32_t crc = crc32c(0, store->committed, store->size);
+	int rc;
+
+	rc = append_checkpoint(store, crc);
+	if (!rc)
+		rc = vars_write(&store->vars, store->committed, store->dirty,
+				&store->failure);
+	if (!rc)
+		rc = journal_reset(&store->journal, store->size, crc,
+				   &store->failure);
+	if (rc)
+		return store_fail(store, rc);
+	memset(store->dirty, 0, store->size / VARS_BLOCK_SIZE);
+	return 0;
+}
+
+int
+store_commit(struct store *store)
+{
+	int rc;
+
+	if (!store_pending(store))
+		return 0;
+	rc = commit_burst(store);
+	if (!rc && store->journal.length > store->journal_limit)
+		rc = fold_journal(store);
+	return rc;
+}
+
+int
+store_checkpoint(struct store *store)
+{
+	int rc;
+
+	if (store->failed)
+		return store->failed;
+	if (store_pending(store)) {
+		rc = commit_burst(store);
+		if (rc)
+			return rc;
+	}
+	return store->journal.sequence ? fold_journal(store) : 0;
+}
+
+static int
+check_change(const struct store *store, uint32_t off, uint32_t len)
+{
+	if (len > store->size || off > store->size - len)
+		return -EINVAL;
+	return store->failed;
+}
+
+static int
+end_change(struct store *store)
+{
+	if (store->sync == STORE_SYNC_OP || burst_full(&store->burst))
+		return store_commit(store);
+	return 0;
+}
+
+int
+store_program(struct store *store, uint32_t off, const void *bytes,
+	      uint32_t len)
+{
+	int rc = check_change(store, off, len);
+
+	if (rc || !len)
+		return rc;
+	burst_program(&store->burst, off, bytes, len);
+	memcpy(store->image + off, bytes, len);
+	return end_change(store);
+}
+
+int
+store_erase(struct store *store, uint32_t off, uint32_t len)
+{
+	int rc = check_change(store, off, len);
+
+	if (rc || !len)
+		return rc;
+	burst_erase(&store->burst, off, len);
+	memset(store->image + off, 0xff, len);
+	return end_change(store);
+}
+
+static void
+store_free(struct store *store)
+{
+	journal_close(&store->journal);
+	vars_close(&store->vars);
+	burst_free(&store->burst);
+	free(store->dirty);
+	free(store->committed);
+	free(store->image);
+	free(store);
+}
+
+int
+store_close(struct store *store)
+{
+	int rc = store_checkpoint(store);
+
+	store_free(store);
+	return rc;
+}
+
+static int
+store_alloc(struct store *store, const struct store_config *config,
+	    struct error *err)
+{
+	uint32_t limit = config->burst_limit ? config->burst_limit :
+					       STORE_BURST_LIMIT;
+
+	if (limit > STORE_MAX_SIZE)
+		limit = STORE_MAX_SIZE;
+	store->size = store->vars.size;
+	store->image = vars_alloc(store->size);
+	store->committed = vars_alloc(store->size);
+	store->dirty = calloc(store->size / VARS_BLOCK_SIZE, 1);
+	if (!store->image || !store->committed || !store->dirty ||
+	    burst_init(&store->burst, limit, store->size))
+		return error_errno(err, ENOMEM, "%s", config->path);
+	return 0;
+}
+
+/* Reads both files and decides; changes nothing on disk. */
+static int
+load_image(struct store *store, uint8_t **bytes, struct scan *scan,
+	   struct error *err)
+{
+	struct recovery recovery = {
+		.scan = scan,
+		.vars_path = store->vars.path,
+		.journal_path = store->journal.path,
+	};
+	size_t len;
+	int rc;
+
+	rc = vars_read(&store->vars, store->image, err);
+	if (!rc)
+		rc = journal_read(&store->journal, bytes, &len, err);
+	if (!rc)
+		rc = scan_journal(scan, *bytes, len, store->journal.path, err);
+	if (rc)
+		return rc;
+	recovery.journal = *bytes;
+	return recover_image(&recovery, store->image, store->size, store->dirty,
+			     err);
+}
+
+/*
+ * Makes what was read durable, and the journal empty.  VARS may have been put
+ * in place by a copy that nobody synced, and both names may be new.
+ */
+static int
+settle_image(struct store *store, const uint8_t *bytes,
+	     const struct scan *scan, struct error *err)
+{
+	int rc;
+
+	memcpy(store->committed, store->image, store->size);
+	rc = file_sync_directory(store->vars.file.sys, store->vars.path, err);
+	if (!rc && !scan->sequence) {
+		rc = file_sync(&store->vars.file, err);
+		return rc ? rc : journal_reset(&store->journal, store->size,
+					       crc32c(0, store->image,
+						      store->size), err);
+	}
+	if (!rc)
+		rc = journal_resume(&store->journal, bytes, scan, err);
+	if (!rc && fold_journal(store))
+		rc = error_set(err, -store->failed, "%s", store->failure.text);
+	return rc;
+}
+
+static int
+open_files(struct store *store, const struct store_config *config,
+	   struct error *err)
+{
+	const struct sys *sys = config->sys ? config->sys : &sys_kernel;
+	int rc;
+
+	rc = vars_open(&store->vars, sys, config->path, O_RDWR, err);
+	if (rc)
+		return rc;
+	return journal_open_writer(&store->journal, sys, store->vars.path,
+				   &store->vars.stat, err);
+}
+
+int
+store_open(struct store **out, const struct store_config *config,
+	   struct store_recovery *found, struct error *err)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	struct scan scan = { .header = false };
+	uint8_t *bytes = NULL;
+	int rc;
+
+	if (!store)
+		return error_errno(err, ENOMEM, "%s", config->path);
+	store->vars.file.fd = store->journal.file.fd = -1;
+	store->sync = config->sync;
+	store->journal_limit = config->journal_limit ? config->journal_limit :
+						       STORE_JOURNAL_LIMIT;
+	rc = open_files(store, config, err);
+	if (!rc)
+		rc = store_alloc(store, config, err);
+	if (!rc)
+		rc = load_image(store, &bytes, &scan, err);
+	if (!rc)
+		rc = settle_image(store, bytes, &scan, err);
+	free(bytes);
+	if (rc) {
+		store_free(store);
+		return rc;
+	}
+	if (found)
+		*found = (struct store_recovery){ scan.bursts, scan.dropped };
+	*out = store;
+	return 0;
+}
+
+/* Does the open burst lead from the committed image to the image? */
+static bool
+burst_explains_image(const struct store *store)
+{
+	uint8_t *replayed = vars_alloc(store->size);
+	struct operation op;
+	uint32_t pos = 0;
+	int rc;
+	bool same;
+
+	if (!replayed)
+		return true;
+	memcpy(replayed, store->committed, store->size);
+	while ((rc = burst_next(store->burst.payload, store->burst.length, &pos,
+				store->size, &op)) > 0)
+		operation_apply(&op, replayed);
+	same = !rc && !memcmp(replayed, store->image, store->size);
+	free(replayed);
+	return same;
+}
+
+static bool
+burst_can_grow(const struct burst *burst)
+{
+	const uint8_t *op = burst->payload + burst->operation;
+
+	if (burst->next == BURST_NO_NEXT)
+		return true;
+	return burst->operation + OPERATION_HEADER_SIZE + get_le32(op + 4) ==
+		       burst->length &&
+	       get_le32(op) + get_le32(op + 4) == burst->next;
+}
+
+bool
+store_verify(const struct store *store)
+{
+	const struct journal *journal = &store->journal;
+
+	if (store->failed)
+		return store->failed < 0 && !store_pending(store) &&
+		       store->failure.text[0] &&
+		       !memcmp(store->image, store->committed, store->size);
+	return !store->failure.text[0] &&
+	       journal->length >= JOURNAL_HEADER_SIZE &&
+	       journal->durable <= journal->sequence &&
+	       (store->sync == STORE_SYNC_NONE ||
+		journal->durable == journal->sequence) &&
+	       (journal->sequence > 0 ||
+		!memchr(store->dirty, 1, store->size / VARS_BLOCK_SIZE)) &&
+	       !burst_full(&store->burst) && burst_can_grow(&store->burst) &&
+	       burst_explains_image(store);
+}
