@@ -58,6 +58,16 @@ burst_full(const struct burst *burst)
 	return burst->length > burst->limit;
 }
 
+/* One byte is what OVMF programs: it is not worth a call. */
+static inline void
+copy_bytes(uint8_t *to, const void *from, uint32_t len)
+{
+	if (len == 1)
+		*to = *(const uint8_t *)from;
+	else
+		memcpy(to, from, len);
+}
+
 /*
  * On the way of every byte a guest programs: most go behind the one before,
  * into the same operation.
@@ -66,15 +76,13 @@ static inline void
 burst_program(struct burst *burst, uint32_t off, const void *bytes,
 	      uint32_t len)
 {
-	uint8_t *length;
-
 	if (off != burst->next)
 		burst_start_program(burst, off);
-	length = burst->payload + burst->operation + 4;
-	put_le32(length, get_le32(length) + len);
-	memcpy(burst->payload + burst->length, bytes, len);
+	copy_bytes(burst->payload + burst->length, bytes, len);
 	burst->length += len;
-	burst->next += len;
+	burst->next = off + len;
+	put_le32(burst->payload + burst->operation + 4,
+		 burst->length - burst->operation - OPERATION_HEADER_SIZE);
 }
 
 #endif

@@ -189,7 +189,7 @@ store_program(struct store *store, uint32_t off, const void *bytes,
 	if (rc || !len)
 		return rc;
 	burst_program(&store->burst, off, bytes, len);
-	memcpy(store->image + off, bytes, len);
+	copy_bytes(store->image + off, bytes, len);
 	return end_change(store);
 }
 

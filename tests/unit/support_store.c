@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "support_store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SCRATCH_NAMES 64
+
+static char scratch[200];
+static char names[SCRATCH_NAMES][512];
+static unsigned int next_name;
+
+struct fault fault;
+
+static void
+die(const char *what)
+{
+	perror(what);
+	abort();
+}
+
+void
+scratch_make(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)snprintf(scratch, sizeof(scratch), "%s/pflash-test.XXXXXX",
+		       tmp && *tmp ? tmp : "/tmp");
+	if (!mkdtemp(scratch))
+		die(scratch);
+}
+
+const char *
+scratch_path(const char *name)
+{
+	char *path = names[next_name++ % SCRATCH_NAMES];
+
+	(void)snprintf(path, sizeof(names[0]), "%s/%s", scratch, name);
+	return path;
+}
+
+/* Calls `visit` (may be NULL) for every entry; says how many there are. */
+static unsigned int
+scratch_each(int (*visit)(const char *))
+{
+	DIR *dir = opendir(scratch);
+	struct dirent *entry;
+	unsigned int count = 0;
+
+	if (!dir)
+		die(scratch);
+	while ((entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		count++;
+		if (visit && visit(scratch_path(entry->d_name)))
+			die(entry->d_name);
+	}
+	(void)closedir(dir);
+	return count;
+}
+
+unsigned int
+scratch_entries(void)
+{
+	return scratch_each(NULL);
+}
+
+void
+scratch_remove(void)
+{
+	(void)scratch_each(remove);
+	if (rmdir(scratch))
+		die(scratch);
+}
+
+struct blob
+blob_read(const char *path)
+{
+	FILE *stream = fopen(path, "r");
+	struct blob blob;
+	long len;
+
+	if (!stream || fseek(stream, 0, SEEK_END) || (len = ftell(stream)) < 0)
+		die(path);
+	rewind(stream);
+	blob.len = (size_t)len;
+	blob.data = malloc(blob.len + 1);
+	if (!blob.data || fread(blob.data, 1, blob.len, stream) != blob.len)
+		die(path);
+	(void)fclose(stream);
+	return blob;
+}
+
+struct blob
+blob_copy(const void *data, size_t len)
+{
+	struct blob blob = { .data = malloc(len + 1), .len = len };
+
+	if (!blob.data)
+		die("malloc");
+	memcpy(blob.data, data, len);
+	return blob;
+}
+
+/* In place, so that mode and inode stay. */
+void
+blob_write(const char *path, const void *data, size_t len)
+{
+	FILE *stream = fopen(path, "w");
+
+	if (!stream || (len && fwrite(data, 1, len, stream) != len) ||
+	    fclose(stream))
+		die(path);
+}
+
+void
+blob_free(struct blob *blob)
+{
+	free(blob->data);
+	*blob = (struct blob){ .data = NULL };
+}
+
+bool
+blob_equal(const struct blob *blob, const void *data, size_t len)
+{
+	return blob->len == len && !memcmp(blob->data, data, len);
+}
+
+/* Is this call hit?  Interruption and shortness concern only some calls. */
+static bool
+hit(bool interruptible, bool divisible)
+{
+	fault.calls++;
+	if (fault.kind == FAULT_EINTR && !interruptible)
+		return false;
+	if ((fault.kind == FAULT_TORN || fault.kind == FAULT_SHORT) &&
+	    !divisible)
+		return false;
+	if (fault.calls != fault.nth &&
+	    !(fault.persistent && fault.nth && fault.calls > fault.nth))
+		return false;
+	fault.hits++;
+	errno = fault.kind == FAULT_EINTR ? EINTR : fault.error;
+	return true;
+}
+
+static int
+faulty_open(const char *path, int flags, mode_t mode)
+{
+	return hit(true, false) ? -1 : sys_kernel.open(path, flags, mode);
+}
+
+static int
+faulty_close(int fd)
+{
+	int rc = close(fd);
+
+	return hit(false, false) ? -1 : rc;
+}
+
+static ssize_t
+faulty_pread(int fd, void *buf, size_t len, off_t off)
+{
+	bool half = fault.kind == FAULT_SHORT;
+
+	if (!hit(true, half))
+		return pread(fd, buf, len, off);
+	return half ? pread(fd, buf, len / 2 + 1, off) : -1;
+}
+
+static ssize_t
+faulty_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	ssize_t n;
+
+	if (!hit(true, true))
+		return pwrite(fd, buf, len, off);
+	if (fault.kind != FAULT_TORN && fault.kind != FAULT_SHORT)
+		return -1;
+	n = pwrite(fd, buf, len / 2 + 1, off);
+	if (fault.kind == FAULT_TORN) {
+		fault.kind = FAULT_ERROR;
+		fault.nth = fault.calls + 1;
+	}
+	return n;
+}
+
+static int
+faulty_fdatasync(int fd)
+{
+	(void)fd;
+	fault.syncs++;
+	return hit(false, false) ? -1 : 0;
+}
+
+static int
+faulty_ftruncate(int fd, off_t len)
+{
+	return hit(true, false) ? -1 : ftruncate(fd, len);
+}
+
+static int
+faulty_fstat(int fd, struct stat *st)
+{
+	return hit(false, false) ? -1 : fstat(fd, st);
+}
+
+static int
+faulty_fchmod(int fd, mode_t mode)
+{
+	return hit(false, false) ? -1 : fchmod(fd, mode);
+}
+
+static int
+faulty_fchown(int fd, uid_t owner, gid_t group)
+{
+	return hit(false, false) ? -1 : fchown(fd, owner, group);
+}
+
+static int
+faulty_link(const char *from, const char *to)
+{
+	return hit(false, false) ? -1 : link(from, to);
+}
+
+static int
+faulty_unlink(const char *path)
+{
+	return hit(false, false) ? -1 : unlink(path);
+}
+
+static int
+faulty_lock(int fd, int cmd, struct flock *lock)
+{
+	return hit(false, false) ? -1 : sys_kernel.lock(fd, cmd, lock);
+}
+
+static int
+unsynced(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static int
+kernel_open(const char *path, int flags, mode_t mode)
+{
+	return open(path, flags, mode);
+}
+
+static int
+kernel_lock(int fd, int cmd, struct flock *lock)
+{
+	return fcntl(fd, cmd, lock);
+}
+
+const struct sys sys_faulty = {
+	.open = faulty_open,
+	.close = faulty_close,
+	.pread = faulty_pread,
+	.pwrite = faulty_pwrite,
+	.fdatasync = faulty_fdatasync,
+	.fsync = faulty_fdatasync,
+	.ftruncate = faulty_ftruncate,
+	.fstat = faulty_fstat,
+	.fchmod = faulty_fchmod,
+	.fchown = faulty_fchown,
+	.link = faulty_link,
+	.unlink = faulty_unlink,
+	.lock = faulty_lock,
+};
+
+const struct sys sys_unsynced = {
+	.open = kernel_open,
+	.close = close,
+	.pread = pread,
+	.pwrite = pwrite,
+	.fdatasync = unsynced,
+	.fsync = unsynced,
+	.ftruncate = ftruncate,
+	.fstat = fstat,
+	.fchmod = fchmod,
+	.fchown = fchown,
+	.link = link,
+	.unlink = unlink,
+	.lock = kernel_lock,
+};

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The store as its callers see it: changes, commits, limits, locks, failures. */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support_store.h"
+
+#define BLOCK 4096u
+#define SIZE (4 * BLOCK)
+
+static uint8_t blank[SIZE];
+static struct error err;
+
+static void
+setup(void)
+{
+	scratch_make();
+	memset(blank, 0xff, sizeof(blank));
+	memset(&fault, 0, sizeof(fault));
+	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
+				      &err), 0);
+}
+
+static void
+teardown(void)
+{
+	scratch_remove();
+}
+
+static struct store *
+open_with(const struct store_config *config)
+{
+	struct store *store = NULL;
+	int rc = store_open(&store, config, NULL, &err);
+
+	ck_assert_msg(rc == 0, "store_open: %d %s", rc, err.text);
+	ck_assert(store_verify(store));
+	return store;
+}
+
+static struct store *
+open_default(void)
+{
+	struct store_config config = { .path = scratch_path("VARS") };
+
+	return open_with(&config);
+}
+
+static size_t
+journal_size(void)
+{
+	struct blob journal = blob_read(scratch_path("VARS.journal"));
+	size_t len = journal.len;
+
+	blob_free(&journal);
+	return len;
+}
+
+static void
+program(struct store *store, uint32_t off, const char *text)
+{
+	ck_assert_int_eq(store_program(store, off, text,
+				       (uint32_t)strlen(text)), 0);
+	ck_assert(store_verify(store));
+}
+
+/* Releases the store as a killed process would: the journal stays. */
+static void
+abandon(struct store *store, struct fault *armed)
+{
+	armed->nth = armed->calls + 1;
+	armed->persistent = true;
+	armed->error = EIO;
+	(void)store_close(store);
+	memset(armed, 0, sizeof(*armed));
+}
+
+static struct store *
+open_faulty(enum store_sync sync)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"),
+		.sync = sync,
+		.sys = &sys_faulty,
+	};
+
+	return open_with(&config);
+}
+
+START_TEST(create_is_exclusive)
+{
+	static const uint8_t zeroes[SIZE];
+	struct blob vars;
+
+	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), zeroes, SIZE,
+				      &err), -EEXIST);
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS"));
+	ck_assert_uint_eq(scratch_entries(), 1);
+	vars = blob_read(scratch_path("VARS"));
+	ck_assert(blob_equal(&vars, blank, SIZE));
+	blob_free(&vars);
+}
+END_TEST
+
+START_TEST(create_refuses_sizes)
+{
+	static const uint8_t large[STORE_MAX_SIZE + BLOCK];
+	const size_t bad[] = { 0, 1, BLOCK - 1, BLOCK + 1, sizeof(large) };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_int_eq(store_create(NULL, scratch_path("new"), large,
+					      bad[i], &err), -EINVAL);
+	ck_assert_uint_eq(scratch_entries(), 1);
+}
+END_TEST
+
+/*
+ * There is all of the file or, if the call fails, nothing.  Only a temporary
+ * file whose own removal fails may stay.
+ */
+START_TEST(create_fails_whole)
+{
+	unsigned int n = 0, failures = 0;
+	struct blob made;
+	int rc;
+
+	do {
+		scratch_remove();
+		scratch_make();
+		fault = (struct fault){ .nth = ++n, .error = ENOSPC };
+		rc = store_create(&sys_faulty, scratch_path("new"), blank,
+				  SIZE, &err);
+		if (rc) {
+			failures++;
+			ck_assert_int_eq(rc, -ENOSPC);
+			ck_assert_uint_eq(scratch_entries(), 0);
+			continue;
+		}
+		ck_assert_uint_le(scratch_entries(), 1 + fault.hits);
+		made = blob_read(scratch_path("new"));
+		ck_assert(blob_equal(&made, blank, SIZE));
+		blob_free(&made);
+	} while (fault.hits);
+	ck_assert_uint_eq(failures, 6);
+	ck_assert_uint_eq(n, 10);
+}
+END_TEST
+
+START_TEST(open_refuses_sizes)
+{
+	static const uint8_t bytes[BLOCK + 1];
+	const size_t bad[] = { 0, 1, BLOCK - 1, BLOCK + 1 };
+	struct store_config config = { .path = scratch_path("odd") };
+	struct store *store;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		blob_write(config.path, bytes, bad[i]);
+		ck_assert_int_eq(store_open(&store, &config, NULL, &err),
+				 -EINVAL);
+	}
+	ck_assert_int_eq(access(scratch_path("odd.journal"), F_OK), -1);
+	ck_assert_int_eq(truncate(config.path, STORE_MAX_SIZE + BLOCK), 0);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
+	config.path = scratch_path("none");
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(err.text, "none: No such file"));
+}
+END_TEST
+
+START_TEST(changes_survive)
+{
+	struct store *store = open_default();
+	uint8_t expected[SIZE];
+
+	memcpy(expected, blank, SIZE);
+	memcpy(expected + 10, "first", 5);
+	memcpy(expected + BLOCK - 2, "across", 6);
+	program(store, 10, "first");
+	program(store, BLOCK - 2, "across");
+	program(store, 2 * BLOCK, "gone");
+	ck_assert_int_eq(store_erase(store, 2 * BLOCK, BLOCK), 0);
+	ck_assert(store_pending(store));
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert(!store_pending(store) && store_verify(store));
+	ck_assert_mem_eq(store_image(store), expected, SIZE);
+	ck_assert_int_eq(store_close(store), 0);
+	store = open_default();
+	ck_assert_mem_eq(store_image(store), expected, SIZE);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+/* store_close() folds: the raw file alone has everything. */
+START_TEST(close_leaves_a_raw_image)
+{
+	struct store *store = open_default();
+	struct blob vars;
+
+	program(store, SIZE - 3, "end");
+	ck_assert_int_eq(store_close(store), 0);
+	vars = blob_read(scratch_path("VARS"));
+	ck_assert_uint_eq(vars.len, SIZE);
+	ck_assert_mem_eq(vars.data + SIZE - 3, "end", 3);
+	ck_assert_mem_eq(vars.data, blank, SIZE - 3);
+	ck_assert_uint_eq(journal_size(), 64);
+	blob_free(&vars);
+}
+END_TEST
+
+START_TEST(journal_replays_after_a_kill)
+{
+	struct store *store = open_faulty(STORE_SYNC_BURST);
+	struct store_config config = { .path = scratch_path("VARS") };
+	struct store_recovery found;
+	struct blob vars;
+
+	program(store, 0, "one");
+	ck_assert_int_eq(store_commit(store), 0);
+	program(store, 100, "two");
+	ck_assert_int_eq(store_commit(store), 0);
+	program(store, 200, "never committed");
+	abandon(store, &fault);
+	vars = blob_read(scratch_path("VARS"));
+	ck_assert(blob_equal(&vars, blank, SIZE));
+	blob_free(&vars);
+	ck_assert_int_eq(store_open(&store, &config, &found, &err), 0);
+	ck_assert_uint_eq(found.bursts, 2);
+	ck_assert_uint_eq(found.dropped_bytes, 0);
+	ck_assert_mem_eq(store_image(store), "one", 3);
+	ck_assert_mem_eq(store_image(store) + 100, "two", 3);
+	ck_assert_mem_eq(store_image(store) + 200, blank, 15);
+	ck_assert_uint_eq(journal_size(), 64);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+START_TEST(ranges_are_checked)
+{
+	struct store *store = open_default();
+	const uint32_t bad[][2] = {
+		{ SIZE, 1 }, { SIZE - 1, 2 }, { 0, SIZE + 1 },
+		{ UINT32_MAX, 1 }, { 1, UINT32_MAX }, { UINT32_MAX, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ck_assert_int_eq(store_program(store, bad[i][0], blank,
+					       bad[i][1]), -EINVAL);
+		ck_assert_int_eq(store_erase(store, bad[i][0], bad[i][1]),
+				 -EINVAL);
+	}
+	ck_assert_int_eq(store_program(store, SIZE, blank, 0), 0);
+	ck_assert_int_eq(store_erase(store, 0, 0), 0);
+	ck_assert(!store_pending(store));
+	ck_assert_int_eq(store_failed(store), 0);
+	ck_assert_int_eq(store_erase(store, 0, SIZE), 0);
+	ck_assert_int_eq(store_program(store, 0, blank, SIZE), 0);
+	ck_assert(store_verify(store));
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+/* Bytes in a row are one operation; a gap, a step back or an erase ends it. */
+START_TEST(contiguous_bytes_merge)
+{
+	struct store *store = open_default();
+	size_t expected = 64 + 48 + 4;
+
+	for (uint32_t off = 0; off < 500; off++)
+		program(store, off, "x");
+	expected += 8 + 500;
+	program(store, 501, "gap");
+	program(store, 504, "joined");
+	expected += 8 + 9;
+	program(store, 501, "back");
+	expected += 8 + 4;
+	ck_assert_int_eq(store_erase(store, 505, 3), 0);
+	program(store, 505, "again");
+	expected += 8 + 8 + 5;
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_uint_eq(journal_size(), expected);
+	program(store, 510, "new burst");
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_uint_eq(journal_size(), expected + 48 + 8 + 9 + 4);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+START_TEST(burst_limit_commits)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"), .burst_limit = 100,
+	};
+	struct store *store = open_with(&config);
+
+	for (uint32_t off = 0; off < 92; off++)
+		program(store, off, "x");
+	ck_assert(store_pending(store));
+	ck_assert_uint_eq(journal_size(), 64);
+	program(store, 92, "x");
+	ck_assert(!store_pending(store));
+	ck_assert_uint_eq(journal_size(), 64 + 48 + 8 + 93 + 4);
+	ck_assert_int_eq(store_program(store, 0, blank, SIZE), 0);
+	ck_assert(!store_pending(store) && store_verify(store));
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+START_TEST(journal_limit_folds)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"), .journal_limit = 150,
+	};
+	struct store *store = open_with(&config);
+	struct blob vars;
+
+	program(store, 7, "fold");
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_uint_gt(journal_size(), 64);
+	program(store, 8000, "fold");
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_uint_eq(journal_size(), 64);
+	vars = blob_read(scratch_path("VARS"));
+	ck_assert(blob_equal(&vars, store_image(store), SIZE));
+	ck_assert_mem_eq(vars.data + 8000, "fold", 4);
+	blob_free(&vars);
+	ck_assert(store_verify(store));
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+START_TEST(sync_op_commits_each)
+{
+	struct store *store = open_faulty(STORE_SYNC_OP);
+	unsigned int syncs = fault.syncs;
+
+	program(store, 0, "a");
+	program(store, 1, "b");
+	ck_assert_int_eq(store_erase(store, BLOCK, BLOCK), 0);
+	ck_assert(!store_pending(store));
+	ck_assert_uint_eq(fault.syncs, syncs + 3);
+	abandon(store, &fault);
+	store = open_default();
+	ck_assert_mem_eq(store_image(store), "ab", 2);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+/* No sync for a burst, but all of them before VARS is touched. */
+START_TEST(sync_none_syncs_only_to_fold)
+{
+	struct store *store = open_faulty(STORE_SYNC_NONE);
+	unsigned int syncs = fault.syncs;
+
+	program(store, 0, "a");
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_uint_eq(fault.syncs, syncs);
+	ck_assert_uint_gt(journal_size(), 64);
+	ck_assert_int_eq(store_checkpoint(store), 0);
+	ck_assert_uint_eq(fault.syncs, syncs + 4);
+	ck_assert_int_eq(store_checkpoint(store), 0);
+	ck_assert_uint_eq(fault.syncs, syncs + 4);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+START_TEST(nothing_to_commit_is_free)
+{
+	struct store *store = open_faulty(STORE_SYNC_BURST);
+	unsigned int calls = fault.calls;
+
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_int_eq(store_checkpoint(store), 0);
+	ck_assert_uint_eq(fault.calls, calls);
+	program(store, 0, "no call either");
+	ck_assert_uint_eq(fault.calls, calls);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+/* A failed commit is undone, and its errno is the answer from then on. */
+START_TEST(failure_is_final)
+{
+	struct store *store = open_faulty(STORE_SYNC_BURST);
+	uint8_t committed[SIZE];
+	unsigned int calls;
+
+	program(store, 0, "kept");
+	ck_assert_int_eq(store_commit(store), 0);
+	memcpy(committed, store_image(store), SIZE);
+	program(store, 2, "undone");
+	ck_assert_int_eq(store_erase(store, 0, 2 * BLOCK), 0);
+	program(store, 3, "undone");
+	fault = (struct fault){ .nth = 2, .error = EDQUOT };
+	ck_assert_int_eq(store_commit(store), -EDQUOT);
+	ck_assert_uint_eq(fault.hits, 1);
+	ck_assert_mem_eq(store_image(store), committed, SIZE);
+	ck_assert(store_verify(store) && !store_pending(store));
+	calls = fault.calls;
+	ck_assert_int_eq(store_program(store, 0, "x", 1), -EDQUOT);
+	ck_assert_int_eq(store_erase(store, 0, BLOCK), -EDQUOT);
+	ck_assert_int_eq(store_checkpoint(store), -EDQUOT);
+	ck_assert_int_eq(store_failed(store), -EDQUOT);
+	ck_assert_ptr_nonnull(strstr(store_failure(store), "VARS.journal"));
+	ck_assert_ptr_nonnull(strstr(store_failure(store),
+				     strerror(EDQUOT)));
+	ck_assert_mem_eq(store_image(store), committed, SIZE);
+	ck_assert_uint_eq(fault.calls, calls);
+	ck_assert_int_eq(store_close(store), -EDQUOT);
+}
+END_TEST
+
+static int
+open_in_child(void)
+{
+	struct store_config config = { .path = scratch_path("VARS") };
+	struct store *store;
+	char expected[64];
+	int rc = store_open(&store, &config, NULL, &err);
+
+	(void)snprintf(expected, sizeof(expected), "VARS: in use by pid %d (",
+		       (int)getppid());
+	return rc == -EBUSY && strstr(err.text, expected) ? 0 : 1;
+}
+
+START_TEST(second_writer_is_refused)
+{
+	struct store *store = open_default();
+	int status;
+	pid_t child;
+
+	program(store, 0, "mine");
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (!child)
+		_exit(open_in_child());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(status == 0, "no -EBUSY with the holder's pid");
+	ck_assert_int_eq(store_close(store), 0);
+	store = open_default();
+	ck_assert_mem_eq(store_image(store), "mine", 4);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+START_TEST(journal_has_mode_and_owner_of_vars)
+{
+	struct stat st;
+
+	ck_assert_int_eq(chmod(scratch_path("VARS"), 0640), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(chown(scratch_path("VARS"), 12, 34), 0);
+	ck_assert_int_eq(stat(scratch_path("VARS"), &st), 0);
+	ck_assert_int_eq(store_close(open_default()), 0);
+	ck_assert_int_eq(stat(scratch_path("VARS.journal"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0640);
+	if (geteuid() == 0)
+		ck_assert(st.st_uid == 12 && st.st_gid == 34);
+}
+END_TEST
+
+START_TEST(created_file_is_private)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(scratch_path("VARS"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+	ck_assert_uint_eq(st.st_nlink, 1);
+}
+END_TEST
+
+START_TEST(journal_lies_beside_the_real_file)
+{
+	struct store_config config = { .path = scratch_path("link") };
+
+	ck_assert_int_eq(symlink("VARS", config.path), 0);
+	ck_assert_int_eq(store_close(open_with(&config)), 0);
+	ck_assert_int_eq(access(scratch_path("VARS.journal"), F_OK), 0);
+	ck_assert_int_eq(access(scratch_path("link.journal"), F_OK), -1);
+}
+END_TEST
+
+START_TEST(journal_symlink_is_refused)
+{
+	struct store_config config = { .path = scratch_path("VARS") };
+	struct store *store;
+
+	blob_write(scratch_path("victim"), "precious", 8);
+	ck_assert_int_eq(symlink("victim", scratch_path("VARS.journal")), 0);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -ELOOP);
+}
+END_TEST
+
+/* A thousand random changes against a plain array. */
+START_TEST(random_changes_match_a_model)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"), .sys = &sys_unsynced,
+		.journal_limit = 5000, .burst_limit = 900,
+	};
+	struct store *store = open_with(&config);
+	uint8_t model[SIZE], data[300];
+
+	srandom(1);
+	memcpy(model, blank, SIZE);
+	for (int step = 0; step < 3000; step++) {
+		uint32_t len = (uint32_t)random() % sizeof(data);
+		uint32_t off = (uint32_t)random() % (SIZE - len);
+		long what = random() % 8;
+
+		memset(data, (int)random(), sizeof(data));
+		if (what < 5) {
+			memcpy(model + off, data, len);
+			ck_assert(!store_program(store, off, data, len));
+		} else if (what < 7) {
+			memset(model + off, 0xff, len);
+			ck_assert(!store_erase(store, off, len));
+		} else {
+			ck_assert(!store_commit(store));
+		}
+		if (step % 10 == 0)
+			ck_assert(store_verify(store));
+		if (step % 500 == 499) {
+			ck_assert_int_eq(store_close(store), 0);
+			store = open_with(&config);
+		}
+		ck_assert_mem_eq(store_image(store), model, SIZE);
+	}
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+static Suite *
+store_suite(void)
+{
+	Suite *suite = suite_create("store");
+	TCase *tc = tcase_create("store");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 30);
+	tcase_add_test(tc, create_is_exclusive);
+	tcase_add_test(tc, create_refuses_sizes);
+	tcase_add_test(tc, create_fails_whole);
+	tcase_add_test(tc, created_file_is_private);
+	tcase_add_test(tc, open_refuses_sizes);
+	tcase_add_test(tc, changes_survive);
+	tcase_add_test(tc, close_leaves_a_raw_image);
+	tcase_add_test(tc, journal_replays_after_a_kill);
+	tcase_add_test(tc, ranges_are_checked);
+	tcase_add_test(tc, contiguous_bytes_merge);
+	tcase_add_test(tc, burst_limit_commits);
+	tcase_add_test(tc, journal_limit_folds);
+	tcase_add_test(tc, sync_op_commits_each);
+	tcase_add_test(tc, sync_none_syncs_only_to_fold);
+	tcase_add_test(tc, nothing_to_commit_is_free);
+	tcase_add_test(tc, failure_is_final);
+	tcase_add_test(tc, second_writer_is_refused);
+	tcase_add_test(tc, journal_has_mode_and_owner_of_vars);
+	tcase_add_test(tc, journal_lies_beside_the_real_file);
+	tcase_add_test(tc, journal_symlink_is_refused);
+	tcase_add_test(tc, random_changes_match_a_model);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(store_suite());
+	int failed;
+
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
