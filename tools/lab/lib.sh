@@ -94,3 +94,42 @@ lab_export() {
     lab_sum=$(sha256sum <"$1")
     lab_send "lab: file-end ${lab_sum%% *}"
 }
+
+# --- domains ----------------------------------------------------------------
+
+# lab_create NAME [LINE...]: creates a paused PVH domain of 64 MiB; the lines
+# go to its xl configuration and win over what stands there before them
+lab_create() {
+    lab_name=$1
+    shift
+    {
+        printf 'name = "%s"\ntype = "pvh"\nvcpus = 1\nmemory = 64\n' \
+            "$lab_name"
+        printf 'on_reboot = "destroy"\non_crash = "destroy"\n'
+        printf '%s\n' "$@"
+    } >"/tmp/$lab_name.cfg"
+    xl create -p "/tmp/$lab_name.cfg"
+}
+
+# lab_guest NAME [WORDS]: creates the paused test guest with this command line
+lab_guest() {
+    lab_create "$1" 'kernel = "/lab/guest.elf"' "extra = \"$2\""
+}
+
+# lab_log NAME: the file with all that the domain's console has shown
+lab_log() {
+    echo "/var/log/xen/console/guest-$1.log"
+}
+
+lab_domid() {
+    xl domid "$1" 2>/dev/null
+}
+
+lab_gone() {
+    ! xl domid "$1" >/dev/null 2>&1
+}
+
+# lab_finish NAME SECONDS: true if the test guest powered off by itself in time
+lab_finish() {
+    lab_wait "$2" lab_gone "$1" && grep -q '^# end' "$(lab_log "$1")"
+}

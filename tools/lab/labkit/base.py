@@ -26,7 +26,7 @@ STORE_PROGRAMS = ("xenstore-read", "xenstore-write", "xenstore-ls",
 # pthread_cancel() loads this at run time, so no NEEDED entry names it.
 LATE_LIBRARY = "libgcc_s.so.1"
 DIRECTORIES = ("proc", "sys", "dev", "tmp", "root", "mnt", "lab", "etc/xen",
-               "run/xen", "run/lock", "var/log/xen", "var/lib/xen/dump",
+               "run/xen", "run/lock", "var/log/xen/console", "var/lib/xen/dump",
                "var/lib/xenstored", "var/cache")
 LINKS = {"var/run": "/run", "var/lock": "/run/lock", "lib64": "/lib",
          "usr/bin": "/bin", "usr/sbin": "/bin", "sbin": "/bin"}

@@ -21,10 +21,10 @@ PR_SET_PDEATHSIG = 1
 
 # qemu64 is the one CPU on which both Xen's SVM and a PV dom0 work in TCG;
 # without -vgif QEMU's abort (below) comes six times as often.
-CPU = "qemu64,+svm,+npt,-vgif"
+CPU = "qemu64,+svm,+npt,-vgif,+rdrand"
 # No boot scrubbing and a bound on dom0's memory: seconds of boot each.
 XEN = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 "
-       "noreboot=1 bootscrub=0 spec-ctrl=no loglvl=warning guest_loglvl=all")
+       "noreboot=1 bootscrub=0 spec-ctrl=no loglvl=warning guest_loglvl=info")
 # What these switch off are self-checks and hardening of dom0's kernel; they
 # take a third of its boot here.
 DOM0 = ("console=hvc0 quiet panic=1 rodata=off mitigations=off noreplace-smp "

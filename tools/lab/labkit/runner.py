@@ -133,8 +133,9 @@ def _boot_once(scenario, options, out, progress):
 
 
 def _show_console(machine, reason):
-    for line in machine.console_text().splitlines()[-CONSOLE_TAIL:]:
-        print(f"  | {line}")
+    lines = [line for line in machine.console_text().splitlines() if line]
+    for line in lines[-CONSOLE_TAIL:]:
+        print(f"  | {line}", flush=True)
     if reason:
         fail(f"{machine.scenario.name}: {reason}")
     fail(f"{machine.scenario.name}: console log: {machine.console}")

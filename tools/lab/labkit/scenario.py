@@ -30,7 +30,10 @@ class Scenario:
 
 
 def load(name):
+    """A scenario by its name or, if there is a slash in it, by its path."""
     path = os.path.join(paths.SCENARIOS, name + ".sh")
+    if "/" in name:
+        name, path = os.path.basename(name).removesuffix(".sh"), name
     if not os.path.exists(path):
         raise LabError(f"no scenario {name}; `tools/lab/lab list` names them")
     scenario = Scenario(name, path)

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest that does nothing but access a flash and report it on its console.
+ *
+ * Command line (xl: extra=), words in any order:
+ *   test=script|random|hole|bench   what to do (default: script)
+ *   base=ADDRESS                    of the flash (default: 0xffe00000)
+ *   seed=N count=N                  for random and bench
+ * The report ends with the line "# end"; then the guest powers off.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xen/xen.h>
+#include <xen/arch-x86/hvm/start_info.h>
+
+#include "flash.h"
+#include "tests.h"
+#include "xen.h"
+
+#define BASE_DEFAULT 0xffe00000u
+#define COUNT_DEFAULT 400u
+#define HOLE_VALUE 0xff
+
+_Noreturn void guest_main(const struct hvm_start_info *info);
+_Noreturn void guest_exception(uint32_t vector, const uint64_t *stack);
+void *memcpy(void *to, const void *from, size_t n);
+void *memset(void *to, int value, size_t n);
+
+/* The compiler may call these two. */
+void *
+memcpy(void *to, const void *from, size_t n)
+{
+	void *di = to;
+
+	__asm__ volatile("rep movsb" : "+D"(di), "+S"(from), "+c"(n)
+			 : : "memory");
+	return to;
+}
+
+void *
+memset(void *to, int value, size_t n)
+{
+	void *di = to;
+
+	__asm__ volatile("rep stosb" : "+D"(di), "+c"(n) : "a"(value)
+			 : "memory");
+	return to;
+}
+
+/* Error code or not, the saved rip follows; both are printed. */
+void
+guest_exception(uint32_t vector, const uint64_t *stack)
+{
+	con_text("# exception ");
+	con_decimal(vector);
+	con_text(" stack ");
+	con_hex(stack[0]);
+	con_char(' ');
+	con_hex(stack[1]);
+	con_char('\n');
+	xen_crash();
+}
+
+/* The text after "name=" in the command line, or NULL. */
+static const char *
+option(const char *line, const char *name)
+{
+	bool at_word = true;
+
+	for (; *line; at_word = *line++ == ' ') {
+		const char *a = line, *b = name;
+
+		while (*b && *a == *b) {
+			a++;
+			b++;
+		}
+		if (at_word && !*b && *a == '=')
+			return a + 1;
+	}
+	return NULL;
+}
+
+static bool
+is_word(const char *text, const char *word)
+{
+	while (*word && *text == *word) {
+		text++;
+		word++;
+	}
+	return !*word && (!*text || *text == ' ');
+}
+
+static unsigned int
+digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned int)(c - '0');
+	if (c >= 'a' && c <= 'f')
+		return (unsigned int)(c - 'a' + 10);
+	return 16;
+}
+
+/* A number as in C: decimal, or hexadecimal after 0x. */
+static uint64_t
+number(const char *line, const char *name, uint64_t otherwise)
+{
+	const char *text = option(line, name);
+	unsigned int radix = 10;
+	uint64_t value = 0;
+
+	if (!text)
+		return otherwise;
+	if (text[0] == '0' && text[1] == 'x') {
+		radix = 16;
+		text += 2;
+	}
+	while (digit(*text) < radix)
+		value = value * radix + digit(*text++);
+	return value;
+}
+
+void
+test_hole(void)
+{
+	unsigned int size;
+
+	for (size = 1; size <= 8; size *= 2) {
+		flash_write(0x10, size, 0);
+		flash_read(0x10, size);
+	}
+	con_text(*flash_at(0) == HOLE_VALUE ? "# hole\n" : "# no hole\n");
+}
+
+static bool
+run(const char *line)
+{
+	const char *test = option(line, "test");
+	uint64_t count = number(line, "count", COUNT_DEFAULT);
+
+	if (!test || is_word(test, "script"))
+		test_script();
+	else if (is_word(test, "random"))
+		test_random(number(line, "seed", 1), count);
+	else if (is_word(test, "hole"))
+		test_hole();
+	else if (is_word(test, "bench"))
+		test_bench(count);
+	else
+		return false;
+	return true;
+}
+
+void
+guest_main(const struct hvm_start_info *info)
+{
+	const char *line = "";
+
+	xen_init();
+	if (info->magic == XEN_HVM_START_MAGIC_VALUE && info->cmdline_paddr)
+		line = (const char *)(uintptr_t)info->cmdline_paddr;
+	con_text("# guest: ");
+	con_text(line);
+	con_char('\n');
+	flash_set_base(number(line, "base", BASE_DEFAULT));
+	if (!run(line)) {
+		con_text("# no such test\n");
+		xen_crash();
+	}
+	con_text("# end\n");
+	xen_poweroff();
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "xen.h"
+
+#include <stddef.h>
+
+#include <xen/xen.h>
+#include <xen/event_channel.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
+#include <xen/io/console.h>
+#include <xen/sched.h>
+
+#define CPUID_XEN_FIRST 0x40000000u
+#define CPUID_XEN_LAST 0x4000ff00u
+#define CPUID_XEN_STEP 0x100u
+#define SIGNATURE_EBX 0x566e6558u /* "XenV", of "XenVMMXenVMM" */
+
+#define DRAIN_SPINS 2000000u
+
+static uint8_t hypercall_page[4096] __attribute__((aligned(4096)));
+static struct xencons_interface *ring;
+static evtchn_port_t con_port;
+
+static void
+cpuid(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+{
+	__asm__ volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d)
+			 : "0"(leaf), "2"(0));
+}
+
+static long
+hypercall(unsigned int number, unsigned long a, const void *b)
+{
+	long ret;
+	const uint8_t *entry = hypercall_page + number * 32;
+
+	__asm__ volatile("call *%[entry]"
+			 : "=a"(ret), "+D"(a), "+S"(b)
+			 : [entry] "r"(entry)
+			 : "memory", "rdx", "r10", "r8");
+	return ret;
+}
+
+/* Xen's leaves may lie above those of another interface it also offers. */
+static void
+map_hypercall_page(void)
+{
+	uint32_t leaf, a, b, c, d;
+	uintptr_t page = (uintptr_t)hypercall_page;
+
+	for (leaf = CPUID_XEN_FIRST; leaf < CPUID_XEN_LAST;
+	     leaf += CPUID_XEN_STEP) {
+		cpuid(leaf, &a, &b, &c, &d);
+		if (b == SIGNATURE_EBX)
+			break;
+	}
+	cpuid(leaf + 2, &a, &b, &c, &d);
+	__asm__ volatile("wrmsr" : : "c"(b), "a"((uint32_t)page), "d"(0)
+			 : "memory");
+}
+
+static uint64_t
+hvm_param(uint32_t index)
+{
+	struct xen_hvm_param param = { .domid = DOMID_SELF, .index = index };
+
+	if (hypercall(__HYPERVISOR_hvm_op, HVMOP_get_param, &param))
+		return 0;
+	return param.value;
+}
+
+void
+xen_init(void)
+{
+	map_hypercall_page();
+	con_port = (evtchn_port_t)hvm_param(HVM_PARAM_CONSOLE_EVTCHN);
+	ring = (void *)(uintptr_t)(hvm_param(HVM_PARAM_CONSOLE_PFN) << 12);
+}
+
+static void
+con_notify(void)
+{
+	struct evtchn_send send = { .port = con_port };
+
+	hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send);
+}
+
+static void
+yield(void)
+{
+	hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, NULL);
+}
+
+static uint32_t
+con_pending(void)
+{
+	return ring->out_prod -
+	       __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE);
+}
+
+void
+con_char(char c)
+{
+	while (con_pending() >= sizeof(ring->out)) {
+		con_notify();
+		yield();
+	}
+	ring->out[MASK_XENCONS_IDX(ring->out_prod, ring->out)] = c;
+	__atomic_store_n(&ring->out_prod, ring->out_prod + 1,
+			 __ATOMIC_RELEASE);
+	if (con_pending() == sizeof(ring->out) / 2)
+		con_notify();
+}
+
+void
+con_text(const char *text)
+{
+	while (*text)
+		con_char(*text++);
+}
+
+static void
+con_number(uint64_t value, unsigned int base)
+{
+	char digits[21];
+	unsigned int n = 0;
+
+	do {
+		digits[n++] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value);
+	while (n)
+		con_char(digits[--n]);
+}
+
+void
+con_hex(uint64_t value)
+{
+	con_number(value, 16);
+}
+
+void
+con_decimal(uint64_t value)
+{
+	con_number(value, 10);
+}
+
+static _Noreturn void
+end(unsigned int reason)
+{
+	struct sched_shutdown shutdown = { .reason = reason };
+	unsigned int spins;
+
+	con_notify();
+	for (spins = 0; con_pending() && spins < DRAIN_SPINS; spins++)
+		yield();
+	for (;;)
+		hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &shutdown);
+}
+
+void
+xen_poweroff(void)
+{
+	end(SHUTDOWN_poweroff);
+}
+
+void
+xen_crash(void)
+{
+	end(SHUTDOWN_crash);
+}
