@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# make              pflashd, pflashctl, pflash-replay and the lab's guest
+# make check        every test that ends within minutes, the lab's included
+# make unit         only those that need no Xen
+# make demo         a UEFI guest on real Xen keeps its variables
+# make lab S=NAME   one lab scenario
+# make install      DESTDIR and PREFIX as usual
+#
+# V=1 shows the commands; CC=clang and SANITIZE=address,undefined are built
+# aside from the others when BUILD names another directory.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+SBINDIR = $(PREFIX)/sbin
+BINDIR = $(PREFIX)/bin
+MANDIR = $(PREFIX)/share/man
+VERSION := $(shell cat VERSION)
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2))
+
+CFLAGS ?= -O2 -g
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+       -Wconversion -Werror
+HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+ifdef SANITIZE
+HARDEN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -pthread
+ALL_CPPFLAGS = -D_GNU_SOURCE -D__XEN_TOOLS__ -DPFLASH_VERSION='"$(VERSION)"' \
+	       -Iinclude $(CPPFLAGS)
+ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+
+XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall \
+	   -lxenstore -lxentoollog
+DAEMON_LIBS = $(XEN_LIBS) -lev
+CHECK_LIBS = $(shell pkg-config --libs check)
+
+MAINS = src/daemon/main.c
+LIB_SRC = $(filter-out $(MAINS),$(wildcard src/*.c src/*/*.c))
+LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB = $(BUILD)/libpflash.a
+CTL_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/pflashctl/*.c))
+REPLAY_OBJ = $(BUILD)/tools/pflash-replay/main.o
+UNIT_SRC = $(filter-out tests/unit/support%,$(wildcard tests/unit/test_*.c))
+UNIT = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+SUPPORT_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support*.c))
+PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay
+OBJ = $(LIB_OBJ) $(MAINS:%.c=$(BUILD)/%.o) $(CTL_OBJ) $(REPLAY_OBJ) \
+      $(SUPPORT_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o)
+
+.PHONY: all programs check unit demo lab lab-scenarios install uninstall clean \
+	format lint
+.SECONDARY:
+
+all: programs
+
+programs: $(PROGRAMS)
+
+GUEST_RULES = $(wildcard tools/lab/guest/Makefile.inc)
+include $(GUEST_RULES)
+
+all: $(if $(GUEST_RULES),$(BUILD)/lab/guest.elf)
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIB): $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/pflashd: $(BUILD)/src/daemon/main.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
+
+$(BUILD)/pflashctl: $(CTL_OBJ) $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+$(BUILD)/pflash-replay: $(REPLAY_OBJ) $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CHECK_LIBS) -o $@
+
+check: all $(UNIT)
+	$(Q)BUILD=$(BUILD) tests/run all
+
+unit: programs $(UNIT)
+	$(Q)BUILD=$(BUILD) tests/run unit
+
+lab-scenarios: all
+	$(Q)BUILD=$(BUILD) tests/run lab
+
+demo: all
+	$(Q)tools/lab/demo
+
+lab: all
+	$(Q)tools/lab/lab run $(S)
+
+install: programs
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
+		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
+		$(DESTDIR)$(MANDIR)/man1
+	install -m 755 $(BUILD)/pflashd $(DESTDIR)$(SBINDIR)/
+	install -m 755 $(BUILD)/pflashctl $(BUILD)/pflash-replay \
+		$(DESTDIR)$(BINDIR)/
+	install -m 644 man/pflashd.8 $(DESTDIR)$(MANDIR)/man8/
+	install -m 644 man/pflash-journal.5 $(DESTDIR)$(MANDIR)/man5/
+	install -m 644 man/pflashctl.1 man/pflash-replay.1 \
+		$(DESTDIR)$(MANDIR)/man1/
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/pflashd $(DESTDIR)$(BINDIR)/pflashctl \
+		$(DESTDIR)$(BINDIR)/pflash-replay \
+		$(DESTDIR)$(MANDIR)/man8/pflashd.8 \
+		$(DESTDIR)$(MANDIR)/man5/pflash-journal.5 \
+		$(DESTDIR)$(MANDIR)/man1/pflashctl.1 \
+		$(DESTDIR)$(MANDIR)/man1/pflash-replay.1
+
+clean:
+	rm -rf $(BUILD)
+
+SOURCES = $(shell git ls-files '*.c' '*.h')
+
+format:
+	clang-format -i $(SOURCES)
+
+lint:
+	$(Q)tests/lint $(SOURCES)
+
+-include $(OBJ:.o=.d)

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One flash device: the chip, the store behind it and the window in front of
+ * it, joined to one region of an ioreq server.
+ */
+#ifndef PFLASH_DEVICE_H
+#define PFLASH_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pflash/cfi.h"
+#include "pflash/error.h"
+#include "pflash/ioreq.h"
+#include "pflash/store.h"
+#include "pflash/window.h"
+
+struct device_config {
+	uint64_t base;       /* guest-physical address of the flash */
+	uint32_t size;       /* bytes */
+	uint32_t block_size; /* bytes of an erase block */
+	enum window_mode mode;
+	enum cfi_personality personality;
+};
+
+struct device;
+
+/*
+ * Takes the flash's place in the guest: its region of the server and its
+ * window.  All the hypervisor can refuse is asked for here, before a store
+ * need exist.  Server and transport are borrowed.  `note` is set to the reason
+ * when WINDOW_AUTO fell back to WINDOW_TRAP; its text is empty otherwise.
+ */
+int device_open(struct device **out, struct ioreq_server *server,
+		struct transport *t, const struct device_config *config,
+		struct error *note, struct error *err);
+
+/*
+ * Powers the chip on, with what is in the store; before the server starts.
+ * The store is borrowed.  -EINVAL: it is not of the configured size.
+ */
+int device_connect(struct device *device, struct store *store,
+		   struct error *err);
+
+enum window_mode device_mode(const struct device *device);
+
+/* Is there a burst the guest has not ended? */
+bool device_pending(const struct device *device);
+
+/* Commits that burst, for a guest that never sends READ ARRAY. */
+void device_flush(struct device *device);
+
+/* Gives the guest's frames back; before ioreq_server_close(). */
+void device_close(struct device *device);
+
+bool device_verify(const struct device *device);
+
+#endif

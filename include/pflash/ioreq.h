@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ioreq server: the protocol of the shared page, and the decoding of one
+ * request into accesses to the regions that were added.
+ *
+ * Each vCPU has one slot and waits in it: Xen makes it READY and sends an
+ * event; the server makes it INPROCESS, does what it says, makes it
+ * IORESP_READY and notifies.  Xen crashes the domain of a server that takes
+ * the states in another order (xen/common/ioreq.c, wait_for_io()), so this
+ * one never does, whatever the page says.
+ */
+#ifndef PFLASH_IOREQ_H
+#define PFLASH_IOREQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pflash/error.h"
+#include "pflash/transport.h"
+
+/*
+ * Accesses of 1 to 8 bytes, little-endian.  `off` is relative to the region
+ * and the access lies wholly inside it.
+ */
+struct ioreq_region_ops {
+	uint64_t (*read)(void *opaque, uint64_t off, unsigned int size);
+	void (*write)(void *opaque, uint64_t off, unsigned int size,
+		      uint64_t value);
+};
+
+struct ioreq_region {
+	enum ioreq_space space;
+	uint64_t first; /* address */
+	uint64_t size;  /* bytes */
+	const struct ioreq_region_ops *ops;
+	void *opaque;
+};
+
+#define IOREQ_MAX_REGIONS 8
+
+struct ioreq_stats {
+	uint64_t requests;    /* answered, of every type */
+	uint64_t reads;       /* requests that read a region */
+	uint64_t writes;
+	uint64_t pointers;    /* of these, with data_is_ptr */
+	uint64_t invalidates;
+	uint64_t unclaimed;   /* bytes outside every region, and unknown types */
+};
+
+struct ioreq_server;
+
+/* Creates the server at the hypervisor; `t` is borrowed until the close. */
+int ioreq_server_open(struct ioreq_server **out, struct transport *t,
+		      struct error *err);
+
+/* Claims the region's addresses; before or after the start. */
+int ioreq_server_add(struct ioreq_server *server,
+		     const struct ioreq_region *region, struct error *err);
+
+/* Enables the server and binds every vCPU's event channel. */
+int ioreq_server_start(struct ioreq_server *server, struct error *err);
+
+/*
+ * Takes the pending events and answers every slot that is READY; never
+ * blocks.  Call it when the transport's event_fd is readable.  The result is
+ * the number of requests answered.
+ */
+unsigned int ioreq_server_poll(struct ioreq_server *server);
+
+const struct ioreq_stats *ioreq_server_stats(const struct ioreq_server *server);
+
+/*
+ * Disables the server, answers what is pending and destroys it: a vCPU whose
+ * request nobody answers would never run again.  Close the window first.
+ */
+void ioreq_server_close(struct ioreq_server *server);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The way to the hypervisor: everything an ioreq server asks of it for one
+ * domain, as a table of operations with two implementations, Xen (xen.h) and
+ * a simulated hypervisor in this process (sim.h).
+ *
+ * Frames are guest frame numbers (gfn) of 4 KiB.  Every operation returns 0,
+ * a number that is not negative, or -errno, unless it says otherwise.
+ *
+ * Sources: xen/include/public/hvm/dm_op.h (servers, ranges, page types),
+ * public/hvm/ioreq.h (the shared page), public/memory.h (populating).
+ */
+#ifndef PFLASH_TRANSPORT_H
+#define PFLASH_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/ioreq.h>
+
+#define FRAME_SHIFT 12
+#define FRAME_SIZE (1u << FRAME_SHIFT)
+
+enum ioreq_space {
+	IOREQ_SPACE_MEMORY,
+	IOREQ_SPACE_PORT,
+};
+
+struct transport;
+
+struct transport_ops {
+	/* Creates the (disabled) server and maps its page to t->page. */
+	int (*create)(struct transport *t);
+	/* Undoes it.  Pending requests must have been answered. */
+	void (*destroy)(struct transport *t);
+	/* The ports in the page are meaningless before it is enabled. */
+	int (*enable)(struct transport *t, bool on);
+
+	/* Addresses, both inclusive. */
+	int (*claim)(struct transport *t, enum ioreq_space space,
+		     uint64_t first, uint64_t last);
+	int (*release)(struct transport *t, enum ioreq_space space,
+		       uint64_t first, uint64_t last);
+
+	/* Binds the vp_eport of a slot; the result is the local port. */
+	int (*bind)(struct transport *t, uint32_t remote_port);
+	/* Readable when an event is pending. */
+	int (*event_fd)(struct transport *t);
+	/* The local port of the next event, or -EAGAIN. */
+	int (*pending)(struct transport *t);
+	int (*unmask)(struct transport *t, int port);
+	int (*notify)(struct transport *t, int port);
+
+	/* Gives the guest `count` new frames at gfn, or none of them. */
+	int (*populate)(struct transport *t, uint64_t gfn, unsigned int count);
+	/* Takes frames away, which leaves a hole.  Unmap them first. */
+	int (*depopulate)(struct transport *t, uint64_t gfn,
+			  unsigned int count);
+	/* `count` frames, contiguous here; NULL with errno set. */
+	void *(*map)(struct transport *t, uint64_t gfn, unsigned int count,
+		     int prot);
+	void (*unmap)(struct transport *t, void *frames, unsigned int count);
+
+	/* HVMMEM_*; a hole reads as HVMMEM_mmio_dm. */
+	int (*get_type)(struct transport *t, uint64_t gfn);
+	int (*set_type)(struct transport *t, hvmmem_type_t type, uint64_t gfn,
+			unsigned int count);
+	/* Owns writes to frames of type HVMMEM_ioreq_server, or lets go. */
+	int (*own_type)(struct transport *t, bool own);
+
+	/* SHUTDOWN_* of xen/sched.h. */
+	int (*shutdown)(struct transport *t, unsigned int reason);
+	/* Does the server (and with it the domain) still exist? */
+	bool (*alive)(struct transport *t);
+	/* Frees the transport itself. */
+	void (*close)(struct transport *t);
+};
+
+/* The common head of every transport. */
+struct transport {
+	const struct transport_ops *ops;
+	struct shared_iopage *page; /* from create() to destroy() */
+	unsigned int vcpus;         /* slots in use in the page */
+};
+
+#endif

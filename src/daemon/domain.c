@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "domain.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenstore.h>
+
+struct domain {
+	struct xs_handle *xs;
+	uint32_t id;
+	char *name;
+	char ready_path[128]; /* "": not written */
+};
+
+static char *
+read_key(struct xs_handle *xs, const char *fmt, uint32_t id)
+{
+	char path[128];
+	unsigned int len;
+
+	snprintf(path, sizeof(path), fmt, id);
+	return xs_read(xs, XBT_NULL, path, &len);
+}
+
+static bool
+is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+static bool
+has_name(struct xs_handle *xs, uint32_t id, const char *name)
+{
+	char *found = read_key(xs, "/local/domain/%" PRIu32 "/name", id);
+	bool same = found && strcmp(found, name) == 0;
+
+	free(found);
+	return same;
+}
+
+static int
+id_by_name(struct domain *domain, const char *name, struct error *err)
+{
+	unsigned int count = 0;
+	char **ids = xs_directory(domain->xs, XBT_NULL, "/local/domain",
+				  &count);
+	int ret = -ESRCH;
+
+	for (unsigned int i = 0; ids && ret < 0 && i < count; i++) {
+		domain->id = (uint32_t)strtoul(ids[i], NULL, 10);
+		if (has_name(domain->xs, domain->id, name))
+			ret = 0;
+	}
+	free(ids);
+	if (ret < 0)
+		return error_set(err, ESRCH, "no domain is named '%s'", name);
+	return 0;
+}
+
+static int
+id_by_number(struct domain *domain, const char *text, struct error *err)
+{
+	unsigned long id = strtoul(text, NULL, 10);
+
+	/* DOMID_FIRST_RESERVED, xen/include/public/xen.h */
+	if (strlen(text) > 5 || id >= 0x7ff0)
+		return error_set(err, ESRCH, "%s is no domain id", text);
+	domain->id = (uint32_t)id;
+	if (!xs_is_domain_introduced(domain->xs, domain->id))
+		return error_set(err, ESRCH, "no domain has the id %s", text);
+	return 0;
+}
+
+int
+domain_open(struct domain **out, const char *name, struct error *err)
+{
+	struct domain *domain = calloc(1, sizeof(*domain));
+	int ret;
+
+	if (!domain)
+		return error_set(err, ENOMEM, "out of memory");
+	domain->xs = xs_open(0);
+	if (!domain->xs) {
+		ret = error_errno(err, errno, "cannot reach xenstored "
+				  "(is this a Xen host's dom0?)");
+		goto fail;
+	}
+	if (is_number(name))
+		ret = id_by_number(domain, name, err);
+	else
+		ret = id_by_name(domain, name, err);
+	if (ret < 0)
+		goto fail;
+	domain->name = read_key(domain->xs, "/local/domain/%" PRIu32 "/name",
+				domain->id);
+	if (!xs_watch(domain->xs, "@releaseDomain", "release")) {
+		ret = error_errno(err, errno, "cannot watch xenstore");
+		goto fail;
+	}
+	*out = domain;
+	return 0;
+fail:
+	domain_close(domain);
+	return ret;
+}
+
+void
+domain_close(struct domain *domain)
+{
+	if (domain->xs && domain->ready_path[0])
+		xs_rm(domain->xs, XBT_NULL, domain->ready_path);
+	if (domain->xs)
+		xs_close(domain->xs);
+	free(domain->name);
+	free(domain);
+}
+
+uint32_t
+domain_id(const struct domain *domain)
+{
+	return domain->id;
+}
+
+const char *
+domain_name(const struct domain *domain)
+{
+	return domain->name ? domain->name : "?";
+}
+
+bool
+domain_is_pvh(const struct domain *domain)
+{
+	char *type = read_key(domain->xs, "/libxl/%" PRIu32 "/type",
+			      domain->id);
+	bool pvh = type && strcmp(type, "pvh") == 0;
+
+	free(type);
+	return pvh;
+}
+
+int
+domain_event_fd(const struct domain *domain)
+{
+	return xs_fileno(domain->xs);
+}
+
+void
+domain_event(struct domain *domain)
+{
+	char **watch;
+
+	while ((watch = xs_check_watch(domain->xs)) != NULL)
+		free(watch);
+}
+
+int
+domain_set_ready(struct domain *domain, struct error *err)
+{
+	unsigned int len;
+	char *us = xs_read(domain->xs, XBT_NULL, "domid", &len);
+	char key[sizeof(domain->ready_path) + 8];
+
+	snprintf(domain->ready_path, sizeof(domain->ready_path),
+		 "/local/domain/%s/device-model/%" PRIu32 "/pflash",
+		 us ? us : "0", domain->id);
+	free(us);
+	snprintf(key, sizeof(key), "%s/state", domain->ready_path);
+	if (!xs_write(domain->xs, XBT_NULL, key, "running", 7))
+		return error_errno(err, errno, "cannot write xenstore's %s",
+				   key);
+	return 0;
+}

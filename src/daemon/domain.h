@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The domain as xenstore knows it. */
+#ifndef PFLASHD_DOMAIN_H
+#define PFLASHD_DOMAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pflash/error.h"
+
+struct domain;
+
+/*
+ * `name` is an id or a name.  -ESRCH: there is no such domain; or why xenstored
+ * does not answer.
+ */
+int domain_open(struct domain **out, const char *name, struct error *err);
+void domain_close(struct domain *domain);
+
+uint32_t domain_id(const struct domain *domain);
+const char *domain_name(const struct domain *domain);
+
+/* A PVH guest: nobody else answers its firmware's reset ports. */
+bool domain_is_pvh(const struct domain *domain);
+
+/*
+ * Readable when some domain has ended (xenstore's @releaseDomain).  Read the
+ * event with domain_event() and then ask whether it was this one.
+ */
+int domain_event_fd(const struct domain *domain);
+void domain_event(struct domain *domain);
+
+/*
+ * Says in xenstore that the flash is there:
+ * /local/domain/<us>/device-model/<domid>/pflash/state = "running".
+ */
+int domain_set_ready(struct domain *domain, struct error *err);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flash.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "file.h"
+#include "log.h"
+#include "pflash/xen.h"
+#include "reset.h"
+
+#define MAX_CODE (16u << 20)
+
+/* What a new VARS file begins with; size 0 if it is there already. */
+struct initial {
+	uint8_t *image;
+	size_t size;
+};
+
+/* The exit code for an errno where `otherwise` is the usual one. */
+static int
+exit_code(int ret, int otherwise)
+{
+	if (ret == 0)
+		return EXIT_OK;
+	return ret == -ENOMEM ? EXIT_RUNTIME : otherwise;
+}
+
+static int
+initial_image(struct initial *initial, const struct options *options,
+	      struct error *err)
+{
+	if (options->template)
+		return file_load(options->template, STORE_MAX_SIZE,
+				 &initial->image, &initial->size, err);
+	if (!options->layout)
+		return error_set(err, ENOENT, "%s: does not exist, and neither "
+				 "--template nor --layout says what to begin "
+				 "with", options->vars);
+	initial->image = malloc(options->layout->size);
+	if (!initial->image)
+		return error_set(err, ENOMEM, "out of memory");
+	initial->size = options->layout->size;
+	fv_format(options->layout, initial->image);
+	return 0;
+}
+
+/* The size VARS has or will have, without touching it. */
+static int
+find_size(const struct options *options, struct initial *initial,
+	  uint64_t *size, struct error *err)
+{
+	struct stat st;
+	int ret;
+
+	if (stat(options->vars, &st) == 0) {
+		*size = (uint64_t)st.st_size;
+		return 0;
+	}
+	if (errno != ENOENT)
+		return error_errno(err, errno, "%s", options->vars);
+	ret = initial_image(initial, options, err);
+	*size = initial->size;
+	return ret;
+}
+
+static int
+find_base(const struct options *options, uint64_t size, uint64_t *base,
+	  struct error *err)
+{
+	const struct fv_layout *layout = fv_layout_by_size(size);
+
+	*base = options->base;
+	if (*base == 0 && layout)
+		*base = layout->base;
+	if (size == 0 || size % FV_BLOCK_SIZE || size > STORE_MAX_SIZE)
+		return error_set(err, EINVAL, "%s: %" PRIu64 " bytes is no "
+				 "flash: a multiple of %u up to %u was "
+				 "expected", options->vars, size,
+				 FV_BLOCK_SIZE, STORE_MAX_SIZE);
+	if (*base == 0)
+		return error_set(err, EINVAL, "%s: %" PRIu64 " bytes is no "
+				 "size of OVMF's, so --base must say where the "
+				 "flash goes", options->vars, size);
+	return 0;
+}
+
+static int
+connect_store(struct flash *flash, const struct options *options,
+	   const struct initial *initial, struct error *err)
+{
+	const struct store_config config = {
+		.path = options->vars,
+		.sync = options->sync,
+	};
+	struct store_recovery found = { 0 };
+	int ret = 0;
+
+	if (initial->image) {
+		ret = store_create(NULL, options->vars, initial->image,
+				   initial->size, err);
+		if (ret == 0)
+			log_line(LOG_INFO, "created");
+	}
+	if (ret == 0)
+		ret = store_open(&flash->store, &config, &found, err);
+	if (ret < 0)
+		return ret;
+	if (found.bursts)
+		log_line(LOG_NOTICE, "recovered %" PRIu64 " bursts from the "
+			 "journal", found.bursts);
+	if (found.dropped_bytes)
+		log_line(LOG_WARNING, "dropped a torn tail of %" PRIu64
+			 " bytes from the journal", found.dropped_bytes);
+	return device_connect(flash->device, flash->store, err);
+}
+
+static int
+install_code(struct flash *flash, const uint8_t *code, size_t size,
+	     const char *path, struct error *err)
+{
+	size_t off;
+	int ret = fv_find_sec(code, size, &off, err);
+
+	if (ret < 0)
+		return error_set(err, EINVAL, "%s: no firmware volume at its "
+				 "end", path);
+	off &= ~(size_t)(FRAME_SIZE - 1);
+	return window_install_code(flash->transport, code + off, size - off,
+				   err);
+}
+
+static int
+attach_code(struct flash *flash, const char *path, struct error *err)
+{
+	uint8_t *code;
+	size_t size;
+	int ret = file_load(path, MAX_CODE, &code, &size, err);
+
+	if (ret < 0)
+		return exit_code(ret, EXIT_FILE);
+	if (size % FRAME_SIZE) {
+		error_set(err, EINVAL, "%s: %zu bytes is no firmware image: a "
+			  "multiple of %u was expected", path, size,
+			  FRAME_SIZE);
+		free(code);
+		return EXIT_FILE;
+	}
+	ret = install_code(flash, code, size, path, err);
+	free(code);
+	if (ret < 0)
+		return exit_code(ret, ret == -EINVAL ? EXIT_FILE : EXIT_DOMAIN);
+	return EXIT_OK;
+}
+
+static void
+set_context(struct flash *flash, const struct options *options)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s (%" PRIu32 "), %s",
+		 domain_name(flash->domain), domain_id(flash->domain),
+		 options->vars);
+	log_context(text);
+}
+
+static int
+attach_domain(struct flash *flash, const struct options *options,
+	      struct error *err)
+{
+	int ret = domain_open(&flash->domain, options->domain, err);
+
+	if (ret == 0) {
+		set_context(flash, options);
+		ret = xen_transport_open(&flash->transport,
+					 domain_id(flash->domain), err);
+	}
+	if (ret == 0)
+		ret = ioreq_server_open(&flash->server, flash->transport, err);
+	return ret;
+}
+
+static int
+attach_device(struct flash *flash, const struct options *options,
+	      uint64_t base, uint64_t size, struct error *err)
+{
+	const struct device_config config = {
+		.base = base,
+		.size = (uint32_t)size,
+		.block_size = FV_BLOCK_SIZE,
+		.mode = options->mode,
+		.personality = options->personality,
+	};
+	struct error note;
+	int ret = device_open(&flash->device, flash->server, flash->transport,
+			      &config, &note, err);
+
+	if (ret < 0)
+		return ret;
+	if (note.text[0])
+		log_line(LOG_NOTICE, "reads are trapped: %s", note.text);
+	if (domain_is_pvh(flash->domain))
+		ret = reset_add(flash->server, flash->transport, err);
+	if (ret == 0)
+		log_line(LOG_INFO, "%" PRIu64 " bytes at %#" PRIx64
+			 ", %s mode", size, base,
+			 device_mode(flash->device) == WINDOW_DIRECT ?
+			 "direct" : "trap");
+	return ret;
+}
+
+/* Files are looked at first, then Xen is asked; the disk is changed last. */
+static int
+attach(struct flash *flash, const struct options *options,
+       struct initial *initial, struct error *err)
+{
+	uint64_t size = 0, base = 0;
+	int code;
+	int ret = find_size(options, initial, &size, err);
+
+	if (ret == 0)
+		ret = find_base(options, size, &base, err);
+	if (ret < 0)
+		return exit_code(ret, EXIT_FILE);
+	ret = attach_domain(flash, options, err);
+	if (ret == 0)
+		ret = attach_device(flash, options, base, size, err);
+	if (ret < 0)
+		return exit_code(ret, EXIT_DOMAIN);
+	code = options->code ? attach_code(flash, options->code, err) : EXIT_OK;
+	if (code != EXIT_OK)
+		return code;
+	ret = connect_store(flash, options, initial, err);
+	if (ret < 0)
+		return exit_code(ret, ret == -EBUSY ? EXIT_BUSY : EXIT_FILE);
+	ret = ioreq_server_start(flash->server, err);
+	return exit_code(ret, EXIT_DOMAIN);
+}
+
+int
+flash_attach(struct flash *flash, const struct options *options,
+	     struct error *err)
+{
+	struct initial initial = { NULL, 0 };
+	int code = attach(flash, options, &initial, err);
+
+	free(initial.image);
+	return code;
+}
+
+int
+flash_detach(struct flash *flash)
+{
+	int ret = 0;
+
+	if (flash->device)
+		device_close(flash->device);
+	if (flash->server)
+		ioreq_server_close(flash->server);
+	if (flash->transport)
+		flash->transport->ops->close(flash->transport);
+	if (flash->store)
+		ret = store_close(flash->store);
+	if (flash->domain)
+		domain_close(flash->domain);
+	return ret;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Attaching the flash to the domain and taking it off again: what stands
+ * between the options and the event loop.
+ */
+#ifndef PFLASHD_FLASH_H
+#define PFLASHD_FLASH_H
+
+#include "domain.h"
+#include "options.h"
+#include "pflash/device.h"
+
+struct flash {
+	struct domain *domain;
+	struct transport *transport;
+	struct ioreq_server *server;
+	struct store *store;
+	struct device *device;
+};
+
+/*
+ * Everything is checked before anything on disk is changed.  Returns EXIT_OK,
+ * or the exit code that fits the failure, with its sentence; flash_detach()
+ * is due in both cases.
+ */
+int flash_attach(struct flash *flash, const struct options *options,
+		 struct error *err);
+
+/*
+ * Gives back the guest's frames, answers what is pending, folds the journal
+ * into VARS.  -errno if that failed; everything is freed all the same.
+ */
+int flash_detach(struct flash *flash);
+
+#endif

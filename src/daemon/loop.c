@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loop.h"
+
+#include <inttypes.h>
+
+#include <ev.h>
+
+#include "log.h"
+
+struct loop {
+	struct flash *flash;
+	ev_io requests;
+	ev_io domains;
+	ev_timer idle;
+	ev_signal signals[3];
+	uint64_t writes_seen; /* when the idle timer was started */
+	bool failure_logged;
+};
+
+static uint64_t
+writes(const struct loop *loop)
+{
+	return ioreq_server_stats(loop->flash->server)->writes;
+}
+
+/* The failure is said once; the chip tells the guest. */
+static void
+check_store(struct loop *loop)
+{
+	if (loop->failure_logged || !store_failed(loop->flash->store))
+		return;
+	loop->failure_logged = true;
+	log_line(LOG_ERR, "%s; the flash is read-only from now on",
+		 store_failure(loop->flash->store));
+}
+
+static void
+idle_start(struct ev_loop *ev, struct loop *loop)
+{
+	loop->writes_seen = writes(loop);
+	ev_timer_set(&loop->idle, LOOP_IDLE_COMMIT, 0.);
+	ev_timer_start(ev, &loop->idle);
+}
+
+static void
+on_requests(struct ev_loop *ev, ev_io *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+
+	(void)events;
+	ioreq_server_poll(loop->flash->server);
+	check_store(loop);
+	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
+		idle_start(ev, loop);
+}
+
+static void
+on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+
+	(void)events;
+	if (!device_pending(loop->flash->device))
+		return;
+	if (writes(loop) != loop->writes_seen) {
+		idle_start(ev, loop);
+		return;
+	}
+	device_flush(loop->flash->device);
+	check_store(loop);
+}
+
+static void
+on_domains(struct ev_loop *ev, ev_io *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+	struct transport *t = loop->flash->transport;
+
+	(void)events;
+	domain_event(loop->flash->domain);
+	if (t->ops->alive(t))
+		return;
+	log_line(LOG_INFO, "the guest is gone");
+	ev_break(ev, EVBREAK_ALL);
+}
+
+static void
+on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+	(void)events;
+	log_line(LOG_INFO, "signal %d, detaching", watcher->signum);
+	ev_break(ev, EVBREAK_ALL);
+}
+
+static void
+watch_signals(struct ev_loop *ev, struct loop *loop)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		ev_signal_init(&loop->signals[i], on_signal, numbers[i]);
+		ev_signal_start(ev, &loop->signals[i]);
+	}
+}
+
+void
+loop_run(struct flash *flash)
+{
+	struct ev_loop *ev = ev_default_loop(EVFLAG_AUTO);
+	struct transport *t = flash->transport;
+	struct loop loop = { .flash = flash };
+
+	ev_io_init(&loop.requests, on_requests, t->ops->event_fd(t), EV_READ);
+	ev_io_init(&loop.domains, on_domains, domain_event_fd(flash->domain),
+		   EV_READ);
+	ev_timer_init(&loop.idle, on_idle, LOOP_IDLE_COMMIT, 0.);
+	loop.requests.data = loop.domains.data = loop.idle.data = &loop;
+	ev_io_start(ev, &loop.requests);
+	ev_io_start(ev, &loop.domains);
+	watch_signals(ev, &loop);
+	ev_run(ev, 0);
+	ev_loop_destroy(ev);
+}

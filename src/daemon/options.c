@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct choice {
+	const char *name;
+	int value;
+};
+
+static const struct choice modes[] = {
+	{ "auto", WINDOW_AUTO },
+	{ "direct", WINDOW_DIRECT },
+	{ "trap", WINDOW_TRAP },
+	{ NULL, 0 },
+};
+
+static const struct choice syncs[] = {
+	{ "burst", STORE_SYNC_BURST },
+	{ "op", STORE_SYNC_OP },
+	{ "none", STORE_SYNC_NONE },
+	{ NULL, 0 },
+};
+
+static const struct choice personalities[] = {
+	{ "ovmf", CFI_OVMF },
+	{ "strict", CFI_STRICT },
+	{ "qemu", CFI_QEMU },
+	{ NULL, 0 },
+};
+
+static const struct choice logs[] = {
+	{ "stderr", OPTIONS_LOG_STDERR },
+	{ "syslog", OPTIONS_LOG_SYSLOG },
+	{ NULL, 0 },
+};
+
+static const struct option long_options[] = {
+	{ "domain", required_argument, NULL, 'd' },
+	{ "vars", required_argument, NULL, 'v' },
+	{ "template", required_argument, NULL, 't' },
+	{ "layout", required_argument, NULL, 'l' },
+	{ "code", required_argument, NULL, 'c' },
+	{ "base", required_argument, NULL, 'b' },
+	{ "mode", required_argument, NULL, 'm' },
+	{ "sync", required_argument, NULL, 's' },
+	{ "personality", required_argument, NULL, 'p' },
+	{ "ready-fd", required_argument, NULL, 'r' },
+	{ "log", required_argument, NULL, 'L' },
+	{ "foreground", no_argument, NULL, 'f' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+void
+options_help(void)
+{
+	fputs("usage: pflashd --domain ID|NAME --vars FILE [options]\n"
+"\n"
+"Gives a Xen guest a flash chip for its UEFI variables, kept in FILE.\n"
+"\n"
+"  --domain ID|NAME      the guest, an HVM or PVH domain\n"
+"  --vars FILE           the variables; FILE.journal lies beside it\n"
+"  --template FILE       start from a copy of this if --vars does not exist\n"
+"  --layout 2m|4m        or from an empty store for an OVMF build of this size\n"
+"  --code FILE           the firmware, to serve its last volume below 4 GiB\n"
+"                        (a PVH guest starts slowly without it)\n"
+"  --base ADDR           guest-physical address of the flash; the default goes\n"
+"                        by the size of --vars: 0xffe00000 for 128 KiB,\n"
+"                        0xffc00000 for 528 KiB\n"
+"  --mode MODE           how the guest reads: direct (frames of memory), trap\n"
+"                        (every read is a request), or auto (default)\n"
+"  --sync WHEN           what is on stable storage: each burst (default), each\n"
+"                        op, or none\n"
+"  --personality WHICH   ovmf (default), strict (the data sheet), or qemu\n"
+"  --foreground          do not become a daemon\n"
+"  --ready-fd N          write a newline to this descriptor when attached\n"
+"  --log WHERE           stderr (default with --foreground) or syslog\n"
+"  --help, --version\n"
+"\n"
+"Exit codes: 0 the guest is gone or SIGTERM came, 1 failed while running,\n"
+"2 usage, 3 a file was refused, 4 the file is in use, 5 the domain or Xen.\n",
+	      stdout);
+}
+
+static int
+choose(const struct choice *choices, const char *option, const char *arg,
+       int *value, struct error *err)
+{
+	for (const struct choice *c = choices; c->name; c++) {
+		if (strcmp(c->name, arg) != 0)
+			continue;
+		*value = c->value;
+		return 0;
+	}
+	return error_set(err, EINVAL, "--%s: '%s' is none of its choices "
+			 "(see --help)", option, arg);
+}
+
+static int
+number(const char *option, const char *arg, uint64_t max, uint64_t *value,
+       struct error *err)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(arg, &end, 0);
+	if (errno || end == arg || *end || *arg == '-' || *value > max)
+		return error_set(err, EINVAL, "--%s: '%s' is not a number up "
+				 "to %#llx", option, arg,
+				 (unsigned long long)max);
+	return 0;
+}
+
+static int
+set_layout(struct options *options, const char *arg, struct error *err)
+{
+	options->layout = fv_layout_by_name(arg);
+	if (!options->layout)
+		return error_set(err, EINVAL,
+				 "--layout: '%s' is neither 2m nor 4m", arg);
+	return 0;
+}
+
+static int
+set_ready_fd(struct options *options, const char *arg, struct error *err)
+{
+	uint64_t value = 0;
+	int ret = number("ready-fd", arg, INT32_MAX, &value, err);
+
+	options->ready_fd = (int)value;
+	if (ret == 0 && fcntl(options->ready_fd, F_GETFD) < 0)
+		return error_set(err, EINVAL,
+				 "--ready-fd: %s is not an open descriptor",
+				 arg);
+	return ret;
+}
+
+static int
+set_choice(struct options *options, int option, const char *arg,
+	   struct error *err)
+{
+	int value = 0, ret;
+
+	switch (option) {
+	case 'm':
+		ret = choose(modes, "mode", arg, &value, err);
+		options->mode = (enum window_mode)value;
+		return ret;
+	case 's':
+		ret = choose(syncs, "sync", arg, &value, err);
+		options->sync = (enum store_sync)value;
+		return ret;
+	case 'p':
+		ret = choose(personalities, "personality", arg, &value, err);
+		options->personality = (enum cfi_personality)value;
+		return ret;
+	default:
+		ret = choose(logs, "log", arg, &value, err);
+		options->log = (enum options_log)value;
+		return ret;
+	}
+}
+
+static int
+set_option(struct options *options, int option, const char *arg,
+	   struct error *err)
+{
+	switch (option) {
+	case 'd': options->domain = arg; return 0;
+	case 'v': options->vars = arg; return 0;
+	case 't': options->template = arg; return 0;
+	case 'c': options->code = arg; return 0;
+	case 'f': options->foreground = true; return 0;
+	case 'h': options->help = true; return 0;
+	case 'V': options->version = true; return 0;
+	case 'l': return set_layout(options, arg, err);
+	case 'r': return set_ready_fd(options, arg, err);
+	case 'b': return number("base", arg, UINT32_MAX, &options->base, err);
+	default: return set_choice(options, option, arg, err);
+	}
+}
+
+static int
+check_complete(const struct options *options, struct error *err)
+{
+	if (options->help || options->version)
+		return 0;
+	if (!options->domain)
+		return error_set(err, EINVAL, "--domain is missing (see --help)");
+	if (!options->vars)
+		return error_set(err, EINVAL, "--vars is missing (see --help)");
+	if (options->template && options->layout)
+		return error_set(err, EINVAL,
+				 "--template and --layout exclude each other");
+	return 0;
+}
+
+int
+options_parse(struct options *options, int argc, char **argv,
+	      struct error *err)
+{
+	int option, ret;
+
+	*options = (struct options){ .ready_fd = -1 };
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", long_options,
+				     NULL)) != -1) {
+		if (option == ':')
+			return error_set(err, EINVAL, "%s wants a value",
+					 argv[optind - 1]);
+		if (option == '?')
+			return error_set(err, EINVAL,
+					 "unknown option '%s' (see --help)",
+					 argv[optind - 1]);
+		ret = set_option(options, option, optarg, err);
+		if (ret < 0)
+			return ret;
+	}
+	if (optind < argc)
+		return error_set(err, EINVAL, "unexpected '%s' (see --help)",
+				 argv[optind]);
+	return check_complete(options, err);
+}

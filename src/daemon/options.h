@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line of pflashd; pflashd(8) describes it. */
+#ifndef PFLASHD_OPTIONS_H
+#define PFLASHD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pflash/cfi.h"
+#include "pflash/error.h"
+#include "pflash/fv.h"
+#include "pflash/store.h"
+#include "pflash/window.h"
+
+/* Exit codes, documented in pflashd(8). */
+enum {
+	EXIT_OK = 0,
+	EXIT_RUNTIME = 1, /* failed while it ran, or out of resources */
+	EXIT_USAGE = 2,   /* the command line */
+	EXIT_FILE = 3,    /* VARS, journal, template or code was refused */
+	EXIT_BUSY = 4,    /* another process has the VARS file */
+	EXIT_DOMAIN = 5,  /* the domain, or what Xen said about it */
+};
+
+enum options_log {
+	OPTIONS_LOG_DEFAULT, /* stderr in the foreground, else syslog */
+	OPTIONS_LOG_STDERR,
+	OPTIONS_LOG_SYSLOG,
+};
+
+struct options {
+	const char *domain;              /* id or name */
+	const char *vars;
+	const char *template;            /* NULL: none */
+	const struct fv_layout *layout;  /* NULL: none */
+	const char *code;                /* NULL: none */
+	uint64_t base;                   /* 0: by the size of VARS */
+	enum window_mode mode;
+	enum store_sync sync;
+	enum cfi_personality personality;
+	int ready_fd;                    /* -1: none */
+	bool foreground;
+	enum options_log log;
+	bool help, version;
+};
+
+/* -EINVAL with a sentence. */
+int options_parse(struct options *options, int argc, char **argv,
+		  struct error *err);
+void options_help(void);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ready.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int
+ready_notify_socket(struct error *err)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	static const char message[] = "READY=1";
+	size_t len = path ? strlen(path) : 0;
+	ssize_t sent;
+	int fd;
+
+	if (len == 0)
+		return 0;
+	if ((*path != '/' && *path != '@') || len >= sizeof(addr.sun_path))
+		return error_set(err, EINVAL, "NOTIFY_SOCKET=%s: not a path",
+				 path);
+	memcpy(addr.sun_path, path, len);
+	if (*path == '@') /* an abstract socket */
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return error_errno(err, errno, "NOTIFY_SOCKET=%s", path);
+	sent = sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL,
+		      (const struct sockaddr *)&addr,
+		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	if (sent < 0)
+		error_errno(err, errno, "NOTIFY_SOCKET=%s", path);
+	close(fd);
+	return sent < 0 ? -EIO : 0;
+}
+
+int
+ready_write_fd(int fd, struct error *err)
+{
+	int ret = 0;
+
+	if (write(fd, "\n", 1) != 1)
+		ret = error_errno(err, errno, "cannot say on descriptor %d "
+				  "that the flash is attached", fd);
+	close(fd);
+	return ret;
+}
+
+static void __attribute__((noreturn))
+parent_wait(int fd, pid_t child)
+{
+	int status;
+	char byte;
+
+	if (read(fd, &byte, 1) == 1)
+		_exit(0);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+int
+ready_fork(int *fd, struct error *err)
+{
+	int ends[2];
+	pid_t child;
+
+	if (pipe(ends) < 0)
+		return error_errno(err, errno, "pipe");
+	child = fork();
+	if (child < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return error_errno(err, errno, "fork");
+	}
+	if (child > 0) {
+		close(ends[1]);
+		parent_wait(ends[0], child);
+	}
+	close(ends[0]);
+	setsid();
+	*fd = ends[1];
+	return 0;
+}

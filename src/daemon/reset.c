@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "reset.h"
+
+#include <xen/sched.h>
+
+#include "log.h"
+
+#define PORT_RESET_CONTROL 0xcf9
+#define RESET_CPU 0x04 /* a rising edge resets (ICH9 data sheet, RST_CNT) */
+
+#define PORT_KEYBOARD_COMMAND 0x64
+#define KEYBOARD_PULSE_RESET 0xfe /* pulse output line 0 of the 8042 */
+
+/* Ones, as from an empty bus: there is no keyboard controller to be found. */
+static uint64_t
+port_read(void *opaque, uint64_t off, unsigned int size)
+{
+	(void)opaque, (void)off, (void)size;
+	return UINT64_MAX;
+}
+
+static void
+reboot(struct transport *t)
+{
+	int ret = t->ops->shutdown(t, SHUTDOWN_reboot);
+
+	if (ret < 0)
+		log_line(LOG_ERR, "cannot reboot the domain: error %d", -ret);
+	else
+		log_line(LOG_INFO, "the guest resets itself");
+}
+
+static void
+control_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
+{
+	(void)off, (void)size;
+	if (value & RESET_CPU)
+		reboot(opaque);
+}
+
+static void
+keyboard_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
+{
+	(void)off, (void)size;
+	if ((value & 0xff) == KEYBOARD_PULSE_RESET)
+		reboot(opaque);
+}
+
+static const struct ioreq_region_ops control_ops = {
+	.read = port_read,
+	.write = control_write,
+};
+
+static const struct ioreq_region_ops keyboard_ops = {
+	.read = port_read,
+	.write = keyboard_write,
+};
+
+int
+reset_add(struct ioreq_server *server, struct transport *t, struct error *err)
+{
+	const struct ioreq_region control = {
+		.space = IOREQ_SPACE_PORT,
+		.first = PORT_RESET_CONTROL,
+		.size = 1,
+		.ops = &control_ops,
+		.opaque = t,
+	};
+	const struct ioreq_region keyboard = {
+		.space = IOREQ_SPACE_PORT,
+		.first = PORT_KEYBOARD_COMMAND,
+		.size = 1,
+		.ops = &keyboard_ops,
+		.opaque = t,
+	};
+	int ret = ioreq_server_add(server, &control, err);
+
+	return ret < 0 ? ret : ioreq_server_add(server, &keyboard, err);
+}

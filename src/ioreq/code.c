@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The code tail: OVMF's SEC volume at the address it is linked for.
+ *
+ * On PVH the firmware is loaded at 1 MiB and runs there, but follows pointers
+ * that were linked for the top of 4 GiB; without memory there each of these
+ * reads is a trap to Xen.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "pflash/window.h"
+
+#define FOUR_GIB (UINT64_C(1) << 32)
+
+/* Is the code there already, from an earlier server of this domain? */
+static bool
+code_present(struct transport *t, uint64_t gfn, const uint8_t *code,
+	     unsigned int count)
+{
+	void *frames;
+	bool same;
+
+	if (t->ops->get_type(t, gfn) != HVMMEM_ram_ro)
+		return false;
+	frames = t->ops->map(t, gfn, count, PROT_READ);
+	if (!frames)
+		return false;
+	same = memcmp(frames, code, (size_t)count * FRAME_SIZE) == 0;
+	t->ops->unmap(t, frames, count);
+	return same;
+}
+
+static int
+code_fill(struct transport *t, uint64_t gfn, const uint8_t *code,
+	  unsigned int count)
+{
+	void *frames = t->ops->map(t, gfn, count, PROT_READ | PROT_WRITE);
+
+	if (!frames)
+		return -errno;
+	memcpy(frames, code, (size_t)count * FRAME_SIZE);
+	t->ops->unmap(t, frames, count);
+	return t->ops->set_type(t, HVMMEM_ram_ro, gfn, count);
+}
+
+int
+window_install_code(struct transport *t, const uint8_t *code, size_t size,
+		    struct error *err)
+{
+	unsigned int count = (unsigned int)(size / FRAME_SIZE);
+	uint64_t base = FOUR_GIB - size;
+	uint64_t gfn = base >> FRAME_SHIFT;
+	int ret;
+
+	if (code_present(t, gfn, code, count))
+		return 0;
+	ret = window_check_range(t, base, size, err);
+	if (ret < 0)
+		return ret;
+	ret = t->ops->populate(t, gfn, count);
+	if (ret < 0)
+		return error_errno(err, -ret,
+				   "cannot give the guest %u frames for the "
+				   "firmware's code", count);
+	ret = code_fill(t, gfn, code, count);
+	if (ret < 0) {
+		t->ops->depopulate(t, gfn, count);
+		return error_errno(err, -ret, "cannot write the firmware's "
+				   "code at %#" PRIx64, base);
+	}
+	return 0;
+}

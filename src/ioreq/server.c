@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The protocol of the shared page. */
+#include "server.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+int
+ioreq_server_open(struct ioreq_server **out, struct transport *t,
+		  struct error *err)
+{
+	struct ioreq_server *server = calloc(1, sizeof(*server));
+	int ret;
+
+	if (!server)
+		return error_set(err, ENOMEM, "out of memory");
+	ret = t->ops->create(t);
+	if (ret < 0) {
+		free(server);
+		return error_errno(err, -ret, "cannot create an ioreq server");
+	}
+	server->transport = t;
+	server->ports = calloc(t->vcpus, sizeof(*server->ports));
+	if (!server->ports) {
+		t->ops->destroy(t);
+		free(server);
+		return error_set(err, ENOMEM, "out of memory");
+	}
+	*out = server;
+	return 0;
+}
+
+int
+ioreq_server_add(struct ioreq_server *server, const struct ioreq_region *region,
+		 struct error *err)
+{
+	struct transport *t = server->transport;
+	int ret;
+
+	if (server->region_count == IOREQ_MAX_REGIONS)
+		return error_set(err, ENOSPC, "too many regions");
+	ret = t->ops->claim(t, region->space, region->first,
+			    region->first + region->size - 1);
+	if (ret < 0)
+		return error_errno(err, -ret,
+				   "cannot claim %#" PRIx64 " to %#" PRIx64,
+				   region->first,
+				   region->first + region->size - 1);
+	server->regions[server->region_count++] = *region;
+	return 0;
+}
+
+int
+ioreq_server_start(struct ioreq_server *server, struct error *err)
+{
+	struct transport *t = server->transport;
+	int ret = t->ops->enable(t, true);
+
+	if (ret < 0)
+		return error_errno(err, -ret, "cannot enable the ioreq server");
+	for (unsigned int i = 0; i < t->vcpus; i++) {
+		ret = t->ops->bind(t, t->page->vcpu_ioreq[i].vp_eport);
+		if (ret < 0)
+			return error_errno(err, -ret,
+					   "cannot bind vCPU %u's event channel",
+					   i);
+		server->ports[i] = ret;
+	}
+	return 0;
+}
+
+/*
+ * Answers one slot if it is READY.  The request is copied out once, so that
+ * what is checked is what is done; only data and state are written back.
+ */
+static bool
+slot_answer(struct ioreq_server *server, unsigned int vcpu)
+{
+	struct ioreq *slot = &server->transport->page->vcpu_ioreq[vcpu];
+	struct ioreq request;
+
+	if (slot->state != STATE_IOREQ_READY)
+		return false;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	memcpy(&request, slot, sizeof(request));
+	slot->state = STATE_IOREQ_INPROCESS;
+
+	request_handle(server, &request);
+
+	slot->data = request.data;
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	slot->state = STATE_IORESP_READY;
+	/* The state must be there before the vCPU is woken to look at it. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	server->transport->ops->notify(server->transport, server->ports[vcpu]);
+	return true;
+}
+
+static unsigned int
+slots_answer(struct ioreq_server *server)
+{
+	unsigned int answered = 0;
+
+	for (unsigned int i = 0; i < server->transport->vcpus; i++)
+		answered += slot_answer(server, i);
+	return answered;
+}
+
+unsigned int
+ioreq_server_poll(struct ioreq_server *server)
+{
+	struct transport *t = server->transport;
+	int port = t->ops->pending(t);
+
+	/* Unmasked before the slots are looked at, no event falls between. */
+	while (port >= 0) {
+		t->ops->unmask(t, port);
+		port = t->ops->pending(t);
+	}
+	return slots_answer(server);
+}
+
+const struct ioreq_stats *
+ioreq_server_stats(const struct ioreq_server *server)
+{
+	return &server->stats;
+}
+
+void
+ioreq_server_close(struct ioreq_server *server)
+{
+	struct transport *t = server->transport;
+
+	for (unsigned int i = 0; i < server->region_count; i++) {
+		const struct ioreq_region *region = &server->regions[i];
+
+		t->ops->release(t, region->space, region->first,
+				region->first + region->size - 1);
+	}
+	t->ops->enable(t, false);
+	slots_answer(server);
+	t->ops->destroy(t);
+	free(server->ports);
+	free(server);
+}

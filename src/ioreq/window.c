@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Direct mode needs, in this order: new frames in the hole, a mapping of them,
+ * ownership of the page type, and the type itself.  From HVMMEM_ram_rw to
+ * HVMMEM_ioreq_server is the one change Xen allows (arch/x86/hvm/dm.c,
+ * set_mem_type()); letting go of the type makes the frames plain RAM again,
+ * and taking them away leaves the hole as it was.
+ */
+#include "pflash/window.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct window {
+	struct transport *transport;
+	const struct cfi *chip;
+	uint64_t gfn;
+	unsigned int count; /* frames */
+	uint8_t *frames;    /* NULL: trap mode */
+};
+
+/* I/O APIC, HPET, local APICs, and Xen's special pages (public/hvm/e820.h). */
+#define RESERVED_FIRST UINT64_C(0xfec00000)
+#define RESERVED_LAST UINT64_C(0xfeffffff)
+
+static int
+check_memory(struct transport *t, uint64_t base, uint64_t size,
+	     struct error *err)
+{
+	for (uint64_t addr = base; addr < base + size; addr += FRAME_SIZE) {
+		int type = t->ops->get_type(t, addr >> FRAME_SHIFT);
+
+		if (type < 0)
+			return error_errno(err, -type,
+					   "cannot ask for the type of frame %#"
+					   PRIx64, addr >> FRAME_SHIFT);
+		if (type != HVMMEM_mmio_dm)
+			return error_set(err, EEXIST,
+					 "the guest has memory at %#" PRIx64
+					 ", where the flash should be", addr);
+	}
+	return 0;
+}
+
+int
+window_check_range(struct transport *t, uint64_t base, uint64_t size,
+		   struct error *err)
+{
+	uint64_t last = base + size - 1;
+
+	if (base % FRAME_SIZE || size % FRAME_SIZE || size == 0)
+		return error_set(err, EINVAL,
+				 "base %#" PRIx64 ": not a multiple of %#x",
+				 base, FRAME_SIZE);
+	if (base < WINDOW_HOLE_FIRST || last > WINDOW_HOLE_LAST || last < base ||
+	    (base <= RESERVED_LAST && last >= RESERVED_FIRST))
+		return error_set(err, EINVAL,
+				 "%#" PRIx64 " to %#" PRIx64 " is not in the "
+				 "hole for firmware, %#" PRIx64 " to %#" PRIx64
+				 " without %#" PRIx64 " to %#" PRIx64,
+				 base, last, WINDOW_HOLE_FIRST,
+				 WINDOW_HOLE_LAST, RESERVED_FIRST,
+				 RESERVED_LAST);
+	return check_memory(t, base, size, err);
+}
+
+static void
+direct_leave(struct window *window)
+{
+	struct transport *t = window->transport;
+
+	t->ops->own_type(t, false); /* the frames are plain RAM again */
+	t->ops->unmap(t, window->frames, window->count);
+	window->frames = NULL;
+	t->ops->depopulate(t, window->gfn, window->count);
+}
+
+static int
+direct_enter(struct window *window, struct error *err)
+{
+	struct transport *t = window->transport;
+	int ret = t->ops->populate(t, window->gfn, window->count);
+
+	if (ret < 0)
+		return error_errno(err, -ret, "cannot give the guest %u frames",
+				   window->count);
+	window->frames = t->ops->map(t, window->gfn, window->count,
+				     PROT_READ | PROT_WRITE);
+	if (!window->frames) {
+		ret = -errno;
+		t->ops->depopulate(t, window->gfn, window->count);
+		return error_errno(err, -ret, "cannot map the guest's frames");
+	}
+	ret = t->ops->own_type(t, true);
+	if (ret < 0)
+		error_errno(err, -ret,
+			    "cannot own writes to frames of the type "
+			    "ioreq-server%s",
+			    ret == -EBUSY ? " (another server does)" :
+			    ret == -EOPNOTSUPP ? " (no nested paging)" : "");
+	if (ret == 0) {
+		ret = t->ops->set_type(t, HVMMEM_ioreq_server, window->gfn,
+				       window->count);
+		if (ret < 0)
+			error_errno(err, -ret, "cannot type the frames");
+	}
+	if (ret < 0)
+		direct_leave(window);
+	return ret;
+}
+
+int
+window_open(struct window **out, struct transport *t, uint64_t base,
+	    uint32_t size, enum window_mode mode, struct error *err)
+{
+	struct window *window = calloc(1, sizeof(*window));
+	int ret = 0;
+
+	err->text[0] = '\0';
+	if (!window)
+		return error_set(err, ENOMEM, "out of memory");
+	window->transport = t;
+	window->gfn = base >> FRAME_SHIFT;
+	window->count = size / FRAME_SIZE;
+	if (mode != WINDOW_TRAP)
+		ret = direct_enter(window, err);
+	if (ret < 0 && mode == WINDOW_DIRECT) {
+		free(window);
+		return ret;
+	}
+	*out = window;
+	return 0;
+}
+
+enum window_mode
+window_mode(const struct window *window)
+{
+	return window->frames ? WINDOW_DIRECT : WINDOW_TRAP;
+}
+
+void
+window_connect(struct window *window, const struct cfi *chip)
+{
+	window->chip = chip;
+	window_show(window);
+}
+
+void
+window_show(struct window *window)
+{
+	if (window->frames)
+		cfi_render(window->chip, 0, window->frames,
+			   (size_t)window->count * FRAME_SIZE);
+}
+
+void
+window_close(struct window *window)
+{
+	if (window->frames)
+		direct_leave(window);
+	free(window);
+}
+
+bool
+window_verify(const struct window *window)
+{
+	uint8_t expected[FRAME_SIZE];
+
+	for (unsigned int i = 0; window->frames && i < window->count; i++) {
+		size_t off = (size_t)i * FRAME_SIZE;
+
+		cfi_render(window->chip, off, expected, FRAME_SIZE);
+		if (memcmp(expected, window->frames + off, FRAME_SIZE) != 0)
+			return false;
+	}
+	return true;
+}
