@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "journal.h"
+#include "lock.h"
 #include "recover.h"
 #include "vars.h"
 
@@ -109,17 +110,22 @@ export_once(const struct vars *vars, uint8_t *image, bool last_try,
 	return rc;
 }
 
+/* Where nobody holds the lock, nothing changes: once more is enough. */
 static int
 export_retry(const struct vars *vars, uint8_t *image, struct error *err)
 {
 	const struct timespec pause = { .tv_nsec = EXPORT_PAUSE_NS };
-	int rc;
+	bool last_try = false;
+	int tries = 0, rc;
 
-	for (int left = EXPORT_TRIES;; left--) {
-		rc = export_once(vars, image, left == 1, err);
-		if (left == 1 || (rc != -EAGAIN && rc != -EUCLEAN))
+	for (;;) {
+		rc = export_once(vars, image, last_try, err);
+		if (last_try || (rc != -EAGAIN && rc != -EUCLEAN))
 			return rc;
-		(void)nanosleep(&pause, NULL);
+		last_try = !lock_is_held(&vars->file) ||
+			   ++tries == EXPORT_TRIES;
+		if (!last_try)
+			(void)nanosleep(&pause, NULL);
 	}
 }
 

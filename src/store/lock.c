@@ -11,7 +11,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,4 +117,13 @@ lock_file(const struct file *file, struct error *err)
 	if (errno != EAGAIN && errno != EACCES)
 		return error_errno(err, errno, "%s: lock", file->path);
 	return report_holder(file, err);
+}
+
+bool
+lock_is_held(const struct file *file)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return file->sys->lock(file->fd, F_OFD_GETLK, &lock) < 0 ||
+	       lock.l_type != F_UNLCK;
 }

@@ -7,9 +7,14 @@
 #ifndef STORE_LOCK_H
 #define STORE_LOCK_H
 
+#include <stdbool.h>
+
 #include "io.h"
 
 /* -EBUSY if another open file has a lock on it, naming its process. */
 int lock_file(const struct file *file, struct error *err);
+
+/* Has another open file a lock on it?  If that can't be told, it has. */
+bool lock_is_held(const struct file *file);
 
 #endif
