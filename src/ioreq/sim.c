@@ -144,7 +144,6 @@ sim_raise(struct sim *sim, unsigned int vcpu)
 	uint64_t one = 1;
 
 	pthread_mutex_lock(&sim->lock);
-	sim->answered[vcpu] = false;
 	sim->pending[vcpu] = true;
 	pthread_mutex_unlock(&sim->lock);
 	/* Nobody sleeps on the descriptor where the server runs in place. */

@@ -34,6 +34,15 @@ crash(struct sim *sim, const char *why, unsigned int state)
 	return -EPIPE;
 }
 
+/* Before the request can be seen: another vCPU's event may get it answered. */
+static void
+expect_answer(struct sim *sim, unsigned int vcpu)
+{
+	pthread_mutex_lock(&sim->lock);
+	sim->answered[vcpu] = false;
+	pthread_mutex_unlock(&sim->lock);
+}
+
 static void
 wait_answer(struct sim *sim, unsigned int vcpu)
 {
@@ -58,6 +67,7 @@ sim_request(struct sim *sim, unsigned int vcpu, struct ioreq *request)
 	request->vp_eport = port;
 	request->state = STATE_IOREQ_NONE;
 	*slot = *request;
+	expect_answer(sim, vcpu);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	slot->state = STATE_IOREQ_READY;
 	sim_raise(sim, vcpu);

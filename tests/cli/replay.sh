@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# pflash-replay: real firmware's traffic ends in the image it ended in there.
+. tests/lib/cli.sh
+
+replay=$build/pflash-replay
+ctl=$build/pflashctl
+v=$tmp/vars.fd
+template=/usr/share/OVMF/OVMF_VARS_4M.fd
+first=020fab6375101b3eb750db0e861d1dc096e0e4927f56af9f65050455a5a6e6d6
+second=5691d5b7a2a90704205c2f522220861102059e95fa27a6c10850f7f22fa69f3e
+
+boot() {
+	zcat "$data/ovmf-2022.11-4m-$1.trace.gz" >"$tmp/trace"
+	shift
+	"$replay" --vars "$v" "$@" <"$tmp/trace"
+}
+
+if [ -r "$template" ]; then
+	for options in "--mode direct" "--mode trap" "--sync none" \
+		"--personality qemu"; do
+		cp "$template" "$v"
+		# shellcheck disable=SC2086
+		check_equal "first boot reads what the firmware read ($options)" \
+			0 "$(boot firstboot $options)"
+		check_equal "first boot ends in the recorded image ($options)" \
+			$first "$(sum "$v")"
+		# shellcheck disable=SC2086
+		check_equal "second boot reads what the firmware read ($options)" \
+			0 "$(boot secondboot $options)"
+		check_equal "second boot ends in the recorded image ($options)" \
+			$second "$(sum "$v")"
+	done
+else
+	skip "the traces: $template is missing (package ovmf)"
+fi
+
+dd if=/dev/zero bs=4096 count=32 2>/dev/null | tr '\0' '\377' >"$v"
+got=$(printf '%s\n' '# a comment' '' 'w 0 1 10' 'w 0 1 a5' 'r 0 1' \
+	'w 0 1 ff' 'r 0 4' ' r 1fffc 8' 'w 5 1 98' 'r 10 2 0' |
+	"$replay" --vars "$v" | tr '\n' ' ')
+check_equal "reads are printed in order, in hex" \
+	"80 ffffffa5 ffffffffffffffff 5251 " "$got"
+
+# One read at a time: the answer is there before the next access is sent.
+mkfifo "$tmp/in" "$tmp/answer"
+"$replay" --vars "$v" <"$tmp/in" >"$tmp/answer" &
+exec 3>"$tmp/in" 4<"$tmp/answer"
+echo 'r 0 1' >&3
+read -r answer <&4
+check_equal "an answer is flushed before the next access" a5 "$answer"
+exec 3>&-
+wait $!
+check_equal "the end of input closes cleanly" 0 $?
+
+n=0
+for line in x 'r 0' 'r 0 3' 'w 0 1' 'r 0 1 2 3' 'w 0 1 2 3' 'r -1 1' 'rr 0 1' \
+	'r zz 1' 'w 0 1 zz' 'r 200000000 1' 'w 0 0 0' 'R 0 1'; do
+	n=$((n + 1))
+	printf 'w 10%02x 1 10\nw 10%02x 1 0\n%s\nw 2000 1 20\nw 2000 1 d0\n' \
+		$n $n "$line" >"$tmp/in.txt"
+	"$replay" --vars "$v" <"$tmp/in.txt" >"$tmp/out" 2>"$tmp/err"
+	check_equal "'$line' is refused with its number" \
+		"2 pflash-replay: line 3 is no access: $line" \
+		"$? $(cat "$tmp/err")"
+done
+check_equal "what came before a bad line stands" "$n" \
+	"$(dd if="$v" bs=1 skip=4097 count=20 2>/dev/null | tr -d '\377' | wc -c)"
+
+refuses "replay: no options" 2 'missing.*--vars' "$replay"
+refuses "replay: unknown option" 2 '\-\-nope' "$replay" --nope
+refuses "replay: no value" 2 'value' "$replay" --vars
+refuses "replay: bad choice" 2 'sometimes' "$replay" --vars "$v" --sync sometimes
+refuses "replay: bad number" 2 '4k' "$replay" --vars "$v" --block-size 4k
+refuses "replay: no such file" 3 "$tmp/none" "$replay" --vars "$tmp/none"
+refuses "replay: blocks that do not fit" 1 'blocks' "$replay" --vars "$v" --block-size 0x40000
+head -c 5000 "$v" >"$tmp/short.fd"
+refuses "replay: no multiple of 4096" 3 "short.fd" "$replay" --vars "$tmp/short.fd"
+check "replay: --help" sh -c "'$replay' --help | grep -q -e --block-size"
+check "replay: --version" sh -c "'$replay' --version | grep -q 'pflash-replay [0-9]'"
+
+# pflashctl export
+echo 'w 9000 1 10
+w 9000 1 42' >"$tmp/open"
+"$replay" --vars "$v" <"$tmp/open"
+before=$(sum "$v") journal=$(sum "$v.journal")
+check "export succeeds" "$ctl" export "$v" "$tmp/out.fd"
+check_equal "export is the image" "$before" "$(sum "$tmp/out.fd")"
+check_equal "export to standard output" "$before" \
+	"$("$ctl" export "$v" - | sha256sum | cut -d ' ' -f 1)"
+check_equal "export changes neither file" "$before $journal" \
+	"$(sum "$v") $(sum "$v.journal")"
+refuses "export: no such file" 3 "$tmp/none" "$ctl" export "$tmp/none" "$tmp/x"
+refuses "export: nowhere to write" 1 "/dev/full" "$ctl" export "$v" /dev/full
+refuses "export: arguments" 2 usage "$ctl" export "$v"
+refuses "pflashctl: no command" 2 command "$ctl"
+refuses "pflashctl: unknown command" 2 "'frobnicate'" "$ctl" frobnicate
+check "pflashctl: --help" sh -c "'$ctl' --help | grep -q export"
+
+# Killed while a burst is open: what was committed is there, nothing else.
+"$replay" --vars "$v" <"$tmp/in" >/dev/null &
+pid=$!
+exec 3>"$tmp/in"
+printf 'w a000 1 10\nw a000 1 11\nw a000 1 ff\nw a001 1 10\nw a001 1 22\nr 0 1\n' >&3
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	[ "$(stat -c %s "$v.journal")" -gt 64 ] && break
+	sleep 0.2
+done
+sleep 0.2
+refuses "a file in use names its holder" 3 "in use by pid $pid" "$replay" --vars "$v"
+"$ctl" export "$v" "$tmp/live.fd"
+check_equal "a live export has the committed burst" " 11 ff" \
+	"$(od -An -tx1 -j 40960 -N 2 "$tmp/live.fd")"
+kill -9 $pid
+wait $pid 2>/dev/null
+exec 3>&-
+echo 'r a000 2' >"$tmp/look"
+check_equal "after SIGKILL the committed burst is there, the open one is not" \
+	ff11 "$("$replay" --vars "$v" <"$tmp/look")"
+finish

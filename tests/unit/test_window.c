@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Window and device: what a guest sees at the flash's address, in both modes. */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "pflash/device.h"
+#include "pflash/sim.h"
+
+#define BASE UINT64_C(0xffe00000)
+#define SIZE 0x20000u
+#define FRAMES (SIZE / FRAME_SIZE)
+
+static char dir[64], path[96], journal[112];
+static struct sim *sim;
+static struct transport *t;
+static struct ioreq_server *server;
+static struct store *store;
+static struct device *device;
+static struct error note, err;
+
+static void
+run(void *opaque)
+{
+	ioreq_server_poll(opaque);
+}
+
+static void
+make_vars(void)
+{
+	uint8_t *image = malloc(SIZE);
+
+	snprintf(dir, sizeof(dir), "/tmp/pflash-window-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/vars.fd", dir);
+	snprintf(journal, sizeof(journal), "%s.journal", path);
+	for (uint32_t i = 0; i < SIZE; i++)
+		image[i] = i < 0x1000 ? (uint8_t)(i * 11 + 1) : 0xff;
+	ck_assert_int_eq(store_create(NULL, path, image, SIZE, &err), 0);
+	free(image);
+}
+
+static void
+hypervisor(unsigned int spare, bool no_hap)
+{
+	const struct sim_config config = {
+		.ram_frames = 2, .spare_frames = spare, .no_hap = no_hap,
+	};
+
+	ck_assert_int_eq(sim_create(&sim, &config), 0);
+	t = sim_transport(sim);
+	ck_assert_int_eq(ioreq_server_open(&server, t, &err), 0);
+	sim_set_server(sim, run, server);
+}
+
+static int
+attach(enum window_mode mode)
+{
+	const struct store_config sc = { .path = path };
+	const struct device_config dc = {
+		.base = BASE, .size = SIZE, .block_size = 4096, .mode = mode,
+	};
+	int ret;
+
+	ret = device_open(&device, server, t, &dc, &note, &err);
+	if (ret < 0)
+		return ret;
+	ck_assert_int_eq(store_open(&store, &sc, NULL, &err), 0);
+	ck_assert_int_eq(device_connect(device, store, &err), 0);
+	return ioreq_server_start(server, &err);
+}
+
+static void
+detach(void)
+{
+	ck_assert_msg(!sim_crashed(sim), "%s", sim_crashed(sim));
+	if (device) {
+		ck_assert(device_verify(device));
+		device_close(device);
+	}
+	if (store)
+		ck_assert_int_eq(store_close(store), 0);
+	ioreq_server_close(server);
+	device = NULL;
+	store = NULL;
+	for (unsigned int i = 0; i < FRAMES; i++)
+		ck_assert_int_eq(t->ops->get_type(t, (BASE >> 12) + i),
+				 HVMMEM_mmio_dm);
+	ck_assert_ptr_null(sim_frame(sim, BASE >> 12));
+	sim_destroy(sim);
+}
+
+static void
+setup(void)
+{
+	make_vars();
+}
+
+static void
+teardown(void)
+{
+	unlink(path);
+	unlink(journal);
+	rmdir(dir);
+}
+
+static void
+w(uint32_t off, uint8_t byte)
+{
+	sim_guest_write(sim, 0, BASE + off, &byte, 1);
+	ck_assert(device_verify(device));
+}
+
+static uint8_t
+r(uint32_t off)
+{
+	uint8_t byte;
+
+	sim_guest_read(sim, 0, BASE + off, &byte, 1);
+	return byte;
+}
+
+/* Every view, read byte by byte and in bulk; _i: direct or trap. */
+static const enum window_mode both[] = { WINDOW_DIRECT, WINDOW_TRAP };
+
+static void
+read_flash(uint8_t *dst)
+{
+	for (uint32_t off = 0; off < SIZE; off += 64)
+		sim_guest_read(sim, 0, BASE + off, dst + off, 64);
+}
+
+START_TEST(views_are_what_the_chip_says)
+{
+	static const uint8_t commands[] = { 0x70, 0x90, 0x98, 0xff };
+	static uint8_t seen[SIZE];
+
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(both[_i]), 0);
+	ck_assert_str_eq(note.text, "");
+	ck_assert_int_eq(device_mode(device), both[_i]);
+	for (unsigned int i = 0; i < sizeof(commands); i++) {
+		w(0x40, commands[i]);
+		read_flash(seen);
+		if (commands[i] == 0x70)
+			for (uint32_t off = 0; off < SIZE; off++)
+				ck_assert_uint_eq(seen[off], 0x80);
+		if (commands[i] == 0x90)
+			ck_assert_mem_eq(seen, "\x89\x18\0", 3);
+		if (commands[i] == 0x98)
+			ck_assert_mem_eq(seen + 0x10, "QRY", 3);
+		if (commands[i] == 0xff)
+			ck_assert_mem_eq(seen, store_image(store), SIZE);
+	}
+	if (both[_i] == WINDOW_DIRECT)
+		ck_assert_uint_eq(sim_stats(sim)->trapped_reads, 0);
+	else
+		ck_assert_uint_eq(sim_stats(sim)->direct_reads, 0);
+	detach();
+}
+END_TEST
+
+START_TEST(programs_and_erases)
+{
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(both[_i]), 0);
+	w(0x2000, 0x10);
+	w(0x2000, 0x3c);
+	ck_assert_uint_eq(r(0x1ffff), 0x80);
+	w(0x2000, 0xff);
+	ck_assert_uint_eq(r(0x2000), 0x3c);
+	w(0x10, 0x20);
+	w(0x10, 0xd0);
+	w(0x10, 0xff);
+	for (uint32_t off = 0; off < 0x1000; off++)
+		ck_assert_uint_eq(r(off), 0xff);
+	detach();
+
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(WINDOW_AUTO), 0);
+	ck_assert_uint_eq(r(0x2000), 0x3c);
+	ck_assert_uint_eq(r(0), 0xff);
+	detach();
+}
+END_TEST
+
+START_TEST(bulk_copies)
+{
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(both[_i]), 0);
+	sim_guest_movs(sim, 0, 0x10, BASE + 0x20, 8, 200, false);
+	ck_assert_mem_eq(sim_frame(sim, 0) + 0x10, store_image(store) + 0x20,
+			 1600);
+	/* setup, data, setup, data: eight bytes at once program four */
+	memcpy(sim_frame(sim, 0), "\x10\x0f\x10\x1f\x10\x2f\x10\x3f", 8);
+	sim_guest_movs(sim, 0, BASE + 0x3000, 0, 8, 1, false);
+	w(0, 0xff);
+	ck_assert_uint_eq(r(0x3001), 0x0f);
+	ck_assert_uint_eq(r(0x3007), 0x3f);
+	detach();
+}
+END_TEST
+
+START_TEST(auto_falls_back_without_nested_paging)
+{
+	hypervisor(FRAMES, true);
+	ck_assert_int_eq(attach(WINDOW_AUTO), 0);
+	ck_assert_int_eq(device_mode(device), WINDOW_TRAP);
+	ck_assert_ptr_nonnull(strstr(note.text, "no nested paging"));
+	ck_assert_uint_eq(r(1), 12);
+	detach();
+	hypervisor(FRAMES, true);
+	ck_assert_int_eq(attach(WINDOW_DIRECT), -EOPNOTSUPP);
+	detach();
+}
+END_TEST
+
+START_TEST(auto_falls_back_without_memory)
+{
+	hypervisor(FRAMES - 1, false);
+	ck_assert_int_eq(attach(WINDOW_AUTO), 0);
+	ck_assert_int_eq(device_mode(device), WINDOW_TRAP);
+	ck_assert_ptr_nonnull(strstr(note.text, "32 frames"));
+	detach();
+	hypervisor(FRAMES - 1, false);
+	ck_assert_int_eq(attach(WINDOW_DIRECT), -ENOMEM);
+	detach();
+}
+END_TEST
+
+START_TEST(another_owner_of_the_type)
+{
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(t->ops->own_type(t, true), 0);
+	ck_assert_int_eq(attach(WINDOW_DIRECT), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(err.text, "another server"));
+	detach();
+	/* Nothing was changed on disk before the hypervisor agreed. */
+	ck_assert_int_ne(access(journal, F_OK), 0);
+}
+END_TEST
+
+START_TEST(ranges)
+{
+	static const struct { uint64_t base, size; int ret; } cases[] = {
+		{ 0xffe00000, SIZE, 0 }, { 0xffc00000, 0x84000, 0 },
+		{ 0xfffe0000, SIZE, 0 }, { 0xfc000000, SIZE, 0 },
+		{ 0xfffe1000, SIZE, -EINVAL },  /* over 4 GiB */
+		{ 0xffe00800, SIZE, -EINVAL },  /* no frame boundary */
+		{ 0xffe00000, 0x20800, -EINVAL },
+		{ 0xffe00000, 0, -EINVAL },
+		{ 0xfbfff000, SIZE, -EINVAL },  /* PCI hole */
+		{ 0xfec00000, SIZE, -EINVAL },  /* I/O APIC */
+		{ 0xfebf0000, SIZE, -EINVAL },
+		{ 0xfeff0000, SIZE, -EINVAL },
+		{ 0, 0x2000, -EINVAL },
+		{ UINT64_MAX - 0xfff, 0x2000, -EINVAL },
+	};
+
+	hypervisor(1, false);
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_int_eq(window_check_range(t, cases[i].base,
+						    cases[i].size, &err),
+				 cases[i].ret);
+	ck_assert_int_eq(t->ops->populate(t, 0xffe1f, 1), 0);
+	ck_assert_int_eq(window_check_range(t, BASE, SIZE, &err), -EEXIST);
+	ck_assert_ptr_nonnull(strstr(err.text, "0xffe1f000"));
+	t->ops->depopulate(t, 0xffe1f, 1);
+	detach();
+}
+END_TEST
+
+START_TEST(code_tail_is_read_only)
+{
+	static uint8_t code[3 * FRAME_SIZE];
+	uint64_t base = (UINT64_C(1) << 32) - sizeof(code);
+	uint8_t byte = 0;
+
+	hypervisor(4, false);
+	for (size_t i = 0; i < sizeof(code); i++)
+		code[i] = (uint8_t)(i * 3 + i / 512);
+	ck_assert_int_eq(window_install_code(t, code, sizeof(code), &err), 0);
+	sim_guest_write(sim, 0, base, &byte, 1);
+	for (size_t i = 0; i < sizeof(code); i++) {
+		sim_guest_read(sim, 0, base + i, &byte, 1);
+		ck_assert_uint_eq(byte, code[i]);
+	}
+	/* A second server finds it; one with other code is refused. */
+	ck_assert_int_eq(window_install_code(t, code, sizeof(code), &err), 0);
+	code[5]++;
+	ck_assert_int_eq(window_install_code(t, code, sizeof(code), &err),
+			 -EEXIST);
+	detach();
+	hypervisor(2, false);
+	ck_assert_int_eq(window_install_code(t, code, sizeof(code), &err),
+			 -ENOMEM);
+	ck_assert_int_eq(t->ops->get_type(t, base >> 12), HVMMEM_mmio_dm);
+	detach();
+}
+END_TEST
+
+START_TEST(an_open_burst_is_flushed)
+{
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(WINDOW_DIRECT), 0);
+	ck_assert(!device_pending(device));
+	w(0x5000, 0x40);
+	w(0x5000, 0x12);
+	ck_assert(device_pending(device));
+	device_flush(device);
+	ck_assert(!device_pending(device));
+	ck_assert_uint_eq(r(0), 0x80);
+	detach();
+}
+END_TEST
+
+/* The same random traffic in both modes reads the same and ends the same. */
+static void
+traffic(enum window_mode mode, uint8_t *reads, uint8_t *image)
+{
+	static const uint8_t likely[] = { 0x10, 0x40, 0x20, 0xd0, 0x50, 0x70,
+					  0x90, 0x98, 0xff };
+
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(mode), 0);
+	srand(7);
+	for (unsigned int i = 0; i < 2000; i++) {
+		uint32_t off = (uint32_t)rand() % (SIZE - 8);
+		uint64_t value = likely[rand() % 9] | (uint64_t)rand() << 8;
+		unsigned int size = 1u << rand() % 4;
+
+		sim_guest_write(sim, 0, BASE + off, &value, size);
+		sim_guest_read(sim, 0, BASE + off, reads + 8 * i, size);
+		if (i % 50 == 0)
+			ck_assert(device_verify(device));
+	}
+	memcpy(image, store_image(store), SIZE);
+	detach();
+}
+
+START_TEST(modes_agree)
+{
+	static uint8_t reads[2][16000], images[2][SIZE];
+
+	traffic(WINDOW_DIRECT, reads[0], images[0]);
+	teardown();
+	make_vars();
+	traffic(WINDOW_TRAP, reads[1], images[1]);
+	ck_assert_mem_eq(reads[0], reads[1], sizeof(reads[0]));
+	ck_assert_mem_eq(images[0], images[1], SIZE);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("window");
+	TCase *tc = tcase_create("window");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, views_are_what_the_chip_says, 0, 2);
+	tcase_add_loop_test(tc, programs_and_erases, 0, 2);
+	tcase_add_loop_test(tc, bulk_copies, 0, 2);
+	tcase_add_test(tc, auto_falls_back_without_nested_paging);
+	tcase_add_test(tc, auto_falls_back_without_memory);
+	tcase_add_test(tc, another_owner_of_the_type);
+	tcase_add_test(tc, ranges);
+	tcase_add_test(tc, code_tail_is_read_only);
+	tcase_add_test(tc, an_open_burst_is_flushed);
+	tcase_add_test(tc, modes_agree);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
