@@ -133,3 +133,64 @@ lab_gone() {
 lab_finish() {
     lab_wait "$2" lab_gone "$1" && grep -q '^# end' "$(lab_log "$1")"
 }
+
+# --- a guest's console ------------------------------------------------------
+
+# lab_type NAME TEXT: types a line. It is written at once, so that it must fit
+# into the guest's input ring (1024 bytes).
+lab_type() {
+    lab_tty=$(xenstore-read "/local/domain/$(lab_domid "$1")/console/tty")
+    printf '%s\r' "$2" >"$lab_tty"
+}
+
+# lab_mark NAME: what was shown until now no longer counts for lab_expect
+lab_mark() {
+    wc -c <"$(lab_log "$1")" >"/tmp/$1.mark"
+}
+
+# lab_shown NAME: what the console has shown since the mark, as plain lines
+lab_shown() {
+    tail -c "+$(($(cat "/tmp/$1.mark" 2>/dev/null || echo 0) + 1))" \
+        "$(lab_log "$1")" | sed -e 's/\x1b\[[0-9;=?]*[A-Za-z]//g' | tr -d '\r'
+}
+
+# lab_has NAME PATTERN: PATTERN (grep -E) was shown since the mark
+lab_has() {
+    lab_shown "$1" | grep -qE "$2"
+}
+
+# lab_expect NAME SECONDS PATTERN
+lab_expect() {
+    lab_wait "$2" lab_has "$1" "$3"
+}
+
+# --- pflashd ----------------------------------------------------------------
+
+# lab_flash NAME VARS [OPTION...]: gives the domain a flash and waits until it
+# is attached. Its messages go to the console and to /tmp/NAME.pflashd.
+lab_flash() {
+    lab_name=$1
+    lab_vars=$2
+    shift 2
+    : >"/tmp/$lab_name.ready"
+    pflashd --domain "$lab_name" --vars "$lab_vars" --foreground \
+        --ready-fd 9 "$@" 9>"/tmp/$lab_name.ready" 3>&- \
+        >"/tmp/$lab_name.pflashd" 2>&1 &
+    echo $! >"/tmp/$lab_name.pid"
+    lab_wait 20 lab_flash_settled "$lab_name"
+    [ -s "/tmp/$lab_name.ready" ] && return
+    cat "/tmp/$lab_name.pflashd"
+    return 1
+}
+
+lab_flash_settled() {
+    [ -s "/tmp/$1.ready" ] || ! kill -0 "$(cat "/tmp/$1.pid")"
+}
+
+# lab_flash_end NAME: waits for pflashd to leave; its exit status
+lab_flash_end() {
+    wait "$(cat "/tmp/$1.pid")"
+    lab_status=$?
+    cat "/tmp/$1.pflashd"
+    return $lab_status
+}

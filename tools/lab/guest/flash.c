@@ -254,6 +254,17 @@ flash_stos(uint32_t off, uint64_t value, uint32_t count, unsigned int size,
 
 /* --- read and write ------------------------------------------------------- */
 
+/* The line for a read whose value was not seen, then that of a plain read of
+ * the same byte, which did see it. */
+static void
+flash_reread(uint32_t off)
+{
+	uint8_t value = *flash_at(off);
+
+	report('r', off, 1, &value);
+	report('r', off, 1, &value);
+}
+
 /* Neither a movs inside the flash nor a read-modify-write shows what it read.
  * A flash read changes nothing, so a plain one before it has the same value;
  * it is reported too. */
@@ -325,15 +336,18 @@ flash_cmps(uint32_t off, const uint8_t *with, uint32_t count)
 	uintptr_t di = (uintptr_t)with;
 	uintptr_t si = (uintptr_t)flash_at(off);
 	uint64_t left = count;
-	uint8_t equal, last;
-	uint32_t i, done;
+	uint32_t i, done, last;
+	uint8_t equal;
 
 	__asm__ volatile("repe cmpsb\n\tsete %3"
 			 : "+D"(di), "+S"(si), "+c"(left), "=q"(equal)
 			 : : "memory", "cc");
 	done = count - (uint32_t)left;
+	last = off + done - 1;
 	for (i = 0; i + 1 < done; i++)
 		report('r', off + i, 1, with + i);
-	last = equal ? with[done - 1] : *flash_at(off + done - 1);
-	report('r', off + done - 1, 1, &last);
+	if (equal)
+		report('r', last, 1, with + i);
+	else
+		flash_reread(last);
 }

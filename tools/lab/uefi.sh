@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# A UEFI guest with a flash, driven by the shell on its console. Sourced by
+# the uefi-* scenarios. A variable's GUID must not be EFI's own: the firmware
+# refuses names there that the specification does not define.
+
+UEFI_GUID=12345678-1234-1234-1234-123456789abc
+UEFI_PROMPT='Shell> *$'
+
+# uefi_boot NAME VARS [PFLASHD OPTION...]: creates the guest and waits for the
+# shell's prompt; notes how long it took
+uefi_boot() {
+    uefi_name=$1
+    uefi_vars=$2
+    shift 2
+    lab_create "$uefi_name" 'kernel = "/lab/OVMF_XEN.fd"' 'memory = 256' ||
+        lab_die "$uefi_name: no guest"
+    lab_flash "$uefi_name" "$uefi_vars" --base 0xffe00000 "$@" ||
+        lab_die "$uefi_name: pflashd did not attach"
+    uefi_start=$(lab_now)
+    xl unpause "$uefi_name"
+    lab_expect "$uefi_name" "${UEFI_TIMEOUT:-180}" 'UEFI Interactive Shell' ||
+        uefi_no_shell "$uefi_name"
+    note "$uefi_name: shell after $(lab_since "$uefi_start") s"
+    lab_mark "$uefi_name"
+    uefi_escape "$uefi_name"
+    lab_expect "$uefi_name" 30 "$UEFI_PROMPT" || uefi_no_shell "$uefi_name"
+    ok "$uefi_name: the UEFI shell is up"
+}
+
+# Ends the shell's wait for startup.nsh.
+uefi_escape() {
+    lab_tty=$(xenstore-read "/local/domain/$(lab_domid "$1")/console/tty")
+    printf '\033' >"$lab_tty"
+}
+
+uefi_no_shell() {
+    lab_export "$(lab_log "$1")" "$1.console"
+    lab_die "$1: no UEFI shell"
+}
+
+# uefi_command NAME COMMAND: types it; what it printed is left in /tmp/NAME.out
+uefi_command() {
+    lab_mark "$1"
+    lab_type "$1" "$2"
+    lab_expect "$1" 60 "$UEFI_PROMPT" || uefi_no_shell "$1"
+    lab_shown "$1" >"/tmp/$1.out"
+}
+
+# uefi_destroy NAME: pulls the plug
+uefi_destroy() {
+    lab_export "$(lab_log "$1")" "$1.console"
+    xl destroy "$1"
+    check "$1: pflashd leaves with the guest" lab_flash_end "$1"
+}
