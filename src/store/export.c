@@ -136,6 +136,7 @@ store_export(const struct sys *sys, const char *path, uint8_t **image,
 	struct vars vars;
 	int rc;
 
+	*image = NULL;
 	rc = vars_open(&vars, sys ? sys : &sys_kernel, path, O_RDONLY, err);
 	if (rc)
 		return rc;

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading the image while nobody, or somebody, writes it. */
+#include <check.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support_store.h"
+
+#define SIZE 65536u
+#define HAMMER_SECONDS 2
+
+static uint8_t blank[SIZE];
+static struct error err;
+
+static void
+setup(void)
+{
+	scratch_make();
+	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
+				      &err), 0);
+}
+
+static void
+teardown(void)
+{
+	scratch_remove();
+}
+
+static struct store *
+open_store(uint32_t journal_limit)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"),
+		.journal_limit = journal_limit,
+	};
+	struct store *store = NULL;
+
+	return store_open(&store, &config, NULL, &err) ? NULL : store;
+}
+
+static uint8_t *
+export_vars(void)
+{
+	uint8_t *image = NULL;
+	size_t size = 0;
+	int rc = store_export(NULL, scratch_path("VARS"), &image, &size, &err);
+
+	ck_assert_msg(rc == 0, "export: %d %s", rc, err.text);
+	ck_assert_uint_eq(size, SIZE);
+	return image;
+}
+
+static void
+check_export(const uint8_t *expected)
+{
+	uint8_t *image = export_vars();
+
+	ck_assert_mem_eq(image, expected, SIZE);
+	free(image);
+}
+
+START_TEST(export_without_a_journal)
+{
+	check_export(blank);
+	ck_assert_uint_eq(scratch_entries(), 1);
+}
+END_TEST
+
+/* Committed bursts, and not the open one; nothing on disk changes. */
+START_TEST(export_has_what_is_committed)
+{
+	struct store *store = open_store(0);
+	struct blob vars, journal, now;
+	uint8_t committed[SIZE];
+
+	ck_assert_ptr_nonnull(store);
+	ck_assert(!store_program(store, 5, "five", 4));
+	ck_assert(!store_erase(store, 8192, 4096));
+	ck_assert(!store_commit(store));
+	memcpy(committed, store_image(store), SIZE);
+	ck_assert(!store_program(store, 50, "open", 4));
+	vars = blob_read(scratch_path("VARS"));
+	journal = blob_read(scratch_path("VARS.journal"));
+	check_export(committed);
+	now = blob_read(scratch_path("VARS"));
+	ck_assert(blob_equal(&now, vars.data, vars.len));
+	blob_free(&now);
+	now = blob_read(scratch_path("VARS.journal"));
+	ck_assert(blob_equal(&now, journal.data, journal.len));
+	blob_free(&now);
+	ck_assert(!store_commit(store));
+	ck_assert(!store_checkpoint(store));
+	check_export(store_image(store));
+	ck_assert_int_eq(store_close(store), 0);
+	blob_free(&vars);
+	blob_free(&journal);
+}
+END_TEST
+
+START_TEST(export_of_what_is_not_there)
+{
+	uint8_t *image = blank;
+	size_t size;
+
+	ck_assert_int_eq(store_export(NULL, scratch_path("none"), &image,
+				      &size, &err), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(err.text, "none"));
+}
+END_TEST
+
+/* Every call fails once: an error, or the right image, and nothing leaks. */
+START_TEST(export_fails_cleanly)
+{
+	struct store *store = open_store(0);
+	unsigned int n = 0;
+	uint8_t *image;
+	size_t size;
+	int rc;
+
+	ck_assert_ptr_nonnull(store);
+	ck_assert(!store_program(store, 5, "five", 4));
+	ck_assert(!store_commit(store));
+	do {
+		fault = (struct fault){ .nth = ++n, .error = EIO };
+		rc = store_export(&sys_faulty, scratch_path("VARS"), &image,
+				  &size, &err);
+		if (rc)
+			ck_assert(rc == -EIO && !image);
+		else
+			ck_assert_mem_eq(image, store_image(store), SIZE);
+		free(rc ? NULL : image);
+	} while (fault.hits);
+	ck_assert_uint_gt(n, 10);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+/*
+ * Burst n fills the image with n, a byte here and there first, so that a
+ * mixture of two bursts, or of VARS and journal, shows.
+ */
+static void
+hammer(void)
+{
+	struct store *store = open_store(3 * SIZE);
+	uint8_t fill[SIZE];
+
+	if (!store)
+		_exit(1);
+	for (unsigned int n = 1;; n++) {
+		memset(fill, (int)(n & 0xff), SIZE);
+		if (store_erase(store, 0, SIZE) ||
+		    store_program(store, SIZE / 2, fill, 1) ||
+		    store_program(store, 0, fill, SIZE) || store_commit(store))
+			_exit(1);
+		if (n % 7 == 0 && store_checkpoint(store))
+			_exit(1);
+		if (n % 50 == 0) {
+			if (store_close(store) || !(store = open_store(0)))
+				_exit(1);
+		}
+	}
+}
+
+static uint8_t
+export_uniform(void)
+{
+	uint8_t *image = export_vars();
+	uint8_t value = image[0];
+
+	ck_assert_msg(!memcmp(image, image + 1, SIZE - 1),
+		      "a mixture of two bursts");
+	free(image);
+	return value;
+}
+
+START_TEST(export_under_a_writer)
+{
+	unsigned int exports = 0, changes = 0;
+	time_t end = time(NULL) + HAMMER_SECONDS;
+	uint8_t last = 0, value;
+	pid_t child = fork();
+	int status;
+
+	ck_assert_int_ge(child, 0);
+	if (!child)
+		hammer();
+	while (time(NULL) <= end) {
+		value = export_uniform();
+		changes += value != last;
+		last = value;
+		exports++;
+	}
+	ck_assert_int_eq(waitpid(child, &status, WNOHANG), 0);
+	ck_assert_int_eq(kill(child, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_uint_gt(exports, 20);
+	ck_assert_uint_gt(changes, 10);
+	export_uniform();
+}
+END_TEST
+
+static Suite *
+export_suite(void)
+{
+	Suite *suite = suite_create("export");
+	TCase *tc = tcase_create("export");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 30);
+	tcase_add_test(tc, export_without_a_journal);
+	tcase_add_test(tc, export_has_what_is_committed);
+	tcase_add_test(tc, export_of_what_is_not_there);
+	tcase_add_test(tc, export_fails_cleanly);
+	tcase_add_test(tc, export_under_a_writer);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(export_suite());
+	int failed;
+
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
