@@ -16,7 +16,7 @@ static unsigned int next_name;
 
 struct fault fault;
 
-static void
+__attribute__((noreturn)) static void
 die(const char *what)
 {
 	perror(what);

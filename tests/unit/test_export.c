@@ -140,43 +140,116 @@ START_TEST(export_fails_cleanly)
 }
 END_TEST
 
-/*
- * Burst n fills the image with n, a byte here and there first, so that a
- * mixture of two bursts, or of VARS and journal, shows.
- */
-static void
-hammer(void)
-{
-	struct store *store = open_store(3 * SIZE);
-	uint8_t fill[SIZE];
-
-	if (!store)
-		_exit(1);
-	for (unsigned int n = 1;; n++) {
-		memset(fill, (int)(n & 0xff), SIZE);
-		if (store_erase(store, 0, SIZE) ||
-		    store_program(store, SIZE / 2, fill, 1) ||
-		    store_program(store, 0, fill, SIZE) || store_commit(store))
-			_exit(1);
-		if (n % 7 == 0 && store_checkpoint(store))
-			_exit(1);
-		if (n % 50 == 0) {
-			if (store_close(store) || !(store = open_store(0)))
-				_exit(1);
-		}
-	}
-}
-
 static uint8_t
-export_uniform(void)
+export_uniform(const struct sys *sys)
 {
-	uint8_t *image = export_vars();
-	uint8_t value = image[0];
+	uint8_t *image, value;
+	size_t size;
+	int rc = store_export(sys, scratch_path("VARS"), &image, &size, &err);
 
+	ck_assert_msg(rc == 0, "export: %d %s", rc, err.text);
+	value = image[0];
 	ck_assert_msg(!memcmp(image, image + 1, SIZE - 1),
 		      "a mixture of two bursts");
 	free(image);
 	return value;
+}
+
+static int
+fill_store(struct store *store, uint8_t value)
+{
+	uint8_t fill[SIZE];
+
+	memset(fill, value, SIZE);
+	if (store_erase(store, 0, SIZE) ||
+	    store_program(store, SIZE / 2, fill, 1) ||
+	    store_program(store, 0, fill, SIZE))
+		return 1;
+	return store_commit(store);
+}
+
+/* Before its Nth read of at most a block, an export meets this writer. */
+enum act { ACT_COMMIT, ACT_FOLD, ACT_FOLD_AND_COMMIT, ACT_FOLD_HALF, ACTS };
+
+static struct store *writer;
+static unsigned int reads, writer_turn;
+static int writer_act;
+
+static void
+take_turn(void)
+{
+	ck_assert(!fill_store(writer, 2));
+	if (writer_act == ACT_FOLD_HALF) {
+		fault = (struct fault){
+			.kind = FAULT_TORN, .nth = 3, .error = EIO,
+		};
+		ck_assert_int_eq(store_checkpoint(writer), -EIO);
+	} else if (writer_act != ACT_COMMIT) {
+		ck_assert(!store_checkpoint(writer));
+	}
+	if (writer_act == ACT_FOLD_AND_COMMIT)
+		ck_assert(!fill_store(writer, 3));
+}
+
+static void
+open_writer(bool empty_journal)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"), .sys = &sys_faulty,
+	};
+
+	fault = (struct fault){ .nth = 0 };
+	ck_assert_int_eq(store_open(&writer, &config, NULL, &err), 0);
+	ck_assert(!fill_store(writer, 1));
+	if (empty_journal)
+		ck_assert(!store_checkpoint(writer));
+}
+
+static ssize_t
+interleaved_pread(int fd, void *buf, size_t len, off_t off)
+{
+	if (++reads == writer_turn)
+		take_turn();
+	return pread(fd, buf, len < 4096 ? len : 4096, off);
+}
+
+START_TEST(export_between_any_two_reads)
+{
+	struct sys sys = sys_unsynced;
+	uint8_t value;
+
+	sys.pread = interleaved_pread;
+	writer_act = _i / 2;
+	writer_turn = 0;
+	do {
+		writer_turn++;
+		open_writer(_i % 2);
+		reads = 0;
+		value = export_uniform(&sys);
+		ck_assert(value >= 1 && value <= 3);
+		(void)store_close(writer);
+	} while (reads >= writer_turn);
+	ck_assert_uint_gt(writer_turn, SIZE / 4096 + 2);
+}
+END_TEST
+
+static void
+hammer(void)
+{
+	struct store *store = open_store(3 * SIZE);
+
+	for (unsigned int n = 1; store; n++) {
+		if (fill_store(store, (uint8_t)n))
+			break;
+		if (n % 7 == 0 && store_checkpoint(store))
+			break;
+		if (n % 50)
+			continue;
+		if (store_close(store))
+			break;
+		store = open_store(3 * SIZE);
+	}
+	_exit(1);
 }
 
 START_TEST(export_under_a_writer)
@@ -191,7 +264,7 @@ START_TEST(export_under_a_writer)
 	if (!child)
 		hammer();
 	while (time(NULL) <= end) {
-		value = export_uniform();
+		value = export_uniform(NULL);
 		changes += value != last;
 		last = value;
 		exports++;
@@ -201,7 +274,7 @@ START_TEST(export_under_a_writer)
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_uint_gt(exports, 20);
 	ck_assert_uint_gt(changes, 10);
-	export_uniform();
+	export_uniform(NULL);
 }
 END_TEST
 
@@ -217,6 +290,8 @@ export_suite(void)
 	tcase_add_test(tc, export_has_what_is_committed);
 	tcase_add_test(tc, export_of_what_is_not_there);
 	tcase_add_test(tc, export_fails_cleanly);
+	tcase_add_loop_test(tc, export_between_any_two_reads, 0,
+			    2 * ACTS);
 	tcase_add_test(tc, export_under_a_writer);
 	suite_add_tcase(suite, tc);
 	return suite;
