@@ -69,7 +69,8 @@ int store_open(struct store **out, const struct store_config *config,
 
 /*
  * Creates a VARS file that must not yet exist (-EEXIST), atomically and
- * durably: it is there with all of `image`, or not at all.
+ * durably: it is there with all of `image`, or not at all.  -EUCLEAN: a journal
+ * with bursts of an earlier file of this name lies there.
  */
 int store_create(const struct sys *sys, const char *path, const void *image,
 		 size_t size, struct error *err);

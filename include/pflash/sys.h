@@ -25,7 +25,8 @@ struct sys {
 	int (*fchown)(int fd, uid_t owner, gid_t group);
 	int (*link)(const char *from, const char *to);
 	int (*unlink)(const char *path);
-	int (*lock)(int fd, int cmd, struct flock *lock); /* fcntl(2), F_OFD_* */
+	/* fcntl(2), F_OFD_SETLK and F_OFD_GETLK */
+	int (*lock)(int fd, int cmd, struct flock *lock);
 };
 
 /* The kernel's own calls. */

@@ -77,8 +77,7 @@ format_volume(const struct fv_layout *layout, uint8_t *p)
 	p[FVH_REVISION] = VARS_REVISION;
 	put_le32(p + FVH_BLOCK_MAP, layout->size / FV_BLOCK_SIZE);
 	put_le32(p + FVH_BLOCK_MAP + 4, FV_BLOCK_SIZE);
-	put_le16(p + FVH_CHECKSUM,
-		 (uint16_t)-fv_header_sum(p, FVH_MIN_LENGTH));
+	put_le16(p + FVH_CHECKSUM, (uint16_t)-fv_header_sum(p, FVH_MIN_LENGTH));
 }
 
 static void
@@ -102,8 +101,8 @@ format_working_block(const struct fv_layout *layout, uint8_t *p)
 
 	memset(p, 0xff, FTW_HEADER_SIZE);
 	memcpy(p, working_block_guid, 16);
-	put_le64(p + 24, layout->ftw_spare - layout->ftw_work -
-				 FTW_HEADER_SIZE);
+	put_le64(p + 24,
+		 layout->ftw_spare - layout->ftw_work - FTW_HEADER_SIZE);
 	crc = crc32(p, FTW_HEADER_SIZE);
 	put_le32(p + 16, crc);
 	put_le32(p + 20, FTW_VALID);

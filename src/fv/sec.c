@@ -36,7 +36,8 @@ fv_find_sec(const uint8_t *image, size_t size, size_t *off, struct error *err)
 		*off = size - left;
 		return 0;
 	}
-	return error_set(err, ENOENT,
-			 "no firmware volume ends at offset %zu, the end of the image",
-			 size);
+	return error_set(
+		err, ENOENT,
+		"no firmware volume ends at offset %zu, the end of the image",
+		size);
 }

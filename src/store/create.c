@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "io.h"
+#include "journal.h"
+#include "scan.h"
 #include "vars.h"
 
 #include "pflash/store.h"
@@ -64,6 +65,49 @@ link_file(const struct sys *sys, const char *from, const char *to,
 	return rc;
 }
 
+/* Before anything else; link(2) has the last word. */
+static int
+check_absent(const struct sys *sys, const char *path, struct error *err)
+{
+	struct file file = { .sys = sys, .path = path, .fd = -1 };
+	int rc = file_open(&file, O_PATH | O_NOFOLLOW, 0, err);
+
+	file_close(&file);
+	if (!rc)
+		return error_errno(err, EEXIST, "%s", path);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/*
+ * What an earlier file of this name left behind must not be replayed on the new
+ * one, which may well have the content that it began with: a template.
+ */
+static int
+check_journal(const struct sys *sys, const char *path, struct error *err)
+{
+	struct journal journal;
+	struct scan scan;
+	uint8_t *bytes = NULL;
+	size_t len;
+	int rc;
+
+	rc = journal_open(&journal, sys, path, O_RDONLY, err);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = journal_read(&journal, &bytes, &len, err);
+	if (!rc)
+		rc = scan_journal(&scan, bytes, len, journal.path, err);
+	if (!rc && scan.sequence)
+		rc = error_set(err, EUCLEAN,
+			       "%s: holds %llu bursts of an earlier %s: "
+			       "put that file back, or remove the journal",
+			       journal.path, (unsigned long long)scan.bursts,
+			       path);
+	free(bytes);
+	journal_close(&journal);
+	return rc;
+}
+
 int
 store_create(const struct sys *sys, const char *path, const void *image,
 	     size_t size, struct error *err)
@@ -75,8 +119,14 @@ store_create(const struct sys *sys, const char *path, const void *image,
 		sys = &sys_kernel;
 	if (!size || size > STORE_MAX_SIZE || size % VARS_BLOCK_SIZE)
 		return error_set(err, EINVAL,
-				 "%s: an image of %zu bytes, expected 4 KiB blocks, at most %u bytes",
+				 "%s: an image of %zu bytes, expected "
+				 "4 KiB blocks, at most %u bytes",
 				 path, size, STORE_MAX_SIZE);
+	rc = check_absent(sys, path, err);
+	if (!rc)
+		rc = check_journal(sys, path, err);
+	if (rc)
+		return rc;
 	temporary = temporary_path(path);
 	if (!temporary)
 		return error_errno(err, errno, "%s", path);

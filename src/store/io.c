@@ -39,15 +39,16 @@ file_read(const struct file *file, void *buf, size_t len, uint64_t off,
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return error_errno(err, errno, "%s: read at offset %llu",
+			return error_errno(err, errno,
+					   "%s: read at offset %llu",
 					   file->path,
 					   (unsigned long long)(off + done));
 		if (n == 0)
-			return error_set(err, EUCLEAN,
-					 "%s: ends at offset %llu, expected %llu bytes",
-					 file->path,
-					 (unsigned long long)(off + done),
-					 (unsigned long long)(off + len));
+			return error_set(
+				err, EUCLEAN,
+				"%s: ends at offset %llu, expected %llu bytes",
+				file->path, (unsigned long long)(off + done),
+				(unsigned long long)(off + len));
 		done += (size_t)n;
 	}
 	return 0;

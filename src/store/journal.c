@@ -48,7 +48,7 @@ journal_open(struct journal *journal, const struct sys *sys, const char *vars,
 	return rc;
 }
 
-/* Only the superuser may give a file away: an owner that differs is no error. */
+/* Only the superuser may give a file away: another owner is no error. */
 static int
 journal_create(struct journal *journal, const struct stat *vars,
 	       struct error *err)

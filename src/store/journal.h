@@ -6,7 +6,7 @@
  *
  *	header (64 bytes)			record (48 + length + 4 bytes)
  *	 0  8 "PFLASHJ1"			 0  4 "PFJR"
- *	 8  4 version, 1			 4  4 type: 1 burst, 2 checkpoint
+ *	 8  4 version, 1			 4  4 type, enum record_type
  *	12  4 header length, 64			 8  8 salt, that of the header
  *	16  8 size of the image			16  8 sequence number, from 1
  *	24  8 salt				24  8 durable

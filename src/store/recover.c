@@ -20,7 +20,9 @@ static int
 foreign(const struct recovery *recovery, const char *why, struct error *err)
 {
 	return error_set(err, EUCLEAN,
-			 "%s: does not belong to %s (%s): put the right file in place, or remove the journal to give up its %llu bursts",
+			 "%s: does not belong to %s (%s): "
+			 "put the right file in place, "
+			 "or remove the journal to give up its %llu bursts",
 			 recovery->journal_path, recovery->vars_path, why,
 			 (unsigned long long)recovery->scan->bursts);
 }

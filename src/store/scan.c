@@ -24,9 +24,10 @@ scan_header(struct scan *scan, const uint8_t *p, size_t len, const char *path,
 		     get_le32(p + 60) == crc32c(0, p, 60);
 
 	if (!valid && len > JOURNAL_HEADER_SIZE)
-		return error_set(err, EUCLEAN,
-				 "%s: damaged at offset 0: expected a journal header",
-				 path);
+		return error_set(
+			err, EUCLEAN,
+			"%s: damaged at offset 0: expected a journal header",
+			path);
 	if (!valid)
 		return 0;
 	if (get_le32(p + 8) != JOURNAL_VERSION ||
@@ -76,7 +77,8 @@ scan_record(struct scan *scan, const uint8_t *bytes, size_t len)
 	uint32_t chain;
 
 	if (!decode_header(p, left, scan->salt, &record) ||
-	    record.sequence != scan->sequence + 1 || record_size(&record) > left)
+	    record.sequence != scan->sequence + 1 ||
+	    record_size(&record) > left)
 		return false;
 	size = record_size(&record);
 	chain = crc32c(scan->chain, p, size - RECORD_CHAIN_SIZE);
@@ -123,10 +125,12 @@ scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
 	while (scan_record(scan, bytes, len))
 		;
 	if (tail_was_durable(scan, bytes, len))
-		return error_set(err, EUCLEAN,
-				 "%s: damaged at offset %zu: expected record %llu, which a later record knows to be complete",
-				 path, scan->end,
-				 (unsigned long long)scan->sequence + 1);
+		return error_set(
+			err, EUCLEAN,
+			"%s: damaged at offset %zu: expected record %llu, "
+			"which a later record knows to be complete",
+			path, scan->end,
+			(unsigned long long)scan->sequence + 1);
 	scan->dropped = len - scan->end;
 	return 0;
 }

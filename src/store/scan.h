@@ -18,18 +18,18 @@ struct scan {
 	uint64_t image_size; /* from the header */
 	uint64_t salt;
 	uint32_t base;
-	uint32_t chain;      /* of the last valid record, or of the header */
-	uint64_t sequence;   /* of the last valid record, 0 for none */
+	uint32_t chain;    /* of the last valid record, or of the header */
+	uint64_t sequence; /* of the last valid record, 0 for none */
 	uint64_t bursts;
-	bool checkpoint;     /* the last valid record is one */
-	uint32_t image_crc;  /* and this is its CRC */
-	size_t end;          /* behind the last valid record */
-	size_t dropped;      /* bytes of a torn tail, behind `end` */
+	bool checkpoint;    /* the last valid record is one */
+	uint32_t image_crc; /* and this is its CRC */
+	size_t end;         /* behind the last valid record */
+	size_t dropped;     /* bytes of a torn tail, behind `end` */
 };
 
 struct record {
 	uint32_t type;
-	uint32_t length;        /* of the payload */
+	uint32_t length; /* of the payload */
 	uint64_t sequence;
 	uint64_t durable;
 	uint64_t time;          /* CLOCK_REALTIME, ns */

@@ -22,11 +22,11 @@ struct store {
 	struct burst burst;
 	uint8_t *image;
 	uint8_t *committed;
-	uint8_t *dirty;      /* blocks that differ from the VARS file */
+	uint8_t *dirty; /* blocks that differ from the VARS file */
 	uint32_t size;
 	uint32_t journal_limit;
 	enum store_sync sync;
-	int failed;          /* -errno */
+	int failed; /* -errno */
 	struct error failure;
 };
 
@@ -116,7 +116,7 @@ append_checkpoint(struct store *store, uint32_t crc)
 	return rc ? rc : journal_sync(&store->journal, &store->failure);
 }
 
-/* The journal is durable before VARS is touched, and VARS before it is empty. */
+/* The journal is durable before VARS is touched, VARS before it is emptied. */
 static int
 fold_journal(struct store *store)
 {
@@ -275,8 +275,8 @@ load_image(struct store *store, uint8_t **bytes, struct scan *scan,
  * in place by a copy that nobody synced, and both names may be new.
  */
 static int
-settle_image(struct store *store, const uint8_t *bytes,
-	     const struct scan *scan, struct error *err)
+settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
+	     struct error *err)
 {
 	int rc;
 
@@ -284,9 +284,10 @@ settle_image(struct store *store, const uint8_t *bytes,
 	rc = file_sync_directory(store->vars.file.sys, store->vars.path, err);
 	if (!rc && !scan->sequence) {
 		rc = file_sync(&store->vars.file, err);
-		return rc ? rc : journal_reset(&store->journal, store->size,
-					       crc32c(0, store->image,
-						      store->size), err);
+		return rc ? rc :
+			    journal_reset(&store->journal, store->size,
+					  crc32c(0, store->image, store->size),
+					  err);
 	}
 	if (!rc)
 		rc = journal_resume(&store->journal, bytes, scan, err);

@@ -16,7 +16,8 @@ check_size(struct vars *vars, struct error *err)
 
 	if (size <= 0 || size > (off_t)STORE_MAX_SIZE || size % VARS_BLOCK_SIZE)
 		return error_set(err, EINVAL,
-				 "%s: size is %lld bytes, expected 4 KiB blocks, at most %u bytes",
+				 "%s: size is %lld bytes, expected "
+				 "4 KiB blocks, at most %u bytes",
 				 vars->path, (long long)size, STORE_MAX_SIZE);
 	vars->size = (uint32_t)size;
 	return 0;

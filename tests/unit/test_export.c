@@ -22,7 +22,8 @@ setup(void)
 {
 	scratch_make();
 	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
-				      &err), 0);
+				      &err),
+			 0);
 }
 
 static void
@@ -107,8 +108,9 @@ START_TEST(export_of_what_is_not_there)
 	uint8_t *image = blank;
 	size_t size;
 
-	ck_assert_int_eq(store_export(NULL, scratch_path("none"), &image,
-				      &size, &err), -ENOENT);
+	ck_assert_int_eq(store_export(NULL, scratch_path("none"), &image, &size,
+				      &err),
+			 -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "none"));
 }
 END_TEST
@@ -181,7 +183,9 @@ take_turn(void)
 	ck_assert(!fill_store(writer, 2));
 	if (writer_act == ACT_FOLD_HALF) {
 		fault = (struct fault){
-			.kind = FAULT_TORN, .nth = 3, .error = EIO,
+			.kind = FAULT_TORN,
+			.nth = 3,
+			.error = EIO,
 		};
 		ck_assert_int_eq(store_checkpoint(writer), -EIO);
 	} else if (writer_act != ACT_COMMIT) {
@@ -195,7 +199,8 @@ static void
 open_writer(bool empty_journal)
 {
 	struct store_config config = {
-		.path = scratch_path("VARS"), .sys = &sys_faulty,
+		.path = scratch_path("VARS"),
+		.sys = &sys_faulty,
 	};
 
 	fault = (struct fault){ .nth = 0 };
@@ -290,8 +295,7 @@ export_suite(void)
 	tcase_add_test(tc, export_has_what_is_committed);
 	tcase_add_test(tc, export_of_what_is_not_there);
 	tcase_add_test(tc, export_fails_cleanly);
-	tcase_add_loop_test(tc, export_between_any_two_reads, 0,
-			    2 * ACTS);
+	tcase_add_loop_test(tc, export_between_any_two_reads, 0, 2 * ACTS);
 	tcase_add_test(tc, export_under_a_writer);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -91,9 +91,9 @@ START_TEST(format_equals_the_template)
 	fv_format(layout, image);
 	ck_assert_uint_eq(template.len, layout->size);
 	for (size_t i = 0; i < template.len; i++)
-		ck_assert_msg(image[i] == template.data[i],
-			      "offset %zx: %02x, template has %02x", i,
-			      image[i], template.data[i]);
+		if (image[i] != template.data[i])
+			ck_abort_msg("offset %zx: %02x, template has %02x", i,
+				     image[i], template.data[i]);
 	free(image);
 	blob_free(&template);
 }
@@ -112,8 +112,8 @@ START_TEST(sec_is_found_in_firmware)
 	ck_assert_uint_eq((image.len - off) / FV_BLOCK_SIZE, 52);
 	ck_assert_int_eq(fv_find_sec(image.data, image.len - 8, &off, &err),
 			 -ENOENT);
-	ck_assert_int_eq(fv_find_sec(image.data + off + 8,
-				     image.len - off - 8, &off, &err),
+	ck_assert_int_eq(fv_find_sec(image.data + off + 8, image.len - off - 8,
+				     &off, &err),
 			 -ENOENT);
 	blob_free(&image);
 }
@@ -170,7 +170,8 @@ START_TEST(damaged_volume_is_none)
 		put_image();
 		image_bytes[SEC_OFFSET + i] ^= 1;
 		ck_assert_int_eq(fv_find_sec(image_bytes, IMAGE_SIZE, &off,
-					     &err), -ENOENT);
+					     &err),
+				 -ENOENT);
 	}
 	ck_assert_uint_eq(off, 1);
 	ck_assert_ptr_nonnull(strstr(err.text, "no firmware volume"));
@@ -188,15 +189,15 @@ START_TEST(header_length_is_checked)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		memset(volume, 0, 80);
 		put_volume(volume, 80);
-		put_le16(volume + 50, (uint16_t)(get_le16(volume + 50) +
-						 72 - bad[i]));
+		put_le16(volume + 50,
+			 (uint16_t)(get_le16(volume + 50) + 72 - bad[i]));
 		put_le16(volume + 48, bad[i]);
-		ck_assert_int_eq(fv_find_sec(volume, 80, &off, &err),
-				 -ENOENT);
+		ck_assert_int_eq(fv_find_sec(volume, 80, &off, &err), -ENOENT);
 	}
 	for (size_t len = 0; len < 72; len++)
 		ck_assert_int_eq(fv_find_sec(volume + 80 - len, len, &off,
-					     &err), -ENOENT);
+					     &err),
+				 -ENOENT);
 	free(volume);
 }
 END_TEST

@@ -164,9 +164,9 @@ START_TEST(crc_ways_agree)
 
 			ck_assert_uint_eq(crc32c(0, p + off, len), crc);
 			ck_assert_uint_eq(crc32c_table(0, p + off, len), crc);
-			ck_assert_uint_eq(
-				crc32c(crc32c_table(0, p + off, cut),
-				       p + off + cut, len - cut), crc);
+			ck_assert_uint_eq(crc32c(crc32c_table(0, p + off, cut),
+						 p + off + cut, len - cut),
+					  crc);
 		}
 	}
 }
@@ -261,14 +261,10 @@ END_TEST
 START_TEST(operations_are_checked)
 {
 	static const uint32_t bad[][2] = {
-		{ SIZE, 1 },
-		{ SIZE - 1, 2 },
-		{ UINT32_MAX, 1 },
-		{ 0, 9 },
-		{ 0, 0x7fffffff },
-		{ 0, 0x80000000 | (SIZE + 1) },
-		{ SIZE, 0x80000001 },
-		{ UINT32_MAX, 0xffffffff },
+		{ SIZE, 1 },          { SIZE - 1, 2 },
+		{ UINT32_MAX, 1 },    { 0, 9 },
+		{ 0, 0x7fffffff },    { 0, 0x80000000 | (SIZE + 1) },
+		{ SIZE, 0x80000001 }, { UINT32_MAX, 0xffffffff },
 	};
 	uint8_t payload[16] = { 0 };
 
@@ -322,7 +318,7 @@ START_TEST(wrong_checkpoint_is_refused)
 }
 END_TEST
 
-/* VARS half written: neither the base nor the result, but replay leads there. */
+/* VARS half written: not the base, not the result, but replay leads there. */
 START_TEST(checkpoint_allows_a_mixture)
 {
 	uint8_t payload[2 * 8 + 20], expected[SIZE], crc[4];

@@ -66,7 +66,8 @@ static void
 check_crash(const struct content *after)
 {
 	struct store_config config = {
-		.path = scratch_path("CRASH"), .sys = &sys_unsynced,
+		.path = scratch_path("CRASH"),
+		.sys = &sys_unsynced,
 	};
 	struct store *store;
 	unsigned int i = floor_state;
@@ -379,8 +380,7 @@ START_TEST(recovery_with_a_torn_tail_can_be_interrupted)
 	struct blob vars, journal;
 
 	leave_journal(3, &vars, &journal);
-	blob_write(scratch_path("VARS.journal"), journal.data,
-		   journal.len - 9);
+	blob_write(scratch_path("VARS.journal"), journal.data, journal.len - 9);
 	load_disk(JOURNAL, scratch_path("VARS.journal"));
 	floor_state = 2;
 	recover_and_go_on(2);

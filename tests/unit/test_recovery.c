@@ -25,7 +25,8 @@ static int
 open_vars(struct store **store, struct store_recovery *found)
 {
 	struct store_config config = {
-		.path = scratch_path("VARS"), .sys = &sys_unsynced,
+		.path = scratch_path("VARS"),
+		.sys = &sys_unsynced,
 	};
 
 	return store_open(store, &config, found, &err);
@@ -122,8 +123,9 @@ check_refused(const uint8_t *vars, const uint8_t *bytes, size_t len,
 	ck_assert_int_eq(open_vars(&store, NULL), -EUCLEAN);
 	ck_assert_msg(strstr(err.text, text) != NULL, "\"%s\" lacks \"%s\"",
 		      err.text, text);
-	ck_assert_int_eq(store_export(NULL, scratch_path("VARS"), &image,
-				      &size, &err), -EUCLEAN);
+	ck_assert_int_eq(store_export(NULL, scratch_path("VARS"), &image, &size,
+				      &err),
+			 -EUCLEAN);
 	ck_assert_ptr_nonnull(strstr(err.text, text));
 	now = blob_read(scratch_path("VARS"));
 	ck_assert(blob_equal(&now, vars, SIZE));
@@ -153,7 +155,8 @@ START_TEST(damage_in_the_middle_is_refused)
 
 	for (unsigned int n = 1; n < BURSTS; n++) {
 		(void)snprintf(text, sizeof(text),
-			       "VARS.journal: damaged at offset %zu: expected record %u,",
+			       "VARS.journal: damaged at offset %zu: "
+			       "expected record %u,",
 			       records[n - 1], n);
 		for (size_t off = records[n - 1]; off < records[n]; off++) {
 			journal.data[off] ^= 0x10;
@@ -170,7 +173,8 @@ START_TEST(damage_in_the_header_is_refused)
 	for (size_t off = 0; off < 64; off++) {
 		journal.data[off] ^= 1;
 		check_refused(states[0], journal.data, journal.len,
-			      "VARS.journal: damaged at offset 0: expected a journal header");
+			      "VARS.journal: damaged at offset 0: "
+			      "expected a journal header");
 		journal.data[off] ^= 1;
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The store as its callers see it: changes, commits, limits, locks, failures. */
+/* The store as its callers see it: changes, commits, limits, locks, errors. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +23,8 @@ setup(void)
 	memset(blank, 0xff, sizeof(blank));
 	memset(&fault, 0, sizeof(fault));
 	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
-				      &err), 0);
+				      &err),
+			 0);
 }
 
 static void
@@ -65,7 +66,8 @@ static void
 program(struct store *store, uint32_t off, const char *text)
 {
 	ck_assert_int_eq(store_program(store, off, text,
-				       (uint32_t)strlen(text)), 0);
+				       (uint32_t)strlen(text)),
+			 0);
 	ck_assert(store_verify(store));
 }
 
@@ -98,7 +100,8 @@ START_TEST(create_is_exclusive)
 	struct blob vars;
 
 	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), zeroes, SIZE,
-				      &err), -EEXIST);
+				      &err),
+			 -EEXIST);
 	ck_assert_ptr_nonnull(strstr(err.text, "VARS"));
 	ck_assert_uint_eq(scratch_entries(), 1);
 	vars = blob_read(scratch_path("VARS"));
@@ -114,7 +117,8 @@ START_TEST(create_refuses_sizes)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_int_eq(store_create(NULL, scratch_path("new"), large,
-					      bad[i], &err), -EINVAL);
+					      bad[i], &err),
+				 -EINVAL);
 	ck_assert_uint_eq(scratch_entries(), 1);
 }
 END_TEST
@@ -133,8 +137,8 @@ START_TEST(create_fails_whole)
 		scratch_remove();
 		scratch_make();
 		fault = (struct fault){ .nth = ++n, .error = ENOSPC };
-		rc = store_create(&sys_faulty, scratch_path("new"), blank,
-				  SIZE, &err);
+		rc = store_create(&sys_faulty, scratch_path("new"), blank, SIZE,
+				  &err);
 		if (rc) {
 			failures++;
 			ck_assert_int_eq(rc, -ENOSPC);
@@ -146,8 +150,38 @@ START_TEST(create_fails_whole)
 		ck_assert(blob_equal(&made, blank, SIZE));
 		blob_free(&made);
 	} while (fault.hits);
-	ck_assert_uint_eq(failures, 6);
-	ck_assert_uint_eq(n, 10);
+	ck_assert_uint_eq(failures, 8);
+	ck_assert_uint_eq(n, 12);
+}
+END_TEST
+
+/* A VARS file is deleted to start again from the template it came from. */
+START_TEST(create_refuses_a_journal_with_bursts)
+{
+	struct store *store = open_faulty(STORE_SYNC_BURST);
+
+	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
+	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
+				      &err),
+			 0);
+	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
+	blob_write(scratch_path("VARS"), blank, SIZE);
+	program(store, 0, "old");
+	ck_assert_int_eq(store_commit(store), 0);
+	abandon(store, &fault);
+	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
+				      &err),
+			 -EEXIST);
+	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
+	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
+				      &err),
+			 -EUCLEAN);
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS.journal: holds 1 bursts"));
+	ck_assert_uint_eq(scratch_entries(), 1);
+	ck_assert_int_eq(unlink(scratch_path("VARS.journal")), 0);
+	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
+				      &err),
+			 0);
 }
 END_TEST
 
@@ -243,13 +277,14 @@ START_TEST(ranges_are_checked)
 {
 	struct store *store = open_default();
 	const uint32_t bad[][2] = {
-		{ SIZE, 1 }, { SIZE - 1, 2 }, { 0, SIZE + 1 },
+		{ SIZE, 1 },       { SIZE - 1, 2 },   { 0, SIZE + 1 },
 		{ UINT32_MAX, 1 }, { 1, UINT32_MAX }, { UINT32_MAX, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ck_assert_int_eq(store_program(store, bad[i][0], blank,
-					       bad[i][1]), -EINVAL);
+					       bad[i][1]),
+				 -EINVAL);
 		ck_assert_int_eq(store_erase(store, bad[i][0], bad[i][1]),
 				 -EINVAL);
 	}
@@ -293,7 +328,8 @@ END_TEST
 START_TEST(burst_limit_commits)
 {
 	struct store_config config = {
-		.path = scratch_path("VARS"), .burst_limit = 100,
+		.path = scratch_path("VARS"),
+		.burst_limit = 100,
 	};
 	struct store *store = open_with(&config);
 
@@ -313,7 +349,8 @@ END_TEST
 START_TEST(journal_limit_folds)
 {
 	struct store_config config = {
-		.path = scratch_path("VARS"), .journal_limit = 150,
+		.path = scratch_path("VARS"),
+		.journal_limit = 150,
 	};
 	struct store *store = open_with(&config);
 	struct blob vars;
@@ -406,8 +443,7 @@ START_TEST(failure_is_final)
 	ck_assert_int_eq(store_checkpoint(store), -EDQUOT);
 	ck_assert_int_eq(store_failed(store), -EDQUOT);
 	ck_assert_ptr_nonnull(strstr(store_failure(store), "VARS.journal"));
-	ck_assert_ptr_nonnull(strstr(store_failure(store),
-				     strerror(EDQUOT)));
+	ck_assert_ptr_nonnull(strstr(store_failure(store), strerror(EDQUOT)));
 	ck_assert_mem_eq(store_image(store), committed, SIZE);
 	ck_assert_uint_eq(fault.calls, calls);
 	ck_assert_int_eq(store_close(store), -EDQUOT);
@@ -499,8 +535,10 @@ END_TEST
 START_TEST(random_changes_match_a_model)
 {
 	struct store_config config = {
-		.path = scratch_path("VARS"), .sys = &sys_unsynced,
-		.journal_limit = 5000, .burst_limit = 900,
+		.path = scratch_path("VARS"),
+		.sys = &sys_unsynced,
+		.journal_limit = 5000,
+		.burst_limit = 900,
 	};
 	struct store *store = open_with(&config);
 	uint8_t model[SIZE], data[300];
@@ -545,6 +583,7 @@ store_suite(void)
 	tcase_add_test(tc, create_is_exclusive);
 	tcase_add_test(tc, create_refuses_sizes);
 	tcase_add_test(tc, create_fails_whole);
+	tcase_add_test(tc, create_refuses_a_journal_with_bursts);
 	tcase_add_test(tc, created_file_is_private);
 	tcase_add_test(tc, open_refuses_sizes);
 	tcase_add_test(tc, changes_survive);
