@@ -99,7 +99,7 @@ lab-scenarios: all
 	$(Q)BUILD=$(BUILD) tests/run lab
 
 demo: all
-	$(Q)tools/lab/demo
+	$(Q)tools/lab/lab run uefi-persist
 
 lab: all
 	$(Q)tools/lab/lab run $(S)

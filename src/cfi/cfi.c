@@ -198,7 +198,7 @@ cfi_write(struct cfi *chip, uint64_t off, unsigned int size, uint64_t value)
 	}
 }
 
-/* A byte of the ID codes; with the query structure when that is asked for. */
+/* A byte of what the ID and query views have at the start of the chip. */
 static uint8_t
 info_byte(const struct cfi *chip, uint32_t off)
 {
@@ -208,7 +208,7 @@ info_byte(const struct cfi *chip, uint32_t off)
 		return ID_DEVICE;
 	if (chip->view == CFI_VIEW_QUERY && off < CFI_QUERY_SIZE)
 		return chip->query[off];
-	return 0; /* block status at BLOCK + 2: not locked */
+	return 0;
 }
 
 static void
@@ -223,7 +223,8 @@ render_inside(const struct cfi *chip, uint32_t off, uint8_t *out, size_t len)
 		break;
 	case CFI_VIEW_ID:
 	case CFI_VIEW_QUERY:
-		for (size_t i = 0; i < len; i++)
+		memset(out, 0, len); /* also BLOCK + 2: no block is locked */
+		for (size_t i = 0; i < len && off + i < CFI_QUERY_SIZE; i++)
 			out[i] = info_byte(chip, off + (uint32_t)i);
 		break;
 	}
