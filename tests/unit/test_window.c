@@ -148,7 +148,8 @@ START_TEST(views_are_what_the_chip_says)
 		read_flash(seen);
 		if (commands[i] == 0x70)
 			for (uint32_t off = 0; off < SIZE; off++)
-				ck_assert_uint_eq(seen[off], 0x80);
+				if (seen[off] != 0x80)
+					ck_abort_msg("no status at %#x", off);
 		if (commands[i] == 0x90)
 			ck_assert_mem_eq(seen, "\x89\x18\0", 3);
 		if (commands[i] == 0x98)
