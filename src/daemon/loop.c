@@ -103,6 +103,14 @@ watch_signals(struct ev_loop *ev, struct loop *loop)
 	}
 }
 
+static void
+log_stats(const struct ioreq_stats *stats)
+{
+	log_line(LOG_INFO, "answered %" PRIu64 " requests: %" PRIu64
+		 " reads, %" PRIu64 " writes", stats->requests, stats->reads,
+		 stats->writes);
+}
+
 void
 loop_run(struct flash *flash)
 {
@@ -120,4 +128,5 @@ loop_run(struct flash *flash)
 	watch_signals(ev, &loop);
 	ev_run(ev, 0);
 	ev_loop_destroy(ev);
+	log_stats(ioreq_server_stats(flash->server));
 }
