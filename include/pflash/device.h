@@ -50,7 +50,7 @@ bool device_pending(const struct device *device);
 /* Commits that burst, for a guest that never sends READ ARRAY. */
 void device_flush(struct device *device);
 
-/* Gives the guest's frames back; before ioreq_server_close(). */
+/* Gives the flash's place back; before ioreq_server_close(). */
 void device_close(struct device *device);
 
 bool device_verify(const struct device *device);

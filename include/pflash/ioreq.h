@@ -57,6 +57,13 @@ int ioreq_server_open(struct ioreq_server **out, struct transport *t,
 int ioreq_server_add(struct ioreq_server *server,
 		     const struct ioreq_region *region, struct error *err);
 
+/*
+ * Takes back the region that begins at `first`: answers what is pending, and
+ * from then on its addresses belong to nobody.
+ */
+void ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,
+			 uint64_t first);
+
 /* Enables the server and binds every vCPU's event channel. */
 int ioreq_server_start(struct ioreq_server *server, struct error *err);
 
@@ -71,7 +78,7 @@ const struct ioreq_stats *ioreq_server_stats(const struct ioreq_server *server);
 
 /*
  * Disables the server, answers what is pending and destroys it: a vCPU whose
- * request nobody answers would never run again.  Close the window first.
+ * request nobody answers would never run again.
  */
 void ioreq_server_close(struct ioreq_server *server);
 

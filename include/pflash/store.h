@@ -68,6 +68,13 @@ int store_open(struct store **out, const struct store_config *config,
 	       struct store_recovery *found, struct error *err);
 
 /*
+ * Could the file be opened for writing now, as far as it alone tells?  0, or
+ * the -errno and the sentence of store_open().  Changes nothing.
+ */
+int store_check_free(const struct sys *sys, const char *path,
+		     struct error *err);
+
+/*
  * Creates a VARS file that must not yet exist (-EEXIST), atomically and
  * durably: it is there with all of `image`, or not at all.  -EUCLEAN: a journal
  * with bursts of an earlier file of this name lies there.

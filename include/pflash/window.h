@@ -63,7 +63,10 @@ enum window_mode window_mode(const struct window *window);
 /* The chip's view has changed. */
 void window_show(struct window *window);
 
-/* Takes the frames away again. */
+/* Leaves direct mode: the frames go, and every access is a request. */
+void window_trap(struct window *window);
+
+/* The same, and frees the window. */
 void window_close(struct window *window);
 
 /* Do the frames hold what the chip's view says? */

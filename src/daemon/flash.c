@@ -21,15 +21,6 @@ struct initial {
 	size_t size;
 };
 
-/* The exit code for an errno where `otherwise` is the usual one. */
-static int
-exit_code(int ret, int otherwise)
-{
-	if (ret == 0)
-		return EXIT_OK;
-	return ret == -ENOMEM ? EXIT_RUNTIME : otherwise;
-}
-
 static int
 initial_image(struct initial *initial, const struct options *options,
 	      struct error *err)
@@ -68,24 +59,23 @@ find_size(const struct options *options, struct initial *initial,
 	return ret;
 }
 
+/* `path` is the file whose size it is. */
 static int
-find_base(const struct options *options, uint64_t size, uint64_t *base,
-	  struct error *err)
+find_base(const struct options *options, const char *path, uint64_t size,
+	  uint64_t *base, struct error *err)
 {
 	const struct fv_layout *layout = fv_layout_by_size(size);
 
-	*base = options->base;
-	if (*base == 0 && layout)
-		*base = layout->base;
 	if (size == 0 || size % FV_BLOCK_SIZE || size > STORE_MAX_SIZE)
 		return error_set(err, EINVAL, "%s: %" PRIu64 " bytes is no "
 				 "flash: a multiple of %u up to %u was "
-				 "expected", options->vars, size,
-				 FV_BLOCK_SIZE, STORE_MAX_SIZE);
-	if (*base == 0)
+				 "expected", path, size, FV_BLOCK_SIZE,
+				 STORE_MAX_SIZE);
+	if (!options->base_given && !layout)
 		return error_set(err, EINVAL, "%s: %" PRIu64 " bytes is no "
 				 "size of OVMF's, so --base must say where the "
-				 "flash goes", options->vars, size);
+				 "flash goes", path, size);
+	*base = options->base_given ? options->base : layout->base;
 	return 0;
 }
 
@@ -119,42 +109,46 @@ connect_store(struct flash *flash, const struct options *options,
 	return device_connect(flash->device, flash->store, err);
 }
 
+/* The code must not come to lie where the flash is. */
 static int
 install_code(struct flash *flash, const uint8_t *code, size_t size,
-	     const char *path, struct error *err)
+	     uint64_t flash_end, struct error *err)
 {
-	size_t off;
-	int ret = fv_find_sec(code, size, &off, err);
+	uint64_t base = WINDOW_HOLE_LAST + 1 - size;
 
-	if (ret < 0)
-		return error_set(err, EINVAL, "%s: no firmware volume at its "
-				 "end", path);
-	off &= ~(size_t)(FRAME_SIZE - 1);
-	return window_install_code(flash->transport, code + off, size - off,
-				   err);
+	if (base < flash_end)
+		return error_set(err, EINVAL, "the firmware's code from %#"
+				 PRIx64 " on and the flash up to %#" PRIx64
+				 " overlap", base, flash_end - 1);
+	return window_install_code(flash->transport, code, size, err);
 }
 
 static int
-attach_code(struct flash *flash, const char *path, struct error *err)
+attach_code(struct flash *flash, const char *path, uint64_t flash_end,
+	    struct error *err)
 {
+	size_t size = 0, off = 0;
 	uint8_t *code;
-	size_t size;
-	int ret = file_load(path, MAX_CODE, &code, &size, err);
+	int exit_code = EXIT_OK;
 
-	if (ret < 0)
-		return exit_code(ret, EXIT_FILE);
+	if (file_load(path, MAX_CODE, &code, &size, err) < 0)
+		return EXIT_FILE;
 	if (size % FRAME_SIZE) {
 		error_set(err, EINVAL, "%s: %zu bytes is no firmware image: a "
 			  "multiple of %u was expected", path, size,
 			  FRAME_SIZE);
-		free(code);
-		return EXIT_FILE;
+		exit_code = EXIT_FILE;
+	} else if (fv_find_sec(code, size, &off, err) < 0) {
+		error_set(err, EINVAL, "%s: no firmware volume at its end",
+			  path);
+		exit_code = EXIT_FILE;
 	}
-	ret = install_code(flash, code, size, path, err);
+	off &= ~(size_t)(FRAME_SIZE - 1);
+	if (exit_code == EXIT_OK &&
+	    install_code(flash, code + off, size - off, flash_end, err) < 0)
+		exit_code = EXIT_DOMAIN;
 	free(code);
-	if (ret < 0)
-		return exit_code(ret, ret == -EINVAL ? EXIT_FILE : EXIT_DOMAIN);
-	return EXIT_OK;
+	return exit_code;
 }
 
 static void
@@ -201,16 +195,26 @@ attach_device(struct flash *flash, const struct options *options,
 
 	if (ret < 0)
 		return ret;
-	if (note.text[0])
-		log_line(LOG_NOTICE, "reads are trapped: %s", note.text);
+	flash->trap_reason = note;
 	if (domain_is_pvh(flash->domain))
 		ret = reset_add(flash->server, flash->transport, err);
-	if (ret == 0)
-		log_line(LOG_INFO, "%" PRIu64 " bytes at %#" PRIx64
-			 ", %s mode", size, base,
-			 device_mode(flash->device) == WINDOW_DIRECT ?
-			 "direct" : "trap");
 	return ret;
+}
+
+static void
+log_attached(const struct flash *flash, uint64_t base)
+{
+	if (flash->trap_reason.text[0])
+		log_line(LOG_NOTICE, "reads are trapped: %s",
+			 flash->trap_reason.text);
+	if (!domain_is_pvh(flash->domain))
+		log_line(LOG_WARNING, "not a PVH guest: hvmloader puts memory "
+			 "over a flash inside the firmware's image, and the "
+			 "firmware will not find it");
+	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode",
+		 store_size(flash->store), base,
+		 device_mode(flash->device) == WINDOW_DIRECT ? "direct" :
+							       "trap");
 }
 
 /* Files are looked at first, then Xen is asked; the disk is changed last. */
@@ -219,26 +223,30 @@ attach(struct flash *flash, const struct options *options,
        struct initial *initial, struct error *err)
 {
 	uint64_t size = 0, base = 0;
-	int code;
-	int ret = find_size(options, initial, &size, err);
+	int code, ret;
 
-	if (ret == 0)
-		ret = find_base(options, size, &base, err);
+	if (find_size(options, initial, &size, err) < 0 ||
+	    find_base(options, initial->size && options->template ?
+		      options->template : options->vars, size, &base, err) < 0)
+		return EXIT_FILE;
+	ret = initial->size ? 0 : store_check_free(NULL, options->vars, err);
 	if (ret < 0)
-		return exit_code(ret, EXIT_FILE);
-	ret = attach_domain(flash, options, err);
-	if (ret == 0)
-		ret = attach_device(flash, options, base, size, err);
-	if (ret < 0)
-		return exit_code(ret, EXIT_DOMAIN);
-	code = options->code ? attach_code(flash, options->code, err) : EXIT_OK;
-	if (code != EXIT_OK)
-		return code;
+		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
+	if (attach_domain(flash, options, err) < 0 ||
+	    attach_device(flash, options, base, size, err) < 0)
+		return EXIT_DOMAIN;
+	if (options->code) {
+		code = attach_code(flash, options->code, base + size, err);
+		if (code != EXIT_OK)
+			return code;
+	}
 	ret = connect_store(flash, options, initial, err);
 	if (ret < 0)
-		return exit_code(ret, ret == -EBUSY ? EXIT_BUSY : EXIT_FILE);
-	ret = ioreq_server_start(flash->server, err);
-	return exit_code(ret, EXIT_DOMAIN);
+		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
+	if (ioreq_server_start(flash->server, err) < 0)
+		return EXIT_DOMAIN;
+	log_attached(flash, base);
+	return EXIT_OK;
 }
 
 int

@@ -3,19 +3,7 @@
 
 #include <inttypes.h>
 
-#include <ev.h>
-
 #include "log.h"
-
-struct loop {
-	struct flash *flash;
-	ev_io requests;
-	ev_io domains;
-	ev_timer idle;
-	ev_signal signals[3];
-	uint64_t writes_seen; /* when the idle timer was started */
-	bool failure_logged;
-};
 
 static uint64_t
 writes(const struct loop *loop)
@@ -93,17 +81,6 @@ on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
 }
 
 static void
-watch_signals(struct ev_loop *ev, struct loop *loop)
-{
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
-
-	for (unsigned int i = 0; i < 3; i++) {
-		ev_signal_init(&loop->signals[i], on_signal, numbers[i]);
-		ev_signal_start(ev, &loop->signals[i]);
-	}
-}
-
-static void
 log_stats(const struct ioreq_stats *stats)
 {
 	log_line(LOG_INFO, "answered %" PRIu64 " requests: %" PRIu64
@@ -112,21 +89,31 @@ log_stats(const struct ioreq_stats *stats)
 }
 
 void
-loop_run(struct flash *flash)
+loop_init(struct loop *loop)
 {
-	struct ev_loop *ev = ev_default_loop(EVFLAG_AUTO);
-	struct transport *t = flash->transport;
-	struct loop loop = { .flash = flash };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
 
-	ev_io_init(&loop.requests, on_requests, t->ops->event_fd(t), EV_READ);
-	ev_io_init(&loop.domains, on_domains, domain_event_fd(flash->domain),
+	*loop = (struct loop){ .ev = ev_default_loop(EVFLAG_AUTO) };
+	for (unsigned int i = 0; i < 3; i++) {
+		ev_signal_init(&loop->signals[i], on_signal, numbers[i]);
+		ev_signal_start(loop->ev, &loop->signals[i]);
+	}
+}
+
+void
+loop_run(struct loop *loop, struct flash *flash)
+{
+	struct transport *t = flash->transport;
+
+	loop->flash = flash;
+	ev_io_init(&loop->requests, on_requests, t->ops->event_fd(t), EV_READ);
+	ev_io_init(&loop->domains, on_domains, domain_event_fd(flash->domain),
 		   EV_READ);
-	ev_timer_init(&loop.idle, on_idle, LOOP_IDLE_COMMIT, 0.);
-	loop.requests.data = loop.domains.data = loop.idle.data = &loop;
-	ev_io_start(ev, &loop.requests);
-	ev_io_start(ev, &loop.domains);
-	watch_signals(ev, &loop);
-	ev_run(ev, 0);
-	ev_loop_destroy(ev);
+	ev_timer_init(&loop->idle, on_idle, LOOP_IDLE_COMMIT, 0.);
+	loop->requests.data = loop->domains.data = loop->idle.data = loop;
+	ev_io_start(loop->ev, &loop->requests);
+	ev_io_start(loop->ev, &loop->domains);
+	ev_run(loop->ev, 0);
+	ev_loop_destroy(loop->ev);
 	log_stats(ioreq_server_stats(flash->server));
 }

@@ -3,15 +3,34 @@
 #ifndef PFLASHD_LOOP_H
 #define PFLASHD_LOOP_H
 
+#include <ev.h>
+
 #include "flash.h"
 
 /*
- * Serves the guest until it is gone or a SIGTERM, SIGINT or SIGHUP comes.
  * A burst the guest leaves open is committed when the flash has been quiet for
- * LOOP_IDLE_COMMIT seconds.
+ * this many seconds; it is looked at this often.
  */
 #define LOOP_IDLE_COMMIT 1.0
 
-void loop_run(struct flash *flash);
+struct loop {
+	struct ev_loop *ev;
+	struct flash *flash;
+	ev_io requests;
+	ev_io domains;
+	ev_timer idle;
+	ev_signal signals[3];
+	uint64_t writes_seen; /* when the idle timer was started */
+	bool failure_logged;
+};
+
+/*
+ * Catches SIGTERM, SIGINT and SIGHUP from now on: one that comes before
+ * loop_run() ends it at once.  `loop` stays where it is.
+ */
+void loop_init(struct loop *loop);
+
+/* Serves the guest until it is gone or one of these signals comes. */
+void loop_run(struct loop *loop, struct flash *flash);
 
 #endif

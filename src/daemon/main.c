@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pflashd: a Xen device model that is only a flash chip. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,18 +10,28 @@
 #include "loop.h"
 #include "ready.h"
 
-/* Nobody is there to read what a daemon prints. */
+/* Nobody reads what a daemon prints, but standard error may be its log. */
 static void
-let_go_of_terminal(void)
+let_go_of_terminal(const struct options *options)
 {
+	int last = options->log == OPTIONS_LOG_STDERR ? STDOUT_FILENO :
+							STDERR_FILENO;
 	int null = open("/dev/null", O_RDWR);
 
 	if (chdir("/") < 0)
 		log_line(LOG_WARNING, "cannot change to /");
-	for (int fd = 0; null >= 0 && fd < 3; fd++)
+	for (int fd = 0; null >= 0 && fd <= last; fd++)
 		dup2(null, fd);
-	if (null > 2)
+	if (null > last)
 		close(null);
+}
+
+/* Until the flash is attached, what goes wrong is said on standard error. */
+static bool
+wants_syslog(const struct options *options)
+{
+	return options->log == OPTIONS_LOG_SYSLOG ||
+	       (options->log == OPTIONS_LOG_DEFAULT && !options->foreground);
 }
 
 static int
@@ -34,9 +44,12 @@ tell_ready(struct flash *flash, const struct options *options, int parent,
 		ret = ready_notify_socket(err);
 	if (ret == 0 && options->ready_fd >= 0)
 		ret = ready_write_fd(options->ready_fd, err);
-	if (ret == 0 && parent >= 0) {
-		if (options->log != OPTIONS_LOG_STDERR)
-			let_go_of_terminal();
+	if (ret < 0)
+		return ret;
+	if (wants_syslog(options))
+		log_to_syslog();
+	if (parent >= 0) {
+		let_go_of_terminal(options);
 		ret = ready_write_fd(parent, err);
 	}
 	return ret;
@@ -46,23 +59,23 @@ static int
 serve(const struct options *options, int parent)
 {
 	struct flash flash = { 0 };
+	struct loop loop;
 	struct error err;
-	int code = flash_attach(&flash, options, &err);
+	int code, ret;
 
-	if (code == EXIT_OK) {
-		if (options->log == OPTIONS_LOG_SYSLOG ||
-		    (options->log == OPTIONS_LOG_DEFAULT && parent >= 0))
-			log_to_syslog();
-		if (tell_ready(&flash, options, parent, &err) < 0)
-			code = EXIT_RUNTIME;
-	}
+	loop_init(&loop);
+	code = flash_attach(&flash, options, &err);
+	if (code == EXIT_OK && tell_ready(&flash, options, parent, &err) < 0)
+		code = EXIT_RUNTIME;
 	if (code == EXIT_OK)
-		loop_run(&flash);
+		loop_run(&loop, &flash);
 	else
 		log_line(LOG_ERR, "%s", err.text);
-	if (flash_detach(&flash) < 0 && code == EXIT_OK) {
+	ret = flash_detach(&flash);
+	if (ret < 0 && code == EXIT_OK) {
 		log_line(LOG_ERR, "the journal could not be folded into the "
-			 "file; the next start will");
+			 "file (%s); both are kept as they are",
+			 strerror(-ret));
 		code = EXIT_RUNTIME;
 	}
 	return code;
@@ -73,7 +86,7 @@ main(int argc, char **argv)
 {
 	struct options options;
 	struct error err;
-	int parent = -1;
+	int parent = -1, code = EXIT_OK, ret = 0;
 
 	if (options_parse(&options, argc, argv, &err) < 0) {
 		log_line(LOG_ERR, "%s", err.text);
@@ -88,9 +101,11 @@ main(int argc, char **argv)
 		return EXIT_OK;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	if (!options.foreground && ready_fork(&parent, &err) < 0) {
+	if (!options.foreground)
+		ret = ready_fork(&parent, &code, &err);
+	if (ret < 0) {
 		log_line(LOG_ERR, "%s", err.text);
 		return EXIT_RUNTIME;
 	}
-	return serve(&options, parent);
+	return ret > 0 ? code : serve(&options, parent);
 }

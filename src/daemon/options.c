@@ -65,7 +65,7 @@ options_help(void)
 "\n"
 "Gives a Xen guest a flash chip for its UEFI variables, kept in FILE.\n"
 "\n"
-"  --domain ID|NAME      the guest, an HVM or PVH domain\n"
+"  --domain ID|NAME      the guest, a PVH domain\n"
 "  --vars FILE           the variables; FILE.journal lies beside it\n"
 "  --template FILE       start from a copy of this if --vars does not exist\n"
 "  --layout 2m|4m        or from an empty store for an OVMF build of this size\n"
@@ -182,7 +182,9 @@ set_option(struct options *options, int option, const char *arg,
 	case 'V': options->version = true; return 0;
 	case 'l': return set_layout(options, arg, err);
 	case 'r': return set_ready_fd(options, arg, err);
-	case 'b': return number("base", arg, UINT32_MAX, &options->base, err);
+	case 'b':
+		options->base_given = true;
+		return number("base", arg, UINT32_MAX, &options->base, err);
 	default: return set_choice(options, option, arg, err);
 	}
 }
@@ -215,6 +217,10 @@ options_parse(struct options *options, int argc, char **argv,
 		if (option == ':')
 			return error_set(err, EINVAL, "%s wants a value",
 					 argv[optind - 1]);
+		if (option == '?' && optopt)
+			return error_set(err, EINVAL,
+					 "unknown option '-%c' (see --help)",
+					 optopt);
 		if (option == '?')
 			return error_set(err, EINVAL,
 					 "unknown option '%s' (see --help)",

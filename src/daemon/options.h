@@ -34,7 +34,8 @@ struct options {
 	const char *template;            /* NULL: none */
 	const struct fv_layout *layout;  /* NULL: none */
 	const char *code;                /* NULL: none */
-	uint64_t base;                   /* 0: by the size of VARS */
+	uint64_t base;
+	bool base_given;                 /* else it goes by the size of VARS */
 	enum window_mode mode;
 	enum store_sync sync;
 	enum cfi_personality personality;

@@ -52,21 +52,21 @@ ready_write_fd(int fd, struct error *err)
 	return ret;
 }
 
-static void __attribute__((noreturn))
+static int
 parent_wait(int fd, pid_t child)
 {
-	int status;
+	int status = 0;
 	char byte;
 
 	if (read(fd, &byte, 1) == 1)
-		_exit(0);
+		return 0;
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 int
-ready_fork(int *fd, struct error *err)
+ready_fork(int *fd, int *code, struct error *err)
 {
 	int ends[2];
 	pid_t child;
@@ -81,7 +81,8 @@ ready_fork(int *fd, struct error *err)
 	}
 	if (child > 0) {
 		close(ends[1]);
-		parent_wait(ends[0], child);
+		*code = parent_wait(ends[0], child);
+		return 1;
 	}
 	close(ends[0]);
 	setsid();

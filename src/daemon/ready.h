@@ -12,9 +12,10 @@ int ready_notify_socket(struct error *err);
 int ready_write_fd(int fd, struct error *err);
 
 /*
- * Becomes a daemon: the parent stays until the child calls ready_write_fd() on
- * *fd, and exits with 0, or until it ends, and exits with its code.
+ * Becomes a daemon.  The child returns with 0 and a descriptor in *fd for
+ * ready_write_fd().  The parent returns with 1 when the child has called it,
+ * or has ended; its exit code is then in *code.
  */
-int ready_fork(int *fd, struct error *err);
+int ready_fork(int *fd, int *code, struct error *err);
 
 #endif

@@ -11,6 +11,7 @@
 struct device {
 	struct device_config config;
 	struct cfi chip;
+	struct ioreq_server *server;
 	struct store *store;
 	struct window *window;
 };
@@ -93,6 +94,7 @@ device_open(struct device **out, struct ioreq_server *server,
 	if (!device)
 		return error_set(err, ENOMEM, "out of memory");
 	device->config = *config;
+	device->server = server;
 	ret = window_check_range(t, config->base, config->size, err);
 	if (ret == 0)
 		ret = ioreq_server_add(server, &region, err);
@@ -156,6 +158,10 @@ device_flush(struct device *device)
 void
 device_close(struct device *device)
 {
+	/* A write may be on its way until the frames and the region are gone. */
+	window_trap(device->window);
+	ioreq_server_remove(device->server, IOREQ_SPACE_MEMORY,
+			    device->config.base);
 	window_close(device->window);
 	free(device);
 }

@@ -128,17 +128,38 @@ ioreq_server_stats(const struct ioreq_server *server)
 	return &server->stats;
 }
 
+static void
+region_release(struct ioreq_server *server, const struct ioreq_region *region)
+{
+	struct transport *t = server->transport;
+
+	t->ops->release(t, region->space, region->first,
+			region->first + region->size - 1);
+}
+
+void
+ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,
+		    uint64_t first)
+{
+	for (unsigned int i = 0; i < server->region_count; i++) {
+		struct ioreq_region *region = &server->regions[i];
+
+		if (region->space != space || region->first != first)
+			continue;
+		region_release(server, region);
+		slots_answer(server);
+		*region = server->regions[--server->region_count];
+		return;
+	}
+}
+
 void
 ioreq_server_close(struct ioreq_server *server)
 {
 	struct transport *t = server->transport;
 
-	for (unsigned int i = 0; i < server->region_count; i++) {
-		const struct ioreq_region *region = &server->regions[i];
-
-		t->ops->release(t, region->space, region->first,
-				region->first + region->size - 1);
-	}
+	for (unsigned int i = 0; i < server->region_count; i++)
+		region_release(server, &server->regions[i]);
 	t->ops->enable(t, false);
 	slots_answer(server);
 	t->ops->destroy(t);

@@ -157,10 +157,16 @@ window_show(struct window *window)
 }
 
 void
-window_close(struct window *window)
+window_trap(struct window *window)
 {
 	if (window->frames)
 		direct_leave(window);
+}
+
+void
+window_close(struct window *window)
+{
+	window_trap(window);
 	free(window);
 }
 

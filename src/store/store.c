@@ -343,6 +343,17 @@ store_open(struct store **out, const struct store_config *config,
 	return 0;
 }
 
+int
+store_check_free(const struct sys *sys, const char *path, struct error *err)
+{
+	struct vars vars;
+	int rc = vars_open(&vars, sys ? sys : &sys_kernel, path, O_RDWR, err);
+
+	if (!rc)
+		vars_close(&vars);
+	return rc;
+}
+
 /* Does the open burst lead from the committed image to the image? */
 static bool
 burst_explains_image(const struct store *store)

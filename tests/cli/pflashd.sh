@@ -11,6 +11,7 @@ check "--version" sh -c "'$d' --version | grep -q 'pflashd [0-9]'"
 refuses "no domain" 2 '--domain' "$d" --vars "$v"
 refuses "no file" 2 '--vars' "$d" --domain 1
 refuses "unknown option" 2 "'--nope'" "$d" --nope
+refuses "unknown letters" 2 "'-x'" "$d" -xy
 refuses "option without value" 2 '--domain' "$d" --domain
 refuses "stray argument" 2 "'stray'" "$d" --domain 1 --vars "$v" stray
 refuses "mode" 2 "'fast'" "$d" --domain 1 --vars "$v" --mode fast
@@ -30,6 +31,8 @@ head -c 5000 "$v" >"$tmp/short.fd"
 refuses "size that is no flash" 3 '5000 bytes' "$d" --domain 1 \
 	--vars "$tmp/short.fd" --foreground
 head -c 8192 "$v" >"$tmp/two.fd"
+refuses "template that is no flash" 3 "short.fd: 5000 bytes" "$d" --domain 1 \
+	--vars "$tmp/none.fd" --template "$tmp/short.fd" --foreground
 refuses "size without a known base" 3 '--base' "$d" --domain 1 \
 	--vars "$tmp/two.fd" --foreground
 : >"$tmp/empty.fd"

@@ -54,7 +54,8 @@ check_equal "the end of input closes cleanly" 0 $?
 
 n=0
 for line in x 'r 0' 'r 0 3' 'w 0 1' 'r 0 1 2 3' 'w 0 1 2 3' 'r -1 1' 'rr 0 1' \
-	'r zz 1' 'w 0 1 zz' 'r 200000000 1' 'w 0 0 0' 'R 0 1'; do
+	'r zz 1' 'w 0 1 zz' 'r 200000000 1' 'w 0 0 0' 'R 0 1' 'w 0 1 -1' 'w 0 1 100' \
+	'w 0 4 100000000' 'r 0 1 +1'; do
 	n=$((n + 1))
 	printf 'w 10%02x 1 10\nw 10%02x 1 0\n%s\nw 2000 1 20\nw 2000 1 d0\n' \
 		$n $n "$line" >"$tmp/in.txt"
@@ -68,6 +69,7 @@ check_equal "what came before a bad line stands" "$n" \
 
 refuses "replay: no options" 2 'missing.*--vars' "$replay"
 refuses "replay: unknown option" 2 '\-\-nope' "$replay" --nope
+refuses "replay: unknown letters" 2 "'-x'" "$replay" -xy
 refuses "replay: no value" 2 'value' "$replay" --vars
 refuses "replay: bad choice" 2 'sometimes' "$replay" --vars "$v" --sync sometimes
 refuses "replay: bad number" 2 '4k' "$replay" --vars "$v" --block-size 4k
@@ -91,10 +93,19 @@ check_equal "export changes neither file" "$before $journal" \
 	"$(sum "$v") $(sum "$v.journal")"
 refuses "export: no such file" 3 "$tmp/none" "$ctl" export "$tmp/none" "$tmp/x"
 refuses "export: nowhere to write" 1 "/dev/full" "$ctl" export "$v" /dev/full
+refuses "export: onto itself" 2 "is the file to export" "$ctl" export "$v" "$v"
+ln -s vars.fd.journal "$tmp/link"
+refuses "export: onto its journal" 2 "or its journal" "$ctl" export "$v" "$tmp/link"
 refuses "export: arguments" 2 usage "$ctl" export "$v"
 refuses "pflashctl: no command" 2 command "$ctl"
 refuses "pflashctl: unknown command" 2 "'frobnicate'" "$ctl" frobnicate
 check "pflashctl: --help" sh -c "'$ctl' --help | grep -q export"
+
+if [ -w /dev/full ]; then
+	echo 'r 0 1' >"$tmp/look"
+	"$replay" --vars "$v" <"$tmp/look" >/dev/full 2>/dev/null
+	check_equal "reads that cannot be printed are a failure" 1 $?
+fi
 
 # Killed while a burst is open: what was committed is there, nothing else.
 "$replay" --vars "$v" <"$tmp/in" >/dev/null &

@@ -319,6 +319,34 @@ START_TEST(an_open_burst_is_flushed)
 }
 END_TEST
 
+/* A write that is on its way when the device closes is answered, not lost. */
+START_TEST(closes_under_a_request)
+{
+	struct ioreq *slot;
+	struct ioreq request = {
+		.type = IOREQ_TYPE_COPY, .dir = IOREQ_WRITE, .addr = BASE,
+		.data = 0x70, .size = 1, .count = 1,
+		.state = STATE_IOREQ_READY,
+	};
+
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(both[_i]), 0);
+	slot = &t->page->vcpu_ioreq[0];
+	request.vp_eport = slot->vp_eport;
+	*slot = request;
+	device_close(device);
+	ck_assert_uint_eq(slot->state, STATE_IORESP_READY);
+	/* And one that comes later finds nothing there. */
+	request.dir = IOREQ_READ;
+	*slot = request;
+	ioreq_server_poll(server);
+	ck_assert_uint_eq(slot->data & 0xff, 0xff);
+	slot->state = STATE_IOREQ_NONE;
+	device = NULL;
+	detach();
+}
+END_TEST
+
 /* The same random traffic in both modes reads the same and ends the same. */
 static void
 traffic(enum window_mode mode, uint8_t *reads, uint8_t *image)
@@ -375,6 +403,7 @@ main(void)
 	tcase_add_test(tc, ranges);
 	tcase_add_test(tc, code_tail_is_read_only);
 	tcase_add_test(tc, an_open_burst_is_flushed);
+	tcase_add_loop_test(tc, closes_under_a_request, 0, 2);
 	tcase_add_test(tc, modes_agree);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -163,6 +163,18 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+/* getopt(3) has stepped behind a long option, but not a cluster of short ones. */
+static const char *
+unknown_option(char **argv)
+{
+	static char letter[] = "-?";
+
+	if (!optopt)
+		return argv[optind - 1];
+	letter[1] = (char)optopt;
+	return letter;
+}
+
 /* 1: help or version was asked for and given. */
 static int
 parse_options(struct options *options, int argc, char **argv)
@@ -181,7 +193,7 @@ parse_options(struct options *options, int argc, char **argv)
 		if (option == ':')
 			return usage("a value is missing: ", argv[optind - 1]);
 		if (option == '?')
-			return usage("unknown option ", argv[optind - 1]);
+			return usage("unknown option ", unknown_option(argv));
 		if (set_option(options, option, optarg) < 0)
 			return -EINVAL;
 	}
@@ -246,9 +258,11 @@ detach(struct replay *replay)
 static bool
 access_ok(const struct access *access)
 {
-	return access->off < FLASH_TOP &&
-	       (access->size == 1 || access->size == 2 || access->size == 4 ||
-		access->size == 8);
+	bool size_ok = access->size == 1 || access->size == 2 ||
+		       access->size == 4 || access->size == 8;
+
+	return size_ok && access->off < FLASH_TOP &&
+	       (access->size == 8 || access->value >> 8 * access->size == 0);
 }
 
 /*
@@ -266,7 +280,8 @@ parse_line(const char *line, struct access *access)
 	line += start;
 	if (*line == '\0' || *line == '#')
 		return 0;
-	if (strncmp(line, "r ", 2) != 0 && strncmp(line, "w ", 2) != 0)
+	if ((strncmp(line, "r ", 2) != 0 && strncmp(line, "w ", 2) != 0) ||
+	    strpbrk(line, "+-"))
 		return -EINVAL;
 	fields = sscanf(line + 2, "%" SCNx64 " %x %n%" SCNx64 " %n",
 			&access->off, &access->size, &off_size, &access->value,
@@ -337,6 +352,10 @@ run(const struct options *options)
 		code = EXIT_FAILED;
 	else if (replay_input(&replay, &err) < 0)
 		code = EXIT_USAGE;
+	if (code == EXIT_OK && ferror(stdout)) {
+		error_set(&err, EIO, "standard output could not be written");
+		code = EXIT_FAILED;
+	}
 	detach(&replay);
 	if (replay.store && store_failed(replay.store)) {
 		error_set(&err, EIO, "%s", store_failure(replay.store));
