@@ -38,8 +38,8 @@ enum {
 	CFI_SR_PROTECTED = 1u << 1, /* SR.1: block is locked or protected */
 	CFI_SR_VPP = 1u << 3,       /* SR.3: no programming voltage */
 	CFI_SR_PROGRAM = 1u << 4,   /* SR.4: program failed */
-	CFI_SR_ERASE = 1u << 5,     /* SR.5: erase failed; with SR.4: sequence */
-	CFI_SR_READY = 1u << 7,     /* SR.7: write state machine is idle */
+	CFI_SR_ERASE = 1u << 5, /* SR.5: erase failed; with SR.4: sequence */
+	CFI_SR_READY = 1u << 7, /* SR.7: write state machine is idle */
 };
 
 enum cfi_personality {
@@ -67,9 +67,10 @@ struct cfi_ops {
 };
 
 struct cfi_config {
-	const uint8_t *array; /* `size` bytes, the owner's, changed through ops */
-	uint32_t size;        /* bytes, a multiple of block_size, not 0 */
-	uint32_t block_size;  /* bytes, a power of two from 256 B to 8 MiB */
+	const uint8_t
+		*array; /* `size` bytes, the owner's, changed through ops */
+	uint32_t size;  /* bytes, a multiple of block_size, not 0 */
+	uint32_t block_size; /* bytes, a power of two from 256 B to 8 MiB */
 	enum cfi_personality personality;
 	const struct cfi_ops *ops;
 	void *owner;
@@ -98,9 +99,9 @@ struct cfi {
 	enum cfi_state state;
 	enum cfi_view view;
 	uint8_t status;
-	uint8_t shown;                  /* the status last shown */
-	uint8_t burst;                  /* SR bits a failed commit will set */
-	uint8_t query[CFI_QUERY_SIZE];  /* the CFI query structure */
+	uint8_t shown;                 /* the status last shown */
+	uint8_t burst;                 /* SR bits a failed commit will set */
+	uint8_t query[CFI_QUERY_SIZE]; /* the CFI query structure */
 };
 
 /* Power-on reset: array view, SR.7.  -EINVAL for a bad geometry. */

@@ -39,12 +39,12 @@ struct ioreq_region {
 #define IOREQ_MAX_REGIONS 8
 
 struct ioreq_stats {
-	uint64_t requests;    /* answered, of every type */
-	uint64_t reads;       /* requests that read a region */
+	uint64_t requests; /* answered, of every type */
+	uint64_t reads;    /* requests that read a region */
 	uint64_t writes;
-	uint64_t pointers;    /* of these, with data_is_ptr */
+	uint64_t pointers; /* of these, with data_is_ptr */
 	uint64_t invalidates;
-	uint64_t unclaimed;   /* bytes outside every region, and unknown types */
+	uint64_t unclaimed; /* bytes outside every region, and unknown types */
 };
 
 struct ioreq_server;

@@ -17,10 +17,10 @@
 #include "pflash/transport.h"
 
 struct sim_config {
-	unsigned int vcpus;      /* 1 to 128; 0: 1 */
-	unsigned int ram_frames; /* guest RAM from gfn 0 */
+	unsigned int vcpus;        /* 1 to 128; 0: 1 */
+	unsigned int ram_frames;   /* guest RAM from gfn 0 */
 	unsigned int spare_frames; /* how many more may be populated */
-	bool no_hap;             /* no nested paging: no HVMMEM_ioreq_server */
+	bool no_hap; /* no nested paging: no HVMMEM_ioreq_server */
 };
 
 struct sim;
@@ -63,11 +63,11 @@ int sim_request(struct sim *sim, unsigned int vcpu, struct ioreq *request);
 uint8_t *sim_frame(struct sim *sim, uint64_t gfn);
 
 struct sim_stats {
-	uint64_t trapped_reads;  /* requests */
+	uint64_t trapped_reads; /* requests */
 	uint64_t trapped_writes;
-	uint64_t direct_reads;   /* accesses served by frames */
-	unsigned int shutdowns;  /* asked for by the server */
-	unsigned int reason;     /* of the last one, SHUTDOWN_* */
+	uint64_t direct_reads;  /* accesses served by frames */
+	unsigned int shutdowns; /* asked for by the server */
+	unsigned int reason;    /* of the last one, SHUTDOWN_* */
 };
 
 const struct sim_stats *sim_stats(const struct sim *sim);

@@ -38,11 +38,11 @@ enum store_sync {
 };
 
 struct store_config {
-	const char *path;        /* the VARS file; borrowed during store_open() */
+	const char *path; /* the VARS file; borrowed during store_open() */
 	enum store_sync sync;
-	uint32_t journal_limit;  /* checkpoint above this many bytes; 0: default */
-	uint32_t burst_limit;    /* commit above this many pending bytes; 0: default */
-	const struct sys *sys;   /* NULL: sys_kernel */
+	uint32_t journal_limit; /* checkpoint above, in bytes; 0: default */
+	uint32_t burst_limit;   /* commit above, in bytes; 0: default */
+	const struct sys *sys;  /* NULL: sys_kernel */
 };
 
 #define STORE_JOURNAL_LIMIT (1u << 20)
@@ -50,8 +50,8 @@ struct store_config {
 
 /* What recovery found, for the operator's log. */
 struct store_recovery {
-	uint64_t bursts;         /* replayed from the journal */
-	uint64_t dropped_bytes;  /* of a torn tail */
+	uint64_t bursts;        /* replayed from the journal */
+	uint64_t dropped_bytes; /* of a torn tail */
 };
 
 struct store;

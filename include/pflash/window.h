@@ -25,7 +25,7 @@
 #include "pflash/transport.h"
 
 enum window_mode {
-	WINDOW_AUTO,   /* direct if the host and the domain allow it */
+	WINDOW_AUTO, /* direct if the host and the domain allow it */
 	WINDOW_DIRECT,
 	WINDOW_TRAP,
 };

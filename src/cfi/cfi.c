@@ -27,9 +27,9 @@ geometry_ok(const struct cfi_config *config)
 {
 	uint32_t block = config->block_size;
 
-	return block >= 256 && block <= 8u << 20 && (block & (block - 1)) == 0 &&
-	       config->size != 0 && config->size % block == 0 &&
-	       config->size / block <= 65536;
+	return block >= 256 && block <= 8u << 20 &&
+	       (block & (block - 1)) == 0 && config->size != 0 &&
+	       config->size % block == 0 && config->size / block <= 65536;
 }
 
 int
@@ -110,18 +110,10 @@ command(struct cfi *chip, uint8_t byte)
 		chip->state = CFI_STATE_ERASE;
 		set_view(chip, CFI_VIEW_STATUS);
 		break;
-	case CFI_CMD_READ_STATUS:
-		set_view(chip, CFI_VIEW_STATUS);
-		break;
-	case CFI_CMD_CLEAR_STATUS:
-		clear_status(chip);
-		break;
-	case CFI_CMD_READ_ID:
-		set_view(chip, CFI_VIEW_ID);
-		break;
-	case CFI_CMD_QUERY:
-		set_view(chip, CFI_VIEW_QUERY);
-		break;
+	case CFI_CMD_READ_STATUS: set_view(chip, CFI_VIEW_STATUS); break;
+	case CFI_CMD_CLEAR_STATUS: clear_status(chip); break;
+	case CFI_CMD_READ_ID: set_view(chip, CFI_VIEW_ID); break;
+	case CFI_CMD_QUERY: set_view(chip, CFI_VIEW_QUERY); break;
 	case CFI_CMD_READ_ARRAY:
 	default: /* codes of other command sets, such as AMD's reset 0xf0 */
 		read_array(chip);
@@ -174,15 +166,9 @@ static void
 bus_cycle(struct cfi *chip, uint32_t off, uint8_t byte)
 {
 	switch (chip->state) {
-	case CFI_STATE_READY:
-		command(chip, byte);
-		break;
-	case CFI_STATE_PROGRAM:
-		program(chip, off, byte);
-		break;
-	case CFI_STATE_ERASE:
-		erase(chip, off, byte);
-		break;
+	case CFI_STATE_READY: command(chip, byte); break;
+	case CFI_STATE_PROGRAM: program(chip, off, byte); break;
+	case CFI_STATE_ERASE: erase(chip, off, byte); break;
 	}
 }
 
@@ -194,7 +180,8 @@ cfi_write(struct cfi *chip, uint64_t off, unsigned int size, uint64_t value)
 
 		/* at < off: the access wraps around the address space */
 		if (at >= off && at < chip->config.size)
-			bus_cycle(chip, (uint32_t)at, (uint8_t)(value >> 8 * i));
+			bus_cycle(chip, (uint32_t)at,
+				  (uint8_t)(value >> 8 * i));
 	}
 }
 
@@ -215,12 +202,8 @@ static void
 render_inside(const struct cfi *chip, uint32_t off, uint8_t *out, size_t len)
 {
 	switch (chip->view) {
-	case CFI_VIEW_ARRAY:
-		memcpy(out, chip->config.array + off, len);
-		break;
-	case CFI_VIEW_STATUS:
-		memset(out, chip->status, len);
-		break;
+	case CFI_VIEW_ARRAY: memcpy(out, chip->config.array + off, len); break;
+	case CFI_VIEW_STATUS: memset(out, chip->status, len); break;
 	case CFI_VIEW_ID:
 	case CFI_VIEW_QUERY:
 		memset(out, 0, len); /* also BLOCK + 2: no block is locked */

@@ -11,20 +11,20 @@
 #include <string.h>
 
 enum {
-	QUERY_ID = 0x10,            /* "QRY" */
-	QUERY_COMMAND_SET = 0x13,   /* primary vendor command set */
-	QUERY_EXTENDED = 0x15,      /* offset of the table below */
-	QUERY_VCC_MIN = 0x1b,       /* BCD volts and 100 mV */
+	QUERY_ID = 0x10,          /* "QRY" */
+	QUERY_COMMAND_SET = 0x13, /* primary vendor command set */
+	QUERY_EXTENDED = 0x15,    /* offset of the table below */
+	QUERY_VCC_MIN = 0x1b,     /* BCD volts and 100 mV */
 	QUERY_VCC_MAX = 0x1c,
 	QUERY_PROGRAM_TYPICAL = 0x1f, /* 2^n us */
-	QUERY_ERASE_TYPICAL = 0x21, /* 2^n ms */
-	QUERY_PROGRAM_MAX = 0x23,   /* 2^n times the typical */
+	QUERY_ERASE_TYPICAL = 0x21,   /* 2^n ms */
+	QUERY_PROGRAM_MAX = 0x23,     /* 2^n times the typical */
 	QUERY_ERASE_MAX = 0x25,
-	QUERY_SIZE = 0x27,          /* 2^n bytes */
+	QUERY_SIZE = 0x27, /* 2^n bytes */
 	QUERY_REGIONS = 0x2c,
-	QUERY_REGION = 0x2d,        /* blocks - 1, block size / 256 */
-	QUERY_PRI = 0x31,           /* primary extended table, "PRI", "1.0" */
-	QUERY_PRI_VCC = 0x3d,       /* optimal, BCD */
+	QUERY_REGION = 0x2d,  /* blocks - 1, block size / 256 */
+	QUERY_PRI = 0x31,     /* primary extended table, "PRI", "1.0" */
+	QUERY_PRI_VCC = 0x3d, /* optimal, BCD */
 };
 
 static void

@@ -86,7 +86,8 @@ domain_open(struct domain **out, const char *name, struct error *err)
 		return error_set(err, ENOMEM, "out of memory");
 	domain->xs = xs_open(0);
 	if (!domain->xs) {
-		ret = error_errno(err, errno, "cannot reach xenstored "
+		ret = error_errno(err, errno,
+				  "cannot reach xenstored "
 				  "(is this a Xen host's dom0?)");
 		goto fail;
 	}

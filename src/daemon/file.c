@@ -21,8 +21,10 @@ read_all(int fd, const char *path, uint8_t *data, size_t size,
 		if (n < 0)
 			return error_errno(err, errno, "%s", path);
 		if (n == 0)
-			return error_set(err, EIO, "%s: ends at %zu of %zu "
-					 "bytes", path, done, size);
+			return error_set(err, EIO,
+					 "%s: ends at %zu of %zu "
+					 "bytes",
+					 path, done, size);
 		done += (size_t)n;
 	}
 	return 0;
@@ -45,9 +47,10 @@ file_load(const char *path, size_t max, uint8_t **data, size_t *size,
 		ret = error_set(err, EINVAL, "%s: not a file with contents",
 				path);
 	else if ((uintmax_t)st.st_size > max)
-		ret = error_set(err, EFBIG, "%s: %jd bytes, but at most %zu "
-				"were expected", path, (intmax_t)st.st_size,
-				max);
+		ret = error_set(err, EFBIG,
+				"%s: %jd bytes, but at most %zu "
+				"were expected",
+				path, (intmax_t)st.st_size, max);
 	else if (!(*data = malloc((size_t)st.st_size)))
 		ret = error_set(err, ENOMEM, "out of memory");
 	else

@@ -29,9 +29,11 @@ initial_image(struct initial *initial, const struct options *options,
 		return file_load(options->template, STORE_MAX_SIZE,
 				 &initial->image, &initial->size, err);
 	if (!options->layout)
-		return error_set(err, ENOENT, "%s: does not exist, and neither "
+		return error_set(err, ENOENT,
+				 "%s: does not exist, and neither "
 				 "--template nor --layout says what to begin "
-				 "with", options->vars);
+				 "with",
+				 options->vars);
 	initial->image = malloc(options->layout->size);
 	if (!initial->image)
 		return error_set(err, ENOMEM, "out of memory");
@@ -67,21 +69,24 @@ find_base(const struct options *options, const char *path, uint64_t size,
 	const struct fv_layout *layout = fv_layout_by_size(size);
 
 	if (size == 0 || size % FV_BLOCK_SIZE || size > STORE_MAX_SIZE)
-		return error_set(err, EINVAL, "%s: %" PRIu64 " bytes is no "
+		return error_set(err, EINVAL,
+				 "%s: %" PRIu64 " bytes is no "
 				 "flash: a multiple of %u up to %u was "
-				 "expected", path, size, FV_BLOCK_SIZE,
-				 STORE_MAX_SIZE);
+				 "expected",
+				 path, size, FV_BLOCK_SIZE, STORE_MAX_SIZE);
 	if (!options->base_given && !layout)
-		return error_set(err, EINVAL, "%s: %" PRIu64 " bytes is no "
+		return error_set(err, EINVAL,
+				 "%s: %" PRIu64 " bytes is no "
 				 "size of OVMF's, so --base must say where the "
-				 "flash goes", path, size);
+				 "flash goes",
+				 path, size);
 	*base = options->base_given ? options->base : layout->base;
 	return 0;
 }
 
 static int
 connect_store(struct flash *flash, const struct options *options,
-	   const struct initial *initial, struct error *err)
+	      const struct initial *initial, struct error *err)
 {
 	const struct store_config config = {
 		.path = options->vars,
@@ -101,11 +106,15 @@ connect_store(struct flash *flash, const struct options *options,
 	if (ret < 0)
 		return ret;
 	if (found.bursts)
-		log_line(LOG_NOTICE, "recovered %" PRIu64 " bursts from the "
-			 "journal", found.bursts);
+		log_line(LOG_NOTICE,
+			 "recovered %" PRIu64 " bursts from the "
+			 "journal",
+			 found.bursts);
 	if (found.dropped_bytes)
-		log_line(LOG_WARNING, "dropped a torn tail of %" PRIu64
-			 " bytes from the journal", found.dropped_bytes);
+		log_line(LOG_WARNING,
+			 "dropped a torn tail of %" PRIu64
+			 " bytes from the journal",
+			 found.dropped_bytes);
 	return device_connect(flash->device, flash->store, err);
 }
 
@@ -117,9 +126,10 @@ install_code(struct flash *flash, const uint8_t *code, size_t size,
 	uint64_t base = WINDOW_HOLE_LAST + 1 - size;
 
 	if (base < flash_end)
-		return error_set(err, EINVAL, "the firmware's code from %#"
-				 PRIx64 " on and the flash up to %#" PRIx64
-				 " overlap", base, flash_end - 1);
+		return error_set(err, EINVAL,
+				 "the firmware's code from %#" PRIx64
+				 " on and the flash up to %#" PRIx64 " overlap",
+				 base, flash_end - 1);
 	return window_install_code(flash->transport, code, size, err);
 }
 
@@ -134,9 +144,10 @@ attach_code(struct flash *flash, const char *path, uint64_t flash_end,
 	if (file_load(path, MAX_CODE, &code, &size, err) < 0)
 		return EXIT_FILE;
 	if (size % FRAME_SIZE) {
-		error_set(err, EINVAL, "%s: %zu bytes is no firmware image: a "
-			  "multiple of %u was expected", path, size,
-			  FRAME_SIZE);
+		error_set(err, EINVAL,
+			  "%s: %zu bytes is no firmware image: a "
+			  "multiple of %u was expected",
+			  path, size, FRAME_SIZE);
 		exit_code = EXIT_FILE;
 	} else if (fv_find_sec(code, size, &off, err) < 0) {
 		error_set(err, EINVAL, "%s: no firmware volume at its end",
@@ -179,8 +190,8 @@ attach_domain(struct flash *flash, const struct options *options,
 }
 
 static int
-attach_device(struct flash *flash, const struct options *options,
-	      uint64_t base, uint64_t size, struct error *err)
+attach_device(struct flash *flash, const struct options *options, uint64_t base,
+	      uint64_t size, struct error *err)
 {
 	const struct device_config config = {
 		.base = base,
@@ -208,7 +219,8 @@ log_attached(const struct flash *flash, uint64_t base)
 		log_line(LOG_NOTICE, "reads are trapped: %s",
 			 flash->trap_reason.text);
 	if (!domain_is_pvh(flash->domain))
-		log_line(LOG_WARNING, "not a PVH guest: hvmloader puts memory "
+		log_line(LOG_WARNING,
+			 "not a PVH guest: hvmloader puts memory "
 			 "over a flash inside the firmware's image, and the "
 			 "firmware will not find it");
 	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode",
@@ -226,8 +238,10 @@ attach(struct flash *flash, const struct options *options,
 	int code, ret;
 
 	if (find_size(options, initial, &size, err) < 0 ||
-	    find_base(options, initial->size && options->template ?
-		      options->template : options->vars, size, &base, err) < 0)
+	    find_base(options,
+		      initial->size && options->template ? options->template :
+							   options->vars,
+		      size, &base, err) < 0)
 		return EXIT_FILE;
 	ret = initial->size ? 0 : store_check_free(NULL, options->vars, err);
 	if (ret < 0)

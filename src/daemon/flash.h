@@ -16,7 +16,8 @@ struct flash {
 	struct ioreq_server *server;
 	struct store *store;
 	struct device *device;
-	struct error trap_reason; /* why auto mode is trap mode; "": it is not */
+	struct error
+		trap_reason; /* why auto mode is trap mode; "": it is not */
 };
 
 /*

@@ -83,9 +83,10 @@ on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
 static void
 log_stats(const struct ioreq_stats *stats)
 {
-	log_line(LOG_INFO, "answered %" PRIu64 " requests: %" PRIu64
-		 " reads, %" PRIu64 " writes", stats->requests, stats->reads,
-		 stats->writes);
+	log_line(LOG_INFO,
+		 "answered %" PRIu64 " requests: %" PRIu64 " reads, %" PRIu64
+		 " writes",
+		 stats->requests, stats->reads, stats->writes);
 }
 
 void

@@ -73,7 +73,8 @@ serve(const struct options *options, int parent)
 		log_line(LOG_ERR, "%s", err.text);
 	ret = flash_detach(&flash);
 	if (ret < 0 && code == EXIT_OK) {
-		log_line(LOG_ERR, "the journal could not be folded into the "
+		log_line(LOG_ERR,
+			 "the journal could not be folded into the "
 			 "file (%s); both are kept as they are",
 			 strerror(-ret));
 		code = EXIT_RUNTIME;

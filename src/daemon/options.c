@@ -58,6 +58,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+/* clang-format off */
 void
 options_help(void)
 {
@@ -65,29 +66,30 @@ options_help(void)
 "\n"
 "Gives a Xen guest a flash chip for its UEFI variables, kept in FILE.\n"
 "\n"
-"  --domain ID|NAME      the guest, a PVH domain\n"
-"  --vars FILE           the variables; FILE.journal lies beside it\n"
-"  --template FILE       start from a copy of this if --vars does not exist\n"
-"  --layout 2m|4m        or from an empty store for an OVMF build of this size\n"
-"  --code FILE           the firmware, to serve its last volume below 4 GiB\n"
-"                        (a PVH guest starts slowly without it)\n"
-"  --base ADDR           guest-physical address of the flash; the default goes\n"
-"                        by the size of --vars: 0xffe00000 for 128 KiB,\n"
-"                        0xffc00000 for 528 KiB\n"
-"  --mode MODE           how the guest reads: direct (frames of memory), trap\n"
-"                        (every read is a request), or auto (default)\n"
-"  --sync WHEN           what is on stable storage: each burst (default), each\n"
-"                        op, or none\n"
-"  --personality WHICH   ovmf (default), strict (the data sheet), or qemu\n"
-"  --foreground          do not become a daemon\n"
-"  --ready-fd N          write a newline to this descriptor when attached\n"
-"  --log WHERE           stderr (default with --foreground) or syslog\n"
+"  --domain ID|NAME   the guest, a PVH domain\n"
+"  --vars FILE        the variables; FILE.journal lies beside it\n"
+"  --template FILE    start from a copy of this if --vars does not exist\n"
+"  --layout 2m|4m     or from an empty store for an OVMF build of this size\n"
+"  --code FILE        the firmware, to serve its last volume below 4 GiB\n"
+"                     (a PVH guest starts slowly without it)\n"
+"  --base ADDR        guest-physical address of the flash; the default goes\n"
+"                     by the size of --vars: 0xffe00000 for 128 KiB,\n"
+"                     0xffc00000 for 528 KiB\n"
+"  --mode MODE        how the guest reads: direct (frames of memory), trap\n"
+"                     (every read is a request), or auto (default)\n"
+"  --sync WHEN        what is on stable storage: each burst (default), each\n"
+"                     op, or none\n"
+"  --personality P    ovmf (default), strict (the data sheet), or qemu\n"
+"  --foreground       do not become a daemon\n"
+"  --ready-fd N       write a newline to this descriptor when attached\n"
+"  --log WHERE        stderr (default with --foreground) or syslog\n"
 "  --help, --version\n"
 "\n"
 "Exit codes: 0 the guest is gone or SIGTERM came, 1 failed while running,\n"
 "2 usage, 3 a file was refused, 4 the file is in use, 5 the domain or Xen.\n",
 	      stdout);
 }
+/* clang-format on */
 
 static int
 choose(const struct choice *choices, const char *option, const char *arg,
@@ -99,8 +101,10 @@ choose(const struct choice *choices, const char *option, const char *arg,
 		*value = c->value;
 		return 0;
 	}
-	return error_set(err, EINVAL, "--%s: '%s' is none of its choices "
-			 "(see --help)", option, arg);
+	return error_set(err, EINVAL,
+			 "--%s: '%s' is none of its choices "
+			 "(see --help)",
+			 option, arg);
 }
 
 static int
@@ -112,9 +116,10 @@ number(const char *option, const char *arg, uint64_t max, uint64_t *value,
 	errno = 0;
 	*value = strtoull(arg, &end, 0);
 	if (errno || end == arg || *end || *arg == '-' || *value > max)
-		return error_set(err, EINVAL, "--%s: '%s' is not a number up "
-				 "to %#llx", option, arg,
-				 (unsigned long long)max);
+		return error_set(err, EINVAL,
+				 "--%s: '%s' is not a number up "
+				 "to %#llx",
+				 option, arg, (unsigned long long)max);
 	return 0;
 }
 
@@ -195,7 +200,8 @@ check_complete(const struct options *options, struct error *err)
 	if (options->help || options->version)
 		return 0;
 	if (!options->domain)
-		return error_set(err, EINVAL, "--domain is missing (see --help)");
+		return error_set(err, EINVAL,
+				 "--domain is missing (see --help)");
 	if (!options->vars)
 		return error_set(err, EINVAL, "--vars is missing (see --help)");
 	if (options->template && options->layout)
@@ -205,15 +211,14 @@ check_complete(const struct options *options, struct error *err)
 }
 
 int
-options_parse(struct options *options, int argc, char **argv,
-	      struct error *err)
+options_parse(struct options *options, int argc, char **argv, struct error *err)
 {
 	int option, ret;
 
 	*options = (struct options){ .ready_fd = -1 };
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options,
-				     NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) !=
+	       -1) {
 		if (option == ':')
 			return error_set(err, EINVAL, "%s wants a value",
 					 argv[optind - 1]);

@@ -29,17 +29,17 @@ enum options_log {
 };
 
 struct options {
-	const char *domain;              /* id or name */
+	const char *domain; /* id or name */
 	const char *vars;
-	const char *template;            /* NULL: none */
-	const struct fv_layout *layout;  /* NULL: none */
-	const char *code;                /* NULL: none */
+	const char *template;           /* NULL: none */
+	const struct fv_layout *layout; /* NULL: none */
+	const char *code;               /* NULL: none */
 	uint64_t base;
-	bool base_given;                 /* else it goes by the size of VARS */
+	bool base_given; /* else it goes by the size of VARS */
 	enum window_mode mode;
 	enum store_sync sync;
 	enum cfi_personality personality;
-	int ready_fd;                    /* -1: none */
+	int ready_fd; /* -1: none */
 	bool foreground;
 	enum options_log log;
 	bool help, version;

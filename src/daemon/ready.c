@@ -33,7 +33,8 @@ ready_notify_socket(struct error *err)
 		return error_errno(err, errno, "NOTIFY_SOCKET=%s", path);
 	sent = sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL,
 		      (const struct sockaddr *)&addr,
-		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				  len));
 	if (sent < 0)
 		error_errno(err, errno, "NOTIFY_SOCKET=%s", path);
 	close(fd);
@@ -46,8 +47,10 @@ ready_write_fd(int fd, struct error *err)
 	int ret = 0;
 
 	if (write(fd, "\n", 1) != 1)
-		ret = error_errno(err, errno, "cannot say on descriptor %d "
-				  "that the flash is attached", fd);
+		ret = error_errno(err, errno,
+				  "cannot say on descriptor %d "
+				  "that the flash is attached",
+				  fd);
 	close(fd);
 	return ret;
 }

@@ -64,12 +64,15 @@ window_install_code(struct transport *t, const uint8_t *code, size_t size,
 	if (ret < 0)
 		return error_errno(err, -ret,
 				   "cannot give the guest %u frames for the "
-				   "firmware's code", count);
+				   "firmware's code",
+				   count);
 	ret = code_fill(t, gfn, code, count);
 	if (ret < 0) {
 		t->ops->depopulate(t, gfn, count);
-		return error_errno(err, -ret, "cannot write the firmware's "
-				   "code at %#" PRIx64, base);
+		return error_errno(err, -ret,
+				   "cannot write the firmware's "
+				   "code at %#" PRIx64,
+				   base);
 	}
 	return 0;
 }

@@ -127,7 +127,8 @@ device_connect(struct device *device, struct store *store, struct error *err)
 	if (chip.size != device->config.size || cfi_init(&device->chip, &chip))
 		return error_set(err, EINVAL,
 				 "%u bytes are no flash of %u bytes in blocks "
-				 "of %u", chip.size, device->config.size,
+				 "of %u",
+				 chip.size, device->config.size,
 				 chip.block_size);
 	device->store = store;
 	window_connect(device->window, &device->chip);
@@ -158,7 +159,7 @@ device_flush(struct device *device)
 void
 device_close(struct device *device)
 {
-	/* A write may be on its way until the frames and the region are gone. */
+	/* Until frames and region are gone a write may be on its way. */
 	window_trap(device->window);
 	ioreq_server_remove(device->server, IOREQ_SPACE_MEMORY,
 			    device->config.base);

@@ -43,8 +43,8 @@ static uint64_t
 bus_read(struct ioreq_server *server, enum ioreq_space space, uint64_t addr,
 	 unsigned int size)
 {
-	const struct ioreq_region *region =
-		region_whole(server, space, addr, size);
+	const struct ioreq_region *region = region_whole(server, space, addr,
+							 size);
 	uint64_t value = 0;
 
 	if (region)
@@ -63,8 +63,8 @@ static void
 bus_write(struct ioreq_server *server, enum ioreq_space space, uint64_t addr,
 	  unsigned int size, uint64_t value)
 {
-	const struct ioreq_region *region =
-		region_whole(server, space, addr, size);
+	const struct ioreq_region *region = region_whole(server, space, addr,
+							 size);
 
 	if (region) {
 		region->ops->write(region->opaque, addr - region->first, size,

@@ -63,9 +63,9 @@ ioreq_server_start(struct ioreq_server *server, struct error *err)
 	for (unsigned int i = 0; i < t->vcpus; i++) {
 		ret = t->ops->bind(t, t->page->vcpu_ioreq[i].vp_eport);
 		if (ret < 0)
-			return error_errno(err, -ret,
-					   "cannot bind vCPU %u's event channel",
-					   i);
+			return error_errno(
+				err, -ret,
+				"cannot bind vCPU %u's event channel", i);
 		server->ports[i] = ret;
 	}
 	return 0;

@@ -56,7 +56,8 @@ sim_claimed(const struct sim *sim, enum ioreq_space space, uint64_t first,
 {
 	for (unsigned int i = 0; sim->enabled && i < sim->range_count; i++)
 		if (sim->ranges[i].space == space &&
-		    sim->ranges[i].first <= first && last <= sim->ranges[i].last)
+		    sim->ranges[i].first <= first &&
+		    last <= sim->ranges[i].last)
 			return true;
 	return false;
 }
@@ -113,10 +114,11 @@ sim_op_claim(struct transport *t, enum ioreq_space space, uint64_t first,
 		return -ENOSPC;
 	for (unsigned int i = 0; i < sim->range_count; i++)
 		if (sim->ranges[i].space == space &&
-		    first <= sim->ranges[i].last && sim->ranges[i].first <= last)
+		    first <= sim->ranges[i].last &&
+		    sim->ranges[i].first <= last)
 			return -EEXIST;
-	sim->ranges[sim->range_count++] =
-		(struct sim_range){ space, first, last };
+	sim->ranges[sim->range_count++] = (struct sim_range){ space, first,
+							      last };
 	return 0;
 }
 

@@ -102,10 +102,14 @@ hole_read(struct sim *sim, unsigned int vcpu, uint64_t addr, uint8_t *dst,
 	uint64_t value = UINT64_MAX;
 
 	if (sim_claimed(sim, IOREQ_SPACE_MEMORY, addr, addr + size - 1))
-		value = send(sim, vcpu, (struct ioreq){
-			.type = IOREQ_TYPE_COPY, .dir = IOREQ_READ,
-			.addr = addr, .size = size, .count = 1,
-		});
+		value = send(sim, vcpu,
+			     (struct ioreq){
+				     .type = IOREQ_TYPE_COPY,
+				     .dir = IOREQ_READ,
+				     .addr = addr,
+				     .size = size,
+				     .count = 1,
+			     });
 	memcpy(dst, &value, size);
 }
 
@@ -119,10 +123,15 @@ hole_write(struct sim *sim, unsigned int vcpu, uint64_t addr,
 	    !sim_claimed(sim, IOREQ_SPACE_MEMORY, addr, addr + size - 1))
 		return;
 	memcpy(&value, src, size);
-	send(sim, vcpu, (struct ioreq){
-		.type = IOREQ_TYPE_COPY, .dir = IOREQ_WRITE,
-		.addr = addr, .size = size, .count = 1, .data = value,
-	});
+	send(sim, vcpu,
+	     (struct ioreq){
+		     .type = IOREQ_TYPE_COPY,
+		     .dir = IOREQ_WRITE,
+		     .addr = addr,
+		     .size = size,
+		     .count = 1,
+		     .data = value,
+	     });
 }
 
 /* The largest power of two that is not above size or 8. */
@@ -199,10 +208,14 @@ sim_guest_in(struct sim *sim, unsigned int vcpu, uint16_t port,
 {
 	if (!sim_claimed(sim, IOREQ_SPACE_PORT, port, port + size - 1u))
 		return UINT32_MAX;
-	return (uint32_t)send(sim, vcpu, (struct ioreq){
-		.type = IOREQ_TYPE_PIO, .dir = IOREQ_READ,
-		.addr = port, .size = size, .count = 1,
-	});
+	return (uint32_t)send(sim, vcpu,
+			      (struct ioreq){
+				      .type = IOREQ_TYPE_PIO,
+				      .dir = IOREQ_READ,
+				      .addr = port,
+				      .size = size,
+				      .count = 1,
+			      });
 }
 
 void
@@ -211,10 +224,15 @@ sim_guest_out(struct sim *sim, unsigned int vcpu, uint16_t port,
 {
 	if (!sim_claimed(sim, IOREQ_SPACE_PORT, port, port + size - 1u))
 		return;
-	send(sim, vcpu, (struct ioreq){
-		.type = IOREQ_TYPE_PIO, .dir = IOREQ_WRITE,
-		.addr = port, .size = size, .count = 1, .data = value,
-	});
+	send(sim, vcpu,
+	     (struct ioreq){
+		     .type = IOREQ_TYPE_PIO,
+		     .dir = IOREQ_WRITE,
+		     .addr = port,
+		     .size = size,
+		     .count = 1,
+		     .data = value,
+	     });
 }
 
 /* How many elements from `addr` on stay in its frame; at least one. */
@@ -275,13 +293,17 @@ sim_guest_movs(struct sim *sim, unsigned int vcpu, uint64_t dst, uint64_t src,
 		writes = batch_target(sim, dst, size, n, back) &&
 			 is_plain_ram(sim, src);
 		if (reads || writes) {
-			send(sim, vcpu, (struct ioreq){
-				.type = IOREQ_TYPE_COPY, .data_is_ptr = 1,
-				.dir = reads ? IOREQ_READ : IOREQ_WRITE,
-				.addr = reads ? src : dst,
-				.data = reads ? dst : src,
-				.size = size, .count = n, .df = back,
-			});
+			send(sim, vcpu,
+			     (struct ioreq){
+				     .type = IOREQ_TYPE_COPY,
+				     .data_is_ptr = 1,
+				     .dir = reads ? IOREQ_READ : IOREQ_WRITE,
+				     .addr = reads ? src : dst,
+				     .data = reads ? dst : src,
+				     .size = size,
+				     .count = n,
+				     .df = back,
+			     });
 		} else {
 			n = 1;
 			move_element(sim, vcpu, dst, src, size);
@@ -293,18 +315,23 @@ sim_guest_movs(struct sim *sim, unsigned int vcpu, uint64_t dst, uint64_t src,
 }
 
 void
-sim_guest_stos(struct sim *sim, unsigned int vcpu, uint64_t dst,
-	       uint64_t value, unsigned int size, unsigned int count, bool back)
+sim_guest_stos(struct sim *sim, unsigned int vcpu, uint64_t dst, uint64_t value,
+	       unsigned int size, unsigned int count, bool back)
 {
 	while (count) {
 		unsigned int n = in_frame(dst, size, count, back);
 
 		if (batch_target(sim, dst, size, n, back)) {
-			send(sim, vcpu, (struct ioreq){
-				.type = IOREQ_TYPE_COPY, .dir = IOREQ_WRITE,
-				.addr = dst, .data = value, .size = size,
-				.count = n, .df = back,
-			});
+			send(sim, vcpu,
+			     (struct ioreq){
+				     .type = IOREQ_TYPE_COPY,
+				     .dir = IOREQ_WRITE,
+				     .addr = dst,
+				     .data = value,
+				     .size = size,
+				     .count = n,
+				     .df = back,
+			     });
 		} else {
 			n = 1;
 			sim_guest_write(sim, vcpu, dst, &value, size);

@@ -59,7 +59,7 @@ bool sim_is_ram(const struct sim_entry *entry);
 void sim_raise(struct sim *sim, unsigned int vcpu);
 
 /* Does the enabled server claim all of it? */
-bool sim_claimed(const struct sim *sim, enum ioreq_space space,
-		 uint64_t first, uint64_t last);
+bool sim_claimed(const struct sim *sim, enum ioreq_space space, uint64_t first,
+		 uint64_t last);
 
 #endif

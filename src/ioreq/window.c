@@ -34,13 +34,15 @@ check_memory(struct transport *t, uint64_t base, uint64_t size,
 		int type = t->ops->get_type(t, addr >> FRAME_SHIFT);
 
 		if (type < 0)
-			return error_errno(err, -type,
-					   "cannot ask for the type of frame %#"
-					   PRIx64, addr >> FRAME_SHIFT);
+			return error_errno(
+				err, -type,
+				"cannot ask for the type of frame %#" PRIx64,
+				addr >> FRAME_SHIFT);
 		if (type != HVMMEM_mmio_dm)
 			return error_set(err, EEXIST,
 					 "the guest has memory at %#" PRIx64
-					 ", where the flash should be", addr);
+					 ", where the flash should be",
+					 addr);
 	}
 	return 0;
 }
@@ -55,8 +57,8 @@ window_check_range(struct transport *t, uint64_t base, uint64_t size,
 		return error_set(err, EINVAL,
 				 "base %#" PRIx64 ": not a multiple of %#x",
 				 base, FRAME_SIZE);
-	if (base < WINDOW_HOLE_FIRST || last > WINDOW_HOLE_LAST || last < base ||
-	    (base <= RESERVED_LAST && last >= RESERVED_FIRST))
+	if (base < WINDOW_HOLE_FIRST || last > WINDOW_HOLE_LAST ||
+	    last < base || (base <= RESERVED_LAST && last >= RESERVED_FIRST))
 		return error_set(err, EINVAL,
 				 "%#" PRIx64 " to %#" PRIx64 " is not in the "
 				 "hole for firmware, %#" PRIx64 " to %#" PRIx64
@@ -99,8 +101,9 @@ direct_enter(struct window *window, struct error *err)
 		error_errno(err, -ret,
 			    "cannot own writes to frames of the type "
 			    "ioreq-server%s",
-			    ret == -EBUSY ? " (another server does)" :
-			    ret == -EOPNOTSUPP ? " (no nested paging)" : "");
+			    ret == -EBUSY      ? " (another server does)" :
+			    ret == -EOPNOTSUPP ? " (no nested paging)" :
+						 "");
 	if (ret == 0) {
 		ret = t->ops->set_type(t, HVMMEM_ioreq_server, window->gfn,
 				       window->count);

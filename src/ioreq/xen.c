@@ -83,7 +83,7 @@ xen_op_destroy(struct transport *t)
 {
 	struct xen *xen = xen_of(t);
 
-	/* Xen keeps the server's page, and so the domain, while it is mapped. */
+	/* While its page is mapped, Xen keeps the server and the domain. */
 	xenforeignmemory_unmap_resource(xen->memory, xen->page);
 	t->page = NULL;
 	xendevicemodel_destroy_ioreq_server(xen->devicemodel, xen->domid,
@@ -95,8 +95,9 @@ xen_op_enable(struct transport *t, bool on)
 {
 	struct xen *xen = xen_of(t);
 
-	return result(xendevicemodel_set_ioreq_server_state(
-		xen->devicemodel, xen->domid, xen->server, on));
+	return result(xendevicemodel_set_ioreq_server_state(xen->devicemodel,
+							    xen->domid,
+							    xen->server, on));
 }
 
 static int
@@ -145,15 +146,13 @@ xen_op_pending(struct transport *t)
 static int
 xen_op_unmask(struct transport *t, int port)
 {
-	return result(xenevtchn_unmask(xen_of(t)->events,
-				       (evtchn_port_t)port));
+	return result(xenevtchn_unmask(xen_of(t)->events, (evtchn_port_t)port));
 }
 
 static int
 xen_op_notify(struct transport *t, int port)
 {
-	return result(xenevtchn_notify(xen_of(t)->events,
-				       (evtchn_port_t)port));
+	return result(xenevtchn_notify(xen_of(t)->events, (evtchn_port_t)port));
 }
 
 /* XENMEM_populate_physmap or XENMEM_decrease_reservation; frames done. */
@@ -259,8 +258,8 @@ xen_op_set_type(struct transport *t, hvmmem_type_t type, uint64_t gfn,
 {
 	struct xen *xen = xen_of(t);
 
-	return result(xendevicemodel_set_mem_type(
-		xen->devicemodel, xen->domid, type, gfn, count));
+	return result(xendevicemodel_set_mem_type(xen->devicemodel, xen->domid,
+						  type, gfn, count));
 }
 
 static int
@@ -355,8 +354,8 @@ handles_open(struct xen *xen, struct error *err)
 	if (!xen->events)
 		return error_errno(err, errno, "%s", node);
 	flags = fcntl(xenevtchn_fd(xen->events), F_GETFL);
-	if (flags < 0 || fcntl(xenevtchn_fd(xen->events), F_SETFL,
-			       flags | O_NONBLOCK) < 0)
+	if (flags < 0 ||
+	    fcntl(xenevtchn_fd(xen->events), F_SETFL, flags | O_NONBLOCK) < 0)
 		return error_errno(err, errno, "%s", node);
 	return 0;
 }
@@ -381,7 +380,8 @@ xen_transport_open(struct transport **out, uint32_t domid, struct error *err)
 		else if (ret < 0)
 			error_errno(err, -ret,
 				    "domain %u cannot have an ioreq server "
-				    "(is it HVM or PVH?)", domid);
+				    "(is it HVM or PVH?)",
+				    domid);
 	}
 	if (ret < 0) {
 		xen_op_close(&xen->transport);

@@ -135,10 +135,14 @@ END_TEST
 
 START_TEST(refuses_bad_geometry)
 {
-	static const struct { uint32_t size, block; } bad[] = {
-		{ 0, BLOCK }, { SIZE, 0 }, { SIZE, 100 }, { SIZE, 128 },
-		{ SIZE + 1, BLOCK }, { 100, BLOCK }, { SIZE, 3 * BLOCK },
-		{ 1u << 25, 256 }, { 1u << 24, 1u << 24 },
+	static const struct {
+		uint32_t size, block;
+	} bad[] = {
+		{ 0, BLOCK },           { SIZE, 0 },
+		{ SIZE, 100 },          { SIZE, 128 },
+		{ SIZE + 1, BLOCK },    { 100, BLOCK },
+		{ SIZE, 3 * BLOCK },    { 1u << 25, 256 },
+		{ 1u << 24, 1u << 24 },
 	};
 	struct cfi_config c = config(CFI_OVMF);
 
@@ -227,8 +231,8 @@ START_TEST(erase_without_confirm_is_a_sequence_error)
 		if (byte == CFI_CMD_CONFIRM)
 			continue;
 		ck_assert_uint_eq(owner.erases, 0);
-		ck_assert_uint_eq(r(0), CFI_SR_READY | CFI_SR_ERASE |
-						CFI_SR_PROGRAM);
+		ck_assert_uint_eq(r(0),
+				  CFI_SR_READY | CFI_SR_ERASE | CFI_SR_PROGRAM);
 		ck_assert_int_eq(chip.state, CFI_STATE_READY);
 	}
 }
@@ -289,9 +293,14 @@ END_TEST
 /* What Linux's cfi_probe computes from the table. */
 START_TEST(query_tells_the_geometry)
 {
-	static const struct { uint32_t size, block; uint8_t log; } parts[] = {
-		{ 0x20000, 0x1000, 17 }, { 0x84000, 0x1000, 20 },
-		{ 0x1000, 0x1000, 12 },  { 16u << 20, 0x20000, 24 },
+	static const struct {
+		uint32_t size, block;
+		uint8_t log;
+	} parts[] = {
+		{ 0x20000, 0x1000, 17 },
+		{ 0x84000, 0x1000, 20 },
+		{ 0x1000, 0x1000, 12 },
+		{ 16u << 20, 0x20000, 24 },
 	};
 	uint8_t *array = calloc(1, 16u << 20);
 	struct cfi_config c = config(CFI_OVMF);
@@ -322,15 +331,21 @@ END_TEST
 START_TEST(accesses_outside_do_nothing)
 {
 	static const uint64_t starts[] = {
-		SIZE, SIZE + 1, UINT32_MAX, UINT64_MAX, UINT64_MAX - 6,
-		(uint64_t)1 << 32, SIZE - 1 + ((uint64_t)1 << 32),
+		SIZE,
+		SIZE + 1,
+		UINT32_MAX,
+		UINT64_MAX,
+		UINT64_MAX - 6,
+		(uint64_t)1 << 32,
+		SIZE - 1 + ((uint64_t)1 << 32),
 	};
 
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
 		for (unsigned int size = 1; size <= 8; size++) {
 			/* up to the end of the address space, not around it */
-			uint64_t ones = size == 8 ? UINT64_MAX :
-				((uint64_t)1 << 8 * size) - 1;
+			uint64_t ones = size == 8 ?
+						UINT64_MAX :
+						((uint64_t)1 << 8 * size) - 1;
 
 			cfi_write(&chip, starts[i], size, 0x7070707070707070);
 			ck_assert_int_eq(chip.view, CFI_VIEW_ARRAY);
@@ -363,8 +378,12 @@ END_TEST
 
 START_TEST(failures_become_status_bits)
 {
-	static const struct { int error; uint8_t bits; } cases[] = {
-		{ -EIO, CFI_SR_VPP }, { -EROFS, CFI_SR_PROTECTED },
+	static const struct {
+		int error;
+		uint8_t bits;
+	} cases[] = {
+		{ -EIO, CFI_SR_VPP },
+		{ -EROFS, CFI_SR_PROTECTED },
 		{ -ENOSPC, 0 },
 	};
 
@@ -453,8 +472,8 @@ END_TEST
 /* Whatever is written: no step breaks the chip, and the view is never stale. */
 START_TEST(random_traffic)
 {
-	static const uint8_t likely[] = { 0x10, 0x40, 0x20, 0xd0, 0x50, 0x70,
-					  0x90, 0x98, 0xff, 0x00 };
+	static const uint8_t likely[] = { 0x10, 0x40, 0x20, 0xd0, 0x50,
+					  0x70, 0x90, 0x98, 0xff, 0x00 };
 	static uint8_t now[SIZE], before[SIZE];
 
 	srand(1);

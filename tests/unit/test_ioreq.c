@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ioreq server, on the simulated hypervisor, with a region of plain bytes. */
+/* The ioreq server on the simulated hypervisor, its regions plain bytes. */
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
@@ -206,8 +206,12 @@ request(uint8_t type, unsigned int dir, uint64_t addr, unsigned int size,
 	unsigned int count)
 {
 	return (struct ioreq){
-		.type = type, .dir = dir & 1, .addr = addr, .size = size,
-		.count = count, .data = 0x5a5a5a5a5a5a5a5a,
+		.type = type,
+		.dir = dir & 1,
+		.addr = addr,
+		.size = size,
+		.count = count,
+		.data = 0x5a5a5a5a5a5a5a5a,
 	};
 }
 
@@ -251,9 +255,11 @@ END_TEST
 
 START_TEST(senseless_requests_are_answered)
 {
-	static const struct { unsigned int size, count; } odd[] = {
-		{ 0, 1 }, { 3, 1 }, { 16, 1 }, { UINT32_MAX, 1 }, { 1, 0 },
-		{ 4, UINT32_MAX }, { 8, 4097 },
+	static const struct {
+		unsigned int size, count;
+	} odd[] = {
+		{ 0, 1 }, { 3, 1 },          { 16, 1 },   { UINT32_MAX, 1 },
+		{ 1, 0 }, { 4, UINT32_MAX }, { 8, 4097 },
 	};
 
 	for (unsigned int i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
@@ -269,8 +275,9 @@ END_TEST
 
 START_TEST(ends_outside_the_region)
 {
-	static const uint8_t ones[8] = { 255, 255, 255, 255,
-					 255, 255, 255, 255 };
+	static const uint8_t ones[8] = {
+		255, 255, 255, 255, 255, 255, 255, 255
+	};
 
 	fill(memory.at, SIZE, 1);
 	for (int shift = -8; shift <= 8; shift++) {
@@ -297,8 +304,8 @@ END_TEST
 
 START_TEST(address_space_wraps)
 {
-	struct ioreq q = request(IOREQ_TYPE_COPY, IOREQ_READ, UINT64_MAX - 3,
-				 8, 1);
+	struct ioreq q = request(IOREQ_TYPE_COPY, IOREQ_READ, UINT64_MAX - 3, 8,
+				 1);
 
 	ck_assert_int_eq(sim_request(sim, 0, &q), 0);
 	ck_assert_uint_eq(q.data, UINT64_MAX);
@@ -451,9 +458,8 @@ END_TEST
 
 START_TEST(errors_are_reported)
 {
-	const struct ioreq_region twice = {
-		IOREQ_SPACE_MEMORY, BASE + SIZE - 1, 2, &bytes_ops, &memory
-	};
+	const struct ioreq_region twice = { IOREQ_SPACE_MEMORY, BASE + SIZE - 1,
+					    2, &bytes_ops, &memory };
 	struct ioreq_server *second;
 	struct error err;
 

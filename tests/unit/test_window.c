@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Window and device: what a guest sees at the flash's address, in both modes. */
+/* Window and device: what a guest sees at the flash, in both modes. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -48,7 +48,9 @@ static void
 hypervisor(unsigned int spare, bool no_hap)
 {
 	const struct sim_config config = {
-		.ram_frames = 2, .spare_frames = spare, .no_hap = no_hap,
+		.ram_frames = 2,
+		.spare_frames = spare,
+		.no_hap = no_hap,
 	};
 
 	ck_assert_int_eq(sim_create(&sim, &config), 0);
@@ -62,7 +64,10 @@ attach(enum window_mode mode)
 {
 	const struct store_config sc = { .path = path };
 	const struct device_config dc = {
-		.base = BASE, .size = SIZE, .block_size = 4096, .mode = mode,
+		.base = BASE,
+		.size = SIZE,
+		.block_size = 4096,
+		.mode = mode,
 	};
 	int ret;
 
@@ -247,15 +252,20 @@ END_TEST
 
 START_TEST(ranges)
 {
-	static const struct { uint64_t base, size; int ret; } cases[] = {
-		{ 0xffe00000, SIZE, 0 }, { 0xffc00000, 0x84000, 0 },
-		{ 0xfffe0000, SIZE, 0 }, { 0xfc000000, SIZE, 0 },
-		{ 0xfffe1000, SIZE, -EINVAL },  /* over 4 GiB */
-		{ 0xffe00800, SIZE, -EINVAL },  /* no frame boundary */
+	static const struct {
+		uint64_t base, size;
+		int ret;
+	} cases[] = {
+		{ 0xffe00000, SIZE, 0 },
+		{ 0xffc00000, 0x84000, 0 },
+		{ 0xfffe0000, SIZE, 0 },
+		{ 0xfc000000, SIZE, 0 },
+		{ 0xfffe1000, SIZE, -EINVAL }, /* over 4 GiB */
+		{ 0xffe00800, SIZE, -EINVAL }, /* no frame boundary */
 		{ 0xffe00000, 0x20800, -EINVAL },
 		{ 0xffe00000, 0, -EINVAL },
-		{ 0xfbfff000, SIZE, -EINVAL },  /* PCI hole */
-		{ 0xfec00000, SIZE, -EINVAL },  /* I/O APIC */
+		{ 0xfbfff000, SIZE, -EINVAL }, /* PCI hole */
+		{ 0xfec00000, SIZE, -EINVAL }, /* I/O APIC */
 		{ 0xfebf0000, SIZE, -EINVAL },
 		{ 0xfeff0000, SIZE, -EINVAL },
 		{ 0, 0x2000, -EINVAL },
@@ -324,8 +334,12 @@ START_TEST(closes_under_a_request)
 {
 	struct ioreq *slot;
 	struct ioreq request = {
-		.type = IOREQ_TYPE_COPY, .dir = IOREQ_WRITE, .addr = BASE,
-		.data = 0x70, .size = 1, .count = 1,
+		.type = IOREQ_TYPE_COPY,
+		.dir = IOREQ_WRITE,
+		.addr = BASE,
+		.data = 0x70,
+		.size = 1,
+		.count = 1,
 		.state = STATE_IOREQ_READY,
 	};
 
@@ -351,8 +365,8 @@ END_TEST
 static void
 traffic(enum window_mode mode, uint8_t *reads, uint8_t *image)
 {
-	static const uint8_t likely[] = { 0x10, 0x40, 0x20, 0xd0, 0x50, 0x70,
-					  0x90, 0x98, 0xff };
+	static const uint8_t likely[] = { 0x10, 0x40, 0x20, 0xd0, 0x50,
+					  0x70, 0x90, 0x98, 0xff };
 
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach(mode), 0);

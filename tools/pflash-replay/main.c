@@ -4,8 +4,8 @@
  * server, chip and store as pflashd's, on the simulated hypervisor.
  *
  * Standard input has one access a line, `w OFF SIZE VALUE` or `r OFF SIZE
- * [VALUE]`, numbers in hex; a line that begins with # is a comment.  What a read gave is
- * printed in hex, one line each, before the next access is taken.
+ * [VALUE]`, numbers in hex; a line that begins with # is a comment.  What a
+ * read gave is printed in hex, one line each, before the next access is taken.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -73,6 +73,7 @@ static const char *const modes[] = {
 	NULL,
 };
 
+/* clang-format off */
 static void
 help(void)
 {
@@ -92,6 +93,7 @@ help(void)
 "Exit codes: 0 done, 1 failed, 2 usage or a line that is no access, 3 FILE\n"
 "was refused.");
 }
+/* clang-format on */
 
 static int
 usage(const char *what, const char *arg)
@@ -129,9 +131,7 @@ set_option(struct options *options, int option, const char *arg)
 	int choice;
 
 	switch (option) {
-	case 'v':
-		options->vars = arg;
-		return 0;
+	case 'v': options->vars = arg; return 0;
 	case 's':
 		choice = choose(syncs, arg);
 		options->sync = (enum store_sync)choice;
@@ -144,10 +144,8 @@ set_option(struct options *options, int option, const char *arg)
 		choice = choose(modes, arg);
 		options->mode = (enum window_mode)choice;
 		return choice;
-	case 'w':
-		return number(arg, &options->width);
-	default:
-		return number(arg, &options->block_size);
+	case 'w': return number(arg, &options->width);
+	default: return number(arg, &options->block_size);
 	}
 }
 
@@ -163,7 +161,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* getopt(3) has stepped behind a long option, but not a cluster of short ones. */
+/* getopt(3) steps behind a long option, but not a cluster of letters. */
 static const char *
 unknown_option(char **argv)
 {
@@ -182,8 +180,8 @@ parse_options(struct options *options, int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options,
-				     NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) !=
+	       -1) {
 		if (option == 'h')
 			help();
 		if (option == 'V')

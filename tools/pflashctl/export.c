@@ -26,7 +26,7 @@ write_all(int fd, const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* A file is written to the disk; what cannot be synced is a pipe or the like. */
+/* A file goes to the disk; what cannot be synced is a pipe or the like. */
 static int
 write_synced(int fd, const uint8_t *image, size_t size)
 {
@@ -91,8 +91,10 @@ ctl_export(int argc, char **argv)
 	if (argc != 3)
 		return ctl_fail(CTL_USAGE, "usage: pflashctl export VARS OUT");
 	if (is_source(argv[2], argv[1]))
-		return ctl_fail(CTL_USAGE, "%s: is the file to export, or its "
-				"journal", argv[2]);
+		return ctl_fail(CTL_USAGE,
+				"%s: is the file to export, or its "
+				"journal",
+				argv[2]);
 	if (store_export(NULL, argv[1], &image, &size, &err) < 0)
 		return ctl_fail(CTL_FILE, "%s", err.text);
 	ret = write_out(argv[2], image, size);

@@ -8,7 +8,7 @@ enum {
 	CTL_OK = 0,
 	CTL_FAILED = 1, /* out of space, no permission */
 	CTL_USAGE = 2,
-	CTL_FILE = 3,   /* a file was refused */
+	CTL_FILE = 3, /* a file was refused */
 };
 
 /* argv[0] is the subcommand.  The result is the exit code. */
