@@ -136,6 +136,8 @@ lab_finish() {
 
 # --- a guest's console ------------------------------------------------------
 
+LAB_ESCAPE=$(printf '\033')
+
 # lab_type NAME TEXT: types a line. It is written at once, so that it must fit
 # into the guest's input ring (1024 bytes).
 lab_type() {
@@ -151,7 +153,7 @@ lab_mark() {
 # lab_shown NAME: what the console has shown since the mark, as plain lines
 lab_shown() {
     tail -c "+$(($(cat "/tmp/$1.mark" 2>/dev/null || echo 0) + 1))" \
-        "$(lab_log "$1")" | sed -e 's/\x1b\[[0-9;=?]*[A-Za-z]//g' | tr -d '\r'
+        "$(lab_log "$1")" | sed "s/$LAB_ESCAPE\[[0-9;=?]*[A-Za-z]//g" | tr -d '\r'
 }
 
 # lab_has NAME PATTERN: PATTERN (grep -E) was shown since the mark

@@ -12,13 +12,13 @@ uefi_boot() {
     uefi_name=$1
     uefi_vars=$2
     shift 2
-    lab_create "$uefi_name" 'kernel = "/lab/OVMF_XEN.fd"' 'memory = 256' ||
-        lab_die "$uefi_name: no guest"
+    lab_create "$uefi_name" 'kernel = "/lab/OVMF_XEN.fd"' 'memory = 256' \
+        "${UEFI_CFG:-}" || lab_die "$uefi_name: no guest"
     lab_flash "$uefi_name" "$uefi_vars" --base 0xffe00000 "$@" ||
         lab_die "$uefi_name: pflashd did not attach"
     uefi_start=$(lab_now)
     xl unpause "$uefi_name"
-    lab_expect "$uefi_name" "${UEFI_TIMEOUT:-180}" 'UEFI Interactive Shell' ||
+    lab_expect "$uefi_name" "${UEFI_TIMEOUT:-300}" 'UEFI Interactive Shell' ||
         uefi_no_shell "$uefi_name"
     note "$uefi_name: shell after $(lab_since "$uefi_start") s"
     lab_mark "$uefi_name"

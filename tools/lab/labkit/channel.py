@@ -17,6 +17,7 @@ import gzip
 import hashlib
 import os
 import re
+import zlib
 
 CHECK = re.compile(r"^(ok|not ok|skip) - (.*)$")
 SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -69,13 +70,14 @@ class Results:
         elif verb == "file":
             self._file = (rest, [])
         elif verb == "file-end" and self._file:
-            self._store(*self._file, rest)
+            name, lines = self._file
             self._file = None
+            self._store(name, lines, rest)
 
     def _store(self, name, lines, digest):
         try:
             data = gzip.decompress(base64.b64decode("".join(lines)))
-        except (binascii.Error, OSError, EOFError) as error:
+        except (binascii.Error, zlib.error, OSError, EOFError) as error:
             self.line(f"not ok - export of {name}: {error}")
             return
         if not SAFE_NAME.match(name):

@@ -13,15 +13,13 @@ import signal
 import subprocess
 import tempfile
 
-from labkit import paths, scenario as scenarios
-from labkit.report import LabError
+from labkit import paths, qemu, scenario as scenarios
 
-QEMU = "qemu-system-x86_64"
 PR_SET_PDEATHSIG = 1
 
 # qemu64 is the one CPU on which both Xen's SVM and a PV dom0 work in TCG;
-# without -vgif QEMU's abort (below) comes six times as often.
-CPU = "qemu64,+svm,+npt,-vgif,+rdrand"
+# without -vgif QEMU's abort (qemu.py) comes six times as often.
+CPU = "qemu64,+svm,+npt,-vgif"
 # No boot scrubbing and a bound on dom0's memory: seconds of boot each.
 XEN = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 "
        "noreboot=1 bootscrub=0 spec-ctrl=no loglvl=warning guest_loglvl=info")
@@ -30,9 +28,7 @@ XEN = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 "
 DOM0 = ("console=hvc0 quiet panic=1 rodata=off mitigations=off noreplace-smp "
         "cryptomgr.notests")
 
-# QEMU 7.2 raises an interrupt without its lock where a guest writes CR8
-# (target/i386/tcg/sysemu/misc_helper.c, helper_write_crN): now and then it
-# dies of that, whatever runs in it.
+# What it says when it dies of the defect that qemu.py describes.
 KNOWN_ABORT = re.compile(r"tcg_handle_interrupt: assertion failed: "
                          r"\(qemu_mutex_iothread_locked\(\)\)")
 
@@ -60,10 +56,6 @@ class Machine:
         self.work = None
 
     def __enter__(self):
-        if not shutil.which(QEMU):
-            raise LabError(f"{QEMU} is missing; run "
-                           "`apt-get install --no-install-recommends "
-                           "qemu-system-x86`")
         self.work = tempfile.TemporaryDirectory(prefix="pflash-lab-")
         try:
             self._start()
@@ -101,7 +93,7 @@ class Machine:
                       "-serial", "null"]
         else:
             serial = ["-serial", f"file:{self.console}", "-serial", "stdio"]
-        return [QEMU, "-machine", "q35", "-accel", "tcg,thread=multi",
+        return [*qemu.command(), "-machine", "q35", "-accel", "tcg,thread=multi",
                 "-cpu", CPU, "-smp", "2", "-m", str(memory), "-nodefaults",
                 "-display", "none", *serial, "-no-reboot",
                 "-kernel", paths.base("xen"), "-append", XEN, "-initrd",

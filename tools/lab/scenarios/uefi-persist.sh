@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: a UEFI variable outlives its guest: setvar, xl destroy, create, read it
 # needs: firmware build/pflashd build/pflashctl tools/lab/uefi.sh
-# timeout: 500
+# timeout: 900
 . /lab/lib.sh
 . /lab/uefi.sh
 
@@ -13,7 +13,8 @@ uefi_command first "setvar LabVar -guid $UEFI_GUID -bs -nv =0x$value"
 check "setvar says nothing" test "$(grep -c . /tmp/first.out)" = 2
 uefi_destroy first
 check "the VARS file is consistent" pflashctl export /tmp/vars.fd /tmp/image.fd
-check "the variable is in it" grep -q "$(printf '\x11\x22\x33\x44\x55')" /tmp/image.fd
+xxd -p /tmp/image.fd | tr -d '\n' >/tmp/image.hex
+check "the variable is in it" grep -q "$value" /tmp/image.hex
 check "its image has the size of the flash" test "$(wc -c </tmp/image.fd)" = 131072
 
 uefi_boot second /tmp/vars.fd --code /lab/OVMF_XEN.fd

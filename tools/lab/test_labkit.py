@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tests of the lab's own code that need no machine: python3 test_labkit.py"""
+
+import base64
+import gzip
+import hashlib
+import io
+import os
+import tempfile
+import unittest
+
+from labkit import cpio, elf, runner, scenario
+from labkit.channel import Results
+from labkit.machine import KNOWN_ABORT
+from labkit.report import LabError
+
+
+def results(*lines, out="."):
+    r = Results(lambda text: None, out)
+    for line in lines:
+        r.line(line)
+    return r
+
+
+def verdict(*lines):
+    return runner._verdict(results(*lines))[0]
+
+
+class Verdict(unittest.TestCase):
+    def test_passes_only_when_the_end_was_reached(self):
+        self.assertEqual(verdict("ok - a", "lab: done", "lab: end 0"), 0)
+        self.assertEqual(verdict("ok - a", "lab: end 0"), 1)
+        self.assertEqual(verdict("ok - a", "lab: done", "lab: end 3"), 1)
+
+    def test_one_failed_check_fails(self):
+        self.assertEqual(
+            verdict("ok - a", "not ok - b", "lab: done", "lab: end 0"), 1)
+
+    def test_no_check_at_all_fails(self):
+        self.assertEqual(verdict("lab: done", "lab: end 0"), 1)
+
+    def test_skips(self):
+        self.assertEqual(verdict("lab: skip-all no HVM", "lab: end 0"), 77)
+        self.assertEqual(verdict("skip - a", "lab: done", "lab: end 0"), 77)
+        self.assertEqual(
+            verdict("skip - a", "ok - b", "lab: done", "lab: end 0"), 0)
+
+    def test_dom0_that_does_not_come_up_is_the_lab_s_failure(self):
+        self.assertEqual(verdict("lab: fatal xenstored"), 2)
+
+
+class Channel(unittest.TestCase):
+    def export(self, name, digest=None, text=None):
+        data = b"\0flash\xff" * 100
+        text = text or base64.b64encode(gzip.compress(data)).decode()
+        with tempfile.TemporaryDirectory() as out:
+            r = results(f"lab: file {name}", text[:40], text[40:],
+                        "lab: file-end "
+                        + (digest or hashlib.sha256(data).hexdigest()),
+                        out=out)
+            stored = os.listdir(out)
+        return r.counts["not ok"], stored
+
+    def test_a_file_arrives(self):
+        self.assertEqual(self.export("a.fd"), (0, ["a.fd"]))
+
+    def test_a_damaged_file_is_a_failed_check(self):
+        self.assertEqual(self.export("a.fd", digest="0"), (1, []))
+        self.assertEqual(self.export("a.fd", text="AAAA" * 20), (1, []))
+
+    def test_a_name_cannot_leave_the_directory(self):
+        self.assertEqual(self.export("../a"), (1, []))
+
+
+class Header(unittest.TestCase):
+    def load(self, text):
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "x.sh")
+            with open(path, "w", encoding="ascii") as f:
+                f.write(text)
+            return scenario.load(path)
+
+    def test_fields(self):
+        s = self.load("# about: one\n# about: two\n# needs: a b\n"
+                      "# needs: c\n# timeout: 7\n\n# memory: 9\n")
+        self.assertEqual((s.about, s.needs, s.timeout, s.memory),
+                         ("one two", ["a", "b", "c"], 7, 3072))
+
+    def test_not_a_number(self):
+        self.assertRaises(LabError, self.load, "# timeout: long\n")
+
+    def test_a_missing_file_names_what_makes_it(self):
+        s = self.load("# needs: build/nothing\n")
+        with self.assertRaisesRegex(LabError, "make build/nothing"):
+            scenario.needed_files(s, "/nonexistent")
+
+
+class Archive(unittest.TestCase):
+    def test_every_entry_is_aligned_and_directories_come_once(self):
+        out = io.BytesIO()
+        w = cpio.Writer(out)
+        w.data("a/b/c", b"12345", 0o755)
+        w.symlink("a/b/d", "c")
+        w.close()
+        data = out.getvalue()
+        self.assertEqual(len(data) % 512, 0)
+        at = [i for i in range(len(data)) if data.startswith(b"070701", i)]
+        self.assertEqual([i % 4 for i in at], [0] * 5)
+
+
+class Others(unittest.TestCase):
+    def test_needed_of_a_script_is_nothing(self):
+        self.assertEqual(elf.needed(__file__), [])
+
+    def test_needed_of_a_program_names_its_interpreter(self):
+        self.assertIn("/lib64/ld-linux-x86-64.so.2", elf.needed("/bin/true"))
+
+    def test_only_the_exact_abort_is_known(self):
+        said = ("Bail out! ERROR:../../accel/tcg/tcg-accel-ops.c:81:"
+                "tcg_handle_interrupt: assertion failed: "
+                "(qemu_mutex_iothread_locked())")
+        self.assertTrue(KNOWN_ABORT.search(said))
+        self.assertFalse(KNOWN_ABORT.search(said.replace("tcg_handle", "x")))
+
+
+if __name__ == "__main__":
+    unittest.main()
