@@ -33,7 +33,14 @@ uefi_escape() {
     printf '\033' >"$lab_tty"
 }
 
+# What the guest was doing tells a slow one from a dead one.
 uefi_no_shell() {
+    note "$1: $(xl list "$1" 2>&1 | tail -n 1)"
+    for lab_n in 1 2 3; do
+        xen-hvmctx "$(lab_domid "$1")" | grep -m 1 rip
+        sleep 1
+    done
+    cat "/tmp/$1.pflashd"
     lab_export "$(lab_log "$1")" "$1.console"
     lab_die "$1: no UEFI shell"
 }

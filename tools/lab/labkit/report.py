@@ -16,6 +16,10 @@ class Progress:
         self.prefix = prefix
         self.start = time.monotonic()
 
+    def start_again(self):
+        """What came before was waiting."""
+        self.start = time.monotonic()
+
     def elapsed(self):
         return time.monotonic() - self.start
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs scenarios and says how they ended."""
 
+import contextlib
+import fcntl
 import os
 import selectors
 import shutil
@@ -117,9 +119,24 @@ def _verdict(results):
     return (PASSED if counts["ok"] else SKIPPED), None
 
 
+@contextlib.contextmanager
+def _alone(progress):
+    """One machine at a time: each wants both processors of a small host, and
+    two of them slow each other down tenfold and more."""
+    with open(os.path.join(paths.lab_cache(), "run.lock"), "w",
+              encoding="ascii") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.say("waiting for another run to end")
+            fcntl.flock(f, fcntl.LOCK_EX)
+        progress.start_again()
+        yield
+
+
 def _boot_once(scenario, options, out, progress):
     results = Results(lambda text: print(text, flush=True), out)
-    with Machine(out, scenario, options.build) as machine:
+    with _alone(progress), Machine(out, scenario, options.build) as machine:
         try:
             Boot(machine, results, progress, options).watch()
             code, reason = _verdict(results)

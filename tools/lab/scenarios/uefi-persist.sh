@@ -5,16 +5,18 @@
 . /lab/lib.sh
 . /lab/uefi.sh
 
-value=1122334455
-shown='11 22 33 44 55'
+# setvar takes =0x... as a number: 64 bits, the lowest byte first.
+number=0x1122334455
+stored=5544332211000000
+shown='55 44 33 22 11 00 00 00'
 
 uefi_boot first /tmp/vars.fd --layout 2m --code /lab/OVMF_XEN.fd
-uefi_command first "setvar LabVar -guid $UEFI_GUID -bs -nv =0x$value"
+uefi_command first "setvar LabVar -guid $UEFI_GUID -bs -nv =$number"
 check "setvar says nothing" test "$(grep -c . /tmp/first.out)" = 2
 uefi_destroy first
 check "the VARS file is consistent" pflashctl export /tmp/vars.fd /tmp/image.fd
 xxd -p /tmp/image.fd | tr -d '\n' >/tmp/image.hex
-check "the variable is in it" grep -q "$value" /tmp/image.hex
+check "the variable is in it" grep -q "$stored" /tmp/image.hex
 check "its image has the size of the flash" test "$(wc -c </tmp/image.fd)" = 131072
 
 uefi_boot second /tmp/vars.fd --code /lab/OVMF_XEN.fd
