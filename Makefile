@@ -2,6 +2,7 @@
 #
 # make              pflashd, pflashctl, pflash-replay and the lab's guest
 # make check        every test that ends within minutes, the lab's included
+# make check-full   the slow ones too
 # make unit         only those that need no Xen
 # make demo         a UEFI guest on real Xen keeps its variables
 # make lab S=NAME   one lab scenario
@@ -50,7 +51,7 @@ PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay
 OBJ = $(LIB_OBJ) $(MAINS:%.c=$(BUILD)/%.o) $(CTL_OBJ) $(REPLAY_OBJ) \
       $(SUPPORT_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o)
 
-.PHONY: all programs check unit demo lab lab-scenarios install uninstall clean \
+.PHONY: all programs check check-full unit demo lab lab-scenarios install uninstall clean \
 	format lint
 .SECONDARY:
 
@@ -91,6 +92,9 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(LIB)
 
 check: all $(UNIT)
 	$(Q)BUILD=$(BUILD) tests/run all
+
+check-full: all $(UNIT)
+	$(Q)BUILD=$(BUILD) tests/run full
 
 unit: programs $(UNIT)
 	$(Q)BUILD=$(BUILD) tests/run unit

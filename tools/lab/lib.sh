@@ -105,6 +105,7 @@ lab_create() {
     {
         printf 'name = "%s"\ntype = "pvh"\nvcpus = 1\nmemory = 64\n' \
             "$lab_name"
+        printf 'cpus = "1"\n' # dom0 has processor 0
         printf 'on_reboot = "destroy"\non_crash = "destroy"\n'
         printf '%s\n' "$@"
     } >"/tmp/$lab_name.cfg"

@@ -18,7 +18,8 @@ now(void)
 {
 	uint32_t low, high;
 
-	__asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high) : : "memory");
+	__asm__ volatile("lfence\n\trdtsc"
+			 : "=a"(low), "=d"(high) : : "memory");
 	return (uint64_t)high << 32 | low;
 }
 

@@ -20,9 +20,12 @@ PR_SET_PDEATHSIG = 1
 # qemu64 is the one CPU on which both Xen's SVM and a PV dom0 work in TCG;
 # without -vgif QEMU's abort (qemu.py) comes six times as often.
 CPU = "qemu64,+svm,+npt,-vgif"
-# No boot scrubbing and a bound on dom0's memory: seconds of boot each.
+# No boot scrubbing and a bound on dom0's memory: seconds of boot each. dom0
+# stays on one processor, guests on the other (lib.sh): a UEFI guest that
+# moved between them triple-faulted or crawled in one boot of three.
 XEN = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 "
-       "noreboot=1 bootscrub=0 spec-ctrl=no loglvl=warning guest_loglvl=info")
+       "dom0_vcpus_pin noreboot=1 bootscrub=0 loglvl=warning "
+       "guest_loglvl=info")
 # What these switch off are self-checks and hardening of dom0's kernel; they
 # take a third of its boot here.
 DOM0 = ("console=hvc0 quiet panic=1 rodata=off mitigations=off noreplace-smp "

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: without --code a PVH guest gets to its shell all the same, but slowly
 # needs: firmware build/pflashd tools/lab/uefi.sh
+# slow: the firmware is several times slower without its code
 # timeout: 900
 . /lab/lib.sh
 . /lab/uefi.sh
