@@ -23,6 +23,17 @@ uefi_boot second /tmp/vars.fd --code /lab/OVMF_XEN.fd
 uefi_command second "setvar LabVar -guid $UEFI_GUID"
 sed 's/^/| /' /tmp/second.out | while read -r line; do note "$line"; done
 check "the next guest reads it back" grep -q "$shown" /tmp/second.out
-uefi_destroy second
+
+# The firmware's own reset, which pokes the ports of a PC.
+lab_export "$(lab_log second)" second.console
+lab_type second reset
+check "reset in the shell ends the guest" lab_wait 60 lab_gone second
+check "second: pflashd leaves with the guest" lab_flash_end second
+check "it was asked for the reset" grep -q 'the guest resets itself' /tmp/second.pflashd
+for boot in first second; do
+    note "$boot: $(grep -o 'answered .*' /tmp/$boot.pflashd)"
+    check "$boot: no read was trapped" grep -q ' 0 reads' /tmp/$boot.pflashd
+done
+check "no domain is left" lab_wait 5 sh -c 'test "$(xl list | wc -l)" = 2'
 lab_export /tmp/image.fd vars.fd
 lab_done
