@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The chip: a parallel NOR flash with the Intel/Sharp extended command set
- * (CFI primary vendor command set 0x0001), x8.
+ * The chip: a bank of parallel NOR flash parts with the Intel/Sharp extended
+ * command set (CFI primary vendor command set 0x0001).
  *
  * A pure state machine.  It does no I/O, reads no clock and allocates nothing;
  * what it decides happens through struct cfi_ops.  It never trusts an offset,
- * a size or a value: an access outside the array reads 0xff and writes
- * nothing, byte by byte.
+ * a size or a value.  docs/chip.md is its specification.
  *
- * Sources: Intel 28F128J3 data sheet (order number 290667), sections 9 to 11
- * (commands, status register, write state machine); JEDEC JESD68.01 (CFI) and
- * JEP137B (command set codes); edk2 OvmfPkg/QemuFlashFvbServicesRuntimeDxe/
- * QemuFlash.c (what OVMF sends and expects).
+ * Sources: Intel 28F128J3 data sheet (order number 290667: commands, status
+ * register, write buffer); Intel P30 data sheet (306666: block locking,
+ * suspend); JEDEC JESD68.01 (CFI) and JEP137B (command set codes); edk2
+ * OvmfPkg/QemuFlashFvbServicesRuntimeDxe/QemuFlash.c (what OVMF expects).
  */
 #ifndef PFLASH_CFI_H
 #define PFLASH_CFI_H
@@ -20,39 +19,55 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pflash/geometry.h"
+
 /* Commands: first bus cycle, and the second one where there is one. */
 enum {
+	CFI_CMD_LOCK_BLOCK = 0x01, /* after LOCK_SETUP */
 	CFI_CMD_PROGRAM_ALT = 0x10,
 	CFI_CMD_ERASE = 0x20,
+	CFI_CMD_LOCK_DOWN = 0x2f, /* after LOCK_SETUP */
 	CFI_CMD_PROGRAM = 0x40,
 	CFI_CMD_CLEAR_STATUS = 0x50,
+	CFI_CMD_LOCK_SETUP = 0x60,
 	CFI_CMD_READ_STATUS = 0x70,
 	CFI_CMD_READ_ID = 0x90,
 	CFI_CMD_QUERY = 0x98,
-	CFI_CMD_CONFIRM = 0xd0,
+	CFI_CMD_SUSPEND = 0xb0,
+	CFI_CMD_PROTECT = 0xc0,
+	CFI_CMD_CONFIRM = 0xd0, /* a second cycle; as a first one: */
+	CFI_CMD_RESUME = 0xd0,
+	CFI_CMD_BUFFER = 0xe8,
 	CFI_CMD_READ_ARRAY = 0xff,
 };
 
 /* Status register bits (28F128J3 data sheet, table "Status Register"). */
 enum {
 	CFI_SR_PROTECTED = 1u << 1, /* SR.1: block is locked or protected */
-	CFI_SR_VPP = 1u << 3,       /* SR.3: no programming voltage */
-	CFI_SR_PROGRAM = 1u << 4,   /* SR.4: program failed */
+	CFI_SR_PROGRAM_SUSPENDED = 1u << 2, /* SR.2 */
+	CFI_SR_VPP = 1u << 3,               /* SR.3: no programming voltage */
+	CFI_SR_PROGRAM = 1u << 4,           /* SR.4: program failed */
 	CFI_SR_ERASE = 1u << 5, /* SR.5: erase failed; with SR.4: sequence */
+	CFI_SR_ERASE_SUSPENDED = 1u << 6, /* SR.6 */
 	CFI_SR_READY = 1u << 7, /* SR.7: write state machine is idle */
 };
 
+/* docs/personalities.md. */
 enum cfi_personality {
 	CFI_OVMF,   /* CLEAR STATUS also clears SR.7, as OVMF's probe demands */
-	CFI_STRICT, /* as the data sheet */
+	CFI_STRICT, /* as the data sheets */
 	CFI_QEMU,   /* like CFI_OVMF, and programming overwrites */
 };
 
+/* The protection register of one part: two bytes of PR-LK, then 8 + 8. */
+#define CFI_PROTECT_SIZE 18
+#define CFI_PROTECT_WORD 0x80u /* its address, of the part */
+
 /*
- * What the chip asks of its owner.  program, erase and commit return 0 or
- * -errno; a failure becomes status bits: SR.4 or SR.5, and with them SR.1 for
- * -EROFS (a protected part) and SR.3 for anything but -EROFS and -ENOSPC (the
- * backing is lost).
+ * What the chip asks of its owner.  All but show return 0 or -errno; a failure
+ * becomes status bits: SR.4 or SR.5, and with them SR.1 for -EROFS (a
+ * protected part) and SR.3 for anything but -EROFS and -ENOSPC (the backing is
+ * lost).
  */
 struct cfi_ops {
 	/* The array shall hold `bytes` at `off`: NOR semantics are applied. */
@@ -62,54 +77,85 @@ struct cfi_ops {
 	int (*erase)(void *owner, uint32_t off, uint32_t len);
 	/* The chip enters array mode: what was done since is one burst. */
 	int (*commit)(void *owner);
+	/*
+	 * Keep these protection registers, CFI_PROTECT_SIZE bytes for each
+	 * part; they are durable on return.
+	 */
+	int (*protect)(void *owner, const uint8_t *registers, uint32_t len);
 	/* What reads return has changed: cfi_render() gives the new view. */
 	void (*show)(void *owner);
 };
 
 struct cfi_config {
-	const uint8_t
-		*array; /* `size` bytes, the owner's, changed through ops */
-	uint32_t size;  /* bytes, a multiple of block_size, not 0 */
-	uint32_t block_size; /* bytes, a power of two from 256 B to 8 MiB */
+	const uint8_t *array; /* the owner's, changed through ops */
+	struct geometry geometry;
 	enum cfi_personality personality;
+	/*
+	 * Programs and erases are durable when ops return: show SR.7 = 0 while
+	 * they run, for those who read the window meanwhile.
+	 */
+	bool show_busy;
 	const struct cfi_ops *ops;
 	void *owner;
 };
 
-/* What the command interface waits for. */
+/* What a part's command interface waits for. */
 enum cfi_state {
 	CFI_STATE_READY,   /* a command */
 	CFI_STATE_PROGRAM, /* the data of 0x10 or 0x40 */
 	CFI_STATE_ERASE,   /* the confirm of 0x20 */
+	CFI_STATE_LOCK,    /* the second cycle of 0x60 */
+	CFI_STATE_PROTECT, /* the data of 0xc0 */
+	CFI_STATE_COUNT,   /* the number of words of 0xe8 */
+	CFI_STATE_LOAD,    /* words for the write buffer */
+	CFI_STATE_CONFIRM, /* the confirm of 0xe8 */
 };
 
-/* What reads return. */
+/* What reads of a part's lane return. */
 enum cfi_view {
 	CFI_VIEW_ARRAY,
 	CFI_VIEW_STATUS,
+	CFI_VIEW_BUFFER, /* XSR: is the write buffer available? */
 	CFI_VIEW_ID,
 	CFI_VIEW_QUERY,
 };
 
-#define CFI_QUERY_SIZE 0x40
+#define CFI_QUERY_SIZE 0x60
+#define CFI_BUFFER_SIZE 256 /* bytes of a part's write buffer */
+
+/* One part; addresses are the part's own, in words of its lane. */
+struct cfi_part {
+	uint8_t state; /* enum cfi_state */
+	uint8_t view;  /* enum cfi_view */
+	uint8_t status;
+	uint8_t shown; /* the byte STATUS or BUFFER view showed last */
+	uint8_t burst; /* SR bits a failed commit will set */
+	uint8_t last;  /* SR bit that SUSPEND would set now, or 0 */
+	bool bad;      /* the load is out of its range */
+	uint8_t shown_view;
+	uint32_t erased;  /* the block last erased, or suspended */
+	uint32_t start;   /* first address of the load */
+	uint32_t words;   /* of the load */
+	uint32_t pending; /* words still to come */
+	uint8_t buffer[CFI_BUFFER_SIZE];
+};
 
 /* Embedded by its owner; its members are the chip's alone. */
 struct cfi {
 	struct cfi_config config;
-	enum cfi_state state;
-	enum cfi_view view;
-	uint8_t status;
-	uint8_t shown;                 /* the status last shown */
-	uint8_t burst;                 /* SR bits a failed commit will set */
-	uint8_t query[CFI_QUERY_SIZE]; /* the CFI query structure */
+	struct cfi_part part[GEOMETRY_MAX_PARTS];
+	/* For each block, by part: bit n locked, bit 4 + n locked down. */
+	uint8_t locks[GEOMETRY_MAX_BLOCKS];
+	uint8_t protect[GEOMETRY_MAX_PARTS * CFI_PROTECT_SIZE];
+	uint8_t query[CFI_QUERY_SIZE]; /* the CFI query structure of a part */
 };
 
-/* Power-on reset: array view, SR.7.  -EINVAL for a bad geometry. */
+/* Power-on reset.  -EINVAL for a bad geometry. */
 int cfi_init(struct cfi *chip, const struct cfi_config *config);
 
 /*
- * One access of 1 to 8 bytes, little-endian.  Wider accesses than the x8 bus
- * are that many bus cycles at ascending addresses.
+ * One access of 1 to 8 bytes, little-endian; docs/chip.md, section 1, says
+ * which bus cycles it makes.
  */
 void cfi_write(struct cfi *chip, uint64_t off, unsigned int size,
 	       uint64_t value);
@@ -123,5 +169,24 @@ void cfi_report(struct cfi *chip, int error);
 
 /* Checks every invariant of the structure; false says it is broken. */
 bool cfi_verify(const struct cfi *chip);
+
+/*
+ * The chip's state but for the array, between any two accesses: a versioned
+ * record of cfi_state_size() bytes, little-endian, laid out in docs/format.md.
+ */
+#define CFI_STATE_MAX 8192
+
+size_t cfi_state_size(const struct cfi *chip);
+void cfi_save(const struct cfi *chip, uint8_t *record);
+
+/*
+ * Takes up a record, after cfi_init() and before the first access; shows
+ * nothing.  -EINVAL: not a record, of another version, geometry or
+ * personality, or impossible; the chip is as after cfi_init() then.
+ */
+int cfi_restore(struct cfi *chip, const uint8_t *record, size_t len);
+
+/* The same of the protection registers only, at the power-on of a new guest. */
+int cfi_restore_protect(struct cfi *chip, const uint8_t *record, size_t len);
 
 #endif

@@ -16,11 +16,11 @@
 #include "pflash/window.h"
 
 struct device_config {
-	uint64_t base;       /* guest-physical address of the flash */
-	uint32_t size;       /* bytes */
-	uint32_t block_size; /* bytes of an erase block */
+	uint64_t base; /* guest-physical address of the flash */
+	struct geometry geometry;
 	enum window_mode mode;
 	enum cfi_personality personality;
+	bool show_busy; /* see struct cfi_config; for STORE_SYNC_OP */
 };
 
 struct device;

@@ -1,267 +1,522 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The command interface and the write state machine.
+ * The bank: accesses become bus cycles, a bus cycle reaches every part, and
+ * what the parts make of it is carried out on the array, for all parts that
+ * want the same in one operation of the owner's.
  *
- * Two orthogonal facts make the state: what the interface waits for (enum
- * cfi_state) and what reads return (enum cfi_view).  Every write is a bus
- * cycle that changes one or both; programming and erasing are instantaneous,
- * so that the write state machine is never seen busy.
+ * Lanes and parts are named by their number, sets of them by a bit mask.
  */
 #include "pflash/cfi.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "part.h"
 #include "query.h"
 
-#define ERROR_BITS                                                             \
-	(CFI_SR_PROTECTED | CFI_SR_VPP | CFI_SR_PROGRAM | CFI_SR_ERASE)
-#define SEQUENCE_ERROR (CFI_SR_PROGRAM | CFI_SR_ERASE)
-
-/* Read Identifier Codes (data sheet, table "Identifier Codes"): 28F128J3. */
-#define ID_MANUFACTURER 0x89
-#define ID_DEVICE 0x18
-
-static bool
-geometry_ok(const struct cfi_config *config)
-{
-	uint32_t block = config->block_size;
-
-	return block >= 256 && block <= 8u << 20 &&
-	       (block & (block - 1)) == 0 && config->size != 0 &&
-	       config->size % block == 0 && config->size / block <= 65536;
-}
+/* One bus cycle, and what to do about it for a set of parts. */
+struct cycle {
+	uint32_t word;
+	uint32_t data;
+};
 
 int
 cfi_init(struct cfi *chip, const struct cfi_config *config)
 {
-	if (!geometry_ok(config))
+	struct error err;
+	uint32_t blocks;
+
+	if (geometry_check(&config->geometry, &err) < 0)
 		return -EINVAL;
 	memset(chip, 0, sizeof(*chip));
 	chip->config = *config;
-	chip->state = CFI_STATE_READY;
-	chip->view = CFI_VIEW_ARRAY;
-	chip->status = CFI_SR_READY;
-	query_build(chip->query, config->size, config->block_size);
+	for (unsigned int i = 0; i < config->geometry.interleave; i++) {
+		uint8_t *protect = chip->protect + i * CFI_PROTECT_SIZE;
+
+		chip->part[i].status = CFI_SR_READY;
+		memset(protect, 0xff, CFI_PROTECT_SIZE);
+		*protect = 0xfe; /* the factory's half is locked */
+	}
+	blocks = geometry_blocks(&config->geometry);
+	if (personality_of(chip)->power_on_locked)
+		memset(chip->locks, (1 << config->geometry.interleave) - 1,
+		       blocks);
+	query_build(chip->query, &config->geometry);
 	return 0;
 }
 
 /* Tells the owner when, and only when, reads return something new. */
 static void
-set_view(struct cfi *chip, enum cfi_view view)
+update_view(struct cfi *chip)
 {
-	if (view == chip->view &&
-	    (view != CFI_VIEW_STATUS || chip->status == chip->shown))
+	bool changed = false;
+
+	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++)
+		changed |= part_shown(&chip->part[i]);
+	if (changed)
+		chip->config.ops->show(chip->config.owner);
+}
+
+/* Those who read the status while the owner works must not see it ready. */
+static void
+show_busy(struct cfi *chip, unsigned int parts)
+{
+	if (!chip->config.show_busy)
 		return;
-	chip->view = view;
-	chip->shown = chip->status;
-	chip->config.ops->show(chip->config.owner);
+	for (; parts; parts &= parts - 1)
+		chip->part[__builtin_ctz(parts)].status &=
+			(uint8_t)~CFI_SR_READY;
+	update_view(chip);
 }
 
 static void
-fail(struct cfi *chip, uint8_t bits, int error)
+end(struct cfi *chip, unsigned int parts, uint8_t bits, uint8_t suspend,
+    int error)
 {
-	if (error == -EROFS)
-		bits |= CFI_SR_PROTECTED;
-	else if (error != -ENOSPC)
-		bits |= CFI_SR_VPP;
-	chip->status |= bits;
+	for (; parts; parts &= parts - 1)
+		part_end(&chip->part[__builtin_ctz(parts)], bits, suspend,
+			 error);
+}
+
+/* SR bits with which a part refuses to touch a block, or 0. */
+static uint8_t
+refusal(const struct cfi *chip, unsigned int n, enum effect effect,
+	const struct geometry_block *block)
+{
+	const struct cfi_part *part = &chip->part[n];
+	bool erases = effect == EFFECT_ERASE;
+
+	if (part->status & CFI_SR_PROGRAM_SUSPENDED)
+		return SEQUENCE_ERROR;
+	if (part->status & CFI_SR_ERASE_SUSPENDED &&
+	    (erases || part->erased == block->index))
+		return SEQUENCE_ERROR;
+	if (effect == EFFECT_BUFFER && part->bad)
+		return SEQUENCE_ERROR;
+	if (chip->locks[block->index] >> n & 1)
+		return CFI_SR_PROTECTED |
+		       (erases ? CFI_SR_ERASE : CFI_SR_PROGRAM);
+	return 0;
+}
+
+/* Those of the parts that do not refuse. */
+static unsigned int
+admit(struct cfi *chip, unsigned int parts, enum effect effect,
+      const struct geometry_block *block)
+{
+	unsigned int admitted = 0;
+
+	for (; parts; parts &= parts - 1) {
+		unsigned int n = (unsigned int)__builtin_ctz(parts);
+		uint8_t bits = refusal(chip, n, effect, block);
+
+		if (bits)
+			part_refuse(&chip->part[n], bits);
+		else
+			admitted |= 1u << n;
+	}
+	return admitted;
+}
+
+/* What the byte at `off` becomes when its part programs it. */
+static uint8_t
+programmed(const struct cfi *chip, uint32_t off, uint8_t byte)
+{
+	if (personality_of(chip)->overwrites)
+		return byte;
+	return chip->config.array[off] & byte; /* NOR can only clear */
+}
+
+static void
+program(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
+{
+	const struct cfi_config *config = &chip->config;
+	unsigned int width = config->geometry.width;
+	unsigned int lane = geometry_lane(&config->geometry);
+	uint32_t off = cycle->word * width;
+	struct geometry_block block = geometry_block_at(&config->geometry, off);
+	uint8_t bytes[GEOMETRY_MAX_WIDTH];
+	int ret;
+
+	parts = admit(chip, parts, EFFECT_PROGRAM, &block);
+	if (!parts)
+		return;
+	for (unsigned int i = 0; i < width; i++)
+		bytes[i] = parts >> i / lane & 1 ?
+				   programmed(chip, off + i,
+					      (uint8_t)(cycle->data >> 8 * i)) :
+				   config->array[off + i];
+	show_busy(chip, parts);
+	ret = config->ops->program(config->owner, off, bytes, width);
+	end(chip, parts, CFI_SR_PROGRAM, CFI_SR_PROGRAM_SUSPENDED, ret);
+}
+
+/* Parts that loaded the same range program it together. */
+static void
+program_buffers(struct cfi *chip, unsigned int parts)
+{
+	const struct cfi_config *config = &chip->config;
+	unsigned int width = config->geometry.width;
+	unsigned int lane = geometry_lane(&config->geometry);
+	struct cfi_part *first = &chip->part[__builtin_ctz(parts)];
+	uint32_t off = first->start * width, len = first->words * width;
+	struct geometry_block block = geometry_block_at(&config->geometry, off);
+	uint8_t bytes[GEOMETRY_MAX_PARTS * CFI_BUFFER_SIZE];
+	bool crosses = len > block.first + block.size - off;
+	int ret;
+
+	for (unsigned int n = 0; n < config->geometry.interleave; n++)
+		chip->part[n].bad |= parts >> n & 1 && crosses;
+	parts = admit(chip, parts, EFFECT_BUFFER, &block);
+	if (!parts)
+		return;
+	for (uint32_t i = 0; i < len; i++) {
+		unsigned int n = i % width / lane;
+		uint32_t at = i / width * lane + i % lane;
+
+		bytes[i] = parts >> n & 1 ?
+				   programmed(chip, off + i,
+					      chip->part[n].buffer[at]) :
+				   config->array[off + i];
+	}
+	show_busy(chip, parts);
+	ret = config->ops->program(config->owner, off, bytes, len);
+	end(chip, parts, CFI_SR_PROGRAM, CFI_SR_PROGRAM_SUSPENDED, ret);
+}
+
+static void
+buffer(struct cfi *chip, unsigned int parts)
+{
+	while (parts) {
+		const struct cfi_part *first =
+			&chip->part[__builtin_ctz(parts)];
+		unsigned int same = 0;
+
+		for (unsigned int left = parts; left; left &= left - 1) {
+			int n = __builtin_ctz(left);
+
+			if (chip->part[n].start == first->start &&
+			    chip->part[n].words == first->words)
+				same |= 1u << n;
+		}
+		program_buffers(chip, same);
+		parts &= ~same;
+	}
+}
+
+/* The block of some parts only: their lanes become ones, piece by piece. */
+static int
+erase_lanes(struct cfi *chip, unsigned int parts,
+	    const struct geometry_block *block)
+{
+	const struct cfi_config *config = &chip->config;
+	unsigned int width = config->geometry.width;
+	unsigned int lane = geometry_lane(&config->geometry);
+	uint8_t bytes[GEOMETRY_MIN_BLOCK];
+	int ret = 0;
+
+	for (uint32_t done = 0; ret == 0 && done < block->size;
+	     done += sizeof(bytes)) {
+		const uint8_t *old = config->array + block->first + done;
+
+		for (unsigned int i = 0; i < sizeof(bytes); i++)
+			bytes[i] = parts >> i % width / lane & 1 ? 0xff :
+								   old[i];
+		ret = config->ops->program(config->owner, block->first + done,
+					   bytes, sizeof(bytes));
+	}
+	return ret;
+}
+
+static void
+erase(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
+{
+	const struct cfi_config *config = &chip->config;
+	const struct geometry *g = &config->geometry;
+	struct geometry_block block = geometry_block_at(g,
+							cycle->word * g->width);
+	int ret;
+
+	parts = admit(chip, parts, EFFECT_ERASE, &block);
+	if (!parts)
+		return;
+	show_busy(chip, parts);
+	if (parts == (1u << g->interleave) - 1)
+		ret = config->ops->erase(config->owner, block.first,
+					 block.size);
+	else
+		ret = erase_lanes(chip, parts, &block);
+	end(chip, parts, CFI_SR_ERASE, CFI_SR_ERASE_SUSPENDED, ret);
+	for (; parts; parts &= parts - 1)
+		chip->part[__builtin_ctz(parts)].erased = block.index;
+}
+
+static uint8_t
+locked(uint8_t locks, unsigned int n, enum effect effect)
+{
+	const uint8_t lock = (uint8_t)(1u << n);
+	const uint8_t down = (uint8_t)(lock << GEOMETRY_MAX_PARTS);
+
+	if (effect == EFFECT_LOCK)
+		return locks | lock;
+	if (effect == EFFECT_LOCK_DOWN)
+		return locks | lock | down;
+	return locks & down ? locks : locks & (uint8_t)~lock;
+}
+
+static void
+lock(struct cfi *chip, unsigned int parts, enum effect effect,
+     const struct cycle *cycle)
+{
+	const struct geometry *g = &chip->config.geometry;
+	uint8_t *locks =
+		&chip->locks[geometry_block_at(g, cycle->word * g->width)
+				     .index];
+
+	for (; parts; parts &= parts - 1) {
+		unsigned int n = (unsigned int)__builtin_ctz(parts);
+
+		if (chip->part[n].status & CFI_SR_PROGRAM_SUSPENDED) {
+			part_refuse(&chip->part[n], SEQUENCE_ERROR);
+			continue;
+		}
+		if (personality_of(chip)->keeps_locks)
+			*locks = locked(*locks, n, effect);
+		part_end(&chip->part[n], 0, 0, 0);
+	}
+}
+
+/*
+ * Programs a word of a part's protection register in `registers`; false if
+ * there is none, or it is locked.
+ */
+static bool
+program_register(const struct cfi *chip, unsigned int n, uint8_t *registers,
+		 const struct cycle *cycle)
+{
+	unsigned int lane = geometry_lane(&chip->config.geometry);
+	uint8_t *at = registers + n * CFI_PROTECT_SIZE;
+	uint32_t word = cycle->word - CFI_PROTECT_WORD;
+	uint32_t byte = word == 0 ? 0 : 2 + (word - 1) * lane;
+
+	if (word > 16 / lane)
+		return false;
+	if (word > 0 && !(*at >> (byte >= 10) & 1))
+		return false;
+	for (unsigned int i = 0; i < lane; i++)
+		at[byte + i] &= (uint8_t)(cycle->data >> 8 * (n * lane + i));
+	return true;
+}
+
+static void
+protect(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
+{
+	const struct cfi_config *config = &chip->config;
+	const uint8_t suspended = CFI_SR_ERASE_SUSPENDED |
+				  CFI_SR_PROGRAM_SUSPENDED;
+	uint8_t registers[sizeof(chip->protect)];
+	unsigned int admitted = 0;
+	int ret;
+
+	memcpy(registers, chip->protect, sizeof(registers));
+	for (; parts; parts &= parts - 1) {
+		unsigned int n = (unsigned int)__builtin_ctz(parts);
+		struct cfi_part *part = &chip->part[n];
+
+		if (part->status & suspended)
+			part_refuse(part, SEQUENCE_ERROR);
+		else if (!program_register(chip, n, registers, cycle))
+			part_refuse(part, CFI_SR_PROGRAM | CFI_SR_PROTECTED);
+		else
+			admitted |= 1u << n;
+	}
+	if (!admitted)
+		return;
+	show_busy(chip, admitted);
+	ret = config->ops->protect(config->owner, registers,
+				   config->geometry.interleave *
+					   CFI_PROTECT_SIZE);
+	if (ret == 0)
+		memcpy(chip->protect, registers, sizeof(registers));
+	for (; admitted; admitted &= admitted - 1) {
+		struct cfi_part *part = &chip->part[__builtin_ctz(admitted)];
+
+		part_refuse(part, 0);
+		if (ret < 0)
+			part_fail(part, CFI_SR_PROGRAM, ret);
+	}
+}
+
+static void
+end_burst(struct cfi *chip, int error)
+{
+	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++) {
+		struct cfi_part *part = &chip->part[i];
+
+		if (error < 0 && part->burst)
+			part_fail(part, part->burst, error);
+		part->burst = 0;
+	}
 }
 
 /* Ends the burst: its owner makes it durable before the array is shown. */
 static void
 read_array(struct cfi *chip)
 {
-	uint8_t bits = chip->burst;
-	int ret = 0;
+	uint8_t burst = 0;
 
-	chip->burst = 0;
-	if (bits)
-		ret = chip->config.ops->commit(chip->config.owner);
-	if (ret < 0)
-		fail(chip, bits, ret);
-	set_view(chip, CFI_VIEW_ARRAY);
+	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++)
+		burst |= chip->part[i].burst;
+	if (burst)
+		end_burst(chip, chip->config.ops->commit(chip->config.owner));
 }
 
 static void
-clear_status(struct cfi *chip)
+carry_out(struct cfi *chip, enum effect effect, unsigned int parts,
+	  const struct cycle *cycle)
 {
-	chip->status &= (uint8_t)~ERROR_BITS;
-	/*
-	 * OVMF takes a chip for flash only if the status reads 0x00 after this
-	 * command (QemuFlash.c, CLEARED_ARRAY_STATUS); SR.7 comes back with the
-	 * next program or erase.
-	 */
-	if (chip->config.personality != CFI_STRICT)
-		chip->status = 0;
-	set_view(chip, chip->view);
-}
-
-static void
-command(struct cfi *chip, uint8_t byte)
-{
-	switch (byte) {
-	case CFI_CMD_PROGRAM:
-	case CFI_CMD_PROGRAM_ALT:
-		chip->state = CFI_STATE_PROGRAM;
-		set_view(chip, CFI_VIEW_STATUS);
-		break;
-	case CFI_CMD_ERASE:
-		chip->state = CFI_STATE_ERASE;
-		set_view(chip, CFI_VIEW_STATUS);
-		break;
-	case CFI_CMD_READ_STATUS: set_view(chip, CFI_VIEW_STATUS); break;
-	case CFI_CMD_CLEAR_STATUS: clear_status(chip); break;
-	case CFI_CMD_READ_ID: set_view(chip, CFI_VIEW_ID); break;
-	case CFI_CMD_QUERY: set_view(chip, CFI_VIEW_QUERY); break;
-	case CFI_CMD_READ_ARRAY:
-	default: /* codes of other command sets, such as AMD's reset 0xf0 */
-		read_array(chip);
-		break;
+	switch (effect) {
+	case EFFECT_NONE:
+	case EFFECT_COUNT: break;
+	case EFFECT_ARRAY: read_array(chip); break;
+	case EFFECT_PROGRAM: program(chip, parts, cycle); break;
+	case EFFECT_BUFFER: buffer(chip, parts); break;
+	case EFFECT_ERASE: erase(chip, parts, cycle); break;
+	case EFFECT_LOCK:
+	case EFFECT_UNLOCK:
+	case EFFECT_LOCK_DOWN: lock(chip, parts, effect, cycle); break;
+	case EFFECT_PROTECT: protect(chip, parts, cycle); break;
 	}
 }
 
-/* The operation has ended, well or not, and the interface takes commands. */
+/* `parts`: those the cycle reaches. */
 static void
-finish(struct cfi *chip, uint8_t bits, int error)
+bus_cycle(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
 {
-	chip->state = CFI_STATE_READY;
-	chip->status |= CFI_SR_READY;
-	if (error < 0)
-		fail(chip, bits, error);
-	else
-		chip->burst |= bits;
-	set_view(chip, CFI_VIEW_STATUS);
-}
+	const struct personality *p = personality_of(chip);
+	unsigned int lane = geometry_lane(&chip->config.geometry);
+	uint8_t wanted_by[EFFECT_COUNT] = { 0 };
+	unsigned int effects = 0;
 
-static void
-program(struct cfi *chip, uint32_t off, uint8_t byte)
-{
-	const struct cfi_config *config = &chip->config;
-	int ret;
+	for (; parts; parts &= parts - 1) {
+		unsigned int n = (unsigned int)__builtin_ctz(parts);
+		enum effect effect = part_cycle(&chip->part[n], p, cycle->word,
+						cycle->data >> 8 * n * lane,
+						lane);
 
-	if (config->personality != CFI_QEMU)
-		byte &= config->array[off]; /* a NOR cell can only be cleared */
-	ret = config->ops->program(config->owner, off, &byte, 1);
-	finish(chip, CFI_SR_PROGRAM, ret);
-}
-
-static void
-erase(struct cfi *chip, uint32_t off, uint8_t byte)
-{
-	const struct cfi_config *config = &chip->config;
-	uint32_t block = off & ~(config->block_size - 1);
-	int ret;
-
-	if (byte != CFI_CMD_CONFIRM) {
-		chip->status |= SEQUENCE_ERROR;
-		finish(chip, 0, 0);
-		return;
+		wanted_by[effect] |= (uint8_t)(1u << n);
+		effects |= 1u << effect;
 	}
-	ret = config->ops->erase(config->owner, block, config->block_size);
-	finish(chip, CFI_SR_ERASE, ret);
+	for (effects &= ~1u; effects; effects &= effects - 1) {
+		int effect = __builtin_ctz(effects);
+
+		carry_out(chip, (enum effect)effect, wanted_by[effect], cycle);
+	}
+	update_view(chip);
 }
 
+/* [first, last] of the bank's bytes, with their values at `first` on. */
 static void
-bus_cycle(struct cfi *chip, uint32_t off, uint8_t byte)
+write_inside(struct cfi *chip, uint32_t first, uint32_t last, uint64_t value)
 {
-	switch (chip->state) {
-	case CFI_STATE_READY: command(chip, byte); break;
-	case CFI_STATE_PROGRAM: program(chip, off, byte); break;
-	case CFI_STATE_ERASE: erase(chip, off, byte); break;
+	const struct geometry *g = &chip->config.geometry;
+	unsigned int lane = geometry_lane(g);
+	uint32_t off = first;
+
+	while (off <= last) {
+		uint32_t from = off % g->width;
+		uint32_t bytes = g->width - from;
+		struct cycle cycle = { .word = off / g->width };
+		unsigned int reached = 0;
+
+		if (bytes > last - off + 1)
+			bytes = last - off + 1;
+		for (unsigned int i = 0; i < g->width; i++) {
+			bool covered = i >= from && i < from + bytes;
+			uint32_t byte = covered ? (uint8_t)value : 0xff;
+
+			cycle.data |= byte << 8 * i;
+			reached |= (unsigned int)covered << i / lane;
+			if (covered)
+				value >>= 8;
+		}
+		bus_cycle(chip, reached, &cycle);
+		off += bytes;
 	}
 }
 
 void
 cfi_write(struct cfi *chip, uint64_t off, unsigned int size, uint64_t value)
 {
-	for (unsigned int i = 0; i < size && i < sizeof(value); i++) {
-		uint64_t at = off + i;
+	const struct geometry *g = &chip->config.geometry;
+	uint32_t bank = g->size;
+	uint64_t last;
 
-		/* at < off: the access wraps around the address space */
-		if (at >= off && at < chip->config.size)
-			bus_cycle(chip, (uint32_t)at,
-				  (uint8_t)(value >> 8 * i));
+	if (off >= bank || size == 0)
+		return;
+	if (size == g->width && off % size == 0) {
+		bus_cycle(chip, (1u << g->interleave) - 1,
+			  &(struct cycle){ (uint32_t)off / size,
+					   (uint32_t)value });
+		return;
 	}
-}
-
-/* A byte of what the ID and query views have at the start of the chip. */
-static uint8_t
-info_byte(const struct cfi *chip, uint32_t off)
-{
-	if (off == 0)
-		return ID_MANUFACTURER;
-	if (off == 1)
-		return ID_DEVICE;
-	if (chip->view == CFI_VIEW_QUERY && off < CFI_QUERY_SIZE)
-		return chip->query[off];
-	return 0;
-}
-
-static void
-render_inside(const struct cfi *chip, uint32_t off, uint8_t *out, size_t len)
-{
-	switch (chip->view) {
-	case CFI_VIEW_ARRAY: memcpy(out, chip->config.array + off, len); break;
-	case CFI_VIEW_STATUS: memset(out, chip->status, len); break;
-	case CFI_VIEW_ID:
-	case CFI_VIEW_QUERY:
-		memset(out, 0, len); /* also BLOCK + 2: no block is locked */
-		for (size_t i = 0; i < len && off + i < CFI_QUERY_SIZE; i++)
-			out[i] = info_byte(chip, off + (uint32_t)i);
-		break;
-	}
-}
-
-void
-cfi_render(const struct cfi *chip, uint64_t off, void *dst, size_t len)
-{
-	uint32_t size = chip->config.size;
-	size_t inside = 0;
-	uint8_t *out = dst;
-
-	if (off < size)
-		inside = len < size - off ? len : (size_t)(size - off);
-	if (inside)
-		render_inside(chip, (uint32_t)off, out, inside);
-	memset(out + inside, 0xff, len - inside);
-}
-
-uint64_t
-cfi_read(const struct cfi *chip, uint64_t off, unsigned int size)
-{
-	uint64_t value = 0;
-	uint8_t bytes[sizeof(value)];
-
 	if (size > sizeof(value))
 		size = sizeof(value);
-	cfi_render(chip, off, bytes, size);
-	for (unsigned int i = 0; i < size; i++)
-		value |= (uint64_t)bytes[i] << 8 * i;
-	return value;
+	last = off + size - 1;
+	if (last >= bank)
+		last = bank - 1;
+	write_inside(chip, (uint32_t)off, (uint32_t)last, value);
 }
 
 void
 cfi_report(struct cfi *chip, int error)
 {
-	fail(chip, chip->burst ? chip->burst : CFI_SR_PROGRAM, error);
-	chip->burst = 0;
-	set_view(chip, chip->view);
+	end_burst(chip, error);
+	update_view(chip);
+}
+
+static bool
+verify_locks(const struct cfi *chip)
+{
+	const uint8_t all = (uint8_t)((1u << chip->config.geometry.interleave) -
+				      1);
+	const uint8_t none = personality_of(chip)->keeps_locks ? 0 : 0xff;
+	uint32_t blocks = geometry_blocks(&chip->config.geometry);
+
+	for (uint32_t i = 0; i < blocks; i++) {
+		uint8_t lock = chip->locks[i] & 0x0f;
+		uint8_t down = chip->locks[i] >> GEOMETRY_MAX_PARTS;
+
+		if (lock & ~all || down & ~lock || chip->locks[i] & none)
+			return false;
+	}
+	return true;
 }
 
 bool
 cfi_verify(const struct cfi *chip)
 {
-	const uint8_t known = CFI_SR_READY | ERROR_BITS;
+	const struct geometry *g = &chip->config.geometry;
+	struct error err;
 
-	if (!geometry_ok(&chip->config) || chip->state > CFI_STATE_ERASE ||
-	    chip->view > CFI_VIEW_QUERY)
+	if (geometry_check(g, &err) < 0 ||
+	    chip->config.personality > CFI_QEMU || !verify_locks(chip))
 		return false;
-	if (chip->status & ~known || chip->burst & ~SEQUENCE_ERROR)
-		return false;
-	/* A second bus cycle is awaited in status view only. */
-	if (chip->state != CFI_STATE_READY && chip->view != CFI_VIEW_STATUS)
-		return false;
-	/* In status view the owner shows the status there is. */
-	return chip->view != CFI_VIEW_STATUS || chip->shown == chip->status;
+	for (unsigned int i = 0; i < g->interleave; i++) {
+		const struct cfi_part *part = &chip->part[i];
+
+		if (!part_verify(part, g->size / g->width, geometry_blocks(g),
+				 geometry_lane(g)))
+			return false;
+		/* The owner shows what there is to show. */
+		if (part->shown_view != part->view ||
+		    part->shown != part_shows(part))
+			return false;
+		if (!(part->status & CFI_SR_READY ||
+		      personality_of(chip)->cleared & CFI_SR_READY))
+			return false;
+		if (chip->protect[i * CFI_PROTECT_SIZE] & 1)
+			return false;
+	}
+	return true;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the chip says of itself.  A driver that believes this table is served
- * right: it names no write buffer, no suspend and no block locking.
+ * What a part says of itself; docs/chip.md, section 7.
  *
- * The size is a power of two in CFI; where the chip's is not, the field holds
- * the next one and the erase region tells the true number of blocks.
+ * The size is a power of two in CFI; where the part's is not, the field holds
+ * the next one and the erase regions tell the true number of blocks.
  */
 #include "query.h"
 
@@ -13,18 +12,38 @@
 enum {
 	QUERY_ID = 0x10,          /* "QRY" */
 	QUERY_COMMAND_SET = 0x13, /* primary vendor command set */
-	QUERY_EXTENDED = 0x15,    /* offset of the table below */
+	QUERY_EXTENDED = 0x15,    /* where the extended table is */
 	QUERY_VCC_MIN = 0x1b,     /* BCD volts and 100 mV */
 	QUERY_VCC_MAX = 0x1c,
 	QUERY_PROGRAM_TYPICAL = 0x1f, /* 2^n us */
+	QUERY_BUFFER_TYPICAL = 0x20,  /* 2^n us */
 	QUERY_ERASE_TYPICAL = 0x21,   /* 2^n ms */
 	QUERY_PROGRAM_MAX = 0x23,     /* 2^n times the typical */
+	QUERY_BUFFER_MAX = 0x24,
 	QUERY_ERASE_MAX = 0x25,
-	QUERY_SIZE = 0x27, /* 2^n bytes */
+	QUERY_SIZE = 0x27,        /* 2^n bytes */
+	QUERY_INTERFACE = 0x28,   /* 0: x8, 1: x16 */
+	QUERY_BUFFER_SIZE = 0x2a, /* 2^n bytes */
 	QUERY_REGIONS = 0x2c,
-	QUERY_REGION = 0x2d,  /* blocks - 1, block size / 256 */
-	QUERY_PRI = 0x31,     /* primary extended table, "PRI", "1.0" */
-	QUERY_PRI_VCC = 0x3d, /* optimal, BCD */
+	QUERY_REGION = 0x2d, /* blocks - 1, block size / 256 */
+};
+
+/* The extended table, from its beginning. */
+enum {
+	PRI_VERSION = 3,       /* "1.1" */
+	PRI_FEATURES = 5,      /* four bytes */
+	PRI_SUSPEND = 9,       /* commands while an erase is suspended */
+	PRI_BLOCK_STATUS = 10, /* bits at block + 2 */
+	PRI_VCC = 12,          /* optimal, BCD */
+	PRI_REGISTERS = 14,    /* protection registers */
+	PRI_REGISTER = 15,     /* address, 2^n factory and user bytes */
+};
+
+enum {
+	FEATURE_SUSPEND_ERASE = 1u << 1,
+	FEATURE_SUSPEND_PROGRAM = 1u << 2,
+	FEATURE_INSTANT_LOCK = 1u << 5,
+	FEATURE_PROTECTION = 1u << 6,
 };
 
 static void
@@ -44,23 +63,48 @@ log2_ceil(uint32_t value)
 	return n;
 }
 
-void
-query_build(uint8_t table[CFI_QUERY_SIZE], uint32_t size, uint32_t block_size)
+static void
+put_extended(uint8_t *at)
 {
+	memcpy(at, "PRI", 3);
+	memcpy(at + PRI_VERSION, "11", 2);
+	at[PRI_FEATURES] = FEATURE_SUSPEND_ERASE | FEATURE_SUSPEND_PROGRAM |
+			   FEATURE_INSTANT_LOCK | FEATURE_PROTECTION;
+	at[PRI_SUSPEND] = 1;
+	at[PRI_BLOCK_STATUS] = 3;
+	at[PRI_VCC] = 0x33;
+	at[PRI_REGISTERS] = 1;
+	put16(at + PRI_REGISTER, 0x80);
+	at[PRI_REGISTER + 2] = 3;
+	at[PRI_REGISTER + 3] = 3;
+}
+
+void
+query_build(uint8_t table[CFI_QUERY_SIZE], const struct geometry *g)
+{
+	uint32_t extended = QUERY_REGION + 4u * g->region_count;
+
 	memset(table, 0, CFI_QUERY_SIZE);
 	memcpy(table + QUERY_ID, "QRY", 3);
 	put16(table + QUERY_COMMAND_SET, 0x0001);
-	put16(table + QUERY_EXTENDED, QUERY_PRI);
+	put16(table + QUERY_EXTENDED, extended);
 	table[QUERY_VCC_MIN] = 0x27;
 	table[QUERY_VCC_MAX] = 0x36;
 	table[QUERY_PROGRAM_TYPICAL] = 7;
+	table[QUERY_BUFFER_TYPICAL] = 7;
 	table[QUERY_ERASE_TYPICAL] = 10;
 	table[QUERY_PROGRAM_MAX] = 4;
+	table[QUERY_BUFFER_MAX] = 4;
 	table[QUERY_ERASE_MAX] = 4;
-	table[QUERY_SIZE] = log2_ceil(size);
-	table[QUERY_REGIONS] = 1;
-	put16(table + QUERY_REGION, size / block_size - 1);
-	put16(table + QUERY_REGION + 2, block_size / 256);
-	memcpy(table + QUERY_PRI, "PRI10", 5);
-	table[QUERY_PRI_VCC] = 0x33;
+	table[QUERY_SIZE] = log2_ceil(g->size / g->interleave);
+	table[QUERY_INTERFACE] = geometry_lane(g) == 2 ? 1 : 0;
+	put16(table + QUERY_BUFFER_SIZE, log2_ceil(CFI_BUFFER_SIZE));
+	table[QUERY_REGIONS] = g->region_count;
+	for (unsigned int i = 0; i < g->region_count; i++) {
+		uint8_t *at = table + QUERY_REGION + 4 * i;
+
+		put16(at, g->regions[i].count - 1);
+		put16(at + 2, g->regions[i].block_size / g->interleave / 256);
+	}
+	put_extended(table + extended);
 }

@@ -191,12 +191,12 @@ attach_domain(struct flash *flash, const struct options *options,
 
 static int
 attach_device(struct flash *flash, const struct options *options, uint64_t base,
-	      uint64_t size, struct error *err)
+	      const struct geometry *geometry, struct error *err)
 {
 	const struct device_config config = {
 		.base = base,
-		.size = (uint32_t)size,
-		.block_size = FV_BLOCK_SIZE,
+		.geometry = *geometry,
+		.show_busy = options->sync == STORE_SYNC_OP,
 		.mode = options->mode,
 		.personality = options->personality,
 	};
@@ -235,6 +235,7 @@ attach(struct flash *flash, const struct options *options,
        struct initial *initial, struct error *err)
 {
 	uint64_t size = 0, base = 0;
+	struct geometry geometry;
 	int code, ret;
 
 	if (find_size(options, initial, &size, err) < 0 ||
@@ -243,11 +244,14 @@ attach(struct flash *flash, const struct options *options,
 							   options->vars,
 		      size, &base, err) < 0)
 		return EXIT_FILE;
+	if (geometry_parse(&geometry, (uint32_t)size, options->width,
+			   options->interleave, options->blocks, err) < 0)
+		return EXIT_USAGE;
 	ret = initial->size ? 0 : store_check_free(NULL, options->vars, err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
 	if (attach_domain(flash, options, err) < 0 ||
-	    attach_device(flash, options, base, size, err) < 0)
+	    attach_device(flash, options, base, &geometry, err) < 0)
 		return EXIT_DOMAIN;
 	if (options->code) {
 		code = attach_code(flash, options->code, base + size, err);

@@ -50,6 +50,9 @@ static const struct option long_options[] = {
 	{ "mode", required_argument, NULL, 'm' },
 	{ "sync", required_argument, NULL, 's' },
 	{ "personality", required_argument, NULL, 'p' },
+	{ "width", required_argument, NULL, 'w' },
+	{ "interleave", required_argument, NULL, 'i' },
+	{ "block-size", required_argument, NULL, 'B' },
 	{ "ready-fd", required_argument, NULL, 'r' },
 	{ "log", required_argument, NULL, 'L' },
 	{ "foreground", no_argument, NULL, 'f' },
@@ -80,6 +83,9 @@ options_help(void)
 "  --sync WHEN        what is on stable storage: each burst (default), each\n"
 "                     op, or none\n"
 "  --personality P    ovmf (default), strict (the data sheet), or qemu\n"
+"  --width N          bytes of the flash's bus: 1 (default), 2 or 4\n"
+"  --interleave N     chips side by side on it: as few as the width allows\n"
+"  --block-size LIST  erase blocks, SIZE[xCOUNT][,...]: 4096 (default)\n"
 "  --foreground       do not become a daemon\n"
 "  --ready-fd N       write a newline to this descriptor when attached\n"
 "  --log WHERE        stderr (default with --foreground) or syslog\n"
@@ -148,6 +154,20 @@ set_ready_fd(struct options *options, const char *arg, struct error *err)
 }
 
 static int
+set_count(uint32_t *count, const char *option, const char *arg,
+	  struct error *err)
+{
+	uint64_t value = 0;
+	int ret = number(option, arg, GEOMETRY_MAX_WIDTH, &value, err);
+
+	*count = (uint32_t)value;
+	if (ret == 0 && value != 1 && value != 2 && value != 4)
+		return error_set(err, EINVAL, "--%s: %s is not 1, 2 or 4",
+				 option, arg);
+	return ret;
+}
+
+static int
 set_choice(struct options *options, int option, const char *arg,
 	   struct error *err)
 {
@@ -185,6 +205,10 @@ set_option(struct options *options, int option, const char *arg,
 	case 'f': options->foreground = true; return 0;
 	case 'h': options->help = true; return 0;
 	case 'V': options->version = true; return 0;
+	case 'B': options->blocks = arg; return 0;
+	case 'w': return set_count(&options->width, "width", arg, err);
+	case 'i':
+		return set_count(&options->interleave, "interleave", arg, err);
 	case 'l': return set_layout(options, arg, err);
 	case 'r': return set_ready_fd(options, arg, err);
 	case 'b':
@@ -215,7 +239,11 @@ options_parse(struct options *options, int argc, char **argv, struct error *err)
 {
 	int option, ret;
 
-	*options = (struct options){ .ready_fd = -1 };
+	*options = (struct options){
+		.ready_fd = -1,
+		.width = 1,
+		.blocks = "4096",
+	};
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) !=
 	       -1) {

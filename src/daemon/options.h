@@ -39,6 +39,9 @@ struct options {
 	enum window_mode mode;
 	enum store_sync sync;
 	enum cfi_personality personality;
+	uint32_t width;      /* bytes of the bus */
+	uint32_t interleave; /* parts; 0: as few as the width allows */
+	const char *blocks;  /* geometry_parse() */
 	int ready_fd; /* -1: none */
 	bool foreground;
 	enum options_log log;

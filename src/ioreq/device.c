@@ -40,6 +40,15 @@ chip_commit(void *owner)
 	return store_commit(device->store);
 }
 
+static int
+chip_protect(void *owner, const uint8_t *registers, uint32_t len)
+{
+	(void)owner;
+	(void)registers;
+	(void)len;
+	return -EROFS;
+}
+
 static void
 chip_show(void *owner)
 {
@@ -52,6 +61,7 @@ static const struct cfi_ops chip_ops = {
 	.program = chip_program,
 	.erase = chip_erase,
 	.commit = chip_commit,
+	.protect = chip_protect,
 	.show = chip_show,
 };
 
@@ -85,7 +95,7 @@ device_open(struct device **out, struct ioreq_server *server,
 	const struct ioreq_region region = {
 		.space = IOREQ_SPACE_MEMORY,
 		.first = config->base,
-		.size = config->size,
+		.size = config->geometry.size,
 		.ops = &region_ops,
 		.opaque = device,
 	};
@@ -95,12 +105,15 @@ device_open(struct device **out, struct ioreq_server *server,
 		return error_set(err, ENOMEM, "out of memory");
 	device->config = *config;
 	device->server = server;
-	ret = window_check_range(t, config->base, config->size, err);
+	ret = geometry_check(&config->geometry, err);
+	if (ret == 0)
+		ret = window_check_range(t, config->base, config->geometry.size,
+					 err);
 	if (ret == 0)
 		ret = ioreq_server_add(server, &region, err);
 	if (ret == 0) {
 		ret = window_open(&device->window, t, config->base,
-				  config->size, config->mode, note);
+				  config->geometry.size, config->mode, note);
 		if (ret < 0)
 			*err = *note;
 	}
@@ -117,19 +130,18 @@ device_connect(struct device *device, struct store *store, struct error *err)
 {
 	const struct cfi_config chip = {
 		.array = store_image(store),
-		.size = store_size(store),
-		.block_size = device->config.block_size,
+		.geometry = device->config.geometry,
 		.personality = device->config.personality,
+		.show_busy = device->config.show_busy,
 		.ops = &chip_ops,
 		.owner = device,
 	};
 
-	if (chip.size != device->config.size || cfi_init(&device->chip, &chip))
+	if (chip.geometry.size != store_size(store) ||
+	    cfi_init(&device->chip, &chip))
 		return error_set(err, EINVAL,
-				 "%u bytes are no flash of %u bytes in blocks "
-				 "of %u",
-				 chip.size, device->config.size,
-				 chip.block_size);
+				 "%u bytes are no flash of %u bytes",
+				 store_size(store), chip.geometry.size);
 	device->store = store;
 	window_connect(device->window, &device->chip);
 	return 0;

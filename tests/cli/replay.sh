@@ -72,9 +72,13 @@ refuses "replay: unknown option" 2 '\-\-nope' "$replay" --nope
 refuses "replay: unknown letters" 2 "'-x'" "$replay" -xy
 refuses "replay: no value" 2 'value' "$replay" --vars
 refuses "replay: bad choice" 2 'sometimes' "$replay" --vars "$v" --sync sometimes
-refuses "replay: bad number" 2 '4k' "$replay" --vars "$v" --block-size 4k
+refuses "replay: bad number" 2 '4x' "$replay" --vars "$v" --width 4x
 refuses "replay: no such file" 3 "$tmp/none" "$replay" --vars "$tmp/none"
-refuses "replay: blocks that do not fit" 1 'blocks' "$replay" --vars "$v" --block-size 0x40000
+refuses "replay: blocks that do not fit" 2 'not one fits' "$replay" --vars "$v" --block-size 256K
+refuses "replay: a list that is none" 2 '4Kx8;' "$replay" --vars "$v" --block-size '4Kx8;64K'
+refuses "replay: blocks that leave a rest" 2 '131072' "$replay" --vars "$v" --block-size 4Kx8
+refuses "replay: a bus of 3 bytes" 2 '1, 2 or 4' "$replay" --vars "$v" --width 3
+refuses "replay: a part without a lane" 2 'parts' "$replay" --vars "$v" --width 1 --interleave 2
 head -c 5000 "$v" >"$tmp/short.fd"
 refuses "replay: no multiple of 4096" 3 "short.fd" "$replay" --vars "$tmp/short.fd"
 check "replay: --help" sh -c "'$replay' --help | grep -q -e --block-size"

@@ -65,8 +65,13 @@ attach(enum window_mode mode)
 	const struct store_config sc = { .path = path };
 	const struct device_config dc = {
 		.base = BASE,
-		.size = SIZE,
-		.block_size = 4096,
+		.geometry = {
+			.size = SIZE,
+			.width = 1,
+			.interleave = 1,
+			.region_count = 1,
+			.regions = { { 4096, SIZE / 4096 } },
+		},
 		.mode = mode,
 	};
 	int ret;

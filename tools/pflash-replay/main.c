@@ -32,8 +32,8 @@ struct options {
 	const char *vars;
 	enum store_sync sync;
 	enum cfi_personality personality;
-	uint32_t width;
-	uint32_t block_size;
+	uint32_t width, interleave;
+	const char *blocks;
 	enum window_mode mode;
 };
 
@@ -85,13 +85,14 @@ help(void)
 "  --vars FILE           the image; FILE.journal lies beside it\n"
 "  --sync burst|op|none\n"
 "  --personality ovmf|strict|qemu\n"
-"  --width N             bytes of the bus: 1\n"
-"  --block-size N        bytes of an erase block (4096)\n"
+"  --width N             bytes of the bus: 1, 2 or 4\n"
+"  --interleave N        chips side by side on it\n"
+"  --block-size LIST     erase blocks, SIZE[xCOUNT][,...]: 4096\n"
 "  --mode auto|direct|trap\n"
 "  --help, --version\n"
 "\n"
-"Exit codes: 0 done, 1 failed, 2 usage or a line that is no access, 3 FILE\n"
-"was refused.");
+"Exit codes: 0 done, 1 failed, 2 usage (also a geometry that FILE does not\n"
+"have) or a line that is no access, 3 FILE was refused.");
 }
 /* clang-format on */
 
@@ -145,7 +146,8 @@ set_option(struct options *options, int option, const char *arg)
 		options->mode = (enum window_mode)choice;
 		return choice;
 	case 'w': return number(arg, &options->width);
-	default: return number(arg, &options->block_size);
+	case 'i': return number(arg, &options->interleave);
+	default: options->blocks = arg; return 0;
 	}
 }
 
@@ -155,6 +157,7 @@ static const struct option long_options[] = {
 	{ "personality", required_argument, NULL, 'p' },
 	{ "mode", required_argument, NULL, 'm' },
 	{ "width", required_argument, NULL, 'w' },
+	{ "interleave", required_argument, NULL, 'i' },
 	{ "block-size", required_argument, NULL, 'b' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -199,8 +202,6 @@ parse_options(struct options *options, int argc, char **argv)
 		return usage("unexpected ", argv[optind]);
 	if (!options->vars)
 		return usage("missing: ", "--vars");
-	if (options->width != 1)
-		return usage("only a bus of 1 byte is supported: ", "--width");
 	return 0;
 }
 
@@ -211,14 +212,15 @@ run_server(void *opaque)
 }
 
 static int
-attach(struct replay *replay, const struct options *options, struct error *err)
+attach(struct replay *replay, const struct options *options,
+       const struct geometry *geometry, struct error *err)
 {
-	uint32_t size = store_size(replay->store);
+	uint32_t size = geometry->size;
 	const struct sim_config sim = { .spare_frames = size / FRAME_SIZE };
 	struct device_config config = {
 		.base = FLASH_TOP - size,
-		.size = size,
-		.block_size = options->block_size,
+		.geometry = *geometry,
+		.show_busy = options->sync == STORE_SYNC_OP,
 		.mode = options->mode,
 		.personality = options->personality,
 	};
@@ -341,12 +343,17 @@ run(const struct options *options)
 		.sync = options->sync,
 	};
 	struct replay replay = { 0 };
+	struct geometry geometry;
 	struct error err = { "" };
 	int code = EXIT_OK;
 
 	if (store_open(&replay.store, &config, NULL, &err) < 0)
 		code = EXIT_FILE;
-	else if (attach(&replay, options, &err) < 0)
+	else if (geometry_parse(&geometry, store_size(replay.store),
+				options->width, options->interleave,
+				options->blocks, &err) < 0)
+		code = EXIT_USAGE;
+	else if (attach(&replay, options, &geometry, &err) < 0)
 		code = EXIT_FAILED;
 	else if (replay_input(&replay, &err) < 0)
 		code = EXIT_USAGE;
@@ -374,7 +381,7 @@ main(int argc, char **argv)
 {
 	struct options options = {
 		.width = 1,
-		.block_size = 4096,
+		.blocks = "4096",
 	};
 	int ret = parse_options(&options, argc, argv);
 

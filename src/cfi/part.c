@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Two orthogonal facts make a part: what its interface waits for (enum
+ * cfi_state) and what reads return (enum cfi_view).  Programming and erasing
+ * take no time, so the write state machine is never seen at work; SUSPEND is
+ * about the operation that has just ended.
+ */
+#include "part.h"
+
+#include <errno.h>
+#include <string.h>
+
+static enum effect
+setup(struct cfi_part *part, enum cfi_state state)
+{
+	part->state = state;
+	part->view = CFI_VIEW_STATUS;
+	return EFFECT_NONE;
+}
+
+static enum effect
+buffer_setup(struct cfi_part *part, const struct personality *p)
+{
+	part->view = CFI_VIEW_BUFFER;
+	if (p->refuses_buffer && part->status & SEQUENCE_ERROR)
+		return EFFECT_NONE;
+	part->state = CFI_STATE_COUNT;
+	return EFFECT_NONE;
+}
+
+static enum effect
+clear_status(struct cfi_part *part, const struct personality *p)
+{
+	part->status &= (uint8_t)~p->cleared;
+	if (!p->clear_to_array)
+		return EFFECT_NONE;
+	part->view = CFI_VIEW_ARRAY;
+	return EFFECT_ARRAY;
+}
+
+static enum effect
+suspend(struct cfi_part *part, uint8_t last)
+{
+	part->view = CFI_VIEW_STATUS;
+	if (last)
+		part->status |= last | CFI_SR_READY;
+	return EFFECT_NONE;
+}
+
+/* The inner operation first; it may then be suspended again. */
+static enum effect
+resume(struct cfi_part *part)
+{
+	uint8_t bit = part->status & CFI_SR_PROGRAM_SUSPENDED;
+
+	if (!bit)
+		bit = part->status & CFI_SR_ERASE_SUSPENDED;
+	part->view = CFI_VIEW_STATUS;
+	part->status &= (uint8_t)~bit;
+	part->status |= CFI_SR_READY;
+	part->last = bit;
+	return EFFECT_NONE;
+}
+
+static enum effect
+show(struct cfi_part *part, enum cfi_view view)
+{
+	part->view = view;
+	return view == CFI_VIEW_ARRAY ? EFFECT_ARRAY : EFFECT_NONE;
+}
+
+static enum effect
+command(struct cfi_part *part, const struct personality *p, uint8_t byte)
+{
+	uint8_t last = part->last;
+
+	if (byte == CFI_CMD_READ_STATUS)
+		return show(part, CFI_VIEW_STATUS);
+	part->last = 0;
+	switch (byte) {
+	case CFI_CMD_PROGRAM:
+	case CFI_CMD_PROGRAM_ALT: return setup(part, CFI_STATE_PROGRAM);
+	case CFI_CMD_ERASE: return setup(part, CFI_STATE_ERASE);
+	case CFI_CMD_BUFFER: return buffer_setup(part, p);
+	case CFI_CMD_LOCK_SETUP: return setup(part, CFI_STATE_LOCK);
+	case CFI_CMD_PROTECT: return setup(part, CFI_STATE_PROTECT);
+	case CFI_CMD_CLEAR_STATUS: return clear_status(part, p);
+	case CFI_CMD_SUSPEND: return suspend(part, last);
+	case CFI_CMD_RESUME: return resume(part);
+	case CFI_CMD_READ_ID: return show(part, CFI_VIEW_ID);
+	case CFI_CMD_QUERY: return show(part, CFI_VIEW_QUERY);
+	case CFI_CMD_READ_ARRAY:
+	default: /* codes of other command sets, such as AMD's reset 0xf0 */
+		return show(part, CFI_VIEW_ARRAY);
+	}
+}
+
+void
+part_fail(struct cfi_part *part, uint8_t bits, int error)
+{
+	if (error == -EROFS)
+		bits |= CFI_SR_PROTECTED;
+	else if (error != -ENOSPC)
+		bits |= CFI_SR_VPP;
+	part->status |= bits;
+}
+
+void
+part_refuse(struct cfi_part *part, uint8_t bits)
+{
+	part->status |= bits | CFI_SR_READY;
+}
+
+void
+part_end(struct cfi_part *part, uint8_t bits, uint8_t suspended, int error)
+{
+	part->status |= CFI_SR_READY;
+	if (error < 0) {
+		part_fail(part, bits, error);
+		return;
+	}
+	part->burst |= bits;
+	part->last = suspended;
+}
+
+/* The last cycle of a command: it is this effect, or a sequence error. */
+static enum effect
+confirm(struct cfi_part *part, enum effect effect)
+{
+	part->state = CFI_STATE_READY;
+	if (effect == EFFECT_NONE)
+		part_refuse(part, SEQUENCE_ERROR);
+	return effect;
+}
+
+static enum effect
+lock_effect(uint8_t byte)
+{
+	switch (byte) {
+	case CFI_CMD_LOCK_BLOCK: return EFFECT_LOCK;
+	case CFI_CMD_CONFIRM: return EFFECT_UNLOCK;
+	case CFI_CMD_LOCK_DOWN: return EFFECT_LOCK_DOWN;
+	default: return EFFECT_NONE;
+	}
+}
+
+/* All the words are taken, however many: none may pass for a command. */
+static enum effect
+count(struct cfi_part *part, uint32_t data, unsigned int lane)
+{
+	part->words = (lane == 1 ? data & 0xff : data & 0xffff) + 1;
+	part->pending = part->words;
+	part->bad = part->words > CFI_BUFFER_SIZE / lane;
+	part->start = 0;
+	memset(part->buffer, 0xff, sizeof(part->buffer));
+	return setup(part, CFI_STATE_LOAD);
+}
+
+static enum effect
+load(struct cfi_part *part, uint32_t word, uint32_t data, unsigned int lane)
+{
+	uint32_t at;
+
+	if (part->pending == part->words)
+		part->start = word;
+	at = word - part->start; /* below the start: far above the count */
+	if (at >= part->words)
+		part->bad = true;
+	if (!part->bad) {
+		part->buffer[at * lane] = (uint8_t)data;
+		if (lane == 2)
+			part->buffer[at * lane + 1] = (uint8_t)(data >> 8);
+	}
+	if (--part->pending == 0)
+		part->state = CFI_STATE_CONFIRM;
+	return EFFECT_NONE;
+}
+
+enum effect
+part_cycle(struct cfi_part *part, const struct personality *p, uint32_t word,
+	   uint32_t data, unsigned int lane)
+{
+	uint8_t byte = (uint8_t)data;
+	bool go = byte == CFI_CMD_CONFIRM;
+
+	switch (part->state) {
+	case CFI_STATE_PROGRAM: return confirm(part, EFFECT_PROGRAM);
+	case CFI_STATE_ERASE:
+		return confirm(part, go ? EFFECT_ERASE : EFFECT_NONE);
+	case CFI_STATE_LOCK: return confirm(part, lock_effect(byte));
+	case CFI_STATE_PROTECT: return confirm(part, EFFECT_PROTECT);
+	case CFI_STATE_COUNT: return count(part, data, lane);
+	case CFI_STATE_LOAD: return load(part, word, data, lane);
+	case CFI_STATE_CONFIRM:
+		return confirm(part, go ? EFFECT_BUFFER : EFFECT_NONE);
+	default: return command(part, p, byte);
+	}
+}
+
+uint8_t
+part_shows(const struct cfi_part *part)
+{
+	if (part->view == CFI_VIEW_STATUS)
+		return part->status;
+	return part->view == CFI_VIEW_BUFFER && part->state == CFI_STATE_COUNT ?
+		       CFI_SR_READY :
+		       0;
+}
+
+bool
+part_shown(struct cfi_part *part)
+{
+	uint8_t byte = part_shows(part);
+	bool changed = part->view != part->shown_view || byte != part->shown;
+
+	part->shown_view = part->view;
+	part->shown = byte;
+	return changed;
+}
+
+/* A view other than STATUS or BUFFER waits for a command. */
+static bool
+view_fits(const struct cfi_part *part)
+{
+	switch (part->state) {
+	case CFI_STATE_READY: return part->view <= CFI_VIEW_QUERY;
+	case CFI_STATE_COUNT: return part->view == CFI_VIEW_BUFFER;
+	default: return part->view == CFI_VIEW_STATUS;
+	}
+}
+
+static bool
+load_fits(const struct cfi_part *part, uint32_t words, unsigned int lane)
+{
+	uint32_t most = lane == 1 ? 0x100 : 0x10000;
+	bool loading = part->state == CFI_STATE_LOAD;
+
+	if (!loading && part->state != CFI_STATE_CONFIRM)
+		return true;
+	return part->words >= 1 && part->words <= most &&
+	       part->pending <= part->words && (part->pending > 0) == loading &&
+	       part->start < words &&
+	       (part->bad || part->words <= CFI_BUFFER_SIZE / lane);
+}
+
+bool
+part_verify(const struct cfi_part *part, uint32_t words, uint32_t blocks,
+	    unsigned int lane)
+{
+	const uint8_t suspended = CFI_SR_ERASE_SUSPENDED |
+				  CFI_SR_PROGRAM_SUSPENDED;
+
+	if (part->state > CFI_STATE_CONFIRM || !view_fits(part) ||
+	    !load_fits(part, words, lane) || part->erased >= blocks)
+		return false;
+	if (part->status & 1 || part->burst & ~SEQUENCE_ERROR)
+		return false;
+	if (part->last & ~suspended || part->last == suspended ||
+	    part->last & part->status)
+		return false;
+	return part->last == 0 || part->state == CFI_STATE_READY;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command interface of one part: what a bus cycle means to it.  What then
+ * has to be done to the bank is an effect, for cfi.c to carry out.
+ */
+#ifndef PFLASH_CFI_PART_H
+#define PFLASH_CFI_PART_H
+
+#include <stdint.h>
+
+#include "personality.h"
+
+enum effect {
+	EFFECT_NONE,
+	EFFECT_ARRAY, /* the array is shown */
+	EFFECT_PROGRAM,
+	EFFECT_BUFFER,
+	EFFECT_ERASE,
+	EFFECT_LOCK,
+	EFFECT_UNLOCK,
+	EFFECT_LOCK_DOWN,
+	EFFECT_PROTECT,
+	EFFECT_COUNT,
+};
+
+/*
+ * A write cycle at the part's address `word` with `data` on its lane of `lane`
+ * bytes.
+ */
+enum effect part_cycle(struct cfi_part *part, const struct personality *p,
+		       uint32_t word, uint32_t data, unsigned int lane);
+
+/* An operation of the part has ended, and failed with these SR bits. */
+void part_refuse(struct cfi_part *part, uint8_t bits);
+
+/*
+ * It has ended with what its owner returned, 0 or -errno; `bits` are SR.4 or
+ * SR.5, `suspend` what SUSPEND may set now.
+ */
+void part_end(struct cfi_part *part, uint8_t bits, uint8_t suspend, int error);
+
+/* SR bits for a failure of the owner's. */
+void part_fail(struct cfi_part *part, uint8_t bits, int error);
+
+/* The byte that STATUS and BUFFER view show; 0 in the other ones. */
+uint8_t part_shows(const struct cfi_part *part);
+
+/* Notes that this is shown; true if it was not before. */
+bool part_shown(struct cfi_part *part);
+
+/* Could the part be like this, in a bank of this many words and blocks? */
+bool part_verify(const struct cfi_part *part, uint32_t words, uint32_t blocks,
+		 unsigned int lane);
+
+#define SEQUENCE_ERROR (CFI_SR_PROGRAM | CFI_SR_ERASE)
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What reads return: the views of all parts, woven together lane by lane. */
+#include "pflash/cfi.h"
+
+#include <string.h>
+
+#include "part.h"
+
+/* Identifier codes (28F128J3 data sheet, table "Identifier Codes"). */
+#define ID_MANUFACTURER 0x89
+#define ID_DEVICE 0x18
+#define ID_LOCK 2 /* from the first address of a block */
+
+/* A place in the bank to be filled: [off, off + len), inside the bank. */
+struct range {
+	const struct cfi *chip;
+	uint32_t off;
+	size_t len;
+	uint8_t *out;
+};
+
+/* Fills with bus words that are all `word`. */
+static void
+fill(const struct range *r, const uint8_t *word)
+{
+	size_t width = r->chip->config.geometry.width, done = 0;
+
+	if (width == 1) {
+		memset(r->out, *word, r->len);
+		return;
+	}
+	for (; done < width && done < r->len; done++)
+		r->out[done] = word[(r->off + done) % width];
+	while (done < r->len) {
+		size_t more = done < r->len - done ? done : r->len - done;
+
+		memcpy(r->out + done, r->out, more);
+		done += more;
+	}
+}
+
+/* One value at a part's address, if it is within the range. */
+static void
+put(const struct range *r, unsigned int part, uint32_t word, uint16_t value)
+{
+	const struct geometry *g = &r->chip->config.geometry;
+	unsigned int lane = geometry_lane(g);
+	uint32_t at = word * g->width + part * lane;
+
+	for (unsigned int i = 0; i < lane; i++)
+		if (at + i - r->off < r->len)
+			r->out[at + i - r->off] = (uint8_t)(value >> 8 * i);
+}
+
+static void
+put_array(const struct range *r, unsigned int part)
+{
+	const struct geometry *g = &r->chip->config.geometry;
+	unsigned int lane = geometry_lane(g);
+
+	for (size_t i = 0; i < r->len; i++)
+		if ((r->off + i) % g->width / lane == part)
+			r->out[i] = r->chip->config.array[r->off + i];
+}
+
+static void
+put_locks(const struct range *r, unsigned int part)
+{
+	const struct geometry *g = &r->chip->config.geometry;
+	uint32_t last = (uint32_t)(r->off + r->len - 1);
+	struct geometry_block block = geometry_block_at(g, r->off);
+
+	while (block.first <= last) {
+		uint8_t locks = r->chip->locks[block.index];
+		uint8_t bits = (locks >> part & 1) |
+			       (locks >> (GEOMETRY_MAX_PARTS + part) & 1) << 1;
+
+		put(r, part, block.first / g->width + ID_LOCK, bits);
+		if (block.first + block.size >= g->size)
+			break;
+		block = geometry_block_at(g, block.first + block.size);
+	}
+}
+
+static void
+put_protect(const struct range *r, unsigned int part)
+{
+	unsigned int lane = geometry_lane(&r->chip->config.geometry);
+	const uint8_t *at = r->chip->protect + part * CFI_PROTECT_SIZE;
+	uint32_t word = CFI_PROTECT_WORD;
+
+	put(r, part, word++, (uint16_t)(at[0] | at[1] << 8));
+	for (unsigned int i = 2; i < CFI_PROTECT_SIZE; i += lane)
+		put(r, part, word++,
+		    lane == 1 ? at[i] : (uint16_t)(at[i] | at[i + 1] << 8));
+}
+
+static void
+put_codes(const struct range *r, unsigned int part, bool query)
+{
+	put(r, part, 0, ID_MANUFACTURER);
+	put(r, part, 1, ID_DEVICE);
+	if (query)
+		for (uint32_t i = 0x10; i < CFI_QUERY_SIZE; i++)
+			put(r, part, i, r->chip->query[i]);
+	else
+		put_protect(r, part);
+	put_locks(r, part);
+}
+
+static void
+render_views(const struct range *r)
+{
+	const struct geometry *g = &r->chip->config.geometry;
+	const struct cfi_part *parts = r->chip->part;
+	uint8_t word[GEOMETRY_MAX_WIDTH] = { 0 };
+
+	for (unsigned int i = 0; i < g->interleave; i++)
+		word[i * geometry_lane(g)] = part_shows(&parts[i]);
+	fill(r, word);
+	for (unsigned int i = 0; i < g->interleave; i++) {
+		if (parts[i].view == CFI_VIEW_ARRAY)
+			put_array(r, i);
+		if (parts[i].view == CFI_VIEW_ID ||
+		    parts[i].view == CFI_VIEW_QUERY)
+			put_codes(r, i, parts[i].view == CFI_VIEW_QUERY);
+	}
+}
+
+static bool
+all_show_array(const struct cfi *chip)
+{
+	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++)
+		if (chip->part[i].view != CFI_VIEW_ARRAY)
+			return false;
+	return true;
+}
+
+void
+cfi_render(const struct cfi *chip, uint64_t off, void *dst, size_t len)
+{
+	uint32_t size = chip->config.geometry.size;
+	size_t inside = 0;
+	uint8_t *out = dst;
+
+	if (off < size)
+		inside = len < size - off ? len : (size_t)(size - off);
+	if (inside && all_show_array(chip))
+		memcpy(out, chip->config.array + off, inside);
+	else if (inside)
+		render_views(&(struct range){ chip, (uint32_t)off, inside,
+					      out });
+	memset(out + inside, 0xff, len - inside);
+}
+
+uint64_t
+cfi_read(const struct cfi *chip, uint64_t off, unsigned int size)
+{
+	uint64_t value = 0;
+	uint8_t bytes[sizeof(value)];
+
+	if (size > sizeof(value))
+		size = sizeof(value);
+	cfi_render(chip, off, bytes, size);
+	for (unsigned int i = 0; i < size; i++)
+		value |= (uint64_t)bytes[i] << 8 * i;
+	return value;
+}

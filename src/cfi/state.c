@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The chip's state as a record; docs/format.md has its layout.  A record is
+ * taken up only if the chip could have come into that state.
+ */
+#include "pflash/cfi.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "part.h"
+#include "pflash/le.h"
+
+#define MAGIC "PFLASHC1"
+#define HEADER_SIZE 48
+#define PART_SIZE (24 + CFI_BUFFER_SIZE)
+
+static size_t
+protect_size(const struct cfi *chip)
+{
+	return (size_t)chip->config.geometry.interleave * CFI_PROTECT_SIZE;
+}
+
+size_t
+cfi_state_size(const struct cfi *chip)
+{
+	const struct geometry *g = &chip->config.geometry;
+
+	return HEADER_SIZE + protect_size(chip) + geometry_blocks(g) +
+	       (size_t)g->interleave * PART_SIZE;
+}
+
+static void
+put_header(const struct cfi *chip, uint8_t *at)
+{
+	const struct geometry *g = &chip->config.geometry;
+
+	memset(at, 0, HEADER_SIZE);
+	memcpy(at, MAGIC, 8);
+	at[8] = (uint8_t)chip->config.personality;
+	at[9] = g->width;
+	at[10] = g->interleave;
+	at[11] = g->region_count;
+	put_le32(at + 12, g->size);
+	for (unsigned int i = 0; i < g->region_count; i++) {
+		put_le32(at + 16 + 8 * i, g->regions[i].block_size);
+		put_le32(at + 20 + 8 * i, g->regions[i].count);
+	}
+}
+
+static void
+put_part(const struct cfi_part *part, uint8_t *at)
+{
+	at[0] = part->state;
+	at[1] = part->view;
+	at[2] = part->status;
+	at[3] = part->burst;
+	at[4] = part->last;
+	at[5] = part->bad;
+	at[6] = at[7] = 0;
+	put_le32(at + 8, part->erased);
+	put_le32(at + 12, part->start);
+	put_le32(at + 16, part->words);
+	put_le32(at + 20, part->pending);
+	memcpy(at + 24, part->buffer, CFI_BUFFER_SIZE);
+}
+
+void
+cfi_save(const struct cfi *chip, uint8_t *record)
+{
+	uint32_t blocks = geometry_blocks(&chip->config.geometry);
+
+	put_header(chip, record);
+	record += HEADER_SIZE;
+	memcpy(record, chip->protect, protect_size(chip));
+	record += protect_size(chip);
+	memcpy(record, chip->locks, blocks);
+	record += blocks;
+	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++)
+		put_part(&chip->part[i], record + i * PART_SIZE);
+}
+
+/* false: a byte that is always 0, or a flag, is something else. */
+static bool
+get_part(struct cfi_part *part, const uint8_t *at)
+{
+	if (at[5] > 1 || at[6] || at[7])
+		return false;
+	*part = (struct cfi_part){
+		.state = at[0],
+		.view = at[1],
+		.status = at[2],
+		.burst = at[3],
+		.last = at[4],
+		.bad = at[5],
+		.erased = get_le32(at + 8),
+		.start = get_le32(at + 12),
+		.words = get_le32(at + 16),
+		.pending = get_le32(at + 20),
+	};
+	memcpy(part->buffer, at + 24, CFI_BUFFER_SIZE);
+	return true;
+}
+
+static bool
+header_fits(const struct cfi *chip, const uint8_t *record, size_t len)
+{
+	uint8_t header[HEADER_SIZE];
+
+	put_header(chip, header);
+	return len == cfi_state_size(chip) &&
+	       memcmp(record, header, HEADER_SIZE) == 0;
+}
+
+int
+cfi_restore_protect(struct cfi *chip, const uint8_t *record, size_t len)
+{
+	if (!header_fits(chip, record, len))
+		return -EINVAL;
+	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++)
+		if (record[HEADER_SIZE + i * CFI_PROTECT_SIZE] & 1)
+			return -EINVAL;
+	memcpy(chip->protect, record + HEADER_SIZE, protect_size(chip));
+	return 0;
+}
+
+int
+cfi_restore(struct cfi *chip, const uint8_t *record, size_t len)
+{
+	struct cfi to = *chip;
+	uint32_t blocks = geometry_blocks(&chip->config.geometry);
+	const uint8_t *at = record + HEADER_SIZE + protect_size(chip);
+
+	if (cfi_restore_protect(&to, record, len) < 0)
+		return -EINVAL;
+	memcpy(to.locks, at, blocks);
+	at += blocks;
+	for (unsigned int i = 0; i < to.config.geometry.interleave; i++)
+		if (!get_part(&to.part[i], at + i * PART_SIZE))
+			return -EINVAL;
+	for (unsigned int i = 0; i < to.config.geometry.interleave; i++)
+		part_shown(&to.part[i]);
+	if (!cfi_verify(&to))
+		return -EINVAL;
+	*chip = to;
+	return 0;
+}
