@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A second chip, written from docs/chip.md and docs/personalities.md and from
+ * nothing of src/cfi but the numbers in its headers.  It is slow, looks at one
+ * byte at a time and keeps everything in the plainest form: what it says is
+ * what the specification says.
+ *
+ * Where the specification leaves a choice, a comment in model.c that begins
+ * with "Choice:" says which one was taken.
+ */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pflash/cfi.h"
+#include "pflash/geometry.h"
+
+enum {
+	MODEL_MAX_BLOCKS = GEOMETRY_MAX_BLOCKS,
+	MODEL_BUFFER = 256,
+};
+
+enum model_wait {
+	MODEL_COMMAND,
+	MODEL_PROGRAM_DATA,
+	MODEL_ERASE_CONFIRM,
+	MODEL_LOCK_CODE,
+	MODEL_PROTECT_DATA,
+	MODEL_BUFFER_COUNT,
+	MODEL_BUFFER_DATA,
+	MODEL_BUFFER_CONFIRM,
+};
+
+enum model_view {
+	MODEL_ARRAY,
+	MODEL_STATUS,
+	MODEL_XSR,
+	MODEL_ID,
+	MODEL_QUERY,
+};
+
+/* What could be suspended, were the next cycle a SUSPEND. */
+enum model_last { MODEL_NOTHING, MODEL_PROGRAMMED, MODEL_ERASED };
+
+struct model_lock {
+	bool locked, down;
+};
+
+struct model_part {
+	enum model_wait wait;
+	enum model_view view;
+	uint8_t status;
+	uint8_t xsr;
+	enum model_last last;
+	uint32_t erased_block;
+	struct model_lock locks[MODEL_MAX_BLOCKS];
+	uint16_t protect_lock;     /* PR-LK */
+	uint8_t protect_bytes[16]; /* the factory's, then the user's */
+	bool programmed_in_burst, erased_in_burst;
+	/* Buffered program: every word of the part that a load can reach. */
+	uint32_t count, taken, start;
+	bool bad_load;
+	uint16_t buffer[MODEL_BUFFER];
+};
+
+/* What the host answers now: 0 or -errno. */
+struct model_host {
+	int program, erase, commit, protect;
+	bool undo; /* a failed commit takes the burst back */
+};
+
+struct model {
+	struct geometry geometry;
+	enum cfi_personality personality;
+	struct model_host host;
+	uint8_t *array;
+	uint8_t *committed;
+	bool burst;
+	uint64_t commits;
+	uint64_t refused; /* commands that ended with an error bit */
+	struct model_part part[GEOMETRY_MAX_PARTS];
+};
+
+/* Power-on with a copy of `array` and fresh protection registers. */
+void model_init(struct model *m, const struct geometry *geometry,
+		enum cfi_personality personality, const uint8_t *array);
+void model_free(struct model *m);
+
+/* Power-on again; the array and the protection registers stay. */
+void model_power_cycle(struct model *m);
+
+void model_write(struct model *m, uint64_t off, unsigned int size,
+		 uint64_t value);
+uint64_t model_read(const struct model *m, uint64_t off, unsigned int size);
+
+/* What a read of the byte at `off` returns. */
+uint8_t model_byte(const struct model *m, uint64_t off);
+
+/* The whole view, geometry.size bytes. */
+void model_render(const struct model *m, uint8_t *dst);
+
+/* A commit behind the chip's back failed. */
+void model_report(struct model *m, int error);
+
+#endif
