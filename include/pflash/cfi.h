@@ -79,7 +79,7 @@ struct cfi_ops {
 	int (*commit)(void *owner);
 	/*
 	 * Keep these protection registers, CFI_PROTECT_SIZE bytes for each
-	 * part; they are durable on return.
+	 * part; they are durable on return.  cfi_save() has them already.
 	 */
 	int (*protect)(void *owner, const uint8_t *registers, uint32_t len);
 	/* What reads return has changed: cfi_render() gives the new view. */
@@ -186,7 +186,13 @@ void cfi_save(const struct cfi *chip, uint8_t *record);
  */
 int cfi_restore(struct cfi *chip, const uint8_t *record, size_t len);
 
-/* The same of the protection registers only, at the power-on of a new guest. */
+/*
+ * The same of the protection registers only, at the power-on of a new guest.
+ * The personality may be another one than the record's.
+ */
 int cfi_restore_protect(struct cfi *chip, const uint8_t *record, size_t len);
+
+/* Has no bit of the protection registers been programmed yet? */
+bool cfi_protect_is_new(const struct cfi *chip);
 
 #endif

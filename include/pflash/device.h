@@ -21,6 +21,11 @@ struct device_config {
 	enum window_mode mode;
 	enum cfi_personality personality;
 	bool show_busy; /* see struct cfi_config; for STORE_SYNC_OP */
+	/*
+	 * Names one life of a guest, from its creation to its end.  The state
+	 * of the chip is taken up in the life it was kept in; "": in none.
+	 */
+	char life[STORE_TAG_SIZE];
 };
 
 struct device;
@@ -36,8 +41,9 @@ int device_open(struct device **out, struct ioreq_server *server,
 		struct error *note, struct error *err);
 
 /*
- * Powers the chip on, with what is in the store; before the server starts.
- * The store is borrowed.  -EINVAL: it is not of the configured size.
+ * Powers the chip on, with what is in the store and what was kept;
+ * before the server starts.  The store is borrowed.  -EINVAL: it is not of the
+ * configured size, or what it keeps is of another kind of flash.
  */
 int device_connect(struct device *device, struct store *store,
 		   struct error *err);
@@ -50,8 +56,12 @@ bool device_pending(const struct device *device);
 /* Commits that burst, for a guest that never sends READ ARRAY. */
 void device_flush(struct device *device);
 
-/* Gives the flash's place back; before ioreq_server_close(). */
-void device_close(struct device *device);
+/*
+ * Gives the flash's place back; before ioreq_server_close().  keep_state: the
+ * guest lives on, and the next server of this life goes on where this one was.
+ * The -errno of a system call if that could not be kept; the device is gone.
+ */
+int device_close(struct device *device, bool keep_state, struct error *err);
 
 bool device_verify(const struct device *device);
 

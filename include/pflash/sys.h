@@ -24,6 +24,7 @@ struct sys {
 	int (*fchmod)(int fd, mode_t mode);
 	int (*fchown)(int fd, uid_t owner, gid_t group);
 	int (*link)(const char *from, const char *to);
+	int (*rename)(const char *from, const char *to);
 	int (*unlink)(const char *path);
 	/* fcntl(2), F_OFD_SETLK and F_OFD_GETLK */
 	int (*lock)(int fd, int cmd, struct flock *lock);

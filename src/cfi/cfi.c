@@ -20,6 +20,24 @@ struct cycle {
 	uint32_t data;
 };
 
+/* Of all parts there could be. */
+static void
+new_protect(uint8_t *registers)
+{
+	memset(registers, 0xff, GEOMETRY_MAX_PARTS * CFI_PROTECT_SIZE);
+	for (unsigned int i = 0; i < GEOMETRY_MAX_PARTS; i++)
+		registers[i * CFI_PROTECT_SIZE] = 0xfe; /* the factory's half */
+}
+
+bool
+cfi_protect_is_new(const struct cfi *chip)
+{
+	uint8_t registers[sizeof(chip->protect)];
+
+	new_protect(registers);
+	return memcmp(registers, chip->protect, sizeof(registers)) == 0;
+}
+
 int
 cfi_init(struct cfi *chip, const struct cfi_config *config)
 {
@@ -30,13 +48,9 @@ cfi_init(struct cfi *chip, const struct cfi_config *config)
 		return -EINVAL;
 	memset(chip, 0, sizeof(*chip));
 	chip->config = *config;
-	for (unsigned int i = 0; i < config->geometry.interleave; i++) {
-		uint8_t *protect = chip->protect + i * CFI_PROTECT_SIZE;
-
+	for (unsigned int i = 0; i < config->geometry.interleave; i++)
 		chip->part[i].status = CFI_SR_READY;
-		memset(protect, 0xff, CFI_PROTECT_SIZE);
-		*protect = 0xfe; /* the factory's half is locked */
-	}
+	new_protect(chip->protect);
 	blocks = geometry_blocks(&config->geometry);
 	if (personality_of(chip)->power_on_locked)
 		memset(chip->locks, (1 << config->geometry.interleave) - 1,
@@ -286,16 +300,12 @@ lock(struct cfi *chip, unsigned int parts, enum effect effect,
 	}
 }
 
-/*
- * Programs a word of a part's protection register in `registers`; false if
- * there is none, or it is locked.
- */
+/* A word of a part's protection register; false: there is none, or locked. */
 static bool
-program_register(const struct cfi *chip, unsigned int n, uint8_t *registers,
-		 const struct cycle *cycle)
+program_register(struct cfi *chip, unsigned int n, const struct cycle *cycle)
 {
 	unsigned int lane = geometry_lane(&chip->config.geometry);
-	uint8_t *at = registers + n * CFI_PROTECT_SIZE;
+	uint8_t *at = chip->protect + n * CFI_PROTECT_SIZE;
 	uint32_t word = cycle->word - CFI_PROTECT_WORD;
 	uint32_t byte = word == 0 ? 0 : 2 + (word - 1) * lane;
 
@@ -314,18 +324,18 @@ protect(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
 	const struct cfi_config *config = &chip->config;
 	const uint8_t suspended = CFI_SR_ERASE_SUSPENDED |
 				  CFI_SR_PROGRAM_SUSPENDED;
-	uint8_t registers[sizeof(chip->protect)];
+	uint8_t before[sizeof(chip->protect)];
 	unsigned int admitted = 0;
 	int ret;
 
-	memcpy(registers, chip->protect, sizeof(registers));
+	memcpy(before, chip->protect, sizeof(before));
 	for (; parts; parts &= parts - 1) {
 		unsigned int n = (unsigned int)__builtin_ctz(parts);
 		struct cfi_part *part = &chip->part[n];
 
 		if (part->status & suspended)
 			part_refuse(part, SEQUENCE_ERROR);
-		else if (!program_register(chip, n, registers, cycle))
+		else if (!program_register(chip, n, cycle))
 			part_refuse(part, CFI_SR_PROGRAM | CFI_SR_PROTECTED);
 		else
 			admitted |= 1u << n;
@@ -333,11 +343,11 @@ protect(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
 	if (!admitted)
 		return;
 	show_busy(chip, admitted);
-	ret = config->ops->protect(config->owner, registers,
+	ret = config->ops->protect(config->owner, chip->protect,
 				   config->geometry.interleave *
 					   CFI_PROTECT_SIZE);
-	if (ret == 0)
-		memcpy(chip->protect, registers, sizeof(registers));
+	if (ret < 0)
+		memcpy(chip->protect, before, sizeof(before));
 	for (; admitted; admitted &= admitted - 1) {
 		struct cfi_part *part = &chip->part[__builtin_ctz(admitted)];
 

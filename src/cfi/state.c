@@ -102,6 +102,22 @@ get_part(struct cfi_part *part, const uint8_t *at)
 	return true;
 }
 
+/* Of a flash with the same protection registers? */
+static bool
+protect_fits(const struct cfi *chip, const uint8_t *record, size_t len)
+{
+	const struct geometry *g = &chip->config.geometry;
+
+	if (len < HEADER_SIZE + protect_size(chip) ||
+	    memcmp(record, MAGIC, 8) != 0 || record[9] != g->width ||
+	    record[10] != g->interleave)
+		return false;
+	for (unsigned int i = 0; i < g->interleave; i++)
+		if (record[HEADER_SIZE + i * CFI_PROTECT_SIZE] & 1)
+			return false;
+	return true;
+}
+
 static bool
 header_fits(const struct cfi *chip, const uint8_t *record, size_t len)
 {
@@ -115,11 +131,8 @@ header_fits(const struct cfi *chip, const uint8_t *record, size_t len)
 int
 cfi_restore_protect(struct cfi *chip, const uint8_t *record, size_t len)
 {
-	if (!header_fits(chip, record, len))
+	if (!protect_fits(chip, record, len))
 		return -EINVAL;
-	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++)
-		if (record[HEADER_SIZE + i * CFI_PROTECT_SIZE] & 1)
-			return -EINVAL;
 	memcpy(chip->protect, record + HEADER_SIZE, protect_size(chip));
 	return 0;
 }
@@ -131,7 +144,8 @@ cfi_restore(struct cfi *chip, const uint8_t *record, size_t len)
 	uint32_t blocks = geometry_blocks(&chip->config.geometry);
 	const uint8_t *at = record + HEADER_SIZE + protect_size(chip);
 
-	if (cfi_restore_protect(&to, record, len) < 0)
+	if (!header_fits(chip, record, len) ||
+	    cfi_restore_protect(&to, record, len) < 0)
 		return -EINVAL;
 	memcpy(to.locks, at, blocks);
 	at += blocks;

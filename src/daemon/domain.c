@@ -133,6 +133,26 @@ domain_name(const struct domain *domain)
 	return domain->name ? domain->name : "?";
 }
 
+/* The number of a domain is used again, but not while the host is up. */
+void
+domain_life(const struct domain *domain, char *text, size_t room)
+{
+	char boot[37] = "";
+	char *uuid = read_key(domain->xs, "/local/domain/%" PRIu32 "/vm",
+			      domain->id);
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (file && fscanf(file, "%36s", boot) != 1)
+		boot[0] = '\0';
+	if (file)
+		fclose(file);
+	text[0] = '\0';
+	if (uuid && boot[0])
+		snprintf(text, room, "%s %" PRIu32 " %.40s", boot, domain->id,
+			 uuid);
+	free(uuid);
+}
+
 bool
 domain_is_pvh(const struct domain *domain)
 {

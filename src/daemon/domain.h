@@ -4,6 +4,7 @@
 #define PFLASHD_DOMAIN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pflash/error.h"
@@ -19,6 +20,12 @@ void domain_close(struct domain *domain);
 
 uint32_t domain_id(const struct domain *domain);
 const char *domain_name(const struct domain *domain);
+
+/*
+ * A text, at most 95 bytes, that no other domain has, on this host or another
+ * one, before or after: one life of a guest.
+ */
+void domain_life(const struct domain *domain, char *text, size_t room);
 
 /* A PVH guest: nobody else answers its firmware's reset ports. */
 bool domain_is_pvh(const struct domain *domain);

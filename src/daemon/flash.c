@@ -193,7 +193,7 @@ static int
 attach_device(struct flash *flash, const struct options *options, uint64_t base,
 	      const struct geometry *geometry, struct error *err)
 {
-	const struct device_config config = {
+	struct device_config config = {
 		.base = base,
 		.geometry = *geometry,
 		.show_busy = options->sync == STORE_SYNC_OP,
@@ -201,8 +201,11 @@ attach_device(struct flash *flash, const struct options *options, uint64_t base,
 		.personality = options->personality,
 	};
 	struct error note;
-	int ret = device_open(&flash->device, flash->server, flash->transport,
-			      &config, &note, err);
+	int ret;
+
+	domain_life(flash->domain, config.life, sizeof(config.life));
+	ret = device_open(&flash->device, flash->server, flash->transport,
+			  &config, &note, err);
 
 	if (ret < 0)
 		return ret;
@@ -263,6 +266,7 @@ attach(struct flash *flash, const struct options *options,
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
 	if (ioreq_server_start(flash->server, err) < 0)
 		return EXIT_DOMAIN;
+	flash->started = true;
 	log_attached(flash, base);
 	return EXIT_OK;
 }
@@ -281,14 +285,19 @@ flash_attach(struct flash *flash, const struct options *options,
 int
 flash_detach(struct flash *flash)
 {
+	struct transport *t = flash->transport;
+	struct error err;
 	int ret = 0;
 
-	if (flash->device)
-		device_close(flash->device);
+	/* A guest that lives on may find another server. */
+	if (flash->device &&
+	    device_close(flash->device, flash->started && t->ops->alive(t),
+			 &err) < 0)
+		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
 	if (flash->server)
 		ioreq_server_close(flash->server);
-	if (flash->transport)
-		flash->transport->ops->close(flash->transport);
+	if (t)
+		t->ops->close(t);
 	if (flash->store)
 		ret = store_close(flash->store);
 	if (flash->domain)

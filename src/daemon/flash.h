@@ -16,6 +16,7 @@ struct flash {
 	struct ioreq_server *server;
 	struct store *store;
 	struct device *device;
+	bool started;
 	struct error
 		trap_reason; /* why auto mode is trap mode; "": it is not */
 };

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct device {
 	struct device_config config;
@@ -40,13 +41,32 @@ chip_commit(void *owner)
 	return store_commit(device->store);
 }
 
+/*
+ * Keeps the chip's record: of this life, or without a life what outlives them
+ * all, the protection register.
+ */
+static int
+keep(struct device *device, const char *life, struct error *err)
+{
+	struct store_kept kept = { .len = cfi_state_size(&device->chip) };
+
+	strcpy(kept.tag, life);
+	cfi_save(&device->chip, kept.record);
+	return store_keep(device->store, &kept, err);
+}
+
+/* The registers are the chip's own, and in its record. */
 static int
 chip_protect(void *owner, const uint8_t *registers, uint32_t len)
 {
-	(void)owner;
+	struct device *device = owner;
+	struct error err;
+
 	(void)registers;
 	(void)len;
-	return -EROFS;
+	if (store_failed(device->store))
+		return store_failed(device->store);
+	return keep(device, "", &err);
 }
 
 static void
@@ -125,6 +145,36 @@ device_open(struct device **out, struct ioreq_server *server,
 	return 0;
 }
 
+/*
+ * Takes up what was kept.  A state is good for one time: were it left there, a
+ * crash of this server would bring it back, and it would be stale then.
+ */
+static int
+recall(struct device *device, struct error *err)
+{
+	const struct device_config *config = &device->config;
+	struct store_kept kept;
+	int ret = store_recall(device->store, &kept, err);
+
+	if (ret < 0 || kept.len == 0)
+		return ret;
+	if (config->life[0] && strcmp(kept.tag, config->life) == 0)
+		ret = cfi_restore(&device->chip, kept.record, kept.len);
+	else
+		ret = cfi_restore_protect(&device->chip, kept.record, kept.len);
+	if (ret < 0)
+		return error_set(err, EINVAL,
+				 "the .state file beside the flash was made by "
+				 "one of another geometry: remove it, and with "
+				 "it the protection register");
+	if (kept.tag[0] == '\0')
+		return 0;
+	kept.tag[0] = '\0';
+	if (cfi_protect_is_new(&device->chip))
+		kept.len = 0;
+	return store_keep(device->store, &kept, err);
+}
+
 int
 device_connect(struct device *device, struct store *store, struct error *err)
 {
@@ -136,6 +186,7 @@ device_connect(struct device *device, struct store *store, struct error *err)
 		.ops = &chip_ops,
 		.owner = device,
 	};
+	int ret;
 
 	if (chip.geometry.size != store_size(store) ||
 	    cfi_init(&device->chip, &chip))
@@ -143,8 +194,10 @@ device_connect(struct device *device, struct store *store, struct error *err)
 				 "%u bytes are no flash of %u bytes",
 				 store_size(store), chip.geometry.size);
 	device->store = store;
-	window_connect(device->window, &device->chip);
-	return 0;
+	ret = recall(device, err);
+	if (ret == 0)
+		window_connect(device->window, &device->chip);
+	return ret;
 }
 
 enum window_mode
@@ -168,15 +221,37 @@ device_flush(struct device *device)
 		cfi_report(&device->chip, ret);
 }
 
-void
-device_close(struct device *device)
+/* A guest that never touched its flash leaves no file behind. */
+static bool
+as_at_power_on(const struct device *device)
 {
+	const struct cfi *chip = &device->chip;
+	uint8_t now[CFI_STATE_MAX], then[CFI_STATE_MAX];
+	size_t size = cfi_state_size(chip);
+	struct cfi fresh;
+
+	cfi_save(chip, now);
+	cfi_init(&fresh, &chip->config);
+	cfi_restore_protect(&fresh, now, size);
+	cfi_save(&fresh, then);
+	return memcmp(now, then, size) == 0;
+}
+
+int
+device_close(struct device *device, bool keep_state, struct error *err)
+{
+	int ret = 0;
+
 	/* Until frames and region are gone a write may be on its way. */
 	window_trap(device->window);
 	ioreq_server_remove(device->server, IOREQ_SPACE_MEMORY,
 			    device->config.base);
 	window_close(device->window);
+	if (keep_state && device->store && device->config.life[0] &&
+	    !as_at_power_on(device))
+		ret = keep(device, device->config.life, err);
 	free(device);
+	return ret;
 }
 
 bool

@@ -110,6 +110,18 @@ file_stat(const struct file *file, struct stat *st, struct error *err)
 	return 0;
 }
 
+int
+file_own_like(const struct file *file, const struct stat *st, struct error *err)
+{
+	const struct sys *sys = file->sys;
+
+	if (sys->fchown(file->fd, st->st_uid, st->st_gid) < 0 && errno != EPERM)
+		return error_errno(err, errno, "%s: owner", file->path);
+	if (sys->fchmod(file->fd, st->st_mode & 0666) < 0)
+		return error_errno(err, errno, "%s: mode", file->path);
+	return 0;
+}
+
 /* Some file systems have no fsync for directories and say EINVAL. */
 int
 file_sync_directory(const struct sys *sys, const char *path, struct error *err)

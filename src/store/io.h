@@ -40,6 +40,10 @@ int file_truncate(const struct file *file, uint64_t len, struct error *err);
 /* -EINVAL if it is no regular file. */
 int file_stat(const struct file *file, struct stat *st, struct error *err);
 
+/* Owner and mode of another file; only root may give a file away. */
+int file_own_like(const struct file *file, const struct stat *st,
+		  struct error *err);
+
 /* Makes the entry of `path` in its directory durable. */
 int file_sync_directory(const struct sys *sys, const char *path,
 			struct error *err);

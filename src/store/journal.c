@@ -48,24 +48,15 @@ journal_open(struct journal *journal, const struct sys *sys, const char *vars,
 	return rc;
 }
 
-/* Only the superuser may give a file away: another owner is no error. */
 static int
 journal_create(struct journal *journal, const struct stat *vars,
 	       struct error *err)
 {
-	const struct sys *sys = journal->file.sys;
 	int rc;
 
 	rc = file_open(&journal->file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
 		       S_IRUSR | S_IWUSR, err);
-	if (rc)
-		return rc;
-	if (sys->fchown(journal->file.fd, vars->st_uid, vars->st_gid) < 0 &&
-	    errno != EPERM)
-		return error_errno(err, errno, "%s: owner", journal->path);
-	if (sys->fchmod(journal->file.fd, vars->st_mode & 0666) < 0)
-		return error_errno(err, errno, "%s: mode", journal->path);
-	return 0;
+	return rc ? rc : file_own_like(&journal->file, vars, err);
 }
 
 int

@@ -13,6 +13,7 @@
 #include "burst.h"
 #include "crc32c.h"
 #include "journal.h"
+#include "kept.h"
 #include "recover.h"
 #include "vars.h"
 
@@ -341,6 +342,22 @@ store_open(struct store **out, const struct store_config *config,
 		*found = (struct store_recovery){ scan.bursts, scan.dropped };
 	*out = store;
 	return 0;
+}
+
+int
+store_keep(struct store *store, const struct store_kept *kept,
+	   struct error *err)
+{
+	if (kept->len == 0)
+		return kept_remove(&store->vars, err);
+	return kept_write(&store->vars, kept, err);
+}
+
+int
+store_recall(const struct store *store, struct store_kept *kept,
+	     struct error *err)
+{
+	return kept_read(&store->vars, kept, err);
 }
 
 int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pflash/sys.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 static int
@@ -27,6 +28,7 @@ const struct sys sys_kernel = {
 	.fchmod = fchmod,
 	.fchown = fchown,
 	.link = link,
+	.rename = rename,
 	.unlink = unlink,
 	.lock = sys_lock,
 };

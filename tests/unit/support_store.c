@@ -241,6 +241,12 @@ faulty_link(const char *from, const char *to)
 }
 
 static int
+faulty_rename(const char *from, const char *to)
+{
+	return hit(false, false) ? -1 : rename(from, to);
+}
+
+static int
 faulty_unlink(const char *path)
 {
 	return hit(false, false) ? -1 : unlink(path);
@@ -283,6 +289,7 @@ const struct sys sys_faulty = {
 	.fchmod = faulty_fchmod,
 	.fchown = faulty_fchown,
 	.link = faulty_link,
+	.rename = faulty_rename,
 	.unlink = faulty_unlink,
 	.lock = faulty_lock,
 };
@@ -299,6 +306,7 @@ const struct sys sys_unsynced = {
 	.fchmod = fchmod,
 	.fchown = fchown,
 	.link = link,
+	.rename = rename,
 	.unlink = unlink,
 	.lock = kernel_lock,
 };

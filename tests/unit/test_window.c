@@ -15,7 +15,7 @@
 #define SIZE 0x20000u
 #define FRAMES (SIZE / FRAME_SIZE)
 
-static char dir[64], path[96], journal[112];
+static char dir[64], path[96], journal[112], state[112];
 static struct sim *sim;
 static struct transport *t;
 static struct ioreq_server *server;
@@ -38,6 +38,7 @@ make_vars(void)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/vars.fd", dir);
 	snprintf(journal, sizeof(journal), "%s.journal", path);
+	snprintf(state, sizeof(state), "%s.state", path);
 	for (uint32_t i = 0; i < SIZE; i++)
 		image[i] = i < 0x1000 ? (uint8_t)(i * 11 + 1) : 0xff;
 	ck_assert_int_eq(store_create(NULL, path, image, SIZE, &err), 0);
@@ -60,10 +61,11 @@ hypervisor(unsigned int spare, bool no_hap)
 }
 
 static int
-attach(enum window_mode mode)
+attach_life(enum window_mode mode, enum cfi_personality personality,
+	    const char *life)
 {
 	const struct store_config sc = { .path = path };
-	const struct device_config dc = {
+	struct device_config dc = {
 		.base = BASE,
 		.geometry = {
 			.size = SIZE,
@@ -73,24 +75,32 @@ attach(enum window_mode mode)
 			.regions = { { 4096, SIZE / 4096 } },
 		},
 		.mode = mode,
+		.personality = personality,
 	};
 	int ret;
 
+	strcpy(dc.life, life);
 	ret = device_open(&device, server, t, &dc, &note, &err);
 	if (ret < 0)
 		return ret;
 	ck_assert_int_eq(store_open(&store, &sc, NULL, &err), 0);
-	ck_assert_int_eq(device_connect(device, store, &err), 0);
-	return ioreq_server_start(server, &err);
+	ret = device_connect(device, store, &err);
+	return ret < 0 ? ret : ioreq_server_start(server, &err);
+}
+
+static int
+attach(enum window_mode mode)
+{
+	return attach_life(mode, CFI_OVMF, "");
 }
 
 static void
-detach(void)
+detach_life(bool lives_on)
 {
 	ck_assert_msg(!sim_crashed(sim), "%s", sim_crashed(sim));
 	if (device) {
 		ck_assert(device_verify(device));
-		device_close(device);
+		ck_assert_int_eq(device_close(device, lives_on, &err), 0);
 	}
 	if (store)
 		ck_assert_int_eq(store_close(store), 0);
@@ -105,6 +115,12 @@ detach(void)
 }
 
 static void
+detach(void)
+{
+	detach_life(false);
+}
+
+static void
 setup(void)
 {
 	make_vars();
@@ -115,7 +131,8 @@ teardown(void)
 {
 	unlink(path);
 	unlink(journal);
-	rmdir(dir);
+	unlink(state);
+	ck_assert_int_eq(rmdir(dir), 0);
 }
 
 static void
@@ -353,7 +370,7 @@ START_TEST(closes_under_a_request)
 	slot = &t->page->vcpu_ioreq[0];
 	request.vp_eport = slot->vp_eport;
 	*slot = request;
-	device_close(device);
+	device_close(device, false, NULL);
 	ck_assert_uint_eq(slot->state, STATE_IORESP_READY);
 	/* And one that comes later finds nothing there. */
 	request.dir = IOREQ_READ;
@@ -403,6 +420,130 @@ START_TEST(modes_agree)
 }
 END_TEST
 
+static bool
+state_exists(void)
+{
+	return access(state, F_OK) == 0;
+}
+
+static bool
+block_is_locked(uint32_t block)
+{
+	bool locked;
+
+	w(0, CFI_CMD_READ_ID);
+	locked = r(block * 4096 + 2) & 1;
+	w(0, CFI_CMD_READ_ARRAY);
+	return locked;
+}
+
+/* A daemon that is stopped and started again under the same guest. */
+START_TEST(state_outlives_the_server)
+{
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 1"), 0);
+	w(0x5000, CFI_CMD_LOCK_SETUP);
+	w(0x5000, CFI_CMD_LOCK_DOWN);
+	w(0, CFI_CMD_BUFFER);
+	w(0, 3);
+	w(0x7010, 0x11);
+	detach_life(true);
+	ck_assert(state_exists());
+
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 1"), 0);
+	ck_assert(!state_exists()); /* a crash would find it stale */
+	ck_assert_uint_eq(r(0x123), CFI_SR_READY);
+	w(0x7011, 0x22);
+	w(0x7012, 0x33);
+	w(0x7013, 0x44);
+	w(0, CFI_CMD_CONFIRM);
+	w(0, CFI_CMD_READ_ARRAY);
+	ck_assert_mem_eq(store_image(store) + 0x7010, "\x11\x22\x33\x44", 4);
+	ck_assert(block_is_locked(5));
+	w(0x5000, CFI_CMD_LOCK_SETUP);
+	w(0x5000, CFI_CMD_CONFIRM);
+	ck_assert(block_is_locked(5)); /* down until power-on */
+	detach_life(true);
+
+	/* Another guest finds the chip as it is at power-on. */
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 2"), 0);
+	ck_assert(!block_is_locked(5));
+	detach_life(true);
+	ck_assert(!state_exists());
+}
+END_TEST
+
+START_TEST(the_protection_register_outlives_guests)
+{
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 1"), 0);
+	w(0x89, CFI_CMD_PROTECT);
+	w(0x89, 0x5a);
+	ck_assert_uint_eq(r(0), CFI_SR_READY);
+	ck_assert(state_exists());
+	w(0x5000, CFI_CMD_LOCK_SETUP);
+	w(0x5000, CFI_CMD_LOCK_BLOCK);
+	detach_life(false);
+
+	/* What was kept was of the register only: no life is in it. */
+	for (int personality = CFI_OVMF; personality <= CFI_QEMU;
+	     personality++) {
+		hypervisor(FRAMES, false);
+		ck_assert_int_eq(attach_life(WINDOW_AUTO,
+					     (enum cfi_personality)personality,
+					     "boot 1"),
+				 0);
+		w(0, CFI_CMD_READ_ID);
+		ck_assert_uint_eq(r(0x80), 0xfe);
+		ck_assert_uint_eq(r(0x89), 0x5a);
+		ck_assert_uint_eq(r(0x5002), personality == CFI_STRICT);
+		w(0, CFI_CMD_READ_ARRAY);
+		detach_life(personality == CFI_STRICT);
+		ck_assert(state_exists());
+	}
+}
+END_TEST
+
+START_TEST(damaged_state_is_refused)
+{
+	uint8_t bytes[16];
+	FILE *file;
+
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 1"), 0);
+	w(0x89, CFI_CMD_PROTECT);
+	w(0x89, 0x5a);
+	detach_life(false);
+	file = fopen(state, "r+");
+	ck_assert_ptr_nonnull(file);
+	for (long at = 0; at < 490; at += 7) {
+		fseek(file, at, SEEK_SET);
+		ck_assert_uint_eq(fread(bytes, 1, 1, file), 1);
+		bytes[0] ^= 0x10;
+		fseek(file, at, SEEK_SET);
+		fwrite(bytes, 1, 1, file);
+		fflush(file);
+		hypervisor(FRAMES, false);
+		ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, ""),
+				 -EUCLEAN);
+		ck_assert_ptr_nonnull(strstr(err.text, state));
+		device_close(device, false, NULL);
+		device = NULL;
+		detach_life(false);
+		bytes[0] ^= 0x10;
+		fseek(file, at, SEEK_SET);
+		fwrite(bytes, 1, 1, file);
+		fflush(file);
+	}
+	fclose(file);
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, ""), 0);
+	detach_life(false);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -424,6 +565,9 @@ main(void)
 	tcase_add_test(tc, an_open_burst_is_flushed);
 	tcase_add_loop_test(tc, closes_under_a_request, 0, 2);
 	tcase_add_test(tc, modes_agree);
+	tcase_add_test(tc, state_outlives_the_server);
+	tcase_add_test(tc, the_protection_register_outlives_guests);
+	tcase_add_test(tc, damaged_state_is_refused);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

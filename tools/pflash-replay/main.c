@@ -248,7 +248,7 @@ static void
 detach(struct replay *replay)
 {
 	if (replay->device)
-		device_close(replay->device);
+		device_close(replay->device, false, NULL);
 	if (replay->server)
 		ioreq_server_close(replay->server);
 	if (replay->sim)

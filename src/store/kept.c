@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kept.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crc32c.h"
+
+#include "pflash/le.h"
+
+#define MAGIC "PFLASHS1"
+#define TAG 8
+#define LENGTH (TAG + STORE_TAG_SIZE)
+#define CRC (LENGTH + 4)
+#define HEADER_SIZE (CRC + 4)
+
+static char *
+path_beside(const struct vars *vars, const char *suffix)
+{
+	char *path;
+
+	return asprintf(&path, "%s%s", vars->path, suffix) < 0 ? NULL : path;
+}
+
+static uint32_t
+checksum(const uint8_t *header, const void *record, size_t len)
+{
+	return crc32c(crc32c(0, header, CRC), record, len);
+}
+
+static int
+write_content(const struct file *file, const struct store_kept *kept,
+	      struct error *err)
+{
+	uint8_t header[HEADER_SIZE] = MAGIC;
+	int rc;
+
+	memcpy(header + TAG, kept->tag, STORE_TAG_SIZE - 1);
+	put_le32(header + LENGTH, (uint32_t)kept->len);
+	put_le32(header + CRC, checksum(header, kept->record, kept->len));
+	rc = file_write(file, header, sizeof(header), 0, err);
+	if (!rc)
+		rc = file_write(file, kept->record, kept->len, sizeof(header),
+				err);
+	return rc ? rc : file_sync(file, err);
+}
+
+/* The lock makes the name free: a file of it is an unfinished one. */
+static int
+write_new(const struct vars *vars, const char *path,
+	  const struct store_kept *kept, struct error *err)
+{
+	const struct sys *sys = vars->file.sys;
+	struct file file = { .sys = sys, .path = path, .fd = -1 };
+	int rc;
+
+	if (sys->unlink(path) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "%s", path);
+	rc = file_open(&file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+		       S_IRUSR | S_IWUSR, err);
+	if (!rc)
+		rc = file_own_like(&file, &vars->stat, err);
+	if (!rc)
+		rc = write_content(&file, kept, err);
+	file_close(&file);
+	return rc;
+}
+
+int
+kept_write(const struct vars *vars, const struct store_kept *kept,
+	   struct error *err)
+{
+	const struct sys *sys = vars->file.sys;
+	char *path = path_beside(vars, ".state");
+	char *new = path_beside(vars, ".state.new");
+	int rc = path && new ? 0 : error_set(err, ENOMEM, "out of memory");
+
+	if (!rc)
+		rc = write_new(vars, new, kept, err);
+	if (!rc && sys->rename(new, path) < 0)
+		rc = error_errno(err, errno, "%s", path);
+	if (rc && new)
+		(void)sys->unlink(new);
+	if (!rc)
+		rc = file_sync_directory(sys, path, err);
+	free(new);
+	free(path);
+	return rc;
+}
+
+int
+kept_remove(const struct vars *vars, struct error *err)
+{
+	const struct sys *sys = vars->file.sys;
+	char *path = path_beside(vars, ".state");
+	int rc = 0;
+
+	if (!path)
+		return error_set(err, ENOMEM, "out of memory");
+	if (sys->unlink(path) == 0)
+		rc = file_sync_directory(sys, path, err);
+	else if (errno != ENOENT)
+		rc = error_errno(err, errno, "%s", path);
+	free(path);
+	return rc;
+}
+
+static int
+check_content(const char *path, const uint8_t *bytes, size_t size,
+	      struct error *err)
+{
+	if (size < HEADER_SIZE || memcmp(bytes, MAGIC, 8) != 0 ||
+	    get_le32(bytes + LENGTH) != size - HEADER_SIZE ||
+	    bytes[LENGTH - 1] != '\0' ||
+	    get_le32(bytes + CRC) !=
+		    checksum(bytes, bytes + HEADER_SIZE, size - HEADER_SIZE))
+		return error_set(err, EUCLEAN,
+				 "%s: damaged: put it back from a backup, or "
+				 "remove it, and with it the flash's "
+				 "protection register",
+				 path);
+	return 0;
+}
+
+static int
+read_content(const struct file *file, struct store_kept *kept,
+	     struct error *err)
+{
+	uint8_t bytes[HEADER_SIZE + STORE_KEPT_MAX];
+	struct stat st;
+	size_t size;
+	int rc = file_stat(file, &st, err);
+
+	if (rc)
+		return rc;
+	/* One that is too large fails the check of its length. */
+	size = st.st_size > (off_t)sizeof(bytes) ? sizeof(bytes) :
+						   (size_t)st.st_size;
+	rc = file_read(file, bytes, size, 0, err);
+	if (!rc)
+		rc = check_content(file->path, bytes, size, err);
+	if (rc)
+		return rc;
+	memcpy(kept->tag, bytes + TAG, STORE_TAG_SIZE);
+	kept->len = size - HEADER_SIZE;
+	memcpy(kept->record, bytes + HEADER_SIZE, kept->len);
+	return 0;
+}
+
+int
+kept_read(const struct vars *vars, struct store_kept *kept, struct error *err)
+{
+	char *path = path_beside(vars, ".state");
+	struct file file = { .sys = vars->file.sys, .path = path, .fd = -1 };
+	int rc;
+
+	kept->len = 0;
+	kept->tag[0] = '\0';
+	if (!path)
+		return error_set(err, ENOMEM, "out of memory");
+	rc = file_open(&file, O_RDONLY | O_NOFOLLOW, 0, err);
+	if (!rc)
+		rc = read_content(&file, kept, err);
+	else if (rc == -ENOENT)
+		rc = 0;
+	file_close(&file);
+	free(path);
+	return rc;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * FILE.state: what a flash keeps beside its array (docs/format.md).  Replaced
+ * as a whole, atomically and durably, by whoever holds the lock on VARS.
+ */
+#ifndef STORE_KEPT_H
+#define STORE_KEPT_H
+
+#include "vars.h"
+
+#include "pflash/store.h"
+
+int kept_write(const struct vars *vars, const struct store_kept *kept,
+	       struct error *err);
+int kept_remove(const struct vars *vars, struct error *err);
+int kept_read(const struct vars *vars, struct store_kept *kept,
+	      struct error *err);
+
+#endif
