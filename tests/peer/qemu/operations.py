@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What drivers do to a flash, at random: the sequences of OVMF, Linux's cfi_cmdset_0001 and U-Boot, and free mixtures
-of what they are made of, all well-formed.
+of what they are made of, all well-formed. Only personality qemu is given ones to program over zeros.
 
 An access is (op, offset, size, value, view). `view` says of a read what the flash shows at that time; the conditions
 of differences.py need it. The value of a read is what the array must have there, shown or not."""
@@ -46,9 +46,12 @@ class Driver:
         block = self.rng.randrange(min(blocks, 8)) if self.rng.random() < 0.7 else self.rng.randrange(blocks)
         return min(block * BLOCK + self.rng.randrange(BLOCK), self.size - length)
 
-    def fewer_bits(self, off):
-        """What can be programmed over the byte there: only clears bits."""
-        return self.array[off] & self.rng.choice((self.rng.randrange(256), 0xff, 0x00, 0x7f, 0xfe))
+    def datum(self, off):
+        """What can be programmed over the byte there: only clears bits, but where ones go over zeros as in QEMU."""
+        value = self.rng.choice((self.rng.randrange(256), 0xff, 0x00, 0x7f, 0xfe))
+        if self.personality == "qemu" and self.rng.random() < 0.1:
+            return value
+        return self.array[off] & value
 
     def read_array(self, off=None, command=None):
         self.write(self.anywhere() if off is None else off, command or self.rng.choice(READ_ARRAY), "array")
@@ -74,7 +77,7 @@ class Driver:
             self.read(setup)
         self.write(setup, count - 1, "loading")
         for at in range(off, off + count):
-            value = self.fewer_bits(at)
+            value = self.datum(at)
             self.write(at, value, "loading")
             self.array[at] = value
         self.write(setup, 0xd0, "status")
@@ -171,7 +174,7 @@ class Driver:
             what = self.rng.randrange(4)
             if what == 0:
                 off = self.anywhere()
-                self.program_byte(off, self.fewer_bits(off), self.rng.choice((0x10, 0x40)))
+                self.program_byte(off, self.datum(off), self.rng.choice((0x10, 0x40)))
             elif what == 1:
                 self.program_buffer(*self.row())
             elif what == 2:
@@ -201,7 +204,7 @@ class Driver:
         length = min(self.rng.choice((1, 2, 4, 60, 140, 1000)), BLOCK)
         start = self.anywhere(length)
         for off in range(start, start + length):
-            self.program_byte(off, self.fewer_bits(off), 0x10)
+            self.program_byte(off, self.datum(off), 0x10)
         self.read_array(off, 0xff)
         self.read(start)
 
@@ -229,7 +232,7 @@ class Driver:
     def linux_write_words(self):
         start = self.anywhere(16)
         for off in range(start, start + self.rng.randint(1, 16)):
-            self.program_byte(off, self.fewer_bits(off), 0x40)
+            self.program_byte(off, self.datum(off), 0x40)
             self.read(off)
         self.read_array(off, 0xff)
 
@@ -256,7 +259,7 @@ class Driver:
     def uboot_write_word(self):
         off = self.anywhere()
         self.write(off, 0x50, "")
-        self.program_byte(off, self.fewer_bits(off), 0x40)
+        self.program_byte(off, self.datum(off), 0x40)
         self.read(off)
         self.read_array(off, self.rng.choice((0xff, 0xf0)))
 
