@@ -99,7 +99,6 @@ class Replay:
         self.image = image
         self.process = spawn([program, "--vars", image, "--personality", personality, *options],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.rest = b""
 
     def start(self, batch):
         lines = [f"w {off:x} {size} {value:x}\n" if op == "w" else f"r {off:x} {size}\n"
@@ -113,7 +112,7 @@ class Replay:
     def values(self, batch):
         wanted = sum(access[0] == "r" for access in batch)
         pipe = self.process.stdout.fileno()
-        data, self.rest = self.rest, b""
+        data = b""
         while data.count(b"\n") < wanted:
             if not select.select([pipe], [], [], TIMEOUT)[0]:
                 raise ChipError(f"pflash-replay did not answer within {TIMEOUT} s")
@@ -121,6 +120,8 @@ class Replay:
             if not more:
                 raise ChipError("pflash-replay ended")
             data += more
+        if data.count(b"\n") > wanted:
+            raise ChipError(f"pflash-replay answered more than {wanted} reads")
         return [int(line, 16) for line in data.split()]
 
     def close(self):
