@@ -57,7 +57,12 @@ class Qemu:
                  "-chardev", f"socket,id=bell,fd={other.fileno()}", "-serial", "chardev:bell", "-kernel", stub],
                 pass_fds=(memory, other.fileno()), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         os.close(memory)
-        self.wait()
+        try:
+            self.wait()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def wait(self):
         try:
