@@ -5,134 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pflash/cfi.h"
-
-#define SIZE 0x20000u
-#define BLOCK 0x1000u
-
-struct owner {
-	uint8_t array[SIZE];
-	uint8_t view[SIZE]; /* what was shown last, as a window would hold it */
-	struct cfi *chip;
-	unsigned int programs, erases, commits, shows;
-	unsigned int protects;
-	int fail_program, fail_erase, fail_commit, fail_protect; /* -errno */
-};
-
-static struct owner owner;
-static struct cfi chip;
-
-static int
-owner_program(void *opaque, uint32_t off, const uint8_t *bytes, uint32_t len)
-{
-	struct owner *o = opaque;
-
-	o->programs++;
-	ck_assert_uint_le(off + len, SIZE);
-	if (o->fail_program)
-		return o->fail_program;
-	memcpy(o->array + off, bytes, len);
-	return 0;
-}
-
-static int
-owner_erase(void *opaque, uint32_t off, uint32_t len)
-{
-	struct owner *o = opaque;
-
-	o->erases++;
-	ck_assert_uint_eq(off % BLOCK, 0);
-	ck_assert_uint_eq(len, BLOCK);
-	if (o->fail_erase)
-		return o->fail_erase;
-	memset(o->array + off, 0xff, len);
-	return 0;
-}
-
-static int
-owner_commit(void *opaque)
-{
-	struct owner *o = opaque;
-
-	o->commits++;
-	return o->fail_commit;
-}
-
-static int
-owner_protect(void *opaque, const uint8_t *registers, uint32_t len)
-{
-	struct owner *o = opaque;
-
-	o->protects++;
-	ck_assert_uint_eq(len % CFI_PROTECT_SIZE, 0);
-	ck_assert_ptr_nonnull(registers);
-	return o->fail_protect;
-}
-
-static void
-owner_show(void *opaque)
-{
-	struct owner *o = opaque;
-
-	o->shows++;
-	cfi_render(o->chip, 0, o->view, SIZE);
-}
-
-static const struct cfi_ops ops = {
-	.program = owner_program,
-	.erase = owner_erase,
-	.commit = owner_commit,
-	.protect = owner_protect,
-	.show = owner_show,
-};
-
-static struct cfi_config
-config(enum cfi_personality personality)
-{
-	return (struct cfi_config){
-		.array = owner.array,
-		.geometry = {
-			.size = SIZE,
-			.width = 1,
-			.interleave = 1,
-			.region_count = 1,
-			.regions = { { BLOCK, SIZE / BLOCK } },
-		},
-		.personality = personality,
-		.ops = &ops,
-		.owner = &owner,
-	};
-}
-
-static void
-power_on(enum cfi_personality personality)
-{
-	struct cfi_config c = config(personality);
-
-	memset(&owner, 0, sizeof(owner));
-	memset(owner.array, 0xff, SIZE);
-	owner.chip = &chip;
-	ck_assert_int_eq(cfi_init(&chip, &c), 0);
-	cfi_render(&chip, 0, owner.view, SIZE);
-}
+#include "support_chip.h"
 
 static void
 setup(void)
 {
 	power_on(CFI_OVMF);
-}
-
-static void
-w(uint64_t off, uint8_t byte)
-{
-	cfi_write(&chip, off, 1, byte);
-	ck_assert(cfi_verify(&chip));
-}
-
-static uint8_t
-r(uint64_t off)
-{
-	return (uint8_t)cfi_read(&chip, off, 1);
 }
 
 static void
@@ -427,11 +305,409 @@ START_TEST(a_burst_is_shown_twice)
 }
 END_TEST
 
+START_TEST(query_describes_the_chip)
+{
+	static const struct {
+		uint32_t size, block;
+		uint8_t log;
+	} parts[] = {
+		{ 0x20000, 0x1000, 17 },
+		{ 0x84000, 0x1000, 20 },
+		{ 0x1000, 0x1000, 12 },
+		{ 16u << 20, 0x20000, 24 },
+	};
+	uint8_t *array = calloc(1, 16u << 20);
+	struct cfi_config c = chip.config;
+	uint8_t q[CFI_QUERY_SIZE];
+
+	c.array = array;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		c.geometry.size = parts[i].size;
+		c.geometry.regions[0].block_size = parts[i].block;
+		c.geometry.regions[0].count = parts[i].size / parts[i].block;
+		ck_assert_int_eq(cfi_init(&chip, &c), 0);
+		chip.part[0].view = CFI_VIEW_QUERY;
+		cfi_render(&chip, 0, q, sizeof(q));
+		ck_assert_mem_eq(q + 0x10, "QRY\x01\0\x31\0", 7);
+		ck_assert_uint_eq(q[0x27], parts[i].log);
+		ck_assert_uint_eq(q[0x2c], 1);
+		ck_assert_uint_eq((q[0x2d] + q[0x2e] * 256u + 1) *
+					  (q[0x2f] + q[0x30] * 256u) * 256,
+				  parts[i].size);
+		ck_assert_uint_eq((q[0x2f] + q[0x30] * 256u) * 256,
+				  parts[i].block);
+		ck_assert_mem_eq(q + 0x31, "PRI11\x66\0\0\0\x01\x03\0\x33\0",
+				 14);
+		ck_assert_mem_eq(q + 0x3f, "\x01\x80\0\x03\x03", 5);
+		ck_assert_uint_eq(q[0x2a] + q[0x2b] * 256u, 8);
+	}
+	free(array);
+}
+END_TEST
+
+/* --- the write buffer ---------------------------------------------------- */
+
+static void
+load(uint32_t start, const char *bytes, unsigned int count)
+{
+	W(0, CFI_CMD_BUFFER, count - 1);
+	for (unsigned int i = 0; i < count; i++)
+		w(start + i, (uint8_t)bytes[i]);
+}
+
+START_TEST(buffer_is_programmed_in_one)
+{
+	w(0x1234, CFI_CMD_BUFFER);
+	ck_assert_uint_eq(r(0), CFI_SR_READY); /* XSR: available */
+	w(0, 4);
+	w(0x2003, 0x33); /* the first address is the start; unaligned */
+	w(0x2005, 0xff);
+	w(0x2005, 0x55); /* the later one wins */
+	w(0x2007, 0x77);
+	w(0x2004, 0x20); /* data, not a command */
+	ck_assert_uint_eq(owner.programs, 0);
+	w(0, CFI_CMD_CONFIRM); /* at any address */
+	ck_assert_uint_eq(owner.programs, 1);
+	ck_assert_uint_eq(r(0), CFI_SR_READY);
+	w(0, CFI_CMD_READ_ARRAY);
+	ck_assert_mem_eq(owner.array + 0x2002, "\xff\x33\x20\x55\xff\x77\xff",
+			 7);
+	ck_assert_uint_eq(owner.commits, 1);
+}
+END_TEST
+
+START_TEST(buffer_clears_bits_only)
+{
+	owner.array[0x2000] = 0x0f;
+	load(0x2000, "\x3c", 1);
+	w(0, CFI_CMD_CONFIRM);
+	ck_assert_uint_eq(owner.array[0x2000], 0x0c);
+}
+END_TEST
+
+START_TEST(buffer_of_every_size_and_place)
+{
+	char bytes[CFI_BUFFER_SIZE];
+
+	for (unsigned int i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i * 7 + 1);
+	for (unsigned int count = 1; count <= sizeof(bytes); count += 15) {
+		uint32_t start = 0x4000 - count; /* up to the block's end */
+
+		power_on(CFI_STRICT);
+		W(start, CFI_CMD_LOCK_SETUP, CFI_CMD_CONFIRM);
+		load(start, bytes, count);
+		w(start, CFI_CMD_CONFIRM);
+		ck_assert_uint_eq(r(0), CFI_SR_READY);
+		ck_assert_mem_eq(owner.array + start, bytes, count);
+		ck_assert_uint_eq(owner.array[start - 1], 0xff);
+		ck_assert_uint_eq(owner.array[0x4000], 0xff);
+	}
+}
+END_TEST
+
+START_TEST(bad_loads_are_sequence_errors)
+{
+	static const struct {
+		uint32_t start, second;
+		uint8_t confirm;
+	} cases[] = {
+		{ 0x2000, 0x2001, 0xff }, /* not confirmed */
+		{ 0x2000, 0x2002, 0xd0 }, /* above the range */
+		{ 0x2000, 0x1fff, 0xd0 }, /* below it */
+		{ 0x2fff, 0x2fff, 0xd0 }, /* across the end of the block */
+		{ SIZE - 1, SIZE - 1, 0xd0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		power_on(CFI_OVMF);
+		W(0, CFI_CMD_BUFFER, 1);
+		w(cases[i].start, 0x00);
+		w(cases[i].second, 0x00);
+		w(0, cases[i].confirm);
+		ck_assert_uint_eq(r(0), 0xb0);
+		ck_assert_uint_eq(owner.programs, 0);
+		ck_assert_int_eq(chip.part[0].state, CFI_STATE_READY);
+	}
+}
+END_TEST
+
+START_TEST(strict_refuses_the_buffer_after_an_error)
+{
+	static const enum cfi_personality lenient[] = { CFI_OVMF, CFI_QEMU };
+
+	power_on(CFI_STRICT);
+	W(0, CFI_CMD_ERASE, 0, CFI_CMD_BUFFER);
+	ck_assert_uint_eq(r(0), 0);
+	ck_assert_uint_eq(owner.view[77], 0);
+	ck_assert_int_eq(chip.part[0].state, CFI_STATE_READY);
+	W(0, CFI_CMD_CLEAR_STATUS, CFI_CMD_BUFFER);
+	ck_assert_uint_eq(r(0), CFI_SR_READY);
+	ck_assert_int_eq(chip.part[0].state, CFI_STATE_COUNT);
+	for (unsigned int i = 0; i < 2; i++) {
+		power_on(lenient[i]);
+		W(0, CFI_CMD_ERASE, 0, CFI_CMD_BUFFER);
+		ck_assert_int_eq(chip.part[0].state, CFI_STATE_COUNT);
+	}
+}
+END_TEST
+
+/* --- locks ---------------------------------------------------------------- */
+
+static uint32_t
+lock_bits(uint32_t block)
+{
+	uint32_t bits;
+
+	w(0, CFI_CMD_READ_ID);
+	bits = r(block + 2);
+	w(0, CFI_CMD_QUERY);
+	ck_assert_uint_eq(r(block + 2), bits);
+	w(0, CFI_CMD_READ_ARRAY);
+	return bits;
+}
+
+START_TEST(locked_blocks_are_left_alone)
+{
+	W(0x3123, CFI_CMD_LOCK_SETUP, CFI_CMD_LOCK_BLOCK);
+	ck_assert_uint_eq(r(0), CFI_SR_READY);
+	ck_assert_uint_eq(lock_bits(0x3000), 1);
+	ck_assert_uint_eq(lock_bits(0x2000), 0);
+	ck_assert_uint_eq(lock_bits(0x4000), 0);
+	program_byte(0x3fff, 0);
+	ck_assert_uint_eq(r(0), 0x92);
+	w(0, CFI_CMD_CLEAR_STATUS);
+	W(0x3000, CFI_CMD_ERASE, CFI_CMD_CONFIRM);
+	ck_assert_uint_eq(r(0), 0xa2);
+	w(0, CFI_CMD_CLEAR_STATUS);
+	load(0x3000, "\0", 1);
+	w(0, CFI_CMD_CONFIRM);
+	ck_assert_uint_eq(r(0), 0x92);
+	ck_assert_uint_eq(owner.programs + owner.erases, 0);
+	w(0, CFI_CMD_READ_ARRAY);
+	ck_assert_uint_eq(owner.commits, 0); /* nothing was changed */
+	program_byte(0x2fff, 0);
+	program_byte(0x4000, 0);
+	ck_assert_uint_eq(owner.programs, 2);
+	W(0x3000, CFI_CMD_LOCK_SETUP, CFI_CMD_CONFIRM);
+	program_byte(0x3fff, 0);
+	ck_assert_uint_eq(owner.array[0x3fff], 0);
+}
+END_TEST
+
+START_TEST(lock_down_stays)
+{
+	W(0x3000, CFI_CMD_LOCK_SETUP, CFI_CMD_LOCK_DOWN);
+	ck_assert_uint_eq(lock_bits(0x3000), 3);
+	W(0x3000, CFI_CMD_LOCK_SETUP, CFI_CMD_CONFIRM);
+	ck_assert_uint_eq(r(0), CFI_SR_READY); /* no error either */
+	ck_assert_uint_eq(lock_bits(0x3000), 3);
+	power_on(CFI_OVMF);
+	ck_assert_uint_eq(lock_bits(0x3000), 0);
+}
+END_TEST
+
+START_TEST(other_lock_codes_are_sequence_errors)
+{
+	for (unsigned int byte = 0; byte < 256; byte++) {
+		bool known = byte == 0x01 || byte == 0x2f || byte == 0xd0;
+
+		power_on(CFI_OVMF);
+		W(0, CFI_CMD_LOCK_SETUP, byte);
+		ck_assert_uint_eq(r(0), known ? 0x80 : 0xb0);
+		ck_assert_int_eq(chip.part[0].state, CFI_STATE_READY);
+	}
+}
+END_TEST
+
+START_TEST(personalities_differ_in_locks)
+{
+	power_on(CFI_STRICT);
+	ck_assert_uint_eq(lock_bits(0), 1);
+	ck_assert_uint_eq(lock_bits(SIZE - BLOCK), 1);
+	program_byte(0, 0);
+	ck_assert_uint_eq(r(0), 0x92);
+	power_on(CFI_QEMU);
+	W(0, CFI_CMD_LOCK_SETUP, CFI_CMD_LOCK_BLOCK);
+	ck_assert_uint_eq(r(0), 0x80);
+	ck_assert_uint_eq(lock_bits(0), 0);
+	program_byte(0, 0);
+	ck_assert_uint_eq(owner.array[0], 0);
+}
+END_TEST
+
+START_TEST(qemu_clears_all_and_shows_the_array)
+{
+	power_on(CFI_QEMU);
+	program_byte(5, 0x55);
+	W(0, CFI_CMD_ERASE, 0);
+	w(0, CFI_CMD_CLEAR_STATUS);
+	ck_assert_uint_eq(r(5), 0x55);
+	ck_assert_uint_eq(owner.commits, 1);
+	w(0, CFI_CMD_READ_STATUS);
+	ck_assert_uint_eq(r(0), 0);
+}
+END_TEST
+
+/* --- suspend and resume --------------------------------------------------- */
+
+START_TEST(an_erase_is_suspended)
+{
+	memset(owner.array, 0, SIZE);
+	W(0x3000, CFI_CMD_ERASE, CFI_CMD_CONFIRM, CFI_CMD_READ_STATUS,
+	  CFI_CMD_SUSPEND);
+	ck_assert_uint_eq(r(0), 0xc0);
+	w(0, CFI_CMD_READ_ARRAY);
+	ck_assert_uint_eq(r(0x3fff), 0xff);
+	ck_assert_uint_eq(r(0x4000), 0);
+	owner.array[0x4000] = 0xff;
+	program_byte(0x4000, 0x12); /* allowed elsewhere */
+	ck_assert_uint_eq(r(0), 0xc0);
+	program_byte(0x3000, 0x12); /* not there */
+	ck_assert_uint_eq(r(0), 0xf0);
+	w(0, CFI_CMD_CLEAR_STATUS);
+	load(0x3000, "\x12", 1);
+	w(0, CFI_CMD_CONFIRM);
+	ck_assert_uint_eq(r(0), 0xf0);
+	W(0, CFI_CMD_CLEAR_STATUS);
+	W(0x8000, CFI_CMD_ERASE, CFI_CMD_CONFIRM); /* no second erase */
+	ck_assert_uint_eq(r(0), 0xf0);
+	W(0, CFI_CMD_CLEAR_STATUS);
+	W(0x89, CFI_CMD_PROTECT, 0);
+	ck_assert_uint_eq(r(0), 0xf0);
+	W(0, CFI_CMD_CLEAR_STATUS);
+	W(0x8000, CFI_CMD_LOCK_SETUP, CFI_CMD_LOCK_BLOCK);
+	ck_assert_uint_eq(r(0), 0xc0);
+	w(0, CFI_CMD_RESUME);
+	ck_assert_uint_eq(r(0), 0x80);
+	ck_assert_uint_eq(owner.erases, 1);
+	ck_assert_uint_eq(owner.programs, 1);
+	ck_assert_uint_eq(owner.protects, 0);
+	w(0, CFI_CMD_SUSPEND); /* again */
+	ck_assert_uint_eq(r(0), 0xc0);
+	W(0, CFI_CMD_RESUME, CFI_CMD_READ_ARRAY, CFI_CMD_SUSPEND);
+	ck_assert_uint_eq(r(0), 0x80); /* it has long been over */
+}
+END_TEST
+
+START_TEST(a_program_is_suspended_while_an_erase_is)
+{
+	W(0x3000, CFI_CMD_ERASE, CFI_CMD_CONFIRM, CFI_CMD_SUSPEND);
+	program_byte(0x4000, 0x12);
+	w(0, CFI_CMD_SUSPEND);
+	ck_assert_uint_eq(r(0), 0xc4);
+	w(0, CFI_CMD_READ_ARRAY);
+	ck_assert_uint_eq(r(0x4000), 0x12);
+	program_byte(0x5000, 0);
+	W(0x5000, CFI_CMD_LOCK_SETUP, CFI_CMD_LOCK_BLOCK);
+	ck_assert_uint_eq(r(0), 0xf4);
+	ck_assert_uint_eq(owner.array[0x5000], 0xff);
+	W(0, CFI_CMD_CLEAR_STATUS, CFI_CMD_RESUME);
+	ck_assert_uint_eq(r(0), 0xc0);
+	w(0, CFI_CMD_SUSPEND);
+	ck_assert_uint_eq(r(0), 0xc4);
+	W(0, CFI_CMD_RESUME, CFI_CMD_RESUME);
+	ck_assert_uint_eq(r(0), 0x80);
+	w(0, CFI_CMD_RESUME);
+	ck_assert_uint_eq(r(0), 0x80);
+	ck_assert_uint_eq(lock_bits(0x5000), 0);
+}
+END_TEST
+
+START_TEST(a_failure_is_not_suspended)
+{
+	owner.fail_erase = -EIO;
+	W(0x3000, CFI_CMD_ERASE, CFI_CMD_CONFIRM, CFI_CMD_SUSPEND);
+	ck_assert_uint_eq(r(0), 0xa8);
+	w(0, CFI_CMD_CLEAR_STATUS);
+	w(0, CFI_CMD_SUSPEND); /* of nothing */
+	ck_assert_uint_eq(r(0), 0);
+	w(0, CFI_CMD_RESUME);
+	ck_assert_uint_eq(r(0), 0x80);
+}
+END_TEST
+
+/* --- the protection register ---------------------------------------------- */
+
+START_TEST(protection_register_is_programmed_once)
+{
+	w(0, CFI_CMD_READ_ID);
+	ck_assert_uint_eq(r(0x80), 0xfe);
+	ck_assert_uint_eq(cfi_read(&chip, 0x81, 8), UINT64_MAX);
+	ck_assert_uint_eq(cfi_read(&chip, 0x89, 8), UINT64_MAX);
+	ck_assert_uint_eq(r(0x91), 0);
+	W(0x89, CFI_CMD_PROTECT, 0x5a);
+	ck_assert_uint_eq(r(0), 0x80);
+	W(0x89, CFI_CMD_PROTECT, 0xf5);
+	W(0x90, CFI_CMD_PROTECT, 0x77);
+	w(0, CFI_CMD_READ_ID);
+	ck_assert_uint_eq(cfi_read(&chip, 0x89, 8), 0x77ffffffffffff50);
+	w(0, CFI_CMD_QUERY);
+	ck_assert_uint_eq(r(0x89), 0); /* in the ID view only */
+	W(0x80, CFI_CMD_PROTECT, 0xfd);
+	W(0x8a, CFI_CMD_PROTECT, 0);
+	ck_assert_uint_eq(r(0), 0x92);
+	w(0, CFI_CMD_READ_ID);
+	ck_assert_uint_eq(r(0x80), 0xfc);
+	ck_assert_uint_eq(r(0x8a), 0xff);
+	ck_assert_uint_eq(owner.protects, 4);
+	w(0, CFI_CMD_READ_ARRAY);
+	ck_assert_uint_eq(owner.commits, 0); /* it is no part of a burst */
+}
+END_TEST
+
+START_TEST(protection_register_refuses)
+{
+	static const uint32_t places[] = { 0x7f, 0x81, 0x88, 0x91, SIZE - 1 };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		power_on(CFI_OVMF);
+		W(places[i], CFI_CMD_PROTECT, 0);
+		ck_assert_uint_eq(r(0), 0x92);
+		ck_assert_uint_eq(owner.protects, 0);
+	}
+	power_on(CFI_OVMF);
+	owner.fail_protect = -EIO;
+	W(0x89, CFI_CMD_PROTECT, 0);
+	ck_assert_uint_eq(r(0), 0x98);
+	ck_assert(cfi_protect_is_new(&chip));
+	owner.fail_protect = 0;
+	W(0x89, CFI_CMD_PROTECT, 0);
+	ck_assert(!cfi_protect_is_new(&chip));
+}
+END_TEST
+
+/* --- busy ------------------------------------------------------------------ */
+
+START_TEST(busy_is_shown_where_it_is_asked_for)
+{
+	program_byte(0, 0x7f);
+	ck_assert_uint_eq(owner.busy, 0x80);
+	chip.config.show_busy = true;
+	program_byte(0, 0x3f);
+	ck_assert_uint_eq(owner.busy, 0);
+	ck_assert_uint_eq(owner.view[0], 0x80);
+	owner.busy = 1;
+	W(0, CFI_CMD_ERASE, CFI_CMD_CONFIRM);
+	ck_assert_uint_eq(owner.busy, 0);
+	ck_assert_uint_eq(owner.view[0], 0x80);
+	owner.busy = 1;
+	load(0, "ab", 2);
+	w(0, CFI_CMD_CONFIRM);
+	ck_assert_uint_eq(owner.busy, 0);
+	owner.busy = 1;
+	W(0x89, CFI_CMD_PROTECT, 0);
+	ck_assert_uint_eq(owner.busy, 0);
+	ck_assert_uint_eq(r(0), 0x80);
+}
+END_TEST
+
 /* Whatever is written: no step breaks the chip, and the view is never stale. */
 START_TEST(random_traffic)
 {
-	static const uint8_t likely[] = { 0x10, 0x40, 0x20, 0xd0, 0x50,
-					  0x70, 0x90, 0x98, 0xff, 0x00 };
+	static const uint8_t likely[] = { 0x10, 0x40, 0x20, 0xd0, 0x50, 0x70,
+					  0x90, 0x98, 0xff, 0x00, 0x60, 0x01,
+					  0x2f, 0xe8, 0xb0, 0xc0 };
 	static uint8_t now[SIZE], before[SIZE];
 
 	srand(1);
@@ -487,6 +763,23 @@ main(void)
 	tcase_add_test(tc, late_failure_is_shown);
 	tcase_add_test(tc, commit_only_after_a_change);
 	tcase_add_test(tc, a_burst_is_shown_twice);
+	tcase_add_test(tc, query_describes_the_chip);
+	tcase_add_test(tc, buffer_is_programmed_in_one);
+	tcase_add_test(tc, buffer_clears_bits_only);
+	tcase_add_test(tc, buffer_of_every_size_and_place);
+	tcase_add_test(tc, bad_loads_are_sequence_errors);
+	tcase_add_test(tc, strict_refuses_the_buffer_after_an_error);
+	tcase_add_test(tc, locked_blocks_are_left_alone);
+	tcase_add_test(tc, lock_down_stays);
+	tcase_add_test(tc, other_lock_codes_are_sequence_errors);
+	tcase_add_test(tc, personalities_differ_in_locks);
+	tcase_add_test(tc, qemu_clears_all_and_shows_the_array);
+	tcase_add_test(tc, an_erase_is_suspended);
+	tcase_add_test(tc, a_program_is_suspended_while_an_erase_is);
+	tcase_add_test(tc, a_failure_is_not_suspended);
+	tcase_add_test(tc, protection_register_is_programmed_once);
+	tcase_add_test(tc, protection_register_refuses);
+	tcase_add_test(tc, busy_is_shown_where_it_is_asked_for);
 	tcase_add_test(tc, random_traffic);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

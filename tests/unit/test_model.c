@@ -23,75 +23,6 @@
 #define EVENTS 1500u /* of a case */
 #define WHOLE 50u    /* events between comparisons of everything */
 
-static const struct geometry geometries[] = {
-	{ .width = 1,
-	  .interleave = 1,
-	  .region_count = 1,
-	  .regions = { { 0x1000, 3 } } },
-	{ .width = 1,
-	  .interleave = 1,
-	  .region_count = 4,
-	  .regions = { { 0x1000, 2 },
-		       { 0x2000, 1 },
-		       { 0x1000, 4 },
-		       { 0x4000, 1 } } },
-	{ .width = 2,
-	  .interleave = 1,
-	  .region_count = 1,
-	  .regions = { { 0x1000, 4 } } },
-	{ .width = 2,
-	  .interleave = 1,
-	  .region_count = 2,
-	  .regions = { { 0x2000, 2 }, { 0x1000, 2 } } },
-	{ .width = 2,
-	  .interleave = 2,
-	  .region_count = 1,
-	  .regions = { { 0x1000, 3 } } },
-	{ .width = 2,
-	  .interleave = 2,
-	  .region_count = 2,
-	  .regions = { { 0x1000, 2 }, { 0x2000, 1 } } },
-	{ .width = 4,
-	  .interleave = 2,
-	  .region_count = 1,
-	  .regions = { { 0x1000, 4 } } },
-	{ .width = 4,
-	  .interleave = 2,
-	  .region_count = 3,
-	  .regions = { { 0x2000, 1 }, { 0x1000, 2 }, { 0x4000, 1 } } },
-	{ .width = 4,
-	  .interleave = 4,
-	  .region_count = 1,
-	  .regions = { { 0x1000, 3 } } },
-	{ .width = 4,
-	  .interleave = 4,
-	  .region_count = 2,
-	  .regions = { { 0x1000, 2 }, { 0x2000, 1 } } },
-	/* From here on: too large for random cases. */
-	{ .width = 1,
-	  .interleave = 1,
-	  .region_count = 1,
-	  .regions = { { 0x1000, 1 } } },
-	{ .width = 1,
-	  .interleave = 1,
-	  .region_count = 2,
-	  .regions = { { 0x1000, 8 }, { 0x8000, 3 } } },
-	{ .width = 4,
-	  .interleave = 2,
-	  .region_count = 1,
-	  .regions = { { 0x20000, 2 } } },
-	{ .width = 2,
-	  .interleave = 1,
-	  .region_count = 2,
-	  .regions = { { 0x1000, 256 }, { 0x100000, 1 } } },
-	{ .width = 1,
-	  .interleave = 1,
-	  .region_count = 1,
-	  .regions = { { 0x1000, 300 } } },
-};
-
-enum { GEOMETRIES = sizeof(geometries) / sizeof(geometries[0]), SMALL = 10 };
-
 /* Random numbers: xorshift64*. */
 
 static uint64_t state;
@@ -458,8 +389,7 @@ write_script(struct script *s, uint64_t seed, bool restores)
 	seed_random(seed);
 	s->count = 0;
 	s->restores = restores;
-	s->geometry = geometries[below(SMALL)];
-	s->geometry.size = pair_size(&s->geometry);
+	s->geometry = pair_geometry(below(PAIR_SMALL));
 	s->setup = (struct pair_setup){
 		.geometry = &s->geometry,
 		.personality = (enum cfi_personality)below(3),
@@ -634,11 +564,10 @@ compare_spots(struct pair *p)
 START_TEST(views_at_power_on)
 {
 	static const uint8_t views[] = { 0x98, 0x90, 0x70, 0xe8 };
-	struct geometry g = geometries[_i];
+	struct geometry g = pair_geometry((unsigned int)_i);
 	static struct pair p;
 	unsigned int personality, v, i;
 
-	g.size = pair_size(&g);
 	for (personality = 0; personality < 3; personality++) {
 		struct pair_setup setup = {
 			.geometry = &g,
@@ -686,7 +615,7 @@ START_TEST(records_are_judged)
 		write_script(&s, first_seed + i, false);
 		s.count = 20 + below(200);
 		run(&s, WHOLE, &p);
-		record = save(&p, p.chip, &size);
+		record = pair_save(&p, &size);
 		ck_assert_ptr_nonnull(record);
 		for (k = 0; k < 300; k++, n++) {
 			uint32_t at = below((uint32_t)size);
@@ -726,8 +655,8 @@ START_TEST(records_of_other_chips)
 	static struct pair p, q;
 	unsigned int a, b;
 
-	for (a = 0; a < SMALL * 3; a++) {
-		struct geometry g = geometries[a / 3];
+	for (a = 0; a < PAIR_SMALL * 3; a++) {
+		struct geometry g = pair_geometry(a / 3);
 		struct pair_setup setup = {
 			.geometry = &g,
 			.personality = (enum cfi_personality)(a % 3),
@@ -735,19 +664,17 @@ START_TEST(records_of_other_chips)
 		uint8_t *record;
 		size_t size;
 
-		g.size = pair_size(&g);
 		pair_open(&p, &setup);
-		record = save(&p, p.chip, &size);
+		record = pair_save(&p, &size);
 		ck_assert_ptr_nonnull(record);
-		for (b = 0; b < SMALL * 3; b++) {
-			struct geometry h = geometries[b / 3];
+		for (b = 0; b < PAIR_SMALL * 3; b++) {
+			struct geometry h = pair_geometry(b / 3);
 			struct pair_setup other = {
 				.geometry = &h,
 				.personality = (enum cfi_personality)(b % 3),
 			};
 			int want = a == b ? 0 : -EINVAL;
 
-			h.size = pair_size(&h);
 			pair_open(&q, &other);
 			ck_assert_int_eq(cfi_restore(q.chip, record, size),
 					 want);
@@ -774,7 +701,7 @@ main(void)
 	printf("PFLASH_MODEL_SEED=%" PRIu64 "\n", first_seed);
 	fflush(stdout);
 	tcase_set_timeout(tc, 0);
-	tcase_add_loop_test(tc, views_at_power_on, 0, GEOMETRIES);
+	tcase_add_loop_test(tc, views_at_power_on, 0, PAIR_GEOMETRIES);
 	tcase_add_test(tc, random_events);
 	tcase_add_test(tc, restored_after_every_event);
 	tcase_add_test(tc, records_are_judged);

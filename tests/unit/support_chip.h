@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * For the tests of the chip: an owner that keeps the array and the view that
+ * was shown last, counts what it was asked, and can be told to fail.
+ */
+#ifndef SUPPORT_CHIP_H
+#define SUPPORT_CHIP_H
+
+#include "pflash/cfi.h"
+
+#define SIZE 0x20000u
+#define BLOCK 0x1000u
+
+struct owner {
+	uint8_t array[SIZE];
+	uint8_t view[SIZE];
+	uint8_t busy;    /* what other readers saw during the last operation */
+	uint32_t erased; /* length of the last erase */
+	unsigned int programs, erases, commits, protects, shows;
+	int fail_program, fail_erase, fail_commit, fail_protect; /* -errno */
+};
+
+extern struct owner owner;
+extern struct cfi chip;
+
+/* One region of blocks of BLOCK bytes. */
+struct geometry plain_geometry(unsigned int width, unsigned int interleave);
+
+/* The array is all ones. */
+void power_on_bank(enum cfi_personality personality,
+		   const struct geometry *geometry);
+
+/* x8, one part. */
+void power_on(enum cfi_personality personality);
+
+/* An access of the width of the bus; after a write the chip is verified. */
+void w(uint64_t off, uint32_t value);
+uint32_t r(uint64_t off);
+
+/* Writes the values one after the other to one offset. */
+#define W(off, ...)                                                            \
+	w_all(off, (const uint32_t[]){ __VA_ARGS__ },                          \
+	      sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
+void w_all(uint64_t off, const uint32_t *values, unsigned int count);
+
+#endif
