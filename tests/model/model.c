@@ -720,8 +720,11 @@ model_write(struct model *m, uint64_t off, unsigned int size, uint64_t value)
 void
 model_power_cycle(struct model *m)
 {
-	unsigned int i, b;
+	uint32_t blocks = 0, b;
+	unsigned int i;
 
+	for (i = 0; i < m->geometry.region_count; i++)
+		blocks += m->geometry.regions[i].count;
 	burst_ends(m);
 	for (i = 0; i < m->geometry.interleave; i++) {
 		struct model_part *p = &m->part[i];
@@ -730,7 +733,7 @@ model_power_cycle(struct model *m)
 		p->view = MODEL_ARRAY;
 		p->status = SR_READY;
 		p->last = MODEL_NOTHING;
-		for (b = 0; b < MODEL_MAX_BLOCKS; b++)
+		for (b = 0; b < blocks; b++)
 			p->locks[b] = (struct model_lock){
 				.locked = m->personality == CFI_STRICT,
 			};

@@ -10,6 +10,73 @@
 
 const int pair_errors[4] = { 0, EIO, EROFS, ENOSPC };
 
+static const struct geometry geometries[PAIR_GEOMETRIES] = {
+	{ .width = 1,
+	  .interleave = 1,
+	  .region_count = 1,
+	  .regions = { { 0x1000, 3 } } },
+	{ .width = 1,
+	  .interleave = 1,
+	  .region_count = 4,
+	  .regions = { { 0x1000, 2 },
+		       { 0x2000, 1 },
+		       { 0x1000, 4 },
+		       { 0x4000, 1 } } },
+	{ .width = 2,
+	  .interleave = 1,
+	  .region_count = 1,
+	  .regions = { { 0x1000, 4 } } },
+	{ .width = 2,
+	  .interleave = 1,
+	  .region_count = 2,
+	  .regions = { { 0x2000, 2 }, { 0x1000, 2 } } },
+	{ .width = 2,
+	  .interleave = 2,
+	  .region_count = 1,
+	  .regions = { { 0x1000, 3 } } },
+	{ .width = 2,
+	  .interleave = 2,
+	  .region_count = 2,
+	  .regions = { { 0x1000, 2 }, { 0x2000, 1 } } },
+	{ .width = 4,
+	  .interleave = 2,
+	  .region_count = 1,
+	  .regions = { { 0x1000, 4 } } },
+	{ .width = 4,
+	  .interleave = 2,
+	  .region_count = 3,
+	  .regions = { { 0x2000, 1 }, { 0x1000, 2 }, { 0x4000, 1 } } },
+	{ .width = 4,
+	  .interleave = 4,
+	  .region_count = 1,
+	  .regions = { { 0x1000, 3 } } },
+	{ .width = 4,
+	  .interleave = 4,
+	  .region_count = 2,
+	  .regions = { { 0x1000, 2 }, { 0x2000, 1 } } },
+	/* From PAIR_SMALL on: too large, or too plain, for random events. */
+	{ .width = 1,
+	  .interleave = 1,
+	  .region_count = 1,
+	  .regions = { { 0x1000, 1 } } },
+	{ .width = 1,
+	  .interleave = 1,
+	  .region_count = 2,
+	  .regions = { { 0x1000, 8 }, { 0x8000, 3 } } },
+	{ .width = 4,
+	  .interleave = 2,
+	  .region_count = 1,
+	  .regions = { { 0x20000, 2 } } },
+	{ .width = 2,
+	  .interleave = 1,
+	  .region_count = 2,
+	  .regions = { { 0x1000, 256 }, { 0x100000, 1 } } },
+	{ .width = 1,
+	  .interleave = 1,
+	  .region_count = 1,
+	  .regions = { { 0x1000, 300 } } },
+};
+
 static bool differ(struct pair *p, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -137,15 +204,15 @@ static const struct cfi_ops ops = {
 	.show = owner_show,
 };
 
-uint32_t
-pair_size(const struct geometry *g)
+struct geometry
+pair_geometry(unsigned int number)
 {
-	uint32_t size = 0;
+	struct geometry g = geometries[number];
 	unsigned int r;
 
-	for (r = 0; r < g->region_count; r++)
-		size += g->regions[r].block_size * g->regions[r].count;
-	return size;
+	for (r = 0; r < g.region_count; r++)
+		g.size += g.regions[r].block_size * g.regions[r].count;
+	return g;
 }
 
 /* Powers a chip on; the one in use stays in use. */
@@ -337,20 +404,19 @@ other_chip(struct pair *p)
 	return p->chip == &p->chips[0] ? &p->chips[1] : &p->chips[0];
 }
 
-/* Saves; NULL on a difference. */
-static uint8_t *
-save(struct pair *p, const struct cfi *chip, size_t *size)
+uint8_t *
+pair_save(struct pair *p, size_t *size)
 {
 	uint8_t *record;
 
-	*size = cfi_state_size(chip);
+	*size = cfi_state_size(p->chip);
 	if (*size == 0 || *size > CFI_STATE_MAX) {
 		differ(p, "cfi_state_size() is %zu", *size);
 		return NULL;
 	}
 	record = allocate(*size); /* not a byte more, for the sanitizer */
 	memset(record, 0x5a, *size);
-	cfi_save(chip, record);
+	cfi_save(p->chip, record);
 	return record;
 }
 
@@ -358,7 +424,7 @@ static bool
 same_record(struct pair *p, const uint8_t *record, size_t size)
 {
 	size_t again_size;
-	uint8_t *again = save(p, p->chip, &again_size);
+	uint8_t *again = pair_save(p, &again_size);
 	bool ok = again && again_size == size &&
 		  memcmp(again, record, size) == 0;
 
@@ -370,7 +436,7 @@ static bool
 restore(struct pair *p)
 {
 	size_t size;
-	uint8_t *record = save(p, p->chip, &size);
+	uint8_t *record = pair_save(p, &size);
 	struct cfi *next = other_chip(p);
 	uint64_t shows = p->shows;
 	bool ok = record && init_chip(p, next);
@@ -393,7 +459,7 @@ static bool
 power_cycle(struct pair *p)
 {
 	size_t size;
-	uint8_t *record = save(p, p->chip, &size);
+	uint8_t *record = pair_save(p, &size);
 	struct cfi *next = other_chip(p);
 	bool ok = record && init_chip(p, next);
 	int ret = ok ? cfi_restore_protect(next, record, size) : -EINVAL;

@@ -62,6 +62,9 @@ void pair_close(struct pair *p);
 /* Applies an event; false on a difference, with a sentence in why. */
 bool pair_apply(struct pair *p, const struct pair_event *event);
 
+/* The chip's record, to be freed by the caller; NULL on a difference. */
+uint8_t *pair_save(struct pair *p, size_t *size);
+
 /* Compares array, window, cfi_render() and every read: slow. */
 bool pair_compare(struct pair *p);
 
@@ -69,7 +72,9 @@ bool pair_compare(struct pair *p);
 void pair_print(const struct pair_event *event);
 void pair_print_setup(const struct pair_setup *setup);
 
-/* geometry.size from its regions. */
-uint32_t pair_size(const struct geometry *g);
+/* All widths, interleaves and numbers of regions; those up to PAIR_SMALL small. */
+enum { PAIR_SMALL = 10, PAIR_GEOMETRIES = 15 };
+
+struct geometry pair_geometry(unsigned int number);
 
 #endif

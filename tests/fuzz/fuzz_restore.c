@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libFuzzer: whatever bytes cfi_restore() gets, it refuses them and leaves a
+ * chip as after power-on, or takes them and leaves one that cfi_verify()
+ * accepts, that saves the same record, and that bears any accesses.
+ *
+ * Input: a byte for the geometry, a byte for personality (modulo 3) and kind
+ * (bit 7).  Kind 0: two bytes of length, a record of that length, accesses.
+ * Kind 1: a byte n, then n times an offset of two bytes and a byte to put
+ * there in the record of a chip after power-on, then accesses.
+ * An access is a byte (size - 1), an offset of two bytes, the value.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../model/pair.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct input {
+	const uint8_t *data;
+	size_t left;
+};
+
+static uint64_t
+take(struct input *in, unsigned int bytes)
+{
+	uint64_t value = 0;
+	unsigned int i;
+
+	for (i = 0; i < bytes && in->left > 0; i++) {
+		value |= (uint64_t)*in->data++ << (8 * i);
+		in->left--;
+	}
+	return value;
+}
+
+static void
+demand(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	printf("fuzz_restore: %s\n", what);
+	fflush(stdout);
+	abort();
+}
+
+/* A record of exactly its length, so that the sanitizer sees its end. */
+static uint8_t *
+raw_record(struct input *in, size_t *len)
+{
+	uint8_t *record;
+
+	*len = (size_t)take(in, 2);
+	if (*len > in->left)
+		*len = in->left;
+	record = malloc(*len ? *len : 1);
+	demand(record != NULL, "out of memory");
+	memcpy(record, in->data, *len);
+	in->data += *len;
+	in->left -= *len;
+	return record;
+}
+
+static uint8_t *
+patched_record(struct input *in, struct pair *p, size_t *len)
+{
+	uint8_t *record = pair_save(p, len);
+	uint64_t n = take(in, 1);
+
+	demand(record != NULL, p->why);
+	for (; n > 0; n--) {
+		size_t at = (size_t)take(in, 2) % *len;
+
+		record[at] = (uint8_t)take(in, 1);
+	}
+	return record;
+}
+
+static void
+survives(struct input *in, struct pair *p)
+{
+	uint8_t *rendered = malloc(p->setup.geometry->size);
+
+	demand(rendered != NULL, "out of memory");
+	while (in->left > 0) {
+		unsigned int size = (unsigned int)(take(in, 1) & 7) + 1;
+		uint64_t off = take(in, 2);
+
+		cfi_write(p->chip, off, size, take(in, size));
+		demand(cfi_verify(p->chip), "cfi_verify() after an access");
+		demand(!p->failed, p->why);
+	}
+	cfi_render(p->chip, 0, rendered, p->setup.geometry->size);
+	demand(memcmp(rendered, p->window, p->setup.geometry->size) == 0,
+	       "the window is stale");
+	free(rendered);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct pair p;
+	struct input in = { data, size };
+	struct geometry g = pair_geometry((unsigned int)take(&in, 1) %
+					  PAIR_SMALL);
+	uint8_t how = (uint8_t)take(&in, 1);
+	struct pair_setup setup = {
+		.geometry = &g,
+		.personality = (enum cfi_personality)((how & 0x7f) % 3),
+	};
+	uint8_t *record, *again;
+	size_t len, again_len;
+	int ret;
+
+	pair_open(&p, &setup);
+	record = how & 0x80 ? patched_record(&in, &p, &len) :
+			      raw_record(&in, &len);
+	ret = cfi_restore(p.chip, record, len);
+	demand(ret == 0 || ret == -EINVAL, "what cfi_restore() returns");
+	demand(cfi_verify(p.chip), "cfi_verify() after cfi_restore()");
+	demand(p.shows == 0, "cfi_restore() shows something");
+	if (ret == 0) {
+		again = pair_save(&p, &again_len);
+		demand(again && again_len == len &&
+			       memcmp(again, record, len) == 0,
+		       "a restored chip saves another record");
+		free(again);
+	} else {
+		demand(pair_compare(&p), "a refused record left something");
+	}
+	free(record);
+	cfi_render(p.chip, 0, p.window, g.size);
+	survives(&in, &p);
+	pair_close(&p);
+	return 0;
+}
