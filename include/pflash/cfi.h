@@ -138,11 +138,15 @@ struct cfi_part {
 	uint32_t words;   /* of the load */
 	uint32_t pending; /* words still to come */
 	uint8_t buffer[CFI_BUFFER_SIZE];
+	uint8_t loaded[CFI_BUFFER_SIZE / 8]; /* a bit for each word */
 };
 
 /* Embedded by its owner; its members are the chip's alone. */
 struct cfi {
 	struct cfi_config config;
+	uint8_t width_shift; /* 2^n bytes of the bus */
+	uint8_t lane_shift;  /* 2^n bytes of a lane */
+	uint8_t all;         /* a bit for each part */
 	struct cfi_part part[GEOMETRY_MAX_PARTS];
 	/* For each block, by part: bit n locked, bit 4 + n locked down. */
 	uint8_t locks[GEOMETRY_MAX_BLOCKS];

@@ -14,7 +14,10 @@
 #include "part.h"
 #include "query.h"
 
-/* One bus cycle, and what to do about it for a set of parts. */
+/* What is rare stays out of the way of a byte program, and its registers. */
+#define RARE __attribute__((cold, noinline)) static
+
+/* One bus cycle of a write. */
 struct cycle {
 	uint32_t word;
 	uint32_t data;
@@ -48,13 +51,16 @@ cfi_init(struct cfi *chip, const struct cfi_config *config)
 		return -EINVAL;
 	memset(chip, 0, sizeof(*chip));
 	chip->config = *config;
+	chip->width_shift = (uint8_t)__builtin_ctz(config->geometry.width);
+	chip->lane_shift = (uint8_t)
+		__builtin_ctz(geometry_lane(&config->geometry));
+	chip->all = (uint8_t)((1u << config->geometry.interleave) - 1);
 	for (unsigned int i = 0; i < config->geometry.interleave; i++)
 		chip->part[i].status = CFI_SR_READY;
 	new_protect(chip->protect);
 	blocks = geometry_blocks(&config->geometry);
 	if (personality_of(chip)->power_on_locked)
-		memset(chip->locks, (1 << config->geometry.interleave) - 1,
-		       blocks);
+		memset(chip->locks, chip->all, blocks);
 	query_build(chip->query, &config->geometry);
 	return 0;
 }
@@ -72,11 +78,9 @@ update_view(struct cfi *chip)
 }
 
 /* Those who read the status while the owner works must not see it ready. */
-static void
+RARE void
 show_busy(struct cfi *chip, unsigned int parts)
 {
-	if (!chip->config.show_busy)
-		return;
 	for (; parts; parts &= parts - 1)
 		chip->part[__builtin_ctz(parts)].status &=
 			(uint8_t)~CFI_SR_READY;
@@ -132,6 +136,13 @@ admit(struct cfi *chip, unsigned int parts, enum effect effect,
 	return admitted;
 }
 
+/* The part whose lane a byte of the bank is on. */
+static unsigned int
+part_of(const struct cfi *chip, uint32_t off)
+{
+	return (off & (chip->config.geometry.width - 1u)) >> chip->lane_shift;
+}
+
 /* What the byte at `off` becomes when its part programs it. */
 static uint8_t
 programmed(const struct cfi *chip, uint32_t off, uint8_t byte)
@@ -142,12 +153,11 @@ programmed(const struct cfi *chip, uint32_t off, uint8_t byte)
 }
 
 static void
-program(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
+program(struct cfi *chip, unsigned int parts, struct cycle cycle)
 {
 	const struct cfi_config *config = &chip->config;
 	unsigned int width = config->geometry.width;
-	unsigned int lane = geometry_lane(&config->geometry);
-	uint32_t off = cycle->word * width;
+	uint32_t off = cycle.word << chip->width_shift;
 	struct geometry_block block = geometry_block_at(&config->geometry, off);
 	uint8_t bytes[GEOMETRY_MAX_WIDTH];
 	int ret;
@@ -156,11 +166,12 @@ program(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
 	if (!parts)
 		return;
 	for (unsigned int i = 0; i < width; i++)
-		bytes[i] = parts >> i / lane & 1 ?
+		bytes[i] = parts >> (i >> chip->lane_shift) & 1 ?
 				   programmed(chip, off + i,
-					      (uint8_t)(cycle->data >> 8 * i)) :
+					      (uint8_t)(cycle.data >> 8 * i)) :
 				   config->array[off + i];
-	show_busy(chip, parts);
+	if (config->show_busy)
+		show_busy(chip, parts);
 	ret = config->ops->program(config->owner, off, bytes, width);
 	end(chip, parts, CFI_SR_PROGRAM, CFI_SR_PROGRAM_SUSPENDED, ret);
 }
@@ -185,20 +196,23 @@ program_buffers(struct cfi *chip, unsigned int parts)
 	if (!parts)
 		return;
 	for (uint32_t i = 0; i < len; i++) {
-		unsigned int n = i % width / lane;
-		uint32_t at = i / width * lane + i % lane;
+		unsigned int n = part_of(chip, i);
+		uint32_t at = i / width;
+		const struct cfi_part *part = &chip->part[n];
 
-		bytes[i] = parts >> n & 1 ?
-				   programmed(chip, off + i,
-					      chip->part[n].buffer[at]) :
-				   config->array[off + i];
+		bytes[i] = config->array[off + i];
+		if (parts >> n & 1 && part->loaded[at / 8] >> at % 8 & 1)
+			bytes[i] =
+				programmed(chip, off + i,
+					   part->buffer[at * lane + i % lane]);
 	}
-	show_busy(chip, parts);
+	if (config->show_busy)
+		show_busy(chip, parts);
 	ret = config->ops->program(config->owner, off, bytes, len);
 	end(chip, parts, CFI_SR_PROGRAM, CFI_SR_PROGRAM_SUSPENDED, ret);
 }
 
-static void
+RARE void
 buffer(struct cfi *chip, unsigned int parts)
 {
 	while (parts) {
@@ -224,8 +238,6 @@ erase_lanes(struct cfi *chip, unsigned int parts,
 	    const struct geometry_block *block)
 {
 	const struct cfi_config *config = &chip->config;
-	unsigned int width = config->geometry.width;
-	unsigned int lane = geometry_lane(&config->geometry);
 	uint8_t bytes[GEOMETRY_MIN_BLOCK];
 	int ret = 0;
 
@@ -234,7 +246,7 @@ erase_lanes(struct cfi *chip, unsigned int parts,
 		const uint8_t *old = config->array + block->first + done;
 
 		for (unsigned int i = 0; i < sizeof(bytes); i++)
-			bytes[i] = parts >> i % width / lane & 1 ? 0xff :
+			bytes[i] = parts >> part_of(chip, i) & 1 ? 0xff :
 								   old[i];
 		ret = config->ops->program(config->owner, block->first + done,
 					   bytes, sizeof(bytes));
@@ -242,20 +254,21 @@ erase_lanes(struct cfi *chip, unsigned int parts,
 	return ret;
 }
 
-static void
-erase(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
+RARE void
+erase(struct cfi *chip, unsigned int parts, struct cycle cycle)
 {
 	const struct cfi_config *config = &chip->config;
 	const struct geometry *g = &config->geometry;
-	struct geometry_block block = geometry_block_at(g,
-							cycle->word * g->width);
+	struct geometry_block block =
+		geometry_block_at(g, cycle.word << chip->width_shift);
 	int ret;
 
 	parts = admit(chip, parts, EFFECT_ERASE, &block);
 	if (!parts)
 		return;
-	show_busy(chip, parts);
-	if (parts == (1u << g->interleave) - 1)
+	if (config->show_busy)
+		show_busy(chip, parts);
+	if (parts == chip->all)
 		ret = config->ops->erase(config->owner, block.first,
 					 block.size);
 	else
@@ -278,13 +291,14 @@ locked(uint8_t locks, unsigned int n, enum effect effect)
 	return locks & down ? locks : locks & (uint8_t)~lock;
 }
 
-static void
+RARE void
 lock(struct cfi *chip, unsigned int parts, enum effect effect,
-     const struct cycle *cycle)
+     struct cycle cycle)
 {
 	const struct geometry *g = &chip->config.geometry;
 	uint8_t *locks =
-		&chip->locks[geometry_block_at(g, cycle->word * g->width)
+		&chip->locks[geometry_block_at(g,
+					       cycle.word << chip->width_shift)
 				     .index];
 
 	for (; parts; parts &= parts - 1) {
@@ -302,11 +316,11 @@ lock(struct cfi *chip, unsigned int parts, enum effect effect,
 
 /* A word of a part's protection register; false: there is none, or locked. */
 static bool
-program_register(struct cfi *chip, unsigned int n, const struct cycle *cycle)
+program_register(struct cfi *chip, unsigned int n, struct cycle cycle)
 {
 	unsigned int lane = geometry_lane(&chip->config.geometry);
 	uint8_t *at = chip->protect + n * CFI_PROTECT_SIZE;
-	uint32_t word = cycle->word - CFI_PROTECT_WORD;
+	uint32_t word = cycle.word - CFI_PROTECT_WORD;
 	uint32_t byte = word == 0 ? 0 : 2 + (word - 1) * lane;
 
 	if (word > 16 / lane)
@@ -314,12 +328,12 @@ program_register(struct cfi *chip, unsigned int n, const struct cycle *cycle)
 	if (word > 0 && !(*at >> (byte >= 10) & 1))
 		return false;
 	for (unsigned int i = 0; i < lane; i++)
-		at[byte + i] &= (uint8_t)(cycle->data >> 8 * (n * lane + i));
+		at[byte + i] &= (uint8_t)(cycle.data >> 8 * (n * lane + i));
 	return true;
 }
 
-static void
-protect(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
+RARE void
+protect(struct cfi *chip, unsigned int parts, struct cycle cycle)
 {
 	const struct cfi_config *config = &chip->config;
 	const uint8_t suspended = CFI_SR_ERASE_SUSPENDED |
@@ -342,7 +356,8 @@ protect(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
 	}
 	if (!admitted)
 		return;
-	show_busy(chip, admitted);
+	if (config->show_busy)
+		show_busy(chip, admitted);
 	ret = config->ops->protect(config->owner, chip->protect,
 				   config->geometry.interleave *
 					   CFI_PROTECT_SIZE);
@@ -370,7 +385,7 @@ end_burst(struct cfi *chip, int error)
 }
 
 /* Ends the burst: its owner makes it durable before the array is shown. */
-static void
+RARE void
 read_array(struct cfi *chip)
 {
 	uint8_t burst = 0;
@@ -383,11 +398,10 @@ read_array(struct cfi *chip)
 
 static void
 carry_out(struct cfi *chip, enum effect effect, unsigned int parts,
-	  const struct cycle *cycle)
+	  struct cycle cycle)
 {
 	switch (effect) {
-	case EFFECT_NONE:
-	case EFFECT_COUNT: break;
+	case EFFECT_NONE: break;
 	case EFFECT_ARRAY: read_array(chip); break;
 	case EFFECT_PROGRAM: program(chip, parts, cycle); break;
 	case EFFECT_BUFFER: buffer(chip, parts); break;
@@ -400,37 +414,51 @@ carry_out(struct cfi *chip, enum effect effect, unsigned int parts,
 }
 
 /* `parts`: those the cycle reaches. */
-static void
-bus_cycle(struct cfi *chip, unsigned int parts, const struct cycle *cycle)
+RARE void
+side_by_side(struct cfi *chip, unsigned int parts, struct cycle cycle)
 {
 	const struct personality *p = personality_of(chip);
-	unsigned int lane = geometry_lane(&chip->config.geometry);
+	unsigned int lane = 1u << chip->lane_shift;
 	uint8_t wanted_by[EFFECT_COUNT] = { 0 };
 	unsigned int effects = 0;
 
 	for (; parts; parts &= parts - 1) {
 		unsigned int n = (unsigned int)__builtin_ctz(parts);
-		enum effect effect = part_cycle(&chip->part[n], p, cycle->word,
-						cycle->data >> 8 * n * lane,
+		enum effect effect = part_cycle(&chip->part[n], p, cycle.word,
+						cycle.data >> 8 * n * lane,
 						lane);
 
 		wanted_by[effect] |= (uint8_t)(1u << n);
 		effects |= 1u << effect;
 	}
-	for (effects &= ~1u; effects; effects &= effects - 1) {
+	for (; effects; effects &= effects - 1) {
 		int effect = __builtin_ctz(effects);
 
 		carry_out(chip, (enum effect)effect, wanted_by[effect], cycle);
+	}
+}
+
+static void
+bus_cycle(struct cfi *chip, unsigned int parts, struct cycle cycle)
+{
+	enum effect effect;
+
+	if (chip->all == 1) { /* the way of OVMF's every write */
+		effect = part_cycle(&chip->part[0], personality_of(chip),
+				    cycle.word, cycle.data,
+				    1u << chip->lane_shift);
+		carry_out(chip, effect, 1, cycle);
+	} else {
+		side_by_side(chip, parts, cycle);
 	}
 	update_view(chip);
 }
 
 /* [first, last] of the bank's bytes, with their values at `first` on. */
-static void
+RARE void
 write_inside(struct cfi *chip, uint32_t first, uint32_t last, uint64_t value)
 {
 	const struct geometry *g = &chip->config.geometry;
-	unsigned int lane = geometry_lane(g);
 	uint32_t off = first;
 
 	while (off <= last) {
@@ -446,11 +474,12 @@ write_inside(struct cfi *chip, uint32_t first, uint32_t last, uint64_t value)
 			uint32_t byte = covered ? (uint8_t)value : 0xff;
 
 			cycle.data |= byte << 8 * i;
-			reached |= (unsigned int)covered << i / lane;
+			reached |= (unsigned int)covered
+				   << (i >> chip->lane_shift);
 			if (covered)
 				value >>= 8;
 		}
-		bus_cycle(chip, reached, &cycle);
+		bus_cycle(chip, reached, cycle);
 		off += bytes;
 	}
 }
@@ -464,10 +493,10 @@ cfi_write(struct cfi *chip, uint64_t off, unsigned int size, uint64_t value)
 
 	if (off >= bank || size == 0)
 		return;
-	if (size == g->width && off % size == 0) {
-		bus_cycle(chip, (1u << g->interleave) - 1,
-			  &(struct cycle){ (uint32_t)off / size,
-					   (uint32_t)value });
+	if (size == g->width && (off & (size - 1)) == 0) {
+		bus_cycle(chip, chip->all,
+			  (struct cycle){ (uint32_t)off >> chip->width_shift,
+					  (uint32_t)value });
 		return;
 	}
 	if (size > sizeof(value))

@@ -152,7 +152,8 @@ count(struct cfi_part *part, uint32_t data, unsigned int lane)
 	part->pending = part->words;
 	part->bad = part->words > CFI_BUFFER_SIZE / lane;
 	part->start = 0;
-	memset(part->buffer, 0xff, sizeof(part->buffer));
+	memset(part->buffer, 0, sizeof(part->buffer));
+	memset(part->loaded, 0, sizeof(part->loaded));
 	return setup(part, CFI_STATE_LOAD);
 }
 
@@ -167,6 +168,7 @@ load(struct cfi_part *part, uint32_t word, uint32_t data, unsigned int lane)
 	if (at >= part->words)
 		part->bad = true;
 	if (!part->bad) {
+		part->loaded[at / 8] |= (uint8_t)(1u << at % 8);
 		part->buffer[at * lane] = (uint8_t)data;
 		if (lane == 2)
 			part->buffer[at * lane + 1] = (uint8_t)(data >> 8);

@@ -20,8 +20,9 @@ enum effect {
 	EFFECT_UNLOCK,
 	EFFECT_LOCK_DOWN,
 	EFFECT_PROTECT,
-	EFFECT_COUNT,
 };
+
+#define EFFECT_COUNT (EFFECT_PROTECT + 1)
 
 /*
  * A write cycle at the part's address `word` with `data` on its lane of `lane`

@@ -13,7 +13,8 @@
 
 #define MAGIC "PFLASHC1"
 #define HEADER_SIZE 48
-#define PART_SIZE (24 + CFI_BUFFER_SIZE)
+#define LOADED (24 + CFI_BUFFER_SIZE)
+#define PART_SIZE (LOADED + CFI_BUFFER_SIZE / 8)
 
 static size_t
 protect_size(const struct cfi *chip)
@@ -63,6 +64,7 @@ put_part(const struct cfi_part *part, uint8_t *at)
 	put_le32(at + 16, part->words);
 	put_le32(at + 20, part->pending);
 	memcpy(at + 24, part->buffer, CFI_BUFFER_SIZE);
+	memcpy(at + LOADED, part->loaded, sizeof(part->loaded));
 }
 
 void
@@ -99,6 +101,7 @@ get_part(struct cfi_part *part, const uint8_t *at)
 		.pending = get_le32(at + 20),
 	};
 	memcpy(part->buffer, at + 24, CFI_BUFFER_SIZE);
+	memcpy(part->loaded, at + LOADED, sizeof(part->loaded));
 	return true;
 }
 

@@ -224,7 +224,7 @@ START_TEST(protection_registers_of_all_parts)
 }
 END_TEST
 
-/* --- several regions ------------------------------------------------------- */
+/* --- several regions --- */
 
 START_TEST(blocks_of_several_sizes)
 {
@@ -261,7 +261,7 @@ START_TEST(blocks_of_several_sizes)
 }
 END_TEST
 
-/* --- saved state ----------------------------------------------------------- */
+/* --- saved state --- */
 
 /* Saves, powers another chip on, restores: it must be the same. */
 static void

@@ -345,7 +345,7 @@ START_TEST(query_describes_the_chip)
 }
 END_TEST
 
-/* --- the write buffer ---------------------------------------------------- */
+/* --- the write buffer --- */
 
 static void
 load(uint32_t start, const char *bytes, unsigned int count)
@@ -373,6 +373,21 @@ START_TEST(buffer_is_programmed_in_one)
 	ck_assert_mem_eq(owner.array + 0x2002, "\xff\x33\x20\x55\xff\x77\xff",
 			 7);
 	ck_assert_uint_eq(owner.commits, 1);
+}
+END_TEST
+
+START_TEST(words_that_were_not_loaded_are_left)
+{
+	static const enum cfi_personality all[] = { CFI_OVMF, CFI_QEMU };
+
+	for (unsigned int i = 0; i < 2; i++) {
+		power_on(all[i]);
+		memcpy(owner.array, "\x12\x34\x56", 3);
+		W(0, CFI_CMD_BUFFER, 2);
+		W(0, 0x10, 0x11, 0x12);
+		W(0, CFI_CMD_CONFIRM, CFI_CMD_READ_ARRAY);
+		ck_assert_mem_eq(owner.array, "\x12\x34\x56", 3);
+	}
 }
 END_TEST
 
@@ -452,7 +467,7 @@ START_TEST(strict_refuses_the_buffer_after_an_error)
 }
 END_TEST
 
-/* --- locks ---------------------------------------------------------------- */
+/* --- locks --- */
 
 static uint32_t
 lock_bits(uint32_t block)
@@ -549,7 +564,7 @@ START_TEST(qemu_clears_all_and_shows_the_array)
 }
 END_TEST
 
-/* --- suspend and resume --------------------------------------------------- */
+/* --- suspend and resume --- */
 
 START_TEST(an_erase_is_suspended)
 {
@@ -627,7 +642,7 @@ START_TEST(a_failure_is_not_suspended)
 }
 END_TEST
 
-/* --- the protection register ---------------------------------------------- */
+/* --- the protection register --- */
 
 START_TEST(protection_register_is_programmed_once)
 {
@@ -677,7 +692,7 @@ START_TEST(protection_register_refuses)
 }
 END_TEST
 
-/* --- busy ------------------------------------------------------------------ */
+/* --- busy --- */
 
 START_TEST(busy_is_shown_where_it_is_asked_for)
 {
@@ -765,6 +780,7 @@ main(void)
 	tcase_add_test(tc, a_burst_is_shown_twice);
 	tcase_add_test(tc, query_describes_the_chip);
 	tcase_add_test(tc, buffer_is_programmed_in_one);
+	tcase_add_test(tc, words_that_were_not_loaded_are_left);
 	tcase_add_test(tc, buffer_clears_bits_only);
 	tcase_add_test(tc, buffer_of_every_size_and_place);
 	tcase_add_test(tc, bad_loads_are_sequence_errors);

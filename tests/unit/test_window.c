@@ -518,7 +518,7 @@ START_TEST(damaged_state_is_refused)
 	detach_life(false);
 	file = fopen(state, "r+");
 	ck_assert_ptr_nonnull(file);
-	for (long at = 0; at < 490; at += 7) {
+	for (long at = 0; at < 522; at += 7) {
 		fseek(file, at, SEEK_SET);
 		ck_assert_uint_eq(fread(bytes, 1, 1, file), 1);
 		bytes[0] ^= 0x10;
