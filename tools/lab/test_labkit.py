@@ -10,7 +10,7 @@ import os
 import tempfile
 import unittest
 
-from labkit import cpio, elf, runner, scenario
+from labkit import cpio, elf, mtd, runner, scenario
 from labkit.channel import Results
 from labkit.machine import KNOWN_ABORT
 from labkit.report import LabError
@@ -107,6 +107,25 @@ class Archive(unittest.TestCase):
         self.assertEqual(len(data) % 512, 0)
         at = [i for i in range(len(data)) if data.startswith(b"070701", i)]
         self.assertEqual([i % 4 for i in at], [0] * 5)
+
+
+class Mtd(unittest.TestCase):
+    def vermagic(self, content):
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(content)
+            f.flush()
+            return mtd.vermagic(f.name)
+
+    def test_vermagic_is_read_whole(self):
+        self.assertEqual(
+            self.vermagic(b"\0name=x\0vermagic=6.1.0-9 SMP \0\0vermagic=no\0"),
+            b"6.1.0-9 SMP ")
+
+    def test_a_file_without_vermagic(self):
+        self.assertIsNone(self.vermagic(b"vermagic=6.1.0-9"))
+
+    def test_the_initramfs_is_another_one_for_another_kernel(self):
+        self.assertNotEqual(mtd._inputs("6.1.0-1"), mtd._inputs("6.1.0-2"))
 
 
 class Others(unittest.TestCase):

@@ -5,7 +5,7 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from labkit import cpio, elf, paths
+from labkit import cpio, elf, mtd, paths
 from labkit.report import LabError
 
 HEADER = re.compile(r"^# (about|needs|timeout|memory):\s*(.*)$")
@@ -14,6 +14,8 @@ ALIASES = {
     "firmware": (lambda: os.path.join(paths.cache(), "firmware",
                                       "OVMF_XEN.fd"), "tools/firmware/build"),
     "linux": (lambda: paths.base("vmlinuz"), "tools/lab/lab build"),
+    "vmlinux": (lambda: paths.base("vmlinux"), "tools/lab/lab build"),
+    "mtd": (mtd.initramfs, "tools/lab/lab build"),
 }
 PACKAGE_OF = {"/usr/share/OVMF/": "ovmf", "/usr/share/ovmf/": "ovmf"}
 

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# A Linux guest that drives the flash with its MTD drivers. Sourced by the
+# mtd-* scenarios; what happens in the guest is in guest-init.
+
+MTD_START=0xfd000000
+
+# mtd_vars FILE BYTES: a flash that has never been written
+mtd_vars() {
+    head -c "$2" /dev/zero | tr '\0' '\377' >"$1"
+}
+
+# mtd_ramdisk FILE EXPECT: the guest's initramfs with this tree's init in it,
+# and with the sums it shall find
+mtd_ramdisk() {
+    rm -rf /tmp/overlay
+    mkdir /tmp/overlay
+    cp /lab/guest-init /tmp/overlay/init
+    chmod 755 /tmp/overlay/init
+    [ -z "$2" ] || cp "$2" /tmp/overlay/expect
+    cp /lab/initrd.cpio "$1"
+    (cd /tmp/overlay && find . -type f | cpio -o -H newc 2>/dev/null) >>"$1"
+}
+
+# mtd_geometry TEXT SIZE WIDTH CHIPS BLOCKS LARGEST FIRST [MODE]: what the
+# functions below go by. BLOCKS is for --block-size, MODE for --mode; LARGEST
+# and FIRST are the bytes of the largest and of the first block.
+mtd_geometry() {
+    mtd_text=$1
+    mtd_size=$2
+    mtd_width=$3
+    mtd_chips=$4
+    mtd_blocks=$5
+    mtd_block=$6
+    mtd_first=$7
+    mtd_part=$((mtd_width * 8 / mtd_chips))
+    mtd_mode=${8:-direct}
+    mtd_reads=0
+    mtd_writes=0
+    mtd_differences=0
+    mtd_release=
+}
+
+# mtd_words TESTS: the guest's command line
+mtd_words() {
+    # What is switched off are self-checks and hardening of the guest's kernel.
+    echo "console=hvc0 quiet loglevel=1 panic=1 rodata=off mitigations=off" \
+        "noreplace-smp cryptomgr.notests mtd_start=$MTD_START" \
+        "mtd_size=$mtd_size mtd_width=$mtd_width mtd_chips=$mtd_chips" \
+        "mtd_part=$mtd_part mtd_block=$mtd_block mtd_first=$mtd_first" \
+        "mtd_bulk=${mtd_bulk:-4096} mtd_tests=$1 mtd_stay=1"
+}
+
+# mtd_boot NAME VARS TESTS [EXPECT]: a guest that runs these tests and is
+# destroyed when it has said that it is done. EXPECT holds the sums of files.
+mtd_boot() {
+    mtd_name=$1
+    mtd_vars=$2
+    mtd_tests=$3
+    mtd_ramdisk /tmp/ramdisk "${4:-}"
+    lab_create "$mtd_name" 'kernel = "/lab/vmlinux"' \
+        'ramdisk = "/tmp/ramdisk"' 'memory = 256' \
+        "extra = \"$(mtd_words "$mtd_tests")\"" ||
+        lab_die "$mtd_name: no guest"
+    # For the frames of a flash this large in direct mode.
+    xl mem-max "$mtd_name" 288
+    lab_flash "$mtd_name" "$mtd_vars" --base $MTD_START --personality strict \
+        --width "$mtd_width" --interleave "$mtd_chips" \
+        --block-size "$mtd_blocks" --mode "$mtd_mode" ||
+        lab_die "$mtd_name: pflashd did not attach"
+    mtd_start=$(lab_now)
+    xl unpause "$mtd_name"
+    lab_expect "$mtd_name" "${MTD_TIMEOUT:-600}" '^mtd: end' ||
+        not_ok "$mtd_name: the guest did not come to its end"
+    xl destroy "$mtd_name"
+    check "$mtd_name: pflashd leaves with the guest" lab_flash_end "$mtd_name"
+    note "$mtd_name: $(lab_since "$mtd_start") s"
+    mtd_collect "$mtd_name" "$mtd_vars"
+}
+
+# mtd_collect NAME VARS: hands on what the guest has said, and compares what it
+# read at its end with the VARS file
+mtd_collect() {
+    lab_export "$(lab_log "$1")" "$1.console"
+    tr -d '\r' <"$(lab_log "$1")" | sed -n 's/^mtd: //p' >"/tmp/$1.said"
+    while read -r lab_line; do
+        case $lab_line in
+            "ok - "* | "not ok - "* | "# "*)
+                lab_send "$(echo "$lab_line" | sed "s/ - / - $1: /")"
+                ;;
+        esac
+    done <"/tmp/$1.said"
+    sed -n 's/^sum //p' "/tmp/$1.said" >"/tmp/$1.sums"
+    mtd_release=$(sed -n 's/^# Linux \([^ ]*\) is up.*/\1/p' "/tmp/$1.said")
+    mtd_count "$1"
+    mtd_compare "$1" "$2"
+}
+
+# mtd_count NAME: adds up what pflashd and the guest have counted
+mtd_count() {
+    set -- "$1" "$(sed -n 's/.*answered .*: \([0-9]*\) reads, .*/\1/p' \
+        "/tmp/$1.pflashd")" \
+        "$(sed -n 's/.*answered .* reads, \([0-9]*\) writes.*/\1/p' \
+            "/tmp/$1.pflashd")" \
+        "$(sed -n 's/^differences //p' "/tmp/$1.said")"
+    check "$1: both have counted" [ -n "$2" -a -n "$3" -a -n "$4" ]
+    mtd_reads=$((mtd_reads + ${2:-0}))
+    mtd_writes=$((mtd_writes + ${3:-0}))
+    mtd_differences=$((mtd_differences + ${4:-0}))
+}
+
+mtd_compare() {
+    check "$1: the VARS file is consistent" \
+        pflashctl export "$2" /tmp/image
+    mtd_piece=0
+    while [ $mtd_piece -lt 32 ]; do
+        dd if=/tmp/image bs=$((mtd_size / 32)) skip=$mtd_piece count=1 \
+            2>/dev/null | sha256sum
+        mtd_piece=$((mtd_piece + 1))
+    done >"/tmp/$1.file"
+    sed -n 's/^array //p' "/tmp/$1.said" >"/tmp/$1.array"
+    mtd_wrong=$(diff "/tmp/$1.file" "/tmp/$1.array" | grep -c '^[-+][^-+]')
+    check_equal "$1: the guest has read 32 pieces of it" 32 \
+        "$(wc -l <"/tmp/$1.array")"
+    check_equal "$1: they are what the file holds" 0 "$mtd_wrong"
+    mtd_differences=$((mtd_differences + mtd_wrong))
+    rm -f /tmp/image
+}
+
+# mtd_peer: what this geometry has seen
+mtd_peer() {
+    note "peer: Linux $mtd_release cfi_cmdset_0001, $mtd_text:" \
+        "$mtd_writes writes $mtd_reads reads seen by pflashd," \
+        "$mtd_differences differences"
+}

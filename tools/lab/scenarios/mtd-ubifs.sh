@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: a UBIFS outlives its Linux guest, which is destroyed without unmounting
+# needs: build/pflashd build/pflashctl mtd vmlinux
+# needs: tools/lab/mtd/guest-init tools/lab/mtd/mtd.sh
+# slow: two boots of Linux, and a file system on a chip written word by word
+# timeout: 3000
+. /lab/lib.sh
+. /lab/mtd.sh
+
+mtd_geometry "2 x16 in 32 bits, 128 KiB blocks" 0x800000 4 2 128K 0x20000 0x20000
+mtd_vars /tmp/vars.fd $((mtd_size))
+mtd_boot written /tmp/vars.fd detect,ubifs_write
+mtd_boot again /tmp/vars.fd detect,ubifs_check /tmp/written.sums
+mtd_peer
+lab_done
