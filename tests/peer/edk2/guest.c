@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "guest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "pflash/device.h"
+#include "pflash/sim.h"
+#include "pflash/sys.h"
+
+/* Guest RAM that copies out of the flash go through. */
+#define RAM_FRAMES 65
+
+static struct {
+	struct guest_config config;
+	struct store *store;
+	struct sim *sim;
+	struct ioreq_server *server;
+	struct device *device;
+	struct sys sys;
+	int error;    /* of writes to the host's files */
+	uint64_t cut; /* accesses until the machine stops, or 0 */
+} guest;
+
+static ssize_t
+sys_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	if (!guest.error)
+		return sys_kernel.pwrite(fd, buf, len, off);
+	errno = guest.error;
+	return -1;
+}
+
+/* Stable storage is not what is tested here. */
+static int
+sys_sync(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static void
+run_server(void *opaque)
+{
+	ioreq_server_poll(opaque);
+}
+
+static void
+must(int ret, const char *what, const struct error *err)
+{
+	if (ret < 0)
+		check_give_up("%s: %s", what, err->text);
+}
+
+/* The memory that hooks.c uses. */
+static void
+map_flash(void)
+{
+	void *at = (void *)(uintptr_t)guest.config.base;
+	void *memory = mmap(at, guest.config.size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			    -1, 0);
+
+	if (memory != at)
+		check_give_up("no memory at %p: %s", at, strerror(errno));
+	memset(memory, HOOKS_POISON, guest.config.size);
+}
+
+/* Was it written by anything that was not announced? */
+static bool
+memory_untouched(void)
+{
+	const uint8_t *memory = (uint8_t *)(uintptr_t)guest.config.base;
+
+	for (uint32_t i = 0; i < guest.config.size; i++)
+		if (memory[i] != HOOKS_POISON)
+			return false;
+	return true;
+}
+
+static void
+open_store(struct error *err)
+{
+	const struct store_config config = {
+		.path = guest.config.vars,
+		.sync = guest.config.sync,
+		.sys = &guest.sys,
+	};
+
+	guest.sys = sys_kernel;
+	guest.sys.pwrite = sys_pwrite;
+	guest.sys.fdatasync = sys_sync;
+	guest.sys.fsync = sys_sync;
+	must(store_open(&guest.store, &config, NULL, err), guest.config.vars,
+	     err);
+}
+
+void
+guest_power_on(const struct guest_config *config)
+{
+	const struct sim_config sim = {
+		.ram_frames = RAM_FRAMES,
+		.spare_frames = config->size / FRAME_SIZE,
+	};
+	struct device_config device = {
+		.base = config->base,
+		.mode = config->mode,
+		.personality = config->personality,
+	};
+	struct error note, err = { "" };
+
+	guest.config = *config;
+	must(geometry_parse(&device.geometry, config->size, config->width,
+			    config->interleave, config->blocks, &err),
+	     "geometry", &err);
+	map_flash();
+	open_store(&err);
+	must(sim_create(&guest.sim, &sim), "the simulated hypervisor", &err);
+	must(ioreq_server_open(&guest.server, sim_transport(guest.sim), &err),
+	     "server", &err);
+	must(device_open(&guest.device, guest.server, sim_transport(guest.sim),
+			 &device, &note, &err),
+	     "device", &err);
+	must(device_connect(guest.device, guest.store, &err), "chip", &err);
+	sim_set_server(guest.sim, run_server, guest.server);
+	must(ioreq_server_start(guest.server, &err), "start", &err);
+	if (device_mode(guest.device) != config->mode)
+		check_give_up("the mode is not the one asked for");
+}
+
+void
+guest_power_off(void)
+{
+	hooks_settle();
+	check_that(memory_untouched(), "an access went past the hooks");
+	device_flush(guest.device);
+	device_close(guest.device, false, NULL);
+	ioreq_server_close(guest.server);
+	sim_destroy(guest.sim);
+	if (store_close(guest.store) < 0 && !guest.error)
+		check_that(false, "the store was not closed cleanly");
+	munmap((void *)(uintptr_t)guest.config.base, guest.config.size);
+}
+
+static void
+count_access(void)
+{
+	if (guest.cut && --guest.cut == 0) {
+		fflush(stdout);
+		_exit(GUEST_CUT);
+	}
+	check_totals->accesses++;
+}
+
+uint64_t
+guest_load(uintptr_t addr, unsigned int size)
+{
+	uint64_t value = 0;
+
+	count_access();
+	sim_guest_read(guest.sim, 0, addr, &value, size);
+	return value;
+}
+
+void
+guest_store(uintptr_t addr, unsigned int size, uint64_t value)
+{
+	count_access();
+	sim_guest_write(guest.sim, 0, addr, &value, size);
+}
+
+static void
+copy_from_ram(uint8_t *dst, uint64_t ram, size_t len)
+{
+	while (len) {
+		uint64_t off = ram % FRAME_SIZE;
+		size_t part = FRAME_SIZE - off < len ? FRAME_SIZE - off : len;
+
+		memcpy(dst, sim_frame(guest.sim, ram >> FRAME_SHIFT) + off,
+		       part);
+		dst += part;
+		ram += part;
+		len -= part;
+	}
+}
+
+void
+guest_copy(void *dst, uintptr_t src, size_t len)
+{
+	uint8_t *out = dst;
+
+	hooks_settle();
+	while (len) {
+		/* Guest RAM at the offset in its frame that `dst` has too. */
+		uint64_t ram = (uintptr_t)out % FRAME_SIZE;
+		size_t room = (RAM_FRAMES - 1) * FRAME_SIZE;
+		size_t part = len < room ? len : room;
+		unsigned int longs = (unsigned int)(part / 8);
+		unsigned int bytes = (unsigned int)(part % 8);
+
+		sim_guest_movs(guest.sim, 0, ram, src, 8, longs, false);
+		sim_guest_movs(guest.sim, 0, ram + 8ull * longs,
+			       src + 8ull * longs, 1, bytes, false);
+		check_totals->accesses += longs + bytes;
+		copy_from_ram(out, ram, part);
+		out += part;
+		src += part;
+		len -= part;
+	}
+}
+
+bool
+guest_is_flash(uintptr_t addr, size_t len)
+{
+	return addr < (uintptr_t)guest.config.base + guest.config.size &&
+	       addr + len > guest.config.base;
+}
+
+const uint8_t *
+guest_image(void)
+{
+	hooks_settle();
+	return store_image(guest.store);
+}
+
+bool
+guest_verify(void)
+{
+	const char *crashed = sim_crashed(guest.sim);
+
+	hooks_settle();
+	if (crashed)
+		check_give_up("Xen would have crashed the domain: %s", crashed);
+	return device_verify(guest.device);
+}
+
+void
+guest_fail_writes(int error)
+{
+	hooks_settle();
+	guest.error = error;
+}
+
+void
+guest_cut_after(uint64_t count)
+{
+	hooks_settle();
+	guest.cut = count;
+}
