@@ -414,7 +414,7 @@ buffer_begins(struct model_part *p)
 	unsigned int i;
 
 	for (i = 0; i < MODEL_BUFFER; i++)
-		p->buffer[i] = 0xffff;
+		p->loaded[i] = false;
 	p->view = MODEL_XSR;
 	p->xsr = 0x80;
 	p->wait = MODEL_BUFFER_COUNT;
@@ -445,8 +445,10 @@ buffer_data(const struct model *m, struct model_part *p, uint64_t address,
 	}
 	if (address < p->start || address >= (uint64_t)p->start + p->count)
 		p->bad_load = true;
-	if (!p->bad_load)
+	if (!p->bad_load) {
 		p->buffer[address - p->start] = data;
+		p->loaded[address - p->start] = true;
+	}
 	p->taken++;
 	if (p->taken == p->count)
 		p->wait = MODEL_BUFFER_CONFIRM;
@@ -466,12 +468,11 @@ buffer_confirm(struct model *m, unsigned int part, uint8_t confirm)
 	} else if (m->host.program != 0) {
 		refuse(m, p, SR_PROGRAM | host_bits(m->host.program));
 	} else {
-		/*
-		 * Choice: the words of the load, and no other ones; with
-		 * personality qemu, words without a cycle become ones.
-		 */
-		for (i = 0; i < p->count; i++)
-			program_word(m, part, p->start + i, p->buffer[i]);
+		for (i = 0; i < p->count; i++) {
+			if (p->loaded[i])
+				program_word(m, part, p->start + i,
+					     p->buffer[i]);
+		}
 		program_succeeded(m, p);
 	}
 }

@@ -60,10 +60,11 @@ struct model_part {
 	uint16_t protect_lock;     /* PR-LK */
 	uint8_t protect_bytes[16]; /* the factory's, then the user's */
 	bool programmed_in_burst, erased_in_burst;
-	/* Buffered program: every word of the part that a load can reach. */
+	/* Buffered program; the buffer begins with the word at start. */
 	uint32_t count, taken, start;
 	bool bad_load;
 	uint16_t buffer[MODEL_BUFFER];
+	bool loaded[MODEL_BUFFER]; /* it had a cycle */
 };
 
 /* What the host answers now: 0 or -errno. */

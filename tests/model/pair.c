@@ -472,6 +472,9 @@ power_cycle(struct pair *p)
 	memset(p->chip, 0xa5, sizeof(*p->chip));
 	p->chip = next;
 	cfi_render(p->chip, 0, p->window, p->setup.geometry->size);
+	/* The owner ends with a commit of its own. */
+	memcpy(p->committed, p->array, p->setup.geometry->size);
+	memcpy(p->model.committed, p->model.array, p->setup.geometry->size);
 	model_power_cycle(&p->model);
 	return true;
 }
