@@ -14,39 +14,48 @@ compare_reads() {
          END { exit bad != 0 || n == 0 || n != m }' "$2" "$1"
 }
 
-# compare NAME MODE WORDS: one run of the guest with this command line
+# compare NAME MODE WORDS [OPTION...]: one run of the guest with this command
+# line; the options go to pflashd and to pflash-replay
 compare() {
-    compare_name=$1
-    compare_dir=/tmp/$1.d
+    compare_name=$1 compare_mode=$2 compare_words=$3
+    shift 3
+    compare_dir=/tmp/$compare_name.d
     mkdir "$compare_dir"
     cp /lab/OVMF_VARS.fd "$compare_dir/vars.fd"
     cp /lab/OVMF_VARS.fd "$compare_dir/replay.fd"
 
-    lab_guest "$1" "$3" || lab_die "$1: no guest"
-    lab_flash "$1" "$compare_dir/vars.fd" --base 0xffe00000 --mode "$2" ||
-        lab_die "$1: pflashd did not attach"
+    lab_guest "$compare_name" "$compare_words" ||
+        lab_die "$compare_name: no guest"
+    lab_flash "$compare_name" "$compare_dir/vars.fd" --base 0xffe00000 \
+        --mode "$compare_mode" "$@" ||
+        lab_die "$compare_name: pflashd did not attach"
     compare_start=$(lab_now)
-    xl unpause "$1"
-    check "$1: the guest runs to its end" lab_finish "$1" 90
-    note "$1: $(lab_since "$compare_start") s"
-    check "$1: pflashd leaves with the guest" lab_flash_end "$1"
+    xl unpause "$compare_name"
+    check "$compare_name: the guest runs to its end" \
+        lab_finish "$compare_name" 90
+    note "$compare_name: $(lab_since "$compare_start") s"
+    check "$compare_name: pflashd leaves with the guest" \
+        lab_flash_end "$compare_name"
 
-    tr -d '\r' <"$(lab_log "$1")" >"$compare_dir/report"
-    compare_replay "$1" "$compare_dir"
+    tr -d '\r' <"$(lab_log "$compare_name")" >"$compare_dir/report"
+    compare_replay "$compare_name" "$compare_dir" "$@"
 }
 
 compare_replay() {
-    grep '^r ' "$2/report" >"$2/reads"
-    awk '$1 == "r" { print $1, $2, $3 } $1 == "w"' "$2/report" >"$2/accesses"
-    note "$1: $(wc -l <"$2/accesses") accesses, $(wc -l <"$2/reads") reads"
-    pflash-replay --vars "$2/replay.fd" <"$2/accesses" >"$2/values"
-    check_equal "$1: replay takes the accesses" 0 $?
-    check "$1: both read the same" compare_reads "$2/reads" "$2/values"
-    pflashctl export "$2/vars.fd" "$2/vars.image"
-    pflashctl export "$2/replay.fd" "$2/replay.image"
-    check "$1: both leave the same image" cmp "$2/vars.image" "$2/replay.image"
-    check "$1: which has changed" cmp_differs "$2/vars.image" /lab/OVMF_VARS.fd
-    lab_export "$2/report" "$1.report"
+    compare_name=$1 compare_dir=$2
+    shift 2
+    grep '^r ' "$compare_dir/report" >"$compare_dir/reads"
+    awk '$1 == "r" { print $1, $2, $3 } $1 == "w"' "$compare_dir/report" >"$compare_dir/accesses"
+    note "$compare_name: $(wc -l <"$compare_dir/accesses") accesses, $(wc -l <"$compare_dir/reads") reads"
+    pflash-replay --vars "$compare_dir/replay.fd" "$@" \
+        <"$compare_dir/accesses" >"$compare_dir/values"
+    check_equal "$compare_name: replay takes the accesses" 0 $?
+    check "$compare_name: both read the same" compare_reads "$compare_dir/reads" "$compare_dir/values"
+    pflashctl export "$compare_dir/vars.fd" "$compare_dir/vars.image"
+    pflashctl export "$compare_dir/replay.fd" "$compare_dir/replay.image"
+    check "$compare_name: both leave the same image" cmp "$compare_dir/vars.image" "$compare_dir/replay.image"
+    check "$compare_name: which has changed" cmp_differs "$compare_dir/vars.image" /lab/OVMF_VARS.fd
+    lab_export "$compare_dir/report" "$compare_name.report"
 }
 
 cmp_differs() {

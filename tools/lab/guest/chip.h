@@ -9,6 +9,10 @@
 #define CMD_PROGRAM 0x10
 #define CMD_PROGRAM_ALT 0x40
 #define CMD_ERASE 0x20
+#define CMD_LOCK_BLOCK 0x01
+#define CMD_LOCK_SETUP 0x60
+#define CMD_SUSPEND 0xb0
+#define CMD_BUFFER 0xe8
 #define CMD_CLEAR_STATUS 0x50
 #define CMD_READ_STATUS 0x70
 #define CMD_READ_ID 0x90
