@@ -111,6 +111,15 @@ check_busy(struct pair *p, uint32_t off)
 		differ(p, "busy: the window shows SR.7 during an operation");
 }
 
+static bool
+fails_now(struct pair *p)
+{
+	if (p->fail_after <= 0)
+		return p->fail_after == 0;
+	p->fail_after--;
+	return false;
+}
+
 static int
 owner_program(void *owner, uint32_t off, const uint8_t *bytes, uint32_t len)
 {
@@ -123,6 +132,8 @@ owner_program(void *owner, uint32_t off, const uint8_t *bytes, uint32_t len)
 		return -EIO;
 	}
 	check_busy(p, off);
+	if (fails_now(p))
+		return -EIO;
 	if (p->model.host.program)
 		return p->model.host.program;
 	memcpy(p->array + off, bytes, len);
@@ -156,6 +167,8 @@ owner_erase(void *owner, uint32_t off, uint32_t len)
 		return -EIO;
 	}
 	check_busy(p, off);
+	if (fails_now(p))
+		return -EIO;
 	if (p->model.host.erase)
 		return p->model.host.erase;
 	memset(p->array + off, 0xff, len);
@@ -266,6 +279,7 @@ pair_open(struct pair *p, const struct pair_setup *setup)
 
 	memset(p, 0, sizeof(*p));
 	p->setup = *setup;
+	p->fail_after = -1;
 	p->array = allocate(size);
 	p->committed = allocate(size);
 	p->window = allocate(size);

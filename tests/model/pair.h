@@ -49,6 +49,7 @@ struct pair {
 	struct cfi *chip; /* one of them */
 	uint8_t *array, *committed, *window, *view;
 	uint64_t commits, programs, erases, shows;
+	int fail_after; /* programs and erases from now on; below 0: never */
 	bool failed;
 	char why[512];
 };

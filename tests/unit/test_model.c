@@ -697,6 +697,91 @@ START_TEST(records_of_other_chips)
 }
 END_TEST
 
+/* Are these arrays the same in what belongs to this part? */
+static bool
+same_lane(const struct geometry *g, unsigned int part, const uint8_t *a,
+	  const uint8_t *b)
+{
+	unsigned int size = g->width / g->interleave;
+	uint32_t off;
+
+	for (off = part * size; off < g->size; off += g->width) {
+		if (memcmp(a + off, b + off, size))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * One write, with the host failing within it; `twin` makes the same write and
+ * nothing fails.  Each part has done it all, or nothing and says so; only an
+ * erase that failed may have got some way.
+ */
+static unsigned int
+write_and_fail(struct pair *p, const struct pair_event *e)
+{
+	static struct pair twin;
+	const struct geometry *g = p->setup.geometry;
+	unsigned int lane_bytes = g->width / g->interleave, undone = 0, i;
+	size_t size;
+	uint8_t *record = pair_save(p, &size);
+
+	ck_assert_ptr_nonnull(record);
+	pair_open(&twin, &p->setup);
+	memcpy(twin.array, p->array, g->size);
+	memcpy(p->view, p->array, g->size); /* what it was before */
+	ck_assert_int_eq(cfi_restore(twin.chip, record, size), 0);
+	cfi_write(twin.chip, e->off, e->size, e->value);
+	p->fail_after = (int)below(4);
+	cfi_write(p->chip, e->off, e->size, e->value);
+	p->fail_after = -1;
+	ck_assert(cfi_verify(p->chip));
+	for (i = 0; i < g->interleave; i++) {
+		uint8_t got = (uint8_t)cfi_read(p->chip, i * lane_bytes, 1);
+		uint8_t good = (uint8_t)cfi_read(twin.chip, i * lane_bytes, 1);
+
+		if (same_lane(g, i, p->array, twin.array) && got == good)
+			continue;
+		undone++;
+		ck_assert_msg(got & (CFI_SR_PROGRAM | CFI_SR_ERASE),
+			      "a part that failed shows %#x", got);
+		/* Some parts of a block are erased in several operations. */
+		ck_assert_msg(same_lane(g, i, p->array, p->view) ||
+				      (got & CFI_SR_ERASE && g->interleave > 1),
+			      "a failed operation was done in part");
+	}
+	pair_close(&twin);
+	free(record);
+	return undone;
+}
+
+START_TEST(host_fails_in_the_middle)
+{
+	static struct script s;
+	static struct pair p;
+	unsigned int i, k, undone = 0;
+
+	for (i = 0; i < 40; i++) {
+		write_script(&s, first_seed + i, false);
+		pair_open(&p, &s.setup);
+		for (k = 0; k < s.count && !p.failed; k++) {
+			const struct pair_event *e = &s.events[k];
+
+			if (e->op != PAIR_WRITE)
+				continue;
+			if (e->size == s.geometry.width &&
+			    e->off % e->size == 0 && chance(30))
+				undone += write_and_fail(&p, e);
+			else
+				cfi_write(p.chip, e->off, e->size, e->value);
+		}
+		ck_assert_msg(!p.failed, "%s", p.why);
+		pair_close(&p);
+	}
+	ck_assert_uint_gt(undone, 40);
+}
+END_TEST
+
 /*
  * docs/chip.md says 1 to 8 bytes, and cfi.h that no size is trusted: others do
  * no harm.  What they do is not said.
@@ -743,6 +828,13 @@ damage(struct cfi *chip, unsigned int which)
 	case 11: chip->part[0].last = CFI_SR_READY; break;
 	case 12: chip->part[0].burst = CFI_SR_READY; break;
 	case 13: chip->part[0].state = CFI_STATE_LOAD; break;
+	/* From here on in the middle of a load of 6 words, 4 pending. */
+	case 14: chip->part[0].words = 0x101; break; /* 8 bits and one more */
+	case 15: chip->part[0].pending = 7; break;
+	case 16: chip->part[0].pending = 0; break;
+	case 17: chip->part[0].last = CFI_SR_PROGRAM_SUSPENDED; break;
+	case 18: chip->part[0].state = CFI_STATE_CONFIRM; break;
+	case 19: chip->part[0].start = chip->config.geometry.size; break;
 	}
 }
 
@@ -753,6 +845,8 @@ START_TEST(verify_sees_damage)
 	struct pair_setup setup = { .geometry = &g };
 
 	pair_open(&p, &setup);
+	if (_i >= 14)
+		cfi_write(p.chip, 0, 4, 0x000005e8);
 	ck_assert(cfi_verify(p.chip));
 	damage(p.chip, (unsigned int)_i);
 	ck_assert(!cfi_verify(p.chip));
@@ -778,8 +872,9 @@ main(void)
 	tcase_add_test(tc, restored_after_every_event);
 	tcase_add_test(tc, records_are_judged);
 	tcase_add_test(tc, records_of_other_chips);
+	tcase_add_test(tc, host_fails_in_the_middle);
 	tcase_add_test(tc, sizes_that_are_none);
-	tcase_add_loop_test(tc, verify_sees_damage, 0, 14);
+	tcase_add_loop_test(tc, verify_sees_damage, 0, 20);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
