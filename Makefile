@@ -4,6 +4,8 @@
 # make check        every test that ends within minutes, the lab's included
 # make check-full   the slow ones too
 # make unit         only those that need no Xen
+# make peers        at length against QEMU, edk2 and Linux
+# make fuzz         ten minutes of random accesses and records
 # make demo         a UEFI guest on real Xen keeps its variables
 # make lab S=NAME   one lab scenario
 # make install      DESTDIR and PREFIX as usual
@@ -51,7 +53,7 @@ PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay
 OBJ = $(LIB_OBJ) $(MAINS:%.c=$(BUILD)/%.o) $(CTL_OBJ) $(REPLAY_OBJ) \
       $(SUPPORT_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o)
 
-.PHONY: all programs check check-full unit demo lab lab-scenarios install uninstall clean \
+.PHONY: all programs check check-full unit peers fuzz demo lab lab-scenarios install uninstall clean \
 	format lint
 .SECONDARY:
 
@@ -98,6 +100,12 @@ check-full: all $(UNIT)
 
 unit: programs $(UNIT)
 	$(Q)BUILD=$(BUILD) tests/run unit
+
+peers: all
+	$(Q)BUILD=$(BUILD) tests/run peers
+
+fuzz: programs
+	$(Q)BUILD=$(BUILD) tests/run fuzz
 
 lab-scenarios: all
 	$(Q)BUILD=$(BUILD) tests/run lab
