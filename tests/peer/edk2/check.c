@@ -199,11 +199,13 @@ const char *
 model_write_file(const struct model *model, const char *name)
 {
 	const char *path = check_path(name);
-	char journal[4112];
+	char other[4112];
 	FILE *file;
 
-	snprintf(journal, sizeof(journal), "%s.journal", path);
-	unlink(journal);
+	snprintf(other, sizeof(other), "%s.journal", path);
+	unlink(other);
+	snprintf(other, sizeof(other), "%s.state", path);
+	unlink(other);
 	file = fopen(path, "wb");
 	if (!file ||
 	    fwrite(model->bytes, 1, model->size, file) != model->size ||

@@ -23,8 +23,10 @@ static struct {
 	struct ioreq_server *server;
 	struct device *device;
 	struct sys sys;
-	int error;    /* of writes to the host's files */
-	uint64_t cut; /* accesses until the machine stops, or 0 */
+	int error;         /* of writes to the host's files */
+	uint64_t cut;      /* accesses until the machine stops, or 0 */
+	uint32_t interval; /* accesses between two servers, or 0 */
+	uint32_t left;     /* of them */
 } guest;
 
 static ssize_t
@@ -100,31 +102,27 @@ open_store(struct error *err)
 	     err);
 }
 
-void
-guest_power_on(const struct guest_config *config)
+/* The server comes: device, store and chip, on the hypervisor there is. */
+static void
+attach(void)
 {
-	const struct sim_config sim = {
-		.ram_frames = RAM_FRAMES,
-		.spare_frames = config->size / FRAME_SIZE,
-	};
+	const struct guest_config *config = &guest.config;
+	struct transport *transport = sim_transport(guest.sim);
 	struct device_config device = {
 		.base = config->base,
 		.mode = config->mode,
 		.personality = config->personality,
+		.life = "one",
 	};
 	struct error note, err = { "" };
 
-	guest.config = *config;
 	must(geometry_parse(&device.geometry, config->size, config->width,
 			    config->interleave, config->blocks, &err),
 	     "geometry", &err);
-	map_flash();
 	open_store(&err);
-	must(sim_create(&guest.sim, &sim), "the simulated hypervisor", &err);
-	must(ioreq_server_open(&guest.server, sim_transport(guest.sim), &err),
-	     "server", &err);
-	must(device_open(&guest.device, guest.server, sim_transport(guest.sim),
-			 &device, &note, &err),
+	must(ioreq_server_open(&guest.server, transport, &err), "server", &err);
+	must(device_open(&guest.device, guest.server, transport, &device, &note,
+			 &err),
 	     "device", &err);
 	must(device_connect(guest.device, guest.store, &err), "chip", &err);
 	sim_set_server(guest.sim, run_server, guest.server);
@@ -133,17 +131,42 @@ guest_power_on(const struct guest_config *config)
 		check_give_up("the mode is not the one asked for");
 }
 
+static void
+detach(bool keep_state)
+{
+	struct error err = { "" };
+
+	if (!keep_state)
+		device_flush(guest.device);
+	must(device_close(guest.device, keep_state, &err), "keeping", &err);
+	ioreq_server_close(guest.server);
+	if (store_close(guest.store) < 0 && !guest.error)
+		check_that(false, "the store was not closed cleanly");
+}
+
+void
+guest_power_on(const struct guest_config *config)
+{
+	const struct sim_config sim = {
+		.ram_frames = RAM_FRAMES,
+		.spare_frames = config->size / FRAME_SIZE,
+	};
+
+	guest.config = *config;
+	map_flash();
+	if (sim_create(&guest.sim, &sim) < 0)
+		check_give_up("the simulated hypervisor");
+	attach();
+}
+
 void
 guest_power_off(void)
 {
 	hooks_settle();
+	guest.interval = 0;
 	check_that(memory_untouched(), "an access went past the hooks");
-	device_flush(guest.device);
-	device_close(guest.device, false, NULL);
-	ioreq_server_close(guest.server);
+	detach(false);
 	sim_destroy(guest.sim);
-	if (store_close(guest.store) < 0 && !guest.error)
-		check_that(false, "the store was not closed cleanly");
 	munmap((void *)(uintptr_t)guest.config.base, guest.config.size);
 }
 
@@ -155,6 +178,11 @@ count_access(void)
 		_exit(GUEST_CUT);
 	}
 	check_totals->accesses++;
+	if (guest.interval && --guest.left == 0) {
+		guest.left = 1 + check_below(2 * guest.interval);
+		detach(true);
+		attach();
+	}
 }
 
 uint64_t
@@ -251,4 +279,12 @@ guest_cut_after(uint64_t count)
 {
 	hooks_settle();
 	guest.cut = count;
+}
+
+void
+guest_replace_server(uint32_t interval)
+{
+	hooks_settle();
+	guest.interval = interval;
+	guest.left = 1;
 }

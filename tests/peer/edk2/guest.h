@@ -62,6 +62,13 @@ bool guest_verify(void);
 void guest_fail_writes(int error);
 
 /*
+ * From now on the server is replaced by another between two accesses, after
+ * some `interval` of them each time: it keeps the chip's state, and the next
+ * one goes on with it.  The driver must not notice.  0: no more.
+ */
+void guest_replace_server(uint32_t interval);
+
+/*
  * Ends the process with GUEST_CUT instead of performing the `count`th access
  * from now on; 0: never.
  */

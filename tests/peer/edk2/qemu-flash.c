@@ -34,6 +34,7 @@
 struct setting {
 	enum window_mode mode;
 	enum cfi_personality personality;
+	uint32_t interval; /* of guest_replace_server() */
 };
 
 static struct model model;
@@ -91,7 +92,8 @@ run_good(const void *arg)
 
 	good_volume();
 	power_on(arg);
-	check_that(start_driver() == EFI_SUCCESS, "the driver did not start");
+	if (start_driver() != EFI_SUCCESS)
+		check_give_up("the driver did not start");
 	check_that(pcd_variable_base64 == FLASH_BASE && pcd_flash_variables,
 		   "the driver did not publish the flash");
 	compare_image("a good volume is left as it is");
@@ -255,13 +257,14 @@ static void
 run_random(const void *arg)
 {
 	const struct setting *setting = arg;
-	unsigned int steps = check_options.longer ? 40000 : 3000;
+	unsigned int steps = check_options.longer ? 40000 : 2000;
 	uint8_t *data = malloc(0x4000);
 
 	good_volume();
 	power_on(setting);
 	if (start_driver() != EFI_SUCCESS)
 		check_give_up("the driver did not start");
+	guest_replace_server(setting->interval);
 	for (unsigned int i = 1; i <= steps; i++) {
 		switch (check_below(8)) {
 		case 0: do_erase(); break;
@@ -310,9 +313,11 @@ run_failing(const void *arg)
 int
 main(int argc, char **argv)
 {
-	static const struct setting direct = { WINDOW_DIRECT, CFI_OVMF };
-	static const struct setting trap = { WINDOW_TRAP, CFI_OVMF };
-	static const struct setting over = { WINDOW_DIRECT, CFI_QEMU };
+	static const struct setting direct = { WINDOW_DIRECT, CFI_OVMF, 0 };
+	static const struct setting trap = { WINDOW_TRAP, CFI_OVMF, 0 };
+	static const struct setting replaced = { WINDOW_DIRECT, CFI_OVMF,
+						 2000 };
+	static const struct setting over = { WINDOW_DIRECT, CFI_QEMU, 0 };
 	static const struct {
 		const char *name;
 		struct damage damage;
@@ -326,7 +331,7 @@ main(int argc, char **argv)
 	};
 	static const struct damage zeroes = { direct, 0, FLASH_SIZE, 0 };
 	static const struct damage strict = {
-		{ WINDOW_TRAP, CFI_STRICT }, 0x100, 1, 0xff
+		{ WINDOW_TRAP, CFI_STRICT, 0 }, 0x100, 1, 0xff
 	};
 
 	check_start(NAME, argc, argv);
@@ -340,6 +345,7 @@ main(int argc, char **argv)
 	check_scenario("random, direct", run_random, &direct);
 	check_scenario("random, trap", run_random, &trap);
 	check_scenario("random, a chip that overwrites", run_random, &over);
+	check_scenario("a server that is replaced", run_random, &replaced);
 	check_scenario("a host that fails, direct", run_failing, &direct);
 	check_scenario("a host that fails, trap", run_failing, &trap);
 	return check_finish();

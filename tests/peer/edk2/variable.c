@@ -377,7 +377,7 @@ static void
 run_cuts(const void *arg)
 {
 	struct boot boot = *(const struct boot *)arg;
-	unsigned int boots = (check_options.longer ? 400 : 20) / SLOWNESS;
+	unsigned int boots = (check_options.longer ? 400 : 12) / SLOWNESS;
 	uint32_t span = 2 * NV_VARIABLE_SIZE;
 
 	new_machine();

@@ -43,6 +43,7 @@ struct setting {
 	enum window_mode mode;
 	enum cfi_personality personality;
 	enum store_sync sync;
+	uint32_t interval; /* of guest_replace_server() */
 };
 
 static struct model model; /* of the whole device */
@@ -491,11 +492,13 @@ static void
 run_random(const void *arg)
 {
 	static uint8_t data[FLASH_BLOCK + 16];
+	const struct setting *setting = arg;
 	unsigned int steps = check_options.longer ? 1200 : 80;
 
 	good_volume();
-	power_on(arg);
+	power_on(setting);
 	start_driver();
+	guest_replace_server(setting->interval);
 	for (unsigned int i = 1; i <= steps; i++) {
 		switch (check_below(16)) {
 		case 0: do_erase(); break;
@@ -515,13 +518,15 @@ int
 main(int argc, char **argv)
 {
 	static const struct setting direct = { WINDOW_DIRECT, CFI_STRICT,
-					       STORE_SYNC_BURST };
+					       STORE_SYNC_BURST, 0 };
 	static const struct setting trap = { WINDOW_TRAP, CFI_STRICT,
-					     STORE_SYNC_BURST };
+					     STORE_SYNC_BURST, 0 };
 	static const struct setting op = { WINDOW_TRAP, CFI_STRICT,
-					   STORE_SYNC_OP };
+					   STORE_SYNC_OP, 0 };
 	static const struct setting ovmf = { WINDOW_TRAP, CFI_OVMF,
-					     STORE_SYNC_BURST };
+					     STORE_SYNC_BURST, 0 };
+	static const struct setting replaced = { WINDOW_TRAP, CFI_STRICT,
+						 STORE_SYNC_BURST, 2000 };
 	static const struct {
 		const char *name;
 		struct damage damage;
@@ -547,6 +552,7 @@ main(int argc, char **argv)
 	check_scenario("random, direct", run_random, &direct);
 	check_scenario("random, trap", run_random, &trap);
 	check_scenario("random, sync op", run_random, &op);
+	check_scenario("a server that is replaced", run_random, &replaced);
 	check_scenario("random, ovmf", run_random, &ovmf);
 	if (check_options.longer)
 		check_scenario("a status that is never cleared", run_refused,
