@@ -5,9 +5,10 @@
  * The image is the authority on what the flash holds.  store_program() and
  * store_erase() change it and note the change in the burst that is open;
  * store_commit() appends that burst to the journal and, by the sync mode,
- * makes it durable.  A burst is on stable storage wholly or not at all.  The
- * journal is folded into the VARS file (a checkpoint) at a size limit and when
- * the store is closed.  docs/format.md specifies the journal.
+ * makes it durable.  A burst is on stable storage wholly or not at all.  What
+ * the journal has is brought to the VARS file (a checkpoint) at a size limit
+ * and when the store is closed, and stays in the journal as history.
+ * docs/format.md specifies both.
  *
  * The first failure to write or sync the journal or the VARS file makes the
  * store read-only for the rest of its life: the burst that was open is undone
@@ -37,12 +38,21 @@ enum store_sync {
 	STORE_SYNC_NONE,  /* bursts are written, not synced */
 };
 
+/* Which of the bursts that VARS has already the journal still keeps. */
+struct store_history {
+	uint64_t bytes;   /* of records, at most; 0: none are kept */
+	uint64_t seconds; /* and not older than this; 0: of any age */
+};
+
+#define STORE_HISTORY_BYTES (1u << 20)
+
 struct store_config {
 	const char *path; /* the VARS file; borrowed during store_open() */
 	enum store_sync sync;
 	uint32_t journal_limit; /* checkpoint above, in bytes; 0: default */
-	uint32_t burst_limit;   /* commit above, in bytes; 0: default */
-	const struct sys *sys;  /* NULL: sys_kernel */
+	const struct store_history *history; /* NULL: STORE_HISTORY_BYTES */
+	uint32_t burst_limit;  /* commit above, in bytes; 0: default */
+	const struct sys *sys; /* NULL: sys_kernel */
 };
 
 #define STORE_JOURNAL_LIMIT (1u << 20)

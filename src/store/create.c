@@ -11,7 +11,6 @@
 #include <sys/random.h>
 
 #include "journal.h"
-#include "scan.h"
 #include "vars.h"
 
 #include "pflash/store.h"
@@ -78,32 +77,19 @@ check_absent(const struct sys *sys, const char *path, struct error *err)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-/*
- * What an earlier file of this name left behind must not be replayed on the new
- * one, which may well have the content that it began with: a template.
- */
+/* What an earlier file of this name left behind says what VARS must be. */
 static int
 check_journal(const struct sys *sys, const char *path, struct error *err)
 {
 	struct journal journal;
-	struct scan scan;
-	uint8_t *bytes = NULL;
-	size_t len;
-	int rc;
+	int rc = journal_open(&journal, sys, path, O_RDONLY, err);
 
-	rc = journal_open(&journal, sys, path, O_RDONLY, err);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	rc = journal_read(&journal, &bytes, &len, err);
-	if (!rc)
-		rc = scan_journal(&scan, bytes, len, journal.path, err);
-	if (!rc && scan.sequence)
-		rc = error_set(err, EUCLEAN,
-			       "%s: holds %llu bursts of an earlier %s: "
-			       "put that file back, or remove the journal",
-			       journal.path, (unsigned long long)scan.bursts,
-			       path);
-	free(bytes);
+	rc = error_set(err, EUCLEAN,
+		       "%s: is the journal of an earlier %s: put that file "
+		       "back, or remove the journal and its history",
+		       journal.path, path);
 	journal_close(&journal);
 	return rc;
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "crc32c.h"
@@ -21,7 +20,7 @@ journal_path(const char *vars)
 	return asprintf(&path, "%s.journal", vars) < 0 ? NULL : path;
 }
 
-static int
+int
 journal_init(struct journal *journal, const struct sys *sys, const char *vars,
 	     struct error *err)
 {
@@ -43,34 +42,6 @@ journal_open(struct journal *journal, const struct sys *sys, const char *vars,
 
 	if (!rc)
 		rc = file_open(&journal->file, flags | O_NOFOLLOW, 0, err);
-	if (rc)
-		journal_close(journal);
-	return rc;
-}
-
-static int
-journal_create(struct journal *journal, const struct stat *vars,
-	       struct error *err)
-{
-	int rc;
-
-	rc = file_open(&journal->file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
-		       S_IRUSR | S_IWUSR, err);
-	return rc ? rc : file_own_like(&journal->file, vars, err);
-}
-
-int
-journal_open_writer(struct journal *journal, const struct sys *sys,
-		    const char *vars, const struct stat *vars_stat,
-		    struct error *err)
-{
-	int rc = journal_init(journal, sys, vars, err);
-
-	if (rc)
-		return rc;
-	rc = file_open(&journal->file, O_RDWR | O_NOFOLLOW, 0, err);
-	if (rc == -ENOENT)
-		rc = journal_create(journal, vars_stat, err);
 	if (rc)
 		journal_close(journal);
 	return rc;
@@ -106,24 +77,93 @@ journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 	return rc;
 }
 
+static void
+take_scan(struct journal *journal, const struct scan *scan)
+{
+	journal->salt = scan->salt;
+	journal->sequence = scan->sequence;
+	journal->chain = scan->chain;
+	journal->length = scan->end;
+	journal->kept = scan->kept;
+	journal->done = scan->done;
+}
+
 int
 journal_resume(struct journal *journal, const uint8_t *bytes,
 	       const struct scan *scan, struct error *err)
 {
 	int rc;
 
-	journal->salt = scan->salt;
-	journal->sequence = scan->sequence;
-	journal->chain = scan->chain;
-	journal->length = scan->end;
+	take_scan(journal, scan);
 	rc = file_truncate(&journal->file, scan->end, err);
 	if (!rc)
 		rc = file_write(&journal->file, bytes, scan->end, 0, err);
 	return rc ? rc : journal_sync(journal, err);
 }
 
-static void
-encode_header(uint8_t *p, uint64_t image_size, uint64_t salt, uint32_t base)
+/* The lock on VARS makes the name free: a file of it is an unfinished one. */
+static int
+write_new(struct file *file, const uint8_t *bytes, size_t len,
+	  const struct stat *vars, struct error *err)
+{
+	int rc = 0;
+
+	if (file->sys->unlink(file->path) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "%s", file->path);
+	rc = file_open(file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+		       S_IRUSR | S_IWUSR, err);
+	if (!rc)
+		rc = file_own_like(file, vars, err);
+	if (!rc)
+		rc = file_write(file, bytes, len, 0, err);
+	return rc ? rc : file_sync(file, err);
+}
+
+static int
+rename_new(struct journal *journal, struct file *new, bool *renamed,
+	   struct error *err)
+{
+	const struct sys *sys = journal->file.sys;
+
+	if (sys->rename(new->path, journal->path) < 0)
+		return error_errno(err, errno, "%s", journal->path);
+	*renamed = true;
+	file_close(&journal->file);
+	journal->file.fd = new->fd;
+	new->fd = -1;
+	return file_sync_directory(sys, journal->path, err);
+}
+
+int
+journal_replace(struct journal *journal, const uint8_t *bytes,
+		const struct scan *scan, const struct stat *vars, bool *renamed,
+		struct error *err)
+{
+	struct file new = { .sys = journal->file.sys, .fd = -1 };
+	char *path;
+	int rc;
+
+	*renamed = false;
+	if (asprintf(&path, "%s.new", journal->path) < 0)
+		return error_set(err, ENOMEM, "out of memory");
+	new.path = path;
+	rc = write_new(&new, bytes, scan->end, vars, err);
+	if (!rc)
+		rc = rename_new(journal, &new, renamed, err);
+	if (!*renamed)
+		(void)new.sys->unlink(path);
+	file_close(&new);
+	free(path);
+	if (rc)
+		return rc;
+	take_scan(journal, scan);
+	journal->durable = journal->sequence;
+	return 0;
+}
+
+void
+journal_encode_header(uint8_t *p, uint64_t image_size, uint64_t salt,
+		      uint64_t first)
 {
 	memset(p, 0, JOURNAL_HEADER_SIZE);
 	memcpy(p, JOURNAL_MAGIC, 8);
@@ -131,40 +171,12 @@ encode_header(uint8_t *p, uint64_t image_size, uint64_t salt, uint32_t base)
 	put_le32(p + 12, JOURNAL_HEADER_SIZE);
 	put_le64(p + 16, image_size);
 	put_le64(p + 24, salt);
-	put_le32(p + 32, base);
+	put_le64(p + 32, first);
 	put_le32(p + 60, crc32c(0, p, 60));
 }
 
-int
-journal_reset(struct journal *journal, uint64_t image_size, uint32_t base,
-	      struct error *err)
-{
-	uint8_t header[JOURNAL_HEADER_SIZE];
-	uint64_t salt;
-	int rc;
-
-	if (getrandom(&salt, sizeof(salt), 0) != (ssize_t)sizeof(salt))
-		return error_errno(err, errno, "%s: getrandom", journal->path);
-	encode_header(header, image_size, salt, base);
-	rc = file_truncate(&journal->file, 0, err);
-	if (!rc)
-		rc = file_sync(&journal->file, err);
-	if (!rc)
-		rc = file_write(&journal->file, header, sizeof(header), 0, err);
-	if (!rc)
-		rc = file_sync(&journal->file, err);
-	if (rc)
-		return rc;
-	journal->salt = salt;
-	journal->sequence = 0;
-	journal->durable = 0;
-	journal->length = sizeof(header);
-	journal->chain = get_le32(header + 60);
-	return 0;
-}
-
-static uint64_t
-realtime_ns(void)
+uint64_t
+journal_time(void)
 {
 	struct timespec now;
 
@@ -173,17 +185,16 @@ realtime_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void
-encode_record(const struct journal *journal, enum record_type type, uint8_t *p,
-	      uint32_t length)
+void
+journal_encode_record(uint8_t *p, const struct record_header *header)
 {
 	memcpy(p, RECORD_MAGIC, 4);
-	put_le32(p + 4, type);
-	put_le64(p + 8, journal->salt);
-	put_le64(p + 16, journal->sequence + 1);
-	put_le64(p + 24, journal->durable);
-	put_le64(p + 32, realtime_ns());
-	put_le32(p + 40, length);
+	put_le32(p + 4, header->type);
+	put_le64(p + 8, header->salt);
+	put_le64(p + 16, header->sequence);
+	put_le64(p + 24, header->durable);
+	put_le64(p + 32, header->time);
+	put_le32(p + 40, header->length);
 	put_le32(p + 44, crc32c(0, p, 44));
 }
 
@@ -191,11 +202,19 @@ int
 journal_append(struct journal *journal, enum record_type type, uint8_t *record,
 	       uint32_t length, struct error *err)
 {
+	const struct record_header header = {
+		.type = type,
+		.salt = journal->salt,
+		.sequence = journal->sequence + 1,
+		.durable = journal->durable,
+		.time = journal_time(),
+		.length = length,
+	};
 	size_t body = RECORD_HEADER_SIZE + (size_t)length;
 	uint32_t chain;
 	int rc;
 
-	encode_record(journal, type, record, length);
+	journal_encode_record(record, &header);
 	chain = crc32c(journal->chain, record, body);
 	put_le32(record + body, chain);
 	rc = file_write(&journal->file, record, body + RECORD_CHAIN_SIZE,
@@ -205,6 +224,8 @@ journal_append(struct journal *journal, enum record_type type, uint8_t *record,
 	journal->sequence++;
 	journal->chain = chain;
 	journal->length += body + RECORD_CHAIN_SIZE;
+	if (type == RECORD_DONE)
+		journal->done = journal->length;
 	return 0;
 }
 

@@ -6,12 +6,12 @@
  *
  *	header (64 bytes)			record (48 + length + 4 bytes)
  *	 0  8 "PFLASHJ1"			 0  4 "PFJR"
- *	 8  4 version, 1			 4  4 type, enum record_type
+ *	 8  4 version, 2			 4  4 type, enum record_type
  *	12  4 header length, 64			 8  8 salt, that of the header
- *	16  8 size of the image			16  8 sequence number, from 1
+ *	16  8 size of the image			16  8 sequence number
  *	24  8 salt				24  8 durable
- *	32  4 base: CRC32C of VARS		32  8 CLOCK_REALTIME, ns
- *	36 24 zero				40  4 length of the payload
+ *	32  8 first: sequence before them all	32  8 CLOCK_REALTIME, ns
+ *	40 20 zero				40  4 length of the payload
  *	60  4 CRC32C of 0..59			44  4 CRC32C of 0..43
  *						48  n payload
  *						    4 chain
@@ -25,20 +25,23 @@
  *	 4  4 length; bit 31 set: erase (to 0xff), clear: program
  *	 8  n the bytes of a program
  *
- * A checkpoint record's payload is 4 bytes, the CRC32C of the image with all
- * records before it; it is durable before the first byte of VARS is written.
+ * A snapshot, which only the first record may be, is the operations that make
+ * the whole image from nothing.  The payload of checkpoint and done is 4 bytes,
+ * the CRC32C of the image with all records before it: a checkpoint is durable
+ * before the first byte of VARS is written, a done record says that VARS is.
  *
- * To empty the journal: truncate to 0, sync, write a header with a new salt
- * and the new base, sync.  So a bad header in a file no longer than a header
- * is an empty journal; in a longer one it is damage.
+ * A journal file is made whole under another name, with at least one done
+ * record in it, and renamed; it then only grows.
  */
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
 
+#include <stdbool.h>
+
 #include "io.h"
 
 #define JOURNAL_MAGIC "PFLASHJ1"
-#define JOURNAL_VERSION 1u
+#define JOURNAL_VERSION 2u
 #define JOURNAL_HEADER_SIZE 64u
 
 #define RECORD_MAGIC "PFJR"
@@ -51,6 +54,8 @@
 enum record_type {
 	RECORD_BURST = 1,
 	RECORD_CHECKPOINT = 2,
+	RECORD_SNAPSHOT = 3,
+	RECORD_DONE = 4,
 };
 
 struct scan;
@@ -59,11 +64,30 @@ struct journal {
 	struct file file;
 	char *path;
 	uint64_t salt;
-	uint64_t sequence; /* of the last record, 0 for none */
+	uint64_t sequence; /* of the last record */
 	uint64_t durable;  /* the last one known to be on stable storage */
 	uint64_t length;   /* bytes */
+	uint64_t kept;     /* where the history's first burst is or would be */
+	uint64_t done;     /* behind the last done record */
 	uint32_t chain;
 };
+
+/* What a record is made of, but for the payload. */
+struct record_header {
+	enum record_type type;
+	uint64_t salt;
+	uint64_t sequence;
+	uint64_t durable;
+	uint64_t time; /* CLOCK_REALTIME, ns */
+	uint32_t length;
+};
+
+void journal_encode_header(uint8_t *p, uint64_t image_size, uint64_t salt,
+			   uint64_t first);
+void journal_encode_record(uint8_t *p, const struct record_header *header);
+
+/* Now, as records have it. */
+uint64_t journal_time(void);
 
 /* FILE.journal; malloc()ed, the caller's.  NULL without memory. */
 char *journal_path(const char *vars);
@@ -71,11 +95,6 @@ char *journal_path(const char *vars);
 /* Opens the journal of `vars` with `flags`; -ENOENT if there is none. */
 int journal_open(struct journal *journal, const struct sys *sys,
 		 const char *vars, int flags, struct error *err);
-
-/* The same for writing; creates one with the mode and owner of `vars_stat`. */
-int journal_open_writer(struct journal *journal, const struct sys *sys,
-			const char *vars, const struct stat *vars_stat,
-			struct error *err);
 
 void journal_close(struct journal *journal);
 
@@ -91,9 +110,18 @@ int journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 int journal_resume(struct journal *journal, const uint8_t *bytes,
 		   const struct scan *scan, struct error *err);
 
-/* Empties it: from now on it applies to an image with the CRC32C `base`. */
-int journal_reset(struct journal *journal, uint64_t image_size, uint32_t base,
-		  struct error *err);
+/*
+ * Puts a whole new journal in the place of what there is, or is not.  *renamed
+ * tells which one lies there after a failure; the old one can go on if it is
+ * not set.  Mode and owner are those of `vars`.
+ */
+int journal_replace(struct journal *journal, const uint8_t *bytes,
+		    const struct scan *scan, const struct stat *vars,
+		    bool *renamed, struct error *err);
+
+/* A journal that is not there yet: nothing is opened. */
+int journal_init(struct journal *journal, const struct sys *sys,
+		 const char *vars, struct error *err);
 
 /*
  * Appends a record in one write.  `record` has room for the record header,

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A journal belongs to a VARS file in two cases.  The file is as it was when
- * the journal was last emptied (its CRC is the base): every record applies.
- * Or a checkpoint was under way: then the file may be any mixture of old and
+ * VARS is either as it was written last, which the last done record has the
+ * CRC of; or a checkpoint was under way: then it may be any mixture of old and
  * new, but every byte in which they differ is in the journal, and replaying
  * all of it must give the image whose CRC the checkpoint record holds.
- * A journal without records belongs to any file.
  */
 #include "recover.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "burst.h"
 #include "crc32c.h"
@@ -17,33 +16,31 @@
 #include "vars.h"
 
 static int
-foreign(const struct recovery *recovery, const char *why, struct error *err)
+foreign(const struct recovery *recovery, const char *what, struct error *err)
 {
 	return error_set(err, EUCLEAN,
-			 "%s: does not belong to %s (%s): "
-			 "put the right file in place, "
-			 "or remove the journal to give up its %llu bursts",
-			 recovery->journal_path, recovery->vars_path, why,
-			 (unsigned long long)recovery->scan->bursts);
+			 "%s: %s than what was written last, says %s: put the "
+			 "right file in place, or see `pflashctl check`",
+			 recovery->vars_path, what, recovery->journal_path);
 }
 
 static int
 malformed(const struct recovery *recovery, const struct record *record,
-	  const char *expected, struct error *err)
+	  struct error *err)
 {
 	return error_set(err, EUCLEAN,
-			 "%s: record %llu at offset %zu: expected %s",
+			 "%s: record %llu at offset %zu: expected operations "
+			 "inside the image",
 			 recovery->journal_path,
 			 (unsigned long long)record->sequence,
 			 (size_t)(record->payload - recovery->journal) -
-				 RECORD_HEADER_SIZE,
-			 expected);
+				 RECORD_HEADER_SIZE);
 }
 
 /* 0, or -EINVAL at an operation that does not fit. */
 static int
-replay_burst(const struct record *record, uint8_t *image, uint32_t size,
-	     uint8_t *dirty)
+replay_operations(const struct record *record, uint8_t *image, uint32_t size,
+		  uint8_t *dirty)
 {
 	struct operation op;
 	uint32_t pos = 0;
@@ -58,24 +55,20 @@ replay_burst(const struct record *record, uint8_t *image, uint32_t size,
 	return rc;
 }
 
+/* The records from `off` on, up to a sequence number. */
 static int
-replay(const struct recovery *recovery, uint8_t *image, uint32_t size,
-       uint8_t *dirty, struct error *err)
+replay(const struct recovery *recovery, size_t off, uint64_t last,
+       uint8_t *image, uint32_t size, uint8_t *dirty, struct error *err)
 {
-	size_t off = JOURNAL_HEADER_SIZE;
 	struct record record;
 
-	while (scan_next(recovery->scan, recovery->journal, &off, &record)) {
-		if (record.type == RECORD_BURST) {
-			if (replay_burst(&record, image, size, dirty))
-				return malformed(recovery, &record,
-						 "operations inside the image",
-						 err);
-		} else if (record.type != RECORD_CHECKPOINT ||
-			   record.length != 4) {
-			return malformed(recovery, &record,
-					 "a burst or a checkpoint", err);
-		}
+	while (scan_next(recovery->scan, recovery->journal, &off, &record) &&
+	       record.sequence <= last) {
+		if (record.type != RECORD_BURST &&
+		    record.type != RECORD_SNAPSHOT)
+			continue;
+		if (replay_operations(&record, image, size, dirty))
+			return malformed(recovery, &record, err);
 	}
 	return 0;
 }
@@ -87,16 +80,31 @@ recover_image(const struct recovery *recovery, uint8_t *image, uint32_t size,
 	const struct scan *scan = recovery->scan;
 	int rc;
 
-	if (!scan->sequence)
-		return 0;
 	if (scan->image_size != size)
-		return foreign(recovery, "another size", err);
-	if (!scan->checkpoint && crc32c(0, image, size) != scan->base)
-		return foreign(recovery, "another content", err);
-	rc = replay(recovery, image, size, dirty, err);
+		return foreign(recovery, "of another size", err);
+	if (!scan->checkpoint && crc32c(0, image, size) != scan->done_crc)
+		return foreign(recovery, "other content", err);
+	rc = replay(recovery, scan->done, scan->sequence, image, size, dirty,
+		    err);
 	if (rc)
 		return rc;
-	if (scan->checkpoint && crc32c(0, image, size) != scan->image_crc)
-		return foreign(recovery, "another content", err);
+	if (scan->checkpoint && crc32c(0, image, size) != scan->checkpoint_crc)
+		return foreign(recovery, "other content", err);
 	return 0;
+}
+
+int
+recover_past(const struct recovery *recovery, uint64_t sequence, uint8_t *image,
+	     uint32_t size, struct error *err)
+{
+	const struct scan *scan = recovery->scan;
+
+	if (!scan->snapshot || scan->image_size != size ||
+	    sequence <= scan->first || sequence > scan->sequence)
+		return error_set(err, ENOENT,
+				 "%s: has no history of number %llu",
+				 recovery->journal_path,
+				 (unsigned long long)sequence);
+	return replay(recovery, JOURNAL_HEADER_SIZE, sequence, image, size,
+		      NULL, err);
 }

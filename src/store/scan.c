@@ -23,24 +23,22 @@ scan_header(struct scan *scan, const uint8_t *p, size_t len, const char *path,
 		     !memcmp(p, JOURNAL_MAGIC, 8) &&
 		     get_le32(p + 60) == crc32c(0, p, 60);
 
-	if (!valid && len > JOURNAL_HEADER_SIZE)
+	if (!valid)
 		return error_set(
 			err, EUCLEAN,
 			"%s: damaged at offset 0: expected a journal header",
 			path);
-	if (!valid)
-		return 0;
 	if (get_le32(p + 8) != JOURNAL_VERSION ||
 	    get_le32(p + 12) != JOURNAL_HEADER_SIZE)
 		return error_set(err, EUCLEAN,
 				 "%s: journal version %u, expected %u", path,
 				 get_le32(p + 8), JOURNAL_VERSION);
-	scan->header = true;
 	scan->image_size = get_le64(p + 16);
 	scan->salt = get_le64(p + 24);
-	scan->base = get_le32(p + 32);
+	scan->first = get_le64(p + 32);
+	scan->sequence = scan->first;
 	scan->chain = get_le32(p + 60);
-	scan->end = JOURNAL_HEADER_SIZE;
+	scan->end = scan->kept = JOURNAL_HEADER_SIZE;
 	return 0;
 }
 
@@ -67,32 +65,54 @@ record_size(const struct record *record)
 	return RECORD_HEADER_SIZE + (size_t)record->length + RECORD_CHAIN_SIZE;
 }
 
-/* The next record of the chain; takes it into `scan` if it is valid. */
+/* The next record of the chain, if it is valid; takes it into `scan`. */
 static bool
-scan_record(struct scan *scan, const uint8_t *bytes, size_t len)
+scan_record(struct scan *scan, const uint8_t *bytes, size_t len,
+	    struct record *record)
 {
 	const uint8_t *p = bytes + scan->end;
 	size_t left = len - scan->end, size;
-	struct record record;
 	uint32_t chain;
 
-	if (!decode_header(p, left, scan->salt, &record) ||
-	    record.sequence != scan->sequence + 1 ||
-	    record_size(&record) > left)
+	if (!decode_header(p, left, scan->salt, record) ||
+	    record->sequence != scan->sequence + 1 ||
+	    record_size(record) > left)
 		return false;
-	size = record_size(&record);
+	size = record_size(record);
 	chain = crc32c(scan->chain, p, size - RECORD_CHAIN_SIZE);
 	if (get_le32(p + size - RECORD_CHAIN_SIZE) != chain)
 		return false;
 	scan->chain = chain;
 	scan->sequence++;
 	scan->end += size;
-	scan->bursts += record.type == RECORD_BURST;
-	scan->checkpoint = record.type == RECORD_CHECKPOINT &&
-			   record.length == 4;
-	if (scan->checkpoint)
-		scan->image_crc = get_le32(record.payload);
 	return true;
+}
+
+/* Does the record stand where one of its type may?  Notes what it says. */
+static bool
+scan_shape(struct scan *scan, const struct record *record)
+{
+	bool has_crc = record->length == 4;
+
+	switch (record->type) {
+	case RECORD_SNAPSHOT:
+		scan->snapshot = true;
+		scan->kept = scan->end;
+		return record->sequence == scan->first + 1;
+	case RECORD_BURST: scan->bursts++; return !scan->checkpoint;
+	case RECORD_CHECKPOINT:
+		scan->checkpoint = true;
+		scan->checkpoint_crc = has_crc ? get_le32(record->payload) : 0;
+		return has_crc;
+	case RECORD_DONE:
+		scan->checkpoint = false;
+		scan->bursts = 0;
+		scan->done = scan->end;
+		scan->done_sequence = record->sequence;
+		scan->done_crc = has_crc ? get_le32(record->payload) : 0;
+		return has_crc;
+	default: return false;
+	}
 }
 
 /* Does a record behind scan->end say that the next one was durable? */
@@ -112,25 +132,42 @@ tail_was_durable(const struct scan *scan, const uint8_t *bytes, size_t len)
 	return false;
 }
 
+static int
+damaged(const struct scan *scan, const char *path, const char *expected,
+	struct error *err)
+{
+	return error_set(err, EUCLEAN,
+			 "%s: damaged at offset %zu: expected record %llu%s",
+			 path, scan->end,
+			 (unsigned long long)scan->sequence + 1, expected);
+}
+
 int
 scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
 	     const char *path, struct error *err)
 {
+	struct record record;
 	int rc;
 
 	memset(scan, 0, sizeof(*scan));
 	rc = scan_header(scan, bytes, len, path, err);
-	if (rc || !scan->header)
+	if (rc)
 		return rc;
-	while (scan_record(scan, bytes, len))
-		;
+	while (scan_record(scan, bytes, len, &record))
+		if (!scan_shape(scan, &record))
+			return error_set(err, EUCLEAN,
+					 "%s: record %llu, before offset %zu, "
+					 "cannot stand where it does",
+					 path,
+					 (unsigned long long)record.sequence,
+					 scan->end);
 	if (tail_was_durable(scan, bytes, len))
-		return error_set(
-			err, EUCLEAN,
-			"%s: damaged at offset %zu: expected record %llu, "
-			"which a later record knows to be complete",
-			path, scan->end,
-			(unsigned long long)scan->sequence + 1);
+		return damaged(scan, path,
+			       ", which a later record knows to be complete",
+			       err);
+	if (!scan->done)
+		return damaged(scan, path, ", with which every journal begins",
+			       err);
 	scan->dropped = len - scan->end;
 	return 0;
 }

@@ -14,17 +14,21 @@
 #include "pflash/error.h"
 
 struct scan {
-	bool header;         /* there is one; else the journal is empty */
 	uint64_t image_size; /* from the header */
 	uint64_t salt;
-	uint32_t base;
+	uint64_t first;
 	uint32_t chain;    /* of the last valid record, or of the header */
-	uint64_t sequence; /* of the last valid record, 0 for none */
-	uint64_t bursts;
-	bool checkpoint;    /* the last valid record is one */
-	uint32_t image_crc; /* and this is its CRC */
-	size_t end;         /* behind the last valid record */
-	size_t dropped;     /* bytes of a torn tail, behind `end` */
+	uint64_t sequence; /* of the last valid record, or `first` */
+	uint64_t bursts;   /* behind the last done record */
+	bool snapshot;     /* the first record is one: there is a history */
+	bool checkpoint;   /* one follows the last done record */
+	uint32_t checkpoint_crc; /* of the image at the last of these */
+	uint64_t done_sequence;
+	uint32_t done_crc;
+	size_t kept;    /* behind the snapshot, or the header */
+	size_t done;    /* behind the last done record; 0: there is none yet */
+	size_t end;     /* behind the last valid record */
+	size_t dropped; /* bytes of a torn tail, behind `end` */
 };
 
 struct record {
@@ -37,8 +41,9 @@ struct record {
 };
 
 /*
- * Finds the valid records of a journal.  -EUCLEAN if it is damaged, with file,
- * offset and what was expected there.  `path` is for that message.
+ * Finds the valid records of a journal.  -EUCLEAN if it is damaged or has not
+ * the shape of one, with file, offset and what was expected there.  `path` is
+ * for that message.  What was found up to there is in `scan` all the same.
  */
 int scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
 		 const char *path, struct error *err);

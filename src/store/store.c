@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "burst.h"
+#include "compose.h"
 #include "crc32c.h"
 #include "journal.h"
 #include "kept.h"
@@ -26,6 +27,7 @@ struct store {
 	uint8_t *dirty; /* blocks that differ from the VARS file */
 	uint32_t size;
 	uint32_t journal_limit;
+	struct store_history history;
 	enum store_sync sync;
 	int failed; /* -errno */
 	struct error failure;
@@ -105,34 +107,98 @@ commit_burst(struct store *store)
 	return 0;
 }
 
+/* A checkpoint or done record: the CRC of the image. */
 static int
-append_checkpoint(struct store *store, uint32_t crc)
+append_crc(struct store *store, enum record_type type, uint32_t crc)
 {
 	uint8_t record[RECORD_HEADER_SIZE + 4 + RECORD_CHAIN_SIZE];
-	int rc;
 
 	put_le32(record + RECORD_HEADER_SIZE, crc);
-	rc = journal_append(&store->journal, RECORD_CHECKPOINT, record, 4,
-			    &store->failure);
-	return rc ? rc : journal_sync(&store->journal, &store->failure);
+	return journal_append(&store->journal, type, record, 4,
+			      &store->failure);
 }
 
-/* The journal is durable before VARS is touched, VARS before it is emptied. */
+static struct recovery
+recovery_of(const struct store *store, const uint8_t *bytes,
+	    const struct scan *scan)
+{
+	return (struct recovery){
+		.scan = scan,
+		.journal = bytes,
+		.vars_path = store->vars.path,
+		.journal_path = store->journal.path,
+	};
+}
+
+/*
+ * A new journal file, of the history there is in `old` (or NULL), when VARS
+ * has the image.  The store fails only if it can't be told which journal is
+ * there now; a journal that could not be made leaves the old one as it is.
+ */
+static int
+new_journal(struct store *store, const struct recovery *old, struct error *err)
+{
+	const struct composition in = {
+		.old = old,
+		.history = &store->history,
+		.image = store->committed,
+		.size = store->size,
+	};
+	struct scan scan;
+	uint8_t *bytes;
+	bool renamed;
+	int rc;
+
+	if (old && !compose_is_due(&in))
+		return 0;
+	rc = compose_journal(&in, &bytes, &scan, err);
+	if (rc)
+		return old ? 0 : rc;
+	rc = journal_replace(&store->journal, bytes, &scan, &store->vars.stat,
+			     &renamed, err);
+	free(bytes);
+	return old && !renamed ? 0 : rc;
+}
+
+static int
+drop_history(struct store *store)
+{
+	struct scan scan;
+	struct recovery old;
+	uint8_t *bytes;
+	size_t len;
+	int rc = 0;
+
+	if (journal_read(&store->journal, &bytes, &len, &store->failure))
+		return 0; /* it is only too long */
+	old = recovery_of(store, bytes, &scan);
+	if (scan_journal(&scan, bytes, len, store->journal.path,
+			 &store->failure) == 0)
+		rc = new_journal(store, &old, &store->failure);
+	free(bytes);
+	return rc;
+}
+
+/* The journal is durable before VARS is touched, VARS before it says so. */
 static int
 fold_journal(struct store *store)
 {
 	uint32_t crc = crc32c(0, store->committed, store->size);
 	int rc;
 
-	rc = append_checkpoint(store, crc);
+	rc = append_crc(store, RECORD_CHECKPOINT, crc);
+	if (!rc)
+		rc = journal_sync(&store->journal, &store->failure);
 	if (!rc)
 		rc = vars_write(&store->vars, store->committed, store->dirty,
 				&store->failure);
 	if (!rc)
-		rc = journal_reset(&store->journal, store->size, crc,
-				   &store->failure);
+		rc = append_crc(store, RECORD_DONE, crc);
+	if (!rc)
+		rc = drop_history(store);
 	if (rc)
 		return store_fail(store, rc);
+	store->failure.text[0] = '\0';
 	memset(store->dirty, 0, store->size / VARS_BLOCK_SIZE);
 	return 0;
 }
@@ -145,7 +211,8 @@ store_commit(struct store *store)
 	if (!store_pending(store))
 		return 0;
 	rc = commit_burst(store);
-	if (!rc && store->journal.length > store->journal_limit)
+	if (!rc &&
+	    store->journal.length - store->journal.done > store->journal_limit)
 		rc = fold_journal(store);
 	return rc;
 }
@@ -162,7 +229,9 @@ store_checkpoint(struct store *store)
 		if (rc)
 			return rc;
 	}
-	return store->journal.sequence ? fold_journal(store) : 0;
+	return store->journal.length > store->journal.done ?
+		       fold_journal(store) :
+		       0;
 }
 
 static int
@@ -246,34 +315,34 @@ store_alloc(struct store *store, const struct store_config *config,
 	return 0;
 }
 
-/* Reads both files and decides; changes nothing on disk. */
+/*
+ * Reads both files and decides; changes nothing on disk.  *bytes stays NULL if
+ * there is no journal yet.
+ */
 static int
 load_image(struct store *store, uint8_t **bytes, struct scan *scan,
 	   struct error *err)
 {
-	struct recovery recovery = {
-		.scan = scan,
-		.vars_path = store->vars.path,
-		.journal_path = store->journal.path,
-	};
+	struct recovery recovery;
 	size_t len;
 	int rc;
 
 	rc = vars_read(&store->vars, store->image, err);
-	if (!rc)
-		rc = journal_read(&store->journal, bytes, &len, err);
+	if (rc || store->journal.file.fd < 0)
+		return rc;
+	rc = journal_read(&store->journal, bytes, &len, err);
 	if (!rc)
 		rc = scan_journal(scan, *bytes, len, store->journal.path, err);
 	if (rc)
 		return rc;
-	recovery.journal = *bytes;
+	recovery = recovery_of(store, *bytes, scan);
 	return recover_image(&recovery, store->image, store->size, store->dirty,
 			     err);
 }
 
 /*
- * Makes what was read durable, and the journal empty.  VARS may have been put
- * in place by a copy that nobody synced, and both names may be new.
+ * Makes what was read durable.  VARS may have been put in place by a copy that
+ * nobody synced, and both names may be new.
  */
 static int
 settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
@@ -283,17 +352,18 @@ settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
 
 	memcpy(store->committed, store->image, store->size);
 	rc = file_sync_directory(store->vars.file.sys, store->vars.path, err);
-	if (!rc && !scan->sequence) {
-		rc = file_sync(&store->vars.file, err);
-		return rc ? rc :
-			    journal_reset(&store->journal, store->size,
-					  crc32c(0, store->image, store->size),
-					  err);
+	if (!rc && bytes)
+		rc = journal_resume(&store->journal, bytes, scan, err);
+	if (!rc && bytes && scan->end > scan->done) {
+		if (fold_journal(store))
+			rc = error_set(err, -store->failed, "%s",
+				       store->failure.text);
+		return rc;
 	}
 	if (!rc)
-		rc = journal_resume(&store->journal, bytes, scan, err);
-	if (!rc && fold_journal(store))
-		rc = error_set(err, -store->failed, "%s", store->failure.text);
+		rc = file_sync(&store->vars.file, err);
+	if (!rc && !bytes)
+		rc = new_journal(store, NULL, err);
 	return rc;
 }
 
@@ -307,8 +377,10 @@ open_files(struct store *store, const struct store_config *config,
 	rc = vars_open(&store->vars, sys, config->path, O_RDWR, err);
 	if (rc)
 		return rc;
-	return journal_open_writer(&store->journal, sys, store->vars.path,
-				   &store->vars.stat, err);
+	rc = journal_open(&store->journal, sys, store->vars.path, O_RDWR, err);
+	if (rc == -ENOENT)
+		rc = journal_init(&store->journal, sys, store->vars.path, err);
+	return rc;
 }
 
 int
@@ -316,7 +388,7 @@ store_open(struct store **out, const struct store_config *config,
 	   struct store_recovery *found, struct error *err)
 {
 	struct store *store = calloc(1, sizeof(*store));
-	struct scan scan = { .header = false };
+	struct scan scan = { .bursts = 0 };
 	uint8_t *bytes = NULL;
 	int rc;
 
@@ -324,6 +396,9 @@ store_open(struct store **out, const struct store_config *config,
 		return error_errno(err, ENOMEM, "%s", config->path);
 	store->vars.file.fd = store->journal.file.fd = -1;
 	store->sync = config->sync;
+	store->history.bytes = STORE_HISTORY_BYTES;
+	if (config->history)
+		store->history = *config->history;
 	store->journal_limit = config->journal_limit ? config->journal_limit :
 						       STORE_JOURNAL_LIMIT;
 	rc = open_files(store, config, err);
@@ -416,9 +491,8 @@ store_verify(const struct store *store)
 	return !store->failure.text[0] &&
 	       journal->length >= JOURNAL_HEADER_SIZE &&
 	       journal->durable <= journal->sequence &&
-	       (store->sync == STORE_SYNC_NONE ||
-		journal->durable == journal->sequence) &&
-	       (journal->sequence > 0 ||
+	       journal->done <= journal->length &&
+	       (journal->length > journal->done ||
 		!memchr(store->dirty, 1, store->size / VARS_BLOCK_SIZE)) &&
 	       !burst_full(&store->burst) && burst_can_grow(&store->burst) &&
 	       burst_explains_image(store);

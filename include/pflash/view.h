@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VARS file and its journal, read without a lock and without changing
+ * either, also while a daemon writes them: the image, and its history.
+ */
+#ifndef PFLASH_VIEW_H
+#define PFLASH_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pflash/error.h"
+#include "pflash/store.h"
+
+struct view;
+
+/* Errors as for store_open(), but -EBUSY; -EAGAIN: never still enough. */
+int view_open(struct view **out, const struct sys *sys, const char *path,
+	      struct error *err);
+void view_close(struct view *view);
+
+/* The image, the view's own. */
+const uint8_t *view_image(const struct view *view);
+uint32_t view_size(const struct view *view);
+
+/* A point in time: the image after one burst. */
+struct view_point {
+	uint64_t sequence;
+	uint64_t time;       /* CLOCK_REALTIME of the writer, ns since 1970 */
+	bool oldest;         /* the history begins here: nothing is counted */
+	uint64_t programmed; /* bytes */
+	uint64_t erased;     /* bytes */
+};
+
+/* The next point, oldest first; *cursor is 0 at the beginning. */
+bool view_next(const struct view *view, size_t *cursor,
+	       struct view_point *point);
+
+/* view_size() bytes: the image at this point.  -ENOENT: there is none. */
+int view_past(const struct view *view, uint64_t sequence, uint8_t *image,
+	      struct error *err);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Old history is dropped from its beginning: the snapshot moves forward to the
+ * last of the bursts that go.  Records keep their numbers and times.
+ */
+#include "compose.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "burst.h"
+#include "crc32c.h"
+
+#include "pflash/le.h"
+
+/* Dropping less history than this is not worth a new file. */
+#define SLACK (256u << 10)
+
+struct buffer {
+	uint8_t *bytes;
+	size_t length;
+	uint32_t chain;
+	uint64_t salt, first;
+};
+
+static bool
+keeps_history(const struct composition *in)
+{
+	return in->history->bytes > 0;
+}
+
+/* The time before which records go. */
+static uint64_t
+oldest_to_keep(const struct store_history *history)
+{
+	uint64_t now = journal_time(), age = history->seconds * 1000000000u;
+
+	return history->seconds && age < now ? now - age : 0;
+}
+
+/* The number of the last burst that is to go, and how many bytes go. */
+static uint64_t
+last_to_drop(const struct composition *in, size_t *bytes)
+{
+	const struct scan *scan = in->old->scan;
+	uint64_t oldest = oldest_to_keep(in->history);
+	uint64_t last = scan->first + 1;
+	size_t off = scan->kept, begin = off;
+	struct record record;
+
+	*bytes = 0;
+	while (scan_next(scan, in->old->journal, &off, &record)) {
+		if (record.time >= oldest &&
+		    scan->end - begin <= in->history->bytes)
+			break;
+		last = record.sequence;
+		*bytes = off - scan->kept;
+		begin = off;
+	}
+	return last;
+}
+
+bool
+compose_is_due(const struct composition *in)
+{
+	const struct scan *scan = in->old->scan;
+	size_t bytes;
+
+	if (keeps_history(in) != scan->snapshot)
+		return true;
+	if (!scan->snapshot)
+		return scan->sequence > scan->first + 1;
+	last_to_drop(in, &bytes);
+	return bytes > SLACK;
+}
+
+/* The payload stands at its place already. */
+static void
+put_record(struct buffer *buffer, enum record_type type, uint64_t sequence,
+	   uint64_t time, uint32_t length)
+{
+	const struct record_header header = {
+		.type = type,
+		.salt = buffer->salt,
+		.sequence = sequence,
+		.durable = buffer->first,
+		.time = time,
+		.length = length,
+	};
+	uint8_t *p = buffer->bytes + buffer->length;
+	size_t body = RECORD_HEADER_SIZE + (size_t)length;
+
+	journal_encode_record(p, &header);
+	buffer->chain = crc32c(buffer->chain, p, body);
+	put_le32(p + body, buffer->chain);
+	buffer->length += body + RECORD_CHAIN_SIZE;
+}
+
+/* Where the payload of the next record goes. */
+static uint8_t *
+payload(const struct buffer *buffer)
+{
+	return buffer->bytes + buffer->length + RECORD_HEADER_SIZE;
+}
+
+/* An erase of all, and programs of what is not erased. */
+static uint32_t
+snapshot_payload(const uint8_t *image, uint32_t size, uint8_t *p)
+{
+	uint32_t length = OPERATION_HEADER_SIZE, off = 0;
+
+	put_le32(p, 0);
+	put_le32(p + 4, size | OPERATION_ERASE);
+	while (off < size) {
+		uint32_t end = off, blank = 0;
+
+		if (image[off] == 0xff) {
+			off++;
+			continue;
+		}
+		/* A gap that is shorter than a header is cheaper programmed. */
+		while (end + blank < size && blank <= OPERATION_HEADER_SIZE) {
+			if (image[end + blank] == 0xff) {
+				blank++;
+				continue;
+			}
+			end += blank + 1;
+			blank = 0;
+		}
+		put_le32(p + length, off);
+		put_le32(p + length + 4, end - off);
+		memcpy(p + length + 8, image + off, end - off);
+		length += OPERATION_HEADER_SIZE + end - off;
+		off = end;
+	}
+	return length;
+}
+
+static void
+put_done(struct buffer *buffer, const struct composition *in, uint64_t sequence)
+{
+	put_le32(payload(buffer), crc32c(0, in->image, in->size));
+	put_record(buffer, RECORD_DONE, sequence, journal_time(), 4);
+}
+
+/*
+ * The old history without its beginning.  Every record is copied, the done
+ * records too: the numbers must have no gap.
+ */
+static int
+put_history(struct buffer *buffer, const struct composition *in,
+	    uint64_t snapshot, struct error *err)
+{
+	const struct scan *scan = in->old->scan;
+	uint8_t *image = malloc(in->size);
+	size_t off = JOURNAL_HEADER_SIZE;
+	struct record record;
+	int rc;
+
+	if (!image)
+		return error_set(err, ENOMEM, "out of memory");
+	rc = recover_past(in->old, snapshot, image, in->size, err);
+	while (!rc && scan_next(scan, in->old->journal, &off, &record)) {
+		uint32_t length = record.length;
+
+		if (record.sequence < snapshot)
+			continue;
+		if (record.sequence == snapshot)
+			length = snapshot_payload(image, in->size,
+						  payload(buffer));
+		else
+			memcpy(payload(buffer), record.payload, length);
+		put_record(buffer,
+			   record.sequence == snapshot ?
+				   RECORD_SNAPSHOT :
+				   (enum record_type)record.type,
+			   record.sequence, record.time, length);
+	}
+	free(image);
+	return rc;
+}
+
+/* As much as the snapshot of any image can need: half of it headers. */
+static size_t
+room(const struct composition *in)
+{
+	size_t old = in->old ? in->old->scan->end : 0;
+
+	return JOURNAL_HEADER_SIZE + 2 * (size_t)in->size + old +
+	       4 * (RECORD_HEADER_SIZE + RECORD_CHAIN_SIZE + 64);
+}
+
+static int
+fill(struct buffer *buffer, const struct composition *in, struct error *err)
+{
+	const struct scan *old = in->old ? in->old->scan : NULL;
+	uint64_t next = old ? old->sequence + 1 : 1, snapshot = next;
+	bool inherit = keeps_history(in) && old && old->snapshot;
+	size_t dropped;
+	int rc = 0;
+
+	if (inherit)
+		snapshot = last_to_drop(in, &dropped);
+	buffer->first = snapshot - 1;
+	journal_encode_header(buffer->bytes, in->size, buffer->salt,
+			      buffer->first);
+	buffer->chain = get_le32(buffer->bytes + 60);
+	buffer->length = JOURNAL_HEADER_SIZE;
+	if (inherit) {
+		rc = put_history(buffer, in, snapshot, err);
+	} else if (keeps_history(in)) {
+		put_record(buffer, RECORD_SNAPSHOT, next++, journal_time(),
+			   snapshot_payload(in->image, in->size,
+					    payload(buffer)));
+	}
+	if (!rc)
+		put_done(buffer, in, next);
+	return rc;
+}
+
+int
+compose_journal(const struct composition *in, uint8_t **bytes,
+		struct scan *scan, struct error *err)
+{
+	struct buffer buffer = { .bytes = malloc(room(in)) };
+	int rc = 0;
+
+	*bytes = NULL;
+	if (!buffer.bytes)
+		return error_set(err, ENOMEM, "out of memory");
+	if (getrandom(&buffer.salt, sizeof(buffer.salt), 0) !=
+	    (ssize_t)sizeof(buffer.salt))
+		rc = error_errno(err, errno, "getrandom");
+	if (!rc)
+		rc = fill(&buffer, in, err);
+	if (!rc)
+		rc = scan_journal(scan, buffer.bytes, buffer.length,
+				  "the new journal", err);
+	if (rc) {
+		free(buffer.bytes);
+		return rc;
+	}
+	*bytes = buffer.bytes;
+	return 0;
+}
