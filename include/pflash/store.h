@@ -47,7 +47,14 @@ struct store_history {
 #define STORE_HISTORY_BYTES (1u << 20)
 
 struct store_config {
-	const char *path; /* the VARS file; borrowed during store_open() */
+	const char *path;    /* the VARS file; borrowed during store_open() */
+	const char *journal; /* NULL: beside it; needed for a block device */
+	uint32_t size;       /* of the flash; 0: that of the file or device */
+	/*
+	 * Nothing is written, others may read too, and every change fails with
+	 * -EROFS.
+	 */
+	bool read_only;
 	enum store_sync sync;
 	uint32_t journal_limit; /* checkpoint above, in bytes; 0: default */
 	const struct store_history *history; /* NULL: STORE_HISTORY_BYTES */
@@ -72,17 +79,17 @@ struct store;
  * -EBUSY: another process has it ("in use by pid N"); -EUCLEAN: the journal is
  * damaged before its tail or does not belong to this file: nothing is changed;
  * -EINVAL: the size is no whole number of 4 KiB blocks, zero or above
- * STORE_MAX_SIZE; or the -errno of a system call.
+ * STORE_MAX_SIZE; -EMLINK: the file has several names; or the -errno of a
+ * system call.
  */
 int store_open(struct store **out, const struct store_config *config,
 	       struct store_recovery *found, struct error *err);
 
 /*
- * Could the file be opened for writing now, as far as it alone tells?  0, or
- * the -errno and the sentence of store_open().  Changes nothing.
+ * Could it be opened now, as far as the VARS file alone tells?  0, or the
+ * -errno and the sentence of store_open().  Changes nothing.
  */
-int store_check_free(const struct sys *sys, const char *path,
-		     struct error *err);
+int store_check_free(const struct store_config *config, struct error *err);
 
 /*
  * Creates a VARS file that must not yet exist (-EEXIST), atomically and

@@ -21,6 +21,7 @@ struct sys {
 	int (*fsync)(int fd);
 	int (*ftruncate)(int fd, off_t len);
 	int (*fstat)(int fd, struct stat *st);
+	off_t (*lseek)(int fd, off_t off, int whence);
 	int (*fchmod)(int fd, mode_t mode);
 	int (*fchown)(int fd, uid_t owner, gid_t group);
 	int (*link)(const char *from, const char *to);

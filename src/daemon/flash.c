@@ -250,7 +250,11 @@ attach(struct flash *flash, const struct options *options,
 	if (geometry_parse(&geometry, (uint32_t)size, options->width,
 			   options->interleave, options->blocks, err) < 0)
 		return EXIT_USAGE;
-	ret = initial->size ? 0 : store_check_free(NULL, options->vars, err);
+	ret = initial->size ?
+		      0 :
+		      store_check_free(
+			      &(struct store_config){ .path = options->vars },
+			      err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
 	if (attach_domain(flash, options, err) < 0 ||

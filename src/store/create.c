@@ -82,8 +82,13 @@ static int
 check_journal(const struct sys *sys, const char *path, struct error *err)
 {
 	struct journal journal;
-	int rc = journal_open(&journal, sys, path, O_RDONLY, err);
+	char *name;
+	int rc;
 
+	if (asprintf(&name, "%s.journal", path) < 0)
+		return error_set(err, ENOMEM, "out of memory");
+	rc = journal_open(&journal, sys, name, O_RDONLY, err);
+	free(name);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
 	rc = error_set(err, EUCLEAN,

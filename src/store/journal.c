@@ -12,33 +12,25 @@
 
 #include "pflash/le.h"
 
-char *
-journal_path(const char *vars)
-{
-	char *path;
-
-	return asprintf(&path, "%s.journal", vars) < 0 ? NULL : path;
-}
-
 int
-journal_init(struct journal *journal, const struct sys *sys, const char *vars,
+journal_init(struct journal *journal, const struct sys *sys, const char *path,
 	     struct error *err)
 {
 	memset(journal, 0, sizeof(*journal));
 	journal->file.sys = sys;
 	journal->file.fd = -1;
-	journal->path = journal_path(vars);
+	journal->path = strdup(path);
 	if (!journal->path)
-		return error_errno(err, ENOMEM, "%s", vars);
+		return error_set(err, ENOMEM, "out of memory");
 	journal->file.path = journal->path;
 	return 0;
 }
 
 int
-journal_open(struct journal *journal, const struct sys *sys, const char *vars,
+journal_open(struct journal *journal, const struct sys *sys, const char *path,
 	     int flags, struct error *err)
 {
-	int rc = journal_init(journal, sys, vars, err);
+	int rc = journal_init(journal, sys, path, err);
 
 	if (!rc)
 		rc = file_open(&journal->file, flags | O_NOFOLLOW, 0, err);

@@ -89,12 +89,9 @@ void journal_encode_record(uint8_t *p, const struct record_header *header);
 /* Now, as records have it. */
 uint64_t journal_time(void);
 
-/* FILE.journal; malloc()ed, the caller's.  NULL without memory. */
-char *journal_path(const char *vars);
-
-/* Opens the journal of `vars` with `flags`; -ENOENT if there is none. */
+/* Opens it with `flags`; -ENOENT if there is none. */
 int journal_open(struct journal *journal, const struct sys *sys,
-		 const char *vars, int flags, struct error *err);
+		 const char *path, int flags, struct error *err);
 
 void journal_close(struct journal *journal);
 
@@ -121,7 +118,7 @@ int journal_replace(struct journal *journal, const uint8_t *bytes,
 
 /* A journal that is not there yet: nothing is opened. */
 int journal_init(struct journal *journal, const struct sys *sys,
-		 const char *vars, struct error *err);
+		 const char *path, struct error *err);
 
 /*
  * Appends a record in one write.  `record` has room for the record header,

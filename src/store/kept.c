@@ -2,7 +2,6 @@
 #include "kept.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,14 +14,6 @@
 #define LENGTH (TAG + STORE_TAG_SIZE)
 #define CRC (LENGTH + 4)
 #define HEADER_SIZE (CRC + 4)
-
-static char *
-path_beside(const struct vars *vars, const char *suffix)
-{
-	char *path;
-
-	return asprintf(&path, "%s%s", vars->path, suffix) < 0 ? NULL : path;
-}
 
 static uint32_t
 checksum(const uint8_t *header, const void *record, size_t len)
@@ -73,8 +64,8 @@ kept_write(const struct vars *vars, const struct store_kept *kept,
 	   struct error *err)
 {
 	const struct sys *sys = vars->file.sys;
-	char *path = path_beside(vars, ".state");
-	char *new = path_beside(vars, ".state.new");
+	char *path = vars_beside(vars, ".state");
+	char *new = vars_beside(vars, ".state.new");
 	int rc = path && new ? 0 : error_set(err, ENOMEM, "out of memory");
 
 	if (!rc)
@@ -94,7 +85,7 @@ int
 kept_remove(const struct vars *vars, struct error *err)
 {
 	const struct sys *sys = vars->file.sys;
-	char *path = path_beside(vars, ".state");
+	char *path = vars_beside(vars, ".state");
 	int rc = 0;
 
 	if (!path)
@@ -152,7 +143,7 @@ read_content(const struct file *file, struct store_kept *kept,
 int
 kept_read(const struct vars *vars, struct store_kept *kept, struct error *err)
 {
-	char *path = path_beside(vars, ".state");
+	char *path = vars_beside(vars, ".state");
 	struct file file = { .sys = vars->file.sys, .path = path, .fd = -1 };
 	int rc;
 

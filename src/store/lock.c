@@ -108,9 +108,9 @@ report_holder(const struct file *file, struct error *err)
 }
 
 int
-lock_file(const struct file *file, struct error *err)
+lock_file(const struct file *file, short type, struct error *err)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
 	if (!file->sys->lock(file->fd, F_OFD_SETLK, &lock))
 		return 0;

@@ -29,6 +29,7 @@ struct store {
 	uint32_t journal_limit;
 	struct store_history history;
 	enum store_sync sync;
+	bool read_only;
 	int failed; /* -errno */
 	struct error failure;
 };
@@ -290,7 +291,7 @@ store_free(struct store *store)
 int
 store_close(struct store *store)
 {
-	int rc = store_checkpoint(store);
+	int rc = store->read_only ? 0 : store_checkpoint(store);
 
 	store_free(store);
 	return rc;
@@ -371,16 +372,29 @@ static int
 open_files(struct store *store, const struct store_config *config,
 	   struct error *err)
 {
-	const struct sys *sys = config->sys ? config->sys : &sys_kernel;
+	const struct sys *sys;
 	int rc;
 
-	rc = vars_open(&store->vars, sys, config->path, O_RDWR, err);
+	rc = vars_open(&store->vars, config,
+		       config->read_only ? VARS_READ : VARS_WRITE, err);
 	if (rc)
 		return rc;
-	rc = journal_open(&store->journal, sys, store->vars.path, O_RDWR, err);
+	sys = store->vars.file.sys;
+	rc = journal_open(&store->journal, sys, store->vars.journal,
+			  config->read_only ? O_RDONLY : O_RDWR, err);
 	if (rc == -ENOENT)
-		rc = journal_init(&store->journal, sys, store->vars.path, err);
+		rc = journal_init(&store->journal, sys, store->vars.journal,
+				  err);
 	return rc;
+}
+
+/* As after a failure, but it is what was asked for. */
+static void
+settle_read_only(struct store *store)
+{
+	memcpy(store->committed, store->image, store->size);
+	store->failed = -EROFS;
+	error_set(&store->failure, EROFS, "%s: read-only", store->vars.path);
 }
 
 int
@@ -396,6 +410,7 @@ store_open(struct store **out, const struct store_config *config,
 		return error_errno(err, ENOMEM, "%s", config->path);
 	store->vars.file.fd = store->journal.file.fd = -1;
 	store->sync = config->sync;
+	store->read_only = config->read_only;
 	store->history.bytes = STORE_HISTORY_BYTES;
 	if (config->history)
 		store->history = *config->history;
@@ -406,7 +421,9 @@ store_open(struct store **out, const struct store_config *config,
 		rc = store_alloc(store, config, err);
 	if (!rc)
 		rc = load_image(store, &bytes, &scan, err);
-	if (!rc)
+	if (!rc && config->read_only)
+		settle_read_only(store);
+	else if (!rc)
 		rc = settle_image(store, bytes, &scan, err);
 	free(bytes);
 	if (rc) {
@@ -436,10 +453,11 @@ store_recall(const struct store *store, struct store_kept *kept,
 }
 
 int
-store_check_free(const struct sys *sys, const char *path, struct error *err)
+store_check_free(const struct store_config *config, struct error *err)
 {
 	struct vars vars;
-	int rc = vars_open(&vars, sys ? sys : &sys_kernel, path, O_RDWR, err);
+	int rc = vars_open(&vars, config,
+			   config->read_only ? VARS_READ : VARS_WRITE, err);
 
 	if (!rc)
 		vars_close(&vars);

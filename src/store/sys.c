@@ -25,6 +25,7 @@ const struct sys sys_kernel = {
 	.fsync = fsync,
 	.ftruncate = ftruncate,
 	.fstat = fstat,
+	.lseek = lseek,
 	.fchmod = fchmod,
 	.fchown = fchown,
 	.link = link,

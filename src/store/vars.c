@@ -2,18 +2,30 @@
 #include "vars.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lock.h"
 
-#include "pflash/store.h"
-
 static int
-check_size(struct vars *vars, struct error *err)
+check_size(struct vars *vars, const struct store_config *config,
+	   struct error *err)
 {
+	bool device = S_ISBLK(vars->stat.st_mode);
 	off_t size = vars->stat.st_size;
 
+	if (device)
+		size = vars->file.sys->lseek(vars->file.fd, 0, SEEK_END);
+	if (size < 0)
+		return error_errno(err, errno, "%s", vars->path);
+	/* Devices come in sizes of their own: the flash lies at the start. */
+	if (device && config->size && (off_t)config->size <= size)
+		size = config->size;
+	if (config->size && size != (off_t)config->size)
+		return error_set(err, EINVAL,
+				 "%s: size is %lld bytes, expected %u",
+				 vars->path, (long long)size, config->size);
 	if (size <= 0 || size > (off_t)STORE_MAX_SIZE || size % VARS_BLOCK_SIZE)
 		return error_set(err, EINVAL,
 				 "%s: size is %lld bytes, expected "
@@ -23,26 +35,74 @@ check_size(struct vars *vars, struct error *err)
 	return 0;
 }
 
+/*
+ * A file of two names would have two journals, and each name would see what
+ * the other one has not brought to the file yet as damage, or not at all.
+ */
+static int
+check_kind(struct vars *vars, const struct store_config *config,
+	   struct error *err)
+{
+	if (vars->file.sys->fstat(vars->file.fd, &vars->stat) < 0)
+		return error_errno(err, errno, "%s", vars->path);
+	if (!S_ISREG(vars->stat.st_mode) && !S_ISBLK(vars->stat.st_mode))
+		return error_set(err, EINVAL,
+				 "%s: neither a regular file nor a block "
+				 "device",
+				 vars->path);
+	if (S_ISBLK(vars->stat.st_mode) && !config->journal)
+		return error_set(err, EINVAL,
+				 "%s: a block device, so --journal must say "
+				 "where its journal is",
+				 vars->path);
+	if (vars->stat.st_nlink > 1 && S_ISREG(vars->stat.st_mode) &&
+	    !config->journal)
+		return error_set(err, EMLINK,
+				 "%s: has %lu names (hard links), but a "
+				 "journal belongs to one: remove the others, "
+				 "or name the journal with --journal",
+				 vars->path,
+				 (unsigned long)vars->stat.st_nlink);
+	return 0;
+}
+
+static int
+find_paths(struct vars *vars, const struct store_config *config,
+	   struct error *err)
+{
+	vars->path = realpath(config->path, NULL);
+	if (!vars->path)
+		return error_errno(err, errno, "%s", config->path);
+	vars->file.path = vars->path;
+	if (config->journal)
+		vars->journal = strdup(config->journal);
+	else if (asprintf(&vars->journal, "%s.journal", vars->path) < 0)
+		vars->journal = NULL;
+	if (!vars->journal)
+		return error_set(err, ENOMEM, "out of memory");
+	return 0;
+}
+
 int
-vars_open(struct vars *vars, const struct sys *sys, const char *path, int flags,
-	  struct error *err)
+vars_open(struct vars *vars, const struct store_config *config,
+	  enum vars_use use, struct error *err)
 {
 	int rc;
 
 	memset(vars, 0, sizeof(*vars));
-	vars->file.sys = sys;
+	vars->file.sys = config->sys ? config->sys : &sys_kernel;
 	vars->file.fd = -1;
-	vars->path = realpath(path, NULL);
-	if (!vars->path)
-		return error_errno(err, errno, "%s", path);
-	vars->file.path = vars->path;
-	rc = file_open(&vars->file, flags, 0, err);
-	if (!rc && (flags & O_ACCMODE) == O_RDWR)
-		rc = lock_file(&vars->file, err);
+	rc = find_paths(vars, config, err);
 	if (!rc)
-		rc = file_stat(&vars->file, &vars->stat, err);
+		rc = file_open(&vars->file,
+			       use == VARS_WRITE ? O_RDWR : O_RDONLY, 0, err);
+	if (!rc && use != VARS_LOOK)
+		rc = lock_file(&vars->file,
+			       use == VARS_WRITE ? F_WRLCK : F_RDLCK, err);
 	if (!rc)
-		rc = check_size(vars, err);
+		rc = check_kind(vars, config, err);
+	if (!rc)
+		rc = check_size(vars, config, err);
 	if (rc)
 		vars_close(vars);
 	return rc;
@@ -53,7 +113,23 @@ vars_close(struct vars *vars)
 {
 	file_close(&vars->file);
 	free(vars->path);
-	vars->path = NULL;
+	free(vars->journal);
+	vars->path = vars->journal = NULL;
+}
+
+char *
+vars_beside(const struct vars *vars, const char *suffix)
+{
+	size_t len = strlen(vars->journal);
+	const char *dot = ".journal";
+	char *path;
+
+	if (len > strlen(dot) &&
+	    strcmp(vars->journal + len - strlen(dot), dot) == 0)
+		len -= strlen(dot);
+	if (asprintf(&path, "%.*s%s", (int)len, vars->journal, suffix) < 0)
+		return NULL;
+	return path;
 }
 
 uint8_t *

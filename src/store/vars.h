@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The VARS file: a raw image, opened by its real path, so that its journal
- * lies beside the file and not beside a symbolic link to it.
+ * lies beside the file and not beside a symbolic link to it.  It may be a block
+ * device; then its journal lies where the configuration says.
  */
 #ifndef STORE_VARS_H
 #define STORE_VARS_H
 
 #include "io.h"
 
+#include "pflash/store.h"
+
 #define VARS_BLOCK_SIZE 4096u
 
 struct vars {
 	struct file file;
 	char *path;
+	char *journal; /* path of the journal */
 	struct stat stat;
 	uint32_t size;
 };
 
-/* With O_RDWR also takes the lock.  Errors as for store_open(). */
-int vars_open(struct vars *vars, const struct sys *sys, const char *path,
-	      int flags, struct error *err);
+enum vars_use {
+	VARS_LOOK,  /* without a lock: it may change */
+	VARS_READ,  /* with others who only read */
+	VARS_WRITE, /* alone */
+};
+
+/* Errors as for store_open(). */
+int vars_open(struct vars *vars, const struct store_config *config,
+	      enum vars_use use, struct error *err);
 void vars_close(struct vars *vars);
+
+/* Path of the journal with a suffix; malloc()ed, NULL without memory. */
+char *vars_beside(const struct vars *vars, const char *suffix);
 
 /* Room for the image, page-aligned; free() it.  NULL without memory. */
 uint8_t *vars_alloc(uint32_t size);

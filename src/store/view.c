@@ -52,7 +52,7 @@ reading_take(struct reading *reading, const struct vars *vars,
 	int rc;
 
 	*reading = (struct reading){ .bytes = NULL };
-	rc = journal_open(&reading->journal, vars->file.sys, vars->path,
+	rc = journal_open(&reading->journal, vars->file.sys, vars->journal,
 			  O_RDONLY, err);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
@@ -145,14 +145,22 @@ int
 view_open(struct view **out, const struct sys *sys, const char *path,
 	  struct error *err)
 {
+	const struct store_config config = { .path = path, .sys = sys };
+
+	return view_open_files(out, &config, err);
+}
+
+int
+view_open_files(struct view **out, const struct store_config *config,
+		struct error *err)
+{
 	struct view *view = calloc(1, sizeof(*view));
 	int rc;
 
 	if (!view)
 		return error_set(err, ENOMEM, "out of memory");
 	view->reading.journal.file.fd = -1;
-	rc = vars_open(&view->vars, sys ? sys : &sys_kernel, path, O_RDONLY,
-		       err);
+	rc = vars_open(&view->vars, config, VARS_LOOK, err);
 	if (!rc) {
 		view->image = vars_alloc(view->vars.size);
 		if (!view->image)
