@@ -404,6 +404,9 @@ compare_near(struct pair *p, const struct pair_event *event)
 	if (p->commits != p->model.commits)
 		return differ(p, "commits: chip %" PRIu64 ", model %" PRIu64,
 			      p->commits, p->model.commits);
+	if (cfi_protect_is_new(p->chip) != model_protect_is_new(&p->model))
+		return differ(p, "cfi_protect_is_new(): chip %d",
+			      cfi_protect_is_new(p->chip));
 	return compare_read(p, event->off, 8) &&
 	       compare_window(p, event->off) && compare_window(p, 0) &&
 	       !p->failed;
