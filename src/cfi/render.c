@@ -71,10 +71,10 @@ put_locks(const struct range *r, unsigned int part)
 	struct geometry_block block = geometry_block_at(g, r->off);
 
 	while (block.first <= last) {
-		uint8_t locks = r->chip->locks[block.index];
-		uint8_t down = locks >> GEOMETRY_MAX_PARTS;
-		unsigned int bits = (locks >> part & 1u) | (down >> part & 1u)
-								   << 1;
+		unsigned int locks = r->chip->locks[block.index];
+		unsigned int down = locks >> GEOMETRY_MAX_PARTS;
+		unsigned int bits = (locks >> part & 1) | (down >> part & 1)
+								  << 1;
 
 		put(r, part, block.first / g->width + ID_LOCK, (uint16_t)bits);
 		if (block.first + block.size >= g->size)
