@@ -71,11 +71,12 @@ put_locks(const struct range *r, unsigned int part)
 	struct geometry_block block = geometry_block_at(g, r->off);
 
 	while (block.first <= last) {
-		uint8_t locks = r->chip->locks[block.index];
-		uint8_t bits = (locks >> part & 1) |
-			       (locks >> (GEOMETRY_MAX_PARTS + part) & 1) << 1;
+		unsigned int locks = r->chip->locks[block.index];
+		unsigned int down = locks >> GEOMETRY_MAX_PARTS;
+		unsigned int bits = (locks >> part & 1) | (down >> part & 1)
+								  << 1;
 
-		put(r, part, block.first / g->width + ID_LOCK, bits);
+		put(r, part, block.first / g->width + ID_LOCK, (uint16_t)bits);
 		if (block.first + block.size >= g->size)
 			break;
 		block = geometry_block_at(g, block.first + block.size);
@@ -92,7 +93,7 @@ put_protect(const struct range *r, unsigned int part)
 	put(r, part, word++, (uint16_t)(at[0] | at[1] << 8));
 	for (unsigned int i = 2; i < CFI_PROTECT_SIZE; i += lane)
 		put(r, part, word++,
-		    lane == 1 ? at[i] : (uint16_t)(at[i] | at[i + 1] << 8));
+		    (uint16_t)(lane == 1 ? at[i] : at[i] | at[i + 1] << 8));
 }
 
 static void

@@ -539,6 +539,22 @@ protect(struct model *m, unsigned int part, uint64_t address, uint16_t data)
 	ended(p, 0);
 }
 
+bool
+model_protect_is_new(const struct model *m)
+{
+	unsigned int i, b;
+
+	for (i = 0; i < m->geometry.interleave; i++) {
+		if (m->part[i].protect_lock != 0xfffe)
+			return false;
+		for (b = 0; b < 16; b++) {
+			if (m->part[i].protect_bytes[b] != 0xff)
+				return false;
+		}
+	}
+	return true;
+}
+
 /* Section 5. */
 
 static void

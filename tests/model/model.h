@@ -103,6 +103,9 @@ uint8_t model_byte(const struct model *m, uint64_t off);
 /* The whole view, geometry.size bytes. */
 void model_render(const struct model *m, uint8_t *dst);
 
+/* Has no bit of the protection registers been programmed? */
+bool model_protect_is_new(const struct model *m);
+
 /* A commit behind the chip's back failed. */
 void model_report(struct model *m, int error);
 

@@ -353,27 +353,47 @@ compare_bytes(struct pair *p, const char *what, const uint8_t *got,
 		      want[i]);
 }
 
+/* cfi_render() of [off, off + len) against view, which is the whole bank. */
+static bool
+compare_range(struct pair *p, uint64_t off, size_t len)
+{
+	uint8_t *rendered = allocate(len + 1);
+	size_t i;
+
+	memset(rendered, 0xa5, len + 1);
+	cfi_render(p->chip, off, rendered, len);
+	for (i = 0; i < len; i++) {
+		uint8_t want = off + i < p->setup.geometry->size ?
+				       p->view[off + i] :
+				       0xff;
+
+		if (rendered[i] != want)
+			differ(p,
+			       "cfi_render(%#" PRIx64 ", %zu) at +%zu: "
+			       "chip %#x, model %#x",
+			       off, len, i, rendered[i], want);
+	}
+	if (rendered[len] != 0xa5)
+		differ(p, "cfi_render(%#" PRIx64 ", %zu) writes too much", off,
+		       len);
+	free(rendered);
+	return !p->failed;
+}
+
 bool
 pair_compare(struct pair *p)
 {
 	uint32_t size = p->setup.geometry->size;
-	uint8_t *rendered = allocate((size_t)size + 16);
-	uint32_t off;
-	bool ok;
 
 	model_render(&p->model, p->view);
-	memset(rendered, 0, (size_t)size + 16);
-	cfi_render(p->chip, 0, rendered, (size_t)size + 16);
-	ok = compare_bytes(p, "array", p->array, p->model.array) &&
-	     compare_bytes(p, "cfi_render()", rendered, p->view) &&
-	     compare_bytes(p, "window", p->window, p->view);
-	for (off = size; ok && off < size + 16; off++) {
-		if (rendered[off] != 0xff)
-			ok = differ(p, "cfi_render() at %#x: %#x", off,
-				    rendered[off]);
-	}
-	free(rendered);
-	return ok;
+	return compare_bytes(p, "array", p->array, p->model.array) &&
+	       compare_bytes(p, "window", p->window, p->view) &&
+	       compare_range(p, 0, (size_t)size + 16) &&
+	       compare_range(p, 0xff9, 0x1013) && compare_range(p, 3, 0) &&
+	       compare_range(p, size - 5, 21) &&
+	       compare_range(p, size - 0x1003, 0x1002) &&
+	       compare_range(p, size, 4) &&
+	       compare_range(p, UINT64_C(1) << 32, 8);
 }
 
 static bool
@@ -384,6 +404,9 @@ compare_near(struct pair *p, const struct pair_event *event)
 	if (p->commits != p->model.commits)
 		return differ(p, "commits: chip %" PRIu64 ", model %" PRIu64,
 			      p->commits, p->model.commits);
+	if (cfi_protect_is_new(p->chip) != model_protect_is_new(&p->model))
+		return differ(p, "cfi_protect_is_new(): chip %d",
+			      cfi_protect_is_new(p->chip));
 	return compare_read(p, event->off, 8) &&
 	       compare_window(p, event->off) && compare_window(p, 0) &&
 	       !p->failed;

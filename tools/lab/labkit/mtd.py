@@ -3,8 +3,10 @@
 
 Kernel: the one that dom0 runs. Its initramfs, kept in the cache, holds the
 kernel's modules, mtd-utils, busybox and a module of ours (mtd/module), which
-is compiled against Debian's headers package. What the guest does is not in
-it: a scenario puts mtd/init behind it.
+is compiled against Debian's headers package. Debian's kernel looks for at most
+two chips side by side; for four of them the same modules are compiled anew,
+from Debian's source of this kernel, with CONFIG_MTD_CFI_I4. What the guest
+does is not in the initramfs: a scenario puts mtd/guest-init behind it.
 """
 
 import fcntl
@@ -14,6 +16,7 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 import tempfile
 
 from labkit import cpio, elf, packages, paths
@@ -21,7 +24,7 @@ from labkit.report import LabError
 
 SOURCE = os.path.join(paths.HERE, "mtd", "module")
 MODULE = "pflash_map"
-# Inserted by mtd/init, which knows their order.
+# Inserted by mtd/guest-init, which knows their order.
 MODULES = ("drivers/mtd/mtd", "drivers/mtd/chips/chipreg",
            "drivers/mtd/maps/map_funcs", "drivers/mtd/chips/cfi_util",
            "drivers/mtd/chips/cfi_cmdset_0001", "drivers/mtd/chips/gen_probe",
@@ -29,6 +32,11 @@ MODULES = ("drivers/mtd/mtd", "drivers/mtd/chips/chipreg",
            "drivers/mtd/mtd_blkdevs", "drivers/mtd/mtdblock",
            "drivers/mtd/ubi/ubi", "lib/crc16", "lib/zstd/zstd_compress",
            "crypto/zstd", "fs/jffs2/jffs2", "fs/ubifs/ubifs")
+# Those of them that a kernel with CONFIG_MTD_CFI_I4 has otherwise.
+CHIPS = ("cfi_cmdset_0001", "cfi_probe", "cfi_util", "gen_probe")
+CHIPS_SOURCE = tuple(f"drivers/mtd/chips/{name}" for name in (
+    "fwh_lock.h", *(f"{name}.c" for name in CHIPS)))
+KERNEL_SOURCE = "linux-source-6.1"
 PROGRAMS = ("flash_erase", "flashcp", "flash_lock", "flash_unlock",
             "mkfs.jffs2", "mtd_debug", "mtdinfo", "ubiattach", "ubidetach",
             "ubiformat", "ubimkvol")
@@ -80,15 +88,18 @@ def _build_locked(progress, release):
     headers = f"linux-headers-{release}"
     with tempfile.TemporaryDirectory(dir=paths.lab_cache()) as work:
         os.chmod(work, 0o755)
-        progress.say(f"downloading {headers} and mtd-utils")
-        debs = packages._download(_names(headers), os.path.join(work, "debs"))
+        progress.say(f"downloading {headers}, its source and mtd-utils")
         extra = os.path.join(work, "root")
-        packages._unpack(debs, extra)
-        module = _compile(work, extra, headers)
-        _check_module(module, release)
+        packages._unpack(packages._download(_names(headers),
+                                            os.path.join(work, "debs")), extra)
+        source = packages._download([KERNEL_SOURCE],
+                                    os.path.join(work, "source"))
+        modules = _compile_all(work, _headers_tree(extra, headers), source[0])
+        for module in modules.values():
+            _check_module(module, release)
         new = os.path.join(work, "initrd.cpio")
         with open(new, "wb") as out:
-            _write(cpio.Writer(out), extra, release, module)
+            _write(cpio.Writer(out), extra, release, modules)
             progress.say(f"MTD guest's initramfs: {out.tell() >> 10} KiB")
         shutil.rmtree(_directory(), ignore_errors=True)
         os.makedirs(os.path.dirname(initramfs()))
@@ -103,27 +114,78 @@ def _names(headers):
             *(d for d in depends if not d.startswith("linux-compiler-"))]
 
 
-def _compile(work, extra, headers):
-    """Builds our module in a copy; returns the file."""
-    source = os.path.join(work, "module")
-    shutil.copytree(SOURCE, source)
+def _headers_tree(extra, headers):
+    """The unpacked headers, made to work where they are: Debian's Makefile
+    names the place where their other half would be installed."""
     tree = os.path.join(extra, "usr/src", headers)
     makefile = os.path.join(tree, "Makefile")
-    # Debian's names the installed place of the other half of the headers.
     with open(makefile, encoding="ascii") as f:
         text = f.read().replace(" /usr/src/", f" {extra}/usr/src/")
     with open(makefile, "w", encoding="ascii") as f:
         f.write(text)
+    return tree
+
+
+def _compile_all(work, tree, source):
+    """{path below lib/modules in the guest: module} of all that is compiled."""
+    own = os.path.join(work, "module")
+    shutil.copytree(SOURCE, own)
+    _compile(tree, own)
+    four = os.path.join(work, "i4")
+    os.makedirs(four)
+    _extract(source, CHIPS_SOURCE, four)
+    with open(os.path.join(four, "Makefile"), "w", encoding="ascii") as f:
+        f.write("ccflags-y := -DCONFIG_MTD_CFI_I4=1\n"
+                f"obj-m := {' '.join(name + '.o' for name in CHIPS)}\n")
+    _compile(tree, four)
+    modules = {f"{MODULE}.ko": os.path.join(own, f"{MODULE}.ko")}
+    for name in CHIPS:
+        modules[f"i4/{name}.ko"] = os.path.join(four, f"{name}.ko")
+    return modules
+
+
+def _compile(tree, source):
+    """Builds the modules of a directory where they are."""
     done = subprocess.run(["make", "-C", tree, f"M={source}", "modules"],
                           text=True, check=False, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
-    module = os.path.join(source, MODULE + ".ko")
-    if done.returncode or not os.path.exists(module):
+    modules = glob.glob(os.path.join(source, "*.ko"))
+    if done.returncode or not modules:
         print("\n".join(done.stdout.splitlines()[-20:]), flush=True)
-        raise LabError(f"{MODULE} does not compile against {headers}; it "
+        raise LabError(f"kernel modules do not compile against {tree}; that "
                        "wants gcc-12 and make")
-    subprocess.run(["strip", "--strip-debug", module], check=True)
-    return module
+    subprocess.run(["strip", "--strip-debug", *modules], check=True)
+
+
+def _extract(deb, names, directory):
+    """Files of the kernel's source, out of the archive within the package."""
+    wanted = {f"{KERNEL_SOURCE}/{name}" for name in names}
+    with subprocess.Popen(["dpkg", "--fsys-tarfile", deb],
+                          stdout=subprocess.PIPE) as dpkg:
+        with tarfile.open(fileobj=dpkg.stdout, mode="r|") as package:
+            for member in package:
+                if member.name.endswith(f"/{KERNEL_SOURCE}.tar.xz"):
+                    wanted -= _extract_from(package.extractfile(member),
+                                            wanted, directory)
+                    break
+        dpkg.kill()
+    if wanted:
+        raise LabError(f"{deb} has no {', '.join(sorted(wanted))}")
+
+
+def _extract_from(archive, wanted, directory):
+    """Returns what it has found; stops when that is all of it."""
+    found = set()
+    with tarfile.open(fileobj=archive, mode="r|xz") as source:
+        for member in source:
+            if member.name in wanted:
+                place = os.path.join(directory, os.path.basename(member.name))
+                with open(place, "wb") as f:
+                    shutil.copyfileobj(source.extractfile(member), f)
+                found.add(member.name)
+                if found == wanted:
+                    break
+    return found
 
 
 def vermagic(path):
@@ -137,7 +199,7 @@ def _check_module(module, release):
     """The headers' version must be the kernel's: apt may know newer ones."""
     theirs = vermagic(_kernel_module(release, MODULES[0]))
     if theirs is None or vermagic(module) != theirs:
-        raise LabError(f"{MODULE} is for {vermagic(module)}, the kernel is "
+        raise LabError(f"{module} is for {vermagic(module)}, the kernel is "
                        f"{theirs}; run `tools/lab/lab build --update`")
 
 
@@ -145,7 +207,7 @@ def _kernel_module(release, name):
     return f"{_root()}/lib/modules/{release}/kernel/{name}.ko"
 
 
-def _write(writer, extra, release, module):
+def _write(writer, extra, release, modules):
     for name in ("proc", "sys", "dev", "tmp", "mnt", "root"):
         writer.directory(name)
     for name, target in {"lib64": "/lib", "usr/bin": "/bin",
@@ -155,7 +217,8 @@ def _write(writer, extra, release, module):
     for name in MODULES:
         writer.file(f"lib/modules/{os.path.basename(name)}.ko",
                     _kernel_module(release, name))
-    writer.file(f"lib/modules/{MODULE}.ko", module)
+    for name, source in modules.items():
+        writer.file(f"lib/modules/{name}", source)
     programs = {f"bin/{n}": f"{extra}/usr/sbin/{n}" for n in PROGRAMS}
     for target, source in programs.items():
         writer.file(target, source)

@@ -8,12 +8,12 @@
 . /lab/mtd.sh
 
 mtd_geometry "1 x16 in 16 bits, 64 KiB blocks" 0x100000 2 1 64K 0x10000 0x10000
-mtd_vars /tmp/vars.fd $((mtd_size))
+mtd_vars /tmp/vars.fd
 mtd_boot one16 /tmp/vars.fd detect,raw,lock,both
 mtd_peer
 
 mtd_geometry "2 x16 in 32 bits, 128 KiB blocks" 0x200000 4 2 128K 0x20000 0x20000
-mtd_vars /tmp/vars.fd $((mtd_size))
+mtd_vars /tmp/vars.fd
 mtd_boot two16 /tmp/vars.fd detect,raw,lock
 mtd_peer
 lab_done

@@ -9,7 +9,7 @@
 
 # geometry NAME TESTS, with what mtd_geometry has set
 geometry() {
-    mtd_vars /tmp/vars.fd $((mtd_size))
+    mtd_vars /tmp/vars.fd
     mtd_boot "$1" /tmp/vars.fd "detect,$2"
     mtd_peer
 }
@@ -19,6 +19,9 @@ geometry one8 raw,lock,copy,both
 
 mtd_geometry "2 x8 in 16 bits, 256 KiB blocks" 0x400000 2 2 256K 0x40000 0x40000
 geometry two8 raw,lock,copy,both
+
+mtd_geometry "4 x8 in 32 bits, 64 KiB blocks" 0x100000 4 4 64K 0x10000 0x10000
+geometry four8 raw,lock,copy
 
 mtd_geometry "1 x16 in 16 bits, 16 blocks of 4 KiB, then of 64 KiB" 0x100000 \
     2 1 4Kx16,64K 0x10000 0x1000

@@ -8,7 +8,7 @@
 . /lab/mtd.sh
 
 mtd_geometry "2 x16 in 32 bits, 64 KiB blocks" 0x200000 4 2 64K 0x10000 0x10000
-mtd_vars /tmp/vars.fd $((mtd_size))
+mtd_vars /tmp/vars.fd
 mtd_boot written /tmp/vars.fd detect,jffs2_write
 mtd_boot again /tmp/vars.fd detect,jffs2_check /tmp/written.sums
 mtd_peer

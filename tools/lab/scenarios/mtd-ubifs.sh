@@ -8,7 +8,7 @@
 . /lab/mtd.sh
 
 mtd_geometry "2 x16 in 32 bits, 128 KiB blocks" 0x800000 4 2 128K 0x20000 0x20000
-mtd_vars /tmp/vars.fd $((mtd_size))
+mtd_vars /tmp/vars.fd
 mtd_boot written /tmp/vars.fd detect,ubifs_write
 mtd_boot again /tmp/vars.fd detect,ubifs_check /tmp/written.sums
 mtd_peer
