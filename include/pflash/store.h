@@ -86,6 +86,15 @@ int store_open(struct store **out, const struct store_config *config,
 	       struct store_recovery *found, struct error *err);
 
 /*
+ * Takes a VARS file that something else has changed as it is: the change
+ * becomes a burst of the history, and bursts that had not been brought to the
+ * file remain there only.  *changed tells whether there was anything to take.
+ * Errors as for store_open(); a damaged journal is not overcome.
+ */
+int store_accept(const struct store_config *config, bool *changed,
+		 struct error *err);
+
+/*
  * Could it be opened now, as far as the VARS file alone tells?  0, or the
  * -errno and the sentence of store_open().  Changes nothing.
  */
@@ -118,6 +127,12 @@ uint32_t store_size(const struct store *store);
 int store_program(struct store *store, uint32_t off, const void *bytes,
 		  uint32_t len);
 int store_erase(struct store *store, uint32_t off, uint32_t len);
+
+/*
+ * The whole image becomes this one, by one burst that is not committed yet; the
+ * store's burst_limit must be STORE_MAX_SIZE.
+ */
+int store_replace(struct store *store, const uint8_t *image);
 
 /* The barrier.  Nothing to do is success.  -errno as above. */
 int store_commit(struct store *store);

@@ -92,3 +92,20 @@ operation_apply(const struct operation *op, uint8_t *image)
 	else
 		memset(image + op->offset, 0xff, op->length);
 }
+
+bool
+burst_difference(const uint8_t *from, const uint8_t *to, uint32_t size,
+		 uint32_t *first, uint32_t *end)
+{
+	uint32_t off = *end, same = 0;
+
+	while (off < size && from[off] == to[off])
+		off++;
+	*first = *end = off;
+	for (; off < size && same <= OPERATION_HEADER_SIZE; off++) {
+		same = from[off] == to[off] ? same + 1 : 0;
+		if (!same)
+			*end = off + 1;
+	}
+	return *first < size;
+}

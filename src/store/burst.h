@@ -49,6 +49,13 @@ void burst_start_program(struct burst *burst, uint32_t off);
 int burst_next(const uint8_t *payload, uint32_t len, uint32_t *pos,
 	       uint32_t size, struct operation *op);
 
+/*
+ * The next range in which two images differ, from *end on; a gap that is
+ * shorter than an operation's header is none.  false: there is none any more.
+ */
+bool burst_difference(const uint8_t *from, const uint8_t *to, uint32_t size,
+		      uint32_t *first, uint32_t *end);
+
 /* Does the operation on the image.  */
 void operation_apply(const struct operation *op, uint8_t *image);
 

@@ -105,37 +105,31 @@ payload(const struct buffer *buffer)
 	return buffer->bytes + buffer->length + RECORD_HEADER_SIZE;
 }
 
-/* An erase of all, and programs of what is not erased. */
+/* Programs, from one image to another. */
 static uint32_t
-snapshot_payload(const uint8_t *image, uint32_t size, uint8_t *p)
+difference(const uint8_t *from, const uint8_t *to, uint32_t size, uint8_t *p)
 {
-	uint32_t length = OPERATION_HEADER_SIZE, off = 0;
+	uint32_t length = 0, first, end = 0;
 
-	put_le32(p, 0);
-	put_le32(p + 4, size | OPERATION_ERASE);
-	while (off < size) {
-		uint32_t end = off, blank = 0;
-
-		if (image[off] == 0xff) {
-			off++;
-			continue;
-		}
-		/* A gap that is shorter than a header is cheaper programmed. */
-		while (end + blank < size && blank <= OPERATION_HEADER_SIZE) {
-			if (image[end + blank] == 0xff) {
-				blank++;
-				continue;
-			}
-			end += blank + 1;
-			blank = 0;
-		}
-		put_le32(p + length, off);
-		put_le32(p + length + 4, end - off);
-		memcpy(p + length + 8, image + off, end - off);
-		length += OPERATION_HEADER_SIZE + end - off;
-		off = end;
+	while (burst_difference(from, to, size, &first, &end)) {
+		put_le32(p + length, first);
+		put_le32(p + length + 4, end - first);
+		memcpy(p + length + OPERATION_HEADER_SIZE, to + first,
+		       end - first);
+		length += OPERATION_HEADER_SIZE + end - first;
 	}
 	return length;
+}
+
+/* An erase of all, and programs of what is not erased; spoils `blank`. */
+static uint32_t
+from_nothing(uint8_t *blank, const uint8_t *image, uint32_t size, uint8_t *p)
+{
+	memset(blank, 0xff, size);
+	put_le32(p, 0);
+	put_le32(p + 4, size | OPERATION_ERASE);
+	return OPERATION_HEADER_SIZE +
+	       difference(blank, image, size, p + OPERATION_HEADER_SIZE);
 }
 
 static void
@@ -147,53 +141,70 @@ put_done(struct buffer *buffer, const struct composition *in, uint64_t sequence)
 
 /*
  * The old history without its beginning.  Every record is copied, the done
- * records too: the numbers must have no gap.
+ * records too: the numbers must have no gap.  `scratch` has room for two
+ * images.
  */
 static int
 put_history(struct buffer *buffer, const struct composition *in,
-	    uint64_t snapshot, struct error *err)
+	    uint64_t snapshot, uint8_t *scratch, struct error *err)
 {
 	const struct scan *scan = in->old->scan;
-	uint8_t *image = malloc(in->size);
 	size_t off = JOURNAL_HEADER_SIZE;
 	struct record record;
-	int rc;
+	int rc = recover_past(in->old, snapshot, scratch, in->size, err);
 
-	if (!image)
-		return error_set(err, ENOMEM, "out of memory");
-	rc = recover_past(in->old, snapshot, image, in->size, err);
 	while (!rc && scan_next(scan, in->old->journal, &off, &record)) {
-		uint32_t length = record.length;
-
-		if (record.sequence < snapshot)
+		if (record.sequence == snapshot) {
+			record.type = RECORD_SNAPSHOT;
+			record.length = from_nothing(scratch + in->size,
+						     scratch, in->size,
+						     payload(buffer));
+		} else if (record.sequence > snapshot) {
+			memcpy(payload(buffer), record.payload, record.length);
+		} else {
 			continue;
-		if (record.sequence == snapshot)
-			length = snapshot_payload(image, in->size,
-						  payload(buffer));
-		else
-			memcpy(payload(buffer), record.payload, length);
-		put_record(buffer,
-			   record.sequence == snapshot ?
-				   RECORD_SNAPSHOT :
-				   (enum record_type)record.type,
-			   record.sequence, record.time, length);
+		}
+		put_record(buffer, (enum record_type)record.type,
+			   record.sequence, record.time, record.length);
 	}
-	free(image);
 	return rc;
 }
 
-/* As much as the snapshot of any image can need: half of it headers. */
+/*
+ * From the last image of the old history to the one that VARS has.  A
+ * checkpoint that was under way is over.
+ */
+static int
+put_adopted(struct buffer *buffer, const struct composition *in, uint64_t *next,
+	    uint8_t *scratch, struct error *err)
+{
+	const struct scan *old = in->old->scan;
+	int rc = recover_past(in->old, old->sequence, scratch, in->size, err);
+
+	if (rc)
+		return rc;
+	if (old->checkpoint) {
+		put_le32(payload(buffer), old->checkpoint_crc);
+		put_record(buffer, RECORD_DONE, (*next)++, journal_time(), 4);
+	}
+	put_record(buffer, RECORD_BURST, (*next)++, journal_time(),
+		   difference(scratch, in->image, in->size, payload(buffer)));
+	return 0;
+}
+
+/* As much as snapshot and difference can need: up to half of each headers. */
 static size_t
 room(const struct composition *in)
 {
 	size_t old = in->old ? in->old->scan->end : 0;
 
-	return JOURNAL_HEADER_SIZE + 2 * (size_t)in->size + old +
+	return JOURNAL_HEADER_SIZE + 4 * (size_t)in->size + old +
 	       4 * (RECORD_HEADER_SIZE + RECORD_CHAIN_SIZE + 64);
 }
 
 static int
-fill(struct buffer *buffer, const struct composition *in, struct error *err)
+fill(struct buffer *buffer, const struct composition *in, uint8_t *scratch,
+     struct error *err)
 {
 	const struct scan *old = in->old ? in->old->scan : NULL;
 	uint64_t next = old ? old->sequence + 1 : 1, snapshot = next;
@@ -208,13 +219,14 @@ fill(struct buffer *buffer, const struct composition *in, struct error *err)
 			      buffer->first);
 	buffer->chain = get_le32(buffer->bytes + 60);
 	buffer->length = JOURNAL_HEADER_SIZE;
-	if (inherit) {
-		rc = put_history(buffer, in, snapshot, err);
-	} else if (keeps_history(in)) {
+	if (inherit)
+		rc = put_history(buffer, in, snapshot, scratch, err);
+	else if (keeps_history(in))
 		put_record(buffer, RECORD_SNAPSHOT, next++, journal_time(),
-			   snapshot_payload(in->image, in->size,
-					    payload(buffer)));
-	}
+			   from_nothing(scratch, in->image, in->size,
+					payload(buffer)));
+	if (!rc && inherit && in->adopt)
+		rc = put_adopted(buffer, in, &next, scratch, err);
 	if (!rc)
 		put_done(buffer, in, next);
 	return rc;
@@ -225,16 +237,18 @@ compose_journal(const struct composition *in, uint8_t **bytes,
 		struct scan *scan, struct error *err)
 {
 	struct buffer buffer = { .bytes = malloc(room(in)) };
+	uint8_t *scratch = malloc(2 * (size_t)in->size);
 	int rc = 0;
 
 	*bytes = NULL;
-	if (!buffer.bytes)
-		return error_set(err, ENOMEM, "out of memory");
-	if (getrandom(&buffer.salt, sizeof(buffer.salt), 0) !=
-	    (ssize_t)sizeof(buffer.salt))
+	if (!buffer.bytes || !scratch)
+		rc = error_set(err, ENOMEM, "out of memory");
+	else if (getrandom(&buffer.salt, sizeof(buffer.salt), 0) !=
+		 (ssize_t)sizeof(buffer.salt))
 		rc = error_errno(err, errno, "getrandom");
 	if (!rc)
-		rc = fill(&buffer, in, err);
+		rc = fill(&buffer, in, scratch, err);
+	free(scratch);
 	if (!rc)
 		rc = scan_journal(scan, buffer.bytes, buffer.length,
 				  "the new journal", err);

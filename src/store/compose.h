@@ -14,6 +14,7 @@ struct composition {
 	const struct recovery *old;          /* NULL: there was no journal */
 	const struct store_history *history; /* what to keep */
 	const uint8_t *image;                /* the image, which VARS has */
+	bool adopt; /* which is not the last one of the old journal */
 	uint32_t size;
 };
 

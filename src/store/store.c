@@ -276,6 +276,18 @@ store_erase(struct store *store, uint32_t off, uint32_t len)
 	return end_change(store);
 }
 
+int
+store_replace(struct store *store, const uint8_t *image)
+{
+	uint32_t first, end = 0;
+	int rc = store->failed;
+
+	while (!rc &&
+	       burst_difference(store->image, image, store->size, &first, &end))
+		rc = store_program(store, first, image + first, end - first);
+	return rc;
+}
+
 static void
 store_free(struct store *store)
 {
