@@ -35,7 +35,7 @@ ALL_CPPFLAGS = -D_GNU_SOURCE -D__XEN_TOOLS__ -DPFLASH_VERSION='"$(VERSION)"' \
 	       -Iinclude $(CPPFLAGS)
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
-XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall \
+XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall -lxenctrl \
 	   -lxenstore -lxentoollog
 DAEMON_LIBS = $(XEN_LIBS) -lev
 CHECK_LIBS = $(shell pkg-config --libs check)

@@ -26,6 +26,12 @@ struct device_config {
 	 * of the chip is taken up in the life it was kept in; "": in none.
 	 */
 	char life[STORE_TAG_SIZE];
+	/*
+	 * Called once, when a change could not be kept (store_failed()), before
+	 * the guest gets its answer.  NULL: nobody is told.
+	 */
+	void (*failed)(void *opaque);
+	void *opaque;
 };
 
 struct device;

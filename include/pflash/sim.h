@@ -67,6 +67,7 @@ struct sim_stats {
 	uint64_t trapped_writes;
 	uint64_t direct_reads;  /* accesses served by frames */
 	unsigned int shutdowns; /* asked for by the server */
+	unsigned int pauses;    /* the same */
 	unsigned int reason;    /* of the last one, SHUTDOWN_* */
 };
 

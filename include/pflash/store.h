@@ -46,6 +46,15 @@ struct store_history {
 
 #define STORE_HISTORY_BYTES (1u << 20)
 
+/*
+ * "0", a size ("512K", "1M"), or an age ("12h", "30d", "8w"), which has
+ * STORE_HISTORY_MOST bytes at most.  -EINVAL with a sentence.
+ */
+int store_history_parse(struct store_history *history, const char *text,
+			struct error *err);
+
+#define STORE_HISTORY_MOST (64u << 20)
+
 struct store_config {
 	const char *path;    /* the VARS file; borrowed during store_open() */
 	const char *journal; /* NULL: beside it; needed for a block device */

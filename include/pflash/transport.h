@@ -72,6 +72,8 @@ struct transport_ops {
 
 	/* SHUTDOWN_* of xen/sched.h. */
 	int (*shutdown)(struct transport *t, unsigned int reason);
+	/* Stops all vCPUs until someone unpauses the domain. */
+	int (*pause)(struct transport *t);
 	/* Does the server (and with it the domain) still exist? */
 	bool (*alive)(struct transport *t);
 	/* Frees the transport itself. */

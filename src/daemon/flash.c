@@ -90,6 +90,10 @@ connect_store(struct flash *flash, const struct options *options,
 {
 	const struct store_config config = {
 		.path = options->vars,
+		.journal = options->journal,
+		.size = flash->size,
+		.read_only = options->read_only,
+		.history = &options->history,
 		.sync = options->sync,
 	};
 	struct store_recovery found = { 0 };
@@ -189,6 +193,26 @@ attach_domain(struct flash *flash, const struct options *options,
 	return ret;
 }
 
+/* Before the guest's answer: it is said once, and the chip tells the guest. */
+static void
+on_failure(void *opaque)
+{
+	struct flash *flash = opaque;
+	int ret;
+
+	log_line(LOG_ERR, "%s; the flash is read-only from now on",
+		 store_failure(flash->store));
+	if (!flash->pause)
+		return;
+	ret = flash->transport->ops->pause(flash->transport);
+	if (ret < 0)
+		log_line(LOG_ERR, "the guest could not be paused: %s",
+			 strerror(-ret));
+	else
+		log_line(LOG_ERR, "the guest is paused: make room or repair, "
+				  "start pflashd again, then `xl unpause`");
+}
+
 static int
 attach_device(struct flash *flash, const struct options *options, uint64_t base,
 	      const struct geometry *geometry, struct error *err)
@@ -197,6 +221,8 @@ attach_device(struct flash *flash, const struct options *options, uint64_t base,
 		.base = base,
 		.geometry = *geometry,
 		.show_busy = options->sync == STORE_SYNC_OP,
+		.failed = on_failure,
+		.opaque = flash,
 		.mode = options->mode,
 		.personality = options->personality,
 	};
@@ -241,6 +267,7 @@ attach(struct flash *flash, const struct options *options,
 	struct geometry geometry;
 	int code, ret;
 
+	flash->pause = options->pause;
 	if (find_size(options, initial, &size, err) < 0 ||
 	    find_base(options,
 		      initial->size && options->template ? options->template :
@@ -250,11 +277,15 @@ attach(struct flash *flash, const struct options *options,
 	if (geometry_parse(&geometry, (uint32_t)size, options->width,
 			   options->interleave, options->blocks, err) < 0)
 		return EXIT_USAGE;
-	ret = initial->size ?
-		      0 :
-		      store_check_free(
-			      &(struct store_config){ .path = options->vars },
-			      err);
+	ret = initial->size ? 0 :
+			      store_check_free(
+				      &(struct store_config){
+					      .path = options->vars,
+					      .journal = options->journal,
+					      .size = (uint32_t)size,
+					      .read_only = options->read_only,
+				      },
+				      err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
 	if (attach_domain(flash, options, err) < 0 ||

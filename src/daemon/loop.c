@@ -11,17 +11,6 @@ writes(const struct loop *loop)
 	return ioreq_server_stats(loop->flash->server)->writes;
 }
 
-/* The failure is said once; the chip tells the guest. */
-static void
-check_store(struct loop *loop)
-{
-	if (loop->failure_logged || !store_failed(loop->flash->store))
-		return;
-	loop->failure_logged = true;
-	log_line(LOG_ERR, "%s; the flash is read-only from now on",
-		 store_failure(loop->flash->store));
-}
-
 static void
 idle_start(struct ev_loop *ev, struct loop *loop)
 {
@@ -37,7 +26,6 @@ on_requests(struct ev_loop *ev, ev_io *watcher, int events)
 
 	(void)events;
 	ioreq_server_poll(loop->flash->server);
-	check_store(loop);
 	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
 		idle_start(ev, loop);
 }
@@ -55,7 +43,6 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 		return;
 	}
 	device_flush(loop->flash->device);
-	check_store(loop);
 }
 
 static void

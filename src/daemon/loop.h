@@ -21,7 +21,6 @@ struct loop {
 	ev_timer idle;
 	ev_signal signals[3];
 	uint64_t writes_seen; /* when the idle timer was started */
-	bool failure_logged;
 };
 
 /*

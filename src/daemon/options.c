@@ -34,6 +34,12 @@ static const struct choice personalities[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice reactions[] = {
+	{ "report", false },
+	{ "pause", true },
+	{ NULL, 0 },
+};
+
 static const struct choice logs[] = {
 	{ "stderr", OPTIONS_LOG_STDERR },
 	{ "syslog", OPTIONS_LOG_SYSLOG },
@@ -49,6 +55,11 @@ static const struct option long_options[] = {
 	{ "base", required_argument, NULL, 'b' },
 	{ "mode", required_argument, NULL, 'm' },
 	{ "sync", required_argument, NULL, 's' },
+	{ "journal", required_argument, NULL, 'j' },
+	{ "history", required_argument, NULL, 'H' },
+	{ "on-error", required_argument, NULL, 'e' },
+	{ "read-only", no_argument, NULL, 'R' },
+	{ "force", no_argument, NULL, 'F' },
 	{ "personality", required_argument, NULL, 'p' },
 	{ "width", required_argument, NULL, 'w' },
 	{ "interleave", required_argument, NULL, 'i' },
@@ -82,6 +93,13 @@ options_help(void)
 "                     (every read is a request), or auto (default)\n"
 "  --sync WHEN        what is on stable storage: each burst (default), each\n"
 "                     op, or none\n"
+"  --history HOW      what the journal keeps of the past: a size (1M is the\n"
+"                     default), an age (30d), or 0\n"
+"  --journal FILE     where the journal is, if not beside --vars\n"
+"  --on-error WHAT    if a change cannot be kept: report it in the chip's\n"
+"                     status and the log (default), or also pause the guest\n"
+"  --read-only        refuse every change, as a write-protected chip does\n"
+"  --force            attach an image that the firmware would not take\n"
 "  --personality P    ovmf (default), strict (the data sheet), or qemu\n"
 "  --width N          bytes of the flash's bus: 1 (default), 2 or 4\n"
 "  --interleave N     chips side by side on it: as few as the width allows\n"
@@ -186,6 +204,10 @@ set_choice(struct options *options, int option, const char *arg,
 		ret = choose(personalities, "personality", arg, &value, err);
 		options->personality = (enum cfi_personality)value;
 		return ret;
+	case 'e':
+		ret = choose(reactions, "on-error", arg, &value, err);
+		options->pause = value;
+		return ret;
 	default:
 		ret = choose(logs, "log", arg, &value, err);
 		options->log = (enum options_log)value;
@@ -203,6 +225,10 @@ set_option(struct options *options, int option, const char *arg,
 	case 't': options->template = arg; return 0;
 	case 'c': options->code = arg; return 0;
 	case 'f': options->foreground = true; return 0;
+	case 'j': options->journal = arg; return 0;
+	case 'H': return store_history_parse(&options->history, arg, err);
+	case 'R': options->read_only = true; return 0;
+	case 'F': options->force = true; return 0;
 	case 'h': options->help = true; return 0;
 	case 'V': options->version = true; return 0;
 	case 'B': options->blocks = arg; return 0;
@@ -243,6 +269,7 @@ options_parse(struct options *options, int argc, char **argv, struct error *err)
 		.ready_fd = -1,
 		.width = 1,
 		.blocks = "4096",
+		.history.bytes = STORE_HISTORY_BYTES,
 	};
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) !=

@@ -31,6 +31,7 @@ enum options_log {
 struct options {
 	const char *domain; /* id or name */
 	const char *vars;
+	const char *journal; /* NULL: beside it */
 	const char *template;           /* NULL: none */
 	const struct fv_layout *layout; /* NULL: none */
 	const char *code;               /* NULL: none */
@@ -44,6 +45,10 @@ struct options {
 	const char *blocks;  /* geometry_parse() */
 	int ready_fd; /* -1: none */
 	bool foreground;
+	bool read_only;
+	bool force; /* what the check of the image says is not heeded */
+	bool pause; /* the guest, when its changes can't be kept */
+	struct store_history history;
 	enum options_log log;
 	bool help, version;
 };

@@ -15,14 +15,27 @@ struct device {
 	struct ioreq_server *server;
 	struct store *store;
 	struct window *window;
+	bool failure_told;
 };
+
+/* The result of the store's, for whom the first failure is news. */
+static int
+told(struct device *device, int ret)
+{
+	if (ret < 0 && !device->failure_told && store_failed(device->store)) {
+		device->failure_told = true;
+		if (device->config.failed)
+			device->config.failed(device->config.opaque);
+	}
+	return ret;
+}
 
 static int
 chip_program(void *owner, uint32_t off, const uint8_t *bytes, uint32_t len)
 {
 	struct device *device = owner;
 
-	return store_program(device->store, off, bytes, len);
+	return told(device, store_program(device->store, off, bytes, len));
 }
 
 static int
@@ -30,7 +43,7 @@ chip_erase(void *owner, uint32_t off, uint32_t len)
 {
 	struct device *device = owner;
 
-	return store_erase(device->store, off, len);
+	return told(device, store_erase(device->store, off, len));
 }
 
 static int
@@ -38,7 +51,7 @@ chip_commit(void *owner)
 {
 	struct device *device = owner;
 
-	return store_commit(device->store);
+	return told(device, store_commit(device->store));
 }
 
 /*
@@ -194,6 +207,8 @@ device_connect(struct device *device, struct store *store, struct error *err)
 				 "%u bytes are no flash of %u bytes",
 				 store_size(store), chip.geometry.size);
 	device->store = store;
+	/* A read-only store is not news. */
+	device->failure_told = store_failed(store) != 0;
 	ret = recall(device, err);
 	if (ret == 0)
 		window_connect(device->window, &device->chip);
@@ -215,7 +230,7 @@ device_pending(const struct device *device)
 void
 device_flush(struct device *device)
 {
-	int ret = store_commit(device->store);
+	int ret = told(device, store_commit(device->store));
 
 	if (ret < 0)
 		cfi_report(&device->chip, ret);

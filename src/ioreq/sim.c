@@ -373,6 +373,13 @@ sim_op_shutdown(struct transport *t, unsigned int reason)
 	return 0;
 }
 
+static int
+sim_op_pause(struct transport *t)
+{
+	sim_of(t)->stats.pauses++;
+	return 0;
+}
+
 static bool
 sim_op_alive(struct transport *t)
 {
@@ -404,6 +411,7 @@ static const struct transport_ops sim_ops = {
 	.set_type = sim_op_set_type,
 	.own_type = sim_op_own_type,
 	.shutdown = sim_op_shutdown,
+	.pause = sim_op_pause,
 	.alive = sim_op_alive,
 	.close = sim_op_close,
 };

@@ -16,6 +16,7 @@
 #include <xen/memory.h>
 #include <xen/sched.h>
 #include <xencall.h>
+#include <xenctrl.h>
 #include <xendevicemodel.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
@@ -281,6 +282,22 @@ xen_op_shutdown(struct transport *t, unsigned int reason)
 					      reason));
 }
 
+/* Rare: the handle is made for it. */
+static int
+xen_op_pause(struct transport *t)
+{
+	struct xen *xen = xen_of(t);
+	xc_interface *control = xc_interface_open((xentoollog_logger *)xen->log,
+						  NULL, 0);
+	int ret;
+
+	if (!control)
+		return -errno;
+	ret = result(xc_domain_pause(control, xen->domid));
+	xc_interface_close(control);
+	return ret;
+}
+
 static bool
 xen_op_alive(struct transport *t)
 {
@@ -328,6 +345,7 @@ static const struct transport_ops xen_ops = {
 	.set_type = xen_op_set_type,
 	.own_type = xen_op_own_type,
 	.shutdown = xen_op_shutdown,
+	.pause = xen_op_pause,
 	.alive = xen_op_alive,
 	.close = xen_op_close,
 };
