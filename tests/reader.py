@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# A reader of VARS and its journal, written from docs/format.md and from
+# nothing else, to tell whether that text is complete and the store keeps to it.
+#
+# reader.py VARS            the image, on standard output
+# reader.py --log VARS      the points of the history: number, time, bytes changed
+# reader.py --at SEQ VARS   the image at that point
+#
+# Exits with 1 and a sentence where the text says refuse. Changes nothing.
+
+import argparse
+import os
+import stat
+import struct
+import sys
+
+BURST, CHECKPOINT, SNAPSHOT, DONE = 1, 2, 3, 4
+ERASE = 1 << 31
+TABLE = []
+for n in range(256):
+    for bit in range(8):
+        n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
+    TABLE.append(n)
+
+
+class Refused(Exception):
+    pass
+
+
+def crc(start, data):
+    c, table = start ^ 0xFFFFFFFF, TABLE
+    for byte in data:
+        c = table[(c ^ byte) & 0xFF] ^ c >> 8
+    return c ^ 0xFFFFFFFF
+
+
+def need(holds, why):
+    if not holds:
+        raise Refused(why)
+
+
+def number(data):
+    return int.from_bytes(data, "little")
+
+
+class Record:
+    def __init__(self, j, at):
+        (self.type, self.salt, self.seq, self.durable, self.time,
+         self.length) = struct.unpack_from("<I8sQQQI", j, at + 4)
+        self.at, self.payload = at, j[at + 48:at + 48 + self.length]
+        self.end = at + 48 + self.length + 4
+
+
+def header(j):
+    need(len(j) >= 64 and j[:8] == b"PFLASHJ1"
+         and crc(0, j[:60]) == number(j[60:64]), "no valid journal header")
+    version, length, size, salt, first = struct.unpack_from("<IIQ8sQ", j, 8)
+    need(version == 2, f"journal version {version}, not 2")
+    need(length == 64, f"journal header of {length} bytes, not 64")
+    return size, salt, first
+
+
+def valid_in_itself(j, at, salt):
+    return (at + 48 <= len(j) and j[at:at + 4] == b"PFJR"
+            and j[at + 8:at + 16] == salt
+            and crc(0, j[at:at + 44]) == number(j[at + 44:at + 48]))
+
+
+def scan(j, salt, first):
+    """The valid records; steps 2 and 3."""
+    records, at, chain = [], 64, number(j[60:64])
+    while valid_in_itself(j, at, salt):
+        r = Record(j, at)
+        if r.seq != first + 1 + len(records) or r.end > len(j):
+            break
+        chain = crc(chain, j[at:r.end - 4])
+        if chain != number(j[r.end - 4:r.end]):
+            break
+        records.append(r)
+        at = r.end
+    expected, x = first + 1 + len(records), at
+    while (at := j.find(b"PFJR", at)) >= 0:
+        if valid_in_itself(j, at, salt):
+            r = Record(j, at)
+            need(r.seq < expected or r.durable < expected,
+                 f"damaged at offset {x}, expected record {expected}")
+        at += 1
+    return records
+
+
+def operations(record, size):
+    p, at, ops = record.payload, 0, []
+    while at < len(p):
+        need(at + 8 <= len(p), f"record {record.seq}: cut operation")
+        offset, kind = struct.unpack_from("<II", p, at)
+        length, at = kind & ~ERASE, at + 8
+        need(offset + length <= size, f"record {record.seq}: outside the image")
+        if kind & ERASE:
+            ops.append((offset, length, None))
+            continue
+        need(at + length <= len(p), f"record {record.seq}: cut data")
+        ops.append((offset, length, p[at:at + length]))
+        at += length
+    return ops
+
+
+def check_shape(records, size):
+    """Step 4, and payloads that break the rules. Where the last done is."""
+    last_done, after_checkpoint = None, False
+    for i, r in enumerate(records):
+        if r.type in (BURST, SNAPSHOT):
+            need(not after_checkpoint, f"record {r.seq}: burst after checkpoint")
+            ops = operations(r, size)
+            if r.type == SNAPSHOT:
+                need(i == 0, f"record {r.seq}: snapshot inside")
+                need(ops and ops[0] == (0, size, None),
+                     f"record {r.seq}: snapshot that does not erase all")
+        elif r.type in (CHECKPOINT, DONE):
+            need(len(r.payload) == 4, f"record {r.seq}: length")
+            after_checkpoint = r.type == CHECKPOINT
+            last_done = i if r.type == DONE else last_done
+        else:
+            raise Refused(f"record {r.seq}: type {r.type}")
+    need(last_done is not None, "no done record")
+    return last_done
+
+
+def apply(image, record):
+    for offset, length, data in operations(record, len(image)):
+        image[offset:offset + length] = b"\xff" * length if data is None else data
+
+
+def recover(v, j):
+    """The image and the journal's records."""
+    need(v and len(v) % 4096 == 0 and len(v) <= 16 << 20, f"{len(v)} bytes are no flash")
+    if j is None:
+        return v, []
+    size, salt, first = header(j)
+    need(size == len(v), f"journal of a file of {size} bytes")
+    records = scan(j, salt, first)
+    done = check_shape(records, size)
+    behind, image = records[done + 1:], bytearray(v)
+    for r in behind:
+        if r.type == BURST:
+            apply(image, r)
+    points = [r for r in behind if r.type == CHECKPOINT]
+    if points:
+        need(crc(0, image) == number(points[-1].payload),
+             f"the image is not that of checkpoint {points[-1].seq}")
+    else:
+        need(crc(0, v) == number(records[done].payload),
+             f"VARS is not the file of done record {records[done].seq}")
+    return bytes(image), records
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read(os.fstat(f.fileno()).st_size)
+
+
+def read_journal(path):
+    try:
+        need(stat.S_ISREG(os.lstat(path).st_mode), f"{path} is no regular file")
+        return read(path)
+    except FileNotFoundError:
+        return None
+
+
+def load(path, tries=2):
+    """Without the lock."""
+    path = os.path.realpath(path)
+    try:
+        before = read_journal(path + ".journal")
+        v, j = read(path), read_journal(path + ".journal")
+        need((before is None) == (j is None)
+             and (j is None or header(before)[1] == header(j)[1]), "in motion")
+        return recover(v, j)
+    except Refused:
+        if tries == 1:
+            raise
+        return load(path, tries - 1)
+
+
+def past(records, size, seq):
+    need(records and records[0].type == SNAPSHOT, "no history")
+    need(records[0].seq <= seq <= records[-1].seq, f"no record {seq}")
+    image = bytearray(size)
+    for r in records:
+        if r.seq <= seq and r.type in (SNAPSHOT, BURST):
+            apply(image, r)
+    return bytes(image)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--log", action="store_true")
+    parser.add_argument("--at", type=int)
+    parser.add_argument("vars")
+    args = parser.parse_args()
+    image, records = load(args.vars)
+    if args.log:
+        if records and records[0].type == SNAPSHOT:
+            for r in records:
+                if r.type == BURST:
+                    print(r.seq, r.time, sum(n for _, n, _ in operations(r, len(image))))
+                elif r.type == SNAPSHOT:
+                    print(r.seq, r.time, "-")
+        return
+    if args.at is not None:
+        image = past(records, len(image), args.at)
+    sys.stdout.buffer.write(image)
+
+
+try:
+    main()
+except (Refused, OSError) as error:
+    sys.exit(f"reader: {error}")
