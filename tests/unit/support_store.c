@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SCRATCH_NAMES 64
@@ -15,6 +18,9 @@ static char names[SCRATCH_NAMES][512];
 static unsigned int next_name;
 
 struct fault fault;
+struct memory_fault memory_fault;
+uint64_t fake_clock;
+bool no_random;
 
 __attribute__((noreturn)) static void
 die(const char *what)
@@ -145,8 +151,10 @@ blob_equal(const struct blob *blob, const void *data, size_t len)
 
 /* Is this call hit?  Interruption and shortness concern only some calls. */
 static bool
-hit(bool interruptible, bool divisible)
+hit(enum fault_call call, bool interruptible, bool divisible)
 {
+	if (fault.only != CALL_ANY && fault.only != call)
+		return false;
 	fault.calls++;
 	if (fault.kind == FAULT_EINTR && !interruptible)
 		return false;
@@ -164,7 +172,8 @@ hit(bool interruptible, bool divisible)
 static int
 faulty_open(const char *path, int flags, mode_t mode)
 {
-	return hit(true, false) ? -1 : sys_kernel.open(path, flags, mode);
+	return hit(CALL_OPEN, true, false) ? -1 :
+					     sys_kernel.open(path, flags, mode);
 }
 
 static int
@@ -172,7 +181,7 @@ faulty_close(int fd)
 {
 	int rc = close(fd);
 
-	return hit(false, false) ? -1 : rc;
+	return hit(CALL_OTHER, false, false) ? -1 : rc;
 }
 
 static ssize_t
@@ -180,7 +189,7 @@ faulty_pread(int fd, void *buf, size_t len, off_t off)
 {
 	bool half = fault.kind == FAULT_SHORT;
 
-	if (!hit(true, half))
+	if (!hit(CALL_OTHER, true, half))
 		return pread(fd, buf, len, off);
 	return half ? pread(fd, buf, len / 2 + 1, off) : -1;
 }
@@ -190,7 +199,7 @@ faulty_pwrite(int fd, const void *buf, size_t len, off_t off)
 {
 	ssize_t n;
 
-	if (!hit(true, true))
+	if (!hit(CALL_WRITE, true, true))
 		return pwrite(fd, buf, len, off);
 	if (fault.kind != FAULT_TORN && fault.kind != FAULT_SHORT)
 		return -1;
@@ -207,55 +216,70 @@ faulty_fdatasync(int fd)
 {
 	(void)fd;
 	fault.syncs++;
-	return hit(false, false) ? -1 : 0;
+	return hit(CALL_SYNC, false, false) ? -1 : 0;
+}
+
+static int
+faulty_fsync(int fd)
+{
+	(void)fd;
+	fault.syncs++;
+	return hit(CALL_SYNC_DIRECTORY, false, false) ? -1 : 0;
 }
 
 static int
 faulty_ftruncate(int fd, off_t len)
 {
-	return hit(true, false) ? -1 : ftruncate(fd, len);
+	return hit(CALL_OTHER, true, false) ? -1 : ftruncate(fd, len);
 }
 
 static int
 faulty_fstat(int fd, struct stat *st)
 {
-	return hit(false, false) ? -1 : fstat(fd, st);
+	return hit(CALL_OTHER, false, false) ? -1 : fstat(fd, st);
+}
+
+static off_t
+faulty_lseek(int fd, off_t off, int whence)
+{
+	return hit(CALL_OTHER, false, false) ? -1 : lseek(fd, off, whence);
 }
 
 static int
 faulty_fchmod(int fd, mode_t mode)
 {
-	return hit(false, false) ? -1 : fchmod(fd, mode);
+	return hit(CALL_OTHER, false, false) ? -1 : fchmod(fd, mode);
 }
 
 static int
 faulty_fchown(int fd, uid_t owner, gid_t group)
 {
-	return hit(false, false) ? -1 : fchown(fd, owner, group);
+	return hit(CALL_OTHER, false, false) ? -1 : fchown(fd, owner, group);
 }
 
 static int
 faulty_link(const char *from, const char *to)
 {
-	return hit(false, false) ? -1 : link(from, to);
+	return hit(CALL_OTHER, false, false) ? -1 : link(from, to);
 }
 
 static int
 faulty_rename(const char *from, const char *to)
 {
-	return hit(false, false) ? -1 : rename(from, to);
+	return hit(CALL_RENAME, false, false) ? -1 : rename(from, to);
 }
 
 static int
 faulty_unlink(const char *path)
 {
-	return hit(false, false) ? -1 : unlink(path);
+	return hit(CALL_UNLINK, false, false) ? -1 : unlink(path);
 }
 
 static int
 faulty_lock(int fd, int cmd, struct flock *lock)
 {
-	return hit(false, false) ? -1 : sys_kernel.lock(fd, cmd, lock);
+	return hit(CALL_OTHER, false, false) ? -1 :
+					       sys_kernel.lock(fd, cmd, lock);
 }
 
 static int
@@ -283,9 +307,10 @@ const struct sys sys_faulty = {
 	.pread = faulty_pread,
 	.pwrite = faulty_pwrite,
 	.fdatasync = faulty_fdatasync,
-	.fsync = faulty_fdatasync,
+	.fsync = faulty_fsync,
 	.ftruncate = faulty_ftruncate,
 	.fstat = faulty_fstat,
+	.lseek = faulty_lseek,
 	.fchmod = faulty_fchmod,
 	.fchown = faulty_fchown,
 	.link = faulty_link,
@@ -303,6 +328,7 @@ const struct sys sys_unsynced = {
 	.fsync = unsynced,
 	.ftruncate = ftruncate,
 	.fstat = fstat,
+	.lseek = lseek,
 	.fchmod = fchmod,
 	.fchown = fchown,
 	.link = link,
@@ -310,3 +336,79 @@ const struct sys sys_unsynced = {
 	.unlink = unlink,
 	.lock = kernel_lock,
 };
+
+/* Below: in the place of the C library's own, for whoever is linked here. */
+
+int
+clock_gettime(clockid_t id, struct timespec *now)
+{
+	if (id != CLOCK_REALTIME || !fake_clock)
+		return (int)syscall(SYS_clock_gettime, id, now);
+	now->tv_sec = (time_t)(fake_clock / 1000000000u);
+	now->tv_nsec = (long)(fake_clock % 1000000000u);
+	return fake_clock == CLOCK_BROKEN ? -1 : 0;
+}
+
+ssize_t
+getrandom(void *buf, size_t len, unsigned int flags)
+{
+	if (no_random) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return syscall(SYS_getrandom, buf, len, flags);
+}
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) ||     \
+	__has_feature(thread_sanitizer)
+#define OWN_ALLOCATOR
+#endif
+#endif
+
+#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) ||                    \
+	defined(__SANITIZE_THREAD__) || defined(OWN_ALLOCATOR)
+bool
+memory_can_fail(void)
+{
+	return false;
+}
+#else
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+bool
+memory_can_fail(void)
+{
+	return true;
+}
+
+static bool
+memory_fails(void)
+{
+	if (!memory_fault.nth || ++memory_fault.calls != memory_fault.nth)
+		return false;
+	memory_fault.hits++;
+	errno = ENOMEM;
+	return true;
+}
+
+void *
+malloc(size_t size)
+{
+	return memory_fails() ? NULL : __libc_malloc(size);
+}
+
+void *
+calloc(size_t count, size_t size)
+{
+	return memory_fails() ? NULL : __libc_calloc(count, size);
+}
+
+void *
+aligned_alloc(size_t alignment, size_t size)
+{
+	return memory_fails() ? NULL : __libc_memalign(alignment, size);
+}
+#endif

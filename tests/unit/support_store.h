@@ -40,9 +40,22 @@ enum fault_kind {
 	FAULT_EINTR, /* an interruptible call is interrupted once */
 };
 
+/* Which calls are counted and hit. */
+enum fault_call {
+	CALL_ANY,
+	CALL_OPEN,
+	CALL_WRITE,
+	CALL_SYNC,
+	CALL_SYNC_DIRECTORY,
+	CALL_UNLINK,
+	CALL_RENAME,
+	CALL_OTHER,
+};
+
 /* What sys_faulty does to the call number `nth`, counted from 1. */
 struct fault {
 	enum fault_kind kind;
+	enum fault_call only;
 	int error;
 	bool persistent; /* and to every one after it */
 	unsigned int nth;
@@ -53,5 +66,28 @@ struct fault {
 
 extern struct fault fault;
 extern const struct sys sys_faulty;
+
+/*
+ * CLOCK_REALTIME as the store sees it, in nanoseconds since 1970; 0: the true
+ * one; CLOCK_BROKEN: clock_gettime() fails.
+ */
+#define CLOCK_BROKEN UINT64_MAX
+extern uint64_t fake_clock;
+
+/* getrandom() fails. */
+extern bool no_random;
+
+/*
+ * The Nth allocation fails, whoever makes it.  memory_can_fail() says whether
+ * that is so: a sanitizer has an allocator of its own.
+ */
+struct memory_fault {
+	unsigned int nth;
+	unsigned int calls;
+	unsigned int hits;
+};
+
+extern struct memory_fault memory_fault;
+bool memory_can_fail(void);
 
 #endif

@@ -2,6 +2,7 @@
 /* The store as its callers see it: changes, commits, limits, locks, errors. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,14 @@
 #define BLOCK 4096u
 #define SIZE (4 * BLOCK)
 
+/* Header, and the records of a checkpoint's two ends. */
+#define HEADER 64u
+#define RECORD (48u + 4u)
+#define FOLD (2 * (RECORD + 4u))
+
+/* A new journal of a blank file: a snapshot that erases, and a done record. */
+#define FRESH (HEADER + RECORD + 8u + RECORD + 4u)
+
 static uint8_t blank[SIZE];
 static struct error err;
 
@@ -21,7 +30,6 @@ setup(void)
 {
 	scratch_make();
 	memset(blank, 0xff, sizeof(blank));
-	memset(&fault, 0, sizeof(fault));
 	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
 				      &err),
 			 0);
@@ -156,32 +164,44 @@ START_TEST(create_fails_whole)
 END_TEST
 
 /* A VARS file is deleted to start again from the template it came from. */
-START_TEST(create_refuses_a_journal_with_bursts)
+START_TEST(create_refuses_while_there_is_a_journal)
 {
-	struct store *store = open_faulty(STORE_SYNC_BURST);
+	struct blob journal;
 
+	ck_assert_int_eq(store_close(open_default()), 0);
+	journal = blob_read(scratch_path("VARS.journal"));
 	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
+	for (size_t len = 0; len <= journal.len; len += journal.len / 2) {
+		blob_write(scratch_path("VARS.journal"), journal.data, len);
+		ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank,
+					      SIZE, &err),
+				 -EUCLEAN);
+		ck_assert_ptr_nonnull(
+			strstr(err.text, "VARS.journal: is the journal of an "
+					 "earlier "));
+		ck_assert_uint_eq(scratch_entries(), 1);
+	}
+	ck_assert_int_eq(unlink(scratch_path("VARS.journal")), 0);
+	ck_assert_int_eq(symlink("nowhere", scratch_path("VARS.journal")), 0);
 	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
 				      &err),
-			 0);
-	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
-	blob_write(scratch_path("VARS"), blank, SIZE);
-	program(store, 0, "old");
-	ck_assert_int_eq(store_commit(store), 0);
-	abandon(store, &fault);
-	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
-				      &err),
-			 -EEXIST);
-	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
-	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
-				      &err),
-			 -EUCLEAN);
-	ck_assert_ptr_nonnull(strstr(err.text, "VARS.journal: holds 1 bursts"));
-	ck_assert_uint_eq(scratch_entries(), 1);
+			 -ELOOP);
 	ck_assert_int_eq(unlink(scratch_path("VARS.journal")), 0);
 	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
 				      &err),
 			 0);
+	blob_free(&journal);
+}
+END_TEST
+
+START_TEST(create_without_a_random_name)
+{
+	no_random = true;
+	ck_assert_int_eq(store_create(NULL, scratch_path("new"), blank, SIZE,
+				      &err),
+			 -ENOSYS);
+	no_random = false;
+	ck_assert_uint_eq(scratch_entries(), 1);
 }
 END_TEST
 
@@ -241,7 +261,7 @@ START_TEST(close_leaves_a_raw_image)
 	ck_assert_uint_eq(vars.len, SIZE);
 	ck_assert_mem_eq(vars.data + SIZE - 3, "end", 3);
 	ck_assert_mem_eq(vars.data, blank, SIZE - 3);
-	ck_assert_uint_eq(journal_size(), 64);
+	ck_assert_uint_eq(journal_size(), FRESH + RECORD + 8 + 3 + FOLD);
 	blob_free(&vars);
 }
 END_TEST
@@ -268,7 +288,7 @@ START_TEST(journal_replays_after_a_kill)
 	ck_assert_mem_eq(store_image(store), "one", 3);
 	ck_assert_mem_eq(store_image(store) + 100, "two", 3);
 	ck_assert_mem_eq(store_image(store) + 200, blank, 15);
-	ck_assert_uint_eq(journal_size(), 64);
+	ck_assert_uint_eq(journal_size(), FRESH + 2 * (RECORD + 8 + 3) + FOLD);
 	ck_assert_int_eq(store_close(store), 0);
 }
 END_TEST
@@ -303,7 +323,7 @@ END_TEST
 START_TEST(contiguous_bytes_merge)
 {
 	struct store *store = open_default();
-	size_t expected = 64 + 48 + 4;
+	size_t expected = FRESH + RECORD;
 
 	for (uint32_t off = 0; off < 500; off++)
 		program(store, off, "x");
@@ -336,10 +356,10 @@ START_TEST(burst_limit_commits)
 	for (uint32_t off = 0; off < 92; off++)
 		program(store, off, "x");
 	ck_assert(store_pending(store));
-	ck_assert_uint_eq(journal_size(), 64);
+	ck_assert_uint_eq(journal_size(), FRESH);
 	program(store, 92, "x");
 	ck_assert(!store_pending(store));
-	ck_assert_uint_eq(journal_size(), 64 + 48 + 8 + 93 + 4);
+	ck_assert_uint_eq(journal_size(), FRESH + RECORD + 8 + 93);
 	ck_assert_int_eq(store_program(store, 0, blank, SIZE), 0);
 	ck_assert(!store_pending(store) && store_verify(store));
 	ck_assert_int_eq(store_close(store), 0);
@@ -350,22 +370,25 @@ START_TEST(journal_limit_folds)
 {
 	struct store_config config = {
 		.path = scratch_path("VARS"),
-		.journal_limit = 150,
+		.journal_limit = RECORD + 8 + 4,
 	};
 	struct store *store = open_with(&config);
 	struct blob vars;
 
 	program(store, 7, "fold");
 	ck_assert_int_eq(store_commit(store), 0);
-	ck_assert_uint_gt(journal_size(), 64);
+	ck_assert_uint_eq(journal_size(), FRESH + RECORD + 8 + 4);
 	program(store, 8000, "fold");
 	ck_assert_int_eq(store_commit(store), 0);
-	ck_assert_uint_eq(journal_size(), 64);
+	ck_assert_uint_eq(journal_size(), FRESH + 2 * (RECORD + 8 + 4) + FOLD);
 	vars = blob_read(scratch_path("VARS"));
 	ck_assert(blob_equal(&vars, store_image(store), SIZE));
 	ck_assert_mem_eq(vars.data + 8000, "fold", 4);
 	blob_free(&vars);
 	ck_assert(store_verify(store));
+	program(store, 9, "more");
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_uint_eq(journal_size(), FRESH + 3 * (RECORD + 8 + 4) + FOLD);
 	ck_assert_int_eq(store_close(store), 0);
 }
 END_TEST
@@ -396,11 +419,11 @@ START_TEST(sync_none_syncs_only_to_fold)
 	program(store, 0, "a");
 	ck_assert_int_eq(store_commit(store), 0);
 	ck_assert_uint_eq(fault.syncs, syncs);
-	ck_assert_uint_gt(journal_size(), 64);
+	ck_assert_uint_gt(journal_size(), FRESH);
 	ck_assert_int_eq(store_checkpoint(store), 0);
-	ck_assert_uint_eq(fault.syncs, syncs + 4);
+	ck_assert_uint_eq(fault.syncs, syncs + 2);
 	ck_assert_int_eq(store_checkpoint(store), 0);
-	ck_assert_uint_eq(fault.syncs, syncs + 4);
+	ck_assert_uint_eq(fault.syncs, syncs + 2);
 	ck_assert_int_eq(store_close(store), 0);
 }
 END_TEST
@@ -531,7 +554,469 @@ START_TEST(journal_symlink_is_refused)
 }
 END_TEST
 
-/* A thousand random changes against a plain array. */
+START_TEST(journal_that_is_no_file_is_refused)
+{
+	struct store_config config = { .path = scratch_path("VARS") };
+	struct store *store;
+
+	ck_assert_int_eq(mkfifo(scratch_path("VARS.journal"), 0600), 0);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS.journal: not a regular"));
+}
+END_TEST
+
+START_TEST(check_free_tells_and_changes_nothing)
+{
+	struct store_config config = { .path = scratch_path("VARS") };
+	struct store *store;
+
+	ck_assert_int_eq(store_check_free(&config, &err), 0);
+	ck_assert_uint_eq(scratch_entries(), 1);
+	store = open_default();
+	ck_assert_int_eq(store_check_free(&config, &err), -EBUSY);
+	config.read_only = true;
+	ck_assert_int_eq(store_check_free(&config, &err), -EBUSY);
+	ck_assert_int_eq(store_close(store), 0);
+	config.path = scratch_path("none");
+	ck_assert_int_eq(store_check_free(&config, &err), -ENOENT);
+}
+END_TEST
+
+/* Several may read, nothing changes, and a journal is replayed in memory. */
+START_TEST(read_only_changes_nothing)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"),
+		.read_only = true,
+	};
+	struct store *store = open_with(&config), *second, *third;
+	struct blob journal, now;
+
+	ck_assert_uint_eq(scratch_entries(), 1);
+	second = open_with(&config);
+	ck_assert_mem_eq(store_image(second), blank, SIZE);
+	ck_assert_int_eq(store_program(store, 0, "x", 1), -EROFS);
+	ck_assert_int_eq(store_erase(store, 0, 1), -EROFS);
+	ck_assert_int_eq(store_replace(store, blank), -EROFS);
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_int_eq(store_failed(store), -EROFS);
+	ck_assert_ptr_nonnull(strstr(store_failure(store), "VARS: read-only"));
+	config.read_only = false;
+	ck_assert_int_eq(store_open(&third, &config, NULL, &err), -EBUSY);
+	ck_assert_int_eq(store_close(store), 0);
+	ck_assert_int_eq(store_close(second), 0);
+
+	store = open_faulty(STORE_SYNC_BURST);
+	program(store, 9, "only in the journal");
+	ck_assert_int_eq(store_commit(store), 0);
+	abandon(store, &fault);
+	journal = blob_read(scratch_path("VARS.journal"));
+	config.read_only = true;
+	store = open_with(&config);
+	ck_assert_mem_eq(store_image(store) + 9, "only in the journal", 19);
+	ck_assert_int_eq(store_close(store), 0);
+	now = blob_read(scratch_path("VARS.journal"));
+	ck_assert(blob_equal(&now, journal.data, journal.len));
+	blob_free(&now);
+	now = blob_read(scratch_path("VARS"));
+	ck_assert(blob_equal(&now, blank, SIZE));
+	blob_free(&now);
+	blob_free(&journal);
+}
+END_TEST
+
+START_TEST(replace_is_one_burst)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"),
+		.burst_limit = UINT32_MAX,
+	};
+	struct store *store = open_with(&config);
+	uint8_t image[SIZE];
+	size_t before = journal_size();
+
+	memset(image, 0xff, SIZE);
+	ck_assert_int_eq(store_replace(store, image), 0);
+	ck_assert(!store_pending(store));
+	/* Differences that touch, that a gap of 8 joins, and of 9 does not. */
+	image[0] = image[1] = image[10] = image[20] = image[SIZE - 1] = 0;
+	ck_assert_int_eq(store_replace(store, image), 0);
+	ck_assert_mem_eq(store_image(store), image, SIZE);
+	ck_assert(store_pending(store) && store_verify(store));
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_uint_eq(journal_size(), before + RECORD + 3 * 8 + 11 + 1 + 1);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+START_TEST(file_of_two_names_is_refused)
+{
+	struct store_config config = { .path = scratch_path("VARS") };
+	struct store *store;
+
+	ck_assert_int_eq(link(config.path, scratch_path("other")), 0);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EMLINK);
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS: has 2 names"));
+	config.journal = scratch_path("elsewhere");
+	ck_assert_int_eq(store_close(open_with(&config)), 0);
+	ck_assert_int_eq(access(scratch_path("elsewhere"), F_OK), 0);
+	ck_assert_uint_eq(scratch_entries(), 3);
+}
+END_TEST
+
+START_TEST(expected_size_is_checked)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"),
+		.size = SIZE + BLOCK,
+	};
+	struct store *store;
+
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "16384 bytes, expected 20480"));
+	config.size = SIZE - BLOCK;
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
+	config.size = SIZE;
+	ck_assert_int_eq(store_close(open_with(&config)), 0);
+	config.path = "/dev/null";
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "neither a regular file nor"));
+}
+END_TEST
+
+/* A regular file that says it is a block device. */
+static int
+block_fstat(int fd, struct stat *st)
+{
+	int rc = fstat(fd, st);
+
+	if (!rc && st->st_size >= (off_t)(SIZE + BLOCK)) {
+		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFBLK;
+		st->st_size = 0;
+	}
+	return rc;
+}
+
+static off_t
+no_lseek(int fd, off_t off, int whence)
+{
+	(void)fd;
+	(void)off;
+	(void)whence;
+	errno = ESPIPE;
+	return -1;
+}
+
+START_TEST(block_device_has_its_journal_elsewhere)
+{
+	static uint8_t device[SIZE + BLOCK + 100];
+	struct sys sys = sys_kernel;
+	struct store_config config = { .path = scratch_path("dev"),
+				       .sys = &sys };
+	struct store *store;
+	struct blob now;
+
+	sys.fstat = block_fstat;
+	memset(device, 0x11, sizeof(device));
+	blob_write(config.path, device, sizeof(device));
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "a block device, so --journal"));
+	config.journal = scratch_path("of-dev.journal");
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
+	config.size = sizeof(device) + BLOCK;
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
+	config.size = SIZE;
+	store = open_with(&config);
+	ck_assert_uint_eq(store_size(store), SIZE);
+	program(store, SIZE - 3, "end");
+	ck_assert_int_eq(store_close(store), 0);
+	memcpy(device + SIZE - 3, "end", 3);
+	now = blob_read(config.path);
+	ck_assert(blob_equal(&now, device, sizeof(device)));
+	ck_assert_int_eq(access(config.journal, F_OK), 0);
+	blob_free(&now);
+	sys.lseek = no_lseek;
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -ESPIPE);
+}
+END_TEST
+
+/* The lock is held, and who holds it can't be found out. */
+START_TEST(holder_without_a_name)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"),
+		.sys = &sys_faulty,
+	};
+	struct store *store = open_default(), *second;
+
+	fault = (struct fault){ .only = CALL_OTHER, .nth = 2, .error = EIO };
+	ck_assert_int_eq(store_open(&second, &config, NULL, &err), -EBUSY);
+	ck_assert_uint_eq(fault.hits, 1);
+	ck_assert_ptr_nonnull(strstr(err.text, "in use by another process"));
+	fault = (struct fault){ .only = CALL_OTHER, .nth = 1, .error = EIO };
+	ck_assert_int_eq(store_open(&second, &config, NULL, &err), -EIO);
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS: lock"));
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+/* Whatever allocation fails: an error or success, and nothing is broken. */
+START_TEST(every_allocation_fails)
+{
+	struct store_config config = { .path = scratch_path("VARS") };
+	struct store *store = NULL;
+	unsigned int n = 0, failures = 0;
+	int rc;
+
+	if (!memory_can_fail())
+		return;
+	do {
+		memory_fault = (struct memory_fault){ .nth = ++n };
+		rc = store_open(&store, &config, NULL, &err);
+		memory_fault.nth = 0;
+		failures += rc != 0;
+		if (rc) {
+			ck_assert_int_eq(rc, -ENOMEM);
+			continue;
+		}
+		ck_assert(store_verify(store));
+		ck_assert_int_eq(store_close(store), 0);
+		ck_assert_int_eq(unlink(scratch_path("VARS.journal")), 0);
+	} while (memory_fault.hits);
+	ck_assert_uint_gt(failures, 10);
+	ck_assert_uint_eq(scratch_entries(), 1);
+}
+END_TEST
+
+/*
+ * The same for an open store, whose history goes with every checkpoint.  Only
+ * when the new journal has its name may the store fail.
+ */
+START_TEST(every_allocation_of_a_checkpoint_fails)
+{
+	struct store_history none = { .bytes = 0 };
+	struct store_config config = {
+		.path = scratch_path("VARS"),
+		.history = &none,
+	};
+	struct store *store = open_with(&config);
+	unsigned int n = 0, failures = 0;
+	int rc;
+
+	if (!memory_can_fail())
+		return;
+	do {
+		program(store, n * 10 % SIZE, "more");
+		memory_fault = (struct memory_fault){ .nth = ++n };
+		rc = store_checkpoint(store);
+		memory_fault.nth = 0;
+		if (!memory_fault.hits)
+			ck_assert_int_eq(rc, 0);
+		if (!rc) {
+			ck_assert(store_verify(store));
+			continue;
+		}
+		failures++;
+		ck_assert_int_eq(rc, -ENOMEM);
+		ck_assert_uint_eq(journal_size(), HEADER + RECORD + 4);
+		ck_assert_int_eq(store_close(store), -ENOMEM);
+		store = open_with(&config);
+		ck_assert_mem_eq(store_image(store) + (n - 1) * 10, "more", 4);
+	} while (memory_fault.hits);
+	ck_assert_uint_ge(n, 5);
+	ck_assert_uint_eq(failures, 1);
+	ck_assert_uint_eq(journal_size(), HEADER + RECORD + 4);
+	memory_fault = (struct memory_fault){ .nth = 1 };
+	rc = store_verify(store);
+	memory_fault.nth = 0;
+	ck_assert(rc && memory_fault.hits == 1);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+static struct store *shared;
+
+static int
+try_create(void)
+{
+	int rc = store_create(NULL, scratch_path("made"), blank, SIZE, &err);
+
+	(void)unlink(scratch_path("made"));
+	return rc;
+}
+
+static int
+try_export(void)
+{
+	uint8_t *image;
+	size_t size;
+	int rc = store_export(NULL, scratch_path("VARS"), &image, &size, &err);
+
+	free(image);
+	return rc;
+}
+
+static int
+try_keep(void)
+{
+	struct store_kept kept = { .tag = "tag", .len = 3 };
+
+	return store_keep(shared, &kept, &err);
+}
+
+static int
+try_recall(void)
+{
+	struct store_kept kept;
+
+	return store_recall(shared, &kept, &err);
+}
+
+static int
+try_forget(void)
+{
+	struct store_kept kept = { .len = 0 };
+
+	return store_keep(shared, &kept, &err);
+}
+
+static int
+try_check_busy(void)
+{
+	struct store_config config = { .path = scratch_path("VARS") };
+	int rc = store_check_free(&config, &err);
+
+	return rc == -EBUSY ? 0 : rc;
+}
+
+START_TEST(every_allocation_of_others_fails)
+{
+	int (*const tries[])(void) = {
+		try_create, try_export, try_keep,
+		try_recall, try_forget, try_check_busy,
+	};
+	unsigned int n, failures;
+	int rc;
+
+	if (!memory_can_fail())
+		return;
+	shared = open_default();
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		n = failures = 0;
+		do {
+			memory_fault = (struct memory_fault){ .nth = ++n };
+			rc = tries[i]();
+			memory_fault.nth = 0;
+			ck_assert(!rc || rc == -ENOMEM);
+			ck_assert(!rc || memory_fault.hits);
+			failures += rc != 0;
+		} while (memory_fault.hits);
+		ck_assert_uint_gt(failures, 0);
+	}
+	ck_assert_int_eq(store_close(shared), 0);
+}
+END_TEST
+
+static void
+check_kept(const struct store *store, const struct store_kept *expected)
+{
+	struct store_kept kept;
+
+	ck_assert_int_eq(store_recall(store, &kept, &err), 0);
+	ck_assert_uint_eq(kept.len, expected->len);
+	ck_assert_str_eq(kept.tag, expected->tag);
+	ck_assert_mem_eq(kept.record, expected->record, kept.len);
+}
+
+START_TEST(kept_record_survives)
+{
+	static const struct store_kept none;
+	struct store_kept kept = { .tag = "mine", .len = STORE_KEPT_MAX };
+	struct store *store = open_default();
+
+	for (size_t i = 0; i < kept.len; i++)
+		kept.record[i] = (uint8_t)(i * 3);
+	check_kept(store, &none);
+	ck_assert_int_eq(store_keep(store, &none, &err), 0);
+	ck_assert_int_eq(store_keep(store, &kept, &err), 0);
+	check_kept(store, &kept);
+	kept.len = 7;
+	blob_write(scratch_path("VARS.state.new"), "left over", 9);
+	ck_assert_int_eq(store_keep(store, &kept, &err), 0);
+	ck_assert_int_eq(store_close(store), 0);
+	store = open_default();
+	check_kept(store, &kept);
+	ck_assert_int_eq(store_keep(store, &none, &err), 0);
+	check_kept(store, &none);
+	ck_assert_uint_eq(scratch_entries(), 2);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+/* A bit of it, a byte less, a byte more, far too much: refused. */
+START_TEST(damaged_kept_record_is_refused)
+{
+	static uint8_t large[2 * STORE_KEPT_MAX];
+	struct store_kept kept = { .tag = "mine", .len = 20 };
+	struct store *store = open_default();
+	struct blob state;
+
+	ck_assert_int_eq(store_keep(store, &kept, &err), 0);
+	state = blob_read(scratch_path("VARS.state"));
+	for (size_t bit = 0; bit < 8 * state.len; bit++) {
+		state.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		blob_write(scratch_path("VARS.state"), state.data, state.len);
+		ck_assert_int_eq(store_recall(store, &kept, &err), -EUCLEAN);
+		state.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	for (size_t len = 0; len < state.len; len++) {
+		blob_write(scratch_path("VARS.state"), state.data, len);
+		ck_assert_int_eq(store_recall(store, &kept, &err), -EUCLEAN);
+	}
+	memcpy(large, state.data, state.len);
+	blob_write(scratch_path("VARS.state"), large, state.len + 1);
+	ck_assert_int_eq(store_recall(store, &kept, &err), -EUCLEAN);
+	blob_write(scratch_path("VARS.state"), large, sizeof(large));
+	ck_assert_int_eq(store_recall(store, &kept, &err), -EUCLEAN);
+	ck_assert_int_eq(store_close(store), 0);
+	blob_free(&state);
+}
+END_TEST
+
+/* Before or after, never in between; removing it likewise. */
+START_TEST(keeping_fails_whole)
+{
+	struct store_kept old = { .tag = "old", .len = 9, .record = "old" };
+	struct store_kept new = { .tag = "new", .len = 5, .record = "new" };
+	struct store_kept none = { .len = 0 }, kept;
+	const struct store_kept *next[] = { &new, &none };
+	struct store *store = open_faulty(STORE_SYNC_BURST);
+	unsigned int n, hits;
+
+	for (int i = 0; i < 2; i++) {
+		n = 0;
+		do {
+			fault = (struct fault){ .nth = 0 };
+			ck_assert_int_eq(store_keep(store, &old, &err), 0);
+			fault = (struct fault){ .nth = ++n, .error = EIO };
+			(void)store_keep(store, next[i], &err);
+			hits = fault.hits;
+			fault = (struct fault){ .nth = 0 };
+			ck_assert_int_eq(store_recall(store, &kept, &err), 0);
+			ck_assert(!strcmp(kept.tag, old.tag) ||
+				  !strcmp(kept.tag, next[i]->tag));
+		} while (hits);
+		ck_assert_str_eq(kept.tag, next[i]->tag);
+		ck_assert_uint_gt(n, 4);
+		fault = (struct fault){ .only = CALL_OTHER, .nth = 1 };
+		fault.error = EIO;
+		(void)store_recall(store, &kept, &err);
+	}
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+/* Random changes against a plain array. */
 START_TEST(random_changes_match_a_model)
 {
 	struct store_config config = {
@@ -583,7 +1068,8 @@ store_suite(void)
 	tcase_add_test(tc, create_is_exclusive);
 	tcase_add_test(tc, create_refuses_sizes);
 	tcase_add_test(tc, create_fails_whole);
-	tcase_add_test(tc, create_refuses_a_journal_with_bursts);
+	tcase_add_test(tc, create_refuses_while_there_is_a_journal);
+	tcase_add_test(tc, create_without_a_random_name);
 	tcase_add_test(tc, created_file_is_private);
 	tcase_add_test(tc, open_refuses_sizes);
 	tcase_add_test(tc, changes_survive);
@@ -601,6 +1087,20 @@ store_suite(void)
 	tcase_add_test(tc, journal_has_mode_and_owner_of_vars);
 	tcase_add_test(tc, journal_lies_beside_the_real_file);
 	tcase_add_test(tc, journal_symlink_is_refused);
+	tcase_add_test(tc, journal_that_is_no_file_is_refused);
+	tcase_add_test(tc, check_free_tells_and_changes_nothing);
+	tcase_add_test(tc, holder_without_a_name);
+	tcase_add_test(tc, read_only_changes_nothing);
+	tcase_add_test(tc, replace_is_one_burst);
+	tcase_add_test(tc, file_of_two_names_is_refused);
+	tcase_add_test(tc, expected_size_is_checked);
+	tcase_add_test(tc, block_device_has_its_journal_elsewhere);
+	tcase_add_test(tc, every_allocation_fails);
+	tcase_add_test(tc, every_allocation_of_a_checkpoint_fails);
+	tcase_add_test(tc, every_allocation_of_others_fails);
+	tcase_add_test(tc, kept_record_survives);
+	tcase_add_test(tc, damaged_kept_record_is_refused);
+	tcase_add_test(tc, keeping_fails_whole);
 	tcase_add_test(tc, random_changes_match_a_model);
 	suite_add_tcase(suite, tc);
 	return suite;
