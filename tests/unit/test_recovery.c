@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Journals that are cut, damaged or somebody else's.  states[n] is the image
- * after n bursts, records[n] the offset at which the record of burst n ends.
+ * after n bursts, records[n] the offset at which the record of burst n ends;
+ * what ends at records[0] is the beginning that every journal has: snapshot and
+ * done record, numbers 1 and 2.
  */
 #include <check.h>
 #include <errno.h>
@@ -10,13 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pflash/view.h"
+
 #include "support_store.h"
 
 #define BLOCK 4096u
 #define SIZE (2 * BLOCK)
 #define BURSTS 3u
+#define STATES (BURSTS + 2) /* one more for who needs it */
 
-static uint8_t states[BURSTS + 1][SIZE];
+static uint8_t states[STATES][SIZE];
 static size_t records[BURSTS + 1];
 static struct blob journal;
 static struct error err;
@@ -59,6 +64,8 @@ setup(void)
 	struct store *store;
 
 	scratch_make();
+	memset(states[0], 0xff, SIZE);
+	memset(states[0] + 4000, 0x11, 200);
 	blob_write(scratch_path("VARS"), states[0], SIZE);
 	ck_assert_int_eq(open_vars(&store, NULL), 0);
 	take_state(store, 0);
@@ -135,15 +142,28 @@ check_refused(const uint8_t *vars, const uint8_t *bytes, size_t len,
 	blob_free(&now);
 }
 
+/* A journal gets its name when its beginning is durable: no crash does this. */
+START_TEST(cut_in_the_beginning_is_refused)
+{
+	for (size_t len = 0; len < records[0]; len++)
+		check_refused(states[0], journal.data, len,
+			      len < 64 ? "expected a journal header" :
+			      len < records[0] - 56 ?
+					 "damaged at offset 64: expected "
+					 "record 1, with which every" :
+					 "expected record 2, with which every");
+}
+END_TEST
+
 START_TEST(cut_at_every_length)
 {
-	for (size_t len = 0; len <= journal.len; len++) {
+	for (size_t len = records[0]; len <= journal.len; len++) {
 		unsigned int whole = 0;
 
 		put_files(states[0], journal.data, len);
 		while (whole < BURSTS && records[whole + 1] <= len)
 			whole++;
-		check_state(whole, len < 64 ? 0 : len - records[whole]);
+		check_state(whole, len - records[whole]);
 	}
 }
 END_TEST
@@ -157,7 +177,7 @@ START_TEST(damage_in_the_middle_is_refused)
 		(void)snprintf(text, sizeof(text),
 			       "VARS.journal: damaged at offset %zu: "
 			       "expected record %u,",
-			       records[n - 1], n);
+			       records[n - 1], n + 2);
 		for (size_t off = records[n - 1]; off < records[n]; off++) {
 			journal.data[off] ^= 0x10;
 			check_refused(states[0], journal.data, journal.len,
@@ -176,6 +196,17 @@ START_TEST(damage_in_the_header_is_refused)
 			      "VARS.journal: damaged at offset 0: "
 			      "expected a journal header");
 		journal.data[off] ^= 1;
+	}
+}
+END_TEST
+
+START_TEST(damage_in_the_beginning_is_refused)
+{
+	for (size_t off = 64; off < records[0]; off++) {
+		journal.data[off] ^= 0x40;
+		check_refused(states[0], journal.data, journal.len,
+			      ", which a later record knows to be complete");
+		journal.data[off] ^= 0x40;
 	}
 }
 END_TEST
@@ -199,7 +230,7 @@ START_TEST(lost_record_is_refused)
 	memmove(journal.data + records[1], journal.data + records[2],
 		journal.len - records[2]);
 	check_refused(states[0], journal.data, journal.len - gap,
-		      "expected record 2");
+		      "expected record 4");
 }
 END_TEST
 
@@ -213,25 +244,32 @@ START_TEST(zeroed_tail_is_dropped)
 }
 END_TEST
 
+/* Every byte of VARS counts, with and without a burst behind the record. */
 START_TEST(foreign_vars_is_refused)
 {
+	static const char text[] =
+		"VARS: other content than what was written last, says ";
+	const size_t lengths[] = { records[0], records[1], journal.len };
 	uint8_t other[SIZE];
 
-	memcpy(other, states[0], SIZE);
-	other[SIZE - 1] ^= 1;
-	check_refused(other, journal.data, journal.len, "does not belong to");
-	ck_assert_ptr_nonnull(strstr(err.text, "VARS (another content)"));
-	ck_assert_ptr_nonnull(strstr(err.text, "give up its 3 bursts"));
-	check_refused(states[BURSTS], journal.data, journal.len,
-		      "does not belong to");
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t off = 0; off < SIZE; off += 61) {
+			memcpy(other, states[0], SIZE);
+			other[off] ^= 1;
+			check_refused(other, journal.data, lengths[i], text);
+		}
+		check_refused(states[BURSTS], journal.data, lengths[i], text);
+	}
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS.journal"));
+	ck_assert_ptr_nonnull(strstr(err.text, "put the right file in place"));
 }
 END_TEST
 
-START_TEST(replaced_vars_with_an_empty_journal_is_taken)
+/* Without its journal any file is complete, and gets a new one. */
+START_TEST(replaced_vars_without_its_journal_is_taken)
 {
 	memset(states[0], 0x77, SIZE);
-	put_files(states[0], journal.data, 64);
-	check_state(0, 0);
+	put_files(states[0], journal.data, records[0]);
 	ck_assert_int_eq(unlink(scratch_path("VARS.journal")), 0);
 	check_state(0, 0);
 }
@@ -247,25 +285,237 @@ START_TEST(stale_journal_is_refused)
 	make_burst(store, 4);
 	memcpy(later, store_image(store), SIZE);
 	ck_assert_int_eq(store_close(store), 0);
-	check_refused(later, journal.data, journal.len, "does not belong to");
+	check_refused(later, journal.data, journal.len, "other content than");
+}
+END_TEST
+
+/* And the VARS of before beside the journal of after. */
+START_TEST(stale_vars_is_refused)
+{
+	struct blob folded = blob_read(scratch_path("VARS.journal"));
+
+	ck_assert_uint_gt(folded.len, journal.len);
+	for (unsigned int n = 0; n < BURSTS; n++)
+		check_refused(states[n], folded.data, folded.len,
+			      "other content than");
+	blob_free(&folded);
 }
 END_TEST
 
 /* What an earlier journal left behind the end is not of this salt. */
-START_TEST(old_records_behind_a_new_header_are_dropped)
+START_TEST(old_records_behind_a_new_journal_are_dropped)
 {
 	struct store *store;
 	struct blob fresh;
 
+	ck_assert_int_eq(unlink(scratch_path("VARS.journal")), 0);
 	ck_assert_int_eq(open_vars(&store, NULL), 0);
 	fresh = blob_read(scratch_path("VARS.journal"));
 	ck_assert_int_eq(store_close(store), 0);
-	ck_assert_uint_eq(fresh.len, 64);
-	memcpy(journal.data, fresh.data, 64);
-	blob_free(&fresh);
+	fresh.data = realloc(fresh.data, fresh.len + journal.len);
+	ck_assert_ptr_nonnull(fresh.data);
+	memcpy(fresh.data + fresh.len, journal.data, journal.len);
 	memcpy(states[0], states[BURSTS], SIZE);
-	put_files(states[0], journal.data, journal.len);
-	check_state(0, journal.len - 64);
+	put_files(states[0], fresh.data, fresh.len + journal.len);
+	check_state(0, journal.len);
+	blob_free(&fresh);
+}
+END_TEST
+
+/*
+ * Bit rot.  `truth` is the image; `before` what it is without the last record
+ * of the journal, which is the only one that may be missed.  Opening for
+ * writing agrees with reading.
+ */
+struct rot {
+	const uint8_t *vars, *truth, *before;
+	struct blob journal;
+	size_t last; /* where the last record begins */
+	unsigned int refused, harmless, dropped;
+};
+
+/* Whatever the history still has is right. */
+static void
+check_history(const struct view *view)
+{
+	uint8_t past[SIZE];
+	struct view_point point;
+	unsigned int n = 0;
+	size_t cursor = 0;
+
+	while (view_next(view, &cursor, &point)) {
+		ck_assert_uint_lt(n, STATES);
+		ck_assert_int_eq(view_past(view, point.sequence, past, &err),
+				 0);
+		ck_assert_mem_eq(past, states[n], SIZE);
+		n++;
+	}
+}
+
+static void
+check_rotten(struct rot *rot, bool in_last, const char *where, size_t bit)
+{
+	const struct store_config config = {
+		.path = scratch_path("VARS"),
+		.read_only = true,
+		.sys = &sys_unsynced,
+	};
+	struct store_recovery found;
+	struct store *store;
+	struct view *view;
+	int rc = view_open_files(&view, &config, &err);
+	bool right;
+
+	if (rc) {
+		ck_assert_msg(rc == -EUCLEAN, "%s, bit %zu: %d %s", where, bit,
+			      rc, err.text);
+		rot->refused++;
+		ck_assert_int_eq(store_open(&store, &config, NULL, &err),
+				 -EUCLEAN);
+		return;
+	}
+	ck_assert_int_eq(store_open(&store, &config, &found, &err), 0);
+	ck_assert_mem_eq(store_image(store), view_image(view), SIZE);
+	right = !memcmp(view_image(view), rot->truth, SIZE);
+	if (found.dropped_bytes) {
+		ck_assert_msg(in_last, "%s, bit %zu: dropped", where, bit);
+		right = !memcmp(view_image(view), rot->before, SIZE);
+		rot->dropped++;
+	} else {
+		rot->harmless++;
+	}
+	ck_assert_msg(right, "%s, bit %zu: silently wrong", where, bit);
+	check_history(view);
+	view_close(view);
+	ck_assert_int_eq(store_close(store), 0);
+}
+
+static void
+rot_journal(struct rot *rot)
+{
+	uint8_t *bytes = rot->journal.data;
+	size_t len = rot->journal.len;
+
+	blob_write(scratch_path("VARS"), rot->vars, SIZE);
+	for (size_t bit = 0; bit < 8 * len; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		blob_write(scratch_path("VARS.journal"), bytes, len);
+		check_rotten(rot, bit / 8 >= rot->last, "journal", bit);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	ck_assert_uint_eq(rot->harmless, 0);
+	ck_assert_uint_eq(rot->refused + rot->dropped, 8 * len);
+	ck_assert_uint_le(rot->dropped, 8 * (len - rot->last));
+}
+
+/* `spared` bytes of VARS may rot, because the replay writes them again. */
+static void
+rot_vars(struct rot *rot, unsigned int spared)
+{
+	uint8_t vars[SIZE];
+
+	memcpy(vars, rot->vars, SIZE);
+	blob_write(scratch_path("VARS.journal"), rot->journal.data,
+		   rot->journal.len);
+	rot->refused = rot->harmless = rot->dropped = 0;
+	for (size_t bit = 0; bit < 8 * (size_t)SIZE; bit++) {
+		vars[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		blob_write(scratch_path("VARS"), vars, SIZE);
+		check_rotten(rot, false, "VARS", bit);
+		vars[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	ck_assert_uint_eq(rot->harmless, 8 * spared);
+	ck_assert_uint_eq(rot->dropped, 0);
+}
+
+/* Killed: bursts behind the done record, the last of them may be missed. */
+START_TEST(rot_behind_the_done_record)
+{
+	struct rot rot = {
+		.vars = states[0],
+		.truth = states[BURSTS],
+		.before = states[BURSTS - 1],
+		.journal = journal,
+		.last = records[BURSTS - 1],
+	};
+
+	rot_journal(&rot);
+	ck_assert_uint_eq(rot.dropped, 8 * (journal.len - rot.last));
+	rot_vars(&rot, 0);
+}
+END_TEST
+
+/* Closed: the last record is done, and the checkpoint before it has the CRC. */
+START_TEST(rot_after_an_orderly_close)
+{
+	struct rot rot = {
+		.vars = states[BURSTS],
+		.truth = states[BURSTS],
+		.before = states[BURSTS],
+		.journal = blob_read(scratch_path("VARS.journal")),
+	};
+
+	rot.last = rot.journal.len - 56;
+	rot_journal(&rot);
+	ck_assert_uint_eq(rot.dropped, 8 * 56);
+	rot_vars(&rot, 0);
+	blob_free(&rot.journal);
+}
+END_TEST
+
+/* A checkpoint was under way, and had written one of two blocks. */
+START_TEST(rot_in_the_middle_of_a_checkpoint)
+{
+	uint8_t mixture[SIZE];
+	struct rot rot = {
+		.vars = mixture,
+		.truth = states[BURSTS],
+		.before = states[BURSTS],
+		.journal = blob_read(scratch_path("VARS.journal")),
+	};
+
+	memcpy(mixture, states[BURSTS], BLOCK);
+	memcpy(mixture + BLOCK, states[0] + BLOCK, BLOCK);
+	rot.journal.len -= 56;
+	rot.last = rot.journal.len - 56;
+	rot_journal(&rot);
+	ck_assert_uint_eq(rot.dropped, 0);
+	/* Each burst erases 64 n bytes and programs 14, see make_burst(). */
+	rot_vars(&rot, 3 * 64 + 2 * 64 + 3 * 14);
+	blob_free(&rot.journal);
+}
+END_TEST
+
+/*
+ * A journal just made anew from an old one: none of its records is known to be
+ * durable by a later one, but the CRCs in checkpoints and done records tell.
+ */
+START_TEST(rot_in_a_new_file_of_old_history)
+{
+	const struct store_config config = {
+		.path = scratch_path("VARS"),
+		.sys = &sys_unsynced,
+	};
+	struct rot rot = {
+		.vars = states[BURSTS],
+		.truth = states[BURSTS],
+		.before = states[BURSTS],
+	};
+	uint8_t other[SIZE];
+	bool changed;
+
+	memcpy(other, states[BURSTS], SIZE);
+	other[SIZE - 1] ^= 1;
+	blob_write(scratch_path("VARS"), other, SIZE);
+	ck_assert_int_eq(store_accept(&config, &changed, &err), 0);
+	ck_assert(changed);
+	rot.vars = rot.truth = rot.before = other;
+	rot.journal = blob_read(scratch_path("VARS.journal"));
+	rot.last = rot.journal.len - 56;
+	memcpy(states[BURSTS + 1], other, SIZE);
+	rot_journal(&rot);
+	ck_assert_uint_eq(rot.dropped, 0);
+	blob_free(&rot.journal);
 }
 END_TEST
 
@@ -277,16 +527,23 @@ recovery_suite(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, cut_in_the_beginning_is_refused);
 	tcase_add_test(tc, cut_at_every_length);
 	tcase_add_test(tc, damage_in_the_middle_is_refused);
 	tcase_add_test(tc, damage_in_the_header_is_refused);
+	tcase_add_test(tc, damage_in_the_beginning_is_refused);
 	tcase_add_test(tc, damage_in_the_last_record_drops_it);
 	tcase_add_test(tc, lost_record_is_refused);
 	tcase_add_test(tc, zeroed_tail_is_dropped);
 	tcase_add_test(tc, foreign_vars_is_refused);
-	tcase_add_test(tc, replaced_vars_with_an_empty_journal_is_taken);
+	tcase_add_test(tc, replaced_vars_without_its_journal_is_taken);
 	tcase_add_test(tc, stale_journal_is_refused);
-	tcase_add_test(tc, old_records_behind_a_new_header_are_dropped);
+	tcase_add_test(tc, stale_vars_is_refused);
+	tcase_add_test(tc, old_records_behind_a_new_journal_are_dropped);
+	tcase_add_test(tc, rot_behind_the_done_record);
+	tcase_add_test(tc, rot_after_an_orderly_close);
+	tcase_add_test(tc, rot_in_the_middle_of_a_checkpoint);
+	tcase_add_test(tc, rot_in_a_new_file_of_old_history);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
