@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pflash/view.h"
+
 #include "support_store.h"
 
 #define SIZE 65536u
@@ -195,15 +197,19 @@ take_turn(void)
 		ck_assert(!fill_store(writer, 3));
 }
 
+/* Without history every checkpoint renames a new journal to its place. */
 static void
-open_writer(bool empty_journal)
+open_writer(bool empty_journal, bool history)
 {
+	const struct store_history none = { .bytes = 0 };
 	struct store_config config = {
 		.path = scratch_path("VARS"),
 		.sys = &sys_faulty,
+		.history = history ? NULL : &none,
 	};
 
 	fault = (struct fault){ .nth = 0 };
+	(void)unlink(scratch_path("VARS.journal"));
 	ck_assert_int_eq(store_open(&writer, &config, NULL, &err), 0);
 	ck_assert(!fill_store(writer, 1));
 	if (empty_journal)
@@ -224,17 +230,89 @@ START_TEST(export_between_any_two_reads)
 	uint8_t value;
 
 	sys.pread = interleaved_pread;
-	writer_act = _i / 2;
+	writer_act = _i / 4;
 	writer_turn = 0;
 	do {
 		writer_turn++;
-		open_writer(_i % 2);
+		open_writer(_i % 2, _i / 2 % 2);
 		reads = 0;
 		value = export_uniform(&sys);
 		ck_assert(value >= 1 && value <= 3);
 		(void)store_close(writer);
 	} while (reads >= writer_turn);
 	ck_assert_uint_gt(writer_turn, SIZE / 4096 + 2);
+}
+END_TEST
+
+/* A writer that replaces the journal whenever VARS is read. */
+static ssize_t
+restless_pread(int fd, void *buf, size_t len, off_t off)
+{
+	if (len == SIZE) {
+		ck_assert(!fill_store(writer, (uint8_t)++reads));
+		ck_assert(!store_checkpoint(writer));
+	}
+	return pread(fd, buf, len, off);
+}
+
+START_TEST(export_that_never_gets_still_files)
+{
+	struct sys sys = sys_unsynced;
+	uint8_t *image;
+	size_t size;
+
+	sys.pread = restless_pread;
+	open_writer(true, false);
+	reads = 0;
+	ck_assert_int_eq(store_export(&sys, scratch_path("VARS"), &image, &size,
+				      &err),
+			 -EAGAIN);
+	ck_assert_ptr_null(image);
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS: changes too fast"));
+	ck_assert_uint_gt(reads, 100);
+	ck_assert(!store_close(writer));
+	export_uniform(NULL);
+}
+END_TEST
+
+static ssize_t
+counting_pread(int fd, void *buf, size_t len, off_t off)
+{
+	reads += len == SIZE;
+	return pread(fd, buf, len, off);
+}
+
+/* Nobody holds the lock: what does not fit will not fit later. */
+START_TEST(export_is_tried_twice_without_a_writer)
+{
+	struct sys sys = sys_unsynced;
+	uint8_t *image, other[SIZE];
+	size_t size;
+
+	sys.pread = counting_pread;
+	open_writer(true, true);
+	ck_assert(!store_close(writer));
+	memset(other, 99, SIZE);
+	blob_write(scratch_path("VARS"), other, SIZE);
+	reads = 0;
+	ck_assert_int_eq(store_export(&sys, scratch_path("VARS"), &image, &size,
+				      &err),
+			 -EUCLEAN);
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS: other content"));
+	ck_assert_uint_eq(reads, 2);
+}
+END_TEST
+
+START_TEST(view_has_size_and_image)
+{
+	struct view *view;
+
+	open_writer(false, true);
+	ck_assert_int_eq(view_open(&view, NULL, scratch_path("VARS"), &err), 0);
+	ck_assert_uint_eq(view_size(view), SIZE);
+	ck_assert_mem_eq(view_image(view), store_image(writer), SIZE);
+	view_close(view);
+	ck_assert(!store_close(writer));
 }
 END_TEST
 
@@ -295,7 +373,10 @@ export_suite(void)
 	tcase_add_test(tc, export_has_what_is_committed);
 	tcase_add_test(tc, export_of_what_is_not_there);
 	tcase_add_test(tc, export_fails_cleanly);
-	tcase_add_loop_test(tc, export_between_any_two_reads, 0, 2 * ACTS);
+	tcase_add_loop_test(tc, export_between_any_two_reads, 0, 4 * ACTS);
+	tcase_add_test(tc, export_that_never_gets_still_files);
+	tcase_add_test(tc, export_is_tried_twice_without_a_writer);
+	tcase_add_test(tc, view_has_size_and_image);
 	tcase_add_test(tc, export_under_a_writer);
 	suite_add_tcase(suite, tc);
 	return suite;
