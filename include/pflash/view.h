@@ -22,6 +22,14 @@ int view_open(struct view **out, const struct sys *sys, const char *path,
 int view_open_files(struct view **out, const struct store_config *config,
 		    struct error *err);
 
+/*
+ * For rescue: a journal that is damaged, or disagrees with VARS, is taken as far
+ * as it is whole.  1 if it is so, with the sentence in `err`; the view's image
+ * is what VARS has then.
+ */
+int view_open_rescue(struct view **out, const struct store_config *config,
+		     struct error *err);
+
 void view_close(struct view *view);
 
 /* The image, the view's own. */
@@ -40,6 +48,17 @@ struct view_point {
 /* The next point, oldest first; *cursor is 0 at the beginning. */
 bool view_next(const struct view *view, size_t *cursor,
 	       struct view_point *point);
+
+/* The same, and brings `image`, view_size() bytes, from point to point. */
+bool view_walk(const struct view *view, size_t *cursor,
+	       struct view_point *point, uint8_t *image);
+
+/* Bursts that are in the journal and not in the VARS file yet. */
+uint64_t view_pending(const struct view *view);
+
+/* Is there a journal, and what lies behind its last complete record? */
+bool view_has_journal(const struct view *view);
+uint64_t view_torn_bytes(const struct view *view);
 
 /* view_size() bytes: the image at this point.  -ENOENT: there is none. */
 int view_past(const struct view *view, uint64_t sequence, uint8_t *image,

@@ -4,94 +4,21 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "file.h"
 #include "log.h"
+#include "preflight.h"
 #include "pflash/xen.h"
 #include "reset.h"
 
-#define MAX_CODE (16u << 20)
-
-/* What a new VARS file begins with; size 0 if it is there already. */
-struct initial {
-	uint8_t *image;
-	size_t size;
-};
-
-static int
-initial_image(struct initial *initial, const struct options *options,
-	      struct error *err)
-{
-	if (options->template)
-		return file_load(options->template, STORE_MAX_SIZE,
-				 &initial->image, &initial->size, err);
-	if (!options->layout)
-		return error_set(err, ENOENT,
-				 "%s: does not exist, and neither "
-				 "--template nor --layout says what to begin "
-				 "with",
-				 options->vars);
-	initial->image = malloc(options->layout->size);
-	if (!initial->image)
-		return error_set(err, ENOMEM, "out of memory");
-	initial->size = options->layout->size;
-	fv_format(options->layout, initial->image);
-	return 0;
-}
-
-/* The size VARS has or will have, without touching it. */
-static int
-find_size(const struct options *options, struct initial *initial,
-	  uint64_t *size, struct error *err)
-{
-	struct stat st;
-	int ret;
-
-	if (stat(options->vars, &st) == 0) {
-		*size = (uint64_t)st.st_size;
-		return 0;
-	}
-	if (errno != ENOENT)
-		return error_errno(err, errno, "%s", options->vars);
-	ret = initial_image(initial, options, err);
-	*size = initial->size;
-	return ret;
-}
-
-/* `path` is the file whose size it is. */
-static int
-find_base(const struct options *options, const char *path, uint64_t size,
-	  uint64_t *base, struct error *err)
-{
-	const struct fv_layout *layout = fv_layout_by_size(size);
-
-	if (size == 0 || size % FV_BLOCK_SIZE || size > STORE_MAX_SIZE)
-		return error_set(err, EINVAL,
-				 "%s: %" PRIu64 " bytes is no "
-				 "flash: a multiple of %u up to %u was "
-				 "expected",
-				 path, size, FV_BLOCK_SIZE, STORE_MAX_SIZE);
-	if (!options->base_given && !layout)
-		return error_set(err, EINVAL,
-				 "%s: %" PRIu64 " bytes is no "
-				 "size of OVMF's, so --base must say where the "
-				 "flash goes",
-				 path, size);
-	*base = options->base_given ? options->base : layout->base;
-	return 0;
-}
-
 static int
 connect_store(struct flash *flash, const struct options *options,
-	      const struct initial *initial, struct error *err)
+	      const struct preflight *preflight, struct error *err)
 {
 	const struct store_config config = {
 		.path = options->vars,
 		.journal = options->journal,
-		.size = flash->size,
+		.size = preflight->geometry.size,
 		.read_only = options->read_only,
 		.history = &options->history,
 		.sync = options->sync,
@@ -99,9 +26,9 @@ connect_store(struct flash *flash, const struct options *options,
 	struct store_recovery found = { 0 };
 	int ret = 0;
 
-	if (initial->image) {
-		ret = store_create(NULL, options->vars, initial->image,
-				   initial->size, err);
+	if (preflight->initial) {
+		ret = store_create(NULL, options->vars, preflight->initial,
+				   preflight->geometry.size, err);
 		if (ret == 0)
 			log_line(LOG_INFO, "created");
 	}
@@ -124,46 +51,20 @@ connect_store(struct flash *flash, const struct options *options,
 
 /* The code must not come to lie where the flash is. */
 static int
-install_code(struct flash *flash, const uint8_t *code, size_t size,
-	     uint64_t flash_end, struct error *err)
+attach_code(struct flash *flash, const struct preflight *preflight,
+	    struct error *err)
 {
+	size_t size = preflight->code_size - preflight->sec;
 	uint64_t base = WINDOW_HOLE_LAST + 1 - size;
+	uint64_t flash_end = preflight->base + preflight->geometry.size;
 
 	if (base < flash_end)
 		return error_set(err, EINVAL,
 				 "the firmware's code from %#" PRIx64
 				 " on and the flash up to %#" PRIx64 " overlap",
 				 base, flash_end - 1);
-	return window_install_code(flash->transport, code, size, err);
-}
-
-static int
-attach_code(struct flash *flash, const char *path, uint64_t flash_end,
-	    struct error *err)
-{
-	size_t size = 0, off = 0;
-	uint8_t *code;
-	int exit_code = EXIT_OK;
-
-	if (file_load(path, MAX_CODE, &code, &size, err) < 0)
-		return EXIT_FILE;
-	if (size % FRAME_SIZE) {
-		error_set(err, EINVAL,
-			  "%s: %zu bytes is no firmware image: a "
-			  "multiple of %u was expected",
-			  path, size, FRAME_SIZE);
-		exit_code = EXIT_FILE;
-	} else if (fv_find_sec(code, size, &off, err) < 0) {
-		error_set(err, EINVAL, "%s: no firmware volume at its end",
-			  path);
-		exit_code = EXIT_FILE;
-	}
-	off &= ~(size_t)(FRAME_SIZE - 1);
-	if (exit_code == EXIT_OK &&
-	    install_code(flash, code + off, size - off, flash_end, err) < 0)
-		exit_code = EXIT_DOMAIN;
-	free(code);
-	return exit_code;
+	return window_install_code(flash->transport,
+				   preflight->code + preflight->sec, size, err);
 }
 
 static void
@@ -214,12 +115,12 @@ on_failure(void *opaque)
 }
 
 static int
-attach_device(struct flash *flash, const struct options *options, uint64_t base,
-	      const struct geometry *geometry, struct error *err)
+attach_device(struct flash *flash, const struct options *options,
+	      const struct preflight *preflight, struct error *err)
 {
 	struct device_config config = {
-		.base = base,
-		.geometry = *geometry,
+		.base = preflight->base,
+		.geometry = preflight->geometry,
 		.show_busy = options->sync == STORE_SYNC_OP,
 		.failed = on_failure,
 		.opaque = flash,
@@ -261,48 +162,25 @@ log_attached(const struct flash *flash, uint64_t base)
 /* Files are looked at first, then Xen is asked; the disk is changed last. */
 static int
 attach(struct flash *flash, const struct options *options,
-       struct initial *initial, struct error *err)
+       struct preflight *preflight, struct error *err)
 {
-	uint64_t size = 0, base = 0;
-	struct geometry geometry;
-	int code, ret;
+	int code = preflight_check(preflight, options, err), ret;
 
+	if (code != EXIT_OK)
+		return code;
 	flash->pause = options->pause;
-	if (find_size(options, initial, &size, err) < 0 ||
-	    find_base(options,
-		      initial->size && options->template ? options->template :
-							   options->vars,
-		      size, &base, err) < 0)
-		return EXIT_FILE;
-	if (geometry_parse(&geometry, (uint32_t)size, options->width,
-			   options->interleave, options->blocks, err) < 0)
-		return EXIT_USAGE;
-	ret = initial->size ? 0 :
-			      store_check_free(
-				      &(struct store_config){
-					      .path = options->vars,
-					      .journal = options->journal,
-					      .size = (uint32_t)size,
-					      .read_only = options->read_only,
-				      },
-				      err);
-	if (ret < 0)
-		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
 	if (attach_domain(flash, options, err) < 0 ||
-	    attach_device(flash, options, base, &geometry, err) < 0)
+	    attach_device(flash, options, preflight, err) < 0)
 		return EXIT_DOMAIN;
-	if (options->code) {
-		code = attach_code(flash, options->code, base + size, err);
-		if (code != EXIT_OK)
-			return code;
-	}
-	ret = connect_store(flash, options, initial, err);
+	if (preflight->code && attach_code(flash, preflight, err) < 0)
+		return EXIT_DOMAIN;
+	ret = connect_store(flash, options, preflight, err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
 	if (ioreq_server_start(flash->server, err) < 0)
 		return EXIT_DOMAIN;
 	flash->started = true;
-	log_attached(flash, base);
+	log_attached(flash, preflight->base);
 	return EXIT_OK;
 }
 
@@ -310,10 +188,10 @@ int
 flash_attach(struct flash *flash, const struct options *options,
 	     struct error *err)
 {
-	struct initial initial = { NULL, 0 };
-	int code = attach(flash, options, &initial, err);
+	struct preflight preflight;
+	int code = attach(flash, options, &preflight, err);
 
-	free(initial.image);
+	preflight_free(&preflight);
 	return code;
 }
 

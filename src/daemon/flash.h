@@ -17,8 +17,7 @@ struct flash {
 	struct store *store;
 	struct device *device;
 	bool started;
-	bool pause;    /* the guest, on a failure */
-	uint32_t size; /* of the flash */
+	bool pause; /* the guest, on a failure */
 	struct error
 		trap_reason; /* why auto mode is trap mode; "": it is not */
 };

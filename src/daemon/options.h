@@ -31,7 +31,7 @@ enum options_log {
 struct options {
 	const char *domain; /* id or name */
 	const char *vars;
-	const char *journal; /* NULL: beside it */
+	const char *journal;            /* NULL: beside it */
 	const char *template;           /* NULL: none */
 	const struct fv_layout *layout; /* NULL: none */
 	const char *code;               /* NULL: none */
@@ -43,7 +43,7 @@ struct options {
 	uint32_t width;      /* bytes of the bus */
 	uint32_t interleave; /* parts; 0: as few as the width allows */
 	const char *blocks;  /* geometry_parse() */
-	int ready_fd; /* -1: none */
+	int ready_fd;        /* -1: none */
 	bool foreground;
 	bool read_only;
 	bool force; /* what the check of the image says is not heeded */

@@ -141,18 +141,9 @@ read_both(struct view *view, struct error *err)
 	}
 }
 
-int
-view_open(struct view **out, const struct sys *sys, const char *path,
-	  struct error *err)
-{
-	const struct store_config config = { .path = path, .sys = sys };
-
-	return view_open_files(out, &config, err);
-}
-
-int
-view_open_files(struct view **out, const struct store_config *config,
-		struct error *err)
+static int
+view_prepare(struct view **out, const struct store_config *config,
+	     struct error *err)
 {
 	struct view *view = calloc(1, sizeof(*view));
 	int rc;
@@ -166,8 +157,73 @@ view_open_files(struct view **out, const struct store_config *config,
 		if (!view->image)
 			rc = error_set(err, ENOMEM, "out of memory");
 	}
-	if (!rc)
-		rc = read_both(view, err);
+	if (rc) {
+		view_close(view);
+		return rc;
+	}
+	*out = view;
+	return 0;
+}
+
+/* The journal as far as it goes, after read_both() gave up. */
+static void
+take_what_there_is(struct view *view)
+{
+	struct reading *reading = &view->reading;
+	struct error err;
+
+	*reading = (struct reading){ .bytes = NULL };
+	if (journal_open(&reading->journal, view->vars.file.sys,
+			 view->vars.journal, O_RDONLY, &err) < 0)
+		return;
+	if (journal_read(&reading->journal, &reading->bytes, &reading->len,
+			 &err) == 0)
+		(void)scan_journal(&reading->scan, reading->bytes, reading->len,
+				   reading->journal.path, &err);
+	file_close(&reading->journal.file);
+}
+
+int
+view_open_rescue(struct view **out, const struct store_config *config,
+		 struct error *err)
+{
+	struct view *view;
+	struct error ignored;
+	int rc = view_open_files(out, config, err);
+
+	if (rc != -EUCLEAN)
+		return rc;
+	rc = view_prepare(&view, config, &ignored);
+	if (rc)
+		return rc;
+	take_what_there_is(view);
+	if (vars_read(&view->vars, view->image, &ignored)) {
+		view_close(view);
+		return -EIO;
+	}
+	*out = view;
+	return 1;
+}
+
+int
+view_open(struct view **out, const struct sys *sys, const char *path,
+	  struct error *err)
+{
+	const struct store_config config = { .path = path, .sys = sys };
+
+	return view_open_files(out, &config, err);
+}
+
+int
+view_open_files(struct view **out, const struct store_config *config,
+		struct error *err)
+{
+	struct view *view;
+	int rc = view_prepare(&view, config, err);
+
+	if (rc)
+		return rc;
+	rc = read_both(view, err);
 	if (rc) {
 		view_close(view);
 		return rc;
@@ -197,46 +253,71 @@ view_size(const struct view *view)
 	return view->vars.size;
 }
 
-static void
-count_bytes(struct view_point *point, const struct record *record,
-	    uint32_t size)
-{
-	struct operation op;
-	uint32_t pos = 0;
-
-	while (burst_next(record->payload, record->length, &pos, size, &op) >
-	       0) {
-		if (op.data)
-			point->programmed += op.length;
-		else
-			point->erased += op.length;
-	}
-}
-
-bool
-view_next(const struct view *view, size_t *cursor, struct view_point *point)
+/* The next record that is a point in time. */
+static bool
+next_record(const struct view *view, size_t *cursor, struct record *record)
 {
 	const struct scan *scan = &view->reading.scan;
-	struct record record;
 
 	if (!view->reading.bytes || !scan->snapshot)
 		return false;
 	if (*cursor == 0)
 		*cursor = JOURNAL_HEADER_SIZE;
-	while (scan_next(scan, view->reading.bytes, cursor, &record)) {
-		if (record.type != RECORD_BURST &&
-		    record.type != RECORD_SNAPSHOT)
-			continue;
-		*point = (struct view_point){
-			.sequence = record.sequence,
-			.time = record.time,
-			.oldest = record.type == RECORD_SNAPSHOT,
-		};
-		if (!point->oldest)
-			count_bytes(point, &record, view->vars.size);
-		return true;
-	}
+	while (scan_next(scan, view->reading.bytes, cursor, record))
+		if (record->type == RECORD_BURST ||
+		    record->type == RECORD_SNAPSHOT)
+			return true;
 	return false;
+}
+
+bool
+view_walk(const struct view *view, size_t *cursor, struct view_point *point,
+	  uint8_t *image)
+{
+	uint32_t size = view->vars.size, pos = 0;
+	struct record record;
+	struct operation op;
+
+	if (!next_record(view, cursor, &record))
+		return false;
+	*point = (struct view_point){
+		.sequence = record.sequence,
+		.time = record.time,
+		.oldest = record.type == RECORD_SNAPSHOT,
+	};
+	while (burst_next(record.payload, record.length, &pos, size, &op) > 0) {
+		if (image)
+			operation_apply(&op, image);
+		if (op.data)
+			point->programmed += op.length;
+		else
+			point->erased += op.length;
+	}
+	return true;
+}
+
+bool
+view_next(const struct view *view, size_t *cursor, struct view_point *point)
+{
+	return view_walk(view, cursor, point, NULL);
+}
+
+uint64_t
+view_pending(const struct view *view)
+{
+	return view->reading.scan.bursts;
+}
+
+bool
+view_has_journal(const struct view *view)
+{
+	return view->reading.bytes != NULL;
+}
+
+uint64_t
+view_torn_bytes(const struct view *view)
+{
+	return view->reading.scan.dropped;
 }
 
 int

@@ -76,30 +76,63 @@ is_source(const char *out, const char *vars)
 	return same;
 }
 
-int
-ctl_export(int argc, char **argv)
+static int
+export_past(const struct ctl_options *options, uint8_t **image, size_t *size)
 {
+	const struct store_config config = ctl_config(options);
+	struct view *view;
 	struct error err;
-	uint8_t *image;
-	size_t size;
-	int ret;
+	int ret = view_open_rescue(&view, &config, &err);
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		puts("usage: pflashctl export VARS OUT");
-		return CTL_OK;
-	}
-	if (argc != 3)
-		return ctl_fail(CTL_USAGE, "usage: pflashctl export VARS OUT");
-	if (is_source(argv[2], argv[1]))
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	*size = view_size(view);
+	*image = malloc(*size);
+	ret = *image ? view_past(view, options->at, *image, &err) :
+		       error_set(&err, ENOMEM, "out of memory");
+	view_close(view);
+	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
+}
+
+static int
+export_now(const struct ctl_options *options, uint8_t **image, size_t *size)
+{
+	const struct store_config config = ctl_config(options);
+	struct view *view;
+	struct error err;
+	int ret = view_open_files(&view, &config, &err);
+
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	*size = view_size(view);
+	*image = malloc(*size);
+	if (*image)
+		memcpy(*image, view_image(view), *size);
+	view_close(view);
+	return *image ? CTL_OK : ctl_fail(CTL_FAILED, "out of memory");
+}
+
+int
+ctl_export(const struct ctl_options *options)
+{
+	const char *out = options->files[1];
+	uint8_t *image = NULL;
+	size_t size = 0;
+	int code, ret;
+
+	if (is_source(out, options->files[0]))
 		return ctl_fail(CTL_USAGE,
 				"%s: is the file to export, or its "
 				"journal",
-				argv[2]);
-	if (store_export(NULL, argv[1], &image, &size, &err) < 0)
-		return ctl_fail(CTL_FILE, "%s", err.text);
-	ret = write_out(argv[2], image, size);
+				out);
+	code = options->has_at ? export_past(options, &image, &size) :
+				 export_now(options, &image, &size);
+	if (code == CTL_OK) {
+		ret = write_out(out, image, size);
+		if (ret < 0)
+			code = ctl_fail(CTL_FAILED, "%s: %s", out,
+					strerror(-ret));
+	}
 	free(image);
-	if (ret < 0)
-		return ctl_fail(CTL_FAILED, "%s: %s", argv[2], strerror(-ret));
-	return CTL_OK;
+	return code;
 }

@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pflashctl: what can be done with a VARS file from outside of the guest. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "pflashctl.h"
 
-struct command {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *arguments;
-	const char *description;
-};
-
-static const struct command commands[] = {
-	{ "export", ctl_export, "VARS OUT",
+const struct ctl_command ctl_commands[] = {
+	{ "accept", ctl_accept, 1, 1, "", "VARS",
+	  "take a VARS file that something else has changed as it is" },
+	{ "check", ctl_check, 1, 1, "c", "[--code FIRMWARE] VARS",
+	  "say whether file, journal and variables are sound" },
+	{ "create", ctl_create, 1, 1, "lTr",
+	  "--layout 2m|4m | --template FILE [--reset] VARS",
+	  "make a new VARS file, or start an old one again" },
+	{ "diff", ctl_diff, 1, 1, "at", "--at SEQ [--to SEQ] VARS",
+	  "say which variables changed since a point in time" },
+	{ "export", ctl_export, 2, 2, "a", "[--at SEQ] VARS OUT",
 	  "write the consistent image (VARS plus its journal) to OUT" },
+	{ "log", ctl_log, 1, 1, "n", "[--last N] VARS",
+	  "list the points in time that the history has" },
+	{ "rollback", ctl_rollback, 1, 1, "t", "--to SEQ VARS",
+	  "make the image what it was at a point in time" },
 };
 
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define COMMANDS (sizeof(ctl_commands) / sizeof(ctl_commands[0]))
 
 int
 ctl_fail(int code, const char *fmt, ...)
@@ -33,14 +40,48 @@ ctl_fail(int code, const char *fmt, ...)
 	return code;
 }
 
+int
+ctl_refused(int ret, const struct error *err)
+{
+	int code = CTL_FILE;
+
+	if (ret == -EBUSY)
+		code = CTL_BUSY;
+	else if (ret == -EIO || ret == -ENOSPC || ret == -ENOMEM ||
+		 ret == -EDQUOT)
+		code = CTL_FAILED;
+	return ctl_fail(code, "%s", err->text);
+}
+
 static void
 help(void)
 {
-	puts("usage: pflashctl COMMAND ...\n");
+	puts("usage: pflashctl COMMAND [--journal FILE] ...\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-8s %-10s %s\n", commands[i].name,
-		       commands[i].arguments, commands[i].description);
-	puts("\nExit codes: 0 done, 1 failed, 2 usage, 3 a file was refused.");
+		printf("  %s %s\n      %s\n", ctl_commands[i].name,
+		       ctl_commands[i].arguments, ctl_commands[i].description);
+	puts("\nExit codes: 0 done, 1 failed, 2 usage, 3 a file was refused or "
+	     "is not sound,\n4 it is in use.");
+}
+
+static int
+run(const struct ctl_command *command, int argc, char **argv)
+{
+	struct ctl_options options;
+	int code = ctl_parse(&options, command, argc, argv);
+
+	if (code != CTL_OK)
+		return code;
+	if (options.help) {
+		printf("usage: pflashctl %s %s\n\n%s\n", command->name,
+		       command->arguments, command->description);
+		return CTL_OK;
+	}
+	code = command->run(&options);
+	if (code == CTL_OK && (fflush(stdout) || ferror(stdout)))
+		return ctl_fail(CTL_FAILED,
+				"standard output could not be written");
+	return code;
 }
 
 int
@@ -57,8 +98,8 @@ main(int argc, char **argv)
 		return CTL_OK;
 	}
 	for (size_t i = 0; i < COMMANDS; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+		if (strcmp(argv[1], ctl_commands[i].name) == 0)
+			return run(&ctl_commands[i], argc - 1, argv + 1);
 	return ctl_fail(CTL_USAGE, "unknown command '%s' (see --help)",
 			argv[1]);
 }

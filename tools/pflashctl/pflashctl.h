@@ -1,21 +1,82 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The subcommands of pflashctl, one a file. */
+/* The subcommands of pflashctl, and what they share. */
 #ifndef PFLASHCTL_H
 #define PFLASHCTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pflash/error.h"
+#include "pflash/store.h"
+#include "pflash/view.h"
 
 /* Exit codes, documented in pflashctl(1). */
 enum {
 	CTL_OK = 0,
 	CTL_FAILED = 1, /* out of space, no permission */
 	CTL_USAGE = 2,
-	CTL_FILE = 3, /* a file was refused */
+	CTL_FILE = 3, /* a file was refused, or is not sound */
+	CTL_BUSY = 4, /* another process has it */
 };
 
-/* argv[0] is the subcommand.  The result is the exit code. */
-int ctl_export(int argc, char **argv);
+/* What the command line of a subcommand can hold. */
+struct ctl_options {
+	const char *files[2]; /* NULL behind the last one */
+	const char *journal;
+	const char *template;
+	const char *layout;
+	const char *code;
+	uint64_t at, to; /* points in time */
+	bool has_at, has_to;
+	uint64_t last;
+	bool reset, help;
+};
+
+struct ctl_command {
+	const char *name;
+	int (*run)(const struct ctl_options *options);
+	unsigned int least, most; /* number of files */
+	const char *letters;      /* of the options it takes, see options.c */
+	const char *arguments;
+	const char *description;
+};
+
+extern const struct ctl_command ctl_commands[];
+
+/* argv[0] is the subcommand.  CTL_OK or CTL_USAGE. */
+int ctl_parse(struct ctl_options *options, const struct ctl_command *command,
+	      int argc, char **argv);
+
+int ctl_accept(const struct ctl_options *options);
+int ctl_check(const struct ctl_options *options);
+int ctl_create(const struct ctl_options *options);
+int ctl_diff(const struct ctl_options *options);
+int ctl_export(const struct ctl_options *options);
+int ctl_log(const struct ctl_options *options);
+int ctl_rollback(const struct ctl_options *options);
 
 /* One line on stderr; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The same for a sentence of the library and its -errno. */
+int ctl_refused(int ret, const struct error *err);
+
+struct store_config ctl_config(const struct ctl_options *options);
+
+/* A whole file, of at most STORE_MAX_SIZE bytes; malloc()ed. */
+int ctl_load(const char *path, uint8_t **bytes, size_t *size);
+
+/* Makes the image that of the file, as one burst: a point in the history. */
+int ctl_replace(const struct ctl_options *options, const uint8_t *image,
+		size_t size);
+
+/* Prints which variables differ, each with `indent` before it; how many. */
+unsigned int ctl_print_changes(const char *indent, const uint8_t *from,
+			       const uint8_t *to, size_t size);
+
+/* Nanoseconds since 1970 as local time. */
+void ctl_format_time(uint64_t ns, char *text, size_t room);
 
 #endif

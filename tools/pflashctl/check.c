@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Is a VARS file sound?  Says all that can be said, and what to do. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pflash/fv.h"
+#include "pflashctl.h"
+
+static void
+print_history(const struct view *view)
+{
+	struct view_point first = { 0 }, point = { 0 };
+	char from[32], to[32];
+	size_t cursor = 0;
+	uint64_t count = 0;
+
+	while (view_next(view, &cursor, &point))
+		if (count++ == 0)
+			first = point;
+	if (count == 0) {
+		puts("history: none");
+		return;
+	}
+	ctl_format_time(first.time, from, sizeof(from));
+	ctl_format_time(point.time, to, sizeof(to));
+	printf("history: %" PRIu64 " points, number %" PRIu64
+	       " (%s) to %" PRIu64 " (%s)\n",
+	       count, first.sequence, from, point.sequence, to);
+}
+
+static void
+print_journal(const struct view *view)
+{
+	if (!view_has_journal(view)) {
+		puts("journal: none");
+		return;
+	}
+	printf("journal: %" PRIu64 " bursts are not in the file yet\n",
+	       view_pending(view));
+	if (view_torn_bytes(view))
+		printf("journal: %" PRIu64 " bytes of a torn record at its end "
+		       "will be dropped; no answered burst is in them\n",
+		       view_torn_bytes(view));
+	print_history(view);
+}
+
+static bool
+print_variables(const uint8_t *image, size_t size)
+{
+	struct fv_report report;
+	bool good = fv_check(image, size, &report);
+	struct error text;
+
+	for (unsigned int i = 0; i < report.count; i++) {
+		const struct fv_finding *finding = &report.findings[i];
+
+		fv_finding_text(finding, &text);
+		printf("%s: %s: %s\n", fv_severity_name(finding->severity),
+		       fv_code_name(finding->code), text.text);
+	}
+	printf("variables: %" PRIu32 " live, %" PRIu32 " deleted, %" PRIu32
+	       " bytes used, %" PRIu32 " free\n",
+	       report.live, report.deleted + report.superseded, report.used,
+	       report.free);
+	return good;
+}
+
+/* false: the firmware would wipe it. */
+static bool
+print_code(const char *path, size_t vars_size)
+{
+	uint8_t *code = NULL;
+	size_t size = 0;
+	struct error err;
+	int ret;
+
+	if (ctl_load(path, &code, &size) != CTL_OK) {
+		free(code);
+		return false;
+	}
+	ret = fv_build_takes(code, size, vars_size, &err);
+	free(code);
+	if (ret < 0)
+		printf("%s: %s: %s\n", ret == -ENOENT ? "note" : "error", path,
+		       err.text);
+	return ret == 0 || ret == -ENOENT;
+}
+
+static void
+print_way_out(const struct view *view)
+{
+	puts("nothing was changed; ways out:\n"
+	     "  - put the VARS file and the journal of one time back, from a "
+	     "backup\n"
+	     "  - `pflashctl accept` takes the VARS file as it is, if only "
+	     "that has changed");
+	if (view_has_journal(view))
+		puts("  - `pflashctl log`, then `pflashctl export --at`, takes "
+		     "out what the journal still has\n"
+		     "  - remove the journal: the VARS file then counts alone");
+}
+
+int
+ctl_check(const struct ctl_options *options)
+{
+	const struct store_config config = ctl_config(options);
+	struct view *view;
+	struct error err;
+	bool good;
+	int ret = view_open_rescue(&view, &config, &err);
+
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	if (ret > 0)
+		printf("error: %s\n", err.text);
+	print_journal(view);
+	good = print_variables(view_image(view), view_size(view));
+	if (options->code && !print_code(options->code, view_size(view)))
+		good = false;
+	if (ret > 0)
+		print_way_out(view);
+	view_close(view);
+	return good && ret == 0 ? CTL_OK : CTL_FILE;
+}

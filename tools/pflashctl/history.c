@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Points in time: list them, compare them, go back to one. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pflashctl.h"
+
+static uint64_t
+count_points(const struct view *view)
+{
+	struct view_point point;
+	size_t cursor = 0;
+	uint64_t count = 0;
+
+	while (view_next(view, &cursor, &point))
+		count++;
+	return count;
+}
+
+static void
+print_point(const struct view_point *point)
+{
+	char when[32];
+
+	ctl_format_time(point->time, when, sizeof(when));
+	printf("%" PRIu64 "  %s  ", point->sequence, when);
+	if (point->oldest)
+		printf("the history begins\n");
+	else
+		printf("%" PRIu64 " bytes programmed, %" PRIu64 " erased\n",
+		       point->programmed, point->erased);
+}
+
+static int
+print_log(const struct view *view, uint64_t skip)
+{
+	uint32_t size = view_size(view);
+	uint8_t *now = malloc(size), *before = malloc(size);
+	struct view_point point;
+	size_t cursor = 0;
+
+	if (!now || !before) {
+		free(now);
+		free(before);
+		return ctl_fail(CTL_FAILED, "out of memory");
+	}
+	while (view_walk(view, &cursor, &point, now)) {
+		if (skip) {
+			skip--;
+		} else {
+			print_point(&point);
+			if (!point.oldest)
+				ctl_print_changes("      ", before, now, size);
+		}
+		memcpy(before, now, size);
+	}
+	free(now);
+	free(before);
+	return CTL_OK;
+}
+
+int
+ctl_log(const struct ctl_options *options)
+{
+	const struct store_config config = ctl_config(options);
+	struct view *view;
+	struct error err;
+	uint64_t count;
+	int code, ret = view_open_rescue(&view, &config, &err);
+
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	count = count_points(view);
+	code = print_log(view, options->last && options->last < count ?
+				       count - options->last :
+				       0);
+	if (count == 0 && ret == 0)
+		puts("no history");
+	view_close(view);
+	return ret > 0 ? ctl_refused(-EUCLEAN, &err) : code;
+}
+
+/* The image at a point, malloc()ed; 0 stands for now. */
+static int
+past_image(const struct view *view, uint64_t sequence, uint8_t **image,
+	   struct error *err)
+{
+	*image = malloc(view_size(view));
+	if (!*image)
+		return error_set(err, ENOMEM, "out of memory");
+	if (sequence)
+		return view_past(view, sequence, *image, err);
+	memcpy(*image, view_image(view), view_size(view));
+	return 0;
+}
+
+static uint64_t
+count_differences(const uint8_t *a, const uint8_t *b, size_t size)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < size; i++)
+		count += a[i] != b[i];
+	return count;
+}
+
+static int
+print_diff(const struct view *view, uint64_t from, uint64_t to)
+{
+	uint8_t *old = NULL, *new = NULL;
+	struct error err;
+	int ret = past_image(view, from, &old, &err);
+
+	if (ret == 0)
+		ret = past_image(view, to, &new, &err);
+	if (ret == 0) {
+		ctl_print_changes("", old, new, view_size(view));
+		printf("%" PRIu64 " bytes differ\n",
+		       count_differences(old, new, view_size(view)));
+	}
+	free(old);
+	free(new);
+	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
+}
+
+int
+ctl_diff(const struct ctl_options *options)
+{
+	const struct store_config config = ctl_config(options);
+	struct view *view;
+	struct error err;
+	int code, ret;
+
+	if (!options->has_at)
+		return ctl_fail(CTL_USAGE, "diff: --at is missing");
+	ret = view_open_files(&view, &config, &err);
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	code = print_diff(view, options->at, options->to);
+	view_close(view);
+	return code;
+}
+
+int
+ctl_rollback(const struct ctl_options *options)
+{
+	const struct store_config config = ctl_config(options);
+	uint8_t *image = NULL;
+	struct view *view;
+	struct error err;
+	int code, ret;
+
+	if (!options->has_to)
+		return ctl_fail(CTL_USAGE, "rollback: --to is missing");
+	ret = store_check_free(&config, &err);
+	if (ret == 0)
+		ret = view_open_files(&view, &config, &err);
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	ret = past_image(view, options->to, &image, &err);
+	code = ret < 0 ? ctl_refused(ret, &err) :
+			 ctl_replace(options, image, view_size(view));
+	free(image);
+	view_close(view);
+	return code;
+}
