@@ -74,7 +74,7 @@ mtd_boot() {
         lab_die "$mtd_name: pflashd did not attach"
     mtd_start=$(lab_now)
     xl unpause "$mtd_name"
-    lab_expect "$mtd_name" "${MTD_TIMEOUT:-600}" '^mtd: end' ||
+    lab_expect "$mtd_name" 1200 '^mtd: end' ||
         not_ok "$mtd_name: the guest did not come to its end"
     xl destroy "$mtd_name"
     check "$mtd_name: pflashd leaves with the guest" lab_flash_end "$mtd_name"
