@@ -544,17 +544,14 @@ cfi_verify(const struct cfi *chip)
 	for (unsigned int i = 0; i < g->interleave; i++) {
 		const struct cfi_part *part = &chip->part[i];
 
-		if (!part_verify(part, g->size / g->width, geometry_blocks(g),
-				 geometry_lane(g)))
+		if (!part_verify(part, personality_of(chip), g->size / g->width,
+				 geometry_blocks(g), geometry_lane(g)) ||
+		    !protect_verify(chip->protect + i * CFI_PROTECT_SIZE,
+				    geometry_lane(g)))
 			return false;
 		/* The owner shows what there is to show. */
 		if (part->shown_view != part->view ||
 		    part->shown != part_shows(part))
-			return false;
-		if (!(part->status & CFI_SR_READY ||
-		      personality_of(chip)->cleared & CFI_SR_READY))
-			return false;
-		if (chip->protect[i * CFI_PROTECT_SIZE] & 1)
 			return false;
 	}
 	return true;

@@ -13,7 +13,7 @@
 static enum effect
 setup(struct cfi_part *part, enum cfi_state state)
 {
-	part->state = state;
+	part->state = (uint8_t)state;
 	part->view = CFI_VIEW_STATUS;
 	return EFFECT_NONE;
 }
@@ -65,7 +65,7 @@ resume(struct cfi_part *part)
 static enum effect
 show(struct cfi_part *part, enum cfi_view view)
 {
-	part->view = view;
+	part->view = (uint8_t)view;
 	return view == CFI_VIEW_ARRAY ? EFFECT_ARRAY : EFFECT_NONE;
 }
 
@@ -222,10 +222,12 @@ part_shown(struct cfi_part *part)
 
 /* A view other than STATUS or BUFFER waits for a command. */
 static bool
-view_fits(const struct cfi_part *part)
+view_fits(const struct cfi_part *part, const struct personality *p)
 {
 	switch (part->state) {
-	case CFI_STATE_READY: return part->view <= CFI_VIEW_QUERY;
+	case CFI_STATE_READY:
+		return part->view <= CFI_VIEW_QUERY &&
+		       (part->view != CFI_VIEW_BUFFER || p->refuses_buffer);
 	case CFI_STATE_COUNT: return part->view == CFI_VIEW_BUFFER;
 	default: return part->view == CFI_VIEW_STATUS;
 	}
@@ -245,20 +247,56 @@ load_fits(const struct cfi_part *part, uint32_t words, unsigned int lane)
 	       (part->bad || part->words <= CFI_BUFFER_SIZE / lane);
 }
 
-bool
-part_verify(const struct cfi_part *part, uint32_t words, uint32_t blocks,
-	    unsigned int lane)
+/* SR.3 and SR.1 explain an error; suspension is about a ready part. */
+static bool
+status_fits(const struct cfi_part *part, const struct personality *p)
 {
 	const uint8_t suspended = CFI_SR_ERASE_SUSPENDED |
 				  CFI_SR_PROGRAM_SUSPENDED;
+	uint8_t status = part->status;
 
-	if (part->state > CFI_STATE_CONFIRM || !view_fits(part) ||
-	    !load_fits(part, words, lane) || part->erased >= blocks)
+	if (status & 1 || part->burst & ~SEQUENCE_ERROR)
 		return false;
-	if (part->status & 1 || part->burst & ~SEQUENCE_ERROR)
+	if (status & (CFI_SR_VPP | CFI_SR_PROTECTED) &&
+	    !(status & SEQUENCE_ERROR))
 		return false;
-	if (part->last & ~suspended || part->last == suspended ||
-	    part->last & part->status)
-		return false;
-	return part->last == 0 || part->state == CFI_STATE_READY;
+	if (status & CFI_SR_READY)
+		return true;
+	return p->cleared & CFI_SR_READY && !(p->cleared & status & suspended);
+}
+
+/* What SUSPEND would be about has just ended, and nothing came since. */
+static bool
+last_fits(const struct cfi_part *part)
+{
+	switch (part->last) {
+	case 0: return true;
+	case CFI_SR_ERASE_SUSPENDED:
+		if (part->status & CFI_SR_PROGRAM_SUSPENDED)
+			return false;
+		break;
+	case CFI_SR_PROGRAM_SUSPENDED: break;
+	default: return false;
+	}
+	return !(part->status & part->last) && part->status & CFI_SR_READY &&
+	       part->state == CFI_STATE_READY && part->view == CFI_VIEW_STATUS;
+}
+
+bool
+part_verify(const struct cfi_part *part, const struct personality *p,
+	    uint32_t words, uint32_t blocks, unsigned int lane)
+{
+	return part->state <= CFI_STATE_CONFIRM && view_fits(part, p) &&
+	       load_fits(part, words, lane) && part->erased < blocks &&
+	       status_fits(part, p) && last_fits(part);
+}
+
+/* What the factory programmed, and what is not there. */
+bool
+protect_verify(const uint8_t *registers, unsigned int lane)
+{
+	for (unsigned int i = 2; i < 10; i++)
+		if (registers[i] != 0xff)
+			return false;
+	return !(registers[0] & 1) && (lane == 2 || registers[1] == 0xff);
 }

@@ -50,8 +50,11 @@ uint8_t part_shows(const struct cfi_part *part);
 bool part_shown(struct cfi_part *part);
 
 /* Could the part be like this, in a bank of this many words and blocks? */
-bool part_verify(const struct cfi_part *part, uint32_t words, uint32_t blocks,
-		 unsigned int lane);
+bool part_verify(const struct cfi_part *part, const struct personality *p,
+		 uint32_t words, uint32_t blocks, unsigned int lane);
+
+/* Could the protection register of a part hold these CFI_PROTECT_SIZE bytes? */
+bool protect_verify(const uint8_t *registers, unsigned int lane);
 
 #define SEQUENCE_ERROR (CFI_SR_PROGRAM | CFI_SR_ERASE)
 

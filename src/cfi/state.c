@@ -116,7 +116,8 @@ protect_fits(const struct cfi *chip, const uint8_t *record, size_t len)
 	    record[10] != g->interleave)
 		return false;
 	for (unsigned int i = 0; i < g->interleave; i++)
-		if (record[HEADER_SIZE + i * CFI_PROTECT_SIZE] & 1)
+		if (!protect_verify(record + HEADER_SIZE + i * CFI_PROTECT_SIZE,
+				    geometry_lane(g)))
 			return false;
 	return true;
 }

@@ -2,7 +2,8 @@
 /*
  * Offsets in EFI_FIRMWARE_VOLUME_HEADER (PI specification vol. 3, section
  * 3.2.1.1).  The block map, pairs of {number, length} ended by {0, 0}, lies
- * behind the fixed part and belongs to the header.
+ * behind the fixed part and belongs to the header.  And the store's header,
+ * which lies behind it.
  */
 #ifndef FV_HEADER_H
 #define FV_HEADER_H
@@ -24,6 +25,31 @@ enum {
 };
 
 #define FVH_SIGNATURE_TEXT "_FVH"
+
+/* EFI_FVB_ATTRIBUTES_2 of VarStore.fdf.inc: readable, writable, erases to 1. */
+#define VARS_ATTRIBUTES 0x0004feffu
+#define VARS_WRITE_STATUS 0x00000020u /* EFI_FVB2_WRITE_STATUS */
+#define VARS_REVISION 2u
+
+/* VARIABLE_STORE_HEADER and its values (VariableFormat.h:61-87). */
+enum {
+	STORE_SIGNATURE = 0,
+	STORE_SIZE = 16,
+	STORE_FORMAT = 20,
+	STORE_STATE = 21,
+	STORE_RESERVED = 22,
+	STORE_HEADER_SIZE = 28,
+};
+
+#define STORE_FORMATTED 0x5a
+#define STORE_HEALTHY 0xfe
+
+/* HEADER_ALIGN() (VariableFormat.h:40-41), which is of 32 or 64 bits. */
+static inline uint64_t
+variable_align(uint64_t off)
+{
+	return (off + 3) & ~UINT64_C(3);
+}
 
 /* The sum of the header's 16-bit words, which is 0 in a valid header. */
 uint16_t fv_header_sum(const uint8_t *header, uint32_t len);

@@ -3,7 +3,10 @@
 
 #include "pflash/fv.h"
 
-/* OvmfPkgDefines.fdf.inc; the 1 MiB build has the 2m layout at 0xfff00000. */
+/*
+ * OvmfPkgDefines.fdf.inc, OvmfXen.dsc.  The 1 MiB build has the 2m layout, at
+ * 0xfff00000.
+ */
 static const struct fv_layout layouts[] = {
 	{
 		.name = "2m",
@@ -13,6 +16,7 @@ static const struct fv_layout layouts[] = {
 		.event_log = 0xe000,
 		.ftw_work = 0xf000,
 		.ftw_spare = 0x10000,
+		.max_variable = 0x2800,
 	},
 	{
 		.name = "4m",
@@ -22,6 +26,7 @@ static const struct fv_layout layouts[] = {
 		.event_log = 0x40000,
 		.ftw_work = 0x41000,
 		.ftw_spare = 0x42000,
+		.max_variable = 0x8400,
 	},
 };
 

@@ -292,13 +292,12 @@ commit(struct model *m)
 	if (!m->burst)
 		return;
 	m->commits++;
-	if (m->host.commit == 0) {
-		memcpy(m->committed, m->array, m->geometry.size);
-	} else {
+	if (m->host.commit)
 		burst_failed(m, m->host.commit);
-		if (m->host.undo)
-			memcpy(m->array, m->committed, m->geometry.size);
-	}
+	if (m->host.commit && m->host.undo)
+		memcpy(m->array, m->committed, m->geometry.size);
+	else
+		memcpy(m->committed, m->array, m->geometry.size);
 	burst_ends(m);
 }
 
@@ -308,6 +307,8 @@ model_report(struct model *m, int error)
 	burst_failed(m, error);
 	if (m->host.undo)
 		memcpy(m->array, m->committed, m->geometry.size);
+	else
+		memcpy(m->committed, m->array, m->geometry.size);
 	/* Choice: the burst whose failure was reported is over. */
 	burst_ends(m);
 }

@@ -182,10 +182,11 @@ owner_commit(void *owner)
 	uint32_t size = p->setup.geometry->size;
 
 	p->commits++;
-	if (!p->model.host.commit)
-		memcpy(p->committed, p->array, size);
-	else if (p->model.host.undo)
+	/* What is not taken back stands, or could be taken back later. */
+	if (p->model.host.commit && p->model.host.undo)
 		memcpy(p->array, p->committed, size);
+	else
+		memcpy(p->committed, p->array, size);
 	return p->model.host.commit;
 }
 
@@ -524,6 +525,8 @@ report(struct pair *p, const struct pair_event *event)
 	/* The store takes the burst back, and then tells the chip. */
 	if (p->model.host.undo)
 		memcpy(p->array, p->committed, p->setup.geometry->size);
+	else
+		memcpy(p->committed, p->array, p->setup.geometry->size);
 	cfi_report(p->chip, error);
 	model_report(&p->model, error);
 }

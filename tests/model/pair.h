@@ -73,7 +73,7 @@ bool pair_compare(struct pair *p);
 void pair_print(const struct pair_event *event);
 void pair_print_setup(const struct pair_setup *setup);
 
-/* All widths, interleaves and numbers of regions; those up to PAIR_SMALL small. */
+/* All widths, interleaves and numbers of regions; small up to PAIR_SMALL. */
 enum { PAIR_SMALL = 10, PAIR_GEOMETRIES = 15 };
 
 struct geometry pair_geometry(unsigned int number);

@@ -327,6 +327,7 @@ START_TEST(impossible_records_are_refused)
 		{ 10, 4 },           /* interleave */
 		{ 13, 1 },           /* size */
 		{ 17, 1 },           /* region */
+		{ 50, 0xfe },        /* the factory's bytes */
 		{ 48, 0xff },        /* the factory's half is always locked */
 		{ 84, 0x04 },        /* a lock of a part that is not there */
 		{ 84, 0x10 },        /* locked down, not locked */
@@ -335,6 +336,9 @@ START_TEST(impossible_records_are_refused)
 		{ parts, 5 },        /* COUNT, not in buffer view */
 		{ parts, 6 },        /* loading, nothing pending */
 		{ parts + 1, 5 },    /* view */
+		{ parts + 2, 0x82 }, /* SR.1 explains an error */
+		{ parts + 1, 2 },    /* refused buffer, under ovmf */
+		{ parts + 4, 0x40 }, /* last, in array view */
 		{ parts + 2, 0x81 }, /* SR.0 */
 		{ parts + 3, 0x80 }, /* burst */
 		{ parts + 4, 0x80 }, /* last */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Formatting against Debian's templates, and finding SEC in its firmware. */
+/*
+ * Formatting against Debian's templates, finding SEC in its firmware, and what
+ * variables a firmware was built for.
+ */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -202,6 +205,135 @@ START_TEST(header_length_is_checked)
 }
 END_TEST
 
+/* --- which variables a firmware was built for --- */
+
+static const struct {
+	const char *path;
+	const char *layout; /* NULL: can't be told */
+	uint64_t base;
+	bool has_vars;
+} built[] = {
+	{ "/usr/share/OVMF/OVMF_CODE.fd", "2m", 0xffe00000, false },
+	{ "/usr/share/OVMF/OVMF_CODE.secboot.fd", "2m", 0xffe00000, false },
+	{ "/usr/share/OVMF/OVMF_CODE_4M.fd", "4m", 0xffc00000, false },
+	{ "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "4m", 0xffc00000, false },
+	{ "/usr/share/ovmf/OVMF.fd", "2m", 0xffe00000, true },
+	{ "/usr/share/OVMF/OVMF_VARS.fd", NULL, 0, false },
+	{ "/usr/share/OVMF/OVMF_VARS_4M.fd", NULL, 0, false },
+};
+#define BUILT (sizeof(built) / sizeof(built[0]))
+
+START_TEST(debian_builds_are_told)
+{
+	struct fv_build build;
+	struct blob image;
+	int ret;
+
+	if (skip(built[_i].path))
+		return;
+	image = blob_read(built[_i].path);
+	ret = fv_build_find(image.data, image.len, &build, &err);
+	if (!built[_i].layout) {
+		ck_assert_int_eq(ret, -ENOENT);
+		ck_assert_ptr_null(build.layout);
+		ck_assert_int_eq(fv_build_takes(image.data, image.len, 0x20000,
+						&err),
+				 -ENOENT);
+	} else {
+		ck_assert_int_eq(ret, 0);
+		ck_assert_str_eq(build.layout->name, built[_i].layout);
+		ck_assert_uint_eq(build.vars_base, built[_i].base);
+		ck_assert_int_eq(build.has_vars, built[_i].has_vars);
+	}
+	blob_free(&image);
+}
+END_TEST
+
+/* What a build of that size looks like from outside. */
+static uint8_t *
+make_firmware(size_t size, bool vars, bool elf)
+{
+	const struct fv_layout *layout = fv_layout_by_name(size >= 0x37c000 ?
+								   "4m" :
+								   "2m");
+	uint8_t *image = malloc(size);
+
+	ck_assert_ptr_nonnull(image);
+	memset(image, 0xff, size);
+	if (vars || elf)
+		fv_format(layout, image);
+	if (elf) {
+		memset(image, 0xff, layout->variable_size);
+		memcpy(image, "\177ELF", 4);
+	}
+	put_volume(image + size - 0x4000, 0x4000);
+	return image;
+}
+
+static const struct {
+	size_t size;
+	const char *layout;
+	uint64_t base;
+} sizes[] = {
+	{ 0x100000, "2m", 0xfff00000 }, { 0x200000, "2m", 0xffe00000 },
+	{ 0x400000, "4m", 0xffc00000 }, { 0x0e0000, "2m", 0xfff00000 },
+	{ 0x1e0000, "2m", 0xffe00000 }, { 0x37c000, "4m", 0xffc00000 },
+};
+
+START_TEST(builds_of_every_size)
+{
+	bool is_code = _i >= 3;
+	struct fv_build build;
+
+	for (int elf = 0; elf < 2 - is_code; elf++) {
+		size_t size = sizes[_i].size;
+		uint8_t *image = make_firmware(size, !is_code && !elf, elf);
+
+		ck_assert_int_eq(fv_build_find(image, size, &build, &err), 0);
+		ck_assert_str_eq(build.layout->name, sizes[_i].layout);
+		ck_assert_uint_eq(build.vars_base, sizes[_i].base);
+		ck_assert_int_eq(build.has_vars, !is_code && !elf);
+		/* Not without SEC, nor of another size. */
+		ck_assert_int_eq(fv_build_find(image, size - 8, &build, &err),
+				 -ENOENT);
+		image[size - 0x4000 + 50]++;
+		ck_assert_int_eq(fv_build_find(image, size, &build, NULL),
+				 -ENOENT);
+		image[size - 0x4000 + 50]--;
+		/* Nor without what tells its variables. */
+		image[0] ^= 1;
+		ck_assert_int_eq(fv_build_find(image, size, &build, &err),
+				 is_code ? 0 : -ENOENT);
+		image[0] ^= 1;
+		if (elf)
+			image[fv_layout_by_name(sizes[_i].layout)->ftw_work]++;
+		else
+			image[16]++;
+		ck_assert_int_eq(fv_build_find(image, size, &build, &err),
+				 is_code ? 0 : -ENOENT);
+		free(image);
+	}
+}
+END_TEST
+
+START_TEST(other_variables_are_refused)
+{
+	uint8_t *image = make_firmware(0x37c000, false, false);
+
+	ck_assert_int_eq(fv_build_takes(image, 0x37c000, 0x84000, &err), 0);
+	ck_assert_int_eq(fv_build_takes(image, 0x37c000, 0x20000, &err),
+			 -EINVAL);
+	ck_assert_str_eq(err.text,
+			 "the firmware was built for 0x84000 bytes of "
+			 "variables (layout 4m), and would erase all in a "
+			 "file of 0x20000");
+	ck_assert_int_eq(fv_build_takes(image, 0x1000, 0x20000, &err), -ENOENT);
+	ck_assert_str_eq(err.text, "it can't be told for which variable store "
+				   "this firmware was built");
+	free(image);
+}
+END_TEST
+
 static Suite *
 fv_suite(void)
 {
@@ -216,6 +348,9 @@ fv_suite(void)
 	tcase_add_test(tc, sec_is_the_last_volume);
 	tcase_add_test(tc, damaged_volume_is_none);
 	tcase_add_test(tc, header_length_is_checked);
+	tcase_add_loop_test(tc, debian_builds_are_told, 0, BUILT);
+	tcase_add_loop_test(tc, builds_of_every_size, 0, 6);
+	tcase_add_test(tc, other_variables_are_refused);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -858,6 +858,8 @@ damage(struct cfi *chip, unsigned int which)
 	case 17: chip->part[0].last = CFI_SR_PROGRAM_SUSPENDED; break;
 	case 18: chip->part[0].state = CFI_STATE_CONFIRM; break;
 	case 19: chip->part[0].start = chip->config.geometry.size; break;
+	/* Of a strict one, which never clears SR.7. */
+	case 20: chip->part[0].status = 0; break;
 	}
 }
 
@@ -865,10 +867,13 @@ START_TEST(verify_sees_damage)
 {
 	static struct pair p;
 	struct geometry g = pair_geometry(0);
-	struct pair_setup setup = { .geometry = &g };
+	struct pair_setup setup = {
+		.geometry = &g,
+		.personality = _i == 20 ? CFI_STRICT : CFI_OVMF,
+	};
 
 	pair_open(&p, &setup);
-	if (_i >= 14)
+	if (_i >= 14 && _i < 20)
 		cfi_write(p.chip, 0, 4, 0x000005e8);
 	ck_assert(cfi_verify(p.chip));
 	damage(p.chip, (unsigned int)_i);
@@ -897,7 +902,7 @@ main(void)
 	tcase_add_test(tc, records_of_other_chips);
 	tcase_add_test(tc, host_fails_in_the_middle);
 	tcase_add_test(tc, sizes_that_are_none);
-	tcase_add_loop_test(tc, verify_sees_damage, 0, 20);
+	tcase_add_loop_test(tc, verify_sees_damage, 0, 21);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

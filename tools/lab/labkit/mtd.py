@@ -4,9 +4,10 @@
 Kernel: the one that dom0 runs. Its initramfs, kept in the cache, holds the
 kernel's modules, mtd-utils, busybox and a module of ours (mtd/module), which
 is compiled against Debian's headers package. Debian's kernel looks for at most
-two chips side by side; for four of them the same modules are compiled anew,
-from Debian's source of this kernel, with CONFIG_MTD_CFI_I4. What the guest
-does is not in the initramfs: a scenario puts mtd/guest-init behind it.
+two chips side by side and has no use for their protection registers; for these
+the same modules are compiled anew, from Debian's source of this kernel, with
+CONFIG_MTD_CFI_I4 and CONFIG_MTD_OTP. What the guest does is not in the
+initramfs: a scenario puts mtd/guest-init behind it.
 """
 
 import fcntl
@@ -32,13 +33,15 @@ MODULES = ("drivers/mtd/mtd", "drivers/mtd/chips/chipreg",
            "drivers/mtd/mtd_blkdevs", "drivers/mtd/mtdblock",
            "drivers/mtd/ubi/ubi", "lib/crc16", "lib/zstd/zstd_compress",
            "crypto/zstd", "fs/jffs2/jffs2", "fs/ubifs/ubifs")
-# Those of them that a kernel with CONFIG_MTD_CFI_I4 has otherwise.
+# Those of them that are compiled anew, and how.
+OPTIONS = "-DCONFIG_MTD_CFI_I4=1 -DCONFIG_MTD_OTP=1"
 CHIPS = ("cfi_cmdset_0001", "cfi_probe", "cfi_util", "gen_probe")
 CHIPS_SOURCE = tuple(f"drivers/mtd/chips/{name}" for name in (
     "fwh_lock.h", *(f"{name}.c" for name in CHIPS)))
 KERNEL_SOURCE = "linux-source-6.1"
-PROGRAMS = ("flash_erase", "flashcp", "flash_lock", "flash_unlock",
-            "mkfs.jffs2", "mtd_debug", "mtdinfo", "ubiattach", "ubidetach",
+PROGRAMS = ("flash_erase", "flashcp", "flash_lock", "flash_otp_dump",
+            "flash_otp_info", "flash_otp_lock", "flash_otp_write",
+            "flash_unlock", "mkfs.jffs2", "mtd_debug", "mtdinfo", "ubiattach", "ubidetach",
             "ubiformat", "ubimkvol")
 PACKAGES = ("mtd-utils", "liblzo2-2")
 
@@ -131,16 +134,16 @@ def _compile_all(work, tree, source):
     own = os.path.join(work, "module")
     shutil.copytree(SOURCE, own)
     _compile(tree, own)
-    four = os.path.join(work, "i4")
-    os.makedirs(four)
-    _extract(source, CHIPS_SOURCE, four)
-    with open(os.path.join(four, "Makefile"), "w", encoding="ascii") as f:
-        f.write("ccflags-y := -DCONFIG_MTD_CFI_I4=1\n"
+    anew = os.path.join(work, "anew")
+    os.makedirs(anew)
+    _extract(source, CHIPS_SOURCE, anew)
+    with open(os.path.join(anew, "Makefile"), "w", encoding="ascii") as f:
+        f.write(f"ccflags-y := {OPTIONS}\n"
                 f"obj-m := {' '.join(name + '.o' for name in CHIPS)}\n")
-    _compile(tree, four)
+    _compile(tree, anew)
     modules = {f"{MODULE}.ko": os.path.join(own, f"{MODULE}.ko")}
     for name in CHIPS:
-        modules[f"i4/{name}.ko"] = os.path.join(four, f"{name}.ko")
+        modules[f"anew/{name}.ko"] = os.path.join(anew, f"{name}.ko")
     return modules
 
 

@@ -17,7 +17,7 @@ geometry() {
 mtd_geometry "1 x8 in 8 bits, 4 KiB blocks" 0x40000 1 1 4K 0x1000 0x1000
 geometry one8 raw,lock,copy,both
 
-mtd_geometry "2 x8 in 16 bits, 256 KiB blocks" 0x400000 2 2 256K 0x40000 0x40000
+mtd_geometry "2 x8 in 16 bits, 256 KiB blocks" 0x100000 2 2 256K 0x40000 0x40000
 geometry two8 raw,lock,copy,both
 
 mtd_geometry "4 x8 in 32 bits, 64 KiB blocks" 0x100000 4 4 64K 0x10000 0x10000

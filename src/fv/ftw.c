@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ftw.h"
+
+#include <string.h>
+
+#include "guid.h"
+
+#include "pflash/le.h"
+
+#define FTW_VALID 0xfffffffeu /* WorkingBlockValid is set, the rest is not */
+
+/* EFI_FAULT_TOLERANT_WRITE_HEADER (SystemNvDataGuid.h:70-78). */
+enum {
+	WRITE_COUNT = 24,
+	WRITE_PRIVATE = 32,
+	WRITE_SIZE = 40,
+};
+#define WRITE_ALLOCATED 0x01u
+#define WRITE_COMPLETE 0x04u
+
+/* EFI_FAULT_TOLERANT_WRITE_RECORD (SystemNvDataGuid.h:83-98). */
+enum {
+	RECORD_LBA = 8,
+	RECORD_OFFSET = 16,
+	RECORD_LENGTH = 24,
+	RECORD_RELATIVE = 32,
+	RECORD_SIZE = 40,
+};
+#define RECORD_SPARE_DONE 0x02u
+#define RECORD_DONE 0x04u
+
+/* CRC-32 of IEEE 802.3, which edk2 uses; 32 bytes once need no table. */
+static uint32_t
+crc32(const uint8_t *p, size_t len)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (; len; p++, len--) {
+		crc ^= *p;
+		for (int bit = 0; bit < 8; bit++)
+			crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return ~crc;
+}
+
+/*
+ * The CRC is taken over the header before it is marked valid and with the CRC
+ * field itself erased.
+ */
+void
+ftw_header(uint64_t block_size, uint8_t *header)
+{
+	uint32_t crc;
+
+	memset(header, 0xff, FTW_HEADER_SIZE);
+	memcpy(header, guid_working_block, GUID_SIZE);
+	put_le64(header + FTW_QUEUE_SIZE, block_size - FTW_HEADER_SIZE);
+	crc = crc32(header, FTW_HEADER_SIZE);
+	put_le32(header + FTW_CRC, crc);
+	put_le32(header + FTW_STATE, FTW_VALID);
+}
+
+bool
+fv_is_erased(const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (p[i] != 0xff)
+			return false;
+	return true;
+}
+
+/*
+ * Bytes of the write at p, header and records (FTW_WRITE_TOTAL_SIZE); 0 if
+ * they are more than there are, or if it has no record.
+ */
+static size_t
+write_size(const uint8_t *p, size_t left)
+{
+	uint64_t count = get_le64(p + WRITE_COUNT);
+	uint64_t private = get_le64(p + WRITE_PRIVATE);
+
+	if (!count || count > left || private > left)
+		return 0;
+	if (count * (RECORD_SIZE + private) > left - WRITE_SIZE)
+		return 0;
+	return (size_t)(WRITE_SIZE + count * (RECORD_SIZE + private));
+}
+
+/* FtwGetLastWriteRecord() (FtwMisc.c:848), and what FtwMisc.c:1358 does. */
+static void
+read_records(const uint8_t *write, struct ftw_queue *queue)
+{
+	uint64_t count = get_le64(write + WRITE_COUNT);
+	uint64_t size = RECORD_SIZE + get_le64(write + WRITE_PRIVATE);
+	const uint8_t *record = write + WRITE_SIZE;
+
+	queue->progress = FTW_FINISHED;
+	for (; count; count--, record += size) {
+		if (!(record[0] & RECORD_DONE))
+			continue;
+		queue->progress = FTW_BEGUN;
+		if (record[0] & RECORD_SPARE_DONE)
+			return;
+		queue->progress = FTW_PENDING;
+		queue->lba = get_le64(record + RECORD_LBA);
+		queue->end = get_le64(record + RECORD_OFFSET) +
+			     get_le64(record + RECORD_LENGTH);
+		queue->relative = get_le64(record + RECORD_RELATIVE);
+		return;
+	}
+}
+
+/* A write whose header was only begun has its sizes still erased. */
+static bool
+is_torn(const uint8_t *write)
+{
+	return fv_is_erased(write + WRITE_COUNT, WRITE_SIZE - WRITE_COUNT);
+}
+
+static void
+read_last(const uint8_t *block, size_t size, struct ftw_queue *queue)
+{
+	const uint8_t *write = block + queue->offset;
+	size_t left = size - queue->offset;
+	size_t used = 0;
+
+	if (write[0] & WRITE_ALLOCATED) {
+		queue->dirty = !fv_is_erased(write, left);
+		return;
+	}
+	used = write_size(write, left);
+	if (used) {
+		read_records(write, queue);
+		queue->dirty = !fv_is_erased(write + used, left - used);
+	} else {
+		queue->progress = is_torn(write) ? FTW_BEGUN : FTW_BROKEN;
+	}
+}
+
+/* FtwGetLastWriteHeader() (FtwMisc.c:800) and UpdateWorkingBlock.c:305. */
+void
+ftw_read(const uint8_t *block, size_t size, struct ftw_queue *queue)
+{
+	size_t used;
+
+	memset(queue, 0, sizeof(*queue));
+	queue->offset = FTW_HEADER_SIZE;
+	while (size - queue->offset >= WRITE_SIZE + RECORD_SIZE) {
+		const uint8_t *write = block + queue->offset;
+
+		if (write[0] & WRITE_COMPLETE) {
+			read_last(block, size, queue);
+			return;
+		}
+		used = write_size(write, size - queue->offset);
+		if (!used)
+			break;
+		queue->offset += used;
+	}
+	queue->full = true;
+}
+
+bool
+ftw_valid_at(const struct fv_layout *layout, const uint8_t *image, size_t off)
+{
+	uint8_t header[FTW_HEADER_SIZE];
+
+	ftw_header(layout->ftw_spare - layout->ftw_work, header);
+	return !memcmp(image + off, header, FTW_HEADER_SIZE);
+}
+
+bool
+ftw_replaces_store(const struct fv_layout *layout, const uint8_t *image)
+{
+	struct ftw_queue queue;
+
+	if (!ftw_valid_at(layout, image, layout->ftw_work))
+		return false;
+	ftw_read(image + layout->ftw_work, layout->ftw_spare - layout->ftw_work,
+		 &queue);
+	return queue.progress == FTW_PENDING && queue.lba == 0 &&
+	       queue.end >= layout->variable_size &&
+	       queue.end <= layout->size - layout->ftw_spare &&
+	       queue.relative == -(uint64_t)layout->ftw_spare;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names as UTF-8.  They come from a guest and go to terminals and into files:
+ * the result is always well-formed (RFC 3629) and has no control character.
+ */
+#include <string.h>
+
+#include "pflash/le.h"
+#include "pflash/varstore.h"
+
+#define REPLACEMENT 0xfffdu
+
+static bool
+is_high(uint32_t unit)
+{
+	return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+static bool
+is_low(uint32_t unit)
+{
+	return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+/* The character at *off, which goes behind it. */
+static uint32_t
+next_character(const uint8_t *name, uint32_t size, uint32_t *off)
+{
+	uint32_t c = get_le16(name + *off), low;
+
+	*off += 2;
+	if (is_high(c) && size - *off >= 2) {
+		low = get_le16(name + *off);
+		if (is_low(low)) {
+			*off += 2;
+			return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+		}
+	}
+	/* C0, DEL and C1; halves of a pair. */
+	if (c < 0x20 || (c >= 0x7f && c < 0xa0) || is_high(c) || is_low(c))
+		return REPLACEMENT;
+	return c;
+}
+
+static size_t
+encode(uint32_t c, char *bytes)
+{
+	if (c < 0x80) {
+		bytes[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		bytes[0] = (char)(0xc0 | c >> 6);
+		bytes[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		bytes[0] = (char)(0xe0 | c >> 12);
+		bytes[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		bytes[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	bytes[0] = (char)(0xf0 | c >> 18);
+	bytes[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	bytes[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	bytes[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+size_t
+variable_name(const struct variable *variable, char *text, size_t size)
+{
+	uint32_t end = variable->name_size & ~1u, off = 0;
+	size_t total = 0, written = 0;
+	char bytes[4];
+
+	while (off < end && get_le16(variable->name + off) != 0) {
+		size_t len = encode(next_character(variable->name, end, &off),
+				    bytes);
+
+		/* Cut between characters, and nothing after a cut. */
+		if (written == total && len < size - written) {
+			memcpy(text + written, bytes, len);
+			written += len;
+		}
+		total += len;
+	}
+	text[written] = '\0';
+	return total;
+}
