@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "disk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_FD 100
+
+struct machine machine;
+
+static void
+need(bool condition, const char *what)
+{
+	if (condition)
+		return;
+	fprintf(stderr, "the simulated disk: %s\n", what);
+	exit(2);
+}
+
+static void
+reserve(struct bytes *bytes, size_t room)
+{
+	if (room <= bytes->room)
+		return;
+	bytes->room = room + room / 2 + 4096;
+	bytes->data = realloc(bytes->data, bytes->room);
+	need(bytes->data, "out of memory");
+}
+
+void
+bytes_resize(struct bytes *bytes, size_t len)
+{
+	reserve(bytes, len);
+	if (len > bytes->len)
+		memset(bytes->data + bytes->len, 0, len - bytes->len);
+	bytes->len = len;
+}
+
+void
+bytes_write(struct bytes *bytes, size_t off, const void *data, size_t len)
+{
+	if (!len)
+		return;
+	if (off > bytes->len)
+		bytes_resize(bytes, off);
+	reserve(bytes, off + len);
+	memcpy(bytes->data + off, data, len);
+	if (off + len > bytes->len)
+		bytes->len = off + len;
+}
+
+void
+bytes_copy(struct bytes *to, const struct bytes *from)
+{
+	to->len = 0;
+	bytes_write(to, 0, from->data, from->len);
+}
+
+void
+bytes_free(struct bytes *bytes)
+{
+	free(bytes->data);
+	*bytes = (struct bytes){ .data = NULL };
+}
+
+void
+disk_clear(struct disk *disk)
+{
+	disk->inodes = disk->entries = 0;
+	disk->stale.len = 0;
+}
+
+void
+disk_copy(struct disk *to, const struct disk *from)
+{
+	for (int i = 0; i < from->inodes; i++)
+		bytes_copy(&to->inode[i], &from->inode[i]);
+	to->inodes = from->inodes;
+	memcpy(to->entry, from->entry,
+	       sizeof(from->entry[0]) * (size_t)from->entries);
+	to->entries = from->entries;
+	bytes_copy(&to->stale, &from->stale);
+}
+
+static int
+find_entry(const struct disk *disk, const char *name)
+{
+	for (int i = 0; i < disk->entries; i++)
+		if (!strcmp(disk->entry[i].name, name))
+			return i;
+	return -1;
+}
+
+int
+disk_find(const struct disk *disk, const char *name)
+{
+	int i = find_entry(disk, name);
+
+	return i < 0 ? -1 : disk->entry[i].inode;
+}
+
+/* The blocks of a file that goes turn up in files that grow. */
+static void
+leave_stale(struct disk *disk, int inode)
+{
+	bytes_write(&disk->stale, 0, disk->inode[inode].data,
+		    disk->inode[inode].len);
+}
+
+void
+disk_link(struct disk *disk, const char *name, int inode)
+{
+	int i = find_entry(disk, name);
+
+	while (disk->inodes <= inode) {
+		need(disk->inodes < MAX_INODES, "too many files");
+		disk->inode[disk->inodes++].len = 0;
+	}
+	if (i < 0) {
+		need(disk->entries < MAX_ENTRIES, "too many names");
+		i = disk->entries++;
+		(void)snprintf(disk->entry[i].name, NAME_SIZE, "%s", name);
+	} else if (disk->entry[i].inode != inode) {
+		leave_stale(disk, disk->entry[i].inode);
+	}
+	disk->entry[i].inode = inode;
+}
+
+static void
+remove_entry(struct disk *disk, int i)
+{
+	disk->entry[i] = disk->entry[--disk->entries];
+}
+
+void
+disk_unlink(struct disk *disk, const char *name)
+{
+	int i = find_entry(disk, name);
+
+	if (i < 0)
+		return;
+	leave_stale(disk, disk->entry[i].inode);
+	remove_entry(disk, i);
+}
+
+void
+disk_rename(struct disk *disk, const char *from, const char *to)
+{
+	int inode = disk_find(disk, from);
+
+	if (inode < 0)
+		return;
+	disk_link(disk, to, inode);
+	remove_entry(disk, find_entry(disk, from));
+}
+
+void
+disk_truncate(struct disk *disk, int inode, size_t len)
+{
+	struct bytes *bytes = &disk->inode[inode];
+
+	if (len < bytes->len)
+		bytes_write(&disk->stale, len, bytes->data + len,
+			    bytes->len - len);
+	bytes_resize(bytes, len);
+}
+
+void
+machine_start(struct disk *disk, struct log *log, const struct range *may)
+{
+	machine = (struct machine){
+		.disk = disk, .log = log, .may = may, .vars = machine.vars
+	};
+	if (log) {
+		log->ops = 0;
+		log->data.len = 0;
+	}
+}
+
+bool
+machine_leaks(void)
+{
+	for (int i = 0; i < MAX_FDS; i++)
+		if (machine.fd[i].used)
+			return true;
+	return false;
+}
+
+static struct op *
+log_op(enum op_kind kind, int inode)
+{
+	static struct op nowhere;
+	struct log *log = machine.log;
+	struct op *op;
+
+	if (!log)
+		return &nowhere;
+	if (log->ops == log->room) {
+		log->room = log->room * 2 + 64;
+		log->op = realloc(log->op, log->room * sizeof(log->op[0]));
+		need(log->op, "out of memory");
+	}
+	op = &log->op[log->ops++];
+	op->kind = kind;
+	op->inode = inode;
+	op->len = 0;
+	op->name[0] = op->to[0] = '\0';
+	op->may = *machine.may;
+	return op;
+}
+
+/* EINTR is for calls that can be interrupted, a part for those that have one. */
+static bool
+hit(bool interruptible, bool divisible)
+{
+	struct fault *fault = &machine.fault;
+
+	if (machine.dead) {
+		errno = EIO;
+		return true;
+	}
+	fault->calls++;
+	if (fault->kind == FAULT_NONE || fault->calls < fault->nth ||
+	    (fault->calls > fault->nth && !fault->persistent))
+		return false;
+	if ((fault->kind == FAULT_SHORT && !divisible) ||
+	    (fault->error == EINTR && !interruptible))
+		return false;
+	if (!fault->hits++)
+		fault->hit_at = machine.log ? machine.log->ops : 0;
+	if (fault->kind == FAULT_KILL)
+		machine.dead = true;
+	errno = fault->error;
+	return true;
+}
+
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int
+fail(int error)
+{
+	errno = error;
+	return -1;
+}
+
+static int
+new_fd(bool directory, int inode)
+{
+	for (int i = 0; i < MAX_FDS; i++) {
+		if (machine.fd[i].used)
+			continue;
+		machine.fd[i].used = true;
+		machine.fd[i].directory = directory;
+		machine.fd[i].inode = inode;
+		return FIRST_FD + i;
+	}
+	return fail(EMFILE);
+}
+
+/* The inode behind a descriptor; the store uses no other descriptors. */
+static int
+inode_of(int fd)
+{
+	need(fd >= FIRST_FD && fd < FIRST_FD + MAX_FDS &&
+		     machine.fd[fd - FIRST_FD].used &&
+		     !machine.fd[fd - FIRST_FD].directory,
+	     "a descriptor that is no open file");
+	return machine.fd[fd - FIRST_FD].inode;
+}
+
+static int
+machine_open(const char *path, int flags, mode_t mode)
+{
+	const char *name = base_name(path);
+	struct disk *disk = machine.disk;
+	int inode;
+
+	(void)mode;
+	if (hit(!machine.fault.persistent, false))
+		return -1;
+	if (flags & O_DIRECTORY)
+		return new_fd(true, -1);
+	inode = disk_find(disk, name);
+	if (inode >= 0 && (flags & O_EXCL))
+		return fail(EEXIST);
+	if (inode < 0) {
+		if (!(flags & O_CREAT))
+			return fail(ENOENT);
+		inode = disk->inodes;
+		disk_link(disk, name, inode);
+		(void)snprintf(log_op(OP_LINK, inode)->name, NAME_SIZE, "%s",
+			       name);
+	}
+	need(!(flags & O_TRUNC), "O_TRUNC is not simulated");
+	return new_fd(false, inode);
+}
+
+static int
+machine_close(int fd)
+{
+	machine.fd[fd - FIRST_FD].used = false;
+	return hit(false, false) ? -1 : 0;
+}
+
+static ssize_t
+machine_pread(int fd, void *buf, size_t len, off_t off)
+{
+	const struct bytes *bytes = &machine.disk->inode[inode_of(fd)];
+	size_t n = 0;
+
+	if (hit(!machine.fault.persistent, true)) {
+		if (machine.fault.kind != FAULT_SHORT)
+			return -1;
+		len = len / 2 + 1;
+	}
+	if ((size_t)off < bytes->len)
+		n = bytes->len - (size_t)off;
+	if (n > len)
+		n = len;
+	memcpy(buf, bytes->data + off, n);
+	return (ssize_t)n;
+}
+
+static void
+do_write(int inode, const void *buf, size_t len, size_t off)
+{
+	struct op *op = log_op(OP_WRITE, inode);
+
+	op->off = off;
+	op->len = len;
+	if (machine.log) {
+		struct bytes *data = &machine.log->data;
+
+		op->data = data->len;
+		bytes_write(data, data->len, buf, len);
+	}
+	if (inode == disk_find(machine.disk, machine.vars))
+		machine.vars_writes++;
+	bytes_write(&machine.disk->inode[inode], off, buf, len);
+}
+
+static ssize_t
+machine_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	int inode = inode_of(fd);
+	bool was_dead = machine.dead;
+
+	if (hit(!machine.fault.persistent, true)) {
+		if (machine.fault.kind == FAULT_ERROR || was_dead)
+			return -1;
+		/* Who is killed in the middle has written a part. */
+		len = len / 2 + 1;
+		do_write(inode, buf, len, (size_t)off);
+		return machine.dead ? -1 : (ssize_t)len;
+	}
+	do_write(inode, buf, len, (size_t)off);
+	return (ssize_t)len;
+}
+
+static int
+machine_fdatasync(int fd)
+{
+	int inode = inode_of(fd);
+
+	if (!hit(false, false)) {
+		log_op(OP_SYNC, inode);
+		return 0;
+	}
+	if (!machine.dead && machine.fault.lose)
+		log_op(OP_LOSE, inode);
+	return -1;
+}
+
+static int
+machine_fsync(int fd)
+{
+	if (!machine.fd[fd - FIRST_FD].directory)
+		return machine_fdatasync(fd);
+	if (hit(false, false))
+		return -1;
+	log_op(OP_SYNC_DIRECTORY, -1);
+	return 0;
+}
+
+static int
+machine_ftruncate(int fd, off_t len)
+{
+	int inode = inode_of(fd);
+
+	if (hit(!machine.fault.persistent, false))
+		return -1;
+	if (machine.disk->inode[inode].len != (size_t)len)
+		log_op(OP_TRUNCATE, inode)->off = (size_t)len;
+	disk_truncate(machine.disk, inode, (size_t)len);
+	return 0;
+}
+
+static int
+machine_fstat(int fd, struct stat *st)
+{
+	int inode = inode_of(fd);
+
+	if (hit(false, false))
+		return -1;
+	memset(st, 0, sizeof(*st));
+	st->st_mode = S_IFREG | 0600;
+	st->st_ino = (ino_t)inode;
+	st->st_size = (off_t)machine.disk->inode[inode].len;
+	return 0;
+}
+
+static int
+machine_fchmod(int fd, mode_t mode)
+{
+	(void)fd;
+	(void)mode;
+	return hit(false, false) ? -1 : 0;
+}
+
+static int
+machine_fchown(int fd, uid_t owner, gid_t group)
+{
+	(void)fd;
+	(void)owner;
+	(void)group;
+	return hit(false, false) ? -1 : 0;
+}
+
+static void
+log_names(enum op_kind kind, int inode, const char *name, const char *to)
+{
+	struct op *op = log_op(kind, inode);
+
+	(void)snprintf(op->name, NAME_SIZE, "%s", name);
+	(void)snprintf(op->to, NAME_SIZE, "%s", to);
+}
+
+static int
+machine_link(const char *from, const char *to)
+{
+	int inode = disk_find(machine.disk, base_name(from));
+
+	if (hit(false, false))
+		return -1;
+	if (inode < 0)
+		return fail(ENOENT);
+	if (disk_find(machine.disk, base_name(to)) >= 0)
+		return fail(EEXIST);
+	log_names(OP_LINK, inode, base_name(to), "");
+	disk_link(machine.disk, base_name(to), inode);
+	return 0;
+}
+
+static int
+machine_rename(const char *from, const char *to)
+{
+	int inode = disk_find(machine.disk, base_name(from));
+
+	if (hit(false, false))
+		return -1;
+	if (inode < 0)
+		return fail(ENOENT);
+	log_names(OP_RENAME, inode, base_name(from), base_name(to));
+	disk_rename(machine.disk, base_name(from), base_name(to));
+	return 0;
+}
+
+static int
+machine_unlink(const char *path)
+{
+	if (hit(false, false))
+		return -1;
+	if (disk_find(machine.disk, base_name(path)) < 0)
+		return fail(ENOENT);
+	log_names(OP_UNLINK, -1, base_name(path), "");
+	disk_unlink(machine.disk, base_name(path));
+	return 0;
+}
+
+static int
+machine_lock(int fd, int cmd, struct flock *lock)
+{
+	(void)fd;
+	if (hit(false, false))
+		return -1;
+	if (cmd == F_OFD_GETLK)
+		lock->l_type = F_UNLCK;
+	return 0;
+}
+
+const struct sys sys_machine = {
+	.open = machine_open,
+	.close = machine_close,
+	.pread = machine_pread,
+	.pwrite = machine_pwrite,
+	.fdatasync = machine_fdatasync,
+	.fsync = machine_fsync,
+	.ftruncate = machine_ftruncate,
+	.fstat = machine_fstat,
+	.fchmod = machine_fchmod,
+	.fchown = machine_fchown,
+	.link = machine_link,
+	.rename = machine_rename,
+	.unlink = machine_unlink,
+	.lock = machine_lock,
+};

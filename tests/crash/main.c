@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * No power cut loses or tears what was answered: every workload is done on a
+ * simulated disk, the power is cut at every call, and what may then be on the
+ * medium is recovered.
+ *
+ * crash [--long] [--seed N] [--only NAME] [--case CASE] [--dump DIR]
+ *       [--data DIR] [--hard]
+ *
+ * --dump writes the files on the medium of a case that fails.  CASE is NAME,SEED,FAULT,PLACES as a failure prints it.  --hard leaves garbage
+ * wherever a sector was being written, which docs/format.md does not promise
+ * to survive.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "random.h"
+#include "workload.h"
+
+static struct explorer explorer;
+static char directory[200], vars_path[220];
+static bool full, hard;
+static uint64_t seed = 1;
+static const char *only, *dump;
+static double began, reported;
+static const struct workload *current;
+static uint64_t current_seed;
+
+/* What happens to call number nth of a workload. */
+struct injection {
+	unsigned int nth, kind, persistent, lose;
+	int error;
+};
+
+static struct injection injection;
+
+static double
+now(void)
+{
+	struct timespec time;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void
+show_progress(const struct explorer *e)
+{
+	double t = now();
+
+	if (t - reported < 5)
+		return;
+	reported = t;
+	fprintf(stderr, "# %s: seed %llu, %lu cuts, %.0f a second\n",
+		current->name, (unsigned long long)current_seed, e->cuts,
+		(double)e->cuts / (t - began));
+}
+
+/* The store resolves the path with realpath(3): a file must be there. */
+static void
+make_scratch(void)
+{
+	FILE *stream;
+
+	(void)snprintf(directory, sizeof(directory), "%s/pflash-crash.XXXXXX",
+		       access("/dev/shm", W_OK | X_OK) ? "/tmp" : "/dev/shm");
+	if (!mkdtemp(directory)) {
+		perror(directory);
+		exit(2);
+	}
+	(void)snprintf(vars_path, sizeof(vars_path), "%s/V", directory);
+	stream = fopen(vars_path, "w");
+	if (!stream || fclose(stream)) {
+		perror(vars_path);
+		exit(2);
+	}
+	machine.vars = "V";
+}
+
+static void
+remove_scratch(void)
+{
+	(void)unlink(vars_path);
+	(void)rmdir(directory);
+}
+
+static void
+set_fault(void)
+{
+	machine.fault = (struct fault){
+		.kind = (enum fault_kind)injection.kind,
+		.error = injection.error,
+		.persistent = injection.persistent,
+		.nth = injection.nth,
+		.lose = injection.lose,
+	};
+}
+
+/* The workload itself, on a disk that works or has the fault. */
+static bool
+do_workload(const struct setting *setting, const struct script *script,
+	    uint64_t key, struct fault *fault)
+{
+	struct level *level = &explorer.level[0];
+	struct run run = {
+		.setting = setting,
+		.model = &level->model,
+		.key = key,
+		.opened = &explorer.opened,
+	};
+	bool good;
+
+	explorer.depth = 0;
+	disk_clear(&level->base);
+	disk_clear(&level->live);
+	model_begin(&level->model, setting->size);
+	machine_start(&level->live, &level->log, &level->model.may);
+	set_fault();
+	good = run_script(&run, script);
+	*fault = machine.fault;
+	good = run_heal(&run) && good;
+	if (!good)
+		memcpy(explorer.why, run.why, sizeof(run.why));
+	/* Without a cut: what was there is there, and is now made durable. */
+	if (good && fault->kind != FAULT_NONE && fault->hits)
+		good = explore_recovery(&explorer, &level->model, key, true);
+	return good;
+}
+
+static bool
+explore_faults(const struct setting *setting, const struct script *script,
+	       uint64_t key)
+{
+	static const struct injection kinds[] = {
+		{ 0, FAULT_ERROR, 0, 0, EIO },
+		{ 0, FAULT_ERROR, 0, 1, EIO },
+		{ 0, FAULT_ERROR, 1, 0, EIO },
+		{ 0, FAULT_ERROR, 1, 1, EIO },
+		{ 0, FAULT_ERROR, 0, 0, ENOSPC },
+		{ 0, FAULT_ERROR, 1, 0, ENOSPC },
+		{ 0, FAULT_ERROR, 0, 0, EDQUOT },
+		{ 0, FAULT_ERROR, 1, 1, EDQUOT },
+		{ 0, FAULT_ERROR, 0, 0, EINTR },
+		{ 0, FAULT_SHORT, 0, 0, 0 },
+		{ 0, FAULT_SHORT, 1, 0, 0 },
+		{ 0, FAULT_KILL, 0, 0, EIO },
+	};
+	struct fault fault;
+	unsigned int calls;
+
+	if (!do_workload(setting, script, key, &fault))
+		return false;
+	calls = fault.calls;
+	for (unsigned int nth = 1; nth <= calls; nth++) {
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+			injection = kinds[i];
+			injection.nth = nth;
+			if (!do_workload(setting, script, key, &fault))
+				return false;
+			if (fault.hits &&
+			    !explore(&explorer, key, fault.hit_at))
+				return false;
+		}
+	}
+	injection.nth = 0;
+	injection.kind = FAULT_NONE;
+	return true;
+}
+
+static bool
+explore_workload(const struct workload *workload, bool *skipped)
+{
+	static struct script script;
+	struct setting setting = workload->setting;
+	uint64_t key = mix(current_seed, 9);
+	struct fault fault;
+
+	setting.path = vars_path;
+	explorer.setting = &setting;
+	explorer.plan = full ? workload->full : workload->quick;
+	script.steps = 0;
+	workload->build(&script, workload, current_seed);
+	*skipped = script.steps == 0;
+	if (*skipped)
+		return true;
+	if (workload->faults && !explorer.forced)
+		return explore_faults(&setting, &script, key);
+	return do_workload(&setting, &script, key, &fault) &&
+	       explore(&explorer, key, 0);
+}
+
+/* The files as they were on the medium after the last cut. */
+static void
+dump_files(void)
+{
+	static struct disk disk;
+	unsigned int depth = explorer.depth;
+	char path[600];
+
+	if (depth)
+		cut_build(&explorer.level[depth - 1].cut,
+			  explorer.place[depth - 1].choice, &disk);
+	for (int i = 0; depth && i < disk.entries; i++) {
+		const struct bytes *bytes = &disk.inode[disk.entry[i].inode];
+		FILE *stream;
+
+		(void)snprintf(path, sizeof(path), "%s/%s", dump,
+			       disk.entry[i].name);
+		stream = fopen(path, "w");
+		if (!stream ||
+		    fwrite(bytes->data, 1, bytes->len, stream) != bytes->len ||
+		    fclose(stream))
+			perror(path);
+	}
+}
+
+static void
+report_failure(void)
+{
+	char places[200] = "";
+
+	if (dump)
+		dump_files();
+	place_print(&explorer, places, sizeof(places));
+	printf("not ok - %s: %s\n    --case '%s,%llu,%u.%u.%d.%u.%u,%s'\n",
+	       current->name, explorer.why, current->name,
+	       (unsigned long long)current_seed, injection.nth, injection.kind,
+	       injection.error, injection.persistent, injection.lose, places);
+}
+
+static bool
+run_workload(const struct workload *workload)
+{
+	unsigned int seeds = full ? workload->full_seeds :
+				    workload->quick_seeds;
+	bool good = true, skipped = false;
+	double seconds;
+
+	current = workload;
+	began = reported = now();
+	explorer.cuts = explorer.opened = 0;
+	for (unsigned int i = 0; good && !skipped && i < seeds; i++) {
+		injection = (struct injection){ .nth = 0 };
+		current_seed = seed + i;
+		good = explore_workload(workload, &skipped);
+	}
+	seconds = now() - began;
+	if (!good)
+		report_failure();
+	else if (skipped)
+		printf("skip - %s: %s/%s cannot be read\n", workload->name,
+		       trace_directory, workload->trace);
+	else if (seeds)
+		printf("ok - %s: %lu cuts, %lu recoveries, %u seeds, "
+		       "%.1f s, %.0f cuts a second\n",
+		       workload->name, explorer.cuts, explorer.opened, seeds,
+		       seconds, (double)explorer.cuts / seconds);
+	(void)fflush(stdout);
+	return good;
+}
+
+/* One case alone. */
+static int
+run_case(const char *text)
+{
+	static struct place places[MAX_DEPTH];
+	unsigned long long number;
+	char name[64];
+	bool good, skipped;
+	int n = 0;
+
+	if (sscanf(text, "%63[^,],%llu,%u.%u.%d.%u.%u,%n", name, &number,
+		   &injection.nth, &injection.kind, &injection.error,
+		   &injection.persistent, &injection.lose, &n) != 7 ||
+	    !n)
+		return 2;
+	explorer.forced = places;
+	explorer.forced_depth = place_parse(text + n, places);
+	for (size_t i = 0; i < workload_count; i++)
+		if (!strcmp(workloads[i].name, name))
+			current = &workloads[i];
+	if (!current || (text[n] && !explorer.forced_depth))
+		return 2;
+	current_seed = number;
+	good = explore_workload(current, &skipped);
+	if (good)
+		printf("ok - %s\n", text);
+	else
+		report_failure();
+	return !good;
+}
+
+static int
+run_all(void)
+{
+	unsigned long cuts = 0, opened = 0;
+	double start = now();
+	bool good = true;
+
+	printf("# seed %llu\n", (unsigned long long)seed);
+	for (size_t i = 0; i < workload_count; i++) {
+		if (only && !strstr(workloads[i].name, only))
+			continue;
+		good = run_workload(&workloads[i]) && good;
+		cuts += explorer.cuts;
+		opened += explorer.opened;
+	}
+	printf("# %lu cuts, %lu recoveries, %.1f s\n", cuts, opened,
+	       now() - start);
+	return !good;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "long", no_argument, NULL, 'l' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "only", required_argument, NULL, 'o' },
+		{ "case", required_argument, NULL, 'c' },
+		{ "data", required_argument, NULL, 'd' },
+		{ "dump", required_argument, NULL, 'w' },
+		{ "hard", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *one = NULL;
+	int option, rc;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'l': full = true; break;
+		case 's': seed = strtoull(optarg, NULL, 0); break;
+		case 'o': only = optarg; break;
+		case 'c': one = optarg; break;
+		case 'd': trace_directory = optarg; break;
+		case 'h': hard = true; break;
+		case 'w': dump = optarg; break;
+		default: return 2;
+		}
+	}
+	/* Every recovery asks for a megabyte that it hardly touches. */
+	(void)mallopt(M_MMAP_THRESHOLD, 1 << 28);
+	(void)mallopt(M_TRIM_THRESHOLD, 1 << 28);
+	make_scratch();
+	explorer.progress = show_progress;
+	for (int i = 0; i <= MAX_DEPTH; i++)
+		explorer.level[i].cut.hard = hard;
+	rc = one ? run_case(one) : run_all();
+	remove_scratch();
+	explorer_free(&explorer);
+	if (rc == 2)
+		fprintf(stderr, "crash: there is no case %s\n", one);
+	return rc;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static inline uint64_t
+fold(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0x9fb21c651e98df25u;
+	return hash ^ (hash >> 29);
+}
+
+/* Sizes are multiples of 32: four chains run side by side. */
+static void
+hash_image(const uint8_t *image, uint32_t size, uint64_t *hash)
+{
+	uint64_t lane[4] = { 1, 2, 3, 4 }, word[4];
+
+	for (uint32_t i = 0; i < size; i += 32) {
+		memcpy(word, image + i, 32);
+		for (int j = 0; j < 4; j++)
+			lane[j] = fold(lane[j], word[j]);
+	}
+	hash[0] = fold(fold(lane[0], lane[1]), size);
+	hash[1] = fold(fold(lane[2], lane[3]), size);
+}
+
+void
+model_begin(struct model *model, uint32_t size)
+{
+	model->parent = NULL;
+	model->shared = 0;
+	model->count = 0;
+	model->done = 0;
+	model->may = (struct range){ 0, 0, 0, 0 };
+	memset(model->kept, 0, sizeof(model->kept));
+	model->size = size;
+	model->image = realloc(model->image, size);
+	if (!model->image)
+		abort();
+	memset(model->image, 0, size);
+	model_set(model, 0);
+}
+
+void
+model_fork(struct model *model, const struct model *parent,
+	   const struct range *may)
+{
+	model->parent = parent;
+	model->shared = may->hi;
+	model->count = may->hi + 1;
+	model->done = may->hi;
+	model->may = *may;
+	memcpy(model->kept, parent->kept,
+	       (may->kept_hi + 1) * sizeof(model->kept[0]));
+	if (model->size != parent->size || !model->image) {
+		model->size = parent->size;
+		model->image = realloc(model->image, model->size);
+		if (!model->image)
+			abort();
+	}
+}
+
+void
+model_free(struct model *model)
+{
+	free(model->own);
+	free(model->image);
+}
+
+const struct state *
+model_state(const struct model *model, uint32_t number)
+{
+	while (model->parent && number <= model->shared)
+		model = model->parent;
+	return &model->own[number - (model->parent ? model->shared + 1 : 0)];
+}
+
+bool
+model_is(const struct model *model, uint32_t number, const uint8_t *image)
+{
+	uint64_t hash[2];
+
+	hash_image(image, model->size, hash);
+	return number > 0 &&
+	       !memcmp(model_state(model, number)->hash, hash, sizeof(hash));
+}
+
+static struct state *
+add_state(struct model *model, uint32_t number)
+{
+	uint32_t first = model->parent ? model->shared + 1 : 0;
+
+	if (number < first)
+		abort();
+	if (number - first >= model->room) {
+		model->room = 2 * (number - first) + 64;
+		model->own = realloc(model->own,
+				     model->room * sizeof(model->own[0]));
+		if (!model->own)
+			abort();
+	}
+	if (number >= model->count)
+		model->count = number + 1;
+	return &model->own[number - first];
+}
+
+void
+model_set(struct model *model, uint32_t number)
+{
+	struct state *state = add_state(model, number);
+
+	hash_image(model->image, model->size, state->hash);
+	state->before = model->done;
+	state->bursts = number ? model_state(model, model->done)->bursts + 1 :
+				 0;
+}
+
+void
+model_found(struct model *model, uint32_t number)
+{
+	struct range *may = &model->may;
+
+	/* Those behind it were begun and are no more: they keep their numbers,
+	 * and it gets a new one. */
+	if (number < may->hi) {
+		struct state *state = add_state(model, may->hi + 1);
+
+		*state = *model_state(model, number);
+		number = may->hi + 1;
+	}
+	model->done = may->lo = may->hi = number;
+}
+
+void
+model_found_kept(struct model *model, uint32_t number)
+{
+	struct range *may = &model->may;
+
+	if (number < may->kept_hi) {
+		if (may->kept_hi + 1 >= MAX_KEPT)
+			abort();
+		model->kept[may->kept_hi + 1] = model->kept[number];
+		number = may->kept_hi + 1;
+	}
+	may->kept_lo = may->kept_hi = number;
+}

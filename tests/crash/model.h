@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a VARS file may hold: the images in the order in which bursts were
+ * begun, and which of them were answered.  State 0 is that there is no file.
+ * Images are known by a hash of 128 bits that is not the store's own checksum.
+ */
+#ifndef CRASH_MODEL_H
+#define CRASH_MODEL_H
+
+#include "disk.h"
+
+struct state {
+	uint64_t hash[2];
+	uint32_t before; /* the state it was made from */
+	uint32_t bursts; /* since the file was made, counting that */
+};
+
+#define MAX_KEPT 512
+
+/* Begins with the states 0 to `shared` of its parent. */
+struct model {
+	const struct model *parent;
+	uint32_t shared;
+	struct state *own;
+	uint32_t count, room; /* of states, the parent's included; of its own */
+	uint32_t done;        /* the last one that was committed */
+	struct range may;
+	uint64_t kept[MAX_KEPT]; /* seeds; 0: nothing is kept */
+	uint8_t *image;          /* with all that was begun */
+	uint32_t size;
+};
+
+void model_begin(struct model *model, uint32_t size);
+void model_fork(struct model *model, const struct model *parent,
+		const struct range *may);
+void model_free(struct model *model);
+const struct state *model_state(const struct model *model, uint32_t number);
+bool model_is(const struct model *model, uint32_t number, const uint8_t *image);
+/* The image is now state number `number`, which follows the last done one. */
+void model_set(struct model *model, uint32_t number);
+/* The file was opened and had this state: it counts as answered. */
+void model_found(struct model *model, uint32_t number);
+void model_found_kept(struct model *model, uint32_t number);
+
+#endif

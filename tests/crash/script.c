@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "script.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "random.h"
+
+#include "pflash/view.h"
+
+#define BLOCK 4096u
+
+static bool wrong(struct run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static bool
+wrong(struct run *run, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	if (!run->why[0])
+		(void)vsnprintf(run->why, sizeof(run->why), fmt, args);
+	va_end(args);
+	return false;
+}
+
+struct step *
+script_add(struct script *script, enum step_kind kind)
+{
+	if (script->steps == script->room) {
+		script->room = script->room * 2 + 16;
+		script->step = realloc(script->step,
+				       script->room * sizeof(struct step));
+		if (!script->step)
+			abort();
+	}
+	script->step[script->steps] = (struct step){ .kind = kind };
+	return &script->step[script->steps++];
+}
+
+static void
+add_change(struct script *script, uint64_t *random, uint32_t size,
+	   uint32_t longest)
+{
+	struct step *step = script_add(script, STEP_PROGRAM);
+
+	step->seed = draw(random);
+	step->len = below(random, 3) ? below(random, 24) + 1 :
+				       below(random, longest) + 1;
+	if (!below(random, 5)) {
+		step->kind = STEP_ERASE;
+		step->len = BLOCK * (1 + below(random, 2));
+		step->off = below(random, (size - step->len) / BLOCK + 1) *
+			    BLOCK;
+		return;
+	}
+	step->off = below(random, size - step->len + 1);
+}
+
+void
+script_add_burst(struct script *script, uint64_t *random, uint32_t size,
+		 uint32_t longest)
+{
+	for (uint32_t n = 1 + below(random, 3); n > 0; n--)
+		add_change(script, random, size, longest);
+	script_add(script, STEP_COMMIT);
+}
+
+/* Nothing may fail until a fault was hit. */
+static bool
+tolerant(void)
+{
+	return machine.dead || machine.fault.hits > 0;
+}
+
+static void
+fill(uint8_t *to, uint32_t len, uint64_t seed)
+{
+	for (uint32_t i = 0; i < len; i++)
+		to[i] = (uint8_t)(draw(&seed) >> 24);
+}
+
+/* What was begun is now on disk, and was answered unless nothing is synced. */
+static void
+committed(struct run *run, bool durable)
+{
+	struct model *model = run->model;
+
+	if (model->may.hi > model->done)
+		model_set(model, model->may.hi);
+	model->done = model->may.hi;
+	if (durable)
+		model->may.lo = model->done;
+}
+
+/* A call failed that had begun state may.hi, or nothing. */
+static bool
+broke(struct run *run, int rc, const char *what)
+{
+	struct model *model = run->model;
+	const uint8_t *image = store_image(run->store);
+
+	if (model->may.hi > model->done)
+		model_set(model, model->may.hi);
+	if (machine.dead)
+		return true;
+	if (!tolerant())
+		return wrong(run, "%s: %s", what, store_failure(run->store));
+	if (run->failed && rc != run->failed)
+		return wrong(run, "%s: %d, but the store failed with %d", what,
+			     rc, run->failed);
+	run->failed = rc;
+	if (rc >= 0 || store_failed(run->store) != rc ||
+	    !store_failure(run->store)[0] || !store_verify(run->store))
+		return wrong(run, "%s: %d, and the store does not say so", what,
+			     rc);
+	if (!model_is(model, model->done, image) &&
+	    !model_is(model, model->may.hi, image))
+		return wrong(run, "%s: the image was not undone", what);
+	return true;
+}
+
+static bool
+create(struct run *run, uint64_t seed)
+{
+	struct model *model = run->model;
+	struct error err = { "" };
+	int rc;
+
+	if (run->setting->blank)
+		memset(model->image, 0xff, model->size);
+	else
+		fill(model->image, model->size, seed);
+	model->done = 0;
+	model->may.hi++;
+	model_set(model, model->may.hi);
+	rc = store_create(&sys_machine, run->setting->path, model->image,
+			  model->size, &err);
+	if (rc)
+		return tolerant() || wrong(run, "store_create: %s", err.text);
+	model->done = model->may.lo = model->may.hi;
+	return true;
+}
+
+static void
+make_kept(struct store_kept *kept, uint64_t seed)
+{
+	memset(kept, 0, sizeof(*kept));
+	if (!seed)
+		return;
+	(void)snprintf(kept->tag, sizeof(kept->tag), "%016llx",
+		       (unsigned long long)seed);
+	kept->len = 1 + seed % 1500;
+	fill(kept->record, (uint32_t)kept->len, seed);
+}
+
+static bool
+check_kept(struct run *run)
+{
+	static struct store_kept found, expected;
+	struct model *model = run->model;
+	struct error err = { "" };
+	int rc = store_recall(run->store, &found, &err);
+
+	if (rc)
+		return tolerant() || wrong(run, "store_recall: %s", err.text);
+	for (uint32_t i = model->may.kept_hi;; i--) {
+		make_kept(&expected, model->kept[i]);
+		if (found.len == expected.len &&
+		    !memcmp(found.record, expected.record, found.len) &&
+		    !strcmp(found.tag, expected.tag)) {
+			model_found_kept(model, i);
+			return true;
+		}
+		if (i == model->may.kept_lo)
+			return wrong(run, "kept: none of %u to %u",
+				     model->may.kept_lo, model->may.kept_hi);
+	}
+}
+
+#define MAX_POINTS 20000
+
+struct points {
+	struct view_point point[MAX_POINTS];
+	size_t count;
+};
+
+static bool
+is_past(const struct run *run, const struct view *view, uint64_t sequence,
+	uint32_t number)
+{
+	uint8_t *image = malloc(run->setting->size);
+	struct error err = { "" };
+	bool same = image && !view_past(view, sequence, image, &err) &&
+		    model_is(run->model, number, image);
+
+	free(image);
+	return same;
+}
+
+/* The points are the states that led to `number`; the ends and some between. */
+static bool
+history_leads_to(const struct run *run, const struct view *view,
+		 const struct points *points, uint32_t number)
+{
+	uint64_t random = mix(run->key, 77);
+	bool all = points->count <= 6 || !below(&random, 64);
+
+	for (size_t i = points->count; i-- > 0;) {
+		const struct view_point *point = &points->point[i];
+		bool end = i == 0 || i + 1 == points->count;
+
+		if (number == 0 || point->oldest != (i == 0) ||
+		    (i > 0 && point->sequence <= point[-1].sequence))
+			return false;
+		if ((all || end || !below(&random, (uint32_t)points->count)) &&
+		    !is_past(run, view, point->sequence, number))
+			return false;
+		number = model_state(run->model, number)->before;
+	}
+	return true;
+}
+
+static bool
+read_history(struct run *run, uint32_t number)
+{
+	static struct points points;
+	struct error err = { "" };
+	struct view *view;
+	size_t cursor = 0;
+	bool good;
+
+	if (view_open(&view, &sys_machine, run->setting->path, &err))
+		return wrong(run, "view_open: %s", err.text);
+	points.count = 0;
+	while (points.count < MAX_POINTS &&
+	       view_next(view, &cursor, &points.point[points.count]))
+		points.count++;
+	good = model_is(run->model, number, view_image(view)) &&
+	       history_leads_to(run, view, &points, number);
+	if (good && run->setting->whole_history)
+		good = points.count == model_state(run->model, number)->bursts;
+	view_close(view);
+	return good || wrong(run,
+			     "the history of %zu points does not lead to "
+			     "state %u, which is there",
+			     points.count, number);
+}
+
+/* A reader's calls are not those that are to fail. */
+static bool
+check_history(struct run *run, uint32_t number)
+{
+	struct fault fault = machine.fault;
+	bool good;
+
+	machine.fault.kind = FAULT_NONE;
+	good = read_history(run, number);
+	machine.fault = fault;
+	return good;
+}
+
+/* Which state is it?  Two may look alike; then the history decides. */
+static bool
+check_image(struct run *run)
+{
+	struct model *model = run->model;
+	const uint8_t *image = store_image(run->store);
+	uint32_t lo = model->may.lo ? model->may.lo : 1;
+
+	if (store_size(run->store) != model->size)
+		return wrong(run, "the image has another size");
+	for (uint32_t i = model->may.hi; i >= lo; i--) {
+		if (!model_is(model, i, image))
+			continue;
+		run->why[0] = '\0';
+		if (tolerant() || check_history(run, i)) {
+			model_found(model, i);
+			memcpy(model->image, image, model->size);
+			return true;
+		}
+	}
+	return wrong(run, "the image is none of the states %u to %u", lo,
+		     model->may.hi);
+}
+
+static bool
+open_store(struct run *run, uint64_t seed)
+{
+	const struct setting *setting = run->setting;
+	const struct store_config config = {
+		.path = setting->path,
+		.sync = setting->sync,
+		.journal_limit = setting->journal_limit,
+		.burst_limit = setting->burst_limit,
+		.history = &setting->history,
+		.sys = &sys_machine,
+	};
+	struct error err = { "" };
+	int rc = store_open(&run->store, &config, NULL, &err);
+
+	if (rc == -ENOENT && run->model->may.lo == 0 &&
+	    disk_find(machine.disk, machine.vars) < 0) {
+		if (!create(run, seed))
+			return false;
+		rc = store_open(&run->store, &config, NULL, &err);
+	}
+	run->failed = 0;
+	if (rc) {
+		run->store = NULL;
+		return tolerant() || wrong(run, "store_open: %s", err.text);
+	}
+	++*run->opened;
+	if (!store_verify(run->store))
+		return wrong(run, "store_verify() fails after store_open()");
+	return check_image(run) && check_kept(run);
+}
+
+/* Calls that change or commit: `begun` says that a burst is. */
+static bool
+after_change(struct run *run, int rc, unsigned long vars_writes,
+	     const char *what)
+{
+	bool synced = run->setting->sync != STORE_SYNC_NONE;
+
+	if (rc)
+		return broke(run, rc, what);
+	if (run->failed)
+		return wrong(run, "%s: success, though the store failed", what);
+	if (!store_pending(run->store))
+		committed(run, synced || machine.vars_writes > vars_writes);
+	return true;
+}
+
+static bool
+change(struct run *run, const struct step *step)
+{
+	struct model *model = run->model;
+	unsigned long vars_writes = machine.vars_writes;
+	uint8_t *bytes = malloc(step->len);
+	int rc;
+
+	if (step->kind == STEP_ERASE)
+		memset(bytes, 0xff, step->len);
+	else if (step->data)
+		memcpy(bytes, step->data, step->len);
+	else
+		fill(bytes, step->len, step->seed);
+	if (!run->failed) {
+		memcpy(model->image + step->off, bytes, step->len);
+		model->may.hi = model->done + 1;
+	}
+	if (step->kind == STEP_ERASE)
+		rc = store_erase(run->store, step->off, step->len);
+	else
+		rc = store_program(run->store, step->off, bytes, step->len);
+	free(bytes);
+	return after_change(run, rc, vars_writes,
+			    step->kind == STEP_ERASE ? "store_erase" :
+						       "store_program");
+}
+
+/* With nothing to do it is a success, also on a store that failed. */
+static bool
+commit(struct run *run)
+{
+	unsigned long vars_writes = machine.vars_writes;
+	bool pending = store_pending(run->store);
+	int rc = store_commit(run->store);
+
+	if (run->failed && !pending && !rc)
+		return true;
+	return after_change(run, rc, vars_writes, "store_commit");
+}
+
+static bool
+checkpoint(struct run *run)
+{
+	int rc = store_checkpoint(run->store);
+
+	if (rc)
+		return broke(run, rc, "store_checkpoint");
+	committed(run, true);
+	return true;
+}
+
+static bool
+keep(struct run *run, uint64_t seed)
+{
+	static struct store_kept kept;
+	struct range *may = &run->model->may;
+	struct error err = { "" };
+	int rc;
+
+	if (may->kept_hi + 2 >= MAX_KEPT)
+		return wrong(run, "too much is kept");
+	if (seed % 4 == 0)
+		seed = 0;
+	make_kept(&kept, seed);
+	run->model->kept[++may->kept_hi] = seed;
+	rc = store_keep(run->store, &kept, &err);
+	if (rc)
+		return tolerant() || wrong(run, "store_keep: %s", err.text);
+	may->kept_lo = may->kept_hi;
+	return true;
+}
+
+static bool
+close_store(struct run *run)
+{
+	struct model *model = run->model;
+	int rc;
+
+	if (model->may.hi > model->done)
+		model_set(model, model->may.hi);
+	rc = store_close(run->store);
+	run->store = NULL;
+	if (machine_leaks())
+		return wrong(run, "store_close leaves a file open");
+	if (rc) {
+		if (run->failed && rc != run->failed && !machine.dead)
+			return wrong(run, "store_close: %d, not %d", rc,
+				     run->failed);
+		return tolerant() || wrong(run, "store_close: %d", rc);
+	}
+	if (run->failed)
+		return wrong(run, "store_close: success after a failure");
+	committed(run, true);
+	return true;
+}
+
+static bool
+remove_journal(struct run *run)
+{
+	char path[NAME_SIZE + 16];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s.journal", machine.vars);
+	if (sys_machine.unlink(path) < 0)
+		return tolerant() || wrong(run, "no journal to remove");
+	fd = sys_machine.open("/", O_DIRECTORY, 0);
+	if (fd < 0)
+		return tolerant();
+	(void)sys_machine.fsync(fd);
+	(void)sys_machine.close(fd);
+	return true;
+}
+
+static bool
+run_step(struct run *run, const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_CREATE: return create(run, step->seed);
+	case STEP_OPEN: return open_store(run, step->seed);
+	case STEP_REMOVE_JOURNAL: return remove_journal(run);
+	default: break;
+	}
+	if (!run->store) /* a fault kept it from being opened */
+		return true;
+	switch (step->kind) {
+	case STEP_COMMIT: return commit(run);
+	case STEP_CHECKPOINT: return checkpoint(run);
+	case STEP_KEEP: return keep(run, step->seed);
+	case STEP_CLOSE: return close_store(run);
+	default: return change(run, step);
+	}
+}
+
+bool
+run_script(struct run *run, const struct script *script)
+{
+	for (size_t i = 0; i < script->steps && !machine.dead; i++)
+		if (!run_step(run, &script->step[i]))
+			return false;
+	return true;
+}
+
+void
+run_drop(struct run *run)
+{
+	machine.dead = true;
+	if (run->store)
+		(void)store_close(run->store);
+	run->store = NULL;
+}
+
+bool
+run_heal(struct run *run)
+{
+	bool good = true;
+
+	if (machine.dead)
+		run_drop(run);
+	else if (run->store)
+		good = close_store(run);
+	memset(machine.fd, 0, sizeof(machine.fd));
+	machine.fault = (struct fault){ .kind = FAULT_NONE };
+	machine.dead = false;
+	run->failed = 0;
+	return good;
+}

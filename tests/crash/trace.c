@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A recorded boot as steps: `w OFF SIZE VALUE` of a byte-wide flash, in hex.
+ * 0x10 or 0x40 and a byte program, 0x20 and 0xd0 erase a block, 0xff (READ
+ * ARRAY) ends a burst.  Programming clears bits only.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workload.h"
+
+#define BLOCK 4096u
+
+const char *trace_directory = "tests/data";
+
+struct recording {
+	struct script *script;
+	uint8_t *image, *bytes; /* of all programs, one behind the other */
+	size_t used;
+	uint32_t size;
+	unsigned int command;
+	bool open; /* a burst */
+};
+
+static void
+add(struct recording *r, enum step_kind kind, uint32_t off, uint32_t len)
+{
+	struct step *step = script_add(r->script, kind);
+
+	step->off = off;
+	step->len = len;
+	step->data = r->bytes + r->used;
+	r->open = true;
+}
+
+static bool
+take_write(struct recording *r, uint32_t off, unsigned int value)
+{
+	unsigned int command = r->command;
+
+	r->command = 0;
+	if (command == 0x10 || command == 0x40) {
+		r->image[off] &= (uint8_t)value;
+		add(r, STEP_PROGRAM, off, 1);
+		r->bytes[r->used++] = r->image[off];
+	} else if (command == 0x20 && value == 0xd0) {
+		off -= off % BLOCK;
+		memset(r->image + off, 0xff, BLOCK);
+		add(r, STEP_ERASE, off, BLOCK);
+	} else if (value == 0x10 || value == 0x40 || value == 0x20) {
+		r->command = value;
+	} else if (value == 0xff) {
+		if (r->open)
+			script_add(r->script, STEP_COMMIT);
+		r->open = false;
+	} else {
+		return value == 0x50 || value == 0x70 || value == 0x90;
+	}
+	return true;
+}
+
+static bool
+take_lines(struct recording *r, FILE *stream)
+{
+	unsigned int off, size, value;
+	bool good = true, any = false;
+	char line[80];
+
+	while (good && fgets(line, sizeof(line), stream)) {
+		if (line[0] != 'w')
+			continue;
+		good = sscanf(line, "w %x %x %x", &off, &size, &value) == 3 &&
+		       size == 1 && off < r->size && take_write(r, off, value);
+		any = true;
+	}
+	return good && any;
+}
+
+bool
+trace_steps(struct script *script, const char *name, uint32_t size)
+{
+	static uint8_t bytes[1u << 20];
+	struct recording r = { .script = script, .bytes = bytes, .size = size };
+	char command[600];
+	FILE *stream;
+	bool good;
+
+	(void)snprintf(command, sizeof(command), "gzip -dc '%s/%s'",
+		       trace_directory, name);
+	stream = popen(command, "r");
+	r.image = malloc(size);
+	if (!stream || !r.image)
+		return false;
+	memset(r.image, 0xff, size);
+	good = take_lines(&r, stream);
+	if (r.open)
+		script_add(script, STEP_COMMIT);
+	free(r.image);
+	return pclose(stream) == 0 && good;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "workload.h"
+
+#include "random.h"
+
+#define BLOCK 4096u
+#define KIB 1024u
+
+#define FIRST_BOOT "ovmf-2022.11-4m-firstboot.trace.gz"
+#define SECOND_BOOT "ovmf-2022.11-4m-secondboot.trace.gz"
+#define OVMF_SIZE (132 * BLOCK)
+
+static void
+begin(struct script *script, uint64_t *random)
+{
+	script_add(script, STEP_CREATE)->seed = draw(random);
+	script_add(script, STEP_OPEN)->seed = draw(random);
+}
+
+static void
+again(struct script *script)
+{
+	script_add(script, STEP_CLOSE);
+	script_add(script, STEP_OPEN);
+}
+
+static void
+add_bursts(struct script *script, const struct workload *workload,
+	   uint64_t *random, uint32_t count)
+{
+	for (; count > 0; count--) {
+		script_add_burst(script, random, workload->setting.size, 1400);
+		if (!below(random, 6))
+			script_add(script, STEP_CHECKPOINT);
+		if (!below(random, 6))
+			script_add(script, STEP_KEEP)->seed = draw(random);
+	}
+}
+
+static void
+build_small(struct script *script, const struct workload *workload,
+	    uint64_t seed)
+{
+	uint64_t random = mix(seed, 1);
+
+	begin(script, &random);
+	add_bursts(script, workload, &random, 7);
+	again(script);
+	add_bursts(script, workload, &random, 3);
+	script_add(script, STEP_CLOSE);
+}
+
+/* The journal is removed and a new one begun: the old one's blocks turn up. */
+static void
+build_lives(struct script *script, const struct workload *workload,
+	    uint64_t seed)
+{
+	uint64_t random = mix(seed, 2);
+
+	begin(script, &random);
+	add_bursts(script, workload, &random, 10);
+	script_add(script, STEP_CLOSE);
+	script_add(script, STEP_REMOVE_JOURNAL);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, 6);
+	script_add(script, STEP_CLOSE);
+}
+
+/* So much that old history is dropped again and again. */
+static void
+build_history(struct script *script, const struct workload *workload,
+	      uint64_t seed)
+{
+	uint32_t size = workload->setting.size;
+	uint64_t random = mix(seed, 3);
+
+	begin(script, &random);
+	for (int i = 0; i < 24; i++) {
+		struct step *step = script_add(script, STEP_PROGRAM);
+
+		step->seed = draw(&random);
+		step->len = size / 2 + below(&random, size / 2);
+		step->off = below(&random, size - step->len + 1);
+		script_add(script, STEP_COMMIT);
+	}
+	again(script);
+	add_bursts(script, workload, &random, 3);
+	script_add(script, STEP_CLOSE);
+}
+
+/*
+ * As FtwDxe and VariableSmm: the spare is erased and written, then the
+ * variables are; each is a burst of many blocks.
+ */
+static void
+build_reclaim(struct script *script, const struct workload *workload,
+	      uint64_t seed)
+{
+	uint32_t half = workload->setting.size / 2;
+	uint64_t random = mix(seed, 4);
+
+	begin(script, &random);
+	for (uint32_t n = 0; n < 4; n++) {
+		uint32_t base = n % 2 ? 0 : half;
+
+		script_add_burst(script, &random, workload->setting.size, 700);
+		for (uint32_t off = 0; off < half; off += BLOCK) {
+			struct step *step = script_add(script, STEP_ERASE);
+
+			step->off = base + off;
+			step->len = BLOCK;
+		}
+		for (uint32_t off = 0; off < half; off += 4 * BLOCK) {
+			struct step *step = script_add(script, STEP_PROGRAM);
+
+			step->seed = draw(&random);
+			step->off = base + off;
+			step->len = below(&random, 2 * BLOCK) + 1;
+		}
+		script_add(script, STEP_COMMIT);
+	}
+	again(script);
+	script_add_burst(script, &random, workload->setting.size, 700);
+	script_add(script, STEP_CLOSE);
+}
+
+static void
+build_trace(struct script *script, const struct workload *workload,
+	    uint64_t seed)
+{
+	uint64_t random = mix(seed, 5);
+
+	begin(script, &random);
+	if (!trace_steps(script, workload->trace, workload->setting.size)) {
+		script->steps = 0;
+		return;
+	}
+	again(script);
+	script_add(script, STEP_CLOSE);
+}
+
+#define PLAN_QUICK                                                             \
+	{                                                                      \
+		7, 6, 6, 60, 200, 0                                            \
+	}
+#define PLAN_FULL                                                              \
+	{                                                                      \
+		10, 16, 24, 16, 60, 0                                          \
+	}
+#define KEEP_ALL                                                               \
+	{                                                                      \
+		STORE_HISTORY_BYTES, 0                                         \
+	}
+#define KEEP_NONE                                                              \
+	{                                                                      \
+		0, 0                                                           \
+	}
+
+#define KEEP_SOME    { 64 * KIB, 0 }
+
+#define SMALL(name, sync, size, limit, history, whole)                         \
+	{                                                                      \
+		name, build_small, { NULL,    (size),  sync,  limit,           \
+				     8 * KIB, history, whole, false },         \
+			PLAN_QUICK, PLAN_FULL, 2, 200, false, NULL             \
+	}
+
+#define FAULTS(name, sync, limit, history)                                     \
+	{                                                                      \
+		name, build_small, { NULL,    2 * BLOCK, sync,  limit,         \
+				     8 * KIB, history,   false, false },       \
+			{ 2, 2, 1, 0, 0, 17 }, { 3, 2, 2, 400, 0, 2 }, 1, 6,   \
+			true, NULL                                             \
+	}
+
+#define TRACE(name, sync, limit, history, plan, seeds, file)                   \
+	{                                                                      \
+		name, build_trace, { NULL, OVMF_SIZE, sync,  limit,            \
+				     0,    history,   false, true },           \
+			plan, { 4, 6, 6, 100, 100, 0 }, seeds, 1, false, file  \
+	}
+
+#define TRACE_QUICK                                                            \
+	{                                                                      \
+		2, 1, 1, 0, 0, 3                                               \
+	}
+#define TRACE_FEW                                                              \
+	{                                                                      \
+		2, 1, 1, 0, 0, 97                                              \
+	}
+
+/* clang-format off */
+const struct workload workloads[] = {
+	SMALL("small-burst", STORE_SYNC_BURST, 3 * BLOCK, 0, KEEP_ALL, true),
+	SMALL("small-burst-often", STORE_SYNC_BURST, 3 * BLOCK, 700, KEEP_ALL, true),
+	SMALL("small-burst-forget", STORE_SYNC_BURST, 2 * BLOCK, 900, KEEP_NONE, false),
+	SMALL("small-op", STORE_SYNC_OP, 2 * BLOCK, 0, KEEP_ALL, true),
+	SMALL("small-op-forget", STORE_SYNC_OP, 2 * BLOCK, 1, KEEP_NONE, false),
+	SMALL("small-none", STORE_SYNC_NONE, 3 * BLOCK, 0, KEEP_ALL, true),
+	SMALL("small-none-often", STORE_SYNC_NONE, 2 * BLOCK, 2000, KEEP_ALL, true),
+	SMALL("small-none-forget", STORE_SYNC_NONE, 2 * BLOCK, 900, KEEP_NONE, false),
+	{ "lives-burst", build_lives,
+	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, false, false },
+	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, 100, false, NULL },
+	{ "lives-none", build_lives,
+	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, false, false },
+	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, 100, false, NULL },
+	{ "history-burst", build_history,
+	  { NULL, 16 * BLOCK, STORE_SYNC_BURST, 100 * KIB, 0, KEEP_SOME, false, false },
+	  { 3, 2, 2, 0, 0, 0 }, { 6, 8, 12, 50, 0, 0 }, 1, 20, false, NULL },
+	{ "history-none", build_history,
+	  { NULL, 16 * BLOCK, STORE_SYNC_NONE, 150 * KIB, 0, KEEP_SOME, false, false },
+	  { 3, 2, 2, 0, 0, 3 }, { 6, 8, 12, 50, 0, 0 }, 1, 20, false, NULL },
+	{ "reclaim-burst", build_reclaim,
+	  { NULL, OVMF_SIZE, STORE_SYNC_BURST, 0, 0, KEEP_ALL, false, true },
+	  { 4, 6, 8, 0, 0, 0 }, { 7, 40, 60, 40, 0, 0 }, 1, 10, false, NULL },
+	{ "reclaim-none", build_reclaim,
+	  { NULL, OVMF_SIZE, STORE_SYNC_NONE, 300 * KIB, 0, KEEP_ALL, false, true },
+	  { 4, 6, 8, 0, 0, 0 }, { 7, 40, 60, 40, 0, 0 }, 1, 10, false, NULL },
+	TRACE("boot-burst", STORE_SYNC_BURST, 0, KEEP_ALL, TRACE_QUICK, 1, FIRST_BOOT),
+	TRACE("boot-burst-often", STORE_SYNC_BURST, 2 * KIB, KEEP_NONE, TRACE_QUICK, 1, FIRST_BOOT),
+	TRACE("boot-none", STORE_SYNC_NONE, 4 * KIB, KEEP_ALL, TRACE_QUICK, 1, FIRST_BOOT),
+	TRACE("boot-op", STORE_SYNC_OP, 64 * KIB, KEEP_SOME, TRACE_FEW, 0, FIRST_BOOT),
+	TRACE("second-boot", STORE_SYNC_BURST, 4 * KIB, KEEP_ALL, TRACE_QUICK, 1, SECOND_BOOT),
+	FAULTS("faults-burst", STORE_SYNC_BURST, 0, KEEP_ALL),
+	FAULTS("faults-burst-forget", STORE_SYNC_BURST, 900, KEEP_NONE),
+	FAULTS("faults-op", STORE_SYNC_OP, 900, KEEP_ALL),
+	FAULTS("faults-none", STORE_SYNC_NONE, 2000, KEEP_NONE),
+};
+/* clang-format on */
+
+const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
