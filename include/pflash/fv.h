@@ -44,6 +44,9 @@ const struct fv_layout *fv_layout_by_size(uint64_t size);
  */
 void fv_format(const struct fv_layout *layout, uint8_t *image);
 
+/* What the header of a volume at `start` says its length is; 0: it is none. */
+uint64_t fv_length(const uint8_t *start, size_t size);
+
 /* --- the check of an image --- */
 
 /*

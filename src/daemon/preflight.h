@@ -13,9 +13,8 @@
 #include "pflash/geometry.h"
 
 struct preflight {
-	uint8_t *
-		initial; /* what a new VARS file begins with; NULL: it is there */
-	uint8_t *code;   /* the firmware image, NULL: none */
+	uint8_t *initial; /* of a new VARS file; NULL: it is there */
+	uint8_t *code;    /* the firmware image, NULL: none */
 	size_t code_size;
 	size_t sec; /* where its last volume begins, a whole frame */
 	uint64_t base;

@@ -91,7 +91,8 @@ print_change(void *opaque, enum varstore_change change,
 		[VARSTORE_ADDED] = '+',
 	};
 	struct printing *printing = opaque;
-	const struct variable *variable = new ? new : old;
+	const struct variable *variable = change == VARSTORE_REMOVED ? old :
+								       new;
 	char name[256], guid[GUID_TEXT_SIZE];
 	const char *known = guid_name(variable->guid);
 
@@ -99,7 +100,7 @@ print_change(void *opaque, enum varstore_change change,
 	guid_format(variable->guid, guid);
 	printf("%s%c %s %s", printing->indent, signs[change],
 	       known ? known : guid, name);
-	if (old && new)
+	if (change == VARSTORE_CHANGED)
 		printf(", %u to %u bytes\n", old->data_size, new->data_size);
 	else
 		printf(", %u bytes\n", variable->data_size);

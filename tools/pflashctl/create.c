@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* New VARS files, old ones that start again, and changed ones that are taken. */
+/* New VARS files, old ones that start again, changed ones that are taken. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
