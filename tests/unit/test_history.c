@@ -1,0 +1,1199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The history in the journal: the image at every number it still has is the
+ * one of then, whatever was dropped before it, and dropping never costs more
+ * than history.  New journal files, and a VARS file that is taken as it is.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pflash/le.h"
+#include "pflash/view.h"
+
+#include "support_store.h"
+
+#define BLOCK 4096u
+#define SIZE (2 * BLOCK)
+#define SECOND UINT64_C(1000000000)
+
+/* Header and records (docs/format.md); a burst of one program; a checkpoint. */
+#define HEADER 64u
+#define RECORD 52u
+#define FOLD (2 * (RECORD + 4))
+#define STEP_BYTES 8000u
+#define STEP (RECORD + 8 + STEP_BYTES + FOLD)
+
+/* How much longer than asked the history gets before a new file is made. */
+#define SLACK (256u << 10)
+
+/* Every image there was: `images[i]` from number `numbers[i]` on. */
+#define MOST_IMAGES 3000u
+static uint64_t numbers[MOST_IMAGES];
+static uint8_t *images[MOST_IMAGES];
+static unsigned int image_count;
+
+static const struct store_history none;
+static const struct store_history much = { .bytes = STORE_HISTORY_MOST };
+static struct error err;
+
+static void
+note_image(uint64_t number, const uint8_t *image)
+{
+	ck_assert_uint_lt(image_count, MOST_IMAGES);
+	if (image_count)
+		ck_assert_uint_gt(number, numbers[image_count - 1]);
+	numbers[image_count] = number;
+	images[image_count] = blob_copy(image, SIZE).data;
+	image_count++;
+}
+
+/* Which of the images has this number. */
+static unsigned int
+find_image(uint64_t number)
+{
+	unsigned int i = image_count;
+
+	while (i > 0 && numbers[i - 1] > number)
+		i--;
+	ck_assert_uint_gt(i, 0);
+	return i - 1;
+}
+
+static void
+setup(void)
+{
+	uint8_t blank[SIZE];
+
+	scratch_make();
+	memset(blank, 0xff, SIZE);
+	blob_write(scratch_path("VARS"), blank, SIZE);
+	note_image(0, blank);
+	fake_clock = UINT64_C(1600000000) * SECOND;
+}
+
+static void
+teardown(void)
+{
+	while (image_count)
+		free(images[--image_count]);
+	scratch_remove();
+}
+
+static struct store *
+open_store(const struct store_history *history, const struct sys *sys)
+{
+	const struct store_config config = {
+		.path = scratch_path("VARS"),
+		.history = history,
+		.sys = sys,
+	};
+	struct store *store = NULL;
+	int rc = store_open(&store, &config, NULL, &err);
+
+	ck_assert_msg(rc == 0, "open: %s", err.text);
+	return store;
+}
+
+static struct view *
+open_view(void)
+{
+	struct view *view = NULL;
+	int rc = view_open(&view, &sys_unsynced, scratch_path("VARS"), &err);
+
+	ck_assert_msg(rc == 0, "view: %s", err.text);
+	return view;
+}
+
+/* How many points there are; first and last of them, if there are any. */
+static unsigned int
+points(struct view_point *first, struct view_point *last)
+{
+	struct view *view = open_view();
+	struct view_point point;
+	unsigned int count = 0;
+	size_t cursor = 0;
+
+	while (view_next(view, &cursor, &point)) {
+		if (!count++ && first)
+			*first = point;
+		if (last)
+			*last = point;
+	}
+	view_close(view);
+	return count;
+}
+
+/* Commits, and notes what is now the last image. */
+static void
+commit(struct store *store)
+{
+	struct view_point last = { .sequence = 0 };
+
+	ck_assert_int_eq(store_commit(store), 0);
+	if (points(NULL, &last) && last.sequence > numbers[image_count - 1])
+		note_image(last.sequence, store_image(store));
+}
+
+static void
+step(struct store *store, unsigned int n)
+{
+	uint8_t data[STEP_BYTES];
+
+	memset(data, (int)n, sizeof(data));
+	data[0] = (uint8_t)(n >> 8);
+	ck_assert_int_eq(store_program(store, n % 190, data, STEP_BYTES), 0);
+	commit(store);
+	ck_assert_int_eq(store_checkpoint(store), 0);
+	ck_assert(store_verify(store));
+}
+
+static void
+check_past(const struct view *view, uint64_t number)
+{
+	uint8_t image[SIZE];
+	int rc = view_past(view, number, image, &err);
+
+	ck_assert_msg(rc == 0, "number %llu: %s", (unsigned long long)number,
+		      err.text);
+	ck_assert_mem_eq(image, images[find_image(number)], SIZE);
+}
+
+static void
+check_no_past(const struct view *view, uint64_t number)
+{
+	uint8_t image[SIZE];
+
+	ck_assert_int_eq(view_past(view, number, image, &err), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(err.text, "has no history"));
+}
+
+/*
+ * From the oldest number on no burst is missing, and every number has its
+ * image; before and behind there is nothing.  Says how many points there are.
+ */
+static unsigned int
+check_history(void)
+{
+	struct view *view = open_view();
+	struct view_point point = { .sequence = 0 };
+	unsigned int count = 0, expected = 0;
+	uint64_t number = 0;
+	size_t cursor = 0;
+
+	while (view_next(view, &cursor, &point)) {
+		ck_assert_uint_gt(point.sequence, number);
+		ck_assert_int_eq(point.oldest, count == 0);
+		if (count++)
+			ck_assert_uint_eq(numbers[++expected], point.sequence);
+		else
+			expected = find_image(point.sequence);
+		for (number = number ? number + 1 : point.sequence;
+		     number < point.sequence; number++)
+			check_past(view, number);
+		check_past(view, number);
+		if (count == 1)
+			check_no_past(view, number - 1);
+	}
+	if (count) {
+		ck_assert_uint_eq(expected, image_count - 1);
+		ck_assert_mem_eq(view_image(view), images[expected], SIZE);
+	}
+	check_no_past(view, 0);
+	check_no_past(view, UINT64_MAX);
+	view_close(view);
+	return count;
+}
+
+START_TEST(no_journal_has_no_history)
+{
+	ck_assert_uint_eq(check_history(), 0);
+}
+END_TEST
+
+/* The points of a short life, field by field. */
+START_TEST(points_say_what_was_done)
+{
+	struct store *store = open_store(NULL, NULL);
+	struct view_point point;
+	struct view *view;
+	size_t cursor = 0;
+	uint64_t begin = fake_clock;
+
+	fake_clock += 5 * SECOND;
+	ck_assert(!store_program(store, 10, "twelve bytes", 12));
+	ck_assert(!store_erase(store, BLOCK, BLOCK));
+	ck_assert(!store_program(store, 50, "three", 3));
+	commit(store);
+	ck_assert(!store_checkpoint(store));
+	fake_clock += 5 * SECOND;
+	ck_assert(!store_erase(store, 0, 1));
+	commit(store);
+
+	view = open_view();
+	ck_assert(view_next(view, &cursor, &point));
+	ck_assert(point.oldest && point.sequence == 1 && point.time == begin);
+	ck_assert(view_next(view, &cursor, &point));
+	ck_assert(!point.oldest && point.sequence == 3);
+	ck_assert_uint_eq(point.time, begin + 5 * SECOND);
+	ck_assert(point.programmed == 15 && point.erased == BLOCK);
+	ck_assert(view_next(view, &cursor, &point));
+	ck_assert(point.sequence == 6 && point.time == fake_clock);
+	ck_assert(point.programmed == 0 && point.erased == 1);
+	ck_assert(!view_next(view, &cursor, &point));
+	check_no_past(view, 7);
+	view_close(view);
+	ck_assert_uint_eq(check_history(), 3);
+	ck_assert(!store_close(store));
+	ck_assert_uint_eq(check_history(), 3);
+}
+END_TEST
+
+/*
+ * Each journal file has its own salt, and begins with the number that the one
+ * before had last; also from one life of the store to the next.
+ */
+START_TEST(new_files_have_new_salts_and_go_on_counting)
+{
+	uint64_t salts[60], sequence = 0;
+	struct store *store = open_store(&none, &sys_unsynced);
+	struct blob journal;
+
+	for (unsigned int n = 0; n < 60; n++) {
+		journal = blob_read(scratch_path("VARS.journal"));
+		ck_assert_uint_eq(journal.len, HEADER + RECORD + 4);
+		salts[n] = get_le64(journal.data + 24);
+		for (unsigned int i = 0; i < n; i++)
+			ck_assert_uint_ne(salts[i], salts[n]);
+		ck_assert_uint_eq(get_le64(journal.data + 32), sequence);
+		sequence = get_le64(journal.data + HEADER + 16) + 3;
+		blob_free(&journal);
+		ck_assert(!store_erase(store, n, 1));
+		if (n % 7 == 6) {
+			ck_assert(!store_close(store));
+			store = open_store(&none, &sys_unsynced);
+		} else {
+			ck_assert(!store_checkpoint(store));
+		}
+	}
+	ck_assert(!store_close(store));
+	ck_assert_uint_eq(check_history(), 0);
+}
+END_TEST
+
+/* A closed store that is only opened keeps its journal as it is. */
+START_TEST(nothing_new_makes_no_new_file)
+{
+	const struct store_history *both[] = { &none, &much };
+	struct blob before, after;
+
+	for (int i = 0; i < 2; i++) {
+		(void)unlink(scratch_path("VARS.journal"));
+		ck_assert(!store_close(open_store(both[i], NULL)));
+		before = blob_read(scratch_path("VARS.journal"));
+		ck_assert(!store_close(open_store(both[i], NULL)));
+		after = blob_read(scratch_path("VARS.journal"));
+		ck_assert(blob_equal(&after, before.data, before.len));
+		blob_free(&before);
+		blob_free(&after);
+	}
+}
+END_TEST
+
+START_TEST(history_begins_and_ends_with_the_setting)
+{
+	struct store *store = open_store(&none, NULL);
+	struct view_point first = { .sequence = 0 };
+
+	ck_assert(!store_program(store, 0, "not kept", 8));
+	ck_assert(!store_close(store));
+	ck_assert_uint_eq(check_history(), 0);
+	store = open_store(&much, NULL);
+	ck_assert_uint_eq(check_history(), 0);
+	ck_assert(!store_program(store, 0, "the first", 9));
+	ck_assert(!store_checkpoint(store));
+	ck_assert_uint_eq(points(&first, NULL), 1);
+	ck_assert(first.oldest);
+	note_image(first.sequence, store_image(store));
+	step(store, 1);
+	step(store, 2);
+	ck_assert_uint_eq(check_history(), 3);
+	ck_assert(!store_close(store));
+	store = open_store(&none, NULL);
+	ck_assert_uint_eq(check_history(), 3);
+	ck_assert(!store_erase(store, 0, SIZE));
+	ck_assert(!store_close(store));
+	ck_assert_uint_eq(points(NULL, NULL), 0);
+}
+END_TEST
+
+/* The largest history that has so many bytes is kept, as whole bursts. */
+START_TEST(old_history_goes_when_it_is_too_long)
+{
+	struct store_history small = { .bytes = 2 * STEP + FOLD + 2000 };
+	struct store *store = open_store(&small, &sys_unsynced);
+	unsigned int n = 0, kept;
+
+	/* The first record behind the snapshot is a done record. */
+	while (RECORD + 4 + n * STEP <= SLACK + 2 * STEP + FOLD) {
+		ck_assert_uint_eq(check_history(), n + 1);
+		step(store, n++);
+	}
+	ck_assert_uint_gt(n, 30);
+	/* Two bursts, and before them what the snapshot says. */
+	ck_assert_uint_eq(check_history(), 3);
+	for (kept = 3; n < 200; n++) {
+		step(store, n);
+		kept = check_history() > kept ? kept + 1 : 3;
+		ck_assert_uint_eq(check_history(), kept);
+	}
+	ck_assert(!store_close(store));
+	ck_assert_uint_eq(check_history(), kept);
+}
+END_TEST
+
+/* Just under and just over: a byte decides. */
+START_TEST(limit_is_exact)
+{
+	struct store_history small = { .bytes = 3 * STEP - (uint64_t)_i };
+	struct store *store = open_store(&small, &sys_unsynced);
+	unsigned int count, last = 0;
+
+	for (unsigned int n = 0; n < 60; n++) {
+		step(store, n);
+		count = check_history();
+		if (count < last)
+			break;
+		last = count;
+	}
+	ck_assert_uint_eq(count, _i ? 3 : 4);
+	ck_assert(!store_close(store));
+}
+END_TEST
+
+/* All of it may be too old, or too much: the last image remains. */
+START_TEST(tiny_limit_leaves_the_image)
+{
+	struct store_history tiny = { .bytes = 1 };
+	struct store *store = open_store(&tiny, &sys_unsynced);
+	unsigned int least = UINT32_MAX;
+
+	for (unsigned int n = 0; n < 100; n++) {
+		unsigned int count;
+
+		step(store, n);
+		count = check_history();
+		least = count < least ? count : least;
+		ck_assert_uint_le(count, SLACK / STEP + 3);
+	}
+	ck_assert_uint_eq(least, 1);
+	ck_assert(!store_close(store));
+}
+END_TEST
+
+START_TEST(old_history_goes_when_it_is_too_old)
+{
+	struct store_history month = { .bytes = STORE_HISTORY_MOST,
+				       .seconds = 100 };
+	struct store *store = open_store(&month, &sys_unsynced);
+	unsigned int count = 1, last = 0, n;
+
+	for (n = 0; n < 100 && count > last; n++) {
+		fake_clock += 10 * SECOND;
+		step(store, n);
+		last = count;
+		count = check_history();
+	}
+	ck_assert_uint_gt(n, SLACK / STEP + 10);
+	/* Those of the last 100 seconds, and what was before. */
+	ck_assert_uint_eq(count, 12);
+	ck_assert(!store_close(store));
+}
+END_TEST
+
+/* A clock that went back: only what is old and has nothing young before it. */
+START_TEST(clock_that_goes_backwards)
+{
+	struct store_history short_time = { .bytes = STORE_HISTORY_MOST,
+					    .seconds = 100 };
+	struct store *store = open_store(&short_time, &sys_unsynced);
+	uint64_t begin = fake_clock;
+
+	for (unsigned int n = 0; n < 40; n++) {
+		fake_clock = n == 20 ? begin + 5000 * SECOND : begin;
+		step(store, n);
+	}
+	ck_assert_uint_eq(check_history(), 41);
+	for (unsigned int n = 40; n < 80; n++) {
+		fake_clock = begin - n * SECOND;
+		step(store, n);
+	}
+	ck_assert_uint_eq(check_history(), 81);
+	/* Not the 20 before the one from the future: they are too few. */
+	fake_clock = begin + 5050 * SECOND;
+	step(store, 80);
+	ck_assert_uint_eq(check_history(), 82);
+	/* Nobody holds it back any more: all but the last one. */
+	fake_clock = begin + 5150 * SECOND;
+	step(store, 81);
+	ck_assert_uint_eq(check_history(), 3);
+	/* A clock that begins at 1970 makes nothing old. */
+	for (unsigned int n = 82; n < 150; n++) {
+		fake_clock = n;
+		step(store, n);
+	}
+	ck_assert_uint_eq(check_history(), 3 + 150 - 82);
+	ck_assert(!store_close(store));
+}
+END_TEST
+
+/* The young one in the middle keeps those behind it, not those before it. */
+START_TEST(young_burst_keeps_what_follows)
+{
+	struct store_history short_time = { .bytes = STORE_HISTORY_MOST,
+					    .seconds = 100 };
+	struct store *store = open_store(&short_time, &sys_unsynced);
+	uint64_t begin = fake_clock;
+
+	for (unsigned int n = 0; n < 90; n++) {
+		fake_clock = n == 50 ? begin + 5000 * SECOND : begin;
+		step(store, n);
+	}
+	fake_clock = begin + 5050 * SECOND;
+	step(store, 90);
+	ck_assert_uint_eq(check_history(), 1 + 90 - 50 + 1);
+	ck_assert(!store_close(store));
+}
+END_TEST
+
+static void
+change_at_random(struct store *store)
+{
+	uint8_t data[SIZE];
+
+	for (long i = random() % 5; i >= 0; i--) {
+		uint32_t len = (uint32_t)random() % (random() % 4 ? 300 : SIZE);
+		uint32_t off = (uint32_t)random() % (SIZE - len);
+
+		memset(data, (int)random(), len);
+		if (random() % 3)
+			ck_assert(!store_program(store, off, data, len));
+		else
+			ck_assert(!store_erase(store, off, len));
+	}
+	commit(store);
+}
+
+/* Something else writes VARS, and the store takes it. */
+static void
+change_vars_at_random(const struct store_config *config)
+{
+	struct blob vars = blob_read(config->path);
+	struct view_point last;
+	struct store *store;
+	bool changed;
+
+	for (long i = random() % 5; i >= 0; i--)
+		vars.data[(uint32_t)random() % SIZE] ^= 0x81;
+	blob_write(config->path, vars.data, SIZE);
+	if (memcmp(vars.data, images[image_count - 1], SIZE) != 0)
+		ck_assert_int_eq(store_open(&store, config, NULL, &err),
+				 -EUCLEAN);
+	ck_assert_int_eq(store_accept(config, &changed, &err), 0);
+	if (changed && points(NULL, &last))
+		note_image(last.sequence, vars.data);
+	blob_free(&vars);
+}
+
+static unsigned int
+seed_of_the_day(void)
+{
+	const char *text = getenv("PFLASH_HISTORY_SEED");
+	unsigned int seed = text ? (unsigned int)strtoul(text, NULL, 10) :
+				   (unsigned int)time(NULL) ^
+					    (unsigned int)getpid() << 16;
+
+	printf("history: PFLASH_HISTORY_SEED=%u\n", seed);
+	(void)fflush(stdout);
+	return seed;
+}
+
+/*
+ * Bursts, checkpoints, lives with other limits, a wandering clock, and changes
+ * from outside.  With a limit of 0 there is nothing to note.
+ */
+START_TEST(random_lives)
+{
+	static const struct store_history limits[] = {
+		{ .bytes = 1 << 20 },
+		{ .bytes = 20000 },
+		{ .bytes = 100000, .seconds = 3600 },
+		{ .bytes = STORE_HISTORY_MOST, .seconds = 20000 },
+		{ .bytes = 1 },
+	};
+	struct store_config config = {
+		.path = scratch_path("VARS"),
+		.journal_limit = 30000,
+		.history = &limits[0],
+		.sys = &sys_unsynced,
+	};
+	struct store *store;
+	unsigned int most = 0, drops = 0, last = 0, count;
+
+	srandom(seed_of_the_day() + (unsigned int)_i);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
+	for (unsigned int n = 0; n < 700; n++) {
+		change_at_random(store);
+		fake_clock += SECOND * (uint64_t)(random() % 600);
+		if (random() % 40 == 0)
+			fake_clock -= SECOND * (uint64_t)(random() % 20000);
+		if (random() % 5 == 0)
+			ck_assert(!store_checkpoint(store));
+		if (random() % 30 == 0) {
+			ck_assert(!store_close(store));
+			config.history = &limits[random() % 5];
+			if (random() % 3 == 0)
+				change_vars_at_random(&config);
+			ck_assert_int_eq(store_open(&store, &config, NULL,
+						    &err),
+					 0);
+			ck_assert_mem_eq(store_image(store),
+					 images[image_count - 1], SIZE);
+		}
+		if (n % 10)
+			continue;
+		count = check_history();
+		most = count > most ? count : most;
+		drops += count < last;
+		last = count;
+	}
+	ck_assert_uint_gt(most, 20);
+	ck_assert_uint_gt(drops, 1);
+	ck_assert(!store_close(store));
+	check_history();
+}
+END_TEST
+
+/* What lies there under the name of the new file is nobody's. */
+START_TEST(left_over_new_file_is_replaced)
+{
+	struct store *store = open_store(&none, NULL);
+	const char *new = scratch_path("VARS.journal.new");
+	struct blob victim;
+
+	blob_write(new, "half a journal", 14);
+	ck_assert(!store_erase(store, 0, 1));
+	ck_assert(!store_checkpoint(store));
+	ck_assert_uint_eq(scratch_entries(), 2);
+	blob_write(scratch_path("victim"), "precious", 8);
+	ck_assert_int_eq(symlink("victim", new), 0);
+	ck_assert(!store_erase(store, 0, 1));
+	ck_assert(!store_close(store));
+	ck_assert_uint_eq(scratch_entries(), 3);
+	victim = blob_read(scratch_path("victim"));
+	ck_assert(blob_equal(&victim, "precious", 8));
+	blob_free(&victim);
+	/* It means nothing for recovery and readers either. */
+	blob_write(new, "half a journal", 14);
+	check_history();
+	ck_assert(!store_close(open_store(&none, NULL)));
+}
+END_TEST
+
+/*
+ * Calls of a checkpoint with a new file, in their order: two records are each
+ * appended and synced, a block of VARS is written and synced, a record is
+ * appended; the new file is unlinked, opened, written, synced and renamed; the directory opened and
+ * synced.  `fatal`: the new one has the name already.
+ */
+static const struct {
+	enum fault_call call;
+	unsigned int nth;
+	bool fatal;
+} new_file_calls[] = {
+	{ CALL_UNLINK, 1, false },        { CALL_OPEN, 1, false },
+	{ CALL_WRITE, 5, false },         { CALL_SYNC, 4, false },
+	{ CALL_RENAME, 1, false },        { CALL_OPEN, 2, true },
+	{ CALL_SYNC_DIRECTORY, 1, true },
+};
+
+#define NEW_FILE_CALLS                                                         \
+	((int)(sizeof(new_file_calls) / sizeof(new_file_calls[0])))
+
+START_TEST(new_file_that_can_not_be_made)
+{
+	const int errors[] = { ENOSPC, EIO, EROFS };
+	struct store *store = open_store(&none, &sys_faulty);
+	uint8_t image[SIZE];
+	struct blob journal;
+	bool fatal = new_file_calls[_i].fatal;
+
+	for (int i = 0; i < 3; i++) {
+		ck_assert(!store_program(store, (uint32_t)i, "change", 6));
+		memcpy(image, store_image(store), SIZE);
+		fault = (struct fault){
+			.only = new_file_calls[_i].call,
+			.nth = new_file_calls[_i].nth,
+			.error = errors[i],
+		};
+		ck_assert_int_eq(store_checkpoint(store),
+				 fatal ? -errors[i] : 0);
+		ck_assert_uint_eq(fault.hits, 1);
+		ck_assert_int_eq(store_failed(store), fatal ? -errors[i] : 0);
+		ck_assert_int_eq(!store_failure(store)[0], !fatal);
+		ck_assert(store_verify(store));
+		fault = (struct fault){ .nth = 0 };
+		ck_assert_mem_eq(store_image(store), image, SIZE);
+		ck_assert_uint_eq(scratch_entries(), 2);
+		journal = blob_read(scratch_path("VARS.journal"));
+		/* The new one, or the old one, which has grown. */
+		ck_assert_uint_eq(journal.len,
+				  HEADER + RECORD + 4 +
+					  (fatal ? 0 : RECORD + 14 + FOLD));
+		blob_free(&journal);
+		if (fatal) {
+			ck_assert_int_eq(store_close(store), -errors[i]);
+			store = open_store(&none, &sys_faulty);
+			ck_assert_mem_eq(store_image(store), image, SIZE);
+			continue;
+		}
+		/* The old one goes on, and the next checkpoint tries again. */
+		ck_assert(!store_program(store, 100, "more", 4));
+		ck_assert(!store_checkpoint(store));
+		journal = blob_read(scratch_path("VARS.journal"));
+		ck_assert_uint_eq(journal.len, HEADER + RECORD + 4);
+		blob_free(&journal);
+	}
+	ck_assert(!store_close(store));
+}
+END_TEST
+
+/* The name of the new file can't be freed: the old one goes on for good. */
+START_TEST(new_file_in_whose_place_a_directory_is)
+{
+	struct store *store = open_store(&none, NULL);
+	struct blob before, after;
+
+	ck_assert_int_eq(mkdir(scratch_path("VARS.journal.new"), 0700), 0);
+	before = blob_read(scratch_path("VARS.journal"));
+	for (unsigned int n = 0; n < 3; n++) {
+		ck_assert(!store_erase(store, n, 1));
+		ck_assert(!store_checkpoint(store));
+	}
+	after = blob_read(scratch_path("VARS.journal"));
+	ck_assert_uint_eq(after.len, before.len + 3 * (RECORD + 8 + FOLD));
+	ck_assert(!store_close(store));
+	ck_assert(!store_close(open_store(&none, NULL)));
+	blob_free(&before);
+	blob_free(&after);
+}
+END_TEST
+
+/* At a checkpoint the journal is found unreadable, or damaged: it goes on. */
+START_TEST(old_journal_that_can_not_be_read)
+{
+	struct sys sys = sys_unsynced;
+	struct store *store;
+	struct blob journal;
+
+	sys.fstat = sys_faulty.fstat;
+	store = open_store(&none, &sys);
+	ck_assert(!store_erase(store, 0, 1));
+	fault = (struct fault){ .nth = 1, .error = EIO };
+	ck_assert(!store_checkpoint(store));
+	ck_assert_uint_eq(fault.hits, 1);
+	ck_assert(store_verify(store));
+	journal = blob_read(scratch_path("VARS.journal"));
+	ck_assert_uint_gt(journal.len, HEADER + RECORD + 4);
+	blob_free(&journal);
+	ck_assert(!store_erase(store, 0, 1));
+	ck_assert(!store_close(store));
+	journal = blob_read(scratch_path("VARS.journal"));
+	ck_assert_uint_eq(journal.len, HEADER + RECORD + 4);
+	blob_free(&journal);
+}
+END_TEST
+
+static int
+accept_vars(const struct store_history *history, bool *changed)
+{
+	const struct store_config config = {
+		.path = scratch_path("VARS"),
+		.history = history,
+	};
+
+	return store_accept(&config, changed, &err);
+}
+
+static void
+change_vars(uint32_t off)
+{
+	struct blob vars = blob_read(scratch_path("VARS"));
+
+	vars.data[off] ^= 1;
+	blob_write(scratch_path("VARS"), vars.data, vars.len);
+	blob_free(&vars);
+}
+
+START_TEST(accepting_what_has_not_changed_changes_nothing)
+{
+	struct store *store;
+	struct blob before, after;
+	bool changed = true;
+
+	ck_assert_int_eq(accept_vars(NULL, &changed), 0);
+	ck_assert(!changed);
+	ck_assert_uint_eq(scratch_entries(), 1);
+	store = open_store(NULL, NULL);
+	ck_assert_int_eq(accept_vars(NULL, &changed), -EBUSY);
+	step(store, 1);
+	ck_assert(!store_close(store));
+	before = blob_read(scratch_path("VARS.journal"));
+	ck_assert_int_eq(accept_vars(NULL, &changed), 0);
+	ck_assert(!changed);
+	after = blob_read(scratch_path("VARS.journal"));
+	ck_assert(blob_equal(&after, before.data, before.len));
+	blob_free(&before);
+	blob_free(&after);
+	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
+	ck_assert_int_eq(accept_vars(NULL, &changed), -ENOENT);
+}
+END_TEST
+
+START_TEST(accepting_a_change_makes_it_a_burst)
+{
+	struct store *store = open_store(NULL, NULL);
+	struct view_point last;
+	struct blob vars;
+	bool changed;
+
+	for (unsigned int n = 1; n < 4; n++)
+		step(store, n);
+	ck_assert(!store_close(store));
+	change_vars(123);
+	vars = blob_read(scratch_path("VARS"));
+	ck_assert_int_eq(accept_vars(NULL, &changed), 0);
+	ck_assert(changed);
+	ck_assert_uint_eq(points(NULL, &last), 5);
+	ck_assert(last.programmed == 1 && !last.erased && !last.oldest);
+	ck_assert_uint_eq(last.time, fake_clock);
+	note_image(last.sequence, vars.data);
+	ck_assert_uint_eq(check_history(), 5);
+	store = open_store(NULL, NULL);
+	ck_assert_mem_eq(store_image(store), vars.data, SIZE);
+	step(store, 9);
+	ck_assert_uint_eq(check_history(), 6);
+	ck_assert(!store_close(store));
+	blob_free(&vars);
+}
+END_TEST
+
+/* Bursts that VARS never had, with or without a checkpoint under way. */
+START_TEST(accepting_leaves_the_rest_in_the_history)
+{
+	struct store *store = open_store(NULL, &sys_faulty);
+	struct view_point last;
+	struct blob vars;
+	bool changed;
+
+	step(store, 1);
+	ck_assert(!store_program(store, 0, "answered", 8));
+	commit(store);
+	ck_assert(!store_program(store, 20, "answered", 8));
+	commit(store);
+	/* Appending fails, or only writing VARS, the third call. */
+	fault = (struct fault){ .nth = _i ? 3 : 1, .error = EIO };
+	ck_assert_int_eq(store_close(store), -EIO);
+	change_vars(SIZE - 1);
+	vars = blob_read(scratch_path("VARS"));
+	ck_assert_int_eq(accept_vars(NULL, &changed), 0);
+	ck_assert(changed);
+	ck_assert_uint_eq(points(NULL, &last), 5);
+	note_image(last.sequence, vars.data);
+	ck_assert_uint_eq(check_history(), 5);
+	store = open_store(NULL, NULL);
+	ck_assert_mem_eq(store_image(store), vars.data, SIZE);
+	ck_assert(!store_close(store));
+	blob_free(&vars);
+}
+END_TEST
+
+START_TEST(accepting_without_history)
+{
+	const struct store_history *histories[][2] = { { &none, &none },
+						       { &none, &much },
+						       { &much, &none } };
+	struct blob vars;
+	struct store *store;
+	bool changed;
+
+	store = open_store(histories[_i][0], NULL);
+	ck_assert(!store_erase(store, 0, 5));
+	ck_assert(!store_close(store));
+	change_vars(77);
+	vars = blob_read(scratch_path("VARS"));
+	ck_assert_int_eq(accept_vars(histories[_i][1], &changed), 0);
+	ck_assert(changed);
+	ck_assert_uint_eq(points(NULL, NULL), histories[_i][1]->bytes > 0);
+	store = open_store(histories[_i][1], NULL);
+	ck_assert_mem_eq(store_image(store), vars.data, SIZE);
+	ck_assert(!store_close(store));
+	blob_free(&vars);
+}
+END_TEST
+
+/* Another size, or a damaged journal, is not overcome. */
+START_TEST(accepting_has_limits)
+{
+	static uint8_t large[SIZE + BLOCK];
+	struct blob journal;
+	bool changed;
+
+	ck_assert(!store_close(open_store(NULL, NULL)));
+	journal = blob_read(scratch_path("VARS.journal"));
+	blob_write(scratch_path("VARS"), large, sizeof(large));
+	ck_assert_int_eq(accept_vars(NULL, &changed), -EUCLEAN);
+	ck_assert_ptr_nonnull(strstr(err.text, "of another size"));
+	blob_write(scratch_path("VARS"), large, SIZE);
+	journal.data[HEADER + 3] ^= 1;
+	blob_write(scratch_path("VARS.journal"), journal.data, journal.len);
+	ck_assert_int_eq(accept_vars(NULL, &changed), -EUCLEAN);
+	ck_assert_ptr_nonnull(strstr(err.text, "damaged at offset 64"));
+	ck_assert(!changed);
+	blob_free(&journal);
+}
+END_TEST
+
+/* Before or after, and the history is right in both. */
+static void
+check_accepted(const struct store_config *config, int rc,
+	       const struct blob *vars)
+{
+	struct blob now = blob_read(scratch_path("VARS"));
+	struct store *store;
+	bool changed;
+
+	ck_assert(blob_equal(&now, vars->data, vars->len));
+	blob_free(&now);
+	if (rc) {
+		ck_assert_int_eq(store_accept(config, &changed, &err), 0);
+	}
+	store = open_store(NULL, &sys_unsynced);
+	ck_assert_mem_eq(store_image(store), vars->data, SIZE);
+	ck_assert(!store_close(store));
+	ck_assert_uint_eq(check_history(), image_count);
+}
+
+START_TEST(accepting_fails_whole)
+{
+	struct store *store = open_store(NULL, NULL);
+	struct store_config config = { .path = scratch_path("VARS") };
+	unsigned int n = 0, failures = 0, hits;
+	struct blob journal, vars;
+	struct view_point last;
+	bool changed;
+	int rc;
+
+	step(store, 1);
+	ck_assert(!store_close(store));
+	change_vars(99);
+	journal = blob_read(scratch_path("VARS.journal"));
+	vars = blob_read(scratch_path("VARS"));
+	do {
+		blob_write(scratch_path("VARS.journal"), journal.data,
+			   journal.len);
+		config.sys = _i ? &sys_unsynced : &sys_faulty;
+		fault = (struct fault){ .nth = ++n, .error = ENOSPC };
+		memory_fault = (struct memory_fault){ .nth = _i ? n : 0 };
+		rc = store_accept(&config, &changed, &err);
+		memory_fault.nth = 0;
+		hits = _i ? memory_fault.hits : fault.hits;
+		fault = (struct fault){ .nth = 0 };
+		failures += rc != 0;
+		ck_assert(!rc || rc == (_i ? -ENOMEM : -ENOSPC));
+		config.sys = &sys_unsynced;
+		if (n == 1) {
+			ck_assert_int_ne(rc, 0);
+			ck_assert(!store_accept(&config, &changed, &err));
+			ck_assert_uint_eq(points(NULL, &last), 3);
+			note_image(last.sequence, vars.data);
+			rc = 0;
+		}
+		check_accepted(&config, rc, &vars);
+	} while (hits);
+	ck_assert_uint_gt(failures, 7);
+	blob_free(&journal);
+	blob_free(&vars);
+}
+END_TEST
+
+/* From point to point, without going back to the snapshot each time. */
+START_TEST(walk_goes_through_all_images)
+{
+	struct store *store = open_store(NULL, NULL);
+	struct view_point point;
+	struct view *view = open_view();
+	uint8_t image[SIZE];
+	size_t cursor = 0;
+	unsigned int count = 0;
+
+	ck_assert(view_has_journal(view));
+	ck_assert_uint_eq(view_pending(view), 0);
+	view_close(view);
+	for (unsigned int n = 1; n < 5; n++)
+		step(store, n);
+	ck_assert(!store_erase(store, 7, BLOCK));
+	commit(store);
+	ck_assert(!store_program(store, 5, "last", 4));
+	commit(store);
+	view = open_view();
+	memset(image, 0x33, SIZE);
+	while (view_walk(view, &cursor, &point, image)) {
+		ck_assert_mem_eq(image, images[find_image(point.sequence)],
+				 SIZE);
+		count++;
+	}
+	ck_assert_uint_eq(count, image_count);
+	ck_assert_uint_eq(view_pending(view), 2);
+	ck_assert_uint_eq(view_torn_bytes(view), 0);
+	view_close(view);
+	ck_assert(!store_close(store));
+}
+END_TEST
+
+START_TEST(view_tells_what_is_torn)
+{
+	struct view *view = open_view();
+	struct blob journal;
+
+	ck_assert(!view_has_journal(view));
+	ck_assert_uint_eq(view_pending(view) + view_torn_bytes(view), 0);
+	view_close(view);
+	ck_assert(!store_close(open_store(NULL, NULL)));
+	journal = blob_read(scratch_path("VARS.journal"));
+	journal.data = realloc(journal.data, journal.len + 33);
+	ck_assert_ptr_nonnull(journal.data);
+	memset(journal.data + journal.len, 0, 33);
+	blob_write(scratch_path("VARS.journal"), journal.data,
+		   journal.len + 33);
+	view = open_view();
+	ck_assert_uint_eq(view_torn_bytes(view), 33);
+	view_close(view);
+	blob_free(&journal);
+}
+END_TEST
+
+/* Opens what view_open() refuses; how many points there are then. */
+static unsigned int
+check_rescue(const uint8_t *vars, const char *text)
+{
+	const struct store_config config = { .path = scratch_path("VARS") };
+	struct view_point point;
+	struct view *view;
+	unsigned int count = 0;
+	size_t cursor = 0;
+
+	ck_assert_int_eq(view_open_files(&view, &config, &err), -EUCLEAN);
+	err.text[0] = '\0';
+	ck_assert_int_eq(view_open_rescue(&view, &config, &err), 1);
+	ck_assert_msg(strstr(err.text, text) != NULL, "%s", err.text);
+	ck_assert_mem_eq(view_image(view), vars, SIZE);
+	while (view_next(view, &cursor, &point)) {
+		check_past(view, point.sequence);
+		count++;
+	}
+	view_close(view);
+	return count;
+}
+
+START_TEST(rescue_takes_what_is_whole)
+{
+	const struct store_config config = { .path = scratch_path("VARS") };
+	struct store *store = open_store(NULL, NULL);
+	struct blob journal, vars;
+	struct view *view;
+
+	for (unsigned int n = 1; n < 4; n++)
+		step(store, n);
+	ck_assert(!store_close(store));
+	ck_assert_int_eq(view_open_rescue(&view, &config, &err), 0);
+	view_close(view);
+	journal = blob_read(scratch_path("VARS.journal"));
+	vars = blob_read(scratch_path("VARS"));
+	/* In the second of three bursts, in the first, in the header. */
+	journal.data[journal.len - STEP - 1000] ^= 1;
+	blob_write(scratch_path("VARS.journal"), journal.data, journal.len);
+	ck_assert_uint_eq(check_rescue(vars.data, "expected record"), 2);
+	journal.data[journal.len - 2 * STEP - 1000] ^= 1;
+	blob_write(scratch_path("VARS.journal"), journal.data, journal.len);
+	ck_assert_uint_eq(check_rescue(vars.data, "expected record"), 1);
+	journal.data[0] ^= 1;
+	blob_write(scratch_path("VARS.journal"), journal.data, journal.len);
+	ck_assert_uint_eq(check_rescue(vars.data, "expected a journal h"), 0);
+	journal.data[0] ^= 1;
+	journal.data[journal.len - STEP - 1000] ^= 1;
+	journal.data[journal.len - 2 * STEP - 1000] ^= 1;
+	blob_write(scratch_path("VARS.journal"), journal.data, journal.len);
+	vars.data[0] ^= 1;
+	blob_write(scratch_path("VARS"), vars.data, SIZE);
+	ck_assert_uint_eq(check_rescue(vars.data, "other content"), 4);
+	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
+	ck_assert_int_eq(view_open_rescue(&view, &config, &err), -ENOENT);
+	blob_free(&journal);
+	blob_free(&vars);
+}
+END_TEST
+
+/* Each call and each allocation: less to rescue, or an error. */
+START_TEST(rescue_fails_cleanly)
+{
+	struct store_config config = { .path = scratch_path("VARS") };
+	unsigned int n = 0, failures = 0, hits;
+	struct view *view = NULL;
+	struct blob vars;
+	int rc;
+
+	ck_assert(!store_close(open_store(NULL, NULL)));
+	change_vars(1);
+	vars = blob_read(scratch_path("VARS"));
+	config.sys = _i ? &sys_unsynced : &sys_faulty;
+	do {
+		fault = (struct fault){ .nth = ++n, .error = EIO };
+		memory_fault = (struct memory_fault){ .nth = _i ? n : 0 };
+		rc = view_open_rescue(&view, &config, &err);
+		memory_fault.nth = 0;
+		hits = _i ? memory_fault.hits : fault.hits;
+		if (rc == 1) {
+			ck_assert_mem_eq(view_image(view), vars.data, SIZE);
+			view_close(view);
+			continue;
+		}
+		ck_assert_int_lt(rc, 0);
+		ck_assert_uint_gt(hits, 0);
+		failures++;
+	} while (hits);
+	ck_assert_int_eq(rc, 1);
+	ck_assert_uint_gt(failures, 5);
+	blob_free(&vars);
+}
+END_TEST
+
+START_TEST(settings_are_parsed)
+{
+	static const struct {
+		const char *text;
+		struct store_history history;
+	} good[] = {
+		{ "0", { 0, 0 } },
+		{ "1", { 1, 0 } },
+		{ "010", { 10, 0 } },
+		{ "0K", { 0, 0 } },
+		{ "512K", { 512 << 10, 0 } },
+		{ "1M", { 1 << 20, 0 } },
+		{ "64M", { 64 << 20, 0 } },
+		{ "67108864", { 64 << 20, 0 } },
+		{ "1h", { STORE_HISTORY_MOST, 3600 } },
+		{ "30d", { STORE_HISTORY_MOST, 30 * 24 * 3600 } },
+		{ "8w", { STORE_HISTORY_MOST, 8 * 7 * 24 * 3600 } },
+		{ "876000h", { STORE_HISTORY_MOST, 3153600000 } },
+	};
+	static const char *const bad[] = {
+		"",
+		"K",
+		"-1",
+		" 1",
+		"+1",
+		"1KB",
+		"1x",
+		"0h",
+		"65M",
+		"1 K",
+		"67108865",
+		"876001h",
+		"0x1",
+		"1.5M",
+		"0d",
+		"65537K",
+		"1m",
+		"1G",
+		"18446744073709551616",
+		"99999999999999999999w",
+		"18446744073709551615",
+		"36501d",
+		"h",
+	};
+	struct store_history history;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ck_assert_msg(store_history_parse(&history, good[i].text,
+						  &err) == 0,
+			      "%s", err.text);
+		ck_assert_uint_eq(history.bytes, good[i].history.bytes);
+		ck_assert_uint_eq(history.seconds, good[i].history.seconds);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ck_assert_msg(store_history_parse(&history, bad[i], &err) ==
+				      -EINVAL,
+			      "'%s' is taken", bad[i]);
+		ck_assert_ptr_nonnull(strstr(err.text, "is no history"));
+	}
+}
+END_TEST
+
+static Suite *
+history_suite(void)
+{
+	Suite *suite = suite_create("history");
+	TCase *tc = tcase_create("history");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, no_journal_has_no_history);
+	tcase_add_test(tc, points_say_what_was_done);
+	tcase_add_test(tc, new_files_have_new_salts_and_go_on_counting);
+	tcase_add_test(tc, nothing_new_makes_no_new_file);
+	tcase_add_test(tc, history_begins_and_ends_with_the_setting);
+	tcase_add_test(tc, old_history_goes_when_it_is_too_long);
+	tcase_add_loop_test(tc, limit_is_exact, 0, 2);
+	tcase_add_test(tc, tiny_limit_leaves_the_image);
+	tcase_add_test(tc, old_history_goes_when_it_is_too_old);
+	tcase_add_test(tc, clock_that_goes_backwards);
+	tcase_add_test(tc, young_burst_keeps_what_follows);
+	tcase_add_loop_test(tc, random_lives, 0, 4);
+	tcase_add_test(tc, left_over_new_file_is_replaced);
+	tcase_add_loop_test(tc, new_file_that_can_not_be_made, 0,
+			    NEW_FILE_CALLS);
+	tcase_add_test(tc, new_file_in_whose_place_a_directory_is);
+	tcase_add_test(tc, old_journal_that_can_not_be_read);
+	tcase_add_test(tc, accepting_what_has_not_changed_changes_nothing);
+	tcase_add_test(tc, accepting_a_change_makes_it_a_burst);
+	tcase_add_loop_test(tc, accepting_leaves_the_rest_in_the_history, 0, 2);
+	tcase_add_loop_test(tc, accepting_without_history, 0, 3);
+	tcase_add_test(tc, accepting_has_limits);
+	tcase_add_loop_test(tc, accepting_fails_whole, 0,
+			    memory_can_fail() ? 2 : 1);
+	tcase_add_test(tc, walk_goes_through_all_images);
+	tcase_add_test(tc, view_tells_what_is_torn);
+	tcase_add_test(tc, rescue_takes_what_is_whole);
+	tcase_add_loop_test(tc, rescue_fails_cleanly, 0,
+			    memory_can_fail() ? 2 : 1);
+	tcase_add_test(tc, settings_are_parsed);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(history_suite());
+	int failed;
+
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
