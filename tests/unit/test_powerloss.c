@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Power loss after every system call.  A model of the disk keeps what was
- * synced and the writes that were not; after each call every subset of those
- * writes, and the last of them torn, is put on a disk of its own, and what
- * opens there must be one of the states allowed at that moment.
+ * synced and the changes that were not: writes, truncations, and a new journal
+ * file that took the name.  After each call every subset of those changes, and
+ * the last of them torn, is put on a disk of its own, and what opens there must
+ * be one of the states allowed at that moment.
  */
 #include <check.h>
 #include <errno.h>
@@ -20,24 +21,30 @@
 #define MAX_WRITES 12u
 #define MAX_FILE 65536u
 
-enum { VARS, JOURNAL, FILES };
+/* VARS and every journal file there ever was; of these one has the name. */
+enum { NO_FILE, VARS, JOURNAL, FILES = 24 };
 
 struct content {
 	uint8_t data[MAX_FILE];
 	size_t len;
 };
 
-/* Not yet synced; a truncation has no data. */
+/* Not yet synced. */
 struct change {
-	int file;
+	enum { WRITE, TRUNCATE, RENAME } kind;
+	int file; /* of a rename: which is the journal from now on */
 	struct blob data;
 	size_t off;
 };
 
 static struct content disk[FILES];
+static int disk_journal; /* the file that has the name */
+static int new_journal;  /* the one that is being made */
+static int last_file = VARS;
 static struct change changes[MAX_WRITES];
 static unsigned int change_count;
 static int fds[FILES];
+static struct store_history history = { .bytes = STORE_HISTORY_BYTES };
 
 /* What may be found: image is states[i] for floor <= i <= ceiling. */
 static uint8_t states[BURSTS + 1][SIZE];
@@ -49,7 +56,7 @@ static struct error err;
 static void
 content_apply(struct content *content, const struct change *change, size_t len)
 {
-	if (!change->data.data) {
+	if (change->kind == TRUNCATE) {
 		if (change->off < content->len)
 			memset(content->data + change->off, 0,
 			       content->len - change->off);
@@ -62,20 +69,33 @@ content_apply(struct content *content, const struct change *change, size_t len)
 		content->len = change->off + len;
 }
 
+/* The name of an unfinished file may be there or not. */
 static void
-check_crash(const struct content *after)
+put_crash(const struct content *after, int journal)
+{
+	const char *path = scratch_path("CRASH.journal");
+
+	blob_write(scratch_path("CRASH"), after[VARS].data, after[VARS].len);
+	(void)unlink(path);
+	if (journal != NO_FILE)
+		blob_write(path, after[journal].data, after[journal].len);
+	if (crashes % 2)
+		blob_write(scratch_path("CRASH.journal.new"), "half", 4);
+}
+
+static void
+check_crash(const struct content *after, int journal)
 {
 	struct store_config config = {
 		.path = scratch_path("CRASH"),
+		.history = &history,
 		.sys = &sys_unsynced,
 	};
 	struct store *store;
 	unsigned int i = floor_state;
 	int rc;
 
-	blob_write(config.path, after[VARS].data, after[VARS].len);
-	blob_write(scratch_path("CRASH.journal"), after[JOURNAL].data,
-		   after[JOURNAL].len);
+	put_crash(after, journal);
 	rc = store_open(&store, &config, NULL, &err);
 	ck_assert_msg(rc == 0, "crash %u: %s", crashes, err.text);
 	while (i <= ceiling && memcmp(store_image(store), states[i], SIZE))
@@ -93,18 +113,23 @@ static void
 crash_with(unsigned int subset, size_t cut)
 {
 	static struct content after[FILES];
+	int journal = disk_journal;
 
-	memcpy(after, disk, sizeof(after));
+	memcpy(after, disk, sizeof(after[0]) * (size_t)(last_file + 1));
 	for (unsigned int i = 0; i < change_count; i++) {
 		const struct change *change = &changes[i];
 		size_t len = change->data.len;
 
 		if (i == change_count - 1 && cut < len)
 			len = cut;
-		if (subset & (1u << i))
+		if (!(subset & (1u << i)))
+			continue;
+		if (change->kind == RENAME)
+			journal = change->file;
+		else
 			content_apply(&after[change->file], change, len);
 	}
-	check_crash(after);
+	check_crash(after, journal);
 }
 
 static void
@@ -125,22 +150,18 @@ crash(void)
 static int
 file_of(int fd)
 {
-	for (int i = 0; i < FILES; i++)
+	for (int i = last_file; i > NO_FILE; i--)
 		if (fds[i] == fd)
 			return i;
-	return -1;
+	ck_abort_msg("a write to a file that is not known");
+	return NO_FILE;
 }
 
 static void
-note_change(int fd, const void *data, size_t len, off_t off)
+note_change(struct change change)
 {
-	struct change *change = &changes[change_count++];
-
 	ck_assert_uint_lt(change_count, MAX_WRITES);
-	change->file = file_of(fd);
-	change->off = (size_t)off;
-	change->data = data ? blob_copy(data, len) :
-			      (struct blob){ .data = NULL };
+	changes[change_count++] = change;
 	crash();
 }
 
@@ -149,9 +170,26 @@ model_open(const char *path, int flags, mode_t mode)
 {
 	int fd = sys_unsynced.open(path, flags, mode);
 
-	if (strstr(path, "VARS"))
-		fds[strstr(path, ".journal") ? JOURNAL : VARS] = fd;
+	if (fd < 0 || !strstr(path, "VARS"))
+		return fd;
+	if (flags & O_CREAT)
+		new_journal = ++last_file;
+	ck_assert_int_lt(last_file, FILES);
+	if (flags & O_CREAT)
+		fds[new_journal] = fd;
+	else
+		fds[strstr(path, ".journal") ? disk_journal : VARS] = fd;
 	return fd;
+}
+
+/* The number may come again for another file. */
+static int
+model_close(int fd)
+{
+	for (int i = VARS; i < FILES; i++)
+		if (fds[i] == fd)
+			fds[i] = -1;
+	return close(fd);
 }
 
 static ssize_t
@@ -159,7 +197,8 @@ model_pwrite(int fd, const void *buf, size_t len, off_t off)
 {
 	ssize_t n = pwrite(fd, buf, len, off);
 
-	note_change(fd, buf, len, off);
+	note_change((struct change){ WRITE, file_of(fd), blob_copy(buf, len),
+				     (size_t)off });
 	return n;
 }
 
@@ -168,34 +207,58 @@ model_ftruncate(int fd, off_t len)
 {
 	int rc = ftruncate(fd, len);
 
-	note_change(fd, NULL, 0, len);
+	note_change((struct change){
+		.kind = TRUNCATE, .file = file_of(fd), .off = (size_t)len });
 	return rc;
 }
 
-/* Only this file's changes, in their order. */
 static int
-model_fdatasync(int fd)
+model_rename(const char *from, const char *to)
+{
+	int rc = rename(from, to);
+
+	note_change((struct change){ .kind = RENAME, .file = new_journal });
+	return rc;
+}
+
+/* Takes those changes to the disk, in their order. */
+static void
+sync_changes(bool renames, int file)
 {
 	unsigned int kept = 0;
 
 	for (unsigned int i = 0; i < change_count; i++) {
-		if (changes[i].file != file_of(fd)) {
-			changes[kept++] = changes[i];
+		struct change *change = &changes[i];
+
+		if (renames ? change->kind != RENAME :
+			      change->kind == RENAME || change->file != file) {
+			changes[kept++] = *change;
 			continue;
 		}
-		content_apply(&disk[file_of(fd)], &changes[i],
-			      changes[i].data.len);
-		blob_free(&changes[i].data);
+		if (change->kind == RENAME)
+			disk_journal = change->file;
+		else
+			content_apply(&disk[file], change, change->data.len);
+		blob_free(&change->data);
 	}
 	change_count = kept;
 	crash();
+}
+
+/* Only this file's changes. */
+static int
+model_fdatasync(int fd)
+{
+	sync_changes(false, file_of(fd));
 	return 0;
 }
 
+/* Of the directory. */
 static int
 model_fsync(int fd)
 {
-	(void)fd; /* of the directory */
+	(void)fd;
+	sync_changes(true, NO_FILE);
 	return 0;
 }
 
@@ -227,6 +290,8 @@ load_disk(int file, const char *path)
 	memset(&disk[file], 0, sizeof(disk[file]));
 	memcpy(disk[file].data, blob.data, blob.len);
 	disk[file].len = blob.len;
+	if (file == JOURNAL)
+		disk_journal = last_file = JOURNAL;
 	blob_free(&blob);
 }
 
@@ -237,6 +302,7 @@ open_store(const struct sys *sys, enum store_sync sync, uint32_t limit)
 		.path = scratch_path("VARS"),
 		.sync = sync,
 		.journal_limit = limit,
+		.history = &history,
 		.sys = sys,
 	};
 	struct store *store = NULL;
@@ -252,6 +318,8 @@ setup(void)
 	scratch_make();
 	sys_model = sys_unsynced;
 	sys_model.open = model_open;
+	sys_model.close = model_close;
+	sys_model.rename = model_rename;
 	sys_model.pwrite = model_pwrite;
 	sys_model.ftruncate = model_ftruncate;
 	sys_model.fdatasync = model_fdatasync;
@@ -289,9 +357,12 @@ run_bursts(struct store *store, enum store_sync sync, unsigned int from,
 }
 
 static void
-run_all(enum store_sync sync, uint32_t limit)
+run_all(enum store_sync sync, uint32_t limit, int keep)
 {
-	struct store *store = open_store(&sys_model, sync, limit);
+	struct store *store;
+
+	history.bytes = keep ? STORE_HISTORY_BYTES : 0;
+	store = open_store(&sys_model, sync, limit);
 
 	run_bursts(store, sync, 1, BURSTS / 2);
 	ck_assert(!store_checkpoint(store));
@@ -301,29 +372,30 @@ run_all(enum store_sync sync, uint32_t limit)
 	floor_state = BURSTS;
 	crash();
 	ck_assert_uint_gt(crashes, 100);
+	ck_assert_int_gt(last_file, keep ? VARS : JOURNAL + 1);
 }
 
 START_TEST(bursts_are_durable_when_answered)
 {
-	run_all(STORE_SYNC_BURST, 0);
+	run_all(STORE_SYNC_BURST, 0, _i);
 }
 END_TEST
 
 START_TEST(folding_at_the_limit_loses_nothing)
 {
-	run_all(STORE_SYNC_BURST, 1600);
+	run_all(STORE_SYNC_BURST, 1600, _i);
 }
 END_TEST
 
 START_TEST(unsynced_bursts_are_whole_and_in_order)
 {
-	run_all(STORE_SYNC_NONE, 0);
+	run_all(STORE_SYNC_NONE, 0, _i);
 }
 END_TEST
 
 START_TEST(unsynced_folding_loses_nothing)
 {
-	run_all(STORE_SYNC_NONE, 3000);
+	run_all(STORE_SYNC_NONE, 3000, _i);
 }
 END_TEST
 
@@ -434,6 +506,7 @@ START_TEST(copied_vars_is_made_durable)
 {
 	watching = false;
 	memset(disk[VARS].data, 0x5a, SIZE);
+	changes[0].kind = WRITE;
 	changes[0].file = VARS;
 	changes[0].data = blob_copy(states[0], SIZE);
 	change_count = 1;
@@ -449,10 +522,10 @@ powerloss_suite(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, bursts_are_durable_when_answered);
-	tcase_add_test(tc, folding_at_the_limit_loses_nothing);
-	tcase_add_test(tc, unsynced_bursts_are_whole_and_in_order);
-	tcase_add_test(tc, unsynced_folding_loses_nothing);
+	tcase_add_loop_test(tc, bursts_are_durable_when_answered, 0, 2);
+	tcase_add_loop_test(tc, folding_at_the_limit_loses_nothing, 0, 2);
+	tcase_add_loop_test(tc, unsynced_bursts_are_whole_and_in_order, 0, 2);
+	tcase_add_loop_test(tc, unsynced_folding_loses_nothing, 0, 2);
 	tcase_add_test(tc, recovery_can_be_interrupted);
 	tcase_add_test(tc, recovery_with_a_torn_tail_can_be_interrupted);
 	tcase_add_test(tc, record_in_the_page_cache_only);
