@@ -3,8 +3,29 @@
 . tests/lib/cli.sh
 
 d=$build/pflashd
+ctl=$build/pflashctl
 v=$tmp/vars.fd
-dd if=/dev/zero bs=4096 count=32 of="$v" 2>/dev/null
+"$ctl" create --layout 2m "$v"
+
+# A host with Xen has other reasons to refuse, or none.
+if [ -e /proc/xen/capabilities ]; then
+	xen=yes
+else
+	xen=
+fi
+
+# gets_to_xen TEXT OPTION...: nothing is refused before Xen is asked
+gets_to_xen() {
+	lib_text=$1
+	shift
+	if [ -n "$xen" ]; then
+		skip "$lib_text: this is a Xen host"
+		return
+	fi
+	"$d" --domain 1 --foreground "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	check_equal "$lib_text" "5 pflashd: cannot reach xenstored (is this a Xen host's dom0?): No such file or directory" \
+		"$? $(tail -n 1 "$tmp/err")"
+}
 
 check "--help" sh -c "'$d' --help | grep -q -e --personality"
 check "--version" sh -c "'$d' --version | grep -q 'pflashd [0-9]'"
@@ -20,6 +41,22 @@ refuses "personality" 2 "'split'" "$d" --domain 1 --vars "$v" --personality spli
 refuses "layout" 2 "'3m'" "$d" --domain 1 --vars "$v" --layout 3m
 refuses "base" 2 "'top'" "$d" --domain 1 --vars "$v" --base top
 refuses "base beyond 4 GiB" 2 "0x100000000" "$d" --domain 1 --vars "$v" --base 0x100000000
+refuses "on-error" 2 "'stop'" "$d" --domain 1 --vars "$v" --on-error stop
+refuses "read-only, with a value" 2 'option' "$d" --domain 1 --vars "$v" --read-only=yes
+refuses "force, with a value" 2 'option' "$d" --domain 1 --vars "$v" --force=yes
+for history in '' x 3x -1 d 65M 1G 0d 100000w 1.5M 30dd; do
+	refuses "history '$history'" 2 "'$history' is no history" "$d" --domain 1 \
+		--vars "$v" --history "$history"
+done
+for history in 0 1 4096 512K 1M 64M 12h 30d 8w; do
+	gets_to_xen "history $history" --vars "$v" --history $history
+done
+gets_to_xen "on-error pause" --vars "$v" --on-error pause
+gets_to_xen "on-error report" --vars "$v" --on-error report
+refuses "width" 2 'width' "$d" --domain 1 --vars "$v" --width 3
+refuses "interleave" 2 'parts' "$d" --domain 1 --vars "$v" --interleave 2
+refuses "blocks that leave a rest" 2 '131072' "$d" --domain 1 --vars "$v" \
+	--block-size 4Kx8 --foreground
 refuses "ready-fd" 2 'descriptor' "$d" --domain 1 --vars "$v" --ready-fd 77
 refuses "template and layout" 2 'exclude' "$d" --domain 1 --vars "$v" \
 	--template "$v" --layout 2m
@@ -38,14 +75,114 @@ refuses "size without a known base" 3 '--base' "$d" --domain 1 \
 : >"$tmp/empty.fd"
 refuses "empty file" 3 'empty.fd' "$d" --domain 1 --vars "$tmp/empty.fd" --foreground
 
-if [ -e /proc/xen/capabilities ]; then
-	skip "what is said without Xen: this is a Xen host"
-else
-	refuses "no Xen, foreground" 5 xenstore "$d" --domain 1 --vars "$v" --foreground
-	refuses "no Xen, daemon" 5 xenstore "$d" --domain 1 --vars "$v"
-	refuses "no Xen, new file" 5 xenstore "$d" --domain 1 \
-		--vars "$tmp/new.fd" --layout 2m --foreground
-	check "nothing was created" test ! -e "$tmp/new.fd"
-	check "no journal was created" test ! -e "$v.journal"
-fi
+
+# --- the check before the start ---
+
+gets_to_xen "an empty store" --vars "$v"
+dd if=/dev/zero bs=4096 count=32 of="$tmp/00" 2>/dev/null
+tr '\0' '\377' <"$tmp/00" >"$tmp/ff"
+head -c 98304 "$v" >"$tmp/cut"
+for bad in "00:nothing but zeros" "ff:nothing but 0xff" "cut:is cut off"; do
+	file=$tmp/${bad%%:*} why=${bad#*:}
+	refuses "a file that $why" 3 "$file: .*$why.*--force" "$d" --domain 1 \
+		--vars "$file" --base 0xffe00000 --foreground
+	refuses "a file that $why, as a daemon" 3 "$why" "$d" --domain 1 \
+		--vars "$file" --base 0xffe00000
+	refuses "a template that $why" 3 "$file: .*$why" "$d" --domain 1 \
+		--vars "$tmp/new.fd" --template "$file" --base 0xffe00000 --foreground
+	gets_to_xen "a file that $why, --force" --vars "$file" --base 0xffe00000 --force
+	[ -n "$xen" ] || check "but it is said" grep -q "$why" "$tmp/err"
+	gets_to_xen "a file that $why, --personality strict" --vars "$file" \
+		--base 0xffe00000 --personality strict
+	[ -n "$xen" ] || check_equal "and nothing is said" 1 "$(wc -l <"$tmp/err")"
+	refuses "a file that $why, --personality qemu" 3 "$why" "$d" --domain 1 \
+		--vars "$file" --base 0xffe00000 --personality qemu --foreground
+done
+cp "$v" "$tmp/sum"
+printf '\001' | dd of="$tmp/sum" bs=1 seek=50 conv=notrunc 2>/dev/null
+refuses "a header's checksum" 3 'checksum' "$d" --domain 1 --vars "$tmp/sum" --foreground
+
+# The image is that of file and journal: what is in the file alone is not asked.
+replay=$build/pflash-replay
+cp "$v" "$tmp/erased.fd"
+{
+	n=0
+	while [ $n -lt 32 ]; do
+		printf 'w %x 1 20\nw %x 1 d0\n' $((n * 4096)) $((n * 4096))
+		n=$((n + 1))
+	done
+	echo 'w 0 1 ff'
+	echo 'r 0 1'
+} >"$tmp/erase"
+mkfifo "$tmp/in" "$tmp/answer"
+"$replay" --vars "$tmp/erased.fd" <"$tmp/in" >"$tmp/answer" &
+pid=$!
+exec 3>"$tmp/in" 4<"$tmp/answer"
+cat "$tmp/erase" >&3
+read -r _ <&4
+refuses "a file in use" 4 "in use by pid $pid" "$d" --domain 1 --vars "$tmp/erased.fd" \
+	--foreground
+refuses "a file in use, --read-only" 4 "in use by pid $pid" "$d" --domain 1 \
+	--vars "$tmp/erased.fd" --read-only --foreground
+kill -9 $pid
+wait $pid 2>/dev/null
+exec 3>&- 4<&-
+check "the file alone is sound" cmp -s "$v" "$tmp/erased.fd"
+refuses "but what the journal makes of it is not" 3 'nothing but 0xff' "$d" --domain 1 \
+	--vars "$tmp/erased.fd" --foreground
+
+# Code of another build, as if it were its own last volume.
+for code in OVMF_CODE_4M.fd:0x84000 OVMF_CODE.fd:0x20000; do
+	file=/usr/share/OVMF/${code%:*}
+	if [ ! -r "$file" ]; then
+		skip "code of another build: $file is missing (package ovmf)"
+		continue
+	fi
+	case $code in
+	*4M*) other=$v layout=2m ;;
+	*) other=$tmp/4m.fd layout=4m ;;
+	esac
+	[ -e "$other" ] || "$ctl" create --layout $layout "$other"
+	refuses "${code%:*}, file of $layout" 3 "built for ${code#*:} bytes" "$d" \
+		--domain 1 --vars "$other" --code "$file" --foreground
+	refuses "${code%:*}, new file of $layout" 3 "built for ${code#*:} bytes" "$d" \
+		--domain 1 --vars "$tmp/new.fd" --layout $layout --code "$file" --foreground
+	gets_to_xen "${code%:*}, file of $layout, --force" --vars "$other" --code "$file" --force
+done
+refuses "code that is none" 3 "ff: no firmware volume" "$d" --domain 1 --vars "$v" \
+	--code "$tmp/ff" --foreground
+refuses "code that is missing" 3 "$tmp/none" "$d" --domain 1 --vars "$v" \
+	--code "$tmp/none" --foreground
+
+# --- the files ---
+
+ln "$v" "$tmp/twin.fd"
+refuses "a file of two names" 3 'has 2 names' "$d" --domain 1 --vars "$v" --foreground
+gets_to_xen "a file of two names, --journal" --vars "$v" --journal "$tmp/j"
+rm -f "$tmp/twin.fd"
+refuses "a journal that is none" 3 '00: damaged at offset 0' "$d" --domain 1 \
+	--vars "$v" --journal "$tmp/00" --foreground
+cp "$v" "$tmp/changed.fd"
+echo 'w 100 1 10
+w 100 1 0' | "$replay" --vars "$tmp/changed.fd"
+cp "$v" "$tmp/changed.fd"
+refuses "a file that was changed" 3 'other content' "$d" --domain 1 \
+	--vars "$tmp/changed.fd" --foreground
+refuses "a file that was changed, --force" 3 'other content' "$d" --domain 1 \
+	--vars "$tmp/changed.fd" --force --foreground
+"$ctl" accept "$tmp/changed.fd" >/dev/null
+gets_to_xen "a file that was changed and accepted" --vars "$tmp/changed.fd"
+refuses "no file, --read-only" 3 'new.fd: No such file' "$d" --domain 1 \
+	--vars "$tmp/new.fd" --layout 2m --read-only --foreground
+gets_to_xen "--read-only" --vars "$v" --read-only
+mkdir "$tmp/dir"
+refuses "a directory" 3 "$tmp/dir" "$d" --domain 1 --vars "$tmp/dir" --base 0xffe00000 \
+	--foreground
+
+gets_to_xen "no Xen" --vars "$v"
+[ -n "$xen" ] || refuses "no Xen, daemon" 5 xenstore "$d" --domain 1 --vars "$v"
+gets_to_xen "no Xen, new file" --vars "$tmp/new.fd" --layout 2m
+check "nothing was created" test ! -e "$tmp/new.fd"
+check "no journal was created" test ! -e "$v.journal"
+check "nor elsewhere" test ! -e "$tmp/j"
 finish

@@ -1,0 +1,439 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# pflashctl: every command, what it refuses, and with which exit code, on the
+# files that a real firmware's boots leave.
+. tests/lib/cli.sh
+
+replay=$build/pflash-replay
+ctl=$build/pflashctl
+template=/usr/share/OVMF/OVMF_VARS_4M.fd
+v=$tmp/vars.fd
+o=$tmp/out.fd
+
+# says TEXT CODE PATTERN COMMAND...: exits with CODE and prints a line on
+# standard output that the pattern matches; $tmp/said has all of them
+says() {
+	lib_text=$1 lib_code=$2 lib_pattern=$3
+	shift 3
+	"$@" >"$tmp/said" 2>"$tmp/err" </dev/null
+	lib_got=$?
+	if [ "$lib_got" -ne "$lib_code" ]; then
+		not_ok "$lib_text: wanted exit $lib_code, got $lib_got: $(cat "$tmp/err")"
+	elif ! grep -q -e "$lib_pattern" "$tmp/said"; then
+		not_ok "$lib_text: '$lib_pattern' is not in: $(cat "$tmp/said")"
+	else
+		ok "$lib_text"
+	fi
+}
+
+# quiet TEXT COMMAND...: exits with 0 and prints nothing
+quiet() {
+	lib_text=$1
+	shift
+	"$@" >"$tmp/said" 2>"$tmp/err" </dev/null
+	check_equal "$lib_text" "0 " "$? $(cat "$tmp/said" "$tmp/err")"
+}
+
+# hit FILE OFFSET: another byte there than was
+hit() {
+	lib_byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	# shellcheck disable=SC2059
+	printf "\\$(printf %o $((255 - lib_byte)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+sums() {
+	lib_sums=
+	for lib_file in "$v" "$v.journal"; do
+		[ -e "$lib_file" ] && lib_sums="$lib_sums $(sum "$lib_file")"
+	done
+	echo "$lib_sums"
+}
+
+# unchanged TEXT: since `before` was set
+unchanged() {
+	check_equal "$1" "$before" "$(sums)"
+}
+
+points() {
+	"$ctl" log "$v" 2>/dev/null | grep -c '^[0-9]'
+}
+
+newest() {
+	"$ctl" log "$v" 2>/dev/null | grep '^[0-9]' | tail -n 1 | cut -d ' ' -f 1
+}
+
+# --- the command line ---
+
+for command in accept check create diff export log rollback; do
+	says "--help has $command" 0 "^  $command " "$ctl" --help
+	says "$command --help" 0 "^usage: pflashctl $command" "$ctl" $command --help
+	refuses "$command: unknown option" 2 "'--nope'" "$ctl" $command --nope "$v"
+	refuses "$command: unknown letter" 2 "'-x'" "$ctl" $command -x "$v"
+	refuses "$command: option without value" 2 'journal wants a value' \
+		"$ctl" $command "$v" --journal
+done
+says "--version" 0 'pflashctl [0-9]' "$ctl" --version
+refuses "no command" 2 'no command' "$ctl"
+refuses "unknown command" 2 "'undo'" "$ctl" undo
+for command in accept check log; do
+	refuses "$command: no file" 2 "usage: pflashctl $command" "$ctl" $command
+	refuses "$command: two files" 2 'usage' "$ctl" $command "$v" "$v"
+	refuses "$command: no such file" 3 "none: No such file" "$ctl" $command "$tmp/none"
+	refuses "$command: a directory" 3 "$tmp: .*\\(regular file\\|directory\\)" \
+		"$ctl" $command "$tmp"
+done
+refuses "diff: no file" 2 usage "$ctl" diff --at 1
+refuses "rollback: no file" 2 usage "$ctl" rollback --to 1
+refuses "export: one file" 2 usage "$ctl" export "$v"
+refuses "create: no file" 2 usage "$ctl" create --layout 4m
+
+# --- create ---
+
+quiet "create --layout 2m" "$ctl" create --layout 2m "$tmp/2m.fd"
+quiet "create --layout 4m" "$ctl" create --layout 4m "$tmp/4m.fd"
+check_equal "their sizes" "131072 540672" \
+	"$(stat -c %s "$tmp/2m.fd" "$tmp/4m.fd" | paste -s -d ' ')"
+check_equal "nobody else may read them" 600 "$(stat -c %a "$tmp/2m.fd")"
+says "check: an empty store is sound" 0 '^variables: 0 live' "$ctl" check "$tmp/2m.fd"
+says "check: no journal" 0 '^journal: none$' "$ctl" check "$tmp/2m.fd"
+says "log: no history" 0 '^no history$' "$ctl" log "$tmp/2m.fd"
+says "accept: no journal" 0 '^nothing had changed it$' "$ctl" accept "$tmp/2m.fd"
+check "it made no journal" test ! -e "$tmp/2m.fd.journal"
+refuses "rollback: no history" 3 'has no history' "$ctl" rollback --to 1 "$tmp/2m.fd"
+refuses "export --at: no history" 3 'has no history' "$ctl" export --at 1 "$tmp/2m.fd" "$o"
+check "it made no file" test ! -e "$o"
+refuses "create: the file exists" 3 'File exists' "$ctl" create --layout 2m "$tmp/2m.fd"
+refuses "create: nothing to begin with" 2 'one of them' "$ctl" create "$v"
+refuses "create: two to begin with" 2 'one of them' "$ctl" create \
+	--layout 2m --template "$tmp/2m.fd" "$v"
+refuses "create: layout" 2 "'3m'" "$ctl" create --layout 3m "$v"
+refuses "create: no such template" 3 'none: No such file' "$ctl" create \
+	--template "$tmp/none" "$v"
+refuses "create: no such directory" 3 'No such file' "$ctl" create --layout 2m "$tmp/no/x"
+refuses "create --reset: no such file" 3 'none: No such file' "$ctl" create \
+	--reset --layout 2m "$tmp/none"
+dd if=/dev/zero bs=4096 count=32 of="$tmp/00" 2>/dev/null
+tr '\0' '\377' <"$tmp/00" >"$tmp/ff"
+head -c 126976 "$tmp/2m.fd" >"$tmp/cut"
+for bad in "00:nothing but zeros" "ff:nothing but 0xff" "cut:is cut off"; do
+	refuses "create: a template that ${bad#*:}" 3 "${bad%%:*}: .*${bad#*:}" \
+		"$ctl" create --template "$tmp/${bad%%:*}" "$v"
+	says "check: a file that ${bad#*:}" 3 "^error: .*${bad#*:}" \
+		"$ctl" check "$tmp/${bad%%:*}"
+done
+head -c 5000 "$tmp/00" >"$tmp/5000"
+refuses "check: a size that is no flash" 3 'size is 5000 bytes' "$ctl" check "$tmp/5000"
+dd if=/dev/zero bs=1048576 count=17 of="$tmp/17m" 2>/dev/null
+refuses "create: a template that is too large" 3 'too large' "$ctl" create \
+	--template "$tmp/17m" "$v"
+rm -f "$tmp/17m"
+check "no file was made" test ! -e "$v"
+quiet "create --template" "$ctl" create --template "$tmp/4m.fd" "$v"
+check "it is the template" cmp -s "$v" "$tmp/4m.fd"
+rm -f "$v"
+: >"$v.journal"
+refuses "create: the journal of an earlier file" 3 'journal of an earlier' \
+	"$ctl" create --layout 4m "$v"
+rm -f "$v.journal"
+if [ ! -w /dev/full ]; then
+	skip "standard output that is full: there is no /dev/full"
+else
+	"$ctl" check "$tmp/2m.fd" >/dev/full 2>"$tmp/err"
+	check_equal "standard output that is full" \
+		"1 pflashctl: standard output could not be written" "$? $(cat "$tmp/err")"
+	refuses "export: full" 1 '/dev/full: No space' "$ctl" export "$tmp/2m.fd" /dev/full
+fi
+
+if [ ! -r "$template" ]; then
+	skip "the history of two boots: $template is missing (package ovmf)"
+	finish
+fi
+
+# --- the history of two boots ---
+
+quiet "create, of what is installed" "$ctl" create --template "$template" "$v"
+zcat "$data/ovmf-2022.11-4m-firstboot.trace.gz" | "$replay" --vars "$v"
+cp "$v" "$tmp/first.fd"
+first=$(newest)
+zcat "$data/ovmf-2022.11-4m-secondboot.trace.gz" | "$replay" --vars "$v"
+cp "$v" "$tmp/second.fd"
+cp "$v.journal" "$tmp/second.journal"
+last=$(newest)
+before=$(sums)
+put() {
+	rm -f "$v" "$v".*
+	cp "$tmp/second.fd" "$v"
+	cp "$tmp/second.journal" "$v.journal"
+}
+
+says "check: two boots" 0 '^variables: [1-9][0-9]* live' "$ctl" check "$v"
+check "no error is found" sh -c "! grep -q '^error' '$tmp/said'"
+says "check: the history" 0 "^history: $(points) points, number 1 .* to $last " \
+	"$ctl" check "$v"
+says "log: the oldest point" 0 '^1  ....-..-.. ..:..:..  the history begins$' "$ctl" log "$v"
+check_equal "log: it comes first" 1 "$(head -n 1 "$tmp/said" | cut -d ' ' -f 1)"
+check "log: numbers grow" sh -c "grep '^[0-9]' '$tmp/said' | cut -d ' ' -f 1 | sort -n -u -C"
+says "log: what a boot added, by name" 0 '^ *+ EfiGlobalVariable BootOrder, ' "$ctl" log "$v"
+says "log: what it changed" 0 '^ *~ EfiGlobalVariable ConOut, [0-9]* to [0-9]* bytes' \
+	"$ctl" log "$v"
+says "log: what it removed" 0 '^ *- EfiGlobalVariable ErrOut, [0-9]* bytes' "$ctl" log "$v"
+says "log: bytes" 0 '  [1-9][0-9]* bytes programmed, 0 erased$' "$ctl" log "$v"
+"$ctl" log "$v" | grep '^[0-9]' | tail -n 3 >"$tmp/three"
+"$ctl" log --last 3 "$v" | grep '^[0-9]' >"$tmp/said"
+check "log --last 3" cmp -s "$tmp/three" "$tmp/said"
+check_equal "log --last, more than there are" "$(points)" \
+	"$("$ctl" log --last 100000 "$v" | grep -c '^[0-9]')"
+refuses "log --last: no number" 2 "'3x'" "$ctl" log --last 3x "$v"
+refuses "log: an option of others" 2 "'--at=3'" "$ctl" log --at=3 "$v"
+
+says "diff: the second boot" 0 'EfiGlobalVariable ConOut' "$ctl" diff --at "$first" "$v"
+says "diff --to" 0 '^+ EfiGlobalVariable BootOrder' "$ctl" diff --at 1 --to "$first" "$v"
+check_equal "diff: the first boot removed nothing" 0 "$(grep -c '^-' "$tmp/said")"
+says "diff: backwards" 0 '^- EfiGlobalVariable BootOrder' "$ctl" diff --at "$first" --to 1 "$v"
+says "diff: nothing" 0 '^0 bytes differ$' "$ctl" diff --at "$last" "$v"
+check_equal "diff: only that" 1 "$(wc -l <"$tmp/said")"
+says "diff: bytes" 0 "^$(cmp -l "$tmp/first.fd" "$v" | wc -l) bytes differ\$" \
+	"$ctl" diff --at "$first" "$v"
+refuses "diff: no --at" 2 '--at is missing' "$ctl" diff "$v"
+refuses "diff: no such number" 3 'no history of number 99999' "$ctl" diff --at 99999 "$v"
+refuses "diff --to: no such number" 3 'no history of number 99999' \
+	"$ctl" diff --at 1 --to 99999 "$v"
+
+quiet "export --at" "$ctl" export --at "$first" "$v" "$o"
+check "it is what the first boot left" cmp -s "$o" "$tmp/first.fd"
+quiet "export --at 1" "$ctl" export --at 1 "$v" "$o"
+check "it is the template" cmp -s "$o" "$template"
+quiet "export" "$ctl" export "$v" "$o"
+check "it is what the second boot left" cmp -s "$o" "$tmp/second.fd"
+check_equal "export --at, to standard output" "$(sum "$tmp/first.fd")" \
+	"$("$ctl" export --at "$first" "$v" - | sha256sum | cut -d ' ' -f 1)"
+for number in 0 99999; do
+	refuses "export --at $number" 3 "no history of number $number" \
+		"$ctl" export --at $number "$v" "$tmp/no.fd"
+done
+for number in -1 x 1x '' 99999999999999999999; do
+	refuses "export --at '$number'" 2 "'$number' is not a number" \
+		"$ctl" export --at "$number" "$v" "$tmp/no.fd"
+done
+check "they made no file" test ! -e "$tmp/no.fd"
+unchanged "nothing of this has changed either file"
+
+# --- check --code ---
+
+for code in /usr/share/OVMF/OVMF_CODE_4M.fd:0: \
+	/usr/share/OVMF/OVMF_CODE.fd:3:'^error: .*built for 0x20000 bytes'; do
+	file=${code%%:*} code=${code#*:}
+	if [ -r "$file" ]; then
+		says "check --code ${file##*/}" "${code%%:*}" "${code#*:}" \
+			"$ctl" check --code "$file" "$v"
+	else
+		skip "check --code: $file is missing (package ovmf)"
+	fi
+done
+says "check --code: what is no firmware is no error" 0 "^note: .*can't be told" \
+	"$ctl" check --code "$tmp/4m.fd" "$v"
+says "check --code: no such file" 3 '^variables' "$ctl" check --code "$tmp/none" "$v"
+check "it says so" grep -q 'none: No such file' "$tmp/err"
+
+# --- rollback ---
+
+quiet "rollback" "$ctl" rollback --to "$first" "$v"
+check "the image is that of the first boot" cmp -s "$v" "$tmp/first.fd"
+back=$(newest)
+check "it is a point of its own" test "$back" -gt "$last"
+says "log names what was undone" 0 'EfiGlobalVariable ConOut' "$ctl" log --last 1 "$v"
+quiet "rollback of the rollback" "$ctl" rollback --to "$last" "$v"
+check "the image is that of the second boot" cmp -s "$v" "$tmp/second.fd"
+check "that is one more" test "$(newest)" -gt "$back"
+check_equal "the number of a point stays" "$(sum "$tmp/first.fd")" \
+	"$("$ctl" export --at "$back" "$v" - | sha256sum | cut -d ' ' -f 1)"
+before=$(sums)
+quiet "rollback to what it is" "$ctl" rollback --to "$last" "$v"
+unchanged "nothing is written then"
+refuses "rollback: no --to" 2 '--to is missing' "$ctl" rollback "$v"
+refuses "rollback: no such number" 3 'no history of number 99999' "$ctl" rollback --to 99999 "$v"
+refuses "rollback: no number" 2 "'-3'" "$ctl" rollback --to -3 "$v"
+unchanged "what is refused writes nothing"
+check_equal "a boot after a rollback reads what the firmware read" 0 \
+	"$("$ctl" rollback --to "$first" "$v" &&
+		zcat "$data/ovmf-2022.11-4m-secondboot.trace.gz" | "$replay" --vars "$v")"
+check "and ends as it did" cmp -s "$v" "$tmp/second.fd"
+
+# --- create --reset ---
+
+put
+before=$(sums)
+refuses "create --reset: another size" 3 'has 540672 bytes, not 131072' \
+	"$ctl" create --reset --layout 2m "$v"
+refuses "create --reset: a template that is refused" 3 'nothing but zeros' \
+	"$ctl" create --reset --template "$tmp/00" "$v"
+unchanged "what is refused writes nothing (create --reset)"
+quiet "create --reset" "$ctl" create --reset --layout 4m "$v"
+check "the image is an empty store" cmp -s "$v" "$tmp/4m.fd"
+quiet "the old image is a point" "$ctl" export --at "$last" "$v" "$o"
+check "it is what it was" cmp -s "$o" "$tmp/second.fd"
+quiet "rollback undoes it" "$ctl" rollback --to "$last" "$v"
+check "it is what it was, again" cmp -s "$v" "$tmp/second.fd"
+rm -f "$v.journal"
+quiet "create --reset, without a journal" "$ctl" create --reset --layout 4m "$v"
+says "the old image is the oldest point" 0 '^1  .*history begins' "$ctl" log "$v"
+quiet "it can be taken out" "$ctl" export --at 1 "$v" "$o"
+check "and is what it was" cmp -s "$o" "$tmp/second.fd"
+
+# --- VARS changed by something else ---
+
+put
+says "accept: nothing to do" 0 '^nothing had changed it$' "$ctl" accept "$v"
+hit "$v" 400000
+cp "$v" "$tmp/changed.fd"
+before=$(sums)
+says "check: VARS was changed" 3 '^error: .*other content' "$ctl" check "$v"
+check "it says what to do" grep -q 'pflashctl accept' "$tmp/said"
+for command in "export $v $o" "rollback --to 1 $v" "diff --at 1 $v" \
+	"create --reset --layout 4m $v"; do
+	# shellcheck disable=SC2086
+	refuses "${command%% *}: VARS was changed" 3 'other content' "$ctl" $command
+done
+says "log: VARS was changed, the points are there" 3 "^$last " "$ctl" log "$v"
+quiet "export --at: VARS was changed" "$ctl" export --at "$last" "$v" "$o"
+check "it is what pflashd left" cmp -s "$o" "$tmp/second.fd"
+unchanged "neither file was changed"
+says "accept" 0 '^taken as it is$' "$ctl" accept "$v"
+check "VARS is as it was" cmp -s "$v" "$tmp/changed.fd"
+says "the change is a point" 0 '^[0-9]*  .*  1 bytes programmed' "$ctl" log --last 1 "$v"
+says "check: it is sound" 0 '^variables' "$ctl" check "$v"
+quiet "rollback: behind the change" "$ctl" rollback --to "$last" "$v"
+check "it is undone" cmp -s "$v" "$tmp/second.fd"
+put
+truncate -s 131072 "$v"
+before=$(sums)
+refuses "accept: another size" 3 'of another size' "$ctl" accept "$v"
+says "check: another size" 3 '^error: .*of another size' "$ctl" check "$v"
+unchanged "another size: nothing was changed"
+
+# --- a damaged journal ---
+
+put
+hit "$v.journal" $(($(stat -c %s "$v.journal") / 2))
+before=$(sums)
+says "check: the journal is damaged" 3 '^error: .*journal: damaged at offset' "$ctl" check "$v"
+for command in "export $v $o" "rollback --to 1 $v" "accept $v" "diff --at 1 $v" \
+	"create --reset --layout 4m $v"; do
+	# shellcheck disable=SC2086
+	refuses "${command%% *}: the journal is damaged" 3 'damaged at offset' "$ctl" $command
+done
+refuses "pflash-replay: the journal is damaged" 3 'damaged at offset' "$replay" --vars "$v"
+whole=$(newest)
+check "log: some points are whole" test "$whole" -gt 1
+check "log: those behind the damage are not" test "$whole" -lt "$last"
+says "log: its exit code" 3 '^1  ' "$ctl" log "$v"
+quiet "export --at: before the damage" "$ctl" export --at "$whole" "$v" "$o"
+unchanged "a damaged journal is left alone"
+put
+check_equal "what it gave is right" "$(sum "$o")" \
+	"$("$ctl" export --at "$whole" "$v" - | sha256sum | cut -d ' ' -f 1)"
+hit "$v.journal" $(($(stat -c %s "$v.journal") / 2))
+refuses "export --at: behind the damage" 3 "no history of number $last" \
+	"$ctl" export --at "$last" "$v" "$o"
+put
+hit "$v.journal" 3
+says "check: no header" 3 'expected a journal header' "$ctl" check "$v"
+check "there is no history then" grep -q '^history: none' "$tmp/said"
+put
+head -c 40 /dev/zero >>"$v.journal"
+before=$(sums)
+says "check: a torn tail is sound" 0 '^journal: 40 bytes of a torn record' "$ctl" check "$v"
+quiet "export: a torn tail" "$ctl" export "$v" "$o"
+check "it is not in the image" cmp -s "$o" "$tmp/second.fd"
+unchanged "a torn tail is left there"
+rm -f "$v"
+refuses "create: beside an old journal" 3 'journal of an earlier' \
+	"$ctl" create --layout 4m "$v"
+
+# --- a server that was killed ---
+
+put
+quiet "rollback: to the first boot" "$ctl" rollback --to "$first" "$v"
+mkfifo "$tmp/in" "$tmp/answer"
+"$replay" --vars "$v" <"$tmp/in" >"$tmp/answer" 2>/dev/null &
+pid=$!
+exec 3>"$tmp/in" 4<"$tmp/answer"
+{
+	zcat "$data/ovmf-2022.11-4m-secondboot.trace.gz" | grep '^w'
+	echo 'r 0 1'
+} >&3
+read -r _ <&4
+before=$(sums)
+for command in "accept $v" "rollback --to 1 $v" "create --reset --layout 4m $v"; do
+	# shellcheck disable=SC2086
+	refuses "${command%% *}: VARS is in use" 4 "in use by pid $pid" "$ctl" $command
+done
+refuses "create: VARS is in use, and exists" 3 'File exists' "$ctl" create --layout 4m "$v"
+says "check: VARS is in use" 0 '^journal: [1-9][0-9]* bursts are not in the file yet' \
+	"$ctl" check "$v"
+says "log: VARS is in use" 0 'EfiGlobalVariable ErrOut' "$ctl" log "$v"
+says "diff: VARS is in use" 0 'EfiGlobalVariable ErrOut' "$ctl" diff --at "$first" "$v"
+quiet "export: VARS is in use" "$ctl" export "$v" "$o"
+check "it is what the guest has" cmp -s "$o" "$tmp/second.fd"
+unchanged "VARS in use: nothing was changed"
+kill -9 $pid
+wait $pid 2>/dev/null
+exec 3>&- 4<&-
+unchanged "nor by SIGKILL"
+check "VARS alone is not current" sh -c "! cmp -s '$v' '$tmp/second.fd'"
+says "accept: a killed server has changed nothing" 0 '^nothing had changed it' "$ctl" accept "$v"
+unchanged "accept: nothing was written then"
+hit "$v" 500000
+says "accept: changed after a kill" 0 '^taken as it is' "$ctl" accept "$v"
+quiet "what was only in the journal is a point" "$ctl" rollback --to "$(
+	"$ctl" log "$v" | grep '^[0-9]' | tail -n 2 | head -n 1 | cut -d ' ' -f 1
+)" "$v"
+check "and can be gone back to" cmp -s "$v" "$tmp/second.fd"
+
+# --- names ---
+
+put
+ln "$v" "$tmp/twin.fd"
+before=$(sums)
+for command in "accept $v" "check $v" "log $v" "export $v $o" "rollback --to 1 $v" \
+	"create --reset --layout 4m $v"; do
+	# shellcheck disable=SC2086
+	refuses "${command%% *}: two names" 3 'has 2 names' "$ctl" $command
+done
+unchanged "two names: nothing was changed"
+says "--journal says which" 0 '^variables' "$ctl" check --journal "$v.journal" "$tmp/twin.fd"
+rm -f "$tmp/twin.fd"
+mv "$v.journal" "$tmp/elsewhere"
+says "--journal: log" 0 "^$last " "$ctl" log --journal "$tmp/elsewhere" --last 1 "$v"
+quiet "--journal: export" "$ctl" export --journal "$tmp/elsewhere" --at "$first" "$v" "$o"
+check "--journal: it is the image of then" cmp -s "$o" "$tmp/first.fd"
+quiet "--journal: rollback" "$ctl" rollback --journal "$tmp/elsewhere" --to "$first" "$v"
+check "--journal: it is done" cmp -s "$v" "$tmp/first.fd"
+check "--journal: there is none beside VARS" test ! -e "$v.journal"
+put
+ln -s vars.fd "$tmp/link.fd"
+says "a symbolic link: the journal is the file's" 0 "^$last " "$ctl" log "$tmp/link.fd"
+refuses "export: onto itself, by another name" 2 'is the file to export' \
+	"$ctl" export "$v" "$tmp/link.fd"
+mv "$v.journal" "$tmp/real.journal"
+ln -s real.journal "$v.journal"
+refuses "a symbolic link for a journal" 3 'symbolic links' "$ctl" check "$v"
+rm -f "$v.journal"
+mkdir "$v.journal"
+refuses "a directory for a journal" 3 'not a regular file' "$ctl" check "$v"
+rmdir "$v.journal"
+
+# --- no room ---
+
+# limited COMMAND...: no file may grow beyond 16 blocks
+# shellcheck disable=SC2317 # refuses() calls it
+limited() {
+	# The shells count in blocks of 512 bytes, or of 1024.
+	sh -c 'trap "" XFSZ; ulimit -f 16; exec "$@"' sh "$@"
+}
+put
+before=$(sums)
+refuses "create: no room" 3 'File too large' limited "$ctl" create --layout 4m "$tmp/big.fd"
+check "nothing of it is left" sh -c "! ls '$tmp' | grep -q 'big.fd'"
+unchanged "no room: nothing was changed"
+finish
