@@ -221,7 +221,8 @@ is_worth_it(const struct explorer *explorer, const struct cut *cut,
 	if (cut->at < first)
 		return false;
 	if (explorer->forced)
-		return cut->at == explorer->forced[depth].at;
+		return depth < explorer->forced_depth &&
+		       cut->at == explorer->forced[depth].at;
 	return !stride || cut->at % stride == first % stride;
 }
 
@@ -237,12 +238,12 @@ explore_level(struct explorer *explorer, unsigned int depth, uint64_t key,
 	do {
 		if (!is_worth_it(explorer, cut, depth, first))
 			continue;
-		if (explorer->forced && depth < explorer->forced_depth)
+		if (explorer->forced)
 			good = cut_here(explorer, depth, key,
 					explorer->forced[depth].choice);
 		else
 			good = cut_choices(explorer, depth, key);
-	} while (good && cut_next(cut));
+	} while (good && !explorer->expired && cut_next(cut));
 	return good;
 }
 

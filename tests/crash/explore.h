@@ -46,7 +46,8 @@ struct explorer {
 	unsigned int forced_depth;
 	unsigned long cuts, opened;
 	char why[600];
-	void (*progress)(const struct explorer *);
+	void (*progress)(struct explorer *);
+	bool expired; /* set it to end without a failure */
 };
 
 /* level[0] has base, log and model; cuts from op `first` on. */

@@ -4,15 +4,17 @@
  * simulated disk, the power is cut at every call, and what may then be on the
  * medium is recovered.
  *
- * crash [--long] [--seed N] [--only NAME] [--case CASE] [--dump DIR]
- *       [--data DIR] [--hard]
+ * crash [--long [--minutes N]] [--seed N] [--only NAME] [--case CASE] [--dump DIR]
+ *       [--data DIR] [--stop] [--hard]
  *
- * --dump writes the files on the medium of a case that fails.  CASE is NAME,SEED,FAULT,PLACES as a failure prints it.  --hard leaves garbage
+ * --dump writes the files on the medium of a case that fails, --stop ends at the
+ * first.  CASE is NAME,SEED,FAULT,PLACES as a failure prints it.  --hard leaves garbage
  * wherever a sector was being written, which docs/format.md does not promise
  * to survive.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +27,11 @@
 
 static struct explorer explorer;
 static char directory[200], vars_path[220];
-static bool full, hard;
+static bool full, hard, stop;
 static uint64_t seed = 1;
 static const char *only, *dump;
-static double began, reported;
+static double minutes = 50, share; /* share: seconds for a workload, or 0 */
+static double began, began_cpu, reported;
 static const struct workload *current;
 static uint64_t current_seed;
 
@@ -41,19 +44,21 @@ struct injection {
 static struct injection injection;
 
 static double
-now(void)
+now(clockid_t clock)
 {
 	struct timespec time;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	(void)clock_gettime(clock, &time);
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 static void
-show_progress(const struct explorer *e)
+show_progress(struct explorer *e)
 {
-	double t = now();
+	double t = now(CLOCK_MONOTONIC);
 
+	if (share > 0 && t - began > share)
+		e->expired = true;
 	if (t - reported < 5)
 		return;
 	reported = t;
@@ -237,30 +242,33 @@ report_failure(void)
 static bool
 run_workload(const struct workload *workload)
 {
-	unsigned int seeds = full ? workload->full_seeds :
-				    workload->quick_seeds;
+	unsigned int seeds = full ? UINT_MAX : workload->quick_seeds, i;
 	bool good = true, skipped = false;
-	double seconds;
+	double seconds, cpu;
 
 	current = workload;
-	began = reported = now();
+	began = reported = now(CLOCK_MONOTONIC);
+	began_cpu = now(CLOCK_PROCESS_CPUTIME_ID);
 	explorer.cuts = explorer.opened = 0;
-	for (unsigned int i = 0; good && !skipped && i < seeds; i++) {
+	explorer.expired = false;
+	for (i = 0; good && !skipped && !explorer.expired && i < seeds; i++) {
 		injection = (struct injection){ .nth = 0 };
 		current_seed = seed + i;
 		good = explore_workload(workload, &skipped);
 	}
-	seconds = now() - began;
+	seconds = now(CLOCK_MONOTONIC) - began;
+	cpu = now(CLOCK_PROCESS_CPUTIME_ID) - began_cpu;
 	if (!good)
 		report_failure();
 	else if (skipped)
 		printf("skip - %s: %s/%s cannot be read\n", workload->name,
 		       trace_directory, workload->trace);
 	else if (seeds)
-		printf("ok - %s: %lu cuts, %lu recoveries, %u seeds, "
-		       "%.1f s, %.0f cuts a second\n",
-		       workload->name, explorer.cuts, explorer.opened, seeds,
-		       seconds, (double)explorer.cuts / seconds);
+		printf("ok - %s: %lu cuts, %lu recoveries, %u seeds%s, "
+		       "%.1f s, %.0f cuts a CPU second\n",
+		       workload->name, explorer.cuts, explorer.opened, i,
+		       explorer.expired ? " (the last in part)" : "", seconds,
+		       (double)explorer.cuts / cpu);
 	(void)fflush(stdout);
 	return good;
 }
@@ -300,19 +308,26 @@ static int
 run_all(void)
 {
 	unsigned long cuts = 0, opened = 0;
-	double start = now();
+	double start = now(CLOCK_MONOTONIC);
+	unsigned int chosen = 0;
 	bool good = true;
 
 	printf("# seed %llu\n", (unsigned long long)seed);
+	for (size_t i = 0; full && i < workload_count; i++)
+		chosen += !only || strstr(workloads[i].name, only);
+	if (chosen)
+		share = minutes * 60 / chosen;
 	for (size_t i = 0; i < workload_count; i++) {
 		if (only && !strstr(workloads[i].name, only))
 			continue;
+		if (stop && !good)
+			break;
 		good = run_workload(&workloads[i]) && good;
 		cuts += explorer.cuts;
 		opened += explorer.opened;
 	}
 	printf("# %lu cuts, %lu recoveries, %.1f s\n", cuts, opened,
-	       now() - start);
+	       now(CLOCK_MONOTONIC) - start);
 	return !good;
 }
 
@@ -321,11 +336,13 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "long", no_argument, NULL, 'l' },
+		{ "minutes", required_argument, NULL, 'm' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "only", required_argument, NULL, 'o' },
 		{ "case", required_argument, NULL, 'c' },
 		{ "data", required_argument, NULL, 'd' },
 		{ "dump", required_argument, NULL, 'w' },
+		{ "stop", no_argument, NULL, 'e' },
 		{ "hard", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -335,12 +352,14 @@ main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'l': full = true; break;
+		case 'm': minutes = strtod(optarg, NULL); break;
 		case 's': seed = strtoull(optarg, NULL, 0); break;
 		case 'o': only = optarg; break;
 		case 'c': one = optarg; break;
 		case 'd': trace_directory = optarg; break;
 		case 'h': hard = true; break;
 		case 'w': dump = optarg; break;
+		case 'e': stop = true; break;
 		default: return 2;
 		}
 	}

@@ -112,6 +112,7 @@ model_set(struct model *model, uint32_t number)
 	struct state *state = add_state(model, number);
 
 	hash_image(model->image, model->size, state->hash);
+	state->sequence = 0;
 	state->before = model->done;
 	state->bursts = number ? model_state(model, model->done)->bursts + 1 :
 				 0;
@@ -131,6 +132,28 @@ model_found(struct model *model, uint32_t number)
 		number = may->hi + 1;
 	}
 	model->done = may->lo = may->hi = number;
+}
+
+void
+model_begin_history(struct model *model)
+{
+	struct state *state = add_state(model, ++model->may.hi);
+
+	*state = *model_state(model, model->done);
+	state->before = 0;
+	state->bursts = 1;
+	state->sequence = 0;
+}
+
+bool
+model_number(struct model *model, uint32_t number, uint64_t sequence)
+{
+	uint32_t first = model->parent ? model->shared + 1 : 0;
+	uint64_t known = model_state(model, number)->sequence;
+
+	if (!known && number >= first)
+		model->own[number - first].sequence = sequence;
+	return !known || known == sequence;
 }
 
 void

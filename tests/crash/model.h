@@ -11,8 +11,9 @@
 
 struct state {
 	uint64_t hash[2];
-	uint32_t before; /* the state it was made from */
-	uint32_t bursts; /* since the file was made, counting that */
+	uint32_t before;   /* the state it was made from */
+	uint32_t bursts;   /* since its history began, counting that */
+	uint64_t sequence; /* its number in the history; 0: not seen yet */
 };
 
 #define MAX_KEPT 512
@@ -40,6 +41,10 @@ bool model_is(const struct model *model, uint32_t number, const uint8_t *image);
 void model_set(struct model *model, uint32_t number);
 /* The file was opened and had this state: it counts as answered. */
 void model_found(struct model *model, uint32_t number);
+/* A state that looks the same, but has no history: it may be there instead. */
+void model_begin_history(struct model *model);
+/* false: it had another number. */
+bool model_number(struct model *model, uint32_t number, uint64_t sequence);
 void model_found_kept(struct model *model, uint32_t number);
 
 #endif

@@ -65,8 +65,15 @@ void
 script_add_burst(struct script *script, uint64_t *random, uint32_t size,
 		 uint32_t longest)
 {
-	for (uint32_t n = 1 + below(random, 3); n > 0; n--)
+	struct step *step;
+
+	for (uint32_t n = below(random, 3); n > 0; n--)
 		add_change(script, random, size, longest);
+	/* So that no two bursts end in the same image. */
+	step = script_add(script, STEP_PROGRAM);
+	step->seed = draw(random);
+	step->len = 8 + below(random, 8);
+	step->off = below(random, size - step->len + 1);
 	script_add(script, STEP_COMMIT);
 }
 
@@ -217,6 +224,9 @@ history_leads_to(const struct run *run, const struct view *view,
 		if (number == 0 || point->oldest != (i == 0) ||
 		    (i > 0 && point->sequence <= point[-1].sequence))
 			return false;
+		if (run->setting->whole_history &&
+		    !model_number(run->model, number, point->sequence))
+			return false;
 		if ((all || end || !below(&random, (uint32_t)points->count)) &&
 		    !is_past(run, view, point->sequence, number))
 			return false;
@@ -288,6 +298,35 @@ check_image(struct run *run)
 		     model->may.hi);
 }
 
+/* A reader who came before has seen what the writer found, and NULL is none. */
+static struct view *
+look(struct run *run)
+{
+	struct error err = { "" };
+	struct view *view;
+
+	if (tolerant() || run->key % 4 ||
+	    disk_find(machine.disk, machine.vars) < 0)
+		return NULL;
+	if (!view_open(&view, &sys_machine, run->setting->path, &err))
+		return view;
+	(void)wrong(run, "view_open, before store_open: %s", err.text);
+	return NULL;
+}
+
+static bool
+same_as_seen(struct run *run, struct view *view)
+{
+	bool same = !view || !run->store ||
+		    !memcmp(view_image(view), store_image(run->store),
+			    run->setting->size);
+
+	if (view)
+		view_close(view);
+	return (same && !run->why[0]) ||
+	       wrong(run, "a reader saw another image before store_open");
+}
+
 static bool
 open_store(struct run *run, uint64_t seed)
 {
@@ -300,9 +339,14 @@ open_store(struct run *run, uint64_t seed)
 		.history = &setting->history,
 		.sys = &sys_machine,
 	};
+	struct view *seen = machine.fault.kind ? NULL : look(run);
 	struct error err = { "" };
 	int rc = store_open(&run->store, &config, NULL, &err);
 
+	if (rc)
+		run->store = NULL;
+	if (!same_as_seen(run, seen))
+		return false;
 	if (rc == -ENOENT && run->model->may.lo == 0 &&
 	    disk_find(machine.disk, machine.vars) < 0) {
 		if (!create(run, seed))
@@ -440,6 +484,7 @@ remove_journal(struct run *run)
 	int fd;
 
 	(void)snprintf(path, sizeof(path), "%s.journal", machine.vars);
+	model_begin_history(run->model);
 	if (sys_machine.unlink(path) < 0)
 		return tolerant() || wrong(run, "no journal to remove");
 	fd = sys_machine.open("/", O_DIRECTORY, 0);
@@ -447,6 +492,7 @@ remove_journal(struct run *run)
 		return tolerant();
 	(void)sys_machine.fsync(fd);
 	(void)sys_machine.close(fd);
+	run->model->done = run->model->may.lo = run->model->may.hi;
 	return true;
 }
 

@@ -35,7 +35,7 @@ struct script {
 };
 
 struct step *script_add(struct script *script, enum step_kind kind);
-/* A program, an erase or both, and a commit. */
+/* Programs and erases, and a commit. */
 void script_add_burst(struct script *script, uint64_t *random, uint32_t size,
 		      uint32_t longest);
 

@@ -141,7 +141,7 @@ build_trace(struct script *script, const struct workload *workload,
 
 #define PLAN_QUICK                                                             \
 	{                                                                      \
-		7, 6, 6, 60, 200, 0                                            \
+		6, 5, 5, 60, 300, 0                                           \
 	}
 #define PLAN_FULL                                                              \
 	{                                                                      \
@@ -156,37 +156,41 @@ build_trace(struct script *script, const struct workload *workload,
 		0, 0                                                           \
 	}
 
-#define KEEP_SOME    { 64 * KIB, 0 }
+#define KEEP_SOME                                                              \
+	{                                                                      \
+		64 * KIB, 0                                                    \
+	}
 
 #define SMALL(name, sync, size, limit, history, whole)                         \
 	{                                                                      \
 		name, build_small, { NULL,    (size),  sync,  limit,           \
 				     8 * KIB, history, whole, false },         \
-			PLAN_QUICK, PLAN_FULL, 2, 200, false, NULL             \
+			PLAN_QUICK, PLAN_FULL, 1, false, NULL                  \
 	}
 
-#define FAULTS(name, sync, limit, history)                                     \
+#define FAULTS(name, sync, limit, history, whole)                              \
 	{                                                                      \
 		name, build_small, { NULL,    2 * BLOCK, sync,  limit,         \
-				     8 * KIB, history,   false, false },       \
-			{ 2, 2, 1, 0, 0, 17 }, { 3, 2, 2, 400, 0, 2 }, 1, 6,   \
+				     8 * KIB, history,   whole, false },       \
+			{ 2, 2, 1, 0, 0, 31 }, { 3, 2, 2, 400, 0, 2 }, 1,      \
 			true, NULL                                             \
 	}
 
-#define TRACE(name, sync, limit, history, plan, seeds, file)                   \
+#define TRACE(name, sync, limit, history, plan, stride, seeds, file)           \
 	{                                                                      \
 		name, build_trace, { NULL, OVMF_SIZE, sync,  limit,            \
 				     0,    history,   false, true },           \
-			plan, { 4, 6, 6, 100, 100, 0 }, seeds, 1, false, file  \
+			plan, { 4, 6, 6, 100, 100, stride }, seeds, false,     \
+			file                                                   \
 	}
 
 #define TRACE_QUICK                                                            \
 	{                                                                      \
-		2, 1, 1, 0, 0, 3                                               \
+		2, 1, 1, 0, 0, 7                                               \
 	}
 #define TRACE_FEW                                                              \
 	{                                                                      \
-		2, 1, 1, 0, 0, 97                                              \
+		2, 1, 1, 0, 0, 197                                             \
 	}
 
 /* clang-format off */
@@ -200,32 +204,32 @@ const struct workload workloads[] = {
 	SMALL("small-none-often", STORE_SYNC_NONE, 2 * BLOCK, 2000, KEEP_ALL, true),
 	SMALL("small-none-forget", STORE_SYNC_NONE, 2 * BLOCK, 900, KEEP_NONE, false),
 	{ "lives-burst", build_lives,
-	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, false, false },
-	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, 100, false, NULL },
+	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true, false },
+	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL },
 	{ "lives-none", build_lives,
-	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, false, false },
-	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, 100, false, NULL },
+	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true, false },
+	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
 	{ "history-burst", build_history,
 	  { NULL, 16 * BLOCK, STORE_SYNC_BURST, 100 * KIB, 0, KEEP_SOME, false, false },
-	  { 3, 2, 2, 0, 0, 0 }, { 6, 8, 12, 50, 0, 0 }, 1, 20, false, NULL },
+	  { 3, 2, 2, 0, 0, 0 }, { 6, 8, 12, 50, 0, 0 }, 1, false, NULL },
 	{ "history-none", build_history,
 	  { NULL, 16 * BLOCK, STORE_SYNC_NONE, 150 * KIB, 0, KEEP_SOME, false, false },
-	  { 3, 2, 2, 0, 0, 3 }, { 6, 8, 12, 50, 0, 0 }, 1, 20, false, NULL },
+	  { 3, 2, 2, 0, 0, 3 }, { 6, 8, 12, 50, 0, 0 }, 1, false, NULL },
 	{ "reclaim-burst", build_reclaim,
 	  { NULL, OVMF_SIZE, STORE_SYNC_BURST, 0, 0, KEEP_ALL, false, true },
-	  { 4, 6, 8, 0, 0, 0 }, { 7, 40, 60, 40, 0, 0 }, 1, 10, false, NULL },
+	  { 3, 3, 4, 0, 0, 0 }, { 7, 40, 60, 40, 0, 0 }, 1, false, NULL },
 	{ "reclaim-none", build_reclaim,
 	  { NULL, OVMF_SIZE, STORE_SYNC_NONE, 300 * KIB, 0, KEEP_ALL, false, true },
-	  { 4, 6, 8, 0, 0, 0 }, { 7, 40, 60, 40, 0, 0 }, 1, 10, false, NULL },
-	TRACE("boot-burst", STORE_SYNC_BURST, 0, KEEP_ALL, TRACE_QUICK, 1, FIRST_BOOT),
-	TRACE("boot-burst-often", STORE_SYNC_BURST, 2 * KIB, KEEP_NONE, TRACE_QUICK, 1, FIRST_BOOT),
-	TRACE("boot-none", STORE_SYNC_NONE, 4 * KIB, KEEP_ALL, TRACE_QUICK, 1, FIRST_BOOT),
-	TRACE("boot-op", STORE_SYNC_OP, 64 * KIB, KEEP_SOME, TRACE_FEW, 0, FIRST_BOOT),
-	TRACE("second-boot", STORE_SYNC_BURST, 4 * KIB, KEEP_ALL, TRACE_QUICK, 1, SECOND_BOOT),
-	FAULTS("faults-burst", STORE_SYNC_BURST, 0, KEEP_ALL),
-	FAULTS("faults-burst-forget", STORE_SYNC_BURST, 900, KEEP_NONE),
-	FAULTS("faults-op", STORE_SYNC_OP, 900, KEEP_ALL),
-	FAULTS("faults-none", STORE_SYNC_NONE, 2000, KEEP_NONE),
+	  { 3, 3, 4, 0, 0, 0 }, { 7, 40, 60, 40, 0, 0 }, 1, false, NULL },
+	TRACE("boot-burst", STORE_SYNC_BURST, 0, KEEP_ALL, TRACE_QUICK, 0, 1, FIRST_BOOT),
+	TRACE("boot-burst-often", STORE_SYNC_BURST, 2 * KIB, KEEP_NONE, TRACE_QUICK, 0, 1, FIRST_BOOT),
+	TRACE("boot-none", STORE_SYNC_NONE, 4 * KIB, KEEP_ALL, TRACE_QUICK, 0, 1, FIRST_BOOT),
+	TRACE("boot-op", STORE_SYNC_OP, 64 * KIB, KEEP_SOME, TRACE_FEW, 31, 0, FIRST_BOOT),
+	TRACE("second-boot", STORE_SYNC_BURST, 4 * KIB, KEEP_ALL, TRACE_QUICK, 0, 1, SECOND_BOOT),
+	FAULTS("faults-burst", STORE_SYNC_BURST, 0, KEEP_ALL, true),
+	FAULTS("faults-burst-forget", STORE_SYNC_BURST, 900, KEEP_NONE, false),
+	FAULTS("faults-op", STORE_SYNC_OP, 900, KEEP_ALL, false),
+	FAULTS("faults-none", STORE_SYNC_NONE, 2000, KEEP_NONE, false),
 };
 /* clang-format on */
 

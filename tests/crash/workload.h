@@ -14,8 +14,8 @@ struct workload {
 		      uint64_t seed);
 	struct setting setting;
 	struct plan quick, full;
-	unsigned int quick_seeds, full_seeds; /* 0: not at all */
-	bool faults; /* calls fail, then the power is cut */
+	unsigned int quick_seeds; /* 0: not at all; at length, as many as fit */
+	bool faults;              /* calls fail, then the power is cut */
 	const char *trace;
 };
 
