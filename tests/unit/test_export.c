@@ -303,6 +303,32 @@ START_TEST(export_is_tried_twice_without_a_writer)
 }
 END_TEST
 
+static ssize_t
+empty_pread(int fd, void *buf, size_t len, off_t off)
+{
+	(void)fd;
+	(void)buf;
+	(void)len;
+	(void)off;
+	return 0;
+}
+
+/* A file that is cut between the question for its size and the reading. */
+START_TEST(export_of_a_file_that_gets_shorter)
+{
+	struct sys sys = sys_unsynced;
+	uint8_t *image;
+	size_t size;
+
+	sys.pread = empty_pread;
+	ck_assert_int_eq(store_export(&sys, scratch_path("VARS"), &image, &size,
+				      &err),
+			 -EUCLEAN);
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS: ends at offset 0, "
+					       "expected 65536 bytes"));
+}
+END_TEST
+
 START_TEST(view_has_size_and_image)
 {
 	struct view *view;
@@ -376,6 +402,7 @@ export_suite(void)
 	tcase_add_loop_test(tc, export_between_any_two_reads, 0, 4 * ACTS);
 	tcase_add_test(tc, export_that_never_gets_still_files);
 	tcase_add_test(tc, export_is_tried_twice_without_a_writer);
+	tcase_add_test(tc, export_of_a_file_that_gets_shorter);
 	tcase_add_test(tc, view_has_size_and_image);
 	tcase_add_test(tc, export_under_a_writer);
 	suite_add_tcase(suite, tc);

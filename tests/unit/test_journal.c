@@ -613,6 +613,7 @@ journal_suite(void)
 	tcase_add_test(tc, earlier_checksums_do_not_count);
 	tcase_add_test(tc, wrong_done_is_refused);
 	tcase_add_test(tc, checkpoint_allows_a_mixture);
+	tcase_add_test(tc, accepting_needs_a_history_that_can_be);
 	tcase_add_test(tc, scan_survives_anything);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -799,12 +799,13 @@ START_TEST(every_allocation_of_a_checkpoint_fails)
 		.path = scratch_path("VARS"),
 		.history = &none,
 	};
-	struct store *store = open_with(&config);
+	struct store *store;
 	unsigned int n = 0, failures = 0;
 	int rc;
 
 	if (!memory_can_fail())
 		return;
+	store = open_with(&config);
 	do {
 		program(store, n * 10 % SIZE, "more");
 		memory_fault = (struct memory_fault){ .nth = ++n };
