@@ -555,6 +555,32 @@ START_TEST(checkpoint_allows_a_mixture)
 }
 END_TEST
 
+/* A history that says what cannot be is not made into a new one. */
+START_TEST(accepting_needs_a_history_that_can_be)
+{
+	const struct store_config config = { .path = scratch_path("VARS") };
+	uint8_t payload[8];
+	struct blob journal;
+	bool changed;
+
+	build_header(2, SIZE, 0);
+	build_operation(payload, 0, 0x80000000 | SIZE);
+	build_record(SNAPSHOT, payload, 8);
+	build_operation(payload, SIZE - 1, 0x80000002);
+	build_record(BURST, payload, 8);
+	build_crc(DONE, image);
+	blob_write(scratch_path("VARS.journal"), built, built_len);
+	image[5] ^= 1;
+	blob_write(scratch_path("VARS"), image, SIZE);
+	ck_assert_int_eq(store_accept(&config, &changed, &err), -EUCLEAN);
+	journal = blob_read(scratch_path("VARS.journal"));
+	ck_assert(blob_equal(&journal, built, built_len));
+	ck_assert_uint_eq(scratch_entries(), 2);
+	blob_free(&journal);
+}
+END_TEST
+
+/* Any bytes whatever: a verdict, no crash, and no read outside (sanitizers). */
 START_TEST(scan_survives_anything)
 {
 	struct record record;
