@@ -369,6 +369,26 @@ build_inode(struct build *build, int inode, struct bytes *bytes)
 	build_size(build, bytes, durable, full, truncated);
 }
 
+/* Only what has a name is there; the names get inodes 0, 1, ... */
+static void
+build_inodes(struct build *build)
+{
+	struct entry *entry = build->out->entry;
+	int was[MAX_ENTRIES], same;
+
+	for (int i = 0; i < build->out->entries; i++) {
+		was[i] = entry[i].inode;
+		for (same = 0; was[same] != was[i]; same++)
+			;
+		if (same == i)
+			build_inode(build, was[i], &build->out->inode[i]);
+		else
+			build->out->inode[i].len = 0;
+		entry[i].inode = same;
+	}
+	build->out->inodes = build->out->entries;
+}
+
 static void
 prepare(struct build *build)
 {
@@ -402,11 +422,6 @@ cut_build(const struct cut *cut, struct choice choice, struct disk *out)
 	for (int i = 0; i < out->inodes; i++)
 		out->inode[i].len = 0;
 	build_names(&build);
-	/* Only what has a name is there; the names get inodes 0, 1, ... */
-	for (int i = 0; i < out->entries; i++) {
-		build_inode(&build, out->entry[i].inode, &out->inode[i]);
-		out->entry[i].inode = i;
-	}
-	out->inodes = out->entries;
+	build_inodes(&build);
 	bytes_copy(&out->stale, &cut->durable.stale);
 }

@@ -414,7 +414,19 @@ machine_fstat(int fd, struct stat *st)
 	st->st_mode = S_IFREG | 0600;
 	st->st_ino = (ino_t)inode;
 	st->st_size = (off_t)machine.disk->inode[inode].len;
+	for (int i = 0; i < machine.disk->entries; i++)
+		st->st_nlink += machine.disk->entry[i].inode == inode;
 	return 0;
+}
+
+/* Only for the size of a block device, which no file here is. */
+static off_t
+machine_lseek(int fd, off_t off, int whence)
+{
+	(void)fd;
+	(void)off;
+	(void)whence;
+	return fail(ESPIPE);
 }
 
 static int
@@ -505,6 +517,7 @@ const struct sys sys_machine = {
 	.fsync = machine_fsync,
 	.ftruncate = machine_ftruncate,
 	.fstat = machine_fstat,
+	.lseek = machine_lseek,
 	.fchmod = machine_fchmod,
 	.fchown = machine_fchown,
 	.link = machine_link,

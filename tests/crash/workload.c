@@ -141,7 +141,7 @@ build_trace(struct script *script, const struct workload *workload,
 
 #define PLAN_QUICK                                                             \
 	{                                                                      \
-		6, 5, 5, 60, 300, 0                                           \
+		6, 5, 5, 60, 300, 0                                            \
 	}
 #define PLAN_FULL                                                              \
 	{                                                                      \
