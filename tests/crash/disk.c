@@ -211,7 +211,7 @@ log_op(enum op_kind kind, int inode)
 	return op;
 }
 
-/* EINTR is for calls that can be interrupted, a part for those that have one. */
+/* EINTR is for calls that can be interrupted, a part for writes and reads. */
 static bool
 hit(bool interruptible, bool divisible)
 {

@@ -4,13 +4,13 @@
  * simulated disk, the power is cut at every call, and what may then be on the
  * medium is recovered.
  *
- * crash [--long [--minutes N]] [--seed N] [--only NAME] [--case CASE] [--dump DIR]
- *       [--data DIR] [--stop] [--hard]
+ * crash [--long [--minutes N]] [--seed N] [--only NAME] [--case CASE]
+ *       [--dump DIR] [--data DIR] [--stop] [--hard]
  *
- * --dump writes the files on the medium of a case that fails, --stop ends at the
- * first.  CASE is NAME,SEED,FAULT,PLACES as a failure prints it.  --hard leaves garbage
- * wherever a sector was being written, which docs/format.md does not promise
- * to survive.
+ * --dump writes the files on the medium of a case that fails, --stop ends at
+ * the first.  CASE is NAME,SEED,FAULT,PLACES as a failure prints it.  --hard
+ * leaves garbage wherever a sector was being written, which docs/format.md does
+ * not promise to survive.
  */
 #include <errno.h>
 #include <getopt.h>

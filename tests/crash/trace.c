@@ -91,7 +91,7 @@ trace_steps(struct script *script, const char *name, uint32_t size)
 	stream = popen(command, "r");
 	r.image = malloc(size);
 	if (!stream || !r.image)
-		return false;
+		abort();
 	memset(r.image, 0xff, size);
 	good = take_lines(&r, stream);
 	if (r.open)

@@ -145,7 +145,7 @@ build_trace(struct script *script, const struct workload *workload,
 	}
 #define PLAN_FULL                                                              \
 	{                                                                      \
-		10, 16, 24, 16, 60, 0                                          \
+		8, 10, 12, 30, 100, 0                                          \
 	}
 #define KEEP_ALL                                                               \
 	{                                                                      \
@@ -180,8 +180,7 @@ build_trace(struct script *script, const struct workload *workload,
 	{                                                                      \
 		name, build_trace, { NULL, OVMF_SIZE, sync,  limit,            \
 				     0,    history,   false, true },           \
-			plan, { 4, 6, 6, 100, 100, stride }, seeds, false,     \
-			file                                                   \
+			plan, { 4, 6, 6, 400, 0, stride }, seeds, false, file  \
 	}
 
 #define TRACE_QUICK                                                            \
@@ -196,36 +195,50 @@ build_trace(struct script *script, const struct workload *workload,
 /* clang-format off */
 const struct workload workloads[] = {
 	SMALL("small-burst", STORE_SYNC_BURST, 3 * BLOCK, 0, KEEP_ALL, true),
-	SMALL("small-burst-often", STORE_SYNC_BURST, 3 * BLOCK, 700, KEEP_ALL, true),
-	SMALL("small-burst-forget", STORE_SYNC_BURST, 2 * BLOCK, 900, KEEP_NONE, false),
+	SMALL("small-burst-often", STORE_SYNC_BURST, 3 * BLOCK, 700, KEEP_ALL,
+	      true),
+	SMALL("small-burst-forget", STORE_SYNC_BURST, 2 * BLOCK, 900, KEEP_NONE,
+	      false),
 	SMALL("small-op", STORE_SYNC_OP, 2 * BLOCK, 0, KEEP_ALL, true),
 	SMALL("small-op-forget", STORE_SYNC_OP, 2 * BLOCK, 1, KEEP_NONE, false),
 	SMALL("small-none", STORE_SYNC_NONE, 3 * BLOCK, 0, KEEP_ALL, true),
-	SMALL("small-none-often", STORE_SYNC_NONE, 2 * BLOCK, 2000, KEEP_ALL, true),
-	SMALL("small-none-forget", STORE_SYNC_NONE, 2 * BLOCK, 900, KEEP_NONE, false),
+	SMALL("small-none-often", STORE_SYNC_NONE, 2 * BLOCK, 2000, KEEP_ALL,
+	      true),
+	SMALL("small-none-forget", STORE_SYNC_NONE, 2 * BLOCK, 900, KEEP_NONE,
+	      false),
 	{ "lives-burst", build_lives,
-	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true, false },
+	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true,
+	    false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL },
 	{ "lives-none", build_lives,
-	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true, false },
+	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
+	    false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
 	{ "history-burst", build_history,
-	  { NULL, 16 * BLOCK, STORE_SYNC_BURST, 100 * KIB, 0, KEEP_SOME, false, false },
-	  { 3, 2, 2, 0, 0, 0 }, { 6, 8, 12, 50, 0, 0 }, 1, false, NULL },
+	  { NULL, 16 * BLOCK, STORE_SYNC_BURST, 100 * KIB, 0, KEEP_SOME, false,
+	    false },
+	  { 3, 2, 2, 0, 0, 0 }, { 6, 8, 12, 300, 0, 0 }, 1, false, NULL },
 	{ "history-none", build_history,
-	  { NULL, 16 * BLOCK, STORE_SYNC_NONE, 150 * KIB, 0, KEEP_SOME, false, false },
-	  { 3, 2, 2, 0, 0, 3 }, { 6, 8, 12, 50, 0, 0 }, 1, false, NULL },
+	  { NULL, 16 * BLOCK, STORE_SYNC_NONE, 150 * KIB, 0, KEEP_SOME, false,
+	    false },
+	  { 3, 2, 2, 0, 0, 3 }, { 6, 8, 12, 300, 0, 0 }, 1, false, NULL },
 	{ "reclaim-burst", build_reclaim,
 	  { NULL, OVMF_SIZE, STORE_SYNC_BURST, 0, 0, KEEP_ALL, false, true },
-	  { 3, 3, 4, 0, 0, 0 }, { 7, 40, 60, 40, 0, 0 }, 1, false, NULL },
+	  { 3, 3, 4, 0, 0, 0 }, { 7, 20, 20, 2000, 0, 0 }, 1, false, NULL },
 	{ "reclaim-none", build_reclaim,
-	  { NULL, OVMF_SIZE, STORE_SYNC_NONE, 300 * KIB, 0, KEEP_ALL, false, true },
-	  { 3, 3, 4, 0, 0, 0 }, { 7, 40, 60, 40, 0, 0 }, 1, false, NULL },
-	TRACE("boot-burst", STORE_SYNC_BURST, 0, KEEP_ALL, TRACE_QUICK, 0, 1, FIRST_BOOT),
-	TRACE("boot-burst-often", STORE_SYNC_BURST, 2 * KIB, KEEP_NONE, TRACE_QUICK, 0, 1, FIRST_BOOT),
-	TRACE("boot-none", STORE_SYNC_NONE, 4 * KIB, KEEP_ALL, TRACE_QUICK, 0, 1, FIRST_BOOT),
-	TRACE("boot-op", STORE_SYNC_OP, 64 * KIB, KEEP_SOME, TRACE_FEW, 31, 0, FIRST_BOOT),
-	TRACE("second-boot", STORE_SYNC_BURST, 4 * KIB, KEEP_ALL, TRACE_QUICK, 0, 1, SECOND_BOOT),
+	  { NULL, OVMF_SIZE, STORE_SYNC_NONE, 300 * KIB, 0, KEEP_ALL, false,
+	    true },
+	  { 3, 3, 4, 0, 0, 0 }, { 7, 20, 20, 2000, 0, 0 }, 1, false, NULL },
+	TRACE("boot-burst", STORE_SYNC_BURST, 0, KEEP_ALL, TRACE_QUICK, 0, 1,
+	      FIRST_BOOT),
+	TRACE("boot-burst-often", STORE_SYNC_BURST, 2 * KIB, KEEP_NONE,
+	      TRACE_QUICK, 0, 1, FIRST_BOOT),
+	TRACE("boot-none", STORE_SYNC_NONE, 4 * KIB, KEEP_ALL, TRACE_QUICK, 0,
+	      1, FIRST_BOOT),
+	TRACE("boot-op", STORE_SYNC_OP, 64 * KIB, KEEP_SOME, TRACE_FEW, 31, 0,
+	      FIRST_BOOT),
+	TRACE("second-boot", STORE_SYNC_BURST, 4 * KIB, KEEP_ALL, TRACE_QUICK,
+	      0, 1, SECOND_BOOT),
 	FAULTS("faults-burst", STORE_SYNC_BURST, 0, KEEP_ALL, true),
 	FAULTS("faults-burst-forget", STORE_SYNC_BURST, 900, KEEP_NONE, false),
 	FAULTS("faults-op", STORE_SYNC_OP, 900, KEEP_ALL, false),
