@@ -152,10 +152,10 @@ fi
 # --- the history of two boots ---
 
 quiet "create, of what is installed" "$ctl" create --template "$template" "$v"
-zcat "$data/ovmf-2022.11-4m-firstboot.trace.gz" | "$replay" --vars "$v"
+zcat "$data/ovmf-2022.11-4m-firstboot.trace.gz" | "$replay" --vars "$v" >/dev/null
 cp "$v" "$tmp/first.fd"
 first=$(newest)
-zcat "$data/ovmf-2022.11-4m-secondboot.trace.gz" | "$replay" --vars "$v"
+zcat "$data/ovmf-2022.11-4m-secondboot.trace.gz" | "$replay" --vars "$v" >/dev/null
 cp "$v" "$tmp/second.fd"
 cp "$v.journal" "$tmp/second.journal"
 last=$(newest)
@@ -298,6 +298,9 @@ says "log: VARS was changed, the points are there" 3 "^$last " "$ctl" log "$v"
 quiet "export --at: VARS was changed" "$ctl" export --at "$last" "$v" "$o"
 check "it is what pflashd left" cmp -s "$o" "$tmp/second.fd"
 unchanged "neither file was changed"
+cat "$o" >"$v"
+says "put into VARS, it fits the journal again" 0 '^history' "$ctl" check "$v"
+cp "$tmp/changed.fd" "$v"
 says "accept" 0 '^taken as it is$' "$ctl" accept "$v"
 check "VARS is as it was" cmp -s "$v" "$tmp/changed.fd"
 says "the change is a point" 0 '^[0-9]*  .*  1 bytes programmed' "$ctl" log --last 1 "$v"
@@ -305,6 +308,11 @@ says "check: it is sound" 0 '^variables' "$ctl" check "$v"
 quiet "rollback: behind the change" "$ctl" rollback --to "$last" "$v"
 check "it is undone" cmp -s "$v" "$tmp/second.fd"
 put
+quiet "a later point" "$ctl" create --reset --layout 4m "$v"
+cp "$tmp/second.fd" "$v"
+refuses "VARS of an earlier time" 3 'other content' "$ctl" export "$v" "$o"
+put
+says "both of an earlier time are taken" 0 "^$last " "$ctl" log --last 1 "$v"
 truncate -s 131072 "$v"
 before=$(sums)
 refuses "accept: another size" 3 'of another size' "$ctl" accept "$v"
@@ -389,6 +397,28 @@ quiet "what was only in the journal is a point" "$ctl" rollback --to "$(
 	"$ctl" log "$v" | grep '^[0-9]' | tail -n 2 | head -n 1 | cut -d ' ' -f 1
 )" "$v"
 check "and can be gone back to" cmp -s "$v" "$tmp/second.fd"
+
+# Changed by something that does not care for the lock, while it is in use.
+put
+"$replay" --vars "$v" <"$tmp/in" >"$tmp/answer" 2>/dev/null &
+pid=$!
+exec 3>"$tmp/in" 4<"$tmp/answer"
+printf 'w 50000 1 10\nw 50000 1 0\nw 0 1 ff\nr 0 1\n' >&3
+read -r _ <&4
+hit "$v" 500000
+printf 'r 7a120 1\nr 50000 1\n' >&3
+read -r changed <&4
+read -r written <&4
+check_equal "the guest does not see the change, but its own" "ff 0" "$changed $written"
+refuses "nobody can read the files then" 3 'other content' "$ctl" export "$v" "$o"
+exec 3>&- 4<&-
+wait $pid
+check_equal "the server ends as if nothing were" 0 $?
+refuses "the next start is refused" 3 'other content' "$replay" --vars "$v"
+says "accept: the change, and what the guest wrote" 0 '^taken' "$ctl" accept "$v"
+check_equal "both are there" " 00 00" "$(od -An -tx1 -j 500000 -N 1 "$v")$(
+	od -An -tx1 -j 327680 -N 1 "$v"
+)"
 
 # --- names ---
 
