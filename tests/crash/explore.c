@@ -223,7 +223,8 @@ is_worth_it(const struct explorer *explorer, const struct cut *cut,
 	if (explorer->forced)
 		return depth < explorer->forced_depth &&
 		       cut->at == explorer->forced[depth].at;
-	return !stride || cut->at % stride == first % stride;
+	return !stride || cut->at % stride == first % stride ||
+	       cut->at == cut->log->ops;
 }
 
 static bool

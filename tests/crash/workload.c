@@ -172,7 +172,7 @@ build_trace(struct script *script, const struct workload *workload,
 	{                                                                      \
 		name, build_small, { NULL,    2 * BLOCK, sync,  limit,         \
 				     8 * KIB, history,   whole, false },       \
-			{ 2, 2, 1, 0, 0, 31 }, { 3, 2, 2, 400, 0, 2 }, 1,      \
+			{ 2, 2, 1, 0, 0, 13 }, { 3, 2, 2, 400, 0, 2 }, 1,      \
 			true, NULL                                             \
 	}
 
@@ -214,6 +214,10 @@ const struct workload workloads[] = {
 	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
 	    false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
+	FAULTS("faults-burst", STORE_SYNC_BURST, 0, KEEP_ALL, true),
+	FAULTS("faults-burst-forget", STORE_SYNC_BURST, 900, KEEP_NONE, false),
+	FAULTS("faults-op", STORE_SYNC_OP, 900, KEEP_ALL, false),
+	FAULTS("faults-none", STORE_SYNC_NONE, 2000, KEEP_NONE, false),
 	{ "history-burst", build_history,
 	  { NULL, 16 * BLOCK, STORE_SYNC_BURST, 100 * KIB, 0, KEEP_SOME, false,
 	    false },
@@ -239,10 +243,6 @@ const struct workload workloads[] = {
 	      FIRST_BOOT),
 	TRACE("second-boot", STORE_SYNC_BURST, 4 * KIB, KEEP_ALL, TRACE_QUICK,
 	      0, 1, SECOND_BOOT),
-	FAULTS("faults-burst", STORE_SYNC_BURST, 0, KEEP_ALL, true),
-	FAULTS("faults-burst-forget", STORE_SYNC_BURST, 900, KEEP_NONE, false),
-	FAULTS("faults-op", STORE_SYNC_OP, 900, KEEP_ALL, false),
-	FAULTS("faults-none", STORE_SYNC_NONE, 2000, KEEP_NONE, false),
 };
 /* clang-format on */
 
