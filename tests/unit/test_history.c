@@ -33,7 +33,7 @@
 
 /* Every image there was: `images[i]` from number `numbers[i]` on. */
 #define MOST_IMAGES 3000u
-static uint64_t numbers[MOST_IMAGES];
+static uint64_t numbers[MOST_IMAGES], times[MOST_IMAGES];
 static uint8_t *images[MOST_IMAGES];
 static unsigned int image_count;
 
@@ -48,6 +48,7 @@ note_image(uint64_t number, const uint8_t *image)
 	if (image_count)
 		ck_assert_uint_gt(number, numbers[image_count - 1]);
 	numbers[image_count] = number;
+	times[image_count] = fake_clock;
 	images[image_count] = blob_copy(image, SIZE).data;
 	image_count++;
 }
@@ -188,10 +189,12 @@ check_history(void)
 	while (view_next(view, &cursor, &point)) {
 		ck_assert_uint_gt(point.sequence, number);
 		ck_assert_int_eq(point.oldest, count == 0);
-		if (count++)
+		if (count++) {
 			ck_assert_uint_eq(numbers[++expected], point.sequence);
-		else
+			ck_assert_uint_eq(times[expected], point.time);
+		} else {
 			expected = find_image(point.sequence);
+		}
 		for (number = number ? number + 1 : point.sequence;
 		     number < point.sequence; number++)
 			check_past(view, number);
@@ -607,8 +610,8 @@ END_TEST
 /*
  * Calls of a checkpoint with a new file, in their order: two records are each
  * appended and synced, a block of VARS is written and synced, a record is
- * appended; the new file is unlinked, opened, written, synced and renamed; the directory opened and
- * synced.  `fatal`: the new one has the name already.
+ * appended; the new file is unlinked, opened, written, synced and renamed; the
+ * directory is opened and synced.  `fatal`: the new one has the name already.
  */
 static const struct {
 	enum fault_call call;
