@@ -492,6 +492,21 @@ START_TEST(shape_is_checked)
 }
 END_TEST
 
+/* A checkpoint that was under way is ended, also where nothing is replayed. */
+START_TEST(open_checkpoint_is_ended)
+{
+	struct store *store;
+	struct blob journal;
+
+	build_crc(CHECKPOINT, image);
+	ck_assert_int_eq(open_built(&store), 0);
+	journal = blob_read(scratch_path("VARS.journal"));
+	ck_assert_uint_eq(get_le32(journal.data + journal.len - 52), DONE);
+	ck_assert_int_eq(store_close(store), 0);
+	blob_free(&journal);
+}
+END_TEST
+
 /* A checkpoint whose CRC the replay does not reach. */
 START_TEST(wrong_checkpoint_is_refused)
 {
@@ -635,6 +650,7 @@ journal_suite(void)
 	tcase_add_test(tc, unknown_future_fields_are_read);
 	tcase_add_test(tc, other_size_is_refused);
 	tcase_add_loop_test(tc, shape_is_checked, 0, SHAPES);
+	tcase_add_test(tc, open_checkpoint_is_ended);
 	tcase_add_test(tc, wrong_checkpoint_is_refused);
 	tcase_add_test(tc, earlier_checksums_do_not_count);
 	tcase_add_test(tc, wrong_done_is_refused);

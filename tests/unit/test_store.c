@@ -565,6 +565,24 @@ START_TEST(journal_that_is_no_file_is_refused)
 }
 END_TEST
 
+/* A copy may have put both files there, and nobody synced their names. */
+START_TEST(opening_makes_the_names_durable)
+{
+	struct store_config config = {
+		.path = scratch_path("VARS"),
+		.sys = &sys_faulty,
+	};
+	struct store *store;
+
+	ck_assert_int_eq(store_close(open_default()), 0);
+	fault = (struct fault){ .only = CALL_SYNC_DIRECTORY,
+				.nth = 1,
+				.error = EIO };
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EIO);
+	ck_assert_uint_eq(fault.hits, 1);
+}
+END_TEST
+
 START_TEST(check_free_tells_and_changes_nothing)
 {
 	struct store_config config = { .path = scratch_path("VARS") };
@@ -1089,6 +1107,7 @@ store_suite(void)
 	tcase_add_test(tc, journal_lies_beside_the_real_file);
 	tcase_add_test(tc, journal_symlink_is_refused);
 	tcase_add_test(tc, journal_that_is_no_file_is_refused);
+	tcase_add_test(tc, opening_makes_the_names_durable);
 	tcase_add_test(tc, check_free_tells_and_changes_nothing);
 	tcase_add_test(tc, holder_without_a_name);
 	tcase_add_test(tc, read_only_changes_nothing);
