@@ -40,7 +40,11 @@ enum store_sync {
 
 /* Which of the bursts that VARS has already the journal still keeps. */
 struct store_history {
-	uint64_t bytes;   /* of records, at most; 0: none are kept */
+	/*
+	 * Bytes of records, 0: none are kept.  Up to 256 KiB more may lie there
+	 * until dropping them is worth a new file.
+	 */
+	uint64_t bytes;
 	uint64_t seconds; /* and not older than this; 0: of any age */
 };
 

@@ -40,7 +40,7 @@ uint32_t view_size(const struct view *view);
 struct view_point {
 	uint64_t sequence;
 	uint64_t time;       /* CLOCK_REALTIME of the writer, ns since 1970 */
-	bool oldest;         /* the history begins here: nothing is counted */
+	bool oldest;         /* the history begins here, with a whole image */
 	uint64_t programmed; /* bytes */
 	uint64_t erased;     /* bytes */
 };

@@ -85,7 +85,8 @@ put_record(struct buffer *buffer, enum record_type type, uint64_t sequence,
 		.type = type,
 		.salt = buffer->salt,
 		.sequence = sequence,
-		.durable = buffer->first,
+		/* The file has no name before all of it is durable. */
+		.durable = sequence - 1,
 		.time = time,
 		.length = length,
 	};

@@ -73,6 +73,46 @@ replay(const struct recovery *recovery, size_t off, uint64_t last,
 	return 0;
 }
 
+/* A snapshot makes the whole image, whatever there was. */
+static bool
+erases_all(const struct record *record, uint32_t size)
+{
+	struct operation op;
+	uint32_t pos = 0;
+
+	return burst_next(record->payload, record->length, &pos, size, &op) >
+		       0 &&
+	       !op.data && op.offset == 0 && op.length == size;
+}
+
+/* Every record, also those that need no replay: history relies on them. */
+static int
+check_operations(const struct recovery *recovery, uint32_t size,
+		 struct error *err)
+{
+	size_t off = JOURNAL_HEADER_SIZE;
+	struct record record;
+	struct operation op;
+
+	while (scan_next(recovery->scan, recovery->journal, &off, &record)) {
+		uint32_t pos = 0;
+		int rc = 0;
+
+		if (record.type == RECORD_SNAPSHOT &&
+		    !erases_all(&record, size))
+			rc = -EINVAL;
+		if (record.type == RECORD_SNAPSHOT ||
+		    record.type == RECORD_BURST)
+			while (!rc &&
+			       (rc = burst_next(record.payload, record.length,
+						&pos, size, &op)) > 0)
+				rc = 0;
+		if (rc)
+			return malformed(recovery, &record, err);
+	}
+	return 0;
+}
+
 int
 recover_image(const struct recovery *recovery, uint8_t *image, uint32_t size,
 	      uint8_t *dirty, struct error *err)
@@ -82,6 +122,9 @@ recover_image(const struct recovery *recovery, uint8_t *image, uint32_t size,
 
 	if (scan->image_size != size)
 		return foreign(recovery, "of another size", err);
+	rc = check_operations(recovery, size, err);
+	if (rc)
+		return rc;
 	if (!scan->checkpoint && crc32c(0, image, size) != scan->done_crc)
 		return foreign(recovery, "other content", err);
 	rc = replay(recovery, scan->done, scan->sequence, image, size, dirty,

@@ -264,7 +264,7 @@ START_TEST(written_journal)
 	build_operation(payload + 8, 0x1100, 1);
 	payload[16] = 7;
 	ck_assert_mem_eq(j.data + 64 + 48, payload, 17);
-	off = check_record(j.data, off, DONE, 2, 0, 4);
+	off = check_record(j.data, off, DONE, 2, 1, 4);
 	check_crc(j.data, off, image);
 	ck_assert_uint_eq(j.len, off);
 	blob_free(&j);
