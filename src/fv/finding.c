@@ -262,8 +262,9 @@ fv_severity_name(enum fv_severity severity)
 static void
 append(struct error *text, size_t *len, const char *s, size_t n)
 {
-	if (n > sizeof(text->text) - 1 - *len)
-		n = sizeof(text->text) - 1 - *len;
+	size_t room = sizeof(text->text) - 1 - *len;
+
+	n = n < room ? n : room;
 	memcpy(text->text + *len, s, n);
 	*len += n;
 	text->text[*len] = '\0';
