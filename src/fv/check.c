@@ -85,7 +85,10 @@ check_block_map(struct check *c, size_t off, const uint8_t *p, uint32_t header)
 			break;
 		total += (uint64_t)number * FV_BLOCK_SIZE;
 	}
-	if (number || total != length)
+	if (!number && total > length)
+		check_add(c, FV_LONG_BLOCK_MAP, off + FVH_BLOCK_MAP, total,
+			  length);
+	else if (number || total < length)
 		check_add(c, FV_BLOCK_MAP, off + FVH_BLOCK_MAP, total, length);
 }
 

@@ -70,6 +70,9 @@ static const struct code {
 	[FV_BLOCK_MAP] = { "block-map", FV_ERROR,
 			   "the block map gives $f bytes, not the $w of the "
 			   "volume: OVMF would keep no variable; " REPLACE },
+	[FV_LONG_BLOCK_MAP] = { "long-block-map", FV_WARNING,
+				"the block map gives $f bytes, more than the "
+				"$w of the volume; OVMF does not mind" },
 	[FV_FILE_SYSTEM] = { "file-system", FV_ERROR,
 			     "the volume is not one for variables (its file "
 			     "system is another one): " HANGS "; " OTHER_FILE },
@@ -193,6 +196,10 @@ static const struct code {
 			   "not fit into it, and OVMF could hang on it; with "
 			   "the guest destroyed, erase the block (0xff, $w "
 			   "bytes from offset $f)" },
+	[FV_FTW_TARGET] = { "ftw-target", FV_ERROR,
+			    "the interrupted write at offset $o of the "
+			    "working block goes to beyond the volume (to "
+			    "byte $f of $w), and OVMF could hang on it; " REPLACE },
 	[FV_FTW_BEGUN] = { "ftw-begun", FV_NOTE,
 			   "a fault-tolerant write was begun at offset $o and "
 			   "changed nothing yet; OVMF gives it up" },
