@@ -5,7 +5,9 @@
 # make check-full   the slow ones too
 # make unit         only those that need no Xen
 # make peers        at length against QEMU, edk2 and Linux
-# make fuzz         ten minutes of random accesses and records
+# make fuzz         ten minutes of random accesses, records, images, journals
+# make crash        an hour of power cuts on a simulated disk
+# make torture      the real programs, killed a thousand times, on full disks
 # make demo         a UEFI guest on real Xen keeps its variables
 # make lab S=NAME   one lab scenario
 # make install      DESTDIR and PREFIX as usual
@@ -53,7 +55,7 @@ PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay
 OBJ = $(LIB_OBJ) $(MAINS:%.c=$(BUILD)/%.o) $(CTL_OBJ) $(REPLAY_OBJ) \
       $(SUPPORT_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o)
 
-.PHONY: all programs check check-full unit peers fuzz demo lab lab-scenarios install uninstall clean \
+.PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install uninstall clean \
 	format lint
 .SECONDARY:
 
@@ -92,10 +94,13 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CHECK_LIBS) -o $@
 
-check: all $(UNIT)
+include $(wildcard tests/crash/Makefile.inc)
+CRASH = $(if $(CRASH_OBJ),$(BUILD)/tests-crash/crash)
+
+check: all $(UNIT) $(CRASH)
 	$(Q)BUILD=$(BUILD) tests/run all
 
-check-full: all $(UNIT)
+check-full: all $(UNIT) $(CRASH)
 	$(Q)BUILD=$(BUILD) tests/run full
 
 unit: programs $(UNIT)
@@ -106,6 +111,12 @@ peers: all
 
 fuzz: programs
 	$(Q)BUILD=$(BUILD) tests/run fuzz
+
+crash: all $(CRASH)
+	$(Q)BUILD=$(BUILD) tests/run crash
+
+torture: all
+	$(Q)BUILD=$(BUILD) tests/run torture
 
 lab-scenarios: all
 	$(Q)BUILD=$(BUILD) tests/run lab

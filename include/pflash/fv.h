@@ -90,7 +90,8 @@ enum fv_code {
 	FV_WHOLE_IMAGE,     /* VARS with the code behind it */
 	FV_TRAILING,        /* bytes behind the volume */
 	FV_OTHER_BLOCK_SIZE, /* FwBlockService.c:901 */
-	FV_BLOCK_MAP,        /* not FvLength, or endless: FtwMisc.c:1115,1158 */
+	FV_BLOCK_MAP,        /* less, or endless: FtwMisc.c:1115,1158 */
+	FV_LONG_BLOCK_MAP,   /* more than FvLength: only a limit */
 	FV_FILE_SYSTEM,      /* not for variables: VariableNonVolatile.c:219 */
 	FV_READ_ONLY,        /* no EFI_FVB2_WRITE_STATUS: FtwMisc.c:1094 */
 	FV_OTHER_ATTRIBUTES, /* ignored by OvmfXen */
@@ -127,6 +128,7 @@ enum fv_code {
 	FV_FTW_FULL,     /* reclaimed at next boot: UpdateWorkingBlock.c:305 */
 	FV_FTW_DIRTY,    /* reclaimed at next boot: FtwMisc.c:1390 */
 	FV_FTW_QUEUE,    /* a write beyond the block: FtwMisc.c:1390 */
+	FV_FTW_TARGET,   /* one to beyond the volume: FtwMisc.c:500-546 */
 	FV_FTW_BEGUN,    /* will be given up: FtwMisc.c:1358-1364 */
 	FV_FTW_FINISHED, /* will be marked so: FtwMisc.c:1371-1377 */
 	FV_FTW_PENDING,  /* will be done: FtwMisc.c:1398-1416 */

@@ -10,12 +10,9 @@
 #include "pflash/le.h"
 
 static bool
-is_filled(const uint8_t *p, size_t len, uint8_t byte)
+is_zeroed(const uint8_t *p, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (p[i] != byte)
-			return false;
-	return true;
+	return p[0] == 0 && !memcmp(p, p + 1, len - 1);
 }
 
 /*
@@ -36,9 +33,9 @@ check_contents(struct check *c)
 {
 	if (!c->size)
 		check_add(c, FV_EMPTY, 0, 0, 0);
-	else if (is_filled(c->image, c->size, 0xff))
+	else if (fv_is_erased(c->image, c->size))
 		check_add(c, FV_ERASED, 0, 0, 0);
-	else if (is_filled(c->image, c->size, 0x00))
+	else if (is_zeroed(c->image, c->size))
 		check_add(c, FV_ZEROED, 0, 0, 0);
 	else if (c->size < FV_BLOCK_SIZE)
 		check_add(c, FV_TOO_SHORT, 0, c->size, FV_BLOCK_SIZE);
@@ -88,7 +85,10 @@ check_block_map(struct check *c, size_t off, const uint8_t *p, uint32_t header)
 			break;
 		total += (uint64_t)number * FV_BLOCK_SIZE;
 	}
-	if (number || total != length)
+	if (!number && total > length)
+		check_add(c, FV_LONG_BLOCK_MAP, off + FVH_BLOCK_MAP, total,
+			  length);
+	else if (number || total < length)
 		check_add(c, FV_BLOCK_MAP, off + FVH_BLOCK_MAP, total, length);
 }
 

@@ -8,6 +8,29 @@
 
 #include "pflash/le.h"
 
+/*
+ * OVMF copies whole blocks, as many as the record wants, out of a buffer of the
+ * spare area's size.
+ */
+static void
+check_pending(struct check *c, const struct ftw_queue *queue, size_t off)
+{
+	const struct fv_layout *layout = c->report->layout;
+	uint64_t room = c->size, first = 0;
+
+	check_add(c, FV_FTW_PENDING, off, 0, 0);
+	if (layout)
+		room = layout->size - layout->ftw_spare;
+	if (queue->lba <= c->size / FV_BLOCK_SIZE)
+		first = queue->lba * FV_BLOCK_SIZE;
+	else
+		room = 0;
+	if (room > c->size - first)
+		room = c->size - first;
+	if (queue->end > room)
+		check_add(c, FV_FTW_TARGET, off, queue->end, room);
+}
+
 static void
 check_queue(struct check *c, size_t off, size_t size)
 {
@@ -23,9 +46,7 @@ check_queue(struct check *c, size_t off, size_t size)
 	case FTW_BEGUN:
 		check_add(c, FV_FTW_BEGUN, off + queue.offset, 0, 0);
 		break;
-	case FTW_PENDING:
-		check_add(c, FV_FTW_PENDING, off + queue.offset, 0, 0);
-		break;
+	case FTW_PENDING: check_pending(c, &queue, off + queue.offset); break;
 	case FTW_FINISHED:
 		check_add(c, FV_FTW_FINISHED, off + queue.offset, 0, 0);
 		break;

@@ -15,7 +15,6 @@ enum {
 	WRITE_PRIVATE = 32,
 	WRITE_SIZE = 40,
 };
-#define WRITE_ALLOCATED 0x01u
 #define WRITE_COMPLETE 0x04u
 
 /* EFI_FAULT_TOLERANT_WRITE_RECORD (SystemNvDataGuid.h:83-98). */
@@ -60,13 +59,11 @@ ftw_header(uint64_t block_size, uint8_t *header)
 	put_le32(header + FTW_STATE, FTW_VALID);
 }
 
+/* Each byte equals the one before it, and the first one is. */
 bool
 fv_is_erased(const uint8_t *p, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (p[i] != 0xff)
-			return false;
-	return true;
+	return !len || (p[0] == 0xff && !memcmp(p, p + 1, len - 1));
 }
 
 /*
@@ -103,8 +100,11 @@ read_records(const uint8_t *write, struct ftw_queue *queue)
 			return;
 		queue->progress = FTW_PENDING;
 		queue->lba = get_le64(record + RECORD_LBA);
-		queue->end = get_le64(record + RECORD_OFFSET) +
-			     get_le64(record + RECORD_LENGTH);
+		queue->end = get_le64(record + RECORD_OFFSET);
+		if (__builtin_add_overflow(queue->end,
+					   get_le64(record + RECORD_LENGTH),
+					   &queue->end))
+			queue->end = UINT64_MAX;
 		queue->relative = get_le64(record + RECORD_RELATIVE);
 		return;
 	}
@@ -124,7 +124,8 @@ read_last(const uint8_t *block, size_t size, struct ftw_queue *queue)
 	size_t left = size - queue->offset;
 	size_t used = 0;
 
-	if (write[0] & WRITE_ALLOCATED) {
+	/* Any flag will do: HeaderAllocated is not asked for. */
+	if (write[0] == 0xff) {
 		queue->dirty = !fv_is_erased(write, left);
 		return;
 	}

@@ -36,7 +36,7 @@ struct ftw_queue {
 	bool dirty;    /* something lies behind the last one */
 	/* Of a pending write's record. */
 	uint64_t lba;
-	uint64_t end;      /* offset and length: bytes from lba on */
+	uint64_t end;      /* offset and length, bytes from lba on; or ~0 */
 	uint64_t relative; /* of the destination to the spare area */
 };
 

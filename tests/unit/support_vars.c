@@ -95,7 +95,8 @@ vars_add_raw(struct vars *vars, uint8_t state, const uint8_t *vendor,
 	put_le32(p + header - 24, name_size);
 	put_le32(p + header - 20, data_size);
 	memcpy(p + header - 16, vendor, 16);
-	memcpy(p + header, name, name_size);
+	if (name_size)
+		memcpy(p + header, name, name_size);
 	memcpy(p + header + name_size, data, data_size);
 	vars->at = (off + header + name_size + data_size + 3) & ~(size_t)3;
 	return off;

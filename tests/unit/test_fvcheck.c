@@ -310,7 +310,7 @@ static const struct {
 	{ 52, 53, FV_CODES, "ExtHeaderOffset: names the FVB's device path" },
 	{ 54, 54, FV_CODES, "Reserved" },
 	{ 55, 55, FV_REVISION, NULL },
-	{ 56, 59, FV_BLOCK_MAP, NULL },
+	{ 56, 59, FV_BLOCK_MAP, NULL }, /* or FV_LONG_BLOCK_MAP */
 	{ 60, 63, FV_OTHER_BLOCK_SIZE, NULL },
 	{ 64, 67, FV_BLOCK_MAP, NULL }, /* the end of the map is none */
 	{ 68, 71, FV_CODES, "length of 0 blocks, the end of the map" },
@@ -325,10 +325,13 @@ expect_damage(unsigned int i, enum fv_code code)
 		return;
 	if (code == FV_TRUNCATED)
 		ck_assert_ptr_nonnull(found(FV_TRAILING));
+	else if (code == FV_BLOCK_MAP)
+		ck_assert_ptr_nonnull(found(FV_LONG_BLOCK_MAP));
 	else if (code == FV_OTHER_ATTRIBUTES)
 		ck_assert_ptr_nonnull(found(FV_READ_ONLY));
 	else if (code == FV_HEADER_LENGTH)
-		ck_assert(found(FV_BLOCK_MAP) || found(FV_OTHER_BLOCK_SIZE) ||
+		ck_assert(found(FV_BLOCK_MAP) || found(FV_LONG_BLOCK_MAP) ||
+			  found(FV_OTHER_BLOCK_SIZE) ||
 			  found(FV_STORE_SIGNATURE) || found(FV_STORE_ERASED));
 	else
 		ck_abort_msg("byte %u: not %s", i, fv_code_name(code));
@@ -819,6 +822,10 @@ START_TEST(queue_of_writes)
 	ck_assert(check(&vars));
 	expect_only(FV_FTW_PENDING, work + 32 + end);
 	ck_assert(!report.in_spare);
+	/* The drivers ask for no flag but that there is one. */
+	vars.image[work + 32 + end] = 0x5d;
+	ck_assert(check(&vars));
+	expect_only(FV_FTW_PENDING, work + 32 + end);
 	/* The second of two records. */
 	vars_ftw_write(&vars, end, ALLOCATED, 2, 0);
 	vars_ftw_record(&vars, end + 40, ALL_DONE, 3);
@@ -931,12 +938,64 @@ START_TEST(pending_write_of_less)
 	expect_only(FV_FTW_PENDING, 0xf020);
 	ck_assert(!report.in_spare);
 	put_le64(record + 24, 0x10001 - 72);
-	ck_assert(check(&vars));
+	ck_assert(!check(&vars));
+	ck_assert_uint_eq(found(FV_FTW_TARGET)->found, 0x10001);
+	ck_assert_uint_eq(found(FV_FTW_TARGET)->wanted, 0x10000);
 	ck_assert(!report.in_spare);
 	put_le64(record + 24, 0xe000 - 72);
 	put_le64(record + 32, 0);
 	ck_assert(check(&vars));
 	ck_assert(!report.in_spare);
+	vars_free(&vars);
+}
+END_TEST
+
+/* OVMF would copy from and to what is not there. */
+START_TEST(pending_write_beyond_the_volume)
+{
+	static const struct {
+		uint64_t lba, offset, length;
+		bool fine;
+	} cases[] = {
+		{ 0, 0, 0x10000, true },
+		{ 0, 1, 0x10000, false },
+		{ 16, 0, 0x10000, true },
+		{ 17, 0, 0xf000, true },
+		{ 17, 0, 0xf001, false },
+		{ 31, 0xfff, 1, true },
+		{ 32, 0, 1, false },
+		{ 33, 0, 1, false },
+		{ UINT64_MAX, 0, 1, false },
+		{ UINT64_C(1) << 52, 0, 1, false },
+		{ 0, UINT64_MAX, 2, false },
+		{ 0, UINT64_MAX, UINT64_MAX, false },
+	};
+	struct vars vars = vars_make("2m");
+	uint8_t *record = vars.image + 0xf000 + 32 + 40;
+
+	vars_fill_spare(&vars);
+	vars_ftw_write(&vars, 0, ALLOCATED, 1, 0);
+	vars_ftw_record(&vars, 40, SPARE_DONE, 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		put_le64(record + 8, cases[i].lba);
+		put_le64(record + 16, cases[i].offset);
+		put_le64(record + 24, cases[i].length);
+		ck_assert_int_eq(check(&vars), cases[i].fine);
+		ck_assert_int_eq(!found(FV_FTW_TARGET), cases[i].fine);
+	}
+	vars_free(&vars);
+	/* Without a layout the spare area's size is not known. */
+	vars = vars_make_other(16, 0x4000);
+	vars.layout = &(const struct fv_layout){ .ftw_work = 0x4000,
+						 .ftw_spare = 0x5000,
+						 .variable_size = 0x4000 };
+	vars_ftw_write(&vars, 0, ALLOCATED, 1, 0);
+	vars_ftw_record(&vars, 40, SPARE_DONE, 12);
+	ck_assert(check(&vars));
+	ck_assert_ptr_nonnull(found(FV_FTW_PENDING));
+	vars_ftw_record(&vars, 40, SPARE_DONE, 13);
+	ck_assert(!check(&vars));
+	ck_assert_ptr_nonnull(found(FV_FTW_TARGET));
 	vars_free(&vars);
 }
 END_TEST
@@ -1178,6 +1237,7 @@ fvcheck_suite(void)
 	tcase_add_test(tc, write_that_does_not_fit);
 	tcase_add_loop_test(tc, pending_write_of_the_store, 0, 2);
 	tcase_add_test(tc, pending_write_of_less);
+	tcase_add_test(tc, pending_write_beyond_the_volume);
 	tcase_add_test(tc, findings_are_bounded);
 	tcase_add_test(tc, codes_have_names_and_sentences);
 	tcase_add_test(tc, sentences_have_the_numbers);

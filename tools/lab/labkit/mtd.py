@@ -41,8 +41,8 @@ CHIPS_SOURCE = tuple(f"drivers/mtd/chips/{name}" for name in (
 KERNEL_SOURCE = "linux-source-6.1"
 PROGRAMS = ("flash_erase", "flashcp", "flash_lock", "flash_otp_dump",
             "flash_otp_info", "flash_otp_lock", "flash_otp_write",
-            "flash_unlock", "mkfs.jffs2", "mtd_debug", "mtdinfo", "ubiattach", "ubidetach",
-            "ubiformat", "ubimkvol")
+            "flash_unlock", "mkfs.jffs2", "mtd_debug", "mtdpart", "ubiattach",
+            "ubidetach", "ubiformat", "ubimkvol")
 PACKAGES = ("mtd-utils", "liblzo2-2")
 
 

@@ -7,8 +7,9 @@
 . /lab/lib.sh
 . /lab/mtd.sh
 
-# UBI writes its volume table four times, some 90 KiB.
-mtd_geometry "2 x16 in 32 bits, 32 KiB blocks" 0x100000 4 2 32K 0x8000 0x8000
+# ubiformat writes two whole blocks, UBI and UBIFS some more, so that these
+# are as small as UBIFS takes them.
+mtd_geometry "2 x16 in 32 bits, 16 KiB blocks" 0x100000 4 2 16K 0x4000 0x4000
 mtd_vars /tmp/vars.fd
 mtd_boot written /tmp/vars.fd detect,ubifs_write
 mtd_boot again /tmp/vars.fd detect,ubifs_check /tmp/written.sums

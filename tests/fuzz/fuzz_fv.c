@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is read out of an image: fv_check(), the walk over its variables, the
+ * difference to another one, the layout of a firmware image.  The input is
+ * the image; its first byte says what is made of it, for no fuzzer finds the
+ * sums, and few inputs are as large as a layout.
+ *
+ * Beside not reading outside: what fv_check() passes can be opened and walked
+ * to its end, with the counts of the report; a store equals itself; what was
+ * added to one was removed from the other.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pflash/fv.h"
+#include "pflash/le.h"
+#include "pflash/varstore.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define HEADERS 0x64u
+
+/* Bits of the first byte. */
+enum {
+	RAW = 1,        /* the input is the image as it is */
+	FIX_SUM = 2,    /* the volume header's sum is put right */
+	SMALL = 4,      /* 4 blocks of no known layout, not the 2m layout */
+	WORK_BLOCK = 8, /* input goes into the working block */
+	IN_SPARE = 16,  /* and a write of the store is pending */
+	HEADER = 32,    /* input goes to the start, not behind the headers */
+	PLAIN = 64,     /* short headers */
+	RECORDS = 128,  /* each 4 bytes of input make one variable */
+};
+
+static void
+must(bool condition)
+{
+	if (!condition)
+		abort();
+}
+
+static void
+fix_sum(uint8_t *image, size_t size)
+{
+	uint16_t header = get_le16(image + 48), sum = 0;
+
+	put_le16(image + 50, 0);
+	for (size_t i = 0; i + 2 <= header && i + 2 <= size; i += 2)
+		sum = (uint16_t)(sum + get_le16(image + i));
+	put_le16(image + 50, (uint16_t)-sum);
+}
+
+/* Of 4 blocks; the working block is the third. */
+static void
+make_small(uint8_t *image, const uint8_t *model)
+{
+	memset(image, 0xff, 0x4000);
+	memcpy(image, model, HEADERS);
+	memcpy(image + 0x2000, model + 0xf000, 32);
+	put_le64(image + 32, 0x4000);
+	put_le32(image + 56, 4);
+	put_le32(image + 72 + 16, 0x2000 - 72);
+	fix_sum(image, 0x4000);
+}
+
+static void
+make_pending(uint8_t *image, const struct fv_layout *layout)
+{
+	uint8_t *write = image + layout->ftw_work + 32;
+
+	memcpy(image + layout->ftw_spare, image, layout->variable_size);
+	memset(write, 0, 80);
+	write[0] = 0xfc;
+	write[24] = 1;
+	write[40] = 0xfd;
+	put_le64(write + 40 + 16, 72);
+	put_le64(write + 40 + 24, layout->variable_size - 72);
+	put_le64(write + 40 + 32, -(uint64_t)layout->ftw_spare);
+}
+
+/* State, lengths of name and data, and what is not as it should be. */
+static void
+make_variables(uint8_t *p, const uint8_t *end, size_t header,
+	       const uint8_t *data, size_t size)
+{
+	static const uint8_t states[] = { 0x3f, 0x3e, 0x3d, 0x3c, 0x7f, 0xff };
+
+	for (; size >= 4; data += 4, size -= 4) {
+		uint32_t name = 2u * (data[1] % 4 + 1), len = data[2] & 63;
+		uint32_t total = (uint32_t)(header + name + len + 3) & ~3u;
+
+		if ((size_t)(end - p) < total)
+			return;
+		memset(p, 0, header);
+		put_le16(p, 0x55aa);
+		p[2] = data[0] < 240 ? states[data[0] % 6] : data[0];
+		p[4] = 7;
+		put_le32(p + header - 24, name);
+		put_le32(p + header - 20, len);
+		p[header - 1] = data[1] & 16;
+		memset(p + header, 0, name);
+		for (uint32_t i = 0; i + 2 < name; i += 2)
+			p[header + i] = 'A';
+		memset(p + header + name, data[2], len);
+		/* One byte of the header is something else. */
+		if (data[3] & 0xc0)
+			p[data[3] % header] ^= (uint8_t)(1u << (data[2] & 7));
+		p += total;
+	}
+}
+
+/* Returns the image, to be freed, and its size. */
+static uint8_t *
+make_image(uint8_t how, const uint8_t *data, size_t *size)
+{
+	const struct fv_layout *layout = fv_layout_by_name("2m");
+	uint8_t *image = malloc(layout->size);
+	size_t at = how & HEADER ? 0 : HEADERS, len = layout->size;
+	uint8_t *exact;
+
+	must(image != NULL);
+	fv_format(layout, image);
+	if (how & SMALL) {
+		len = 0x4000;
+		exact = malloc(layout->size);
+		must(exact != NULL);
+		make_small(exact, image);
+		free(image);
+		image = exact;
+	}
+	if (how & PLAIN)
+		memcpy(image + 72,
+		       "\x16\x36\xcf\xdd\x75\x32\x64\x41"
+		       "\x98\xb6\xfe\x85\x70\x7f\xfe\x7d",
+		       16);
+	if (how & WORK_BLOCK)
+		at = (how & SMALL ? 0x2000 : layout->ftw_work) +
+		     (how & HEADER ? 0 : 32);
+	if (how & RECORDS)
+		make_variables(image + HEADERS,
+			       image + (how & SMALL ? 0x2000 : 0xe000),
+			       how & PLAIN ? 32 : 60, data, *size);
+	else
+		memcpy(image + at, data, *size < len - at ? *size : len - at);
+	if (how & FIX_SUM)
+		fix_sum(image, len);
+	if ((how & IN_SPARE) && !(how & SMALL))
+		make_pending(image, layout);
+	*size = len;
+	return realloc(image, len);
+}
+
+static uint32_t changes[3];
+
+static int
+count(void *opaque, enum varstore_change change, const struct variable *old,
+      const struct variable *new)
+{
+	char name[64];
+
+	(void)opaque;
+	must((old != NULL) == (change != VARSTORE_ADDED));
+	must((new != NULL) == (change != VARSTORE_REMOVED));
+	(void)variable_name(old ? old : new, name, sizeof(name));
+	changes[change]++;
+	return 0;
+}
+
+/* Two variables of the fixed image that inputs are compared with. */
+static void
+make_fixed(uint8_t *image)
+{
+	static const char name[] = "L\0a\0n\0g\0\0";
+	uint8_t *p = image + HEADERS;
+
+	fv_format(fv_layout_by_name("2m"), image);
+	for (unsigned int i = 0; i < 2; i++, p += 76) {
+		memset(p, 0, 76);
+		put_le16(p, 0x55aa);
+		p[2] = 0x3f;
+		p[4] = 7;
+		put_le32(p + 36, sizeof(name));
+		put_le32(p + 40, 3 + i);
+		p[44] = (uint8_t)i;
+		memcpy(p + 60, name, sizeof(name));
+	}
+}
+
+static void
+compare(const struct varstore *store, bool whole)
+{
+	static uint8_t image[0x20000];
+	struct varstore fixed;
+	uint32_t forth[3];
+
+	if (!image[40])
+		make_fixed(image);
+	must(varstore_open(&fixed, image, sizeof(image), NULL) == 0);
+	memset(changes, 0, sizeof(changes));
+	must((varstore_diff(store, store, count, NULL) == 0) == whole);
+	must(!changes[0] && !changes[1] && !changes[2]);
+	must((varstore_diff(&fixed, store, count, NULL) == 0) == whole);
+	memcpy(forth, changes, sizeof(forth));
+	memset(changes, 0, sizeof(changes));
+	(void)varstore_diff(store, &fixed, count, NULL);
+	must(forth[VARSTORE_ADDED] == changes[VARSTORE_REMOVED]);
+	must(forth[VARSTORE_REMOVED] == changes[VARSTORE_ADDED]);
+	must(forth[VARSTORE_CHANGED] == changes[VARSTORE_CHANGED]);
+}
+
+static void
+check(const uint8_t *image, size_t size)
+{
+	struct variable v = { 0 };
+	struct fv_report report;
+	struct varstore store;
+	struct error text;
+	uint32_t live = 0, all = 0;
+	int ret;
+	bool fine = fv_check(image, size, &report);
+
+	must(fine == (report.errors == 0));
+	must(report.count <= FV_MAX_FINDINGS);
+	for (unsigned int i = 0; i < report.count; i++)
+		fv_finding_text(&report.findings[i], &text);
+	if (varstore_open(&store, image, size, NULL) < 0) {
+		must(!fine);
+		return;
+	}
+	while ((ret = varstore_next(&store, &v)) > 0) {
+		char name[16], guid[GUID_TEXT_SIZE];
+
+		must(v.next > v.offset && v.next <= store.end);
+		(void)variable_name(&v, name, sizeof(name));
+		guid_format(v.guid, guid);
+		live += v.live;
+		all++;
+	}
+	compare(&store, ret == 0);
+	if (!fine)
+		return;
+	must(ret == 0 && live == report.live);
+	must(all == report.live + report.superseded + report.deleted +
+			    report.torn + report.unknown);
+	must(report.used == v.next - store.start);
+	must(report.used + report.free == store.end - store.start);
+	must(report.in_spare == store.in_spare);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fv_build build;
+	uint8_t *image;
+	uint8_t how;
+
+	if (!size)
+		return 0;
+	how = *data++;
+	size--;
+	if (how & RAW) {
+		/* Of its own, so that reads before and behind are seen. */
+		image = malloc(size ? size : 1);
+		must(image != NULL);
+		memcpy(image, data, size);
+		if ((how & FIX_SUM) && size >= 72)
+			fix_sum(image, size);
+	} else {
+		image = make_image(how, data, &size);
+	}
+	check(image, size);
+	(void)fv_build_find(image, size, &build, NULL);
+	(void)fv_build_takes(image, size, 0x20000, NULL);
+	free(image);
+	return 0;
+}
