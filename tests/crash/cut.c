@@ -289,10 +289,14 @@ write_garbage(struct build *build, struct bytes *bytes, size_t off,
 
 	if (had < off + len)
 		bytes_resize(bytes, off + len);
-	for (size_t i = 0; i < len; i++)
+	/* A number for each, so that salts and times do not decide what is. */
+	for (size_t i = 0; i < len; i++) {
+		uint8_t byte = (uint8_t)draw(&build->random);
+
 		if (off + i >= had || bytes->data[off + i] != data[i] ||
 		    build->cut->hard)
-			bytes->data[off + i] = (uint8_t)draw(&build->random);
+			bytes->data[off + i] = byte;
+	}
 }
 
 static void

@@ -240,10 +240,9 @@ explore_level(struct explorer *explorer, unsigned int depth, uint64_t key,
 		if (!is_worth_it(explorer, cut, depth, first))
 			continue;
 		if (explorer->forced)
-			good = cut_here(explorer, depth, key,
+			return cut_here(explorer, depth, key,
 					explorer->forced[depth].choice);
-		else
-			good = cut_choices(explorer, depth, key);
+		good = cut_choices(explorer, depth, key);
 	} while (good && !explorer->expired && cut_next(cut));
 	return good;
 }

@@ -7,8 +7,8 @@
  * crash [--long [--minutes N]] [--seed N] [--only NAME] [--case CASE]
  *       [--dump DIR] [--data DIR] [--stop] [--hard]
  *
- * --dump writes the files on the medium of a case that fails, --stop ends at
- * the first.  CASE is NAME,SEED,FAULT,PLACES as a failure prints it.  --hard
+ * --dump writes the files on the medium in a case, --stop ends at the first
+ * failure.  CASE is NAME,SEED,FAULT,PLACES as a failure prints it.  --hard
  * leaves garbage wherever a sector was being written, which docs/format.md does
  * not promise to survive.
  */
@@ -230,8 +230,6 @@ report_failure(void)
 {
 	char places[200] = "";
 
-	if (dump)
-		dump_files();
 	place_print(&explorer, places, sizeof(places));
 	printf("not ok - %s: %s\n    --case '%s,%llu,%u.%u.%d.%u.%u,%s'\n",
 	       current->name, explorer.why, current->name,
@@ -297,6 +295,8 @@ run_case(const char *text)
 		return 2;
 	current_seed = number;
 	good = explore_workload(current, &skipped);
+	if (dump)
+		dump_files();
 	if (good)
 		printf("ok - %s\n", text);
 	else
