@@ -466,4 +466,43 @@ before=$(sums)
 refuses "create: no room" 3 'File too large' limited "$ctl" create --layout 4m "$tmp/big.fd"
 check "nothing of it is left" sh -c "! ls '$tmp' | grep -q 'big.fd'"
 unchanged "no room: nothing was changed"
+
+# A full disk and a read-only one, in a name space of mounts of their own.
+# on_tmpfs OPTIONS SCRIPT: SCRIPT in a file system, where it finds the files
+# shellcheck disable=SC2016,SC2317 # another shell expands it; refuses() calls it
+on_tmpfs() {
+	unshare -m sh -c 'mount -t tmpfs -o size=600k tmpfs "$1/mnt" &&
+		cp "$1/second.fd" "$1/mnt/v" && cp "$1/second.journal" "$1/mnt/v.journal" &&
+		{ cat /dev/zero >"$1/mnt/fill"; mount -o "remount,$2" "$1/mnt"; } 2>/dev/null &&
+		shift 2 && exec "$@"' sh "$tmp" "$@"
+}
+mkdir "$tmp/mnt"
+m=$tmp/mnt/v
+if ! on_tmpfs rw true 2>/dev/null; then
+	skip "a full disk, a read-only one: unshare or mount is not allowed"
+	finish
+fi
+refuses "create: a full disk" 1 'No space left' on_tmpfs rw "$ctl" create --layout 4m "$m.new"
+refuses "rollback: a full disk" 1 'No space left' on_tmpfs rw "$ctl" rollback --to 1 "$m"
+# More than the rest of the journal's last block.
+{
+	awk 'BEGIN { for (i = 327680; i < 333680; i++) printf "w %x 1 10\nw %x 1 0\n", i, i }'
+	printf 'w 0 1 ff\nw 0 1 70\nr 0 1\nw 0 1 ff\nr 50000 1\n'
+} >"$tmp/burst"
+says "pflash-replay: a full disk; the guest has SR.4" 1 '^90$' \
+	on_tmpfs rw sh -c "'$replay' --vars '$m' <'$tmp/burst'"
+check "it says which file" grep -q 'v.journal: write at offset .*: No space left' "$tmp/err"
+check_equal "what failed is not in it" "90 ff" "$(paste -s -d ' ' "$tmp/said")"
+for command in "accept $m" "rollback --to 1 $m" "create --reset --layout 4m $m" \
+	"create --layout 4m $m.new"; do
+	# shellcheck disable=SC2086
+	refuses "${command%% *}: a read-only disk" 3 'Read-only file system' \
+		on_tmpfs ro "$ctl" $command
+done
+says "check: a read-only disk" 0 '^variables' on_tmpfs ro "$ctl" check "$m"
+says "log: a read-only disk" 0 "^$last " on_tmpfs ro "$ctl" log "$m"
+quiet "export: a read-only disk" on_tmpfs ro "$ctl" export "$m" "$o"
+refuses "pflash-replay: a read-only disk" 3 'Read-only file system' on_tmpfs ro "$replay" --vars "$m"
+refuses "pflashd: a read-only disk" 3 'Read-only file system' on_tmpfs ro \
+	"$build/pflashd" --domain 1 --vars "$m" --foreground
 finish
