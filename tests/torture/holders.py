@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is refused when a file is opened, and that nothing is changed then."""
+
+import errno
+import os
+
+import disks
+import programs
+import space
+from report import check, need, skip
+
+
+def refused(path, pattern, code=3, program=None):
+    done = programs.run(*(program or (f"{programs.build}/pflash-replay", "--vars", path)))
+    said = done.stderr.decode().strip()
+    need(done.returncode == code and pattern in said and said.count("\n") == 0,
+         f"exit {done.returncode}, not {code}, or no '{pattern}' in: {said}")
+
+
+def two(rng, directory):
+    path = os.path.join(directory, "two.fd")
+    guest = space.start(rng, path)
+    guest.write_many(10)
+    by = f"in use by pid {guest.replay.process.pid}"
+    link = os.path.join(directory, "link.fd")
+    os.symlink(path, link)
+    for name in (path, link):
+        refused(name, by)
+        refused(name, by, 4, (f"{programs.build}/pflashctl", "accept", name))
+    need(programs.both(path) == guest.model.image, "an export beside the server is another image")
+    guest.write_many(10)
+    need(guest.replay.end()[0] == 0, "the first one did not end well")
+    guest.lost_nothing()
+    guest.goes_on()
+
+
+def untouched(path, pattern):
+    before = programs.contents(path)
+    refused(path, pattern)
+    need(programs.contents(path) == before, "VARS was changed")
+
+
+def journal_link(directory):
+    path = os.path.join(directory, "to-full.fd")
+    programs.put(path, bytes(space.SIZE))
+    os.symlink("/dev/full", path + ".journal")
+    untouched(path, os.strerror(errno.ELOOP))
+
+
+def journal_mounted(directory):
+    path = os.path.join(directory, "full.fd")
+    programs.put(path, bytes(space.SIZE))
+    programs.put(path + ".journal", b"")
+    disks.command("mount", "--bind", "/dev/full", path + ".journal")
+    try:
+        untouched(path, "not a regular file")
+    finally:
+        disks.command("umount", path + ".journal")
+
+
+def read_only(rng, disk):
+    guest = space.start(rng, disk.path("ro.fd"))
+    guest.write_many(20)
+    guest.replay.kill()
+    disks.command("mount", "-o", "remount,ro", disk.place)
+    guest.lost_nothing()
+    untouched(guest.path, os.strerror(errno.EROFS))
+    disks.command("mount", "-o", "remount,rw", disk.place)
+    guest.lost_nothing()
+    guest.goes_on()
+
+
+def device(rng, directory):
+    """pflash-replay has no --journal; pflashctl has, and changes the device by it."""
+    journal = os.path.join(directory, "device.journal")
+    guest = space.start(rng, os.path.join(directory, "device.img"))
+    first = bytes(guest.model.image)
+    guest.write_many(20)
+    guest.replay.kill()
+    os.rename(guest.path + ".journal", journal)
+    name = disks.command("losetup", "--find", "--show", guest.path)
+    try:
+        refused(name, "--journal must say")
+        code, got, said = programs.ctl("export", "--journal", journal, name, "-")
+        need(code == 0 and got == guest.model.image, f"export: exit {code}, {said}")
+        code, log, said = programs.ctl("log", "--journal", journal, name)
+        need(code == 0 and log[:1].isdigit(), f"log: exit {code}, {said}")
+        code, _, said = programs.ctl("rollback", "--to", log.split()[0].decode(), "--journal", journal, name)
+        need(code == 0, f"rollback: exit {code}, {said}")
+    finally:
+        disks.command("losetup", "-d", name)
+    need(programs.contents(guest.path) == first, "what is on the device is not the image that was rolled back to")
+
+
+def mounted(text, options, function, *args):
+    try:
+        if not options.may_mount:
+            raise disks.CannotMount("a mount name space can't be had here")
+        check(text, function, *args)
+    except disks.CannotMount as why:
+        skip(text, why)
+
+
+def run(options, rng, directory):
+    check("two servers at once", two, rng, directory)
+    check("a journal that is a link to /dev/full", journal_link, directory)
+    mounted("a journal that is /dev/full", options, journal_mounted, directory)
+    mounted("VARS on a block device", options, device, rng, directory)
+    try:
+        with disks.Disk(options, directory, "tmpfs") as disk:
+            check("a file system mounted read-only", read_only, rng, disk)
+    except disks.CannotMount as why:
+        skip("a file system mounted read-only", why)

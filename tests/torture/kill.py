@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""SIGKILL at random times, again and again on one file.
+
+A killed process loses nothing that it wrote. So in every sync mode the file must then hold the state after some burst
+that was sent, and no earlier one than the last that was answered.
+"""
+
+import math
+import os
+import time
+
+import flash
+import programs
+from report import check, need, skip
+
+SIZE = 64 << 10
+MOST_ANSWERS = 250
+OPENING = 0.02  # seconds
+PAUSE = 0.004
+
+
+class Victim:
+    """One file; `rest` is what was not yet done of a workload that has an end."""
+
+    def __init__(self, rng, directory, name, sync):
+        self.rng, self.sync = rng, sync
+        self.path = os.path.join(directory, f"{name}-{sync}.fd")
+        self.kills = self.moved = self.answered = self.opening = self.partly = 0
+
+    def start(self, image):
+        for suffix in ("", ".journal"):
+            if os.path.exists(self.path + suffix):
+                os.unlink(self.path + suffix)
+        programs.put(self.path, image)
+        self.model = flash.Model(image, self.sync == "op")
+
+    def bursts(self):
+        while True:
+            yield flash.random_burst(self.rng, SIZE)
+
+    def found(self, where):
+        """The state was found after so many bursts."""
+
+    def when(self):
+        """After how many answers, and how many seconds after that. A part of them while the file is opened."""
+        if self.rng.random() < 0.25:
+            return 0, self.rng.random() * OPENING
+        return int(math.exp(self.rng.random() * math.log(MOST_ANSWERS))), self.rng.random() * PAUSE
+
+    def kill(self):
+        model = self.model
+        before = os.path.exists(self.path + ".journal")
+        replay = programs.Replay(self.path, self.sync)
+        answers = replay.feed_until_killed(self.bursts(), *self.when(), model.sent)
+        self.kills += 1
+        self.answered += answers
+        self.opening += answers == 0
+        sent = len(model.ahead)
+        model.answered(answers)
+        image = programs.both(self.path)
+        where = model.find(image)
+        need(where is not None,
+             f"after kill {self.kills}: {answers} bursts were answered, {sent} sent, and the image is that after none "
+             f"of them (journal before: {before})")
+        self.moved += answers + where[0] > 0
+        self.partly += where != (0, 0)
+        self.found((answers + where[0], where[1]))
+        model.go_on_from(image)
+        if self.rng.random() < 0.2:
+            self.check_history(image)
+        if self.rng.random() < 0.3:
+            programs.closed(self.path, image)
+
+    def check_history(self, image):
+        code, log, said = programs.ctl("log", self.path)
+        need(code == 0, f"log: exit {code}, {said}")
+        points = [line.split()[0] for line in programs.independent(self.path, "--log").decode().splitlines()]
+        if not os.path.exists(self.path + ".journal"):
+            return
+        need(points, "there is no history")
+        numbers = [line.split()[0] for line in log.decode().splitlines() if line[:1].isdigit()]
+        need(numbers == points, f"log has {numbers}, tests/reader.py {points}")
+        last = points[-1]
+        code, past, said = programs.ctl("export", "--at", last, self.path, "-")
+        need(code == 0, f"export --at {last}: exit {code}, {said}")
+        need(past == image, f"the end of the history, {last}, is another image")
+
+    def result(self):
+        need(self.moved > 0 and self.answered > 0, f"{self.kills} kills, and nothing was ever answered")
+        return (f"{self.kills} kills, {self.answered} bursts answered, {self.opening} kills before the first answer, "
+                f"{self.partly} with more in the file than answered")
+
+
+class Boot(Victim):
+    """A first boot; from the template again when it is over."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.template, self.trace = programs.contents(flash.TEMPLATE), flash.from_trace()
+        self.boots, self.rest = 0, []
+
+    def bursts(self):
+        if not self.rest:
+            self.rest = list(self.trace)
+            self.start(self.template)
+            self.boots += 1
+        return list(self.rest)
+
+    def kill(self):
+        self.bursts()
+        super().kill()
+
+    def found(self, where):
+        bursts, ops = where
+        del self.rest[:bursts]
+        if ops:
+            self.rest[0] = remainder(self.rest[0], ops)
+
+
+def remainder(burst, done):
+    """What of a burst of byte programs and erases is not done yet."""
+    rest = flash.Burst()
+    for off, data in burst.ops[done:]:
+        if data is None:
+            rest.erase(off)
+        else:
+            rest.program(off, data)
+    return rest
+
+
+def series(victim, kills, seconds):
+    until = time.monotonic() + seconds
+    while victim.kills < kills and time.monotonic() < until:
+        victim.kill()
+    return victim.result()
+
+
+def run(options, rng, directory):
+    kills, seconds = (170, 3600) if options.long else (7, 3.5)
+    for sync in ("burst", "op", "none"):
+        if os.path.exists(flash.TEMPLATE):
+            check(f"SIGKILL during a first boot, --sync {sync}", series, Boot(rng, directory, "boot", sync), kills,
+                  seconds)
+        else:
+            skip("SIGKILL during a first boot", f"no {flash.TEMPLATE} (package ovmf)")
+        victim = Victim(rng, directory, "random", sync)
+        victim.start(b"\xff" * SIZE)
+        check(f"SIGKILL during random writes, --sync {sync}", series, victim, kills, seconds)
