@@ -75,7 +75,7 @@ def scan(j, salt, first):
         r = Record(j, at)
         if r.seq != first + 1 + len(records) or r.end > len(j):
             break
-        chain = crc(chain, j[at:r.end - 4])
+        chain = crc(crc(chain, j[at:at + 44]), j[at + 48:r.end - 4])
         if chain != number(j[r.end - 4:r.end]):
             break
         records.append(r)

@@ -24,8 +24,9 @@ struct sys {
 	off_t (*lseek)(int fd, off_t off, int whence);
 	int (*fchmod)(int fd, mode_t mode);
 	int (*fchown)(int fd, uid_t owner, gid_t group);
-	int (*link)(const char *from, const char *to);
 	int (*rename)(const char *from, const char *to);
+	/* renameat2(2) with RENAME_NOREPLACE */
+	int (*rename_new)(const char *from, const char *to);
 	int (*unlink)(const char *path);
 	/* fcntl(2), F_OFD_SETLK and F_OFD_GETLK */
 	int (*lock)(int fd, int cmd, struct flock *lock);

@@ -94,7 +94,7 @@ put_record(struct buffer *buffer, enum record_type type, uint64_t sequence,
 	size_t body = RECORD_HEADER_SIZE + (size_t)length;
 
 	journal_encode_record(p, &header);
-	buffer->chain = crc32c(buffer->chain, p, body);
+	buffer->chain = journal_chain(buffer->chain, p, length);
 	put_le32(p + body, buffer->chain);
 	buffer->length += body + RECORD_CHAIN_SIZE;
 }

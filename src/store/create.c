@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A new VARS file: written and synced under a name of its own in the same
- * directory, then linked to its name, which fails if that exists.
+ * directory, then renamed, which fails if the new name exists.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -47,24 +47,25 @@ write_file(const struct sys *sys, const char *path, const void *image,
 	return rc;
 }
 
+/* The file never has two names, which store_open() would refuse. */
 static int
-link_file(const struct sys *sys, const char *from, const char *to,
+name_file(const struct sys *sys, const char *from, const char *to,
 	  struct error *err)
 {
-	int rc = 0;
+	int rc;
 
-	if (sys->link(from, to) < 0)
+	if (sys->rename_new(from, to) < 0) {
 		rc = error_errno(err, errno, "%s", to);
-	(void)sys->unlink(from);
-	if (rc)
+		(void)sys->unlink(from);
 		return rc;
+	}
 	rc = file_sync_directory(sys, to, err);
 	if (rc)
 		(void)sys->unlink(to);
 	return rc;
 }
 
-/* Before anything else; link(2) has the last word. */
+/* Before anything else; the renaming has the last word. */
 static int
 check_absent(const struct sys *sys, const char *path, struct error *err)
 {
@@ -123,7 +124,7 @@ store_create(const struct sys *sys, const char *path, const void *image,
 		return error_errno(err, errno, "%s", path);
 	rc = write_file(sys, temporary, image, size, err);
 	if (!rc)
-		rc = link_file(sys, temporary, path, err);
+		rc = name_file(sys, temporary, path, err);
 	free(temporary);
 	return rc;
 }

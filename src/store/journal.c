@@ -190,6 +190,13 @@ journal_encode_record(uint8_t *p, const struct record_header *header)
 	put_le32(p + 44, crc32c(0, p, 44));
 }
 
+uint32_t
+journal_chain(uint32_t chain, const uint8_t *record, uint32_t length)
+{
+	chain = crc32c(chain, record, RECORD_HEADER_SIZE - 4);
+	return crc32c(chain, record + RECORD_HEADER_SIZE, length);
+}
+
 int
 journal_append(struct journal *journal, enum record_type type, uint8_t *record,
 	       uint32_t length, struct error *err)
@@ -207,7 +214,7 @@ journal_append(struct journal *journal, enum record_type type, uint8_t *record,
 	int rc;
 
 	journal_encode_record(record, &header);
-	chain = crc32c(journal->chain, record, body);
+	chain = journal_chain(journal->chain, record, length);
 	put_le32(record + body, chain);
 	rc = file_write(&journal->file, record, body + RECORD_CHAIN_SIZE,
 			journal->length, err);

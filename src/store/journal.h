@@ -16,8 +16,9 @@
  *						48  n payload
  *						    4 chain
  *
- * The chain is the CRC32C of record header and payload, continued from the
- * chain of the record before, and for the first record from the header's CRC.
+ * The chain is the CRC32C of record header, but for its own CRC, and payload,
+ * continued from the chain of the record before, and for the first record from
+ * the header's CRC.
  * `durable` is the highest sequence number that was on stable storage when the
  * record was written.  A burst is a list of operations:
  *
@@ -85,6 +86,14 @@ struct record_header {
 void journal_encode_header(uint8_t *p, uint64_t image_size, uint64_t salt,
 			   uint64_t first);
 void journal_encode_record(uint8_t *p, const struct record_header *header);
+
+/*
+ * The chain of a record with `length` bytes of payload, behind `chain`.  The
+ * header's own CRC is left out: whatever is followed by its CRC moves another
+ * CRC of the same polynomial by a constant, and the chain would not depend on
+ * the header at all.
+ */
+uint32_t journal_chain(uint32_t chain, const uint8_t *record, uint32_t length);
 
 /* Now, as records have it. */
 uint64_t journal_time(void);

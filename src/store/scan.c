@@ -79,7 +79,7 @@ scan_record(struct scan *scan, const uint8_t *bytes, size_t len,
 	    record_size(record) > left)
 		return false;
 	size = record_size(record);
-	chain = crc32c(scan->chain, p, size - RECORD_CHAIN_SIZE);
+	chain = journal_chain(scan->chain, p, record->length);
 	if (get_le32(p + size - RECORD_CHAIN_SIZE) != chain)
 		return false;
 	scan->chain = chain;

@@ -367,7 +367,8 @@ settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
 	rc = file_sync_directory(store->vars.file.sys, store->vars.path, err);
 	if (!rc && bytes)
 		rc = journal_resume(&store->journal, bytes, scan, err);
-	if (!rc && bytes && scan->end > scan->done) {
+	/* What follows a torn tail must not fit the chain of what it was. */
+	if (!rc && bytes && (scan->end > scan->done || scan->dropped)) {
 		if (fold_journal(store))
 			rc = error_set(err, -store->failed, "%s",
 				       store->failure.text);

@@ -456,22 +456,6 @@ log_names(enum op_kind kind, int inode, const char *name, const char *to)
 }
 
 static int
-machine_link(const char *from, const char *to)
-{
-	int inode = disk_find(machine.disk, base_name(from));
-
-	if (hit(false, false))
-		return -1;
-	if (inode < 0)
-		return fail(ENOENT);
-	if (disk_find(machine.disk, base_name(to)) >= 0)
-		return fail(EEXIST);
-	log_names(OP_LINK, inode, base_name(to), "");
-	disk_link(machine.disk, base_name(to), inode);
-	return 0;
-}
-
-static int
 machine_rename(const char *from, const char *to)
 {
 	int inode = disk_find(machine.disk, base_name(from));
@@ -483,6 +467,16 @@ machine_rename(const char *from, const char *to)
 	log_names(OP_RENAME, inode, base_name(from), base_name(to));
 	disk_rename(machine.disk, base_name(from), base_name(to));
 	return 0;
+}
+
+static int
+machine_rename_new(const char *from, const char *to)
+{
+	if (disk_find(machine.disk, base_name(to)) >= 0) {
+		(void)hit(false, false);
+		return fail(EEXIST);
+	}
+	return machine_rename(from, to);
 }
 
 static int
@@ -520,8 +514,8 @@ const struct sys sys_machine = {
 	.lseek = machine_lseek,
 	.fchmod = machine_fchmod,
 	.fchown = machine_fchown,
-	.link = machine_link,
 	.rename = machine_rename,
+	.rename_new = machine_rename_new,
 	.unlink = machine_unlink,
 	.lock = machine_lock,
 };

@@ -258,9 +258,9 @@ faulty_fchown(int fd, uid_t owner, gid_t group)
 }
 
 static int
-faulty_link(const char *from, const char *to)
+faulty_rename_new(const char *from, const char *to)
 {
-	return hit(CALL_OTHER, false, false) ? -1 : link(from, to);
+	return hit(CALL_OTHER, false, false) ? -1 : sys_kernel.rename_new(from, to);
 }
 
 static int
@@ -313,11 +313,17 @@ const struct sys sys_faulty = {
 	.lseek = faulty_lseek,
 	.fchmod = faulty_fchmod,
 	.fchown = faulty_fchown,
-	.link = faulty_link,
+	.rename_new = faulty_rename_new,
 	.rename = faulty_rename,
 	.unlink = faulty_unlink,
 	.lock = faulty_lock,
 };
+
+static int
+kernel_rename_new(const char *from, const char *to)
+{
+	return sys_kernel.rename_new(from, to);
+}
 
 const struct sys sys_unsynced = {
 	.open = kernel_open,
@@ -331,7 +337,7 @@ const struct sys sys_unsynced = {
 	.lseek = lseek,
 	.fchmod = fchmod,
 	.fchown = fchown,
-	.link = link,
+	.rename_new = kernel_rename_new,
 	.rename = rename,
 	.unlink = unlink,
 	.lock = kernel_lock,

@@ -71,7 +71,7 @@ build_record(uint32_t type, const void *payload, uint32_t len)
 	put_le32(p + 40, len);
 	put_le32(p + 44, crc_bitwise(0, p, 44));
 	memcpy(p + 48, payload, len);
-	built_chain = crc_bitwise(built_chain, p, 48 + len);
+	built_chain = crc_bitwise(crc_bitwise(built_chain, p, 44), p + 48, len);
 	put_le32(p + 48 + len, built_chain);
 	built_len += 48 + len + 4;
 }
@@ -234,7 +234,8 @@ check_record(const uint8_t *journal, size_t off, uint32_t type,
 	ck_assert_uint_eq(get_le32(p + 44), crc_bitwise(0, p, 44));
 	/* p - 4 is the chain before, or the CRC of the header. */
 	ck_assert_uint_eq(get_le32(p + 48 + len),
-			  crc_bitwise(get_le32(p - 4), p, 48 + len));
+			  crc_bitwise(crc_bitwise(get_le32(p - 4), p, 44),
+				      p + 48, len));
 	return off + 48 + len + 4;
 }
 

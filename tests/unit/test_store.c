@@ -159,7 +159,7 @@ START_TEST(create_fails_whole)
 		blob_free(&made);
 	} while (fault.hits);
 	ck_assert_uint_eq(failures, 8);
-	ck_assert_uint_eq(n, 12);
+	ck_assert_uint_eq(n, 11);
 }
 END_TEST
 
