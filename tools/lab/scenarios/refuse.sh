@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: what pflashd refuses on a Xen host, and that it changes nothing then
 # needs: build/lab/guest.elf build/pflashd build/pflash-replay
+# needs: /usr/share/OVMF/OVMF_VARS.fd
 # timeout: 120
 . /lab/lib.sh
 
@@ -13,7 +14,7 @@ refused() {
     pflashd --foreground "$@" >/tmp/out 2>/tmp/err
     refused_got=$?
     if [ $refused_got = "$refused_code" ] && [ ! -s /tmp/out ] &&
-        [ "$(wc -l </tmp/err)" = 1 ] && grep -q "$refused_pattern" /tmp/err; then
+        [ "$(wc -l </tmp/err)" = 1 ] && grep -q -e "$refused_pattern" /tmp/err; then
         ok "$refused_text: $(cat /tmp/err)"
     else
         not_ok "$refused_text: exit $refused_got: $(cat /tmp/out /tmp/err)"
@@ -31,11 +32,14 @@ sums() {
 
 lab_guest one test=hole || lab_die "no guest"
 id=$(lab_domid one)
-head -c 131072 /dev/zero | tr '\0' '\377' >/tmp/a.fd
+cp /lab/OVMF_VARS.fd /tmp/a.fd
+head -c 131072 /dev/zero >/tmp/zero.fd
+head -c 131072 /dev/zero | tr '\0' '\377' >/tmp/ones.fd
 cp /tmp/a.fd /tmp/b.fd
 echo 'r 0 1' | pflash-replay --vars /tmp/b.fd >/dev/null
 printf 'torn' >>/tmp/b.fd.journal
 head -c 100 /dev/urandom >>/tmp/b.fd.journal
+torn=$(wc -c </tmp/b.fd.journal)
 cp /tmp/a.fd /tmp/c.fd
 head -c 200 /dev/urandom >/tmp/c.fd.journal
 before=$(sums)
@@ -61,7 +65,9 @@ refused "new file, base on the guest's memory" 5 "has memory" --domain one \
 refused "damaged journal" 3 "c.fd.journal: damaged at offset 0" --domain one \
     --vars /tmp/c.fd
 refused "code that is none" 3 "no firmware volume" --domain one \
-    --vars /tmp/a.fd --code /tmp/a.fd
+    --vars /tmp/a.fd --code /tmp/zero.fd
+refused "all ones" 3 "--force" --domain one --vars /tmp/ones.fd
+refused "all zeros" 3 "--force" --domain one --vars /tmp/zero.fd
 check "nothing was changed on disk" test "$before" = "$(sums)"
 check "no file was created" test ! -e /tmp/new.fd
 
@@ -95,7 +101,7 @@ refused "a place in use" 5 "has memory at 0xffe00000" --domain one --vars /tmp/b
 refused "another owner of the page type" 5 "another server" --domain one \
     --vars /tmp/b.fd --base 0xffc00000 --mode direct
 check "its journal still has the torn tail" \
-    test "$(wc -c </tmp/b.fd.journal)" = 168
+    test "$(wc -c </tmp/b.fd.journal)" = "$torn"
 kill "$holder"
 check "SIGTERM ends it" lab_flash_end one
 
