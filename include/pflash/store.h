@@ -68,6 +68,12 @@ struct store_config {
 	 * -EROFS.
 	 */
 	bool read_only;
+	/*
+	 * A VARS file that something else has changed is taken, as by
+	 * store_accept(), if no burst is lost by that; also one of another
+	 * size, and then the history is lost.
+	 */
+	bool accept;
 	enum store_sync sync;
 	uint32_t journal_limit; /* checkpoint above, in bytes; 0: default */
 	const struct store_history *history; /* NULL: STORE_HISTORY_BYTES */

@@ -102,6 +102,7 @@ main(int argc, char **argv)
 		return EXIT_OK;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (!options.foreground)
 		ret = ready_fork(&parent, &code, &err);
 	if (ret < 0) {

@@ -144,7 +144,7 @@ static int
 check_image(const char *path, const uint8_t *image, size_t size, bool force,
 	    struct error *err)
 {
-	struct fv_report report;
+	struct fv_report report = { .count = 0 };
 	struct error text;
 
 	fv_check(image, size, &report);
@@ -172,13 +172,21 @@ check_contents(const struct preflight *preflight, const struct options *options,
 	       const struct store_config *config, struct error *err)
 {
 	uint32_t size = preflight->geometry.size;
+	struct error why;
 	struct view *view;
 	int ret;
 
-	if (preflight->code && !options->force &&
-	    fv_build_takes(preflight->code, preflight->code_size, size, err) ==
-		    -EINVAL)
-		return -EINVAL;
+	if (preflight->code &&
+	    fv_build_takes(preflight->code, preflight->code_size, size, &why) ==
+		    -EINVAL) {
+		if (!options->force)
+			return error_set(err, EINVAL,
+					 "%s, %s: %s (--force attaches it all "
+					 "the same)",
+					 options->vars, options->code,
+					 why.text);
+		log_line(LOG_WARNING, "%s", why.text);
+	}
 	if (preflight->initial)
 		return options->personality == CFI_STRICT ?
 			       0 :

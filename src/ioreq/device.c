@@ -180,7 +180,7 @@ recall(struct device *device, struct error *err)
 				 "the .state file beside the flash was made by "
 				 "one of another geometry: remove it, and with "
 				 "it the protection register");
-	if (kept.tag[0] == '\0')
+	if (kept.tag[0] == '\0' || store_failed(device->store))
 		return 0;
 	kept.tag[0] = '\0';
 	if (cfi_protect_is_new(&device->chip))
@@ -263,7 +263,7 @@ device_close(struct device *device, bool keep_state, struct error *err)
 			    device->config.base);
 	window_close(device->window);
 	if (keep_state && device->store && device->config.life[0] &&
-	    !as_at_power_on(device))
+	    store_failed(device->store) != -EROFS && !as_at_power_on(device))
 		ret = keep(device, device->config.life, err);
 	free(device);
 	return ret;

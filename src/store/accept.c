@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accept.h"
 #include "compose.h"
 #include "journal.h"
 #include "vars.h"
@@ -73,7 +74,7 @@ adopt(struct files *files, const struct recovery *old,
 
 static int
 accept_files(struct files *files, const struct store_config *config,
-	     bool *changed, struct error *err)
+	     bool any_size, bool *changed, struct error *err)
 {
 	const struct recovery old = {
 		.scan = &files->scan,
@@ -85,15 +86,26 @@ accept_files(struct files *files, const struct store_config *config,
 
 	memcpy(files->replayed, files->image, files->vars.size);
 	rc = recover_image(&old, files->replayed, files->vars.size, NULL, err);
-	if (rc != -EUCLEAN || files->scan.image_size != files->vars.size)
+	if (rc != -EUCLEAN ||
+	    (files->scan.image_size != files->vars.size && !any_size))
 		return rc;
 	*changed = true;
-	return adopt(files, &old, config, err);
+	/* The history of a flash of another size is none of this one. */
+	return adopt(files,
+		     files->scan.image_size == files->vars.size ? &old : NULL,
+		     config, err);
 }
 
 int
 store_accept(const struct store_config *config, bool *changed,
 	     struct error *err)
+{
+	return accept_any(config, false, changed, err);
+}
+
+int
+accept_any(const struct store_config *config, bool any_size, bool *changed,
+	   struct error *err)
 {
 	struct files files = { .journal.file.fd = -1 };
 	int rc;
@@ -101,7 +113,7 @@ store_accept(const struct store_config *config, bool *changed,
 	*changed = false;
 	rc = read_files(&files, config, err);
 	if (!rc)
-		rc = accept_files(&files, config, changed, err);
+		rc = accept_files(&files, config, any_size, changed, err);
 	else if (rc == -ENOENT && files.vars.path)
 		rc = 0; /* without a journal there is nothing to agree with */
 	journal_close(&files.journal);

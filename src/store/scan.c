@@ -169,6 +169,7 @@ scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
 		return damaged(scan, path, ", with which every journal begins",
 			       err);
 	scan->dropped = len - scan->end;
+	scan->whole = true;
 	return 0;
 }
 

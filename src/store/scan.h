@@ -29,6 +29,7 @@ struct scan {
 	size_t done;    /* behind the last done record; 0: there is none yet */
 	size_t end;     /* behind the last valid record */
 	size_t dropped; /* bytes of a torn tail, behind `end` */
+	bool whole;     /* scan_journal() found no damage */
 };
 
 struct record {

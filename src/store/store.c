@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accept.h"
 #include "burst.h"
 #include "compose.h"
 #include "crc32c.h"
@@ -410,9 +411,13 @@ settle_read_only(struct store *store)
 	error_set(&store->failure, EROFS, "%s: read-only", store->vars.path);
 }
 
-int
-store_open(struct store **out, const struct store_config *config,
-	   struct store_recovery *found, struct error *err)
+/*
+ * -EUCLEAN with *replaced: the journal is sound and has nothing that VARS had
+ * not, but VARS is another one now.
+ */
+static int
+open_once(struct store **out, const struct store_config *config,
+	  struct store_recovery *found, bool *replaced, struct error *err)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	struct scan scan = { .bursts = 0 };
@@ -438,6 +443,8 @@ store_open(struct store **out, const struct store_config *config,
 		settle_read_only(store);
 	else if (!rc)
 		rc = settle_image(store, bytes, &scan, err);
+	*replaced = rc == -EUCLEAN && bytes && scan.whole &&
+		    scan.end == scan.done && !scan.dropped;
 	free(bytes);
 	if (rc) {
 		store_free(store);
@@ -447,6 +454,19 @@ store_open(struct store **out, const struct store_config *config,
 		*found = (struct store_recovery){ scan.bursts, scan.dropped };
 	*out = store;
 	return 0;
+}
+
+int
+store_open(struct store **out, const struct store_config *config,
+	   struct store_recovery *found, struct error *err)
+{
+	bool replaced = false, changed;
+	int rc = open_once(out, config, found, &replaced, err);
+
+	if (rc != -EUCLEAN || !replaced || !config->accept || config->read_only)
+		return rc;
+	rc = accept_any(config, true, &changed, err);
+	return rc ? rc : open_once(out, config, found, &replaced, err);
 }
 
 int

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lock.h"
 
@@ -66,6 +67,20 @@ check_kind(struct vars *vars, const struct store_config *config,
 	return 0;
 }
 
+/* The working directory may be another one by the next new file. */
+static char *
+absolute(const char *path)
+{
+	char *cwd = *path == '/' ? NULL : getcwd(NULL, 0);
+	char *result = NULL;
+
+	if (asprintf(&result, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", path) <
+	    0)
+		result = NULL;
+	free(cwd);
+	return result;
+}
+
 static int
 find_paths(struct vars *vars, const struct store_config *config,
 	   struct error *err)
@@ -75,7 +90,7 @@ find_paths(struct vars *vars, const struct store_config *config,
 		return error_errno(err, errno, "%s", config->path);
 	vars->file.path = vars->path;
 	if (config->journal)
-		vars->journal = strdup(config->journal);
+		vars->journal = absolute(config->journal);
 	else if (asprintf(&vars->journal, "%s.journal", vars->path) < 0)
 		vars->journal = NULL;
 	if (!vars->journal)

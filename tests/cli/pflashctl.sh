@@ -414,7 +414,8 @@ refuses "nobody can read the files then" 3 'other content' "$ctl" export "$v" "$
 exec 3>&- 4<&-
 wait $pid
 check_equal "the server ends as if nothing were" 0 $?
-refuses "the next start is refused" 3 'other content' "$replay" --vars "$v"
+refuses "the next start is refused" 3 'other content' "$build/pflashd" \
+	--domain 1 --vars "$v" --foreground
 says "accept: the change, and what the guest wrote" 0 '^taken' "$ctl" accept "$v"
 check_equal "both are there" " 00 00" "$(od -An -tx1 -j 500000 -N 1 "$v")$(
 	od -An -tx1 -j 327680 -N 1 "$v"

@@ -260,7 +260,9 @@ faulty_fchown(int fd, uid_t owner, gid_t group)
 static int
 faulty_rename_new(const char *from, const char *to)
 {
-	return hit(CALL_OTHER, false, false) ? -1 : sys_kernel.rename_new(from, to);
+	if (hit(CALL_OTHER, false, false))
+		return -1;
+	return sys_kernel.rename_new(from, to);
 }
 
 static int

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -341,6 +342,7 @@ run(const struct options *options)
 	const struct store_config config = {
 		.path = options->vars,
 		.sync = options->sync,
+		.accept = true,
 	};
 	struct replay replay = { 0 };
 	struct geometry geometry;
@@ -385,6 +387,7 @@ main(int argc, char **argv)
 	};
 	int ret = parse_options(&options, argc, argv);
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an errno */
 	if (ret != 0)
 		return ret < 0 ? EXIT_USAGE : EXIT_OK;
 	return run(&options);

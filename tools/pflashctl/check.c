@@ -49,7 +49,7 @@ print_journal(const struct view *view)
 static bool
 print_variables(const uint8_t *image, size_t size)
 {
-	struct fv_report report;
+	struct fv_report report = { .count = 0 };
 	bool good = fv_check(image, size, &report);
 	struct error text;
 

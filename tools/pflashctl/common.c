@@ -13,9 +13,13 @@
 struct store_config
 ctl_config(const struct ctl_options *options)
 {
+	/* How much history is kept is pflashd's to say: nothing is dropped. */
+	static const struct store_history all = { .bytes = UINT64_MAX };
+
 	return (struct store_config){
 		.path = options->files[0],
 		.journal = options->journal,
+		.history = &all,
 		.burst_limit = STORE_MAX_SIZE,
 	};
 }

@@ -29,12 +29,15 @@ formatted(const char *name, uint8_t **image, size_t *size)
 static int
 check_template(const char *path, const uint8_t *image, size_t size)
 {
-	struct fv_report report;
+	struct fv_report report = { .count = 0 };
 	struct error text;
+	unsigned int i = 0;
 
 	if (fv_check(image, size, &report))
 		return CTL_OK;
-	fv_finding_text(&report.findings[0], &text);
+	while (i < report.count && report.findings[i].severity != FV_ERROR)
+		i++;
+	fv_finding_text(&report.findings[i], &text);
 	return ctl_fail(CTL_FILE, "%s: %s", path, text.text);
 }
 
@@ -46,6 +49,9 @@ ctl_create(const struct ctl_options *options)
 	struct error err;
 	int code, ret;
 
+	if (options->journal && !options->reset)
+		return ctl_fail(CTL_USAGE, "create: --journal goes with "
+					   "--reset only");
 	if (!options->layout == !options->template)
 		return ctl_fail(CTL_USAGE, "create: --layout or --template, "
 					   "one of them");

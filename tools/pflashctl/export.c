@@ -64,10 +64,10 @@ same_file(const char *out, const char *other)
 }
 
 static bool
-is_source(const char *out, const char *vars)
+is_source(const char *out, const char *vars, const char *given)
 {
 	char *real = realpath(vars, NULL), *journal = NULL;
-	bool same = same_file(out, vars);
+	bool same = same_file(out, vars) || (given && same_file(out, given));
 
 	if (real && asprintf(&journal, "%s.journal", real) >= 0)
 		same = same || same_file(out, journal);
@@ -120,7 +120,7 @@ ctl_export(const struct ctl_options *options)
 	size_t size = 0;
 	int code, ret;
 
-	if (is_source(out, options->files[0]))
+	if (is_source(out, options->files[0], options->journal))
 		return ctl_fail(CTL_USAGE,
 				"%s: is the file to export, or its "
 				"journal",
