@@ -24,7 +24,7 @@ int view_open_files(struct view **out, const struct store_config *config,
 
 /*
  * For rescue: a journal that is damaged, or disagrees with VARS, is taken as
- * far as it is whole.  1 if it is so, with the sentence in `err`; the view's image
+ * far as it is whole.  1 if it is so, with the sentence in `err`; the image
  * is what VARS has then.
  */
 int view_open_rescue(struct view **out, const struct store_config *config,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: Linux's MTD driver on one x16 and on two: finds, writes, erases, locks,
+# about: Linux's MTD driver on one x16 part: finds, writes, erases, locks,
 # about: suspends, and the VARS file holds what it has read
 # needs: build/pflashd build/pflashctl mtd vmlinux
 # needs: tools/lab/mtd/guest-init tools/lab/mtd/mtd.sh
@@ -12,8 +12,4 @@ mtd_vars /tmp/vars.fd
 mtd_boot one16 /tmp/vars.fd detect,raw,lock,both
 mtd_peer
 
-mtd_geometry "2 x16 in 32 bits, 128 KiB blocks" 0x200000 4 2 128K 0x20000 0x20000
-mtd_vars /tmp/vars.fd
-mtd_boot two16 /tmp/vars.fd detect,raw,lock
-mtd_peer
 lab_done

@@ -17,6 +17,9 @@ geometry() {
 mtd_geometry "1 x8 in 8 bits, 4 KiB blocks" 0x40000 1 1 4K 0x1000 0x1000
 geometry one8 raw,lock,copy,both
 
+mtd_geometry "2 x16 in 32 bits, 128 KiB blocks" 0x200000 4 2 128K 0x20000 0x20000
+geometry two16 raw,lock
+
 mtd_geometry "2 x8 in 16 bits, 256 KiB blocks" 0x100000 2 2 256K 0x40000 0x40000
 geometry two8 raw,lock,copy,both
 
