@@ -120,7 +120,7 @@ class Model:
         for n, burst in enumerate(self.ahead[:most]):
             for i, op in enumerate(burst.ops):
                 apply(state, op)
-                if self.by_op and i + 1 < len(burst.ops) and state == image:
+                if self.by_op and n >= least and i + 1 < len(burst.ops) and state == image:
                     return n, i + 1
             if n + 1 >= least and state == image:
                 return n + 1, 0

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: the disk below an ext4 fails under a writing guest; mended, it has all that was answered
+# needs: build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
+# slow: it waits for an ext4 to give up, and writes until it does
+# timeout: 400
+. /lab/lib.sh
+
+for module in crc16 crc32c_generic mbcache jbd2 ext4 loop dm-mod dm-flakey; do
+    [ -f /lab/$module.ko ] || lab_skip_all "dom0 has no module $module"
+    insmod /lab/$module.ko || lab_skip_all "$module can't be loaded"
+done
+for program in dmsetup mkfs.ext4; do
+    [ -x /lab/$program ] || lab_skip_all "dom0 has no $program"
+done
+
+sectors=32768
+ln -sf /proc/mounts /etc/mtab
+truncate -s $((sectors * 512)) /tmp/disk.img
+mknod /dev/loop0 b 7 0 2>/dev/null
+losetup /dev/loop0 /tmp/disk.img || lab_die "no loop device"
+
+# table TARGET [OPTION...]: what is between the file system and its disk. What
+# the file system has to write is left to the new table.
+table() {
+    lab_target=$1
+    shift
+    dmsetup --noudevsync suspend --noflush --nolockfs disk &&
+        dmsetup --noudevsync reload disk \
+            --table "0 $sectors $lab_target /dev/loop0 0 $*" &&
+        dmsetup --noudevsync resume disk
+}
+
+is_paused() {
+    xl list one | awk 'NR == 2 { print $5 }' | grep -q p
+}
+
+# points FILE: the numbers of its history
+points() {
+    pflashctl log "$1" | sed -n 's/^\([0-9][0-9]*\) .*/\1/p'
+}
+
+dmsetup --noudevsync create disk --table "0 $sectors linear /dev/loop0 0" ||
+    lab_die "no device-mapper"
+mkfs.ext4 -q /dev/dm-0 || lab_die "no ext4"
+mount -t ext4 /dev/dm-0 /mnt || lab_die "it can't be mounted"
+
+lab_guest one "test=random seed=11 count=2500" || lab_die "no guest"
+lab_flash one /mnt/one.fd --layout 2m --on-error pause ||
+    lab_die "pflashd did not attach"
+pflashctl export /mnt/one.fd /tmp/begin.fd
+xl unpause one
+lab_expect one 30 '^w .*' || lab_die "the guest does not write"
+lab_wait 30 sh -c 'test "$(wc -l <'"$(lab_log one)"')" -gt 500'
+table flakey 0 1 1 error_writes || lab_die "no flakey target"
+check "the guest is paused" lab_wait 60 is_paused one
+check_equal "the log says why, once" 1 \
+    "$(grep -c 'Input/output error; the flash is read-only' /tmp/one.pflashd)"
+sleep 1
+cp "$(lab_log one)" /tmp/one.log
+check "it was stopped in the middle" sh -c "! grep -q '^# end' /tmp/one.log"
+kill "$(cat /tmp/one.pid)"
+lab_flash_end one
+check_equal "the server says in the end that it had failed" 1 $?
+
+# Unmounted while the disk still fails, so that nothing is written late.
+umount /mnt
+table linear || lab_die "the disk can't be mended"
+mount -t ext4 /dev/dm-0 /mnt || lab_die "it can't be mounted again"
+check "with the disk mended the file is sound" \
+    pflashctl export /mnt/one.fd /tmp/mended.fd
+last=$(points /mnt/one.fd | tail -n 1)
+
+# What the guest did, once more on a good disk: the numbers are the same.
+cp /tmp/begin.fd /tmp/good.fd
+grep '^[rw] [0-9a-f]* [1248] [0-9a-f]*$' /tmp/one.log |
+    pflash-replay --vars /tmp/good.fd >/dev/null
+pflashctl export --at "$last" /tmp/good.fd /tmp/then.fd
+check "the image is that of burst $last" cmp /tmp/mended.fd /tmp/then.fd
+behind=$(points /tmp/good.fd | awk -v last="$last" '$1 > last' | wc -l)
+note "$last numbers, $behind bursts behind them were not answered"
+check "no burst that was answered is lost" test "$behind" -le 1
+check "there were many" test "$last" -gt 20
+
+lab_flash one /mnt/one.fd --layout 2m || lab_die "the new pflashd did not attach"
+xl unpause one
+check "the guest goes on to its end" lab_finish one 150
+check "the new server ends well" lab_flash_end one
+check "file and journal are sound" pflashctl export /mnt/one.fd /tmp/end.fd
+check "the file alone is the image" cmp /mnt/one.fd /tmp/end.fd
+lab_done
