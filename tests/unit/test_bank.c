@@ -428,6 +428,14 @@ START_TEST(verify_finds_what_is_broken)
 	chip.config.personality = CFI_STRICT;
 	chip.part[0].status = 0;
 	ck_assert(!cfi_verify(&chip));
+	/* No erase ends while a program is suspended. */
+	chip = good;
+	chip.part[0].view = chip.part[0].shown_view = CFI_VIEW_STATUS;
+	chip.part[0].status = chip.part[0].shown = CFI_SR_READY |
+						   CFI_SR_PROGRAM_SUSPENDED;
+	ck_assert(cfi_verify(&chip));
+	chip.part[0].last = CFI_SR_ERASE_SUSPENDED;
+	ck_assert(!cfi_verify(&chip));
 	chip = good;
 	ck_assert(cfi_verify(&chip));
 }
