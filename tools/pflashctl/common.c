@@ -4,11 +4,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "pflash/fv.h"
 #include "pflash/varstore.h"
 #include "pflashctl.h"
+
+/* A device is larger than the flash on it, whose volume knows its length. */
+static uint32_t
+device_size(const char *path)
+{
+	uint8_t start[FV_BLOCK_SIZE];
+	struct stat st;
+	uint64_t length = 0;
+	int fd;
+
+	if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && pread(fd, start, sizeof(start), 0) == sizeof(start))
+		length = fv_length(start, sizeof(start));
+	if (fd >= 0)
+		close(fd);
+	return length <= STORE_MAX_SIZE ? (uint32_t)length : 0;
+}
 
 struct store_config
 ctl_config(const struct ctl_options *options)
@@ -19,6 +40,7 @@ ctl_config(const struct ctl_options *options)
 	return (struct store_config){
 		.path = options->files[0],
 		.journal = options->journal,
+		.size = device_size(options->files[0]),
 		.history = &all,
 		.burst_limit = STORE_MAX_SIZE,
 	};
