@@ -74,6 +74,20 @@ int ioreq_server_start(struct ioreq_server *server, struct error *err);
  */
 unsigned int ioreq_server_poll(struct ioreq_server *server);
 
+/*
+ * Pauses the guest at a moment when none of its requests is under way: before
+ * the kind of memory at a claimed address may change.  A vCPU takes its answer
+ * by executing the instruction once more, and Xen crashes the domain whose
+ * instruction no longer makes the request that was answered: rep movs makes
+ * one an element where frames are of type HVMMEM_ioreq_server, and one for all
+ * of them in a hole (arch/x86/hvm/emulate.c, hvmemul_do_io()).
+ *
+ * False: there was no such moment within a second, or the guest is gone; it is
+ * not paused then.
+ */
+bool ioreq_server_pause(struct ioreq_server *server);
+void ioreq_server_unpause(struct ioreq_server *server);
+
 const struct ioreq_stats *ioreq_server_stats(const struct ioreq_server *server);
 
 /*

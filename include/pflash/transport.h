@@ -72,8 +72,12 @@ struct transport_ops {
 
 	/* SHUTDOWN_* of xen/sched.h. */
 	int (*shutdown)(struct transport *t, unsigned int reason);
-	/* Stops all vCPUs until someone unpauses the domain. */
+	/*
+	 * Stops all vCPUs, and has waited until none runs.  Pauses are
+	 * counted; the last unpause lets the guest go on.
+	 */
 	int (*pause)(struct transport *t);
+	int (*unpause)(struct transport *t);
 	/* Does the server (and with it the domain) still exist? */
 	bool (*alive)(struct transport *t);
 	/* Frees the transport itself. */

@@ -255,10 +255,14 @@ as_at_power_on(const struct device *device)
 int
 device_close(struct device *device, bool keep_state, struct error *err)
 {
+	bool paused = device_mode(device) == WINDOW_DIRECT &&
+		      ioreq_server_pause(device->server);
 	int ret = 0;
 
 	/* Until frames and region are gone a write may be on its way. */
 	window_trap(device->window);
+	if (paused)
+		ioreq_server_unpause(device->server);
 	ioreq_server_remove(device->server, IOREQ_SPACE_MEMORY,
 			    device->config.base);
 	window_close(device->window);

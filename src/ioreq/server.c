@@ -6,6 +6,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define PAUSE_SECONDS 1.0
 
 int
 ioreq_server_open(struct ioreq_server **out, struct transport *t,
@@ -120,6 +123,55 @@ ioreq_server_poll(struct ioreq_server *server)
 		port = t->ops->pending(t);
 	}
 	return slots_answer(server);
+}
+
+static bool
+slots_idle(const struct ioreq_server *server)
+{
+	const struct transport *t = server->transport;
+
+	for (unsigned int i = 0; i < t->vcpus; i++)
+		if (t->page->vcpu_ioreq[i].state != STATE_IOREQ_NONE)
+			return false;
+	return true;
+}
+
+static double
+seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/*
+ * A vCPU that accesses the flash all the time is without a request only for
+ * the moment between two instructions, so that is what is watched for.
+ */
+bool
+ioreq_server_pause(struct ioreq_server *server)
+{
+	struct transport *t = server->transport;
+	double until = seconds() + PAUSE_SECONDS;
+
+	do {
+		slots_answer(server);
+		if (!slots_idle(server))
+			continue;
+		if (t->ops->pause(t) < 0)
+			return false;
+		if (slots_idle(server))
+			return true;
+		t->ops->unpause(t);
+	} while (seconds() < until);
+	return false;
+}
+
+void
+ioreq_server_unpause(struct ioreq_server *server)
+{
+	server->transport->ops->unpause(server->transport);
 }
 
 const struct ioreq_stats *

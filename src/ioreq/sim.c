@@ -373,10 +373,35 @@ sim_op_shutdown(struct transport *t, unsigned int reason)
 	return 0;
 }
 
+/* A guest that shares its thread with the server has nobody to wait for. */
 static int
 sim_op_pause(struct transport *t)
 {
-	sim_of(t)->stats.pauses++;
+	struct sim *sim = sim_of(t);
+
+	if (sim->killed)
+		return -ESRCH;
+	pthread_mutex_lock(&sim->lock);
+	sim->stats.pauses++;
+	sim->pause_count++;
+	while (sim->running && !sim->run)
+		pthread_cond_wait(&sim->wake, &sim->lock);
+	pthread_mutex_unlock(&sim->lock);
+	return 0;
+}
+
+static int
+sim_op_unpause(struct transport *t)
+{
+	struct sim *sim = sim_of(t);
+
+	if (sim->killed)
+		return -ESRCH;
+	pthread_mutex_lock(&sim->lock);
+	if (sim->pause_count)
+		sim->pause_count--;
+	pthread_cond_broadcast(&sim->wake);
+	pthread_mutex_unlock(&sim->lock);
 	return 0;
 }
 
@@ -412,6 +437,7 @@ static const struct transport_ops sim_ops = {
 	.own_type = sim_op_own_type,
 	.shutdown = sim_op_shutdown,
 	.pause = sim_op_pause,
+	.unpause = sim_op_unpause,
 	.alive = sim_op_alive,
 	.close = sim_op_close,
 };

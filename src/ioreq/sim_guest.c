@@ -10,7 +10,9 @@
  *    it claims;
  *  - a hole goes to the server that claims the whole access, else reads ones;
  *  - rep movs between a hole and RAM is one request a frame with data_is_ptr;
- *    rep stos to a hole is one request with a count; all else by element.
+ *    rep stos to a hole is one request with a count; all else by element;
+ *  - a vCPU takes its answer by executing the instruction again: if that makes
+ *    another request by then, Xen crashes the domain.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -51,13 +53,40 @@ wait_answer(struct sim *sim, unsigned int vcpu)
 		return;
 	}
 	pthread_mutex_lock(&sim->lock);
-	while (!sim->answered[vcpu])
+	sim->running--;
+	pthread_cond_broadcast(&sim->wake);
+	while (!sim->answered[vcpu] || sim->pause_count)
 		pthread_cond_wait(&sim->wake, &sim->lock);
+	sim->running++;
 	pthread_mutex_unlock(&sim->lock);
 }
 
-int
-sim_request(struct sim *sim, unsigned int vcpu, struct ioreq *request)
+/* Around every access: the hypervisor can stop a vCPU only outside of one. */
+static void
+vcpu_enter(struct sim *sim)
+{
+	if (sim->run)
+		return;
+	pthread_mutex_lock(&sim->lock);
+	while (sim->pause_count)
+		pthread_cond_wait(&sim->wake, &sim->lock);
+	sim->running++;
+	pthread_mutex_unlock(&sim->lock);
+}
+
+static void
+vcpu_leave(struct sim *sim)
+{
+	if (sim->run)
+		return;
+	pthread_mutex_lock(&sim->lock);
+	sim->running--;
+	pthread_cond_broadcast(&sim->wake);
+	pthread_mutex_unlock(&sim->lock);
+}
+
+static int
+exchange(struct sim *sim, unsigned int vcpu, struct ioreq *request)
 {
 	struct ioreq *slot = &sim->transport.page->vcpu_ioreq[vcpu];
 	uint32_t port = slot->vp_eport;
@@ -82,6 +111,17 @@ sim_request(struct sim *sim, unsigned int vcpu, struct ioreq *request)
 	return 0;
 }
 
+int
+sim_request(struct sim *sim, unsigned int vcpu, struct ioreq *request)
+{
+	int ret;
+
+	vcpu_enter(sim);
+	ret = exchange(sim, vcpu, request);
+	vcpu_leave(sim);
+	return ret;
+}
+
 static uint64_t
 send(struct sim *sim, unsigned int vcpu, struct ioreq request)
 {
@@ -89,7 +129,7 @@ send(struct sim *sim, unsigned int vcpu, struct ioreq request)
 		sim->stats.trapped_reads++;
 	else
 		sim->stats.trapped_writes++;
-	if (sim_request(sim, vcpu, &request) < 0)
+	if (exchange(sim, vcpu, &request) < 0)
 		return UINT64_MAX;
 	return request.data;
 }
@@ -153,12 +193,10 @@ to_frame_end(uint64_t addr, unsigned int size)
 	return size < left ? size : left;
 }
 
-void
-sim_guest_read(struct sim *sim, unsigned int vcpu, uint64_t addr, void *dst,
-	       unsigned int size)
+static void
+read_bytes(struct sim *sim, unsigned int vcpu, uint64_t addr, uint8_t *out,
+	   unsigned int size)
 {
-	uint8_t *out = dst;
-
 	while (size) {
 		uint64_t gfn = addr >> FRAME_SHIFT;
 		unsigned int part = to_frame_end(addr, size);
@@ -177,12 +215,10 @@ sim_guest_read(struct sim *sim, unsigned int vcpu, uint64_t addr, void *dst,
 	}
 }
 
-void
-sim_guest_write(struct sim *sim, unsigned int vcpu, uint64_t addr,
-		const void *src, unsigned int size)
+static void
+write_bytes(struct sim *sim, unsigned int vcpu, uint64_t addr,
+	    const uint8_t *in, unsigned int size)
 {
-	const uint8_t *in = src;
-
 	while (size) {
 		uint64_t gfn = addr >> FRAME_SHIFT;
 		const struct sim_entry *entry = sim_entry(sim, gfn);
@@ -202,37 +238,62 @@ sim_guest_write(struct sim *sim, unsigned int vcpu, uint64_t addr,
 	}
 }
 
+void
+sim_guest_read(struct sim *sim, unsigned int vcpu, uint64_t addr, void *dst,
+	       unsigned int size)
+{
+	vcpu_enter(sim);
+	read_bytes(sim, vcpu, addr, dst, size);
+	vcpu_leave(sim);
+}
+
+void
+sim_guest_write(struct sim *sim, unsigned int vcpu, uint64_t addr,
+		const void *src, unsigned int size)
+{
+	vcpu_enter(sim);
+	write_bytes(sim, vcpu, addr, src, size);
+	vcpu_leave(sim);
+}
+
+static uint64_t
+port_access(struct sim *sim, unsigned int vcpu, struct ioreq request)
+{
+	uint64_t value = UINT64_MAX;
+
+	request.type = IOREQ_TYPE_PIO;
+	request.count = 1;
+	vcpu_enter(sim);
+	if (sim_claimed(sim, IOREQ_SPACE_PORT, request.addr,
+			request.addr + request.size - 1))
+		value = send(sim, vcpu, request);
+	vcpu_leave(sim);
+	return value;
+}
+
 uint32_t
 sim_guest_in(struct sim *sim, unsigned int vcpu, uint16_t port,
 	     unsigned int size)
 {
-	if (!sim_claimed(sim, IOREQ_SPACE_PORT, port, port + size - 1u))
-		return UINT32_MAX;
-	return (uint32_t)send(sim, vcpu,
-			      (struct ioreq){
-				      .type = IOREQ_TYPE_PIO,
-				      .dir = IOREQ_READ,
-				      .addr = port,
-				      .size = size,
-				      .count = 1,
-			      });
+	return (uint32_t)port_access(sim, vcpu,
+				     (struct ioreq){
+					     .dir = IOREQ_READ,
+					     .addr = port,
+					     .size = size,
+				     });
 }
 
 void
 sim_guest_out(struct sim *sim, unsigned int vcpu, uint16_t port,
 	      unsigned int size, uint32_t value)
 {
-	if (!sim_claimed(sim, IOREQ_SPACE_PORT, port, port + size - 1u))
-		return;
-	send(sim, vcpu,
-	     (struct ioreq){
-		     .type = IOREQ_TYPE_PIO,
-		     .dir = IOREQ_WRITE,
-		     .addr = port,
-		     .size = size,
-		     .count = 1,
-		     .data = value,
-	     });
+	port_access(sim, vcpu,
+		    (struct ioreq){
+			    .dir = IOREQ_WRITE,
+			    .addr = port,
+			    .size = size,
+			    .data = value,
+		    });
 }
 
 /* How many elements from `addr` on stay in its frame; at least one. */
@@ -273,10 +334,14 @@ static void
 move_element(struct sim *sim, unsigned int vcpu, uint64_t dst, uint64_t src,
 	     unsigned int size)
 {
+	const struct sim_entry *entry = sim_entry(sim, dst >> FRAME_SHIFT);
+	bool owned = entry->type == HVMMEM_ioreq_server;
 	uint8_t element[8];
 
-	sim_guest_read(sim, vcpu, src, element, size);
-	sim_guest_write(sim, vcpu, dst, element, size);
+	read_bytes(sim, vcpu, src, element, size);
+	write_bytes(sim, vcpu, dst, element, size);
+	if (owned && entry->type != HVMMEM_ioreq_server)
+		crash(sim, "not the request that was answered", entry->type);
 }
 
 void
@@ -287,6 +352,7 @@ sim_guest_movs(struct sim *sim, unsigned int vcpu, uint64_t dst, uint64_t src,
 		unsigned int n = in_frame(dst, size, count, back);
 		bool reads, writes;
 
+		vcpu_enter(sim);
 		n = in_frame(src, size, n, back);
 		reads = batch_target(sim, src, size, n, back) &&
 			is_plain_ram(sim, dst);
@@ -308,6 +374,7 @@ sim_guest_movs(struct sim *sim, unsigned int vcpu, uint64_t dst, uint64_t src,
 			n = 1;
 			move_element(sim, vcpu, dst, src, size);
 		}
+		vcpu_leave(sim);
 		dst += back ? -(uint64_t)n * size : (uint64_t)n * size;
 		src += back ? -(uint64_t)n * size : (uint64_t)n * size;
 		count -= n;
@@ -321,6 +388,7 @@ sim_guest_stos(struct sim *sim, unsigned int vcpu, uint64_t dst, uint64_t value,
 	while (count) {
 		unsigned int n = in_frame(dst, size, count, back);
 
+		vcpu_enter(sim);
 		if (batch_target(sim, dst, size, n, back)) {
 			send(sim, vcpu,
 			     (struct ioreq){
@@ -334,8 +402,9 @@ sim_guest_stos(struct sim *sim, unsigned int vcpu, uint64_t dst, uint64_t value,
 			     });
 		} else {
 			n = 1;
-			sim_guest_write(sim, vcpu, dst, &value, size);
+			write_bytes(sim, vcpu, dst, (uint8_t *)&value, size);
 		}
+		vcpu_leave(sim);
 		dst += back ? -(uint64_t)n * size : (uint64_t)n * size;
 		count -= n;
 	}

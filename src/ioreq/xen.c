@@ -31,6 +31,7 @@ struct xen {
 	xenforeignmemory_handle *memory;
 	xenevtchn_handle *events;
 	xencall_handle *calls;
+	xc_interface *control;
 	xenforeignmemory_resource_handle *page;
 };
 
@@ -282,20 +283,20 @@ xen_op_shutdown(struct transport *t, unsigned int reason)
 					      reason));
 }
 
-/* Rare: the handle is made for it. */
 static int
 xen_op_pause(struct transport *t)
 {
 	struct xen *xen = xen_of(t);
-	xc_interface *control = xc_interface_open((xentoollog_logger *)xen->log,
-						  NULL, 0);
-	int ret;
 
-	if (!control)
-		return -errno;
-	ret = result(xc_domain_pause(control, xen->domid));
-	xc_interface_close(control);
-	return ret;
+	return result(xc_domain_pause(xen->control, xen->domid));
+}
+
+static int
+xen_op_unpause(struct transport *t)
+{
+	struct xen *xen = xen_of(t);
+
+	return result(xc_domain_unpause(xen->control, xen->domid));
 }
 
 static bool
@@ -321,6 +322,8 @@ xen_op_close(struct transport *t)
 		xendevicemodel_close(xen->devicemodel);
 	if (xen->calls)
 		xencall_close(xen->calls);
+	if (xen->control)
+		xc_interface_close(xen->control);
 	if (xen->log)
 		xtl_logger_destroy((xentoollog_logger *)xen->log);
 	free(xen);
@@ -346,6 +349,7 @@ static const struct transport_ops xen_ops = {
 	.own_type = xen_op_own_type,
 	.shutdown = xen_op_shutdown,
 	.pause = xen_op_pause,
+	.unpause = xen_op_unpause,
 	.alive = xen_op_alive,
 	.close = xen_op_close,
 };
@@ -360,7 +364,9 @@ handles_open(struct xen *xen, struct error *err)
 	/* What fails is said once, by whoever reads the error. */
 	xen->log = xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
 	log = (struct xentoollog_logger *)xen->log;
-	xen->calls = xencall_open(log, 0);
+	xen->control = xc_interface_open(log, NULL, 0);
+	if (xen->control)
+		xen->calls = xencall_open(log, 0);
 	if (xen->calls)
 		xen->devicemodel = xendevicemodel_open(log, 0);
 	if (xen->devicemodel)

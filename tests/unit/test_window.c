@@ -2,6 +2,7 @@
 /* Window and device: what a guest sees at the flash, in both modes. */
 #include <check.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ static void
 hypervisor(unsigned int spare, bool no_hap)
 {
 	const struct sim_config config = {
+		.vcpus = 2,
 		.ram_frames = 2,
 		.spare_frames = spare,
 		.no_hap = no_hap,
@@ -383,6 +385,49 @@ START_TEST(closes_under_a_request)
 }
 END_TEST
 
+static bool stop;
+
+static void *
+moving_vcpu(void *opaque)
+{
+	unsigned int vcpu = opaque ? 1 : 0;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+		sim_guest_movs(sim, vcpu, BASE + 4096 * vcpu, 0, 1, 8, false);
+		usleep(50);
+	}
+	return NULL;
+}
+
+/*
+ * rep movs is another request in a hole than in a frame: the frames may go
+ * only at a moment when no vCPU waits for the answer to one.
+ */
+START_TEST(closes_under_rep_movs)
+{
+	for (unsigned int round = 0; round < 30; round++) {
+		pthread_t vcpus[2];
+
+		hypervisor(FRAMES, false);
+		sim_set_server(sim, NULL, NULL);
+		ck_assert_int_eq(attach(WINDOW_DIRECT), 0);
+		__atomic_store_n(&stop, false, __ATOMIC_RELEASE);
+		for (unsigned int i = 0; i < 2; i++)
+			pthread_create(&vcpus[i], NULL, moving_vcpu,
+				       i ? sim : NULL);
+		for (unsigned int i = 0; i < 100;)
+			i += ioreq_server_poll(server);
+		device_close(device, false, NULL);
+		device = NULL;
+		ck_assert_uint_ge(sim_stats(sim)->pauses, 1);
+		__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+		for (unsigned int i = 0; i < 2; i++)
+			pthread_join(vcpus[i], NULL);
+		detach();
+	}
+}
+END_TEST
+
 /* The same random traffic in both modes reads the same and ends the same. */
 static void
 traffic(enum window_mode mode, uint8_t *reads, uint8_t *image)
@@ -564,6 +609,7 @@ main(void)
 	tcase_add_test(tc, code_tail_is_read_only);
 	tcase_add_test(tc, an_open_burst_is_flushed);
 	tcase_add_loop_test(tc, closes_under_a_request, 0, 2);
+	tcase_add_test(tc, closes_under_rep_movs);
 	tcase_add_test(tc, modes_agree);
 	tcase_add_test(tc, state_outlives_the_server);
 	tcase_add_test(tc, the_protection_register_outlives_guests);

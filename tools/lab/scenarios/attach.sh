@@ -39,19 +39,25 @@ check "in words" grep -q "in use by pid $daemon" /tmp/err
 kill "$daemon"
 lab_wait 5 sh -c '! pidof pflashd'
 
-# SIGTERM in the middle of a guest's writes: nobody waits for ever.
-for mode in direct trap; do
-    lab_guest busy-$mode "test=random seed=3 count=3000" || lab_die "no guest"
-    lab_flash busy-$mode /tmp/busy.fd --layout 2m --mode $mode ||
+# SIGTERM in the middle of a guest's writes: nobody waits for ever. In direct
+# mode the frames go between two requests, or else Xen crashes the domain; with
+# this seed the signal mostly meets a rep movs, so it is tried some times.
+round=0
+for mode in direct trap direct direct direct direct; do
+    round=$((round + 1))
+    name=busy-$round
+    lab_guest $name "test=random seed=3 count=3000" || lab_die "no guest"
+    lab_flash $name /tmp/busy.fd --layout 2m --mode $mode ||
         lab_die "pflashd did not attach"
-    xl unpause busy-$mode
-    lab_expect busy-$mode 20 '^w .*' || lab_die "the guest does not write"
-    kill "$(cat /tmp/busy-$mode.pid)"
-    check "$mode: SIGTERM under load is a clean end" lab_flash_end busy-$mode
-    check "$mode: it came in the middle" \
-        sh -c "! grep -q '^# end' '$(lab_log busy-$mode)'"
-    check "$mode: the guest goes on without a flash" lab_finish busy-$mode 100
-    check "$mode: the file is sound" \
+    xl unpause $name
+    lab_expect $name 20 '^w .*' || lab_die "the guest does not write"
+    kill "$(cat /tmp/$name.pid)"
+    check "$mode, $round: SIGTERM under load is a clean end" lab_flash_end $name
+    check "$mode, $round: it came in the middle" \
+        sh -c "! grep -q '^# end' '$(lab_log $name)'"
+    check "$mode, $round: the guest goes on without a flash" \
+        lab_finish $name 100
+    check "$mode, $round: the file is sound" \
         sh -c 'echo "r 0 1" | pflash-replay --vars /tmp/busy.fd'
 done
 
