@@ -121,11 +121,12 @@ int store_check_free(const struct store_config *config, struct error *err);
 
 /*
  * Creates a VARS file that must not yet exist (-EEXIST), atomically and
- * durably: it is there with all of `image`, or not at all.  -EUCLEAN: a journal
- * with bursts of an earlier file of this name lies there.
+ * durably: it is there with all of `image`, which has config->size bytes, or
+ * not at all.  -EUCLEAN: the journal of an earlier file lies where its journal
+ * will be.
  */
-int store_create(const struct sys *sys, const char *path, const void *image,
-		 size_t size, struct error *err);
+int store_create(const struct store_config *config, const void *image,
+		 struct error *err);
 
 /*
  * Reads VARS plus journal without a lock and without changing either, also

@@ -27,8 +27,7 @@ connect_store(struct flash *flash, const struct options *options,
 	int ret = 0;
 
 	if (preflight->initial) {
-		ret = store_create(NULL, options->vars, preflight->initial,
-				   preflight->geometry.size, err);
+		ret = store_create(&config, preflight->initial, err);
 		if (ret == 0)
 			log_line(LOG_INFO, "created");
 	}

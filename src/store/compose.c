@@ -22,7 +22,7 @@ struct buffer {
 	uint8_t *bytes;
 	size_t length;
 	uint32_t chain;
-	uint64_t salt, first;
+	uint64_t salt;
 };
 
 static bool
@@ -215,9 +215,8 @@ fill(struct buffer *buffer, const struct composition *in, uint8_t *scratch,
 
 	if (inherit)
 		snapshot = last_to_drop(in, &dropped);
-	buffer->first = snapshot - 1;
 	journal_encode_header(buffer->bytes, in->size, buffer->salt,
-			      buffer->first);
+			      snapshot - 1);
 	buffer->chain = get_le32(buffer->bytes + 60);
 	buffer->length = JOURNAL_HEADER_SIZE;
 	if (inherit)

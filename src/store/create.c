@@ -80,13 +80,18 @@ check_absent(const struct sys *sys, const char *path, struct error *err)
 
 /* What an earlier file of this name left behind says what VARS must be. */
 static int
-check_journal(const struct sys *sys, const char *path, struct error *err)
+check_journal(const struct sys *sys, const struct store_config *config,
+	      struct error *err)
 {
 	struct journal journal;
-	char *name;
+	char *name = NULL;
 	int rc;
 
-	if (asprintf(&name, "%s.journal", path) < 0)
+	if (config->journal)
+		name = strdup(config->journal);
+	else if (asprintf(&name, "%s.journal", config->path) < 0)
+		name = NULL;
+	if (!name)
 		return error_set(err, ENOMEM, "out of memory");
 	rc = journal_open(&journal, sys, name, O_RDONLY, err);
 	free(name);
@@ -95,36 +100,36 @@ check_journal(const struct sys *sys, const char *path, struct error *err)
 	rc = error_set(err, EUCLEAN,
 		       "%s: is the journal of an earlier %s: put that file "
 		       "back, or remove the journal and its history",
-		       journal.path, path);
+		       journal.path, config->path);
 	journal_close(&journal);
 	return rc;
 }
 
 int
-store_create(const struct sys *sys, const char *path, const void *image,
-	     size_t size, struct error *err)
+store_create(const struct store_config *config, const void *image,
+	     struct error *err)
 {
+	const struct sys *sys = config->sys ? config->sys : &sys_kernel;
+	uint32_t size = config->size;
 	char *temporary;
 	int rc;
 
-	if (!sys)
-		sys = &sys_kernel;
 	if (!size || size > STORE_MAX_SIZE || size % VARS_BLOCK_SIZE)
 		return error_set(err, EINVAL,
-				 "%s: an image of %zu bytes, expected "
+				 "%s: an image of %u bytes, expected "
 				 "4 KiB blocks, at most %u bytes",
-				 path, size, STORE_MAX_SIZE);
-	rc = check_absent(sys, path, err);
+				 config->path, size, STORE_MAX_SIZE);
+	rc = check_absent(sys, config->path, err);
 	if (!rc)
-		rc = check_journal(sys, path, err);
+		rc = check_journal(sys, config, err);
 	if (rc)
 		return rc;
-	temporary = temporary_path(path);
+	temporary = temporary_path(config->path);
 	if (!temporary)
-		return error_errno(err, errno, "%s", path);
+		return error_errno(err, errno, "%s", config->path);
 	rc = write_file(sys, temporary, image, size, err);
 	if (!rc)
-		rc = name_file(sys, temporary, path, err);
+		rc = name_file(sys, temporary, config->path, err);
 	free(temporary);
 	return rc;
 }

@@ -122,6 +122,23 @@ file_own_like(const struct file *file, const struct stat *st, struct error *err)
 	return 0;
 }
 
+int
+file_write_new(struct file *file, const void *bytes, size_t len,
+	       const struct stat *like, struct error *err)
+{
+	int rc;
+
+	if (file->sys->unlink(file->path) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "%s", file->path);
+	rc = file_open(file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+		       S_IRUSR | S_IWUSR, err);
+	if (!rc)
+		rc = file_own_like(file, like, err);
+	if (!rc)
+		rc = file_write(file, bytes, len, 0, err);
+	return rc ? rc : file_sync(file, err);
+}
+
 /* Some file systems have no fsync for directories and say EINVAL. */
 int
 file_sync_directory(const struct sys *sys, const char *path, struct error *err)

@@ -34,6 +34,14 @@ int file_read(const struct file *file, void *buf, size_t len, uint64_t off,
 int file_write(const struct file *file, const void *buf, size_t len,
 	       uint64_t off, struct error *err);
 
+/*
+ * Makes file->path anew with these bytes, and the owner and mode of `like`;
+ * synced, and open for more.  A file of that name is an unfinished one and
+ * goes: the lock on VARS makes the name free.
+ */
+int file_write_new(struct file *file, const void *bytes, size_t len,
+		   const struct stat *like, struct error *err);
+
 int file_sync(const struct file *file, struct error *err);
 int file_truncate(const struct file *file, uint64_t len, struct error *err);
 

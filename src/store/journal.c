@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "crc32c.h"
+#include "lock.h"
 #include "scan.h"
 
 #include "pflash/le.h"
@@ -26,6 +27,25 @@ journal_init(struct journal *journal, const struct sys *sys, const char *path,
 	return 0;
 }
 
+/*
+ * A journal belongs to one VARS file, whose lock says nothing of other files
+ * with the same --journal.  One that has lost its name while the lock was
+ * waited for was replaced by whoever has it.
+ */
+static int
+lock_journal(const struct journal *journal, struct error *err)
+{
+	struct stat st;
+	int rc = lock_file(&journal->file, F_WRLCK, err);
+
+	if (!rc)
+		rc = file_stat(&journal->file, &st, err);
+	if (!rc && st.st_nlink == 0)
+		rc = error_set(err, EBUSY, "%s: in use by another process",
+			       journal->path);
+	return rc;
+}
+
 int
 journal_open(struct journal *journal, const struct sys *sys, const char *path,
 	     int flags, struct error *err)
@@ -34,6 +54,8 @@ journal_open(struct journal *journal, const struct sys *sys, const char *path,
 
 	if (!rc)
 		rc = file_open(&journal->file, flags | O_NOFOLLOW, 0, err);
+	if (!rc && (flags & O_ACCMODE) == O_RDWR)
+		rc = lock_journal(journal, err);
 	if (rc)
 		journal_close(journal);
 	return rc;
@@ -93,31 +115,15 @@ journal_resume(struct journal *journal, const uint8_t *bytes,
 	return rc ? rc : journal_sync(journal, err);
 }
 
-/* The lock on VARS makes the name free: a file of it is an unfinished one. */
-static int
-write_new(struct file *file, const uint8_t *bytes, size_t len,
-	  const struct stat *vars, struct error *err)
-{
-	int rc = 0;
-
-	if (file->sys->unlink(file->path) < 0 && errno != ENOENT)
-		return error_errno(err, errno, "%s", file->path);
-	rc = file_open(file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
-		       S_IRUSR | S_IWUSR, err);
-	if (!rc)
-		rc = file_own_like(file, vars, err);
-	if (!rc)
-		rc = file_write(file, bytes, len, 0, err);
-	return rc ? rc : file_sync(file, err);
-}
-
 static int
 rename_new(struct journal *journal, struct file *new, bool *renamed,
 	   struct error *err)
 {
 	const struct sys *sys = journal->file.sys;
+	bool first = journal->file.fd < 0;
 
-	if (sys->rename(new->path, journal->path) < 0)
+	if ((first ? sys->rename_new : sys->rename)(new->path, journal->path) <
+	    0)
 		return error_errno(err, errno, "%s", journal->path);
 	*renamed = true;
 	file_close(&journal->file);
@@ -139,7 +145,9 @@ journal_replace(struct journal *journal, const uint8_t *bytes,
 	if (asprintf(&path, "%s.new", journal->path) < 0)
 		return error_set(err, ENOMEM, "out of memory");
 	new.path = path;
-	rc = write_new(&new, bytes, scan->end, vars, err);
+	rc = file_write_new(&new, bytes, scan->end, vars, err);
+	if (!rc)
+		rc = lock_file(&new, F_WRLCK, err);
 	if (!rc)
 		rc = rename_new(journal, &new, renamed, err);
 	if (!*renamed)

@@ -98,7 +98,10 @@ uint32_t journal_chain(uint32_t chain, const uint8_t *record, uint32_t length);
 /* Now, as records have it. */
 uint64_t journal_time(void);
 
-/* Opens it with `flags`; -ENOENT if there is none. */
+/*
+ * Opens it with `flags`, and to write it, locks it; -ENOENT if there is none,
+ * -EBUSY if another VARS file's server writes it.
+ */
 int journal_open(struct journal *journal, const struct sys *sys,
 		 const char *path, int flags, struct error *err);
 

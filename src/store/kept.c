@@ -21,61 +21,45 @@ checksum(const uint8_t *header, const void *record, size_t len)
 	return crc32c(crc32c(0, header, CRC), record, len);
 }
 
-static int
-write_content(const struct file *file, const struct store_kept *kept,
-	      struct error *err)
+static size_t
+encode(uint8_t *bytes, const struct store_kept *kept)
 {
-	uint8_t header[HEADER_SIZE] = MAGIC;
-	int rc;
-
-	memcpy(header + TAG, kept->tag, STORE_TAG_SIZE - 1);
-	put_le32(header + LENGTH, (uint32_t)kept->len);
-	put_le32(header + CRC, checksum(header, kept->record, kept->len));
-	rc = file_write(file, header, sizeof(header), 0, err);
-	if (!rc)
-		rc = file_write(file, kept->record, kept->len, sizeof(header),
-				err);
-	return rc ? rc : file_sync(file, err);
+	memset(bytes, 0, HEADER_SIZE);
+	memcpy(bytes, MAGIC, 8);
+	memcpy(bytes + TAG, kept->tag, STORE_TAG_SIZE - 1);
+	put_le32(bytes + LENGTH, (uint32_t)kept->len);
+	put_le32(bytes + CRC, checksum(bytes, kept->record, kept->len));
+	memcpy(bytes + HEADER_SIZE, kept->record, kept->len);
+	return HEADER_SIZE + kept->len;
 }
 
-/* The lock makes the name free: a file of it is an unfinished one. */
 static int
-write_new(const struct vars *vars, const char *path,
-	  const struct store_kept *kept, struct error *err)
+write_renamed(const struct vars *vars, const struct store_kept *kept,
+	      const char *new, const char *path, struct error *err)
 {
 	const struct sys *sys = vars->file.sys;
-	struct file file = { .sys = sys, .path = path, .fd = -1 };
-	int rc;
+	struct file file = { .sys = sys, .path = new, .fd = -1 };
+	uint8_t bytes[HEADER_SIZE + STORE_KEPT_MAX];
+	int rc = file_write_new(&file, bytes, encode(bytes, kept), &vars->stat,
+				err);
 
-	if (sys->unlink(path) < 0 && errno != ENOENT)
-		return error_errno(err, errno, "%s", path);
-	rc = file_open(&file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
-		       S_IRUSR | S_IWUSR, err);
-	if (!rc)
-		rc = file_own_like(&file, &vars->stat, err);
-	if (!rc)
-		rc = write_content(&file, kept, err);
 	file_close(&file);
-	return rc;
+	if (!rc && sys->rename(new, path) < 0)
+		rc = error_errno(err, errno, "%s", path);
+	if (rc)
+		(void)sys->unlink(new);
+	return rc ? rc : file_sync_directory(sys, path, err);
 }
 
 int
 kept_write(const struct vars *vars, const struct store_kept *kept,
 	   struct error *err)
 {
-	const struct sys *sys = vars->file.sys;
 	char *path = vars_beside(vars, ".state");
 	char *new = vars_beside(vars, ".state.new");
-	int rc = path && new ? 0 : error_set(err, ENOMEM, "out of memory");
+	int rc = path && new ? write_renamed(vars, kept, new, path, err) :
+			       error_set(err, ENOMEM, "out of memory");
 
-	if (!rc)
-		rc = write_new(vars, new, kept, err);
-	if (!rc && sys->rename(new, path) < 0)
-		rc = error_errno(err, errno, "%s", path);
-	if (rc && new)
-		(void)sys->unlink(new);
-	if (!rc)
-		rc = file_sync_directory(sys, path, err);
 	free(new);
 	free(path);
 	return rc;

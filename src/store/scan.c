@@ -108,7 +108,6 @@ scan_shape(struct scan *scan, const struct record *record)
 		scan->checkpoint = false;
 		scan->bursts = 0;
 		scan->done = scan->end;
-		scan->done_sequence = record->sequence;
 		scan->done_crc = has_crc ? get_le32(record->payload) : 0;
 		return has_crc;
 	default: return false;

@@ -23,7 +23,6 @@ struct scan {
 	bool snapshot;     /* the first record is one: there is a history */
 	bool checkpoint;   /* one follows the last done record */
 	uint32_t checkpoint_crc; /* of the image at the last of these */
-	uint64_t done_sequence;
 	uint32_t done_crc;
 	size_t kept;    /* behind the snapshot, or the header */
 	size_t done;    /* behind the last done record; 0: there is none yet */

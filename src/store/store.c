@@ -162,6 +162,17 @@ new_journal(struct store *store, const struct recovery *old, struct error *err)
 	return old && !renamed ? 0 : rc;
 }
 
+/* Then compose_is_due() need not look at the records. */
+static bool
+history_fits(const struct store *store)
+{
+	const struct journal *journal = &store->journal;
+
+	return store->history.bytes > 0 && store->history.seconds == 0 &&
+	       journal->kept > JOURNAL_HEADER_SIZE &&
+	       journal->length - journal->kept <= store->history.bytes;
+}
+
 static int
 drop_history(struct store *store)
 {
@@ -171,6 +182,8 @@ drop_history(struct store *store)
 	size_t len;
 	int rc = 0;
 
+	if (history_fits(store))
+		return 0;
 	if (journal_read(&store->journal, &bytes, &len, &store->failure))
 		return 0; /* it is only too long */
 	old = recovery_of(store, bytes, &scan);

@@ -135,6 +135,11 @@ static bool
 create(struct run *run, uint64_t seed)
 {
 	struct model *model = run->model;
+	const struct store_config config = {
+		.path = run->setting->path,
+		.size = model->size,
+		.sys = &sys_machine,
+	};
 	struct error err = { "" };
 	int rc;
 
@@ -145,8 +150,7 @@ create(struct run *run, uint64_t seed)
 	model->done = 0;
 	model->may.hi++;
 	model_set(model, model->may.hi);
-	rc = store_create(&sys_machine, run->setting->path, model->image,
-			  model->size, &err);
+	rc = store_create(&config, model->image, &err);
 	if (rc)
 		return tolerant() || wrong(run, "store_create: %s", err.text);
 	model->done = model->may.lo = model->may.hi;

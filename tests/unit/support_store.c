@@ -61,6 +61,19 @@ scratch_path(const char *name)
 	return path;
 }
 
+int
+create_vars(const struct sys *sys, const char *path, const void *image,
+	    size_t size, struct error *err)
+{
+	const struct store_config config = {
+		.path = path,
+		.size = (uint32_t)size,
+		.sys = sys,
+	};
+
+	return store_create(&config, image, err);
+}
+
 /* Calls `visit` (may be NULL) for every entry; says how many there are. */
 static unsigned int
 scratch_each(int (*visit)(const char *))

@@ -22,7 +22,12 @@ struct blob {
 void scratch_make(void);
 void scratch_remove(void);
 const char *scratch_path(const char *name);
+
 unsigned int scratch_entries(void);
+
+/* store_create() with the kernel's calls, or these. */
+int create_vars(const struct sys *sys, const char *path, const void *image,
+		size_t size, struct error *err);
 
 struct blob blob_read(const char *path);
 struct blob blob_copy(const void *data, size_t len);

@@ -23,8 +23,8 @@ static void
 setup(void)
 {
 	scratch_make();
-	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
-				      &err),
+	ck_assert_int_eq(create_vars(NULL, scratch_path("VARS"), blank, SIZE,
+				     &err),
 			 0);
 }
 

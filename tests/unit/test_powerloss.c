@@ -221,6 +221,13 @@ model_rename(const char *from, const char *to)
 	return rc;
 }
 
+static int
+model_rename_new(const char *from, const char *to)
+{
+	return access(to, F_OK) == 0 ? (errno = EEXIST, -1) :
+				       model_rename(from, to);
+}
+
 /* Takes those changes to the disk, in their order. */
 static void
 sync_changes(bool renames, int file)
@@ -320,6 +327,7 @@ setup(void)
 	sys_model.open = model_open;
 	sys_model.close = model_close;
 	sys_model.rename = model_rename;
+	sys_model.rename_new = model_rename_new;
 	sys_model.pwrite = model_pwrite;
 	sys_model.ftruncate = model_ftruncate;
 	sys_model.fdatasync = model_fdatasync;

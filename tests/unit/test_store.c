@@ -30,8 +30,8 @@ setup(void)
 {
 	scratch_make();
 	memset(blank, 0xff, sizeof(blank));
-	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
-				      &err),
+	ck_assert_int_eq(create_vars(NULL, scratch_path("VARS"), blank, SIZE,
+				     &err),
 			 0);
 }
 
@@ -107,8 +107,8 @@ START_TEST(create_is_exclusive)
 	static const uint8_t zeroes[SIZE];
 	struct blob vars;
 
-	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), zeroes, SIZE,
-				      &err),
+	ck_assert_int_eq(create_vars(NULL, scratch_path("VARS"), zeroes, SIZE,
+				     &err),
 			 -EEXIST);
 	ck_assert_ptr_nonnull(strstr(err.text, "VARS"));
 	ck_assert_uint_eq(scratch_entries(), 1);
@@ -124,8 +124,8 @@ START_TEST(create_refuses_sizes)
 	const size_t bad[] = { 0, 1, BLOCK - 1, BLOCK + 1, sizeof(large) };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert_int_eq(store_create(NULL, scratch_path("new"), large,
-					      bad[i], &err),
+		ck_assert_int_eq(create_vars(NULL, scratch_path("new"), large,
+					     bad[i], &err),
 				 -EINVAL);
 	ck_assert_uint_eq(scratch_entries(), 1);
 }
@@ -145,8 +145,8 @@ START_TEST(create_fails_whole)
 		scratch_remove();
 		scratch_make();
 		fault = (struct fault){ .nth = ++n, .error = ENOSPC };
-		rc = store_create(&sys_faulty, scratch_path("new"), blank, SIZE,
-				  &err);
+		rc = create_vars(&sys_faulty, scratch_path("new"), blank, SIZE,
+				 &err);
 		if (rc) {
 			failures++;
 			ck_assert_int_eq(rc, -ENOSPC);
@@ -173,8 +173,8 @@ START_TEST(create_refuses_while_there_is_a_journal)
 	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
 	for (size_t len = 0; len <= journal.len; len += journal.len / 2) {
 		blob_write(scratch_path("VARS.journal"), journal.data, len);
-		ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank,
-					      SIZE, &err),
+		ck_assert_int_eq(create_vars(NULL, scratch_path("VARS"), blank,
+					     SIZE, &err),
 				 -EUCLEAN);
 		ck_assert_ptr_nonnull(
 			strstr(err.text, "VARS.journal: is the journal of an "
@@ -183,12 +183,12 @@ START_TEST(create_refuses_while_there_is_a_journal)
 	}
 	ck_assert_int_eq(unlink(scratch_path("VARS.journal")), 0);
 	ck_assert_int_eq(symlink("nowhere", scratch_path("VARS.journal")), 0);
-	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
-				      &err),
+	ck_assert_int_eq(create_vars(NULL, scratch_path("VARS"), blank, SIZE,
+				     &err),
 			 -ELOOP);
 	ck_assert_int_eq(unlink(scratch_path("VARS.journal")), 0);
-	ck_assert_int_eq(store_create(NULL, scratch_path("VARS"), blank, SIZE,
-				      &err),
+	ck_assert_int_eq(create_vars(NULL, scratch_path("VARS"), blank, SIZE,
+				     &err),
 			 0);
 	blob_free(&journal);
 }
@@ -197,8 +197,8 @@ END_TEST
 START_TEST(create_without_a_random_name)
 {
 	no_random = true;
-	ck_assert_int_eq(store_create(NULL, scratch_path("new"), blank, SIZE,
-				      &err),
+	ck_assert_int_eq(create_vars(NULL, scratch_path("new"), blank, SIZE,
+				     &err),
 			 -ENOSYS);
 	no_random = false;
 	ck_assert_uint_eq(scratch_entries(), 1);
@@ -502,6 +502,43 @@ START_TEST(second_writer_is_refused)
 	ck_assert_int_eq(store_close(store), 0);
 	store = open_default();
 	ck_assert_mem_eq(store_image(store), "mine", 4);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+/* Also after the first one has made itself a new journal file. */
+START_TEST(one_journal_is_for_one_file)
+{
+	const struct store_history none = { .bytes = 0 };
+	const char *shared = scratch_path("shared.journal");
+	struct store_config config = {
+		.path = scratch_path("VARS"),
+		.journal = shared,
+		.history = &none,
+	};
+	struct store_config other = {
+		.path = scratch_path("OTHER"),
+		.journal = shared,
+		.size = SIZE,
+	};
+	struct store *store, *second;
+
+	ck_assert_int_eq(create_vars(NULL, other.path, blank, SIZE, &err), 0);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		ck_assert_int_eq(store_open(&second, &other, NULL, &err),
+				 -EBUSY);
+		ck_assert_ptr_nonnull(strstr(err.text, "shared.journal"));
+		program(store, i, "m");
+		ck_assert_int_eq(store_checkpoint(store), 0);
+	}
+	ck_assert_int_eq(store_close(store), 0);
+	/* Afterwards it is still the first one's, and a new file's neither. */
+	ck_assert_int_eq(store_open(&second, &other, NULL, &err), -EUCLEAN);
+	ck_assert_int_eq(unlink(other.path), 0);
+	ck_assert_int_eq(store_create(&other, blank, &err), -EUCLEAN);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
+	ck_assert_mem_eq(store_image(store), "mmm", 3);
 	ck_assert_int_eq(store_close(store), 0);
 }
 END_TEST
@@ -858,7 +895,7 @@ static struct store *shared;
 static int
 try_create(void)
 {
-	int rc = store_create(NULL, scratch_path("made"), blank, SIZE, &err);
+	int rc = create_vars(NULL, scratch_path("made"), blank, SIZE, &err);
 
 	(void)unlink(scratch_path("made"));
 	return rc;
@@ -1103,6 +1140,7 @@ store_suite(void)
 	tcase_add_test(tc, nothing_to_commit_is_free);
 	tcase_add_test(tc, failure_is_final);
 	tcase_add_test(tc, second_writer_is_refused);
+	tcase_add_test(tc, one_journal_is_for_one_file);
 	tcase_add_test(tc, journal_has_mode_and_owner_of_vars);
 	tcase_add_test(tc, journal_lies_beside_the_real_file);
 	tcase_add_test(tc, journal_symlink_is_refused);

@@ -33,6 +33,7 @@ run(void *opaque)
 static void
 make_vars(void)
 {
+	const struct store_config config = { .path = path, .size = SIZE };
 	uint8_t *image = malloc(SIZE);
 
 	snprintf(dir, sizeof(dir), "/tmp/pflash-window-XXXXXX");
@@ -42,7 +43,7 @@ make_vars(void)
 	snprintf(state, sizeof(state), "%s.state", path);
 	for (uint32_t i = 0; i < SIZE; i++)
 		image[i] = i < 0x1000 ? (uint8_t)(i * 11 + 1) : 0xff;
-	ck_assert_int_eq(store_create(NULL, path, image, SIZE, &err), 0);
+	ck_assert_int_eq(store_create(&config, image, &err), 0);
 	free(image);
 }
 

@@ -41,6 +41,18 @@ check_template(const char *path, const uint8_t *image, size_t size)
 	return ctl_fail(CTL_FILE, "%s: %s", path, text.text);
 }
 
+static int
+create_file(const char *path, const uint8_t *image, size_t size,
+	    struct error *err)
+{
+	const struct store_config config = {
+		.path = path,
+		.size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size,
+	};
+
+	return store_create(&config, image, err);
+}
+
 int
 ctl_create(const struct ctl_options *options)
 {
@@ -64,7 +76,7 @@ ctl_create(const struct ctl_options *options)
 	if (code == CTL_OK && options->reset) {
 		code = ctl_replace(options, image, size);
 	} else if (code == CTL_OK) {
-		ret = store_create(NULL, options->files[0], image, size, &err);
+		ret = create_file(options->files[0], image, size, &err);
 		if (ret < 0)
 			code = ctl_refused(ret, &err);
 	}
