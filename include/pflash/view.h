@@ -58,6 +58,9 @@ uint64_t view_pending(const struct view *view);
 
 /* Is there a journal, and what lies behind its last complete record? */
 bool view_has_journal(const struct view *view);
+
+/* Could all of it be read, but for a torn tail? */
+bool view_journal_is_whole(const struct view *view);
 uint64_t view_torn_bytes(const struct view *view);
 
 /* view_size() bytes: the image at this point.  -ENOENT: there is none. */

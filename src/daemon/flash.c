@@ -110,7 +110,8 @@ on_failure(void *opaque)
 			 strerror(-ret));
 	else
 		log_line(LOG_ERR, "the guest is paused: make room or repair, "
-				  "start pflashd again, then `xl unpause`");
+				  "stop this pflashd and start it again, then "
+				  "`xl unpause`");
 }
 
 static int

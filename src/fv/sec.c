@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "guid.h"
 #include "header.h"
 
 #include "pflash/fv.h"
@@ -16,7 +17,9 @@ is_volume(const uint8_t *p, size_t left)
 {
 	uint16_t header;
 
+	/* The variables' volume is no firmware, though it ends a VARS file. */
 	if (memcmp(p + FVH_SIGNATURE, FVH_SIGNATURE_TEXT, 4) ||
+	    !memcmp(p + FVH_FILE_SYSTEM_GUID, guid_nv_data, GUID_SIZE) ||
 	    get_le64(p + FVH_FV_LENGTH) != left)
 		return false;
 	header = get_le16(p + FVH_HEADER_LENGTH);

@@ -20,7 +20,8 @@ foreign(const struct recovery *recovery, const char *what, struct error *err)
 {
 	return error_set(err, EUCLEAN,
 			 "%s: %s than what was written last, says %s: put the "
-			 "right file in place, or see `pflashctl check`",
+			 "right file in place (`pflashctl check` says which "
+			 "ways there are)",
 			 recovery->vars_path, what, recovery->journal_path);
 }
 

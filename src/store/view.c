@@ -314,6 +314,12 @@ view_has_journal(const struct view *view)
 	return view->reading.bytes != NULL;
 }
 
+bool
+view_journal_is_whole(const struct view *view)
+{
+	return view->reading.bytes && view->reading.scan.whole;
+}
+
 uint64_t
 view_torn_bytes(const struct view *view)
 {

@@ -151,6 +151,8 @@ for code in OVMF_CODE_4M.fd:0x84000 OVMF_CODE.fd:0x20000; do
 done
 refuses "code that is none" 3 "ff: no firmware volume" "$d" --domain 1 --vars "$v" \
 	--code "$tmp/ff" --foreground
+refuses "code that is the variables" 3 "no firmware volume" "$d" --domain 1 --vars "$v" \
+	--code "$v" --foreground
 refuses "code that is missing" 3 "$tmp/none" "$d" --domain 1 --vars "$v" \
 	--code "$tmp/none" --foreground
 

@@ -41,7 +41,8 @@ print_journal(const struct view *view)
 	       view_pending(view));
 	if (view_torn_bytes(view))
 		printf("journal: %" PRIu64 " bytes of a torn record at its end "
-		       "will be dropped; no answered burst is in them\n",
+		       "will be dropped; but for --sync none, no answered "
+		       "burst is in them\n",
 		       view_torn_bytes(view));
 	print_history(view);
 }
@@ -93,9 +94,9 @@ print_way_out(const struct view *view)
 {
 	puts("nothing was changed; ways out:\n"
 	     "  - put the VARS file and the journal of one time back, from a "
-	     "backup\n"
-	     "  - `pflashctl accept` takes the VARS file as it is, if only "
-	     "that has changed");
+	     "backup");
+	if (view_journal_is_whole(view))
+		puts("  - `pflashctl accept` takes the VARS file as it is");
 	if (view_has_journal(view))
 		puts("  - `pflashctl log`, then `pflashctl export --at`, takes "
 		     "out what the journal still has\n"

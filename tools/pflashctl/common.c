@@ -72,6 +72,19 @@ ctl_load(const char *path, uint8_t **bytes, size_t *size)
 	return CTL_OK;
 }
 
+int
+ctl_image(const struct view *view, bool past, uint64_t sequence,
+	  uint8_t **image, struct error *err)
+{
+	*image = malloc(view_size(view));
+	if (!*image)
+		return error_set(err, ENOMEM, "out of memory");
+	if (past)
+		return view_past(view, sequence, *image, err);
+	memcpy(*image, view_image(view), view_size(view));
+	return 0;
+}
+
 /* Nothing is left half done: it is one burst, or it is not there. */
 int
 ctl_replace(const struct ctl_options *options, const uint8_t *image,

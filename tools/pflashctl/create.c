@@ -94,6 +94,8 @@ ctl_accept(const struct ctl_options *options)
 
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	puts(changed ? "taken as it is" : "nothing had changed it");
+	puts(changed ? "taken as it is" :
+		       "nothing to accept: the file is what its journal says, "
+		       "or has none");
 	return CTL_OK;
 }

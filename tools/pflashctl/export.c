@@ -76,40 +76,22 @@ is_source(const char *out, const char *vars, const char *given)
 	return same;
 }
 
+/* The past may be whole where the present is not. */
 static int
-export_past(const struct ctl_options *options, uint8_t **image, size_t *size)
+take_image(const struct ctl_options *options, uint8_t **image, size_t *size)
 {
 	const struct store_config config = ctl_config(options);
 	struct view *view;
 	struct error err;
-	int ret = view_open_rescue(&view, &config, &err);
+	int ret = options->has_at ? view_open_rescue(&view, &config, &err) :
+				    view_open_files(&view, &config, &err);
 
 	if (ret < 0)
 		return ctl_refused(ret, &err);
 	*size = view_size(view);
-	*image = malloc(*size);
-	ret = *image ? view_past(view, options->at, *image, &err) :
-		       error_set(&err, ENOMEM, "out of memory");
+	ret = ctl_image(view, options->has_at, options->at, image, &err);
 	view_close(view);
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
-}
-
-static int
-export_now(const struct ctl_options *options, uint8_t **image, size_t *size)
-{
-	const struct store_config config = ctl_config(options);
-	struct view *view;
-	struct error err;
-	int ret = view_open_files(&view, &config, &err);
-
-	if (ret < 0)
-		return ctl_refused(ret, &err);
-	*size = view_size(view);
-	*image = malloc(*size);
-	if (*image)
-		memcpy(*image, view_image(view), *size);
-	view_close(view);
-	return *image ? CTL_OK : ctl_fail(CTL_FAILED, "out of memory");
 }
 
 int
@@ -125,8 +107,7 @@ ctl_export(const struct ctl_options *options)
 				"%s: is the file to export, or its "
 				"journal",
 				out);
-	code = options->has_at ? export_past(options, &image, &size) :
-				 export_now(options, &image, &size);
+	code = take_image(options, &image, &size);
 	if (code == CTL_OK) {
 		ret = write_out(out, image, size);
 		if (ret < 0)

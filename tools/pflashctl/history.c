@@ -83,20 +83,6 @@ ctl_log(const struct ctl_options *options)
 	return ret > 0 ? ctl_refused(-EUCLEAN, &err) : code;
 }
 
-/* The image at a point, or now, malloc()ed. */
-static int
-past_image(const struct view *view, bool past, uint64_t sequence,
-	   uint8_t **image, struct error *err)
-{
-	*image = malloc(view_size(view));
-	if (!*image)
-		return error_set(err, ENOMEM, "out of memory");
-	if (past)
-		return view_past(view, sequence, *image, err);
-	memcpy(*image, view_image(view), view_size(view));
-	return 0;
-}
-
 static uint64_t
 count_differences(const uint8_t *a, const uint8_t *b, size_t size)
 {
@@ -112,11 +98,11 @@ print_diff(const struct view *view, const struct ctl_options *options)
 {
 	uint8_t *old = NULL, *new = NULL;
 	struct error err;
-	int ret = past_image(view, true, options->at, &old, &err);
+	int ret = ctl_image(view, true, options->at, &old, &err);
 
 	if (ret == 0)
-		ret = past_image(view, options->has_to, options->to, &new,
-				 &err);
+		ret = ctl_image(view, options->has_to, options->to, &new,
+				&err);
 	if (ret == 0) {
 		ctl_print_changes("", old, new, view_size(view));
 		printf("%" PRIu64 " bytes differ\n",
@@ -161,7 +147,7 @@ ctl_rollback(const struct ctl_options *options)
 		ret = view_open_files(&view, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	ret = past_image(view, true, options->to, &image, &err);
+	ret = ctl_image(view, true, options->to, &image, &err);
 	code = ret < 0 ? ctl_refused(ret, &err) :
 			 ctl_replace(options, image, view_size(view));
 	free(image);

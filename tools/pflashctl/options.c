@@ -53,20 +53,25 @@ ctl_parse(struct ctl_options *options, const struct ctl_command *command,
 	  int argc, char **argv)
 {
 	unsigned int count;
-	int option, ret;
+	int option, ret, which = 0;
 
 	*options = (struct ctl_options){ .journal = NULL };
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) !=
+	while ((option = getopt_long(argc, argv, ":", long_options, &which)) !=
 	       -1) {
 		if (option == ':')
 			return ctl_fail(CTL_USAGE, "%s wants a value",
 					argv[optind - 1]);
-		if (option == '?' || (option != 'h' && option != 'j' &&
-				      !strchr(command->letters, option)))
+		if (option == '?')
 			return ctl_fail(CTL_USAGE,
 					"%s: unknown option '%s' (see --help)",
 					command->name, argv[optind - 1]);
+		if (option != 'h' && option != 'j' &&
+		    !strchr(command->letters, option))
+			return ctl_fail(CTL_USAGE,
+					"%s: takes no --%s (see --help)",
+					command->name,
+					long_options[which].name);
 		ret = set_option(options, option, optarg);
 		if (ret != CTL_OK || options->help)
 			return ret;

@@ -65,6 +65,10 @@ int ctl_refused(int ret, const struct error *err);
 
 struct store_config ctl_config(const struct ctl_options *options);
 
+/* The image at a point, or now; malloc()ed, also after a failure. */
+int ctl_image(const struct view *view, bool past, uint64_t sequence,
+	      uint8_t **image, struct error *err);
+
 /* A whole file, of at most STORE_MAX_SIZE bytes; malloc()ed. */
 int ctl_load(const char *path, uint8_t **bytes, size_t *size);
 
