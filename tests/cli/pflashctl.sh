@@ -184,7 +184,7 @@ check "log --last 3" cmp -s "$tmp/three" "$tmp/said"
 check_equal "log --last, more than there are" "$(points)" \
 	"$("$ctl" log --last 100000 "$v" | grep -c '^[0-9]')"
 refuses "log --last: no number" 2 "'3x'" "$ctl" log --last 3x "$v"
-refuses "log: an option of others" 2 "'takes no --at'" "$ctl" log --at=3 "$v"
+refuses "log: an option of others" 2 'takes no --at' "$ctl" log --at=3 "$v"
 refuses "log: such an option and its value" 2 "takes no --at" "$ctl" log --at 3 "$v"
 
 says "diff: the second boot" 0 'EfiGlobalVariable ConOut' "$ctl" diff --at "$first" "$v"
