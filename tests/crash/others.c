@@ -306,5 +306,6 @@ others_mend(struct run *run, int rc, uint64_t seed, bool again)
 		return others_copy(run, false);
 	if (!is_whole(run, vars))
 		return run_wrong(run, "VARS is not what was put there");
-	return others_accept(run);
+	/* What was accepted is accepted. */
+	return others_accept(run) && others_accept(run);
 }
