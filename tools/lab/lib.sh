@@ -145,6 +145,11 @@ lab_gone() {
     ! xl domid "$1" >/dev/null 2>&1
 }
 
+# lab_paused NAME: and not about to vanish, for then it is paused, too
+lab_paused() {
+    xl list "$1" | awk 'NR == 2 { print $5 }' | grep -q 'p---$'
+}
+
 # lab_finish NAME SECONDS: true if the test guest powered off by itself in time
 lab_finish() {
     lab_wait "$2" lab_gone "$1" && grep -q '^# end' "$(lab_log "$1")"

@@ -31,10 +31,6 @@ table() {
         dmsetup --noudevsync resume disk
 }
 
-is_paused() {
-    xl list one | awk 'NR == 2 { print $5 }' | grep -q p
-}
-
 dmsetup --noudevsync create disk --table "0 $sectors linear /dev/loop0 0" ||
     lab_die "no device-mapper"
 mkfs.ext4 -q /dev/dm-0 || lab_die "no ext4"
@@ -47,7 +43,7 @@ xl unpause one
 lab_expect one 30 '^w .*' || lab_die "the guest does not write"
 lab_wait 30 sh -c 'test "$(wc -l <'"$(lab_log one)"')" -gt 500'
 table flakey 0 1 1 error_writes || lab_die "no flakey target"
-check "the guest is paused" lab_wait 60 is_paused one
+check "the guest is paused" lab_wait 60 lab_paused one
 check_equal "the log says that the sync has failed, once" 1 \
     "$(grep -c '/mnt/one.fd.journal: fdatasync: Input/output error; the flash is read-only from now on$' /tmp/one.pflashd)"
 sleep 1
