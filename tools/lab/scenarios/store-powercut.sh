@@ -46,7 +46,7 @@ check "pflashd ends well" lab_flash_end one
 umount /mnt
 dmsetup --noudevsync remove disk || lab_die "the log can't be closed"
 logwrites /tmp/log.img >/tmp/entries || lab_die "the log can't be read"
-note "$(wc -l </tmp/entries) entries, $(grep -c ' flush' /tmp/entries) flushes, $mark marks"
+note "$(wc -l </tmp/entries) entries, $(grep -c -e ' flush' -e ' fua' /tmp/entries) barriers, $mark marks"
 
 # told ENTRY: the last burst that had been answered before it; empty where
 # pflashd was not ready yet. The last line of a mark may not be whole.
@@ -88,21 +88,23 @@ cut_at() {
     umount /mnt
 }
 
-flushes=$(awk '/ flush/ { print $1 }' /tmp/entries)
-stride=$(($(echo "$flushes" | wc -l) / points + 1))
+# A flush, or a write past the cache, is what makes something durable. An odd
+# stride, for they come in pairs.
+barriers=$(awk '/ flush| fua/ { print $1 }' /tmp/entries)
+stride=$(($(echo "$barriers" | wc -l) / points / 2 * 2 + 1))
 at=0 good=0 cuts=0
-for flush in $(echo "$flushes" | awk -v n=$stride 'NR % n == 0'); do
-    # While the disk empties its cache: any of the writes may be missing.
+for barrier in $(echo "$barriers" | awk -v n=$stride 'NR % n == 0'); do
+    # Before its end any of the writes that are in the cache may be missing.
     cp /tmp/past.img /tmp/now.img
-    logwrites /tmp/log.img /tmp/now.img $at "$flush" lose "$flush" ||
+    logwrites /tmp/log.img /tmp/now.img $at "$barrier" lose "$barrier" ||
         lab_die "the log can't be replayed"
-    cut_at "$flush" "in flush"
-    # When it has, and nothing else has been written.
-    logwrites /tmp/log.img /tmp/past.img $at $((flush + 1)) ||
+    cut_at "$barrier" "before barrier"
+    # Behind it none is, and nothing else has been written.
+    logwrites /tmp/log.img /tmp/past.img $at $((barrier + 1)) ||
         lab_die "the log can't be replayed"
-    at=$((flush + 1))
+    at=$((barrier + 1))
     cp /tmp/past.img /tmp/now.img
-    cut_at $at "behind flush"
+    cut_at $at "behind barrier"
     cuts=$((cuts + 2))
 done
 check_equal "at each of $cuts points the file has what was answered" $cuts $good
