@@ -387,6 +387,7 @@ START_TEST(closes_under_a_request)
 END_TEST
 
 static bool stop;
+static unsigned int stopped;
 
 static void *
 moving_vcpu(void *opaque)
@@ -397,6 +398,7 @@ moving_vcpu(void *opaque)
 		sim_guest_movs(sim, vcpu, BASE + 4096 * vcpu, 0, 1, 8, false);
 		usleep(50);
 	}
+	__atomic_fetch_add(&stopped, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -413,6 +415,7 @@ START_TEST(closes_under_rep_movs)
 		sim_set_server(sim, NULL, NULL);
 		ck_assert_int_eq(attach(WINDOW_DIRECT), 0);
 		__atomic_store_n(&stop, false, __ATOMIC_RELEASE);
+		__atomic_store_n(&stopped, 0, __ATOMIC_RELEASE);
 		for (unsigned int i = 0; i < 2; i++)
 			pthread_create(&vcpus[i], NULL, moving_vcpu,
 				       i ? sim : NULL);
@@ -422,6 +425,9 @@ START_TEST(closes_under_rep_movs)
 		device = NULL;
 		ck_assert_uint_ge(sim_stats(sim)->pauses, 1);
 		__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+		/* A request that was on its way when the region went. */
+		while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) < 2)
+			ioreq_server_poll(server);
 		for (unsigned int i = 0; i < 2; i++)
 			pthread_join(vcpus[i], NULL);
 		detach();
