@@ -19,6 +19,13 @@ struct device_config {
 	uint64_t base; /* guest-physical address of the flash */
 	struct geometry geometry;
 	enum window_mode mode;
+	/*
+	 * The guest's loader, hvmloader, puts memory where the flash is.  The
+	 * flash takes it when the firmware first asks for QEMU's fw_cfg, which
+	 * OVMF does in PEI, before its driver looks for a flash; until then it
+	 * claims those two ports.
+	 */
+	bool after_loader;
 	enum cfi_personality personality;
 	bool show_busy; /* see struct cfi_config; for STORE_SYNC_OP */
 	/*
@@ -31,6 +38,12 @@ struct device_config {
 	 * the guest gets its answer.  NULL: nobody is told.
 	 */
 	void (*failed)(void *opaque);
+	/*
+	 * Called when what the loader put there was taken (after_loader).  ret
+	 * is 0 or the -errno for which the guest has no flash; `note` has the
+	 * reason for that, or for trap mode, or an empty text.
+	 */
+	void (*taken)(void *opaque, int ret, const struct error *note);
 	void *opaque;
 };
 

@@ -114,6 +114,20 @@ on_failure(void *opaque)
 				  "`xl unpause`");
 }
 
+static void
+on_taken(void *opaque, int ret, const struct error *note)
+{
+	const struct flash *flash = opaque;
+
+	if (ret < 0)
+		log_line(LOG_ERR, "the guest has no flash: %s", note->text);
+	else
+		log_line(LOG_INFO, "the firmware is there; %s mode%s%s",
+			 device_mode(flash->device) == WINDOW_DIRECT ? "direct" :
+								       "trap",
+			 note->text[0] ? ": " : "", note->text);
+}
+
 static int
 attach_device(struct flash *flash, const struct options *options,
 	      const struct preflight *preflight, struct error *err)
@@ -122,7 +136,9 @@ attach_device(struct flash *flash, const struct options *options,
 		.base = preflight->base,
 		.geometry = preflight->geometry,
 		.show_busy = options->sync == STORE_SYNC_OP,
+		.after_loader = !domain_is_pvh(flash->domain),
 		.failed = on_failure,
+		.taken = on_taken,
 		.opaque = flash,
 		.mode = options->mode,
 		.personality = options->personality,
@@ -148,15 +164,12 @@ log_attached(const struct flash *flash, uint64_t base)
 	if (flash->trap_reason.text[0])
 		log_line(LOG_NOTICE, "reads are trapped: %s",
 			 flash->trap_reason.text);
-	if (!domain_is_pvh(flash->domain))
-		log_line(LOG_WARNING,
-			 "not a PVH guest: hvmloader puts memory "
-			 "over a flash inside the firmware's image, and the "
-			 "firmware will not find it");
-	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode",
+	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode%s",
 		 store_size(flash->store), base,
 		 device_mode(flash->device) == WINDOW_DIRECT ? "direct" :
-							       "trap");
+							       "trap",
+		 domain_is_pvh(flash->domain) ? "" :
+						" when the firmware starts");
 }
 
 /* Files are looked at first, then Xen is asked; the disk is changed last. */
@@ -172,7 +185,9 @@ attach(struct flash *flash, const struct options *options,
 	if (attach_domain(flash, options, err) < 0 ||
 	    attach_device(flash, options, preflight, err) < 0)
 		return EXIT_DOMAIN;
-	if (preflight->code && attach_code(flash, preflight, err) < 0)
+	/* hvmloader has the firmware at the address it is linked for. */
+	if (preflight->code && domain_is_pvh(flash->domain) &&
+	    attach_code(flash, preflight, err) < 0)
 		return EXIT_DOMAIN;
 	ret = connect_store(flash, options, preflight, err);
 	if (ret < 0)

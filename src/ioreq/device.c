@@ -15,6 +15,7 @@ struct device {
 	struct ioreq_server *server;
 	struct store *store;
 	struct window *window;
+	bool waits; /* for the guest's firmware, with the ports claimed */
 	bool failure_told;
 };
 
@@ -98,6 +99,49 @@ static const struct cfi_ops chip_ops = {
 	.show = chip_show,
 };
 
+/* QEMU's fw_cfg: its selector and its data (docs/specs/fw_cfg in QEMU). */
+#define FW_CFG_PORT 0x510
+#define FW_CFG_PORTS 2
+
+/*
+ * The ports go back to whoever else has them before the vCPU goes on.  What it
+ * wrote is lost, which is nothing: OVMF selects item 0 first, and so does a
+ * fw_cfg that nobody has asked.
+ */
+static void
+take_from_loader(struct device *device)
+{
+	struct error note;
+	int ret = window_take(device->window, &note);
+
+	ioreq_server_remove(device->server, IOREQ_SPACE_PORT, FW_CFG_PORT);
+	device->waits = false;
+	if (ret < 0)
+		error_errno(&note, -ret, "cannot take the guest's memory");
+	if (device->config.taken)
+		device->config.taken(device->config.opaque, ret, &note);
+}
+
+static uint64_t
+fw_cfg_read(void *opaque, uint64_t off, unsigned int size)
+{
+	(void)off, (void)size;
+	take_from_loader(opaque);
+	return UINT64_MAX;
+}
+
+static void
+fw_cfg_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
+{
+	(void)off, (void)size, (void)value;
+	take_from_loader(opaque);
+}
+
+static const struct ioreq_region_ops fw_cfg_ops = {
+	.read = fw_cfg_read,
+	.write = fw_cfg_write,
+};
+
 static uint64_t
 region_read(void *opaque, uint64_t off, unsigned int size)
 {
@@ -119,19 +163,60 @@ static const struct ioreq_region_ops region_ops = {
 	.write = region_write,
 };
 
-int
-device_open(struct device **out, struct ioreq_server *server,
-	    struct transport *t, const struct device_config *config,
-	    struct error *note, struct error *err)
+static int
+claim(struct device *device, struct error *err)
 {
-	struct device *device = calloc(1, sizeof(*device));
-	const struct ioreq_region region = {
+	const struct device_config *config = &device->config;
+	const struct ioreq_region flash = {
 		.space = IOREQ_SPACE_MEMORY,
 		.first = config->base,
 		.size = config->geometry.size,
 		.ops = &region_ops,
 		.opaque = device,
 	};
+	const struct ioreq_region fw_cfg = {
+		.space = IOREQ_SPACE_PORT,
+		.first = FW_CFG_PORT,
+		.size = FW_CFG_PORTS,
+		.ops = &fw_cfg_ops,
+		.opaque = device,
+	};
+	int ret = ioreq_server_add(device->server, &flash, err);
+
+	if (ret == 0 && config->after_loader) {
+		ret = ioreq_server_add(device->server, &fw_cfg, err);
+		device->waits = ret == 0;
+	}
+	return ret;
+}
+
+static int
+open_window(struct device *device, struct transport *t, struct error *note)
+{
+	const struct device_config *config = &device->config;
+
+	return (config->after_loader ? window_open_later : window_open)(
+		&device->window, t, config->base, config->geometry.size,
+		config->mode, note);
+}
+
+static int
+check_place(struct transport *t, const struct device_config *config,
+	    struct error *err)
+{
+	uint32_t size = config->geometry.size;
+
+	return config->after_loader ?
+		       window_check_addresses(config->base, size, err) :
+		       window_check_range(t, config->base, size, err);
+}
+
+int
+device_open(struct device **out, struct ioreq_server *server,
+	    struct transport *t, const struct device_config *config,
+	    struct error *note, struct error *err)
+{
+	struct device *device = calloc(1, sizeof(*device));
 	int ret;
 
 	if (!device)
@@ -140,13 +225,11 @@ device_open(struct device **out, struct ioreq_server *server,
 	device->server = server;
 	ret = geometry_check(&config->geometry, err);
 	if (ret == 0)
-		ret = window_check_range(t, config->base, config->geometry.size,
-					 err);
+		ret = check_place(t, config, err);
 	if (ret == 0)
-		ret = ioreq_server_add(server, &region, err);
+		ret = claim(device, err);
 	if (ret == 0) {
-		ret = window_open(&device->window, t, config->base,
-				  config->geometry.size, config->mode, note);
+		ret = open_window(device, t, note);
 		if (ret < 0)
 			*err = *note;
 	}
@@ -263,6 +346,9 @@ device_close(struct device *device, bool keep_state, struct error *err)
 	window_trap(device->window);
 	if (paused)
 		ioreq_server_unpause(device->server);
+	if (device->waits)
+		ioreq_server_remove(device->server, IOREQ_SPACE_PORT,
+				    FW_CFG_PORT);
 	ioreq_server_remove(device->server, IOREQ_SPACE_MEMORY,
 			    device->config.base);
 	window_close(device->window);

@@ -63,6 +63,18 @@ hypervisor(unsigned int spare, bool no_hap)
 	sim_set_server(sim, run, server);
 }
 
+static bool after_loader;
+static unsigned int takings;
+
+static void
+on_taken(void *opaque, int ret, const struct error *why)
+{
+	(void)opaque;
+	ck_assert_int_eq(ret, 0);
+	note = *why;
+	takings++;
+}
+
 static int
 attach_life(enum window_mode mode, enum cfi_personality personality,
 	    const char *life)
@@ -78,7 +90,9 @@ attach_life(enum window_mode mode, enum cfi_personality personality,
 			.regions = { { 4096, SIZE / 4096 } },
 		},
 		.mode = mode,
+		.after_loader = after_loader,
 		.personality = personality,
+		.taken = on_taken,
 	};
 	int ret;
 
@@ -386,6 +400,77 @@ START_TEST(closes_under_a_request)
 }
 END_TEST
 
+/* hvmloader's work: memory over the flash, `hole` of its frames left out. */
+static void
+load_firmware(unsigned int hole)
+{
+	static const uint8_t code[] = "firmware";
+
+	ck_assert_int_eq(t->ops->populate(t, BASE >> 12, FRAMES - hole), 0);
+	sim_guest_write(sim, 0, BASE, code, sizeof(code));
+}
+
+static void
+loader_and_firmware(enum window_mode mode, unsigned int hole,
+		    enum window_mode expected)
+{
+	uint64_t before;
+	char text[9];
+
+	after_loader = true;
+	takings = 0;
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(mode), 0);
+	load_firmware(hole);
+	sim_guest_read(sim, 0, BASE, text, sizeof(text));
+	ck_assert_str_eq(text, "firmware");
+	sim_guest_out(sim, 0, 0x510, 2, 0);
+	ck_assert_uint_eq(takings, 1);
+	ck_assert_int_eq(device_mode(device), expected);
+	ck_assert(device_verify(device));
+	ck_assert_uint_eq(r(0), store_image(store)[0]);
+	before = sim_stats(sim)->trapped_reads;
+	ck_assert_uint_eq(r(1), store_image(store)[1]);
+	ck_assert_uint_eq(sim_stats(sim)->trapped_reads - before,
+			  expected == WINDOW_TRAP);
+	w(0, 0x90);
+	ck_assert_uint_eq(r(0), 0x89);
+	w(0, 0xff);
+	/* The ports are nobody's now, and say so without a request. */
+	before = ioreq_server_stats(server)->requests;
+	ck_assert_uint_eq(sim_guest_in(sim, 0, 0x511, 1), UINT32_MAX);
+	ck_assert_uint_eq(ioreq_server_stats(server)->requests, before);
+	ck_assert_uint_eq(takings, 1);
+	detach();
+	after_loader = false;
+}
+
+START_TEST(takes_what_the_loader_put_there)
+{
+	loader_and_firmware(WINDOW_DIRECT, 0, WINDOW_DIRECT);
+	ck_assert_str_eq(note.text, "");
+	loader_and_firmware(WINDOW_AUTO, 0, WINDOW_DIRECT);
+	loader_and_firmware(WINDOW_TRAP, 0, WINDOW_TRAP);
+	ck_assert_str_eq(note.text, "");
+	/* Not all of it: what can be had is the hole. */
+	loader_and_firmware(WINDOW_AUTO, 3, WINDOW_TRAP);
+	ck_assert_ptr_nonnull(strstr(note.text, "no memory"));
+	loader_and_firmware(WINDOW_TRAP, 3, WINDOW_TRAP);
+}
+END_TEST
+
+/* A guest that is destroyed before its firmware runs, or never runs any. */
+START_TEST(nothing_is_taken_without_a_firmware)
+{
+	after_loader = true;
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(WINDOW_DIRECT), 0);
+	ck_assert_uint_eq(r(0), store_image(store)[0]);
+	detach();
+	after_loader = false;
+}
+END_TEST
+
 static bool stop;
 static unsigned int stopped;
 
@@ -617,6 +702,8 @@ main(void)
 	tcase_add_test(tc, an_open_burst_is_flushed);
 	tcase_add_loop_test(tc, closes_under_a_request, 0, 2);
 	tcase_add_test(tc, closes_under_rep_movs);
+	tcase_add_test(tc, takes_what_the_loader_put_there);
+	tcase_add_test(tc, nothing_is_taken_without_a_firmware);
 	tcase_add_test(tc, modes_agree);
 	tcase_add_test(tc, state_outlives_the_server);
 	tcase_add_test(tc, the_protection_register_outlives_guests);
