@@ -80,6 +80,12 @@ struct transport_ops {
 	int (*unpause)(struct transport *t);
 	/* Does the server (and with it the domain) still exist? */
 	bool (*alive)(struct transport *t);
+	/*
+	 * -EINPROGRESS while the domain runs or is paused, else why it was shut
+	 * down, SHUTDOWN_* of xen/sched.h; a suspended one may be resumed.
+	 * -ESRCH: it is gone.
+	 */
+	int (*shutdown_reason)(struct transport *t);
 	/* Frees the transport itself. */
 	void (*close)(struct transport *t);
 };

@@ -76,8 +76,8 @@ id_by_number(struct domain *domain, const char *text, struct error *err)
 	return 0;
 }
 
-int
-domain_open(struct domain **out, const char *name, struct error *err)
+static int
+find(struct domain **out, const char *name, struct error *err)
 {
 	struct domain *domain = calloc(1, sizeof(*domain));
 	int ret;
@@ -85,29 +85,52 @@ domain_open(struct domain **out, const char *name, struct error *err)
 	if (!domain)
 		return error_set(err, ENOMEM, "out of memory");
 	domain->xs = xs_open(0);
-	if (!domain->xs) {
+	if (!domain->xs)
 		ret = error_errno(err, errno,
 				  "cannot reach xenstored "
 				  "(is this a Xen host's dom0?)");
-		goto fail;
-	}
-	if (is_number(name))
+	else if (is_number(name))
 		ret = id_by_number(domain, name, err);
 	else
 		ret = id_by_name(domain, name, err);
-	if (ret < 0)
-		goto fail;
+	if (ret < 0) {
+		domain_close(domain);
+		return ret;
+	}
 	domain->name = read_key(domain->xs, "/local/domain/%" PRIu32 "/name",
 				domain->id);
-	if (!xs_watch(domain->xs, "@releaseDomain", "release")) {
-		ret = error_errno(err, errno, "cannot watch xenstore");
-		goto fail;
-	}
 	*out = domain;
 	return 0;
-fail:
-	domain_close(domain);
+}
+
+int
+domain_open(struct domain **out, const char *name, struct error *err)
+{
+	int ret = find(out, name, err);
+
+	if (ret < 0)
+		return ret;
+	if (!xs_watch((*out)->xs, "@releaseDomain", "release")) {
+		ret = error_errno(err, errno, "cannot watch xenstore");
+		domain_close(*out);
+		*out = NULL;
+	}
 	return ret;
+}
+
+int
+domain_find_name(const char *domain, char **name, struct error *err)
+{
+	struct domain *found;
+	int ret = find(&found, domain, err);
+
+	if (ret < 0)
+		return ret == -ENOMEM ? ret : -ESRCH;
+	*name = found->name;
+	found->name = NULL;
+	domain_close(found);
+	return *name ? 0 :
+		       error_set(err, ESRCH, "domain %s has no name", domain);
 }
 
 void

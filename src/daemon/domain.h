@@ -18,6 +18,9 @@ struct domain;
 int domain_open(struct domain **out, const char *name, struct error *err);
 void domain_close(struct domain *domain);
 
+/* The name of a domain given by name or id; malloc()ed. */
+int domain_find_name(const char *domain, char **name, struct error *err);
+
 uint32_t domain_id(const struct domain *domain);
 const char *domain_name(const struct domain *domain);
 

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include <xen/sched.h>
+
 #include "log.h"
 
 static uint64_t
@@ -45,6 +47,18 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 	device_flush(loop->flash->device);
 }
 
+/*
+ * A domain that was shut down may be kept for long (on_crash = "preserve"),
+ * while another one is started with its flash.  A suspended one may go on.
+ */
+static bool
+has_ended(const struct flash *flash)
+{
+	int reason = flash->transport->ops->shutdown_reason(flash->transport);
+
+	return reason >= 0 && reason != SHUTDOWN_suspend;
+}
+
 static void
 on_domains(struct ev_loop *ev, ev_io *watcher, int events)
 {
@@ -53,7 +67,7 @@ on_domains(struct ev_loop *ev, ev_io *watcher, int events)
 
 	(void)events;
 	domain_event(loop->flash->domain);
-	if (t->ops->alive(t))
+	if (t->ops->alive(t) && !has_ended(loop->flash))
 		return;
 	log_line(LOG_INFO, "the guest is gone");
 	ev_break(ev, EVBREAK_ALL);

@@ -30,6 +30,8 @@ enum options_log {
 
 struct options {
 	const char *domain; /* id or name */
+	const char *config; /* file or directory; NULL: none */
+	char *config_text;  /* what came from there points into it */
 	const char *vars;
 	const char *journal;            /* NULL: beside it */
 	const char *template;           /* NULL: none */
@@ -53,9 +55,13 @@ struct options {
 	bool help, version;
 };
 
-/* -EINVAL with a sentence. */
+/*
+ * The command line, and behind it what the file of --config says.  EXIT_OK,
+ * or an exit code with a sentence.  options_free() it in any case.
+ */
 int options_parse(struct options *options, int argc, char **argv,
 		  struct error *err);
+void options_free(struct options *options);
 void options_help(void);
 
 #endif

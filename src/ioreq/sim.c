@@ -411,6 +411,16 @@ sim_op_alive(struct transport *t)
 	return sim_of(t)->created && !sim_of(t)->killed;
 }
 
+static int
+sim_op_shutdown_reason(struct transport *t)
+{
+	const struct sim *sim = sim_of(t);
+
+	if (sim->killed)
+		return -ESRCH;
+	return sim->stats.shutdowns ? (int)sim->stats.reason : -EINPROGRESS;
+}
+
 static void
 sim_op_close(struct transport *t)
 {
@@ -439,6 +449,7 @@ static const struct transport_ops sim_ops = {
 	.pause = sim_op_pause,
 	.unpause = sim_op_unpause,
 	.alive = sim_op_alive,
+	.shutdown_reason = sim_op_shutdown_reason,
 	.close = sim_op_close,
 };
 

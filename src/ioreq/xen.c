@@ -309,6 +309,23 @@ xen_op_alive(struct transport *t)
 						    NULL, NULL, NULL) == 0;
 }
 
+static int
+xen_op_shutdown_reason(struct transport *t)
+{
+	struct xen *xen = xen_of(t);
+	xc_domaininfo_t info;
+	int count = xc_domain_getinfolist(xen->control, xen->domid, 1, &info);
+
+	if (count < 0)
+		return -errno;
+	if (count == 0 || info.domain != xen->domid)
+		return -ESRCH;
+	if (!(info.flags & XEN_DOMINF_shutdown))
+		return -EINPROGRESS;
+	return (int)(info.flags >> XEN_DOMINF_shutdownshift &
+		     XEN_DOMINF_shutdownmask);
+}
+
 static void
 xen_op_close(struct transport *t)
 {
@@ -351,6 +368,7 @@ static const struct transport_ops xen_ops = {
 	.pause = xen_op_pause,
 	.unpause = xen_op_unpause,
 	.alive = xen_op_alive,
+	.shutdown_reason = xen_op_shutdown_reason,
 	.close = xen_op_close,
 };
 
