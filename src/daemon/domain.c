@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <xenstore.h>
 
@@ -202,20 +203,33 @@ domain_event(struct domain *domain)
 		free(watch);
 }
 
+static int
+write_key(const struct domain *domain, const char *key, const char *value,
+	  struct error *err)
+{
+	char path[sizeof(domain->ready_path) + 16];
+
+	snprintf(path, sizeof(path), "%s/%s", domain->ready_path, key);
+	if (!xs_write(domain->xs, XBT_NULL, path, value,
+		      (unsigned int)strlen(value)))
+		return error_errno(err, errno, "cannot write xenstore's %s",
+				   path);
+	return 0;
+}
+
 int
 domain_set_ready(struct domain *domain, struct error *err)
 {
 	unsigned int len;
 	char *us = xs_read(domain->xs, XBT_NULL, "domid", &len);
-	char key[sizeof(domain->ready_path) + 8];
+	char pid[16];
+	int ret;
 
 	snprintf(domain->ready_path, sizeof(domain->ready_path),
 		 "/local/domain/%s/device-model/%" PRIu32 "/pflash",
 		 us ? us : "0", domain->id);
 	free(us);
-	snprintf(key, sizeof(key), "%s/state", domain->ready_path);
-	if (!xs_write(domain->xs, XBT_NULL, key, "running", 7))
-		return error_errno(err, errno, "cannot write xenstore's %s",
-				   key);
-	return 0;
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	ret = write_key(domain, "pid", pid, err);
+	return ret < 0 ? ret : write_key(domain, "state", "running", err);
 }

@@ -11,6 +11,8 @@
 #include "config.h"
 #include "domain.h"
 
+#define MAX_WAIT 3600
+
 struct choice {
 	const char *name;
 	int value;
@@ -69,6 +71,7 @@ static const struct option long_options[] = {
 	{ "interleave", required_argument, NULL, 'i' },
 	{ "block-size", required_argument, NULL, 'B' },
 	{ "ready-fd", required_argument, NULL, 'r' },
+	{ "wait", required_argument, NULL, 'W' },
 	{ "log", required_argument, NULL, 'L' },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "help", no_argument, NULL, 'h' },
@@ -113,6 +116,7 @@ options_help(void)
 "  --block-size LIST  erase blocks, SIZE[xCOUNT][,...]: 4096 (default)\n"
 "  --foreground       do not become a daemon\n"
 "  --ready-fd N       write a newline to this descriptor when attached\n"
+"  --wait SECONDS     for another process to let go of the file: 0 (default)\n"
 "  --log WHERE        stderr (default with --foreground) or syslog\n"
 "  --help, --version\n"
 "\n"
@@ -245,6 +249,7 @@ set_option(struct options *options, int option, const char *arg,
 		return set_count(&options->interleave, "interleave", arg, err);
 	case 'l': return set_layout(options, arg, err);
 	case 'r': return set_ready_fd(options, arg, err);
+	case 'W': return number("wait", arg, MAX_WAIT, &options->wait, err);
 	case 'b':
 		options->base_given = true;
 		return number("base", arg, UINT32_MAX, &options->base, err);

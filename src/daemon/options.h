@@ -46,6 +46,7 @@ struct options {
 	uint32_t interleave; /* parts; 0: as few as the width allows */
 	const char *blocks;  /* geometry_parse() */
 	int ready_fd;        /* -1: none */
+	uint64_t wait;       /* seconds for another process to end */
 	bool foreground;
 	bool read_only;
 	bool force; /* what the check of the image says is not heeded */
