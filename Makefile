@@ -41,7 +41,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SA
 
 XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall -lxenctrl \
 	   -lxenstore -lxentoollog
-DAEMON_LIBS = $(XEN_LIBS) -lev
+DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c
 CHECK_LIBS = $(shell pkg-config --libs check)
 
 MAINS = src/daemon/main.c

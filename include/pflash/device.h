@@ -67,6 +67,7 @@ int device_open(struct device **out, struct ioreq_server *server,
 int device_connect(struct device *device, struct store *store,
 		   struct error *err);
 
+uint64_t device_base(const struct device *device);
 enum window_mode device_mode(const struct device *device);
 
 /* Is there a burst the guest has not ended? */

@@ -181,6 +181,7 @@ attach(struct flash *flash, const struct options *options,
 
 	if (code != EXIT_OK)
 		return code;
+	flash->options = options;
 	flash->pause = options->pause;
 	if (attach_domain(flash, options, err) < 0 ||
 	    attach_device(flash, options, preflight, err) < 0)
@@ -195,6 +196,7 @@ attach(struct flash *flash, const struct options *options,
 	if (ioreq_server_start(flash->server, err) < 0)
 		return EXIT_DOMAIN;
 	flash->started = true;
+	flash->since = time(NULL);
 	log_attached(flash, preflight->base);
 	return EXIT_OK;
 }

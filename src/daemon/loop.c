@@ -113,9 +113,11 @@ loop_run(struct loop *loop, struct flash *flash)
 		   EV_READ);
 	ev_timer_init(&loop->idle, on_idle, LOOP_IDLE_COMMIT, 0.);
 	loop->requests.data = loop->domains.data = loop->idle.data = loop;
+	loop->control = control_open(loop->ev, flash);
 	ev_io_start(loop->ev, &loop->requests);
 	ev_io_start(loop->ev, &loop->domains);
 	ev_run(loop->ev, 0);
+	control_close(loop->control);
 	ev_loop_destroy(loop->ev);
 	log_stats(ioreq_server_stats(flash->server));
 }

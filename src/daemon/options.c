@@ -142,6 +142,26 @@ choose(const struct choice *choices, const char *option, const char *arg,
 			 option, arg);
 }
 
+static const char *
+name_of(const struct choice *choices, int value)
+{
+	while (choices->name && choices->value != value)
+		choices++;
+	return choices->name;
+}
+
+const char *
+options_sync_name(const struct options *options)
+{
+	return name_of(syncs, options->sync);
+}
+
+const char *
+options_personality_name(const struct options *options)
+{
+	return name_of(personalities, (int)options->personality);
+}
+
 static int
 number(const char *option, const char *arg, uint64_t max, uint64_t *value,
        struct error *err)

@@ -65,4 +65,8 @@ int options_parse(struct options *options, int argc, char **argv,
 void options_free(struct options *options);
 void options_help(void);
 
+/* As on the command line. */
+const char *options_sync_name(const struct options *options);
+const char *options_personality_name(const struct options *options);
+
 #endif

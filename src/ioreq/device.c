@@ -298,6 +298,12 @@ device_connect(struct device *device, struct store *store, struct error *err)
 	return ret;
 }
 
+uint64_t
+device_base(const struct device *device)
+{
+	return device->config.base;
+}
+
 enum window_mode
 device_mode(const struct device *device)
 {
