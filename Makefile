@@ -85,7 +85,7 @@ $(BUILD)/pflashd: $(BUILD)/src/daemon/main.o $(LIB)
 
 $(BUILD)/pflashctl: $(CTL_OBJ) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -ljson-c -o $@
 
 $(BUILD)/pflash-replay: $(REPLAY_OBJ) $(LIB)
 	$(call say,LINK,$@)

@@ -18,8 +18,8 @@ typedef int config_set(void *opaque, const char *option, const char *value,
  * malloc()ed and the caller's, also after a failure.  -errno with a sentence
  * that begins with the file, and the line where there is one.
  */
-int config_read(const char *path, int (*name)(void *opaque, char **name,
-					      struct error *err),
+int config_read(const char *path,
+		int (*name)(void *opaque, char **name, struct error *err),
 		config_set *set, void *opaque, char **text, struct error *err);
 
 #endif

@@ -60,8 +60,7 @@ add_counts(struct json_object *status, const struct flash *flash)
 	const struct ioreq_stats *requests = ioreq_server_stats(flash->server);
 	const struct store_stats *stored = store_stats(flash->store);
 	/* A read-only store was asked to be one. */
-	bool failed = store_failed(flash->store) &&
-		      !flash->options->read_only;
+	bool failed = store_failed(flash->store) && !flash->options->read_only;
 
 	add_number(status, STATUS_REQUESTS, requests->requests);
 	add_number(status, STATUS_READS, requests->reads);

@@ -114,6 +114,12 @@ on_failure(void *opaque)
 				  "`xl unpause`");
 }
 
+static const char *
+mode_name(const struct flash *flash)
+{
+	return device_mode(flash->device) == WINDOW_DIRECT ? "direct" : "trap";
+}
+
 static void
 on_taken(void *opaque, int ret, const struct error *note)
 {
@@ -123,9 +129,8 @@ on_taken(void *opaque, int ret, const struct error *note)
 		log_line(LOG_ERR, "the guest has no flash: %s", note->text);
 	else
 		log_line(LOG_INFO, "the firmware is there; %s mode%s%s",
-			 device_mode(flash->device) == WINDOW_DIRECT ? "direct" :
-								       "trap",
-			 note->text[0] ? ": " : "", note->text);
+			 mode_name(flash), note->text[0] ? ": " : "",
+			 note->text);
 }
 
 static int
@@ -165,9 +170,7 @@ log_attached(const struct flash *flash, uint64_t base)
 		log_line(LOG_NOTICE, "reads are trapped: %s",
 			 flash->trap_reason.text);
 	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode%s",
-		 store_size(flash->store), base,
-		 device_mode(flash->device) == WINDOW_DIRECT ? "direct" :
-							       "trap",
+		 store_size(flash->store), base, mode_name(flash),
 		 domain_is_pvh(flash->domain) ? "" :
 						" when the firmware starts");
 }

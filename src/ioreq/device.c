@@ -195,9 +195,10 @@ open_window(struct device *device, struct transport *t, struct error *note)
 {
 	const struct device_config *config = &device->config;
 
-	return (config->after_loader ? window_open_later : window_open)(
-		&device->window, t, config->base, config->geometry.size,
-		config->mode, note);
+	return (config->after_loader ?
+			window_open_later :
+			window_open)(&device->window, t, config->base,
+				     config->geometry.size, config->mode, note);
 }
 
 static int

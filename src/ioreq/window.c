@@ -104,13 +104,12 @@ own_type(struct window *window, struct error *err)
 
 	window->owns = ret >= 0;
 	if (ret < 0)
-		return error_errno(
-			err, -ret,
-			"cannot own writes to frames of the type "
-			"ioreq-server%s",
-			ret == -EBUSY      ? " (another server does)" :
-			ret == -EOPNOTSUPP ? " (no nested paging)" :
-					     "");
+		return error_errno(err, -ret,
+				   "cannot own writes to frames of the type "
+				   "ioreq-server%s",
+				   ret == -EBUSY ? " (another server does)" :
+				   ret == -EOPNOTSUPP ? " (no nested paging)" :
+							"");
 	return 0;
 }
 
@@ -134,19 +133,25 @@ frames_take(struct window *window, struct error *err)
 }
 
 static int
-direct_enter(struct window *window, struct error *err)
+populate(struct window *window, struct error *err)
 {
 	struct transport *t = window->transport;
+	int ret = t->ops->populate(t, window->gfn, window->count);
+
+	return ret < 0 ? error_errno(err, -ret, "cannot give the guest %u frames",
+				     window->count) :
+			 0;
+}
+
+static int
+direct_enter(struct window *window, struct error *err)
+{
 	int ret = own_type(window, err);
 
-	if (ret == 0) {
-		ret = t->ops->populate(t, window->gfn, window->count);
-		if (ret < 0)
-			error_errno(err, -ret, "cannot give the guest %u frames",
-				    window->count);
-		else
-			ret = frames_take(window, err);
-	}
+	if (ret == 0)
+		ret = populate(window, err);
+	if (ret == 0)
+		ret = frames_take(window, err);
 	if (ret < 0)
 		direct_leave(window);
 	return ret;
