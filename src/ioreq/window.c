@@ -138,9 +138,10 @@ populate(struct window *window, struct error *err)
 	struct transport *t = window->transport;
 	int ret = t->ops->populate(t, window->gfn, window->count);
 
-	return ret < 0 ? error_errno(err, -ret, "cannot give the guest %u frames",
-				     window->count) :
-			 0;
+	if (ret < 0)
+		error_errno(err, -ret, "cannot give the guest %u frames",
+			    window->count);
+	return ret;
 }
 
 static int
