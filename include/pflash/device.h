@@ -26,13 +26,20 @@ struct device_config {
 	 * claims those two ports.
 	 */
 	bool after_loader;
+	/*
+	 * The guest was restored, or has lost its last server.  Memory that it
+	 * has where the flash is was saved with it, and is taken at once.
+	 */
+	bool has_run;
 	enum cfi_personality personality;
 	bool show_busy; /* see struct cfi_config; for STORE_SYNC_OP */
 	/*
-	 * Names one life of a guest, from its creation to its end.  The state
-	 * of the chip is taken up in the life it was kept in; "": in none.
+	 * Names one life of a guest, from its creation to its end, and what a
+	 * suspended guest is called until it is restored.  The state of the
+	 * chip is taken up in the life it was kept in; "": in none.
 	 */
 	char life[STORE_TAG_SIZE];
+	char saved[STORE_TAG_SIZE];
 	/*
 	 * Called once, when a change could not be kept (store_failed()), before
 	 * the guest gets its answer.  NULL: nobody is told.
@@ -76,12 +83,18 @@ bool device_pending(const struct device *device);
 /* Commits that burst, for a guest that never sends READ ARRAY. */
 void device_flush(struct device *device);
 
+/* What becomes of the chip's state. */
+enum device_end {
+	DEVICE_ENDS,  /* it is lost, as with the power */
+	DEVICE_LIVES, /* the next server of this life goes on with it */
+	DEVICE_SAVED, /* the next one of the restored guest does */
+};
+
 /*
- * Gives the flash's place back; before ioreq_server_close().  keep_state: the
- * guest lives on, and the next server of this life goes on where this one was.
- * The -errno of a system call if that could not be kept; the device is gone.
+ * Gives the flash's place back; before ioreq_server_close().  The -errno of a
+ * system call if the state could not be kept; the device is gone.
  */
-int device_close(struct device *device, bool keep_state, struct error *err);
+int device_close(struct device *device, enum device_end end, struct error *err);
 
 bool device_verify(const struct device *device);
 

@@ -86,6 +86,11 @@ struct transport_ops {
 	 * -ESRCH: it is gone.
 	 */
 	int (*shutdown_reason)(struct transport *t);
+	/*
+	 * 1: the guest was restored from a file or has run for long, as its
+	 * first vCPU translates addresses; 0: it is new.
+	 */
+	int (*has_run)(struct transport *t);
 	/* Frees the transport itself. */
 	void (*close)(struct transport *t);
 };

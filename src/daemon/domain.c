@@ -177,6 +177,19 @@ domain_life(const struct domain *domain, char *text, size_t room)
 	free(uuid);
 }
 
+/* It keeps its UUID, and nothing else. */
+void
+domain_saved(const struct domain *domain, char *text, size_t room)
+{
+	char *uuid = read_key(domain->xs, "/local/domain/%" PRIu32 "/vm",
+			      domain->id);
+
+	text[0] = '\0';
+	if (uuid)
+		snprintf(text, room, "saved %.40s", uuid);
+	free(uuid);
+}
+
 bool
 domain_is_pvh(const struct domain *domain)
 {

@@ -30,6 +30,9 @@ const char *domain_name(const struct domain *domain);
  */
 void domain_life(const struct domain *domain, char *text, size_t room);
 
+/* The same for a guest between its suspension and its restoration. */
+void domain_saved(const struct domain *domain, char *text, size_t room);
+
 /* A PVH guest: nobody else answers its firmware's reset ports. */
 bool domain_is_pvh(const struct domain *domain);
 

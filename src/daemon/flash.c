@@ -152,6 +152,8 @@ attach_device(struct flash *flash, const struct options *options,
 	int ret;
 
 	domain_life(flash->domain, config.life, sizeof(config.life));
+	domain_saved(flash->domain, config.saved, sizeof(config.saved));
+	config.has_run = flash->transport->ops->has_run(flash->transport) > 0;
 	ret = device_open(&flash->device, flash->server, flash->transport,
 			  &config, &note, err);
 
@@ -215,6 +217,19 @@ flash_attach(struct flash *flash, const struct options *options,
 	return code;
 }
 
+/* A guest that lives on may find another server. */
+static enum device_end
+how_it_ends(const struct flash *flash)
+{
+	const struct transport *t = flash->transport;
+
+	if (!flash->started)
+		return DEVICE_ENDS;
+	if (flash->suspended)
+		return DEVICE_SAVED;
+	return t->ops->alive(flash->transport) ? DEVICE_LIVES : DEVICE_ENDS;
+}
+
 int
 flash_detach(struct flash *flash)
 {
@@ -222,10 +237,8 @@ flash_detach(struct flash *flash)
 	struct error err;
 	int ret = 0;
 
-	/* A guest that lives on may find another server. */
 	if (flash->device &&
-	    device_close(flash->device, flash->started && t->ops->alive(t),
-			 &err) < 0)
+	    device_close(flash->device, how_it_ends(flash), &err) < 0)
 		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
 	if (flash->server)
 		ioreq_server_close(flash->server);

@@ -21,7 +21,8 @@ struct flash {
 	const struct options *options; /* borrowed */
 	time_t since;                  /* attached */
 	bool started;
-	bool pause; /* the guest, on a failure */
+	bool suspended; /* and has not asked for anything since */
+	bool pause;     /* the guest, on a failure */
 	struct error
 		trap_reason; /* why auto mode is trap mode; "": it is not */
 };

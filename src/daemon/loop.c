@@ -28,6 +28,7 @@ on_requests(struct ev_loop *ev, ev_io *watcher, int events)
 
 	(void)events;
 	ioreq_server_poll(loop->flash->server);
+	loop->flash->suspended = false;
 	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
 		idle_start(ev, loop);
 }
@@ -47,27 +48,33 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 	device_flush(loop->flash->device);
 }
 
+static void
+on_suspend(struct flash *flash)
+{
+	if (!flash->suspended)
+		log_line(LOG_INFO, "the guest is suspended");
+	flash->suspended = true;
+	device_flush(flash->device);
+}
+
 /*
  * A domain that was shut down may be kept for long (on_crash = "preserve"),
  * while another one is started with its flash.  A suspended one may go on.
  */
-static bool
-has_ended(const struct flash *flash)
-{
-	int reason = flash->transport->ops->shutdown_reason(flash->transport);
-
-	return reason >= 0 && reason != SHUTDOWN_suspend;
-}
-
 static void
 on_domains(struct ev_loop *ev, ev_io *watcher, int events)
 {
 	struct loop *loop = watcher->data;
-	struct transport *t = loop->flash->transport;
+	struct flash *flash = loop->flash;
+	struct transport *t = flash->transport;
+	int reason;
 
 	(void)events;
-	domain_event(loop->flash->domain);
-	if (t->ops->alive(t) && !has_ended(loop->flash))
+	domain_event(flash->domain);
+	reason = t->ops->shutdown_reason(t);
+	if (reason == SHUTDOWN_suspend)
+		on_suspend(flash);
+	if (t->ops->alive(t) && (reason < 0 || reason == SHUTDOWN_suspend))
 		return;
 	log_line(LOG_INFO, "the guest is gone");
 	ev_break(ev, EVBREAK_ALL);

@@ -183,31 +183,62 @@ claim(struct device *device, struct error *err)
 	};
 	int ret = ioreq_server_add(device->server, &flash, err);
 
-	if (ret == 0 && config->after_loader) {
+	if (ret == 0 && config->after_loader && !config->has_run) {
 		ret = ioreq_server_add(device->server, &fw_cfg, err);
 		device->waits = ret == 0;
 	}
 	return ret;
 }
 
+/* What the guest has there was saved with it. */
 static int
-open_window(struct device *device, struct transport *t, struct error *note)
+take_saved(struct device *device, struct error *note, struct error *err)
 {
-	const struct device_config *config = &device->config;
+	struct error why;
+	int ret = window_take(device->window, &why);
 
-	return (config->after_loader ?
-			window_open_later :
-			window_open)(&device->window, t, config->base,
-				     config->geometry.size, config->mode, note);
+	if (why.text[0])
+		*note = why;
+	if (ret == 0 && note->text[0] && device->config.mode == WINDOW_DIRECT) {
+		*err = *note;
+		return -EOPNOTSUPP;
+	}
+	return ret < 0 ? error_errno(err, -ret,
+				     "cannot take the guest's memory") :
+			 0;
 }
 
+static int
+open_window(struct device *device, struct transport *t, struct error *note,
+	    struct error *err)
+{
+	const struct device_config *config = &device->config;
+	uint32_t size = config->geometry.size;
+	struct error why;
+	bool saved = config->has_run &&
+		     window_check_range(t, config->base, size, &why) == -EEXIST;
+	bool later = saved || device->waits;
+	int ret = (later ? window_open_later : window_open)(&device->window, t,
+							    config->base, size,
+							    config->mode, note);
+
+	if (ret < 0)
+		*err = *note;
+	else if (saved)
+		ret = take_saved(device, note, err);
+	if (ret < 0 && device->window)
+		window_close(device->window);
+	return ret;
+}
+
+/* Memory of a guest that has run is looked at by open_window(). */
 static int
 check_place(struct transport *t, const struct device_config *config,
 	    struct error *err)
 {
 	uint32_t size = config->geometry.size;
 
-	return config->after_loader ?
+	return config->after_loader || config->has_run ?
 		       window_check_addresses(config->base, size, err) :
 		       window_check_range(t, config->base, size, err);
 }
@@ -229,17 +260,23 @@ device_open(struct device **out, struct ioreq_server *server,
 		ret = check_place(t, config, err);
 	if (ret == 0)
 		ret = claim(device, err);
-	if (ret == 0) {
-		ret = open_window(device, t, note);
-		if (ret < 0)
-			*err = *note;
-	}
+	if (ret == 0)
+		ret = open_window(device, t, note, err);
 	if (ret < 0) {
 		free(device);
 		return ret;
 	}
 	*out = device;
 	return 0;
+}
+
+static bool
+is_ours(const struct store_kept *kept, const struct device_config *config)
+{
+	const char *saved = config->has_run ? config->saved : "";
+
+	return (config->life[0] && strcmp(kept->tag, config->life) == 0) ||
+	       (saved[0] && strcmp(kept->tag, saved) == 0);
 }
 
 /*
@@ -255,7 +292,7 @@ recall(struct device *device, struct error *err)
 
 	if (ret < 0 || kept.len == 0)
 		return ret;
-	if (config->life[0] && strcmp(kept.tag, config->life) == 0)
+	if (is_ours(&kept, config))
 		ret = cfi_restore(&device->chip, kept.record, kept.len);
 	else
 		ret = cfi_restore_protect(&device->chip, kept.record, kept.len);
@@ -342,12 +379,26 @@ as_at_power_on(const struct device *device)
 	return memcmp(now, then, size) == 0;
 }
 
+static int
+keep_for(struct device *device, enum device_end end, struct error *err)
+{
+	const struct device_config *config = &device->config;
+	const char *life = end == DEVICE_LIVES ? config->life :
+			   end == DEVICE_SAVED ? config->saved :
+						 "";
+
+	if (!life[0] || !device->store ||
+	    store_failed(device->store) == -EROFS || as_at_power_on(device))
+		return 0;
+	return keep(device, life, err);
+}
+
 int
-device_close(struct device *device, bool keep_state, struct error *err)
+device_close(struct device *device, enum device_end end, struct error *err)
 {
 	bool paused = device_mode(device) == WINDOW_DIRECT &&
 		      ioreq_server_pause(device->server);
-	int ret = 0;
+	int ret;
 
 	/* Until frames and region are gone a write may be on its way. */
 	window_trap(device->window);
@@ -359,9 +410,7 @@ device_close(struct device *device, bool keep_state, struct error *err)
 	ioreq_server_remove(device->server, IOREQ_SPACE_MEMORY,
 			    device->config.base);
 	window_close(device->window);
-	if (keep_state && device->store && device->config.life[0] &&
-	    store_failed(device->store) != -EROFS && !as_at_power_on(device))
-		ret = keep(device, device->config.life, err);
+	ret = keep_for(device, end, err);
 	free(device);
 	return ret;
 }

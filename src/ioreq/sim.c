@@ -421,6 +421,12 @@ sim_op_shutdown_reason(struct transport *t)
 	return sim->stats.shutdowns ? (int)sim->stats.reason : -EINPROGRESS;
 }
 
+static int
+sim_op_has_run(struct transport *t)
+{
+	return sim_of(t)->config.has_run;
+}
+
 static void
 sim_op_close(struct transport *t)
 {
@@ -450,6 +456,7 @@ static const struct transport_ops sim_ops = {
 	.unpause = sim_op_unpause,
 	.alive = sim_op_alive,
 	.shutdown_reason = sim_op_shutdown_reason,
+	.has_run = sim_op_has_run,
 	.close = sim_op_close,
 };
 

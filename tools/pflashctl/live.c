@@ -126,8 +126,8 @@ static void
 print_json(struct json_object *object)
 {
 	puts(json_object_to_json_string_ext(
-		object, JSON_C_TO_STRING_PRETTY |
-				JSON_C_TO_STRING_NOSLASHESCAPE));
+		object,
+		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 static void
