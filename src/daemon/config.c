@@ -146,8 +146,8 @@ config_read(const char *path,
 		*text = expand(data, size, name);
 		ret = *text ? read_lines(file, *text, set, opaque, err) :
 			      error_set(err, ENOMEM, "out of memory");
-		free(data);
 	}
+	free(data);
 	free(name);
 	free(file);
 	return ret;
