@@ -171,7 +171,11 @@ void
 machine_start(struct disk *disk, struct log *log, const struct range *may)
 {
 	machine = (struct machine){
-		.disk = disk, .log = log, .may = may, .vars = machine.vars
+		.disk = disk,
+		.log = log,
+		.may = may,
+		.vars = machine.vars,
+		.lose_copies = machine.lose_copies,
 	};
 	if (log) {
 		log->ops = 0;
@@ -195,6 +199,7 @@ log_op(enum op_kind kind, int inode)
 	struct log *log = machine.log;
 	struct op *op;
 
+	machine.changes++;
 	if (!log)
 		return &nowhere;
 	if (log->ops == log->room) {
@@ -365,6 +370,18 @@ machine_pwrite(int fd, const void *buf, size_t len, off_t off)
 	return (ssize_t)len;
 }
 
+/*
+ * Who opens a VARS that others wrote syncs it, and does not write it: if that
+ * sync fails, the next one tells nothing.  docs/guarantees.md says so.
+ */
+static bool
+may_lose(int inode)
+{
+	return machine.fault.lose && !machine.dead &&
+	       (machine.lose_copies || machine.may->touched != TOUCHED_COPIED ||
+		inode != disk_find(machine.disk, machine.vars));
+}
+
 static int
 machine_fdatasync(int fd)
 {
@@ -374,7 +391,7 @@ machine_fdatasync(int fd)
 		log_op(OP_SYNC, inode);
 		return 0;
 	}
-	if (!machine.dead && machine.fault.lose)
+	if (may_lose(inode))
 		log_op(OP_LOSE, inode);
 	return -1;
 }

@@ -62,9 +62,18 @@ enum op_kind {
 	OP_SYNC_DIRECTORY,
 };
 
+/* What others than an open store have done to VARS. */
+enum touched {
+	TOUCHED_NOT,
+	TOUCHED_OTHER,  /* whole, but not what the journal knows */
+	TOUCHED_COPIED, /* written, not synced: it may hold anything */
+	TOUCHED_GONE, /* removed, or new: perhaps not what the journal knows */
+};
+
 /* What may be found when the power is cut: states lo to hi (model.h). */
 struct range {
 	uint32_t lo, hi, kept_lo, kept_hi;
+	enum touched touched;
 };
 
 struct op {
@@ -106,9 +115,10 @@ struct machine {
 	struct log *log;         /* NULL: nothing is logged */
 	const struct range *may; /* copied into the log */
 	const char *vars;        /* the name of the VARS file */
+	bool lose_copies; /* a failed sync loses a VARS that was copied */
 	struct fault fault;
-	bool dead; /* no call does anything any more */
-	unsigned long vars_writes;
+	bool dead;                          /* no call does anything any more */
+	unsigned long vars_writes, changes; /* syncs are changes */
 	struct {
 		bool used;
 		bool directory;

@@ -33,7 +33,7 @@ model_begin(struct model *model, uint32_t size)
 	model->shared = 0;
 	model->count = 0;
 	model->done = 0;
-	model->may = (struct range){ 0, 0, 0, 0 };
+	model->may = (struct range){ .lo = 0 };
 	memset(model->kept, 0, sizeof(model->kept));
 	model->size = size;
 	model->image = realloc(model->image, size);
@@ -143,6 +143,23 @@ model_begin_history(struct model *model)
 	state->before = 0;
 	state->bursts = 1;
 	state->sequence = 0;
+}
+
+void
+model_adopt(struct model *model, bool journal)
+{
+	struct range *may = &model->may;
+	uint32_t hi = may->hi;
+
+	for (uint32_t i = may->lo; journal && i <= hi; i++) {
+		model->done = i;
+		if (i > 0)
+			model_set(model, ++may->hi);
+	}
+	model->done = 0;
+	if (!journal)
+		model_set(model, ++may->hi);
+	model->done = may->hi;
 }
 
 bool

@@ -43,6 +43,9 @@ void model_set(struct model *model, uint32_t number);
 void model_found(struct model *model, uint32_t number);
 /* A state that looks the same, but has no history: it may be there instead. */
 void model_begin_history(struct model *model);
+/* The image was made by something else: it may follow each of those that may
+ * be there, or, with no journal, none. */
+void model_adopt(struct model *model, bool journal);
 /* false: it had another number. */
 bool model_number(struct model *model, uint32_t number, uint64_t sequence);
 void model_found_kept(struct model *model, uint32_t number);

@@ -7,17 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "others.h"
 #include "random.h"
 
 #include "pflash/view.h"
 
 #define BLOCK 4096u
 
-static bool wrong(struct run *run, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static bool
-wrong(struct run *run, const char *fmt, ...)
+bool
+run_wrong(struct run *run, const char *fmt, ...)
 {
 	va_list args;
 
@@ -77,15 +75,14 @@ script_add_burst(struct script *script, uint64_t *random, uint32_t size,
 	script_add(script, STEP_COMMIT);
 }
 
-/* Nothing may fail until a fault was hit. */
-static bool
-tolerant(void)
+bool
+run_tolerant(void)
 {
 	return machine.dead || machine.fault.hits > 0;
 }
 
-static void
-fill(uint8_t *to, uint32_t len, uint64_t seed)
+void
+run_fill(uint8_t *to, uint32_t len, uint64_t seed)
 {
 	for (uint32_t i = 0; i < len; i++)
 		to[i] = (uint8_t)(draw(&seed) >> 24);
@@ -115,45 +112,20 @@ broke(struct run *run, int rc, const char *what)
 		model_set(model, model->may.hi);
 	if (machine.dead)
 		return true;
-	if (!tolerant())
-		return wrong(run, "%s: %s", what, store_failure(run->store));
+	if (!run_tolerant())
+		return run_wrong(run, "%s: %s", what,
+				 store_failure(run->store));
 	if (run->failed && rc != run->failed)
-		return wrong(run, "%s: %d, but the store failed with %d", what,
-			     rc, run->failed);
+		return run_wrong(run, "%s: %d, but the store failed with %d",
+				 what, rc, run->failed);
 	run->failed = rc;
 	if (rc >= 0 || store_failed(run->store) != rc ||
 	    !store_failure(run->store)[0] || !store_verify(run->store))
-		return wrong(run, "%s: %d, and the store does not say so", what,
-			     rc);
+		return run_wrong(run, "%s: %d, and the store does not say so",
+				 what, rc);
 	if (!model_is(model, model->done, image) &&
 	    !model_is(model, model->may.hi, image))
-		return wrong(run, "%s: the image was not undone", what);
-	return true;
-}
-
-static bool
-create(struct run *run, uint64_t seed)
-{
-	struct model *model = run->model;
-	const struct store_config config = {
-		.path = run->setting->path,
-		.size = model->size,
-		.sys = &sys_machine,
-	};
-	struct error err = { "" };
-	int rc;
-
-	if (run->setting->blank)
-		memset(model->image, 0xff, model->size);
-	else
-		fill(model->image, model->size, seed);
-	model->done = 0;
-	model->may.hi++;
-	model_set(model, model->may.hi);
-	rc = store_create(&config, model->image, &err);
-	if (rc)
-		return tolerant() || wrong(run, "store_create: %s", err.text);
-	model->done = model->may.lo = model->may.hi;
+		return run_wrong(run, "%s: the image was not undone", what);
 	return true;
 }
 
@@ -166,7 +138,7 @@ make_kept(struct store_kept *kept, uint64_t seed)
 	(void)snprintf(kept->tag, sizeof(kept->tag), "%016llx",
 		       (unsigned long long)seed);
 	kept->len = 1 + seed % 1500;
-	fill(kept->record, (uint32_t)kept->len, seed);
+	run_fill(kept->record, (uint32_t)kept->len, seed);
 }
 
 static bool
@@ -178,7 +150,8 @@ check_kept(struct run *run)
 	int rc = store_recall(run->store, &found, &err);
 
 	if (rc)
-		return tolerant() || wrong(run, "store_recall: %s", err.text);
+		return run_tolerant() ||
+		       run_wrong(run, "store_recall: %s", err.text);
 	for (uint32_t i = model->may.kept_hi;; i--) {
 		make_kept(&expected, model->kept[i]);
 		if (found.len == expected.len &&
@@ -188,8 +161,9 @@ check_kept(struct run *run)
 			return true;
 		}
 		if (i == model->may.kept_lo)
-			return wrong(run, "kept: none of %u to %u",
-				     model->may.kept_lo, model->may.kept_hi);
+			return run_wrong(run, "kept: none of %u to %u",
+					 model->may.kept_lo,
+					 model->may.kept_hi);
 	}
 }
 
@@ -219,7 +193,7 @@ history_leads_to(const struct run *run, const struct view *view,
 		 const struct points *points, uint32_t number)
 {
 	uint64_t random = mix(run->key, 77);
-	bool all = points->count <= 6 || !below(&random, 64);
+	bool all = run->alike || points->count <= 6 || !below(&random, 64);
 
 	for (size_t i = points->count; i-- > 0;) {
 		const struct view_point *point = &points->point[i];
@@ -249,7 +223,7 @@ read_history(struct run *run, uint32_t number)
 	bool good;
 
 	if (view_open(&view, &sys_machine, run->setting->path, &err))
-		return wrong(run, "view_open: %s", err.text);
+		return run_wrong(run, "view_open: %s", err.text);
 	points.count = 0;
 	while (points.count < MAX_POINTS &&
 	       view_next(view, &cursor, &points.point[points.count]))
@@ -259,10 +233,10 @@ read_history(struct run *run, uint32_t number)
 	if (good && run->setting->whole_history)
 		good = points.count == model_state(run->model, number)->bursts;
 	view_close(view);
-	return good || wrong(run,
-			     "the history of %zu points does not lead to "
-			     "state %u, which is there",
-			     points.count, number);
+	return good || run_wrong(run,
+				 "the history of %zu points does not lead to "
+				 "state %u, which is there",
+				 points.count, number);
 }
 
 /* A reader's calls are not those that are to fail. */
@@ -278,6 +252,30 @@ check_history(struct run *run, uint32_t number)
 	return good;
 }
 
+static bool
+found(struct run *run, uint32_t number)
+{
+	struct model *model = run->model;
+
+	run->why[0] = '\0';
+	if (!machine.dead && !check_history(run, number))
+		return false;
+	model_found(model, number);
+	model->may.touched = TOUCHED_NOT;
+	memcpy(model->image, store_image(run->store), model->size);
+	return true;
+}
+
+static uint32_t
+count_alike(const struct run *run, uint32_t lo)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = lo; i <= run->model->may.hi; i++)
+		count += model_is(run->model, i, store_image(run->store));
+	return count;
+}
+
 /* Which state is it?  Two may look alike; then the history decides. */
 static bool
 check_image(struct run *run)
@@ -287,19 +285,13 @@ check_image(struct run *run)
 	uint32_t lo = model->may.lo ? model->may.lo : 1;
 
 	if (store_size(run->store) != model->size)
-		return wrong(run, "the image has another size");
-	for (uint32_t i = model->may.hi; i >= lo; i--) {
-		if (!model_is(model, i, image))
-			continue;
-		run->why[0] = '\0';
-		if (tolerant() || check_history(run, i)) {
-			model_found(model, i);
-			memcpy(model->image, image, model->size);
+		return run_wrong(run, "the image has another size");
+	run->alike = count_alike(run, lo) > 1;
+	for (uint32_t i = model->may.hi; i >= lo; i--)
+		if (model_is(model, i, image) && found(run, i))
 			return true;
-		}
-	}
-	return wrong(run, "the image is none of the states %u to %u", lo,
-		     model->may.hi);
+	return run_wrong(run, "the image is none of the states %u to %u", lo,
+			 model->may.hi);
 }
 
 /* A reader who came before has seen what the writer found, and NULL is none. */
@@ -309,12 +301,14 @@ look(struct run *run)
 	struct error err = { "" };
 	struct view *view;
 
-	if (tolerant() || run->key % 4 ||
+	if (run_tolerant() || run->key % 4 ||
 	    disk_find(machine.disk, machine.vars) < 0)
 		return NULL;
 	if (!view_open(&view, &sys_machine, run->setting->path, &err))
 		return view;
-	(void)wrong(run, "view_open, before store_open: %s", err.text);
+	if (!run->model->may.touched)
+		(void)run_wrong(run, "view_open, before store_open: %s",
+				err.text);
 	return NULL;
 }
 
@@ -328,15 +322,16 @@ same_as_seen(struct run *run, struct view *view)
 	if (view)
 		view_close(view);
 	return (same && !run->why[0]) ||
-	       wrong(run, "a reader saw another image before store_open");
+	       run_wrong(run, "a reader saw another image before store_open");
 }
 
-static bool
-open_store(struct run *run, uint64_t seed)
+static int
+try_to_open(struct run *run, struct error *err)
 {
 	const struct setting *setting = run->setting;
 	const struct store_config config = {
 		.path = setting->path,
+		.size = setting->size,
 		.sync = setting->sync,
 		.journal_limit = setting->journal_limit,
 		.burst_limit = setting->burst_limit,
@@ -344,27 +339,41 @@ open_store(struct run *run, uint64_t seed)
 		.sys = &sys_machine,
 	};
 	struct view *seen = machine.fault.kind ? NULL : look(run);
-	struct error err = { "" };
-	int rc = store_open(&run->store, &config, NULL, &err);
+	unsigned long changes = machine.changes;
+	int rc;
 
+	run->complete = false;
+	others_look(run);
+	rc = store_open(&run->store, &config, NULL, err);
 	if (rc)
 		run->store = NULL;
-	if (!same_as_seen(run, seen))
-		return false;
-	if (rc == -ENOENT && run->model->may.lo == 0 &&
-	    disk_find(machine.disk, machine.vars) < 0) {
-		if (!create(run, seed))
+	if (same_as_seen(run, seen) && others_excuse(run, rc) &&
+	    machine.changes != changes)
+		(void)run_wrong(run, "store_open refuses and changes");
+	return rc;
+}
+
+static bool
+open_store(struct run *run, uint64_t seed)
+{
+	struct error err = { "" };
+	int rc = try_to_open(run, &err);
+
+	for (int i = 0; i < 3 && !run->why[0] && others_excuse(run, rc); i++) {
+		if (!others_mend(run, rc, seed, i > 0))
 			return false;
-		rc = store_open(&run->store, &config, NULL, &err);
+		rc = try_to_open(run, &err);
 	}
+	if (run->why[0])
+		return false;
 	run->failed = 0;
-	if (rc) {
-		run->store = NULL;
-		return tolerant() || wrong(run, "store_open: %s", err.text);
-	}
+	if (rc)
+		return run_tolerant() ||
+		       run_wrong(run, "store_open: %s", err.text);
 	++*run->opened;
 	if (!store_verify(run->store))
-		return wrong(run, "store_verify() fails after store_open()");
+		return run_wrong(run,
+				 "store_verify() fails after store_open()");
 	return check_image(run) && check_kept(run);
 }
 
@@ -378,7 +387,8 @@ after_change(struct run *run, int rc, unsigned long vars_writes,
 	if (rc)
 		return broke(run, rc, what);
 	if (run->failed)
-		return wrong(run, "%s: success, though the store failed", what);
+		return run_wrong(run, "%s: success, though the store failed",
+				 what);
 	if (!store_pending(run->store))
 		committed(run, synced || machine.vars_writes > vars_writes);
 	return true;
@@ -397,7 +407,7 @@ change(struct run *run, const struct step *step)
 	else if (step->data)
 		memcpy(bytes, step->data, step->len);
 	else
-		fill(bytes, step->len, step->seed);
+		run_fill(bytes, step->len, step->seed);
 	if (!run->failed) {
 		memcpy(model->image + step->off, bytes, step->len);
 		model->may.hi = model->done + 1;
@@ -445,14 +455,15 @@ keep(struct run *run, uint64_t seed)
 	int rc;
 
 	if (may->kept_hi + 2 >= MAX_KEPT)
-		return wrong(run, "too much is kept");
+		return run_wrong(run, "too much is kept");
 	if (seed % 4 == 0)
 		seed = 0;
 	make_kept(&kept, seed);
 	run->model->kept[++may->kept_hi] = seed;
 	rc = store_keep(run->store, &kept, &err);
 	if (rc)
-		return tolerant() || wrong(run, "store_keep: %s", err.text);
+		return run_tolerant() ||
+		       run_wrong(run, "store_keep: %s", err.text);
 	may->kept_lo = may->kept_hi;
 	return true;
 }
@@ -468,53 +479,96 @@ close_store(struct run *run)
 	rc = store_close(run->store);
 	run->store = NULL;
 	if (machine_leaks())
-		return wrong(run, "store_close leaves a file open");
+		return run_wrong(run, "store_close leaves a file open");
 	if (rc) {
 		if (run->failed && rc != run->failed && !machine.dead)
-			return wrong(run, "store_close: %d, not %d", rc,
-				     run->failed);
-		return tolerant() || wrong(run, "store_close: %d", rc);
+			return run_wrong(run, "store_close: %d, not %d", rc,
+					 run->failed);
+		return run_tolerant() || run_wrong(run, "store_close: %d", rc);
 	}
 	if (run->failed)
-		return wrong(run, "store_close: success after a failure");
+		return run_wrong(run, "store_close: success after a failure");
 	committed(run, true);
+	run->complete = true;
 	return true;
 }
 
+/* Another image, wholly or here and there, as one burst. */
 static bool
-remove_journal(struct run *run)
+replace(struct run *run, uint64_t seed)
 {
-	char path[NAME_SIZE + 16];
-	int fd;
+	struct model *model = run->model;
+	unsigned long vars_writes = machine.vars_writes;
+	uint8_t *image = malloc(model->size);
+	int rc;
 
-	(void)snprintf(path, sizeof(path), "%s.journal", machine.vars);
-	model_begin_history(run->model);
-	if (sys_machine.unlink(path) < 0)
-		return tolerant() || wrong(run, "no journal to remove");
-	fd = sys_machine.open("/", O_DIRECTORY, 0);
-	if (fd < 0)
-		return tolerant();
-	(void)sys_machine.fsync(fd);
-	(void)sys_machine.close(fd);
-	run->model->done = run->model->may.lo = run->model->may.hi;
-	return true;
+	if (!image)
+		abort();
+	memcpy(image, store_image(run->store), model->size);
+	if (below(&seed, 2))
+		run_fill(image, model->size, draw(&seed));
+	for (uint32_t n = 4 + below(&seed, 4); n > 0; n--)
+		run_fill(image + below(&seed, model->size - 600),
+			 1 + below(&seed, 600), draw(&seed));
+	if (!run->failed) {
+		memcpy(model->image, image, model->size);
+		model->may.hi = model->done + 1;
+	}
+	rc = store_replace(run->store, image);
+	free(image);
+	return after_change(run, rc, vars_writes, "store_replace");
+}
+
+/* At one of its next calls; what was written lives on in the page cache. */
+static void
+kill_store(struct run *run, uint64_t seed)
+{
+	struct fault fault = machine.fault;
+
+	machine.fault = (struct fault){ .kind = FAULT_KILL,
+					.error = EIO,
+					.nth = 1 + below(&seed, 12) };
+	(void)store_close(run->store);
+	run->store = NULL;
+	memset(machine.fd, 0, sizeof(machine.fd));
+	machine.dead = false;
+	machine.fault = fault;
+}
+
+static bool
+is_for_closed(enum step_kind kind)
+{
+	return kind == STEP_CREATE || kind == STEP_OPEN ||
+	       kind >= STEP_REMOVE_JOURNAL;
+}
+
+static bool
+run_closed_step(struct run *run, const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_CREATE: return others_create(run, step->seed);
+	case STEP_REMOVE_JOURNAL: return others_remove_journal(run);
+	case STEP_REMOVE_VARS: return others_remove_vars(run);
+	case STEP_BACK_UP: return others_back_up(run, step->seed);
+	case STEP_COPY: return others_copy(run, step->len);
+	case STEP_ACCEPT: return others_accept(run);
+	default: return open_store(run, step->seed);
+	}
 }
 
 static bool
 run_step(struct run *run, const struct step *step)
 {
-	switch (step->kind) {
-	case STEP_CREATE: return create(run, step->seed);
-	case STEP_OPEN: return open_store(run, step->seed);
-	case STEP_REMOVE_JOURNAL: return remove_journal(run);
-	default: break;
-	}
+	if (is_for_closed(step->kind))
+		return run_closed_step(run, step);
 	if (!run->store) /* a fault kept it from being opened */
 		return true;
 	switch (step->kind) {
 	case STEP_COMMIT: return commit(run);
 	case STEP_CHECKPOINT: return checkpoint(run);
 	case STEP_KEEP: return keep(run, step->seed);
+	case STEP_REPLACE: return replace(run, step->seed);
+	case STEP_KILL: kill_store(run, step->seed); return true;
 	case STEP_CLOSE: return close_store(run);
 	default: return change(run, step);
 	}

@@ -13,13 +13,21 @@
 enum step_kind {
 	STEP_CREATE,
 	STEP_OPEN,
+	/* These are for an open store. */
 	STEP_PROGRAM,
 	STEP_ERASE,
 	STEP_COMMIT,
 	STEP_CHECKPOINT,
 	STEP_KEEP,
 	STEP_CLOSE,
-	STEP_REMOVE_JOURNAL, /* of a closed file: its VARS is complete */
+	STEP_REPLACE, /* by another whole image */
+	STEP_KILL,    /* as STEP_CLOSE, but the process is killed meanwhile */
+	/* These are for a file that is closed. */
+	STEP_REMOVE_JOURNAL, /* its VARS is complete */
+	STEP_REMOVE_VARS,    /* the journal stays */
+	STEP_BACK_UP, /* VARS, to another file; `seed`: not it, but that */
+	STEP_COPY,    /* that file to VARS, in place; `len`: and sync */
+	STEP_ACCEPT,
 };
 
 struct step {
@@ -56,6 +64,8 @@ struct run {
 	uint64_t key;          /* decides what is checked at length */
 	unsigned long *opened; /* counts successful opens */
 	int failed;            /* what the open store failed with */
+	bool complete;         /* VARS, as the store was closed well */
+	bool alike;            /* several states look like what is there */
 	char why[600];         /* the first thing that is wrong */
 };
 
@@ -65,5 +75,12 @@ bool run_script(struct run *run, const struct script *script);
 void run_drop(struct run *run);
 /* The disk is healthy again; the store is closed first if it is open. */
 bool run_heal(struct run *run);
+
+/* Nothing may fail until a fault was hit. */
+bool run_tolerant(void);
+/* Notes it, if it is the first; false. */
+bool run_wrong(struct run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void run_fill(uint8_t *to, uint32_t len, uint64_t seed);
 
 #endif

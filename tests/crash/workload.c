@@ -124,6 +124,97 @@ build_reclaim(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
+/* VARS becomes that of the seed; 0: it becomes what it is. */
+static void
+copy_over(struct script *script, uint64_t seed, bool sync)
+{
+	script_add(script, STEP_BACK_UP)->seed = seed;
+	script_add(script, STEP_COPY)->len = sync;
+}
+
+/* Another tool writes VARS, also of a process that was killed. */
+static void
+build_accept(struct script *script, const struct workload *workload,
+	     uint64_t seed)
+{
+	uint32_t bursts = workload->faults ? 1 : 3;
+	uint64_t random = mix(seed, 6);
+
+	begin(script, &random);
+	add_bursts(script, workload, &random, bursts);
+	script_add(script, STEP_CLOSE);
+	copy_over(script, draw(&random), below(&random, 2));
+	script_add(script, STEP_ACCEPT);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, bursts);
+	script_add(script, STEP_KILL)->seed = draw(&random);
+	copy_over(script, draw(&random), below(&random, 2));
+	script_add(script, STEP_ACCEPT);
+	script_add(script, STEP_ACCEPT);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, 1);
+	script_add(script, STEP_CLOSE);
+}
+
+/* As pflashctl create --reset and rollback do it. */
+static void
+build_replace(struct script *script, const struct workload *workload,
+	      uint64_t seed)
+{
+	uint64_t random = mix(seed, 7);
+
+	begin(script, &random);
+	add_bursts(script, workload, &random, 2);
+	for (int i = 0; i < 3; i++) {
+		script_add(script, STEP_REPLACE)->seed = draw(&random);
+		script_add(script, STEP_COMMIT);
+		again(script);
+	}
+	add_bursts(script, workload, &random, 1);
+	script_add(script, STEP_REPLACE)->seed = draw(&random);
+	script_add(script, STEP_CLOSE);
+}
+
+/* A file of the name of one that was removed, whose journal lies there. */
+static void
+build_create(struct script *script, const struct workload *workload,
+	     uint64_t seed)
+{
+	uint64_t random = mix(seed, 8);
+
+	begin(script, &random);
+	add_bursts(script, workload, &random, 3);
+	for (int i = 0; i < 2; i++) {
+		script_add(script, STEP_CLOSE);
+		script_add(script, STEP_REMOVE_VARS);
+		begin(script, &random);
+		add_bursts(script, workload, &random, 2);
+	}
+	script_add(script, STEP_CLOSE);
+}
+
+/* cp(1) puts VARS in place and syncs nothing: once beside its journal. */
+static void
+build_copied(struct script *script, const struct workload *workload,
+	     uint64_t seed)
+{
+	uint32_t bursts = workload->faults ? 1 : 2;
+	uint64_t random = mix(seed, 9);
+
+	begin(script, &random);
+	add_bursts(script, workload, &random, bursts);
+	script_add(script, STEP_CLOSE);
+	copy_over(script, 0, false);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, bursts);
+	script_add(script, STEP_CLOSE);
+	script_add(script, STEP_REMOVE_JOURNAL);
+	copy_over(script, draw(&random), false);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, bursts);
+	script_add(script, STEP_CLOSE);
+}
+
 static void
 build_trace(struct script *script, const struct workload *workload,
 	    uint64_t seed)
@@ -168,10 +259,17 @@ build_trace(struct script *script, const struct workload *workload,
 			PLAN_QUICK, PLAN_FULL, 1, false, NULL                  \
 	}
 
-#define FAULTS(name, sync, limit, history, whole)                              \
+#define OTHERS(name, build, sync, limit, history, whole)                       \
 	{                                                                      \
-		name, build_small, { NULL,    2 * BLOCK, sync,  limit,         \
-				     8 * KIB, history,   whole, false },       \
+		name, build, { NULL,           3 * BLOCK, sync,  limit,        \
+			       STORE_MAX_SIZE, history,   whole, false },      \
+			{ 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL       \
+	}
+
+#define FAULTS(name, build, sync, limit, history, whole)                       \
+	{                                                                      \
+		name, build, { NULL,    2 * BLOCK, sync,  limit,               \
+			       8 * KIB, history,   whole, false },             \
 			{ 2, 2, 1, 0, 0, 13 }, { 3, 2, 2, 400, 0, 2 }, 1,      \
 			true, NULL                                             \
 	}
@@ -214,10 +312,32 @@ const struct workload workloads[] = {
 	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
 	    false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
-	FAULTS("faults-burst", STORE_SYNC_BURST, 0, KEEP_ALL, true),
-	FAULTS("faults-burst-forget", STORE_SYNC_BURST, 900, KEEP_NONE, false),
-	FAULTS("faults-op", STORE_SYNC_OP, 900, KEEP_ALL, false),
-	FAULTS("faults-none", STORE_SYNC_NONE, 2000, KEEP_NONE, false),
+	OTHERS("accept-burst", build_accept, STORE_SYNC_BURST, 0, KEEP_ALL,
+	       true),
+	OTHERS("accept-none", build_accept, STORE_SYNC_NONE, 2000, KEEP_ALL,
+	       true),
+	OTHERS("accept-forget", build_accept, STORE_SYNC_BURST, 900, KEEP_NONE,
+	       false),
+	OTHERS("replace-burst", build_replace, STORE_SYNC_BURST, 0, KEEP_ALL,
+	       true),
+	OTHERS("replace-none", build_replace, STORE_SYNC_NONE, 0, KEEP_ALL,
+	       true),
+	OTHERS("create-again", build_create, STORE_SYNC_BURST, 0, KEEP_ALL,
+	       true),
+	OTHERS("copied-burst", build_copied, STORE_SYNC_BURST, 0, KEEP_ALL,
+	       true),
+	OTHERS("copied-none", build_copied, STORE_SYNC_NONE, 0, KEEP_ALL, true),
+	FAULTS("faults-burst", build_small, STORE_SYNC_BURST, 0, KEEP_ALL,
+	       true),
+	FAULTS("faults-burst-forget", build_small, STORE_SYNC_BURST, 900,
+	       KEEP_NONE, false),
+	FAULTS("faults-op", build_small, STORE_SYNC_OP, 900, KEEP_ALL, false),
+	FAULTS("faults-none", build_small, STORE_SYNC_NONE, 2000, KEEP_NONE,
+	       false),
+	FAULTS("faults-accept", build_accept, STORE_SYNC_BURST, 0, KEEP_ALL,
+	       true),
+	FAULTS("faults-copied", build_copied, STORE_SYNC_BURST, 0, KEEP_ALL,
+	       true),
 	{ "history-burst", build_history,
 	  { NULL, 16 * BLOCK, STORE_SYNC_BURST, 100 * KIB, 0, KEEP_SOME, false,
 	    false },

@@ -16,39 +16,13 @@
  *   f8..fb               a commit behind the chip's back fails
  *   fc..ff               power off and on
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "input.h"
 
 #include "../model/pair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LAST = 20 };
-
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
-
-/* Missing bytes are 0xff. */
-static uint64_t
-take(struct input *in, unsigned int bytes)
-{
-	uint64_t value = 0;
-	unsigned int i;
-
-	for (i = 0; i < bytes; i++) {
-		uint8_t byte = 0xff;
-
-		if (in->left > 0) {
-			byte = *in->data++;
-			in->left--;
-		}
-		value |= (uint64_t)byte << (8 * i);
-	}
-	return value;
-}
 
 static uint64_t
 to_all_parts(const struct geometry *g, uint8_t code)

@@ -13,10 +13,9 @@
  * 7 history: as it is, none, 300 bytes, much; `how` 1: number of bursts; `how`
  * 2 and 3: seed of what they do.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "input.h"
 
 #include "../../src/store/burst.h"
 #include "../../src/store/compose.h"
@@ -28,11 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ROOM (128u << 10)
 #define POINTS 64 /* of the past, compared in one run */
 
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
-
 /* One try: exactly as long as they say, so that the sanitizer sees the end. */
 struct files {
 	uint8_t *vars;
@@ -40,29 +34,6 @@ struct files {
 	uint8_t *journal;
 	size_t len;
 };
-
-static uint32_t
-take(struct input *in, unsigned int bytes)
-{
-	uint32_t value = 0;
-	unsigned int i;
-
-	for (i = 0; i < bytes && in->left > 0; i++) {
-		value |= (uint32_t)*in->data++ << (8 * i);
-		in->left--;
-	}
-	return value;
-}
-
-static void
-demand(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	printf("fuzz_journal: %s\n", what);
-	fflush(stdout);
-	abort();
-}
 
 static void *
 room(size_t len)
@@ -247,7 +218,8 @@ edit_record(struct files *files, uint32_t number, uint32_t at, uint8_t value)
 static void
 edit(struct files *files, struct input *in)
 {
-	uint32_t what = take(in, 1) % 8, where = take(in, 3);
+	uint32_t what = (uint32_t)take(in, 1) % 8;
+	uint32_t where = (uint32_t)take(in, 3);
 	uint8_t value = (uint8_t)take(in, 1);
 
 	if (what == 0) {
@@ -263,7 +235,7 @@ edit(struct files *files, struct input *in)
 		files->len += value;
 	} else if (what == 4 && files->len >= 4) {
 		put_le32(files->journal + where % (files->len - 3),
-			 take(in, 4));
+			 (uint32_t)take(in, 4));
 	} else if (what == 5 && files->len + value < ROOM) {
 		where %= (uint32_t)files->len;
 		memmove(files->journal + where + value, files->journal + where,
@@ -491,7 +463,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 	uint8_t how = (uint8_t)take(&in, 1);
-	uint32_t bursts = take(&in, 1), seed = take(&in, 2);
+	uint32_t bursts = (uint32_t)take(&in, 1);
+	uint32_t seed = (uint32_t)take(&in, 2);
 	struct files files = { .size = ((how & 3u) + 1) * BLOCK };
 	uint8_t *journal;
 	bool good;

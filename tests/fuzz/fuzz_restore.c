@@ -10,42 +10,13 @@
  * there in the record of a chip after power-on, then accesses.
  * An access is a byte (size - 1), an offset of two bytes, the value.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "input.h"
 
 #include "../model/pair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
-
-static uint64_t
-take(struct input *in, unsigned int bytes)
-{
-	uint64_t value = 0;
-	unsigned int i;
-
-	for (i = 0; i < bytes && in->left > 0; i++) {
-		value |= (uint64_t)*in->data++ << (8 * i);
-		in->left--;
-	}
-	return value;
-}
-
-static void
-demand(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	printf("fuzz_restore: %s\n", what);
-	fflush(stdout);
-	abort();
-}
 
 /* A record of exactly its length, so that the sanitizer sees its end. */
 static uint8_t *
@@ -71,7 +42,7 @@ patched_record(struct input *in, struct pair *p, size_t *len)
 	uint64_t n = take(in, 1);
 
 	demand(record != NULL, p->why);
-	for (; n > 0; n--) {
+	for (; n > 0 && in->left > 0; n--) {
 		size_t at = (size_t)take(in, 2) % *len;
 
 		record[at] = (uint8_t)take(in, 1);

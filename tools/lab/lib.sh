@@ -62,6 +62,21 @@ lab_skip_all() {
     exit 0
 }
 
+# lab_require: loads the modules and looks for the programs that the header
+# names; without them the scenario is skipped
+lab_require() {
+    for lab_module in $(sed -n 's/^# modules: //p' /lab/scenario.sh); do
+        [ -f "/lab/modules/$lab_module.ko" ] ||
+            lab_skip_all "dom0's kernel has no module $lab_module"
+        insmod "/lab/modules/$lab_module.ko" ||
+            lab_die "the module $lab_module can't be loaded"
+    done
+    for lab_program in $(sed -n 's/^# programs: //p' /lab/scenario.sh); do
+        [ -x "/lab/$lab_program" ] ||
+            lab_skip_all "the host has no program $lab_program"
+    done
+}
+
 # --- time -------------------------------------------------------------------
 
 # lab_now: seconds since boot, with two decimals
@@ -128,6 +143,11 @@ lab_domid() {
 
 lab_gone() {
     ! xl domid "$1" >/dev/null 2>&1
+}
+
+# lab_paused NAME: and not about to vanish, for then it is paused, too
+lab_paused() {
+    xl list "$1" | awk 'NR == 2 { print $5 }' | grep -q 'p---$'
 }
 
 # lab_finish NAME SECONDS: true if the test guest powered off by itself in time

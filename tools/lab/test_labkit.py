@@ -87,6 +87,15 @@ class Header(unittest.TestCase):
         self.assertEqual((s.about, s.needs, s.timeout, s.memory),
                          ("one two", ["a", "b", "c"], 7, 3072))
 
+    def test_lists_of_several_lines(self):
+        s = self.load("# modules: b a\n# modules: c\n# programs: true\n")
+        self.assertEqual((s.modules, s.programs), (["b", "a", "c"], ["true"]))
+
+    def test_what_a_machine_has_not_is_left_out(self):
+        s = self.load("# modules: no-such-module\n"
+                      "# programs: sh no-such-program\n")
+        self.assertEqual(list(scenario.optional_files(s)), ["lab/sh"])
+
     def test_not_a_number(self):
         self.assertRaises(LabError, self.load, "# timeout: long\n")
 

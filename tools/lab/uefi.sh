@@ -18,7 +18,7 @@ uefi_boot() {
         lab_die "$uefi_name: pflashd did not attach"
     uefi_start=$(lab_now)
     xl unpause "$uefi_name"
-    lab_expect "$uefi_name" "${UEFI_TIMEOUT:-300}" 'UEFI Interactive Shell' ||
+    lab_expect "$uefi_name" "${UEFI_TIMEOUT:-600}" 'UEFI Interactive Shell' ||
         uefi_no_shell "$uefi_name"
     note "$uefi_name: shell after $(lab_since "$uefi_start") s"
     lab_mark "$uefi_name"

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Scenario files: their header, and the archive that brings them to dom0."""
 
+import glob
 import os
 import re
+import shutil
 from dataclasses import dataclass, field
 
 from labkit import cpio, elf, mtd, paths
 from labkit.report import LabError
 
-HEADER = re.compile(r"^# (about|needs|timeout|memory):\s*(.*)$")
+HEADER = re.compile(
+    r"^# (about|needs|modules|programs|timeout|memory):\s*(.*)$")
+LISTS = ("needs", "modules", "programs")
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 # Names for what lies outside the repository: where it is, how to get it.
 ALIASES = {
     "firmware": (lambda: os.path.join(paths.cache(), "firmware",
@@ -27,6 +32,8 @@ class Scenario:
     path: str
     about: str = ""
     needs: list = field(default_factory=list)
+    modules: list = field(default_factory=list)
+    programs: list = field(default_factory=list)
     timeout: int = 120
     memory: int = 3072
 
@@ -50,8 +57,8 @@ def load(name):
 
 
 def _set(scenario, number, key, value):
-    if key == "needs":
-        scenario.needs += value.split()
+    if key in LISTS:
+        getattr(scenario, key).extend(value.split())
     elif key == "about":
         scenario.about = f"{scenario.about} {value}".strip()
     elif value.isdigit():
@@ -98,6 +105,21 @@ def needed_files(scenario, build):
     return files
 
 
+def optional_files(scenario):
+    """The same for what the header names of dom0's kernel and of the host's
+    programs. What is not there is left out; lab_require (lib.sh) says so."""
+    kernels = os.path.join(paths.lab_cache(), "root", "lib", "modules")
+    files = {}
+    for name in scenario.modules:
+        for found in glob.glob(f"{kernels}/**/{name}.ko", recursive=True):
+            files[f"lab/modules/{name}.ko"] = found
+    for name in scenario.programs:
+        found = shutil.which(name, path=SYSTEM_PATH)
+        if found:
+            files[f"lab/{name}"] = found
+    return files
+
+
 def write_overlay(out, scenario, build):
     """Appends the archive of one run: init, the shell library, the scenario
     (None for a bare dom0), the files it needs and the libraries these need."""
@@ -107,7 +129,7 @@ def write_overlay(out, scenario, build):
     files = {}
     if scenario:
         writer.file("lab/scenario.sh", scenario.path)
-        files = needed_files(scenario, build)
+        files = {**needed_files(scenario, build), **optional_files(scenario)}
     roots = [os.path.join(paths.lab_cache(), "root"), "/"]
     libraries = elf.closure(files.values(), roots)
     for target, source in {**files, **libraries}.items():

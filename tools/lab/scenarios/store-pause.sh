@@ -12,15 +12,6 @@ fill() {
         "$(df -k /mnt | awk 'NR == 2 { print $4 }')"
 }
 
-# state NAME: as xl list shows it
-state() {
-    xl list "$1" | awk 'NR == 2 { print $5 }'
-}
-
-is_paused() {
-    state "$1" | grep -q p
-}
-
 # statuses NAME BYTE: how often the guest has read this one byte
 statuses() {
     grep -c "^r [0-9a-f]* 1 $2\$" "$(lab_log "$1")"
@@ -34,7 +25,7 @@ lab_flash one /mnt/one.fd --layout 2m --on-error pause ||
     lab_die "pflashd did not attach"
 fill
 xl unpause one
-check "the guest is paused" lab_wait 60 is_paused one
+check "the guest is paused" lab_wait 60 lab_paused one
 check_equal "the log says why, once" 1 \
     "$(grep -c 'one.fd.journal: .*No space left on device; the flash is read-only' /tmp/one.pflashd)"
 check_equal "and what was done" 1 "$(grep -c 'the guest is paused: make room' /tmp/one.pflashd)"
@@ -53,7 +44,7 @@ pflashctl export /mnt/one.fd /tmp/after.fd
 check "its end changes nothing" cmp /tmp/before.fd /tmp/after.fd
 lab_flash one /mnt/one.fd --layout 2m --on-error pause ||
     lab_die "the new pflashd did not attach"
-check "the guest waits until it is unpaused" is_paused one
+check "the guest waits until it is unpaused" lab_paused one
 xl unpause one
 check "it goes on to its end" lab_finish one 100
 check "the new server ends well" lab_flash_end one

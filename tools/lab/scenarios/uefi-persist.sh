@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: a UEFI variable outlives its guest: setvar, xl destroy, create, read it
 # needs: firmware build/pflashd build/pflashctl tools/lab/uefi.sh
-# timeout: 900
+# timeout: 1500
 . /lab/lib.sh
 . /lab/uefi.sh
 

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "others.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "random.h"
+
+#include "pflash/view.h"
+
+#define BACKUP "B"
+
+static const struct bytes *
+content(const char *name)
+{
+	int inode = disk_find(machine.disk, name);
+
+	return inode < 0 ? NULL : &machine.disk->inode[inode];
+}
+
+static const char *
+journal_name(void)
+{
+	static char name[NAME_SIZE + 16];
+
+	(void)snprintf(name, sizeof(name), "%s.journal", machine.vars);
+	return name;
+}
+
+static bool
+has_journal(void)
+{
+	return content(journal_name()) != NULL;
+}
+
+/* The calls that fail are the store's. */
+static struct fault
+put_faults_off(void)
+{
+	struct fault fault = machine.fault;
+
+	machine.fault.kind = FAULT_NONE;
+	return fault;
+}
+
+static void
+sync_directory(void)
+{
+	int fd = sys_machine.open("/", O_DIRECTORY, 0);
+
+	(void)sys_machine.fsync(fd);
+	(void)sys_machine.close(fd);
+}
+
+/* As cp(1) does it, which syncs nothing. */
+static void
+write_file(const char *name, const uint8_t *image, uint32_t size, bool sync)
+{
+	struct fault fault = put_faults_off();
+	int fd;
+
+	fd = sys_machine.open(name, O_RDWR | O_CREAT, 0600);
+	(void)sys_machine.ftruncate(fd, 0);
+	(void)sys_machine.pwrite(fd, image, size / 2, 0);
+	(void)sys_machine.pwrite(fd, image + size / 2, size - size / 2,
+				 (off_t)(size / 2));
+	if (sync)
+		(void)sys_machine.fdatasync(fd);
+	(void)sys_machine.close(fd);
+	if (sync)
+		sync_directory();
+	machine.fault = fault;
+}
+
+static int
+create(const struct run *run, struct error *err)
+{
+	const struct store_config config = {
+		.path = run->setting->path,
+		.size = run->model->size,
+		.sys = &sys_machine,
+	};
+
+	return store_create(&config, run->model->image, err);
+}
+
+/* It may be that VARS goes first, and then it is whole. */
+static bool
+remove_left_over(struct run *run)
+{
+	struct model *model = run->model;
+	unsigned long changes = machine.changes;
+	struct error err = { "" };
+	int rc = create(run, &err);
+
+	if (!run_tolerant() &&
+	    (rc != -EUCLEAN || !err.text[0] || machine.changes != changes))
+		return run_wrong(run, "store_create beside a journal: %d", rc);
+	model_begin_history(model);
+	(void)sys_machine.unlink(journal_name());
+	return true;
+}
+
+bool
+others_create(struct run *run, uint64_t seed)
+{
+	struct model *model = run->model;
+	struct error err = { "" };
+	int rc;
+
+	if (has_journal() && !remove_left_over(run))
+		return false;
+	if (run->setting->blank)
+		memset(model->image, 0xff, model->size);
+	else
+		run_fill(model->image, model->size, seed);
+	model->done = 0;
+	model->may.hi++;
+	model_set(model, model->may.hi);
+	rc = create(run, &err);
+	if (rc)
+		return run_tolerant() ||
+		       run_wrong(run, "store_create: %s", err.text);
+	model->done = model->may.lo = model->may.hi;
+	model->may.touched = TOUCHED_NOT;
+	return true;
+}
+
+bool
+others_remove_vars(struct run *run)
+{
+	struct fault fault;
+
+	run->model->may.touched = TOUCHED_GONE;
+	fault = put_faults_off();
+	(void)sys_machine.unlink(machine.vars);
+	machine.fault = fault;
+	return true;
+}
+
+bool
+others_remove_journal(struct run *run)
+{
+	struct fault fault;
+
+	if (!run->complete) /* a fault kept it from becoming that */
+		return true;
+	model_begin_history(run->model);
+	fault = put_faults_off();
+	(void)sys_machine.unlink(journal_name());
+	sync_directory();
+	machine.fault = fault;
+	run->model->done = run->model->may.lo = run->model->may.hi;
+	return true;
+}
+
+bool
+others_back_up(struct run *run, uint64_t seed)
+{
+	const struct bytes *vars = content(machine.vars);
+	uint8_t *image;
+
+	/* A fault kept it from being made, or the last one from being used. */
+	if (!vars || run->model->may.touched)
+		return true;
+	image = malloc(vars->len);
+	if (!image)
+		abort();
+	if (seed)
+		run_fill(image, (uint32_t)vars->len, seed);
+	else
+		memcpy(image, vars->data, vars->len);
+	write_file(BACKUP, image, run->setting->size, true);
+	free(image);
+	return true;
+}
+
+/* Does a reader find VARS and journal in agreement? */
+static bool
+agree(const struct run *run)
+{
+	struct fault fault = put_faults_off();
+	struct error err = { "" };
+	struct view *view;
+	bool good;
+
+	good = !view_open(&view, &sys_machine, run->setting->path, &err);
+	machine.fault = fault;
+	if (good)
+		view_close(view);
+	return good;
+}
+
+bool
+others_copy(struct run *run, bool sync)
+{
+	struct model *model = run->model;
+	const struct bytes *backup = content(BACKUP);
+	bool journal = has_journal();
+
+	if (!backup || !content(machine.vars))
+		return true;
+	memcpy(model->image, backup->data, model->size);
+	if (!journal)
+		model_adopt(model, false);
+	model->may.touched = TOUCHED_COPIED;
+	write_file(machine.vars, model->image, model->size, sync);
+	if (!sync)
+		return true;
+	model->may.touched = agree(run) ? TOUCHED_NOT : TOUCHED_OTHER;
+	if (!journal)
+		model->may.lo = model->may.hi;
+	return true;
+}
+
+/* VARS is as long as it should be. */
+bool
+others_accept(struct run *run)
+{
+	const struct store_config config = {
+		.path = run->setting->path,
+		.history = &run->setting->history,
+		.sys = &sys_machine,
+	};
+	const struct bytes *vars = content(machine.vars);
+	struct model *model = run->model;
+	struct range *may = &model->may;
+	struct error err = { "" };
+	bool changed, other;
+	uint32_t first = may->hi + 1;
+	int rc;
+
+	if (!vars)
+		return true;
+	other = !agree(run);
+	if (other) {
+		memcpy(model->image, vars->data, model->size);
+		model_adopt(model, true);
+	}
+	rc = store_accept(&config, &changed, &err);
+	if (machine_leaks())
+		return run_wrong(run, "store_accept leaves a file open");
+	if (rc)
+		return run_tolerant() ||
+		       run_wrong(run, "store_accept: %s", err.text);
+	if (changed != other)
+		return run_wrong(run, "store_accept: changed is %d", changed);
+	if (changed) {
+		may->lo = first;
+		may->touched = TOUCHED_NOT;
+	}
+	return true;
+}
+
+/* With no journal, nothing tells a part of a copy from the whole. */
+void
+others_look(struct run *run)
+{
+	const struct bytes *vars = content(machine.vars);
+	struct model *model = run->model;
+
+	if (model->may.touched != TOUCHED_COPIED || has_journal() ||
+	    vars->len != model->size)
+		return;
+	memcpy(model->image, vars->data, model->size);
+	model_adopt(model, false);
+}
+
+bool
+others_excuse(const struct run *run, int rc)
+{
+	const struct range *may = &run->model->may;
+
+	if (run_tolerant())
+		return false;
+	switch (rc) {
+	case -ENOENT:
+		return (may->lo == 0 || may->touched == TOUCHED_GONE) &&
+		       !content(machine.vars);
+	case -EUCLEAN: return may->touched != TOUCHED_NOT;
+	case -EINVAL: return may->touched == TOUCHED_COPIED;
+	default: return false;
+	}
+}
+
+/* What was synced by others is there as they wrote it. */
+static bool
+is_whole(const struct run *run, const struct bytes *vars)
+{
+	const struct model *model = run->model;
+	const struct bytes *backup = content(BACKUP);
+	bool found = false;
+
+	if (model->may.touched == TOUCHED_COPIED)
+		return true;
+	if (model->may.touched == TOUCHED_OTHER)
+		return backup && backup->len == vars->len &&
+		       !memcmp(backup->data, vars->data, vars->len);
+	for (uint32_t i = model->may.lo; i <= model->may.hi; i++)
+		found = found || model_is(model, i, vars->data);
+	return found;
+}
+
+bool
+others_mend(struct run *run, int rc, uint64_t seed, bool again)
+{
+	const struct bytes *vars = content(machine.vars);
+
+	if (rc == -ENOENT)
+		return others_create(run, seed);
+	if (vars->len != run->setting->size ||
+	    (!again && run->key % 2 &&
+	     run->model->may.touched == TOUCHED_COPIED))
+		return others_copy(run, false);
+	if (!is_whole(run, vars))
+		return run_wrong(run, "VARS is not what was put there");
+	/* What was accepted is accepted. */
+	return others_accept(run) && others_accept(run);
+}
