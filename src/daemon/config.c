@@ -42,6 +42,7 @@ find_file(const char *directory, const char *name, char **path,
 	if (access(*path, F_OK) == 0)
 		return 0;
 	free(*path);
+	*path = NULL;
 	return error_set(err, ENOENT,
 			 "%s: neither %s.conf nor default.conf says what flash "
 			 "the guest has",
