@@ -47,6 +47,6 @@ pflash_start() {
             SYSLOG_IDENTIFIER=pflashd)"
     fi
     pflash_said=$(pflashd --domain "$1" --config "$pflash_config" \
-        --wait 20 2>&1 </dev/null) ||
+        --wait 10 2>&1 </dev/null) ||
         pflash_fail "${pflash_said:-pflashd: cannot be started}"
 }

@@ -120,7 +120,7 @@ listen_at(struct sockaddr_un *address, uint32_t domain)
 	}
 	/* One that is there is of a process that was killed. */
 	(void)unlink(address->sun_path);
-	before = umask(S_IRWXG | S_IRWXO);
+	before = umask(S_IXUSR | S_IRWXG | S_IRWXO);
 	ret = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 	umask(before);
 	if (ret == 0)
