@@ -209,13 +209,17 @@ static int
 wait_for_lock(const struct store_config *config, uint64_t seconds,
 	      struct error *err)
 {
-	const struct timespec step = { .tv_nsec = 50000000 };
-	uint64_t steps = seconds * 20;
+	const struct timespec step = { .tv_nsec = 100000000 };
+	struct timespec now;
+	uint64_t end;
 	int ret = store_check_free(config, err);
 
-	while (ret == -EBUSY && steps-- > 0) {
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end = (uint64_t)now.tv_sec + seconds;
+	while (ret == -EBUSY && (uint64_t)now.tv_sec < end) {
 		nanosleep(&step, NULL);
 		ret = store_check_free(config, err);
+		clock_gettime(CLOCK_MONOTONIC, &now);
 	}
 	return ret;
 }
