@@ -60,7 +60,7 @@ adopt(struct files *files, const struct recovery *old,
 	struct scan scan;
 	uint8_t *bytes;
 	bool renamed;
-	int rc = file_sync(&files->vars.file, err);
+	int rc = vars_settle(&files->vars, files->image, err);
 
 	if (!rc)
 		rc = compose_journal(&in, &bytes, &scan, err);

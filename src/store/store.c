@@ -404,7 +404,7 @@ settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
 		return rc;
 	}
 	if (!rc)
-		rc = file_sync(&store->vars.file, err);
+		rc = vars_settle(&store->vars, store->image, err);
 	if (!rc && !bytes)
 		rc = new_journal(store, NULL, err);
 	return rc;

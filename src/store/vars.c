@@ -159,6 +159,14 @@ vars_read(const struct vars *vars, uint8_t *image, struct error *err)
 	return file_read(&vars->file, image, vars->size, 0, err);
 }
 
+int
+vars_settle(const struct vars *vars, const uint8_t *image, struct error *err)
+{
+	int rc = file_write(&vars->file, image, vars->size, 0, err);
+
+	return rc ? rc : file_sync(&vars->file, err);
+}
+
 void
 vars_mark(uint8_t *dirty, uint32_t off, uint32_t len)
 {

@@ -40,6 +40,13 @@ uint8_t *vars_alloc(uint32_t size);
 
 int vars_read(const struct vars *vars, uint8_t *image, struct error *err);
 
+/*
+ * Makes all of VARS durable, which has this image, but maybe in the page cache
+ * only: after a sync that failed, another one may find nothing left to do.
+ */
+int vars_settle(const struct vars *vars, const uint8_t *image,
+		struct error *err);
+
 /* Marks the blocks that [off, off + len) touches; one byte for a block. */
 void vars_mark(uint8_t *dirty, uint32_t off, uint32_t len);
 

@@ -175,7 +175,6 @@ machine_start(struct disk *disk, struct log *log, const struct range *may)
 		.log = log,
 		.may = may,
 		.vars = machine.vars,
-		.lose_copies = machine.lose_copies,
 	};
 	if (log) {
 		log->ops = 0;
@@ -370,16 +369,10 @@ machine_pwrite(int fd, const void *buf, size_t len, off_t off)
 	return (ssize_t)len;
 }
 
-/*
- * Who opens a VARS that others wrote syncs it, and does not write it: if that
- * sync fails, the next one tells nothing.  docs/guarantees.md says so.
- */
 static bool
-may_lose(int inode)
+may_lose(void)
 {
-	return machine.fault.lose && !machine.dead &&
-	       (machine.lose_copies || machine.may->touched != TOUCHED_COPIED ||
-		inode != disk_find(machine.disk, machine.vars));
+	return machine.fault.lose && !machine.dead;
 }
 
 static int
@@ -391,7 +384,7 @@ machine_fdatasync(int fd)
 		log_op(OP_SYNC, inode);
 		return 0;
 	}
-	if (may_lose(inode))
+	if (may_lose())
 		log_op(OP_LOSE, inode);
 	return -1;
 }

@@ -115,7 +115,6 @@ struct machine {
 	struct log *log;         /* NULL: nothing is logged */
 	const struct range *may; /* copied into the log */
 	const char *vars;        /* the name of the VARS file */
-	bool lose_copies; /* a failed sync loses a VARS that was copied */
 	struct fault fault;
 	bool dead;                          /* no call does anything any more */
 	unsigned long vars_writes, changes; /* syncs are changes */

@@ -5,12 +5,12 @@
  * medium is recovered.
  *
  * crash [--long [--minutes N]] [--seed N] [--only NAME] [--case CASE]
- *       [--dump DIR] [--data DIR] [--stop] [--hard] [--lose]
+ *       [--dump DIR] [--data DIR] [--stop] [--hard]
  *
  * --dump writes the files on the medium in a case, --stop ends at the first
- * failure.  CASE is NAME,SEED,FAULT,PLACES as a failure prints it.  Two things
- * the store does not survive: --hard leaves garbage wherever a sector was being
- * written, --lose loses a VARS that was copied there when its sync fails.
+ * failure.  CASE is NAME,SEED,FAULT,PLACES as a failure prints it.  What the
+ * store does not survive: --hard leaves garbage wherever a sector was being
+ * written.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -344,7 +344,6 @@ main(int argc, char **argv)
 		{ "dump", required_argument, NULL, 'w' },
 		{ "stop", no_argument, NULL, 'e' },
 		{ "hard", no_argument, NULL, 'h' },
-		{ "lose", no_argument, NULL, 'L' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *one = NULL;
@@ -359,7 +358,6 @@ main(int argc, char **argv)
 		case 'c': one = optarg; break;
 		case 'd': trace_directory = optarg; break;
 		case 'h': hard = true; break;
-		case 'L': machine.lose_copies = true; break;
 		case 'w': dump = optarg; break;
 		case 'e': stop = true; break;
 		default: return 2;
