@@ -431,7 +431,7 @@ locked_job(unsigned int id)
 	uint32_t i;
 
 	for (i = 0; i < hammer.count; i++) {
-		vcpu_lock();
+		vcpu_lock(id);
 		locked_operation(id, i);
 		vcpu_unlock();
 	}
@@ -460,7 +460,7 @@ mark_job(unsigned int id)
 {
 	uint32_t i;
 
-	vcpu_lock();
+	vcpu_lock(id);
 	erase(id, own_block(id));
 	for (i = 0; i < 8; i++)
 		program(id, own_block(id) + MARK_AT + i,

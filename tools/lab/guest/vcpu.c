@@ -77,13 +77,15 @@ set_job(unsigned int id, vcpu_job *job)
 	__atomic_store_n(&jobs[id], job, __ATOMIC_RELEASE);
 }
 
-/* Every time it is woken there is a job. */
+/* It may be woken for nothing, see vcpu_unlock(). */
 void
 vcpu_main(unsigned int id)
 {
 	for (;;) {
-		job_of(id)(id);
-		set_job(id, NULL);
+		if (job_of(id)) {
+			job_of(id)(id);
+			set_job(id, NULL);
+		}
 		xen_vcpu_op(VCPUOP_down, id, NULL);
 	}
 }
@@ -113,11 +115,14 @@ vcpu_all(unsigned int count, vcpu_job *job)
 	job(0);
 	for (id = 1; id < count; id++)
 		vcpu_wait(id);
+	/* One that was done may have been woken by one that was not yet. */
+	for (id = 1; id < count; id++)
+		vcpu_wait(id);
 }
 
 /* --- together and one by one ---------------------------------------------- */
 
-static unsigned int arrived, meetings, taken;
+static unsigned int arrived, meetings;
 
 void
 vcpu_meet(unsigned int count)
@@ -133,15 +138,46 @@ vcpu_meet(unsigned int count)
 		xen_yield();
 }
 
-void
-vcpu_lock(void)
+/* The lock is given to the vCPUs in the order in which they drew a ticket. */
+static unsigned int tickets, serving, served;
+static unsigned int waiting[VCPU_MAX]; /* the number + 1, by ticket */
+
+static unsigned int
+now(const unsigned int *value)
 {
-	while (__atomic_exchange_n(&taken, 1, __ATOMIC_ACQUIRE))
-		xen_yield();
+	return __atomic_load_n(value, __ATOMIC_SEQ_CST);
+}
+
+static void
+set(unsigned int *value, unsigned int to)
+{
+	__atomic_store_n(value, to, __ATOMIC_SEQ_CST);
 }
 
 void
+vcpu_lock(unsigned int id)
+{
+	unsigned int ticket = __atomic_fetch_add(&tickets, 1, __ATOMIC_SEQ_CST);
+
+	set(&waiting[ticket % VCPU_MAX], id + 1);
+	while (now(&serving) != ticket)
+		xen_vcpu_op(VCPUOP_down, id, NULL);
+	set(&waiting[ticket % VCPU_MAX], 0);
+	set(&served, ticket + 1);
+}
+
+/* Who is next may be about to go down, and is woken until it is there. */
+void
 vcpu_unlock(void)
 {
-	__atomic_store_n(&taken, 0, __ATOMIC_RELEASE);
+	unsigned int next = serving + 1;
+
+	set(&serving, next);
+	while (now(&tickets) > next && now(&served) <= next) {
+		unsigned int id = now(&waiting[next % VCPU_MAX]);
+
+		if (id)
+			xen_vcpu_op(VCPUOP_up, id - 1, NULL);
+		xen_yield();
+	}
 }

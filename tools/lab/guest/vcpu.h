@@ -26,8 +26,9 @@ void vcpu_all(unsigned int count, vcpu_job *job);
 /* Returns when `count` of them are here. */
 void vcpu_meet(unsigned int count);
 
-/* One lock, for whatever the vCPUs agree on. */
-void vcpu_lock(void);
+/* One lock, for whatever the vCPUs agree on. Those that wait are down: 39 that
+ * spin, even if they yield, leave one processor no time for the 40th. */
+void vcpu_lock(unsigned int id);
 void vcpu_unlock(void);
 
 #endif
