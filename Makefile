@@ -20,6 +20,8 @@ PREFIX ?= /usr/local
 SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
+XENDIR = /etc/xen
+UNITDIR = $(PREFIX)/lib/systemd/system
 VERSION := $(shell cat VERSION)
 
 Q = $(if $(V),,@)
@@ -39,7 +41,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SA
 
 XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall -lxenctrl \
 	   -lxenstore -lxentoollog
-DAEMON_LIBS = $(XEN_LIBS) -lev
+DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c
 CHECK_LIBS = $(shell pkg-config --libs check)
 
 MAINS = src/daemon/main.c
@@ -83,7 +85,7 @@ $(BUILD)/pflashd: $(BUILD)/src/daemon/main.o $(LIB)
 
 $(BUILD)/pflashctl: $(CTL_OBJ) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -ljson-c -o $@
 
 $(BUILD)/pflash-replay: $(REPLAY_OBJ) $(LIB)
 	$(call say,LINK,$@)
@@ -130,22 +132,37 @@ lab: all
 install: programs
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
-		$(DESTDIR)$(MANDIR)/man1
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR) \
+		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(XENDIR)/pflash
 	install -m 755 $(BUILD)/pflashd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 		$(DESTDIR)$(BINDIR)/
 	install -m 644 man/pflashd.8 $(DESTDIR)$(MANDIR)/man8/
-	install -m 644 man/pflash-journal.5 $(DESTDIR)$(MANDIR)/man5/
+	install -m 644 man/pflash-journal.5 man/pflash.conf.5 \
+		$(DESTDIR)$(MANDIR)/man5/
 	install -m 644 man/pflashctl.1 man/pflash-replay.1 \
 		$(DESTDIR)$(MANDIR)/man1/
+	install -m 755 integration/xl/block-pflash integration/xl/vif-pflash \
+		$(DESTDIR)$(XENDIR)/scripts/
+	install -m 644 integration/xl/pflash-common.sh \
+		$(DESTDIR)$(XENDIR)/scripts/
+	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
+		>$(DESTDIR)$(UNITDIR)/pflashd@.service
 
+# The files in /etc/xen/pflash are the administrator's.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/pflashd $(DESTDIR)$(BINDIR)/pflashctl \
 		$(DESTDIR)$(BINDIR)/pflash-replay \
 		$(DESTDIR)$(MANDIR)/man8/pflashd.8 \
 		$(DESTDIR)$(MANDIR)/man5/pflash-journal.5 \
+		$(DESTDIR)$(MANDIR)/man5/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man1/pflashctl.1 \
-		$(DESTDIR)$(MANDIR)/man1/pflash-replay.1
+		$(DESTDIR)$(MANDIR)/man1/pflash-replay.1 \
+		$(DESTDIR)$(XENDIR)/scripts/block-pflash \
+		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
+		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
+		$(DESTDIR)$(UNITDIR)/pflashd@.service
+	-rmdir $(DESTDIR)$(XENDIR)/pflash 2>/dev/null
 
 clean:
 	rm -rf $(BUILD)

@@ -19,18 +19,38 @@ struct device_config {
 	uint64_t base; /* guest-physical address of the flash */
 	struct geometry geometry;
 	enum window_mode mode;
+	/*
+	 * The guest's loader, hvmloader, puts memory where the flash is.  The
+	 * flash takes it when the firmware first asks for QEMU's fw_cfg, which
+	 * OVMF does in PEI, before its driver looks for a flash; until then it
+	 * claims those two ports.
+	 */
+	bool after_loader;
+	/*
+	 * The guest was restored, or has lost its last server.  Memory that it
+	 * has where the flash is was saved with it, and is taken at once.
+	 */
+	bool has_run;
 	enum cfi_personality personality;
 	bool show_busy; /* see struct cfi_config; for STORE_SYNC_OP */
 	/*
-	 * Names one life of a guest, from its creation to its end.  The state
-	 * of the chip is taken up in the life it was kept in; "": in none.
+	 * Names one life of a guest, from its creation to its end, and what a
+	 * suspended guest is called until it is restored.  The state of the
+	 * chip is taken up in the life it was kept in; "": in none.
 	 */
 	char life[STORE_TAG_SIZE];
+	char saved[STORE_TAG_SIZE];
 	/*
 	 * Called once, when a change could not be kept (store_failed()), before
 	 * the guest gets its answer.  NULL: nobody is told.
 	 */
 	void (*failed)(void *opaque);
+	/*
+	 * Called when what the loader put there was taken (after_loader).  ret
+	 * is 0 or the -errno for which the guest has no flash; `note` has the
+	 * reason for that, or for trap mode, or an empty text.
+	 */
+	void (*taken)(void *opaque, int ret, const struct error *note);
 	void *opaque;
 };
 
@@ -54,6 +74,7 @@ int device_open(struct device **out, struct ioreq_server *server,
 int device_connect(struct device *device, struct store *store,
 		   struct error *err);
 
+uint64_t device_base(const struct device *device);
 enum window_mode device_mode(const struct device *device);
 
 /* Is there a burst the guest has not ended? */
@@ -62,12 +83,18 @@ bool device_pending(const struct device *device);
 /* Commits that burst, for a guest that never sends READ ARRAY. */
 void device_flush(struct device *device);
 
+/* What becomes of the chip's state. */
+enum device_end {
+	DEVICE_ENDS,  /* it is lost, as with the power */
+	DEVICE_LIVES, /* the next server of this life goes on with it */
+	DEVICE_SAVED, /* the next one of the restored guest does */
+};
+
 /*
- * Gives the flash's place back; before ioreq_server_close().  keep_state: the
- * guest lives on, and the next server of this life goes on where this one was.
- * The -errno of a system call if that could not be kept; the device is gone.
+ * Gives the flash's place back; before ioreq_server_close().  The -errno of a
+ * system call if the state could not be kept; the device is gone.
  */
-int device_close(struct device *device, bool keep_state, struct error *err);
+int device_close(struct device *device, enum device_end end, struct error *err);
 
 bool device_verify(const struct device *device);
 

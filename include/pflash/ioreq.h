@@ -59,7 +59,8 @@ int ioreq_server_add(struct ioreq_server *server,
 
 /*
  * Takes back the region that begins at `first`: answers what is pending, and
- * from then on its addresses belong to nobody.
+ * from then on its addresses belong to nobody.  A region's own operations may
+ * call it.
  */
 void ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,
 			 uint64_t first);

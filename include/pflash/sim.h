@@ -20,6 +20,7 @@ struct sim_config {
 	unsigned int vcpus;        /* 1 to 128; 0: 1 */
 	unsigned int ram_frames;   /* guest RAM from gfn 0 */
 	unsigned int spare_frames; /* how many more may be populated */
+	bool has_run;              /* the guest was restored */
 	bool no_hap; /* no nested paging: no HVMMEM_ioreq_server */
 };
 

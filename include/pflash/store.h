@@ -139,6 +139,9 @@ int store_export(const struct sys *sys, const char *path, uint8_t **image,
 const uint8_t *store_image(const struct store *store);
 uint32_t store_size(const struct store *store);
 
+/* The VARS file, without symbolic links. */
+const char *store_path(const struct store *store);
+
 /*
  * Sets [off, off + len) to `bytes`, or to 0xff.  -EINVAL outside the image;
  * otherwise 0, or the -errno with which the store became read-only.
@@ -156,6 +159,14 @@ int store_replace(struct store *store, const uint8_t *image);
 
 /* The barrier.  Nothing to do is success.  -errno as above. */
 int store_commit(struct store *store);
+
+/* Since store_open(). */
+struct store_stats {
+	uint64_t bursts;      /* committed */
+	uint64_t checkpoints; /* of the journal into VARS */
+};
+
+const struct store_stats *store_stats(const struct store *store);
 
 /* Is there a burst that store_commit() would write? */
 bool store_pending(const struct store *store);

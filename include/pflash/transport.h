@@ -80,6 +80,17 @@ struct transport_ops {
 	int (*unpause)(struct transport *t);
 	/* Does the server (and with it the domain) still exist? */
 	bool (*alive)(struct transport *t);
+	/*
+	 * -EINPROGRESS while the domain runs or is paused, else why it was shut
+	 * down, SHUTDOWN_* of xen/sched.h; a suspended one may be resumed.
+	 * -ESRCH: it is gone.
+	 */
+	int (*shutdown_reason)(struct transport *t);
+	/*
+	 * 1: the guest was restored from a file or has run for long, as its
+	 * first vCPU translates addresses; 0: it is new.
+	 */
+	int (*has_run)(struct transport *t);
 	/* Frees the transport itself. */
 	void (*close)(struct transport *t);
 };

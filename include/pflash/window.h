@@ -10,6 +10,10 @@
  *
  * Trap: a hole, every access arrives as an ioreq.
  *
+ * hvmloader puts a copy of the firmware into memory of the guest, over the
+ * flash too.  A window that waits leaves the hole alone until then; what the
+ * guest has there by the time of window_take() becomes the window.
+ *
  * The code tail is a firmware volume in read-only frames below 4 GiB, which
  * OVMF's PVH entry expects at its linked address.
  */
@@ -39,6 +43,9 @@ struct window;
 #define WINDOW_HOLE_FIRST UINT64_C(0xfc000000)
 #define WINDOW_HOLE_LAST UINT64_C(0xffffffff)
 
+/* The part of that which does not ask the guest; -EINVAL. */
+int window_check_addresses(uint64_t base, uint64_t size, struct error *err);
+
 /*
  * -EINVAL: `base` is not aligned to a frame, or the range leaves the hole;
  * -EEXIST: the guest has memory in the range.
@@ -54,10 +61,24 @@ int window_check_range(struct transport *t, uint64_t base, uint64_t size,
 int window_open(struct window **out, struct transport *t, uint64_t base,
 		uint32_t size, enum window_mode mode, struct error *err);
 
+/*
+ * The same for a window that waits.  The guest may have memory there already,
+ * and sees a window of WINDOW_TRAP where it has none.
+ */
+int window_open_later(struct window **out, struct transport *t, uint64_t base,
+		      uint32_t size, enum window_mode mode, struct error *err);
+
+/*
+ * Takes the memory that the guest has there by now.  If direct mode fails, its
+ * reason is left in `err` (else its text is empty), and the window traps.
+ * -errno: not even that.
+ */
+int window_take(struct window *window, struct error *err);
+
 /* The chip to show from now on; borrowed, and of the window's size. */
 void window_connect(struct window *window, const struct cfi *chip);
 
-/* WINDOW_DIRECT or WINDOW_TRAP. */
+/* WINDOW_DIRECT or WINDOW_TRAP; of one that waits, what it will be. */
 enum window_mode window_mode(const struct window *window);
 
 /* The chip's view has changed. */

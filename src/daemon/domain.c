@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <xenstore.h>
 
@@ -76,8 +77,8 @@ id_by_number(struct domain *domain, const char *text, struct error *err)
 	return 0;
 }
 
-int
-domain_open(struct domain **out, const char *name, struct error *err)
+static int
+find(struct domain **out, const char *name, struct error *err)
 {
 	struct domain *domain = calloc(1, sizeof(*domain));
 	int ret;
@@ -85,29 +86,52 @@ domain_open(struct domain **out, const char *name, struct error *err)
 	if (!domain)
 		return error_set(err, ENOMEM, "out of memory");
 	domain->xs = xs_open(0);
-	if (!domain->xs) {
+	if (!domain->xs)
 		ret = error_errno(err, errno,
 				  "cannot reach xenstored "
 				  "(is this a Xen host's dom0?)");
-		goto fail;
-	}
-	if (is_number(name))
+	else if (is_number(name))
 		ret = id_by_number(domain, name, err);
 	else
 		ret = id_by_name(domain, name, err);
-	if (ret < 0)
-		goto fail;
+	if (ret < 0) {
+		domain_close(domain);
+		return ret;
+	}
 	domain->name = read_key(domain->xs, "/local/domain/%" PRIu32 "/name",
 				domain->id);
-	if (!xs_watch(domain->xs, "@releaseDomain", "release")) {
-		ret = error_errno(err, errno, "cannot watch xenstore");
-		goto fail;
-	}
 	*out = domain;
 	return 0;
-fail:
-	domain_close(domain);
+}
+
+int
+domain_open(struct domain **out, const char *name, struct error *err)
+{
+	int ret = find(out, name, err);
+
+	if (ret < 0)
+		return ret;
+	if (!xs_watch((*out)->xs, "@releaseDomain", "release")) {
+		ret = error_errno(err, errno, "cannot watch xenstore");
+		domain_close(*out);
+		*out = NULL;
+	}
 	return ret;
+}
+
+int
+domain_find_name(const char *domain, char **name, struct error *err)
+{
+	struct domain *found;
+	int ret = find(&found, domain, err);
+
+	if (ret < 0)
+		return ret == -ENOMEM ? ret : -ESRCH;
+	*name = found->name;
+	found->name = NULL;
+	domain_close(found);
+	return *name ? 0 :
+		       error_set(err, ESRCH, "domain %s has no name", domain);
 }
 
 void
@@ -153,6 +177,19 @@ domain_life(const struct domain *domain, char *text, size_t room)
 	free(uuid);
 }
 
+/* It keeps its UUID, and nothing else. */
+void
+domain_saved(const struct domain *domain, char *text, size_t room)
+{
+	char *uuid = read_key(domain->xs, "/local/domain/%" PRIu32 "/vm",
+			      domain->id);
+
+	text[0] = '\0';
+	if (uuid)
+		snprintf(text, room, "saved %.40s", uuid);
+	free(uuid);
+}
+
 bool
 domain_is_pvh(const struct domain *domain)
 {
@@ -179,20 +216,33 @@ domain_event(struct domain *domain)
 		free(watch);
 }
 
+static int
+write_key(const struct domain *domain, const char *key, const char *value,
+	  struct error *err)
+{
+	char path[sizeof(domain->ready_path) + 16];
+
+	snprintf(path, sizeof(path), "%s/%s", domain->ready_path, key);
+	if (!xs_write(domain->xs, XBT_NULL, path, value,
+		      (unsigned int)strlen(value)))
+		return error_errno(err, errno, "cannot write xenstore's %s",
+				   path);
+	return 0;
+}
+
 int
 domain_set_ready(struct domain *domain, struct error *err)
 {
 	unsigned int len;
 	char *us = xs_read(domain->xs, XBT_NULL, "domid", &len);
-	char key[sizeof(domain->ready_path) + 8];
+	char pid[16];
+	int ret;
 
 	snprintf(domain->ready_path, sizeof(domain->ready_path),
 		 "/local/domain/%s/device-model/%" PRIu32 "/pflash",
 		 us ? us : "0", domain->id);
 	free(us);
-	snprintf(key, sizeof(key), "%s/state", domain->ready_path);
-	if (!xs_write(domain->xs, XBT_NULL, key, "running", 7))
-		return error_errno(err, errno, "cannot write xenstore's %s",
-				   key);
-	return 0;
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	ret = write_key(domain, "pid", pid, err);
+	return ret < 0 ? ret : write_key(domain, "state", "running", err);
 }

@@ -18,6 +18,9 @@ struct domain;
 int domain_open(struct domain **out, const char *name, struct error *err);
 void domain_close(struct domain *domain);
 
+/* The name of a domain given by name or id; malloc()ed. */
+int domain_find_name(const char *domain, char **name, struct error *err);
+
 uint32_t domain_id(const struct domain *domain);
 const char *domain_name(const struct domain *domain);
 
@@ -26,6 +29,9 @@ const char *domain_name(const struct domain *domain);
  * one, before or after: one life of a guest.
  */
 void domain_life(const struct domain *domain, char *text, size_t room);
+
+/* The same for a guest between its suspension and its restoration. */
+void domain_saved(const struct domain *domain, char *text, size_t room);
 
 /* A PVH guest: nobody else answers its firmware's reset ports. */
 bool domain_is_pvh(const struct domain *domain);
@@ -39,7 +45,8 @@ void domain_event(struct domain *domain);
 
 /*
  * Says in xenstore that the flash is there:
- * /local/domain/<us>/device-model/<domid>/pflash/state = "running".
+ * /local/domain/<us>/device-model/<domid>/pflash/state = "running", and the
+ * process in .../pid.
  */
 int domain_set_ready(struct domain *domain, struct error *err);
 

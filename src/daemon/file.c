@@ -38,9 +38,9 @@ file_load(const char *path, size_t max, uint8_t **data, size_t *size,
 	struct stat st;
 	int ret;
 
+	*data = NULL;
 	if (fd < 0)
 		return error_errno(err, errno, "%s", path);
-	*data = NULL;
 	if (fstat(fd, &st) < 0)
 		ret = error_errno(err, errno, "%s", path);
 	else if (!S_ISREG(st.st_mode) || st.st_size <= 0)
@@ -56,9 +56,11 @@ file_load(const char *path, size_t max, uint8_t **data, size_t *size,
 	else
 		ret = read_all(fd, path, *data, (size_t)st.st_size, err);
 	close(fd);
-	if (ret < 0)
+	if (ret < 0) {
 		free(*data);
-	else
+		*data = NULL;
+	} else {
 		*size = (size_t)st.st_size;
+	}
 	return ret;
 }

@@ -114,6 +114,25 @@ on_failure(void *opaque)
 				  "`xl unpause`");
 }
 
+static const char *
+mode_name(const struct flash *flash)
+{
+	return device_mode(flash->device) == WINDOW_DIRECT ? "direct" : "trap";
+}
+
+static void
+on_taken(void *opaque, int ret, const struct error *note)
+{
+	const struct flash *flash = opaque;
+
+	if (ret < 0)
+		log_line(LOG_ERR, "the guest has no flash: %s", note->text);
+	else
+		log_line(LOG_INFO, "the firmware is there; %s mode%s%s",
+			 mode_name(flash), note->text[0] ? ": " : "",
+			 note->text);
+}
+
 static int
 attach_device(struct flash *flash, const struct options *options,
 	      const struct preflight *preflight, struct error *err)
@@ -122,7 +141,9 @@ attach_device(struct flash *flash, const struct options *options,
 		.base = preflight->base,
 		.geometry = preflight->geometry,
 		.show_busy = options->sync == STORE_SYNC_OP,
+		.after_loader = !domain_is_pvh(flash->domain),
 		.failed = on_failure,
+		.taken = on_taken,
 		.opaque = flash,
 		.mode = options->mode,
 		.personality = options->personality,
@@ -131,6 +152,8 @@ attach_device(struct flash *flash, const struct options *options,
 	int ret;
 
 	domain_life(flash->domain, config.life, sizeof(config.life));
+	domain_saved(flash->domain, config.saved, sizeof(config.saved));
+	config.has_run = flash->transport->ops->has_run(flash->transport) > 0;
 	ret = device_open(&flash->device, flash->server, flash->transport,
 			  &config, &note, err);
 
@@ -148,15 +171,10 @@ log_attached(const struct flash *flash, uint64_t base)
 	if (flash->trap_reason.text[0])
 		log_line(LOG_NOTICE, "reads are trapped: %s",
 			 flash->trap_reason.text);
-	if (!domain_is_pvh(flash->domain))
-		log_line(LOG_WARNING,
-			 "not a PVH guest: hvmloader puts memory "
-			 "over a flash inside the firmware's image, and the "
-			 "firmware will not find it");
-	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode",
-		 store_size(flash->store), base,
-		 device_mode(flash->device) == WINDOW_DIRECT ? "direct" :
-							       "trap");
+	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode%s",
+		 store_size(flash->store), base, mode_name(flash),
+		 domain_is_pvh(flash->domain) ? "" :
+						" when the firmware starts");
 }
 
 /* Files are looked at first, then Xen is asked; the disk is changed last. */
@@ -168,11 +186,14 @@ attach(struct flash *flash, const struct options *options,
 
 	if (code != EXIT_OK)
 		return code;
+	flash->options = options;
 	flash->pause = options->pause;
 	if (attach_domain(flash, options, err) < 0 ||
 	    attach_device(flash, options, preflight, err) < 0)
 		return EXIT_DOMAIN;
-	if (preflight->code && attach_code(flash, preflight, err) < 0)
+	/* hvmloader has the firmware at the address it is linked for. */
+	if (preflight->code && domain_is_pvh(flash->domain) &&
+	    attach_code(flash, preflight, err) < 0)
 		return EXIT_DOMAIN;
 	ret = connect_store(flash, options, preflight, err);
 	if (ret < 0)
@@ -180,6 +201,7 @@ attach(struct flash *flash, const struct options *options,
 	if (ioreq_server_start(flash->server, err) < 0)
 		return EXIT_DOMAIN;
 	flash->started = true;
+	flash->since = time(NULL);
 	log_attached(flash, preflight->base);
 	return EXIT_OK;
 }
@@ -195,6 +217,19 @@ flash_attach(struct flash *flash, const struct options *options,
 	return code;
 }
 
+/* A guest that lives on may find another server. */
+static enum device_end
+how_it_ends(const struct flash *flash)
+{
+	const struct transport *t = flash->transport;
+
+	if (!flash->started)
+		return DEVICE_ENDS;
+	if (flash->suspended)
+		return DEVICE_SAVED;
+	return t->ops->alive(flash->transport) ? DEVICE_LIVES : DEVICE_ENDS;
+}
+
 int
 flash_detach(struct flash *flash)
 {
@@ -202,10 +237,8 @@ flash_detach(struct flash *flash)
 	struct error err;
 	int ret = 0;
 
-	/* A guest that lives on may find another server. */
 	if (flash->device &&
-	    device_close(flash->device, flash->started && t->ops->alive(t),
-			 &err) < 0)
+	    device_close(flash->device, how_it_ends(flash), &err) < 0)
 		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
 	if (flash->server)
 		ioreq_server_close(flash->server);

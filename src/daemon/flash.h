@@ -6,6 +6,8 @@
 #ifndef PFLASHD_FLASH_H
 #define PFLASHD_FLASH_H
 
+#include <time.h>
+
 #include "domain.h"
 #include "options.h"
 #include "pflash/device.h"
@@ -16,8 +18,11 @@ struct flash {
 	struct ioreq_server *server;
 	struct store *store;
 	struct device *device;
+	const struct options *options; /* borrowed */
+	time_t since;                  /* attached */
 	bool started;
-	bool pause; /* the guest, on a failure */
+	bool suspended; /* and has not asked for anything since */
+	bool pause;     /* the guest, on a failure */
 	struct error
 		trap_reason; /* why auto mode is trap mode; "": it is not */
 };

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include <xen/sched.h>
+
 #include "log.h"
 
 static uint64_t
@@ -26,6 +28,7 @@ on_requests(struct ev_loop *ev, ev_io *watcher, int events)
 
 	(void)events;
 	ioreq_server_poll(loop->flash->server);
+	loop->flash->suspended = false;
 	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
 		idle_start(ev, loop);
 }
@@ -46,14 +49,32 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 }
 
 static void
+on_suspend(struct flash *flash)
+{
+	if (!flash->suspended)
+		log_line(LOG_INFO, "the guest is suspended");
+	flash->suspended = true;
+	device_flush(flash->device);
+}
+
+/*
+ * A domain that was shut down may be kept for long (on_crash = "preserve"),
+ * while another one is started with its flash.  A suspended one may go on.
+ */
+static void
 on_domains(struct ev_loop *ev, ev_io *watcher, int events)
 {
 	struct loop *loop = watcher->data;
-	struct transport *t = loop->flash->transport;
+	struct flash *flash = loop->flash;
+	struct transport *t = flash->transport;
+	int reason;
 
 	(void)events;
-	domain_event(loop->flash->domain);
-	if (t->ops->alive(t))
+	domain_event(flash->domain);
+	reason = t->ops->shutdown_reason(t);
+	if (reason == SHUTDOWN_suspend)
+		on_suspend(flash);
+	if (t->ops->alive(t) && (reason < 0 || reason == SHUTDOWN_suspend))
 		return;
 	log_line(LOG_INFO, "the guest is gone");
 	ev_break(ev, EVBREAK_ALL);
@@ -99,9 +120,11 @@ loop_run(struct loop *loop, struct flash *flash)
 		   EV_READ);
 	ev_timer_init(&loop->idle, on_idle, LOOP_IDLE_COMMIT, 0.);
 	loop->requests.data = loop->domains.data = loop->idle.data = loop;
+	loop->control = control_open(loop->ev, flash);
 	ev_io_start(loop->ev, &loop->requests);
 	ev_io_start(loop->ev, &loop->domains);
 	ev_run(loop->ev, 0);
+	control_close(loop->control);
 	ev_loop_destroy(loop->ev);
 	log_stats(ioreq_server_stats(flash->server));
 }

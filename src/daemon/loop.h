@@ -5,6 +5,7 @@
 
 #include <ev.h>
 
+#include "control.h"
 #include "flash.h"
 
 /*
@@ -19,6 +20,7 @@ struct loop {
 	ev_io requests;
 	ev_io domains;
 	ev_timer idle;
+	struct control *control; /* NULL: nobody can ask */
 	ev_signal signals[3];
 	uint64_t writes_seen; /* when the idle timer was started */
 };

@@ -82,32 +82,38 @@ serve(const struct options *options, int parent)
 	return code;
 }
 
-int
-main(int argc, char **argv)
+static int
+run(const struct options *options)
 {
-	struct options options;
 	struct error err;
 	int parent = -1, code = EXIT_OK, ret = 0;
 
-	if (options_parse(&options, argc, argv, &err) < 0) {
-		log_line(LOG_ERR, "%s", err.text);
-		return EXIT_USAGE;
-	}
-	if (options.help) {
-		options_help();
-		return EXIT_OK;
-	}
-	if (options.version) {
-		puts("pflashd " PFLASH_VERSION);
-		return EXIT_OK;
-	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	if (!options.foreground)
+	if (!options->foreground)
 		ret = ready_fork(&parent, &code, &err);
 	if (ret < 0) {
 		log_line(LOG_ERR, "%s", err.text);
 		return EXIT_RUNTIME;
 	}
-	return ret > 0 ? code : serve(&options, parent);
+	return ret > 0 ? code : serve(options, parent);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options;
+	struct error err;
+	int code = options_parse(&options, argc, argv, &err);
+
+	if (code != EXIT_OK)
+		log_line(LOG_ERR, "%s", err.text);
+	else if (options.help)
+		options_help();
+	else if (options.version)
+		puts("pflashd " PFLASH_VERSION);
+	else
+		code = run(&options);
+	options_free(&options);
+	return code;
 }

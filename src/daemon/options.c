@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
+#include "domain.h"
+
+#define MAX_WAIT 3600
+
 struct choice {
 	const char *name;
 	int value;
@@ -48,6 +53,7 @@ static const struct choice logs[] = {
 
 static const struct option long_options[] = {
 	{ "domain", required_argument, NULL, 'd' },
+	{ "config", required_argument, NULL, 'C' },
 	{ "vars", required_argument, NULL, 'v' },
 	{ "template", required_argument, NULL, 't' },
 	{ "layout", required_argument, NULL, 'l' },
@@ -65,6 +71,7 @@ static const struct option long_options[] = {
 	{ "interleave", required_argument, NULL, 'i' },
 	{ "block-size", required_argument, NULL, 'B' },
 	{ "ready-fd", required_argument, NULL, 'r' },
+	{ "wait", required_argument, NULL, 'W' },
 	{ "log", required_argument, NULL, 'L' },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "help", no_argument, NULL, 'h' },
@@ -77,10 +84,13 @@ void
 options_help(void)
 {
 	fputs("usage: pflashd --domain ID|NAME --vars FILE [options]\n"
+"       pflashd --domain ID|NAME --config FILE|DIRECTORY [options]\n"
 "\n"
 "Gives a Xen guest a flash chip for its UEFI variables, kept in FILE.\n"
 "\n"
-"  --domain ID|NAME   the guest, a PVH domain\n"
+"  --domain ID|NAME   the guest\n"
+"  --config PATH      a file of options, or a directory: NAME.conf in it, or\n"
+"                     default.conf; the command line wins\n"
 "  --vars FILE        the variables; FILE.journal lies beside it\n"
 "  --template FILE    start from a copy of this if --vars does not exist\n"
 "  --layout 2m|4m     or from an empty store for an OVMF build of this size\n"
@@ -106,6 +116,7 @@ options_help(void)
 "  --block-size LIST  erase blocks, SIZE[xCOUNT][,...]: 4096 (default)\n"
 "  --foreground       do not become a daemon\n"
 "  --ready-fd N       write a newline to this descriptor when attached\n"
+"  --wait SECONDS     for another process to let go of the file: 0 (default)\n"
 "  --log WHERE        stderr (default with --foreground) or syslog\n"
 "  --help, --version\n"
 "\n"
@@ -129,6 +140,26 @@ choose(const struct choice *choices, const char *option, const char *arg,
 			 "--%s: '%s' is none of its choices "
 			 "(see --help)",
 			 option, arg);
+}
+
+static const char *
+name_of(const struct choice *choices, int value)
+{
+	while (choices->name && choices->value != value)
+		choices++;
+	return choices->name;
+}
+
+const char *
+options_sync_name(const struct options *options)
+{
+	return name_of(syncs, options->sync);
+}
+
+const char *
+options_personality_name(const struct options *options)
+{
+	return name_of(personalities, (int)options->personality);
 }
 
 static int
@@ -221,6 +252,7 @@ set_option(struct options *options, int option, const char *arg,
 {
 	switch (option) {
 	case 'd': options->domain = arg; return 0;
+	case 'C': options->config = arg; return 0;
 	case 'v': options->vars = arg; return 0;
 	case 't': options->template = arg; return 0;
 	case 'c': options->code = arg; return 0;
@@ -237,6 +269,7 @@ set_option(struct options *options, int option, const char *arg,
 		return set_count(&options->interleave, "interleave", arg, err);
 	case 'l': return set_layout(options, arg, err);
 	case 'r': return set_ready_fd(options, arg, err);
+	case 'W': return number("wait", arg, MAX_WAIT, &options->wait, err);
 	case 'b':
 		options->base_given = true;
 		return number("base", arg, UINT32_MAX, &options->base, err);
@@ -260,18 +293,24 @@ check_complete(const struct options *options, struct error *err)
 	return 0;
 }
 
-int
-options_parse(struct options *options, int argc, char **argv, struct error *err)
+static void
+options_default(struct options *options)
 {
-	int option, ret;
-
 	*options = (struct options){
 		.ready_fd = -1,
 		.width = 1,
 		.blocks = "4096",
 		.history.bytes = STORE_HISTORY_BYTES,
 	};
-	opterr = 0;
+}
+
+static int
+parse_arguments(struct options *options, int argc, char **argv,
+		struct error *err)
+{
+	int option, ret;
+
+	opterr = optind = 0;
 	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) !=
 	       -1) {
 		if (option == ':')
@@ -292,5 +331,77 @@ options_parse(struct options *options, int argc, char **argv, struct error *err)
 	if (optind < argc)
 		return error_set(err, EINVAL, "unexpected '%s' (see --help)",
 				 argv[optind]);
-	return check_complete(options, err);
+	return 0;
+}
+
+static int
+ask_name(void *opaque, char **name, struct error *err)
+{
+	const struct options *options = opaque;
+
+	return domain_find_name(options->domain, name, err);
+}
+
+/* What concerns one process and not the guest's flash is not for a file. */
+static int
+set_from_file(void *opaque, const char *name, const char *value,
+	      struct error *err)
+{
+	const struct option *option = long_options;
+
+	while (option->name && strcmp(option->name, name) != 0)
+		option++;
+	if (!option->name || strchr("dCrfhV", option->val))
+		return error_set(err, EINVAL, "unknown option '%s'", name);
+	if (option->has_arg != no_argument)
+		return set_option(opaque, option->val, value, err);
+	if (strcmp(value, "no") == 0)
+		return 0;
+	if (strcmp(value, "yes") != 0)
+		return error_set(err, EINVAL, "%s: '%s' is neither yes nor no",
+				 name, value);
+	return set_option(opaque, option->val, NULL, err);
+}
+
+/* The file is for what the command line leaves open: it is read before. */
+static int
+parse_with_file(struct options *options, int argc, char **argv,
+		struct error *err)
+{
+	struct options given = *options;
+	int ret;
+
+	options_default(options);
+	options->domain = given.domain;
+	ret = config_read(given.config, ask_name, set_from_file, options,
+			  &options->config_text, err);
+	if (ret < 0)
+		return ret;
+	if (given.template || given.layout) {
+		options->template = NULL;
+		options->layout = NULL;
+	}
+	return parse_arguments(options, argc, argv, err);
+}
+
+int
+options_parse(struct options *options, int argc, char **argv, struct error *err)
+{
+	options_default(options);
+	if (parse_arguments(options, argc, argv, err) < 0)
+		return EXIT_USAGE;
+	if (options->config && options->domain && !options->help &&
+	    !options->version) {
+		int ret = parse_with_file(options, argc, argv, err);
+
+		if (ret < 0)
+			return ret == -ESRCH ? EXIT_DOMAIN : EXIT_FILE;
+	}
+	return check_complete(options, err) < 0 ? EXIT_USAGE : EXIT_OK;
+}
+
+void
+options_free(struct options *options)
+{
+	free(options->config_text);
 }

@@ -30,6 +30,8 @@ enum options_log {
 
 struct options {
 	const char *domain; /* id or name */
+	const char *config; /* file or directory; NULL: none */
+	char *config_text;  /* what came from there points into it */
 	const char *vars;
 	const char *journal;            /* NULL: beside it */
 	const char *template;           /* NULL: none */
@@ -44,6 +46,7 @@ struct options {
 	uint32_t interleave; /* parts; 0: as few as the width allows */
 	const char *blocks;  /* geometry_parse() */
 	int ready_fd;        /* -1: none */
+	uint64_t wait;       /* seconds for another process to end */
 	bool foreground;
 	bool read_only;
 	bool force; /* what the check of the image says is not heeded */
@@ -53,9 +56,17 @@ struct options {
 	bool help, version;
 };
 
-/* -EINVAL with a sentence. */
+/*
+ * The command line, and behind it what the file of --config says.  EXIT_OK,
+ * or an exit code with a sentence.  options_free() it in any case.
+ */
 int options_parse(struct options *options, int argc, char **argv,
 		  struct error *err);
+void options_free(struct options *options);
 void options_help(void);
+
+/* As on the command line. */
+const char *options_sync_name(const struct options *options);
+const char *options_personality_name(const struct options *options);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -203,6 +204,26 @@ check_contents(const struct preflight *preflight, const struct options *options,
 	return ret;
 }
 
+/* A guest that is started anew may come before the end of its last pflashd. */
+static int
+wait_for_lock(const struct store_config *config, uint64_t seconds,
+	      struct error *err)
+{
+	const struct timespec step = { .tv_nsec = 100000000 };
+	struct timespec now;
+	uint64_t end;
+	int ret = store_check_free(config, err);
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end = (uint64_t)now.tv_sec + seconds;
+	while (ret == -EBUSY && (uint64_t)now.tv_sec < end) {
+		nanosleep(&step, NULL);
+		ret = store_check_free(config, err);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	}
+	return ret;
+}
+
 static int
 check_files(struct preflight *preflight, const struct options *options,
 	    struct error *err)
@@ -216,7 +237,7 @@ check_files(struct preflight *preflight, const struct options *options,
 	int ret = 0;
 
 	if (!preflight->initial)
-		ret = store_check_free(&config, err);
+		ret = wait_for_lock(&config, options->wait, err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
 	if (options->code)

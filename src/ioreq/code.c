@@ -15,22 +15,27 @@
 
 #define FOUR_GIB (UINT64_C(1) << 32)
 
-/* Is the code there already, from an earlier server of this domain? */
+/*
+ * Is the code there already, from an earlier server of this domain, or saved
+ * with it?  What was saved is restored as plain memory.
+ */
 static bool
 code_present(struct transport *t, uint64_t gfn, const uint8_t *code,
 	     unsigned int count)
 {
+	int type = t->ops->get_type(t, gfn);
 	void *frames;
 	bool same;
 
-	if (t->ops->get_type(t, gfn) != HVMMEM_ram_ro)
+	if (type != HVMMEM_ram_ro && type != HVMMEM_ram_rw)
 		return false;
 	frames = t->ops->map(t, gfn, count, PROT_READ);
 	if (!frames)
 		return false;
 	same = memcmp(frames, code, (size_t)count * FRAME_SIZE) == 0;
 	t->ops->unmap(t, frames, count);
-	return same;
+	return same && (type == HVMMEM_ram_ro ||
+			t->ops->set_type(t, HVMMEM_ram_ro, gfn, count) >= 0);
 }
 
 static int

@@ -15,6 +15,7 @@ struct device {
 	struct ioreq_server *server;
 	struct store *store;
 	struct window *window;
+	bool waits; /* for the guest's firmware, with the ports claimed */
 	bool failure_told;
 };
 
@@ -98,6 +99,49 @@ static const struct cfi_ops chip_ops = {
 	.show = chip_show,
 };
 
+/* QEMU's fw_cfg: its selector and its data (docs/specs/fw_cfg in QEMU). */
+#define FW_CFG_PORT 0x510
+#define FW_CFG_PORTS 2
+
+/*
+ * The ports go back to whoever else has them before the vCPU goes on.  What it
+ * wrote is lost, which is nothing: OVMF selects item 0 first, and so does a
+ * fw_cfg that nobody has asked.
+ */
+static void
+take_from_loader(struct device *device)
+{
+	struct error note;
+	int ret = window_take(device->window, &note);
+
+	ioreq_server_remove(device->server, IOREQ_SPACE_PORT, FW_CFG_PORT);
+	device->waits = false;
+	if (ret < 0)
+		error_errno(&note, -ret, "cannot take the guest's memory");
+	if (device->config.taken)
+		device->config.taken(device->config.opaque, ret, &note);
+}
+
+static uint64_t
+fw_cfg_read(void *opaque, uint64_t off, unsigned int size)
+{
+	(void)off, (void)size;
+	take_from_loader(opaque);
+	return UINT64_MAX;
+}
+
+static void
+fw_cfg_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
+{
+	(void)off, (void)size, (void)value;
+	take_from_loader(opaque);
+}
+
+static const struct ioreq_region_ops fw_cfg_ops = {
+	.read = fw_cfg_read,
+	.write = fw_cfg_write,
+};
+
 static uint64_t
 region_read(void *opaque, uint64_t off, unsigned int size)
 {
@@ -119,19 +163,92 @@ static const struct ioreq_region_ops region_ops = {
 	.write = region_write,
 };
 
-int
-device_open(struct device **out, struct ioreq_server *server,
-	    struct transport *t, const struct device_config *config,
-	    struct error *note, struct error *err)
+static int
+claim(struct device *device, struct error *err)
 {
-	struct device *device = calloc(1, sizeof(*device));
-	const struct ioreq_region region = {
+	const struct device_config *config = &device->config;
+	const struct ioreq_region flash = {
 		.space = IOREQ_SPACE_MEMORY,
 		.first = config->base,
 		.size = config->geometry.size,
 		.ops = &region_ops,
 		.opaque = device,
 	};
+	const struct ioreq_region fw_cfg = {
+		.space = IOREQ_SPACE_PORT,
+		.first = FW_CFG_PORT,
+		.size = FW_CFG_PORTS,
+		.ops = &fw_cfg_ops,
+		.opaque = device,
+	};
+	int ret = ioreq_server_add(device->server, &flash, err);
+
+	if (ret == 0 && config->after_loader && !config->has_run) {
+		ret = ioreq_server_add(device->server, &fw_cfg, err);
+		device->waits = ret == 0;
+	}
+	return ret;
+}
+
+/* What the guest has there was saved with it. */
+static int
+take_saved(struct device *device, struct error *note, struct error *err)
+{
+	struct error why;
+	int ret = window_take(device->window, &why);
+
+	if (why.text[0])
+		*note = why;
+	if (ret == 0 && note->text[0] && device->config.mode == WINDOW_DIRECT) {
+		*err = *note;
+		return -EOPNOTSUPP;
+	}
+	return ret < 0 ? error_errno(err, -ret,
+				     "cannot take the guest's memory") :
+			 0;
+}
+
+static int
+open_window(struct device *device, struct transport *t, struct error *note,
+	    struct error *err)
+{
+	const struct device_config *config = &device->config;
+	uint32_t size = config->geometry.size;
+	struct error why;
+	bool saved = config->has_run &&
+		     window_check_range(t, config->base, size, &why) == -EEXIST;
+	bool later = saved || device->waits;
+	int ret = (later ? window_open_later : window_open)(&device->window, t,
+							    config->base, size,
+							    config->mode, note);
+
+	if (ret < 0)
+		*err = *note;
+	else if (saved)
+		ret = take_saved(device, note, err);
+	if (ret < 0 && device->window)
+		window_close(device->window);
+	return ret;
+}
+
+/* Memory of a guest that has run is looked at by open_window(). */
+static int
+check_place(struct transport *t, const struct device_config *config,
+	    struct error *err)
+{
+	uint32_t size = config->geometry.size;
+
+	return config->after_loader || config->has_run ?
+		       window_check_addresses(config->base, size, err) :
+		       window_check_range(t, config->base, size, err);
+}
+
+int
+device_open(struct device **out, struct ioreq_server *server,
+	    struct transport *t, const struct device_config *config,
+	    struct error *note, struct error *err)
+{
+	struct device *device = calloc(1, sizeof(*device));
 	int ret;
 
 	if (!device)
@@ -140,22 +257,26 @@ device_open(struct device **out, struct ioreq_server *server,
 	device->server = server;
 	ret = geometry_check(&config->geometry, err);
 	if (ret == 0)
-		ret = window_check_range(t, config->base, config->geometry.size,
-					 err);
+		ret = check_place(t, config, err);
 	if (ret == 0)
-		ret = ioreq_server_add(server, &region, err);
-	if (ret == 0) {
-		ret = window_open(&device->window, t, config->base,
-				  config->geometry.size, config->mode, note);
-		if (ret < 0)
-			*err = *note;
-	}
+		ret = claim(device, err);
+	if (ret == 0)
+		ret = open_window(device, t, note, err);
 	if (ret < 0) {
 		free(device);
 		return ret;
 	}
 	*out = device;
 	return 0;
+}
+
+static bool
+is_ours(const struct store_kept *kept, const struct device_config *config)
+{
+	const char *saved = config->has_run ? config->saved : "";
+
+	return (config->life[0] && strcmp(kept->tag, config->life) == 0) ||
+	       (saved[0] && strcmp(kept->tag, saved) == 0);
 }
 
 /*
@@ -171,7 +292,7 @@ recall(struct device *device, struct error *err)
 
 	if (ret < 0 || kept.len == 0)
 		return ret;
-	if (config->life[0] && strcmp(kept.tag, config->life) == 0)
+	if (is_ours(&kept, config))
 		ret = cfi_restore(&device->chip, kept.record, kept.len);
 	else
 		ret = cfi_restore_protect(&device->chip, kept.record, kept.len);
@@ -215,6 +336,12 @@ device_connect(struct device *device, struct store *store, struct error *err)
 	return ret;
 }
 
+uint64_t
+device_base(const struct device *device)
+{
+	return device->config.base;
+}
+
 enum window_mode
 device_mode(const struct device *device)
 {
@@ -252,23 +379,38 @@ as_at_power_on(const struct device *device)
 	return memcmp(now, then, size) == 0;
 }
 
+static int
+keep_for(struct device *device, enum device_end end, struct error *err)
+{
+	const struct device_config *config = &device->config;
+	const char *life = end == DEVICE_LIVES ? config->life :
+			   end == DEVICE_SAVED ? config->saved :
+						 "";
+
+	if (!life[0] || !device->store ||
+	    store_failed(device->store) == -EROFS || as_at_power_on(device))
+		return 0;
+	return keep(device, life, err);
+}
+
 int
-device_close(struct device *device, bool keep_state, struct error *err)
+device_close(struct device *device, enum device_end end, struct error *err)
 {
 	bool paused = device_mode(device) == WINDOW_DIRECT &&
 		      ioreq_server_pause(device->server);
-	int ret = 0;
+	int ret;
 
 	/* Until frames and region are gone a write may be on its way. */
 	window_trap(device->window);
 	if (paused)
 		ioreq_server_unpause(device->server);
+	if (device->waits)
+		ioreq_server_remove(device->server, IOREQ_SPACE_PORT,
+				    FW_CFG_PORT);
 	ioreq_server_remove(device->server, IOREQ_SPACE_MEMORY,
 			    device->config.base);
 	window_close(device->window);
-	if (keep_state && device->store && device->config.life[0] &&
-	    store_failed(device->store) != -EROFS && !as_at_power_on(device))
-		ret = keep(device, device->config.life, err);
+	ret = keep_for(device, end, err);
 	free(device);
 	return ret;
 }

@@ -411,6 +411,22 @@ sim_op_alive(struct transport *t)
 	return sim_of(t)->created && !sim_of(t)->killed;
 }
 
+static int
+sim_op_shutdown_reason(struct transport *t)
+{
+	const struct sim *sim = sim_of(t);
+
+	if (sim->killed)
+		return -ESRCH;
+	return sim->stats.shutdowns ? (int)sim->stats.reason : -EINPROGRESS;
+}
+
+static int
+sim_op_has_run(struct transport *t)
+{
+	return sim_of(t)->config.has_run;
+}
+
 static void
 sim_op_close(struct transport *t)
 {
@@ -439,6 +455,8 @@ static const struct transport_ops sim_ops = {
 	.pause = sim_op_pause,
 	.unpause = sim_op_unpause,
 	.alive = sim_op_alive,
+	.shutdown_reason = sim_op_shutdown_reason,
+	.has_run = sim_op_has_run,
 	.close = sim_op_close,
 };
 

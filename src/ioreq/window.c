@@ -19,7 +19,9 @@ struct window {
 	const struct cfi *chip;
 	uint64_t gfn;
 	unsigned int count; /* frames */
-	uint8_t *frames;    /* NULL: trap mode */
+	uint8_t *frames;    /* NULL: trap mode, or it still waits */
+	bool populated;     /* the guest has frames that are the window's */
+	bool owns;          /* writes to the type */
 };
 
 /* I/O APIC, HPET, local APICs, and Xen's special pages (public/hvm/e820.h). */
@@ -48,8 +50,7 @@ check_memory(struct transport *t, uint64_t base, uint64_t size,
 }
 
 int
-window_check_range(struct transport *t, uint64_t base, uint64_t size,
-		   struct error *err)
+window_check_addresses(uint64_t base, uint64_t size, struct error *err)
 {
 	uint64_t last = base + size - 1;
 
@@ -66,58 +67,102 @@ window_check_range(struct transport *t, uint64_t base, uint64_t size,
 				 base, last, WINDOW_HOLE_FIRST,
 				 WINDOW_HOLE_LAST, RESERVED_FIRST,
 				 RESERVED_LAST);
-	return check_memory(t, base, size, err);
+	return 0;
 }
 
+int
+window_check_range(struct transport *t, uint64_t base, uint64_t size,
+		   struct error *err)
+{
+	int ret = window_check_addresses(base, size, err);
+
+	return ret < 0 ? ret : check_memory(t, base, size, err);
+}
+
+/* Whatever is left of direct mode; the frames leave a hole. */
 static void
 direct_leave(struct window *window)
 {
 	struct transport *t = window->transport;
 
-	t->ops->own_type(t, false); /* the frames are plain RAM again */
-	t->ops->unmap(t, window->frames, window->count);
+	if (window->owns)
+		t->ops->own_type(t, false); /* the frames are plain RAM again */
+	window->owns = false;
+	if (window->frames)
+		t->ops->unmap(t, window->frames, window->count);
 	window->frames = NULL;
-	t->ops->depopulate(t, window->gfn, window->count);
+	if (window->populated)
+		t->ops->depopulate(t, window->gfn, window->count);
+	window->populated = false;
 }
 
 static int
-direct_enter(struct window *window, struct error *err)
+own_type(struct window *window, struct error *err)
+{
+	struct transport *t = window->transport;
+	int ret = t->ops->own_type(t, true);
+
+	window->owns = ret >= 0;
+	if (ret < 0)
+		return error_errno(err, -ret,
+				   "cannot own writes to frames of the type "
+				   "ioreq-server%s",
+				   ret == -EBUSY ? " (another server does)" :
+				   ret == -EOPNOTSUPP ? " (no nested paging)" :
+							"");
+	return 0;
+}
+
+/* The guest has frames there; from now on they show the chip. */
+static int
+frames_take(struct window *window, struct error *err)
+{
+	struct transport *t = window->transport;
+	int ret;
+
+	window->populated = true;
+	window->frames = t->ops->map(t, window->gfn, window->count,
+				     PROT_READ | PROT_WRITE);
+	if (!window->frames)
+		return error_errno(err, errno, "cannot map the guest's frames");
+	if (window->chip)
+		window_show(window);
+	ret = t->ops->set_type(t, HVMMEM_ioreq_server, window->gfn,
+			       window->count);
+	return ret < 0 ? error_errno(err, -ret, "cannot type the frames") : 0;
+}
+
+static int
+populate(struct window *window, struct error *err)
 {
 	struct transport *t = window->transport;
 	int ret = t->ops->populate(t, window->gfn, window->count);
 
 	if (ret < 0)
-		return error_errno(err, -ret, "cannot give the guest %u frames",
-				   window->count);
-	window->frames = t->ops->map(t, window->gfn, window->count,
-				     PROT_READ | PROT_WRITE);
-	if (!window->frames) {
-		ret = -errno;
-		t->ops->depopulate(t, window->gfn, window->count);
-		return error_errno(err, -ret, "cannot map the guest's frames");
-	}
-	ret = t->ops->own_type(t, true);
-	if (ret < 0)
-		error_errno(err, -ret,
-			    "cannot own writes to frames of the type "
-			    "ioreq-server%s",
-			    ret == -EBUSY      ? " (another server does)" :
-			    ret == -EOPNOTSUPP ? " (no nested paging)" :
-						 "");
-	if (ret == 0) {
-		ret = t->ops->set_type(t, HVMMEM_ioreq_server, window->gfn,
-				       window->count);
-		if (ret < 0)
-			error_errno(err, -ret, "cannot type the frames");
-	}
+		error_errno(err, -ret, "cannot give the guest %u frames",
+			    window->count);
+	return ret;
+}
+
+static int
+direct_enter(struct window *window, struct error *err)
+{
+	int ret = own_type(window, err);
+
+	if (ret == 0)
+		ret = populate(window, err);
+	if (ret == 0)
+		ret = frames_take(window, err);
 	if (ret < 0)
 		direct_leave(window);
 	return ret;
 }
 
-int
-window_open(struct window **out, struct transport *t, uint64_t base,
-	    uint32_t size, enum window_mode mode, struct error *err)
+static int
+open_with(struct window **out, struct transport *t, uint64_t base,
+	  uint32_t size, enum window_mode mode,
+	  int (*enter)(struct window *window, struct error *err),
+	  struct error *err)
 {
 	struct window *window = calloc(1, sizeof(*window));
 	int ret = 0;
@@ -129,7 +174,7 @@ window_open(struct window **out, struct transport *t, uint64_t base,
 	window->gfn = base >> FRAME_SHIFT;
 	window->count = size / FRAME_SIZE;
 	if (mode != WINDOW_TRAP)
-		ret = direct_enter(window, err);
+		ret = enter(window, err);
 	if (ret < 0 && mode == WINDOW_DIRECT) {
 		free(window);
 		return ret;
@@ -138,10 +183,64 @@ window_open(struct window **out, struct transport *t, uint64_t base,
 	return 0;
 }
 
+int
+window_open(struct window **out, struct transport *t, uint64_t base,
+	    uint32_t size, enum window_mode mode, struct error *err)
+{
+	return open_with(out, t, base, size, mode, direct_enter, err);
+}
+
+int
+window_open_later(struct window **out, struct transport *t, uint64_t base,
+		  uint32_t size, enum window_mode mode, struct error *err)
+{
+	return open_with(out, t, base, size, mode, own_type, err);
+}
+
+static unsigned int
+count_ram(const struct window *window)
+{
+	struct transport *t = window->transport;
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < window->count; i++)
+		count += t->ops->get_type(t, window->gfn + i) == HVMMEM_ram_rw;
+	return count;
+}
+
+/* Frame by frame: there may be some and some not. */
+static int
+clear(const struct window *window)
+{
+	struct transport *t = window->transport;
+	int ret = 0;
+
+	for (unsigned int i = 0; ret == 0 && i < window->count; i++)
+		if (t->ops->get_type(t, window->gfn + i) != HVMMEM_mmio_dm)
+			ret = t->ops->depopulate(t, window->gfn + i, 1);
+	return ret;
+}
+
+int
+window_take(struct window *window, struct error *err)
+{
+	err->text[0] = '\0';
+	if (window->frames)
+		return 0;
+	if (window->owns) {
+		if (count_ram(window) < window->count)
+			error_set(err, ENXIO, "the guest has no memory there");
+		else if (frames_take(window, err) == 0)
+			return 0;
+		direct_leave(window);
+	}
+	return clear(window);
+}
+
 enum window_mode
 window_mode(const struct window *window)
 {
-	return window->frames ? WINDOW_DIRECT : WINDOW_TRAP;
+	return window->owns ? WINDOW_DIRECT : WINDOW_TRAP;
 }
 
 void
@@ -162,8 +261,7 @@ window_show(struct window *window)
 void
 window_trap(struct window *window)
 {
-	if (window->frames)
-		direct_leave(window);
+	direct_leave(window);
 }
 
 void

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <xen/hvm/save.h>
 #include <xen/memory.h>
 #include <xen/sched.h>
 #include <xencall.h>
@@ -21,6 +22,8 @@
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
 #include <xentoollog.h>
+
+#define CR0_PG UINT64_C(0x80000000)
 
 struct xen {
 	struct transport transport;
@@ -309,6 +312,37 @@ xen_op_alive(struct transport *t)
 						    NULL, NULL, NULL) == 0;
 }
 
+static int
+xen_op_shutdown_reason(struct transport *t)
+{
+	struct xen *xen = xen_of(t);
+	xc_domaininfo_t info;
+	int count = xc_domain_getinfolist(xen->control, xen->domid, 1, &info);
+
+	if (count < 0)
+		return -errno;
+	if (count == 0 || info.domain != xen->domid)
+		return -ESRCH;
+	if (!(info.flags & XEN_DOMINF_shutdown))
+		return -EINPROGRESS;
+	return (int)(info.flags >> XEN_DOMINF_shutdownshift &
+		     XEN_DOMINF_shutdownmask);
+}
+
+/* A new domain's vCPU is in protected mode without paging, hvmloader's too. */
+static int
+xen_op_has_run(struct transport *t)
+{
+	struct xen *xen = xen_of(t);
+	HVM_SAVE_TYPE(CPU) cpu;
+	int ret = result(xc_domain_hvm_getcontext_partial(xen->control,
+							  xen->domid,
+							  HVM_SAVE_CODE(CPU), 0,
+							  &cpu, sizeof(cpu)));
+
+	return ret < 0 ? ret : (cpu.cr0 & CR0_PG) != 0;
+}
+
 static void
 xen_op_close(struct transport *t)
 {
@@ -351,6 +385,8 @@ static const struct transport_ops xen_ops = {
 	.pause = xen_op_pause,
 	.unpause = xen_op_unpause,
 	.alive = xen_op_alive,
+	.shutdown_reason = xen_op_shutdown_reason,
+	.has_run = xen_op_has_run,
 	.close = xen_op_close,
 };
 

@@ -71,25 +71,34 @@ find_holder(const char *inode)
 	return pid;
 }
 
+/* Its command line, which says for which guest it has the file. */
 static void
-read_comm(int pid, char *comm, int size)
+read_command(int pid, char *command, size_t room)
 {
 	char path[64];
 	FILE *stream;
+	size_t len = 0;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
 	stream = fopen(path, "re");
-	if (!stream || !fgets(comm, size, stream))
-		(void)snprintf(comm, (size_t)size, "?");
-	comm[strcspn(comm, "\n")] = '\0';
-	if (stream)
+	if (stream) {
+		len = fread(command, 1, room - 1, stream);
 		(void)fclose(stream);
+	}
+	for (size_t i = 0; i < len; i++)
+		if (!isprint((unsigned char)command[i]))
+			command[i] = ' ';
+	while (len && command[len - 1] == ' ')
+		len--;
+	command[len] = '\0';
+	if (!len)
+		(void)snprintf(command, room, "?");
 }
 
 static int
 report_holder(const struct file *file, struct error *err)
 {
-	char inode[64], comm[32];
+	char inode[64], command[96];
 	struct stat st;
 	int pid = 0;
 
@@ -102,9 +111,9 @@ report_holder(const struct file *file, struct error *err)
 	if (!pid)
 		return error_set(err, EBUSY, "%s: in use by another process",
 				 file->path);
-	read_comm(pid, comm, sizeof(comm));
+	read_command(pid, command, sizeof(command));
 	return error_set(err, EBUSY, "%s: in use by pid %d (%s)", file->path,
-			 pid, comm);
+			 pid, command);
 }
 
 int

@@ -31,6 +31,7 @@ struct store {
 	struct store_history history;
 	enum store_sync sync;
 	bool read_only;
+	struct store_stats stats;
 	int failed; /* -errno */
 	struct error failure;
 };
@@ -47,10 +48,22 @@ store_size(const struct store *store)
 	return store->size;
 }
 
+const char *
+store_path(const struct store *store)
+{
+	return store->vars.path;
+}
+
 bool
 store_pending(const struct store *store)
 {
 	return store->burst.length > 0;
+}
+
+const struct store_stats *
+store_stats(const struct store *store)
+{
+	return &store->stats;
 }
 
 int
@@ -106,6 +119,7 @@ commit_burst(struct store *store)
 	copy_burst(burst, store->size, store->committed, store->image,
 		   store->dirty);
 	burst_clear(burst);
+	store->stats.bursts++;
 	return 0;
 }
 
@@ -214,6 +228,7 @@ fold_journal(struct store *store)
 	if (rc)
 		return store_fail(store, rc);
 	store->failure.text[0] = '\0';
+	store->stats.checkpoints++;
 	memset(store->dirty, 0, store->size / VARS_BLOCK_SIZE);
 	return 0;
 }

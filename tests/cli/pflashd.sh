@@ -57,6 +57,44 @@ refuses "width" 2 'width' "$d" --domain 1 --vars "$v" --width 3
 refuses "interleave" 2 'parts' "$d" --domain 1 --vars "$v" --interleave 2
 refuses "blocks that leave a rest" 2 '131072' "$d" --domain 1 --vars "$v" \
 	--block-size 4Kx8 --foreground
+refuses "wait" 2 'wait' "$d" --domain 1 --vars "$v" --wait 3601
+
+# conf FILE LINE...: a file of options
+conf() {
+	file=$1
+	shift
+	printf '%s\n' "$@" >"$file"
+}
+conf "$tmp/a.conf" '# a comment' '' "  vars = $v  " 'sync=op' 'read-only = no'
+gets_to_xen "--config" --config "$tmp/a.conf"
+gets_to_xen "--config, the command line wins" --config "$tmp/a.conf" --sync none
+refuses "--config, both say what is wrong" 2 "'x'" "$d" --domain 1 --config "$tmp/a.conf" --sync x
+refuses "--config: no domain" 2 '--domain' "$d" --config "$tmp/a.conf"
+refuses "--config: no file" 3 "$tmp/none.conf: No such" "$d" --domain 1 --config "$tmp/none.conf"
+conf "$tmp/b.conf" 'sync = op'
+refuses "--config: no vars in it" 2 '--vars' "$d" --domain 1 --config "$tmp/b.conf"
+for line in 'nope = 1' 'domain = 1' 'config = x' 'foreground = yes' 'ready-fd = 3' 'help = yes'; do
+	conf "$tmp/b.conf" "vars = $v" "$line"
+	refuses "--config: $line" 3 "b.conf:2: unknown option '${line%% *}'" \
+		"$d" --domain 1 --config "$tmp/b.conf"
+done
+conf "$tmp/b.conf" "vars = $v" '' 'mode = fast'
+refuses "--config: a value" 3 "b.conf:3: --mode: 'fast'" "$d" --domain 1 --config "$tmp/b.conf"
+conf "$tmp/b.conf" 'force = maybe'
+refuses "--config: neither yes nor no" 3 "b.conf:1: force: 'maybe'" "$d" --domain 1 \
+	--config "$tmp/b.conf"
+conf "$tmp/b.conf" 'read-only'
+refuses "--config: no value" 3 "b.conf:1: 'read-only'" "$d" --domain 1 --config "$tmp/b.conf"
+head -c 70000 /dev/zero >"$tmp/b.conf"
+refuses "--config: too large" 3 '65536' "$d" --domain 1 --config "$tmp/b.conf"
+head -c 1000 /dev/urandom >"$tmp/b.conf"
+"$d" --domain 1 --config "$tmp/b.conf" >/dev/null 2>&1
+check "--config: noise" test $? -le 5
+if [ -z "$xen" ]; then
+	refuses "--config: a directory, and no Xen" 5 'xenstored' "$d" --domain 1 --config "$tmp"
+	conf "$tmp/b.conf" "vars = $tmp/%n.fd"
+	refuses "--config: a name, and no Xen" 5 'xenstored' "$d" --domain 1 --config "$tmp/b.conf"
+fi
 refuses "ready-fd" 2 'descriptor' "$d" --domain 1 --vars "$v" --ready-fd 77
 refuses "template and layout" 2 'exclude' "$d" --domain 1 --vars "$v" \
 	--template "$v" --layout 2m

@@ -63,6 +63,19 @@ hypervisor(unsigned int spare, bool no_hap)
 	sim_set_server(sim, run, server);
 }
 
+static bool after_loader, has_run;
+static const char *saved = "";
+static unsigned int takings;
+
+static void
+on_taken(void *opaque, int ret, const struct error *why)
+{
+	(void)opaque;
+	ck_assert_int_eq(ret, 0);
+	note = *why;
+	takings++;
+}
+
 static int
 attach_life(enum window_mode mode, enum cfi_personality personality,
 	    const char *life)
@@ -78,11 +91,15 @@ attach_life(enum window_mode mode, enum cfi_personality personality,
 			.regions = { { 4096, SIZE / 4096 } },
 		},
 		.mode = mode,
+		.after_loader = after_loader,
+		.has_run = has_run,
 		.personality = personality,
+		.taken = on_taken,
 	};
 	int ret;
 
 	strcpy(dc.life, life);
+	strcpy(dc.saved, saved);
 	ret = device_open(&device, server, t, &dc, &note, &err);
 	if (ret < 0)
 		return ret;
@@ -98,12 +115,12 @@ attach(enum window_mode mode)
 }
 
 static void
-detach_life(bool lives_on)
+detach_life(enum device_end end)
 {
 	ck_assert_msg(!sim_crashed(sim), "%s", sim_crashed(sim));
 	if (device) {
 		ck_assert(device_verify(device));
-		ck_assert_int_eq(device_close(device, lives_on, &err), 0);
+		ck_assert_int_eq(device_close(device, end, &err), 0);
 	}
 	if (store)
 		ck_assert_int_eq(store_close(store), 0);
@@ -120,7 +137,7 @@ detach_life(bool lives_on)
 static void
 detach(void)
 {
-	detach_life(false);
+	detach_life(DEVICE_ENDS);
 }
 
 static void
@@ -373,7 +390,7 @@ START_TEST(closes_under_a_request)
 	slot = &t->page->vcpu_ioreq[0];
 	request.vp_eport = slot->vp_eport;
 	*slot = request;
-	device_close(device, false, NULL);
+	device_close(device, DEVICE_ENDS, NULL);
 	ck_assert_uint_eq(slot->state, STATE_IORESP_READY);
 	/* And one that comes later finds nothing there. */
 	request.dir = IOREQ_READ;
@@ -383,6 +400,77 @@ START_TEST(closes_under_a_request)
 	slot->state = STATE_IOREQ_NONE;
 	device = NULL;
 	detach();
+}
+END_TEST
+
+/* hvmloader's work: memory over the flash, `hole` of its frames left out. */
+static void
+load_firmware(unsigned int hole)
+{
+	static const uint8_t code[] = "firmware";
+
+	ck_assert_int_eq(t->ops->populate(t, BASE >> 12, FRAMES - hole), 0);
+	sim_guest_write(sim, 0, BASE, code, sizeof(code));
+}
+
+static void
+loader_and_firmware(enum window_mode mode, unsigned int hole,
+		    enum window_mode expected)
+{
+	uint64_t before;
+	char text[9];
+
+	after_loader = true;
+	takings = 0;
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(mode), 0);
+	load_firmware(hole);
+	sim_guest_read(sim, 0, BASE, text, sizeof(text));
+	ck_assert_str_eq(text, "firmware");
+	sim_guest_out(sim, 0, 0x510, 2, 0);
+	ck_assert_uint_eq(takings, 1);
+	ck_assert_int_eq(device_mode(device), expected);
+	ck_assert(device_verify(device));
+	ck_assert_uint_eq(r(0), store_image(store)[0]);
+	before = sim_stats(sim)->trapped_reads;
+	ck_assert_uint_eq(r(1), store_image(store)[1]);
+	ck_assert_uint_eq(sim_stats(sim)->trapped_reads - before,
+			  expected == WINDOW_TRAP);
+	w(0, 0x90);
+	ck_assert_uint_eq(r(0), 0x89);
+	w(0, 0xff);
+	/* The ports are nobody's now, and say so without a request. */
+	before = ioreq_server_stats(server)->requests;
+	ck_assert_uint_eq(sim_guest_in(sim, 0, 0x511, 1), UINT32_MAX);
+	ck_assert_uint_eq(ioreq_server_stats(server)->requests, before);
+	ck_assert_uint_eq(takings, 1);
+	detach();
+	after_loader = false;
+}
+
+START_TEST(takes_what_the_loader_put_there)
+{
+	loader_and_firmware(WINDOW_DIRECT, 0, WINDOW_DIRECT);
+	ck_assert_str_eq(note.text, "");
+	loader_and_firmware(WINDOW_AUTO, 0, WINDOW_DIRECT);
+	loader_and_firmware(WINDOW_TRAP, 0, WINDOW_TRAP);
+	ck_assert_str_eq(note.text, "");
+	/* Not all of it: what can be had is the hole. */
+	loader_and_firmware(WINDOW_AUTO, 3, WINDOW_TRAP);
+	ck_assert_ptr_nonnull(strstr(note.text, "no memory"));
+	loader_and_firmware(WINDOW_TRAP, 3, WINDOW_TRAP);
+}
+END_TEST
+
+/* A guest that is destroyed before its firmware runs, or never runs any. */
+START_TEST(nothing_is_taken_without_a_firmware)
+{
+	after_loader = true;
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(WINDOW_DIRECT), 0);
+	ck_assert_uint_eq(r(0), store_image(store)[0]);
+	detach();
+	after_loader = false;
 }
 END_TEST
 
@@ -421,7 +509,7 @@ START_TEST(closes_under_rep_movs)
 				       i ? sim : NULL);
 		for (unsigned int i = 0; i < 100;)
 			i += ioreq_server_poll(server);
-		device_close(device, false, NULL);
+		device_close(device, DEVICE_ENDS, NULL);
 		device = NULL;
 		ck_assert_uint_ge(sim_stats(sim)->pauses, 1);
 		__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
@@ -499,7 +587,7 @@ START_TEST(state_outlives_the_server)
 	w(0, CFI_CMD_BUFFER);
 	w(0, 3);
 	w(0x7010, 0x11);
-	detach_life(true);
+	detach_life(DEVICE_LIVES);
 	ck_assert(state_exists());
 
 	hypervisor(FRAMES, false);
@@ -516,14 +604,93 @@ START_TEST(state_outlives_the_server)
 	w(0x5000, CFI_CMD_LOCK_SETUP);
 	w(0x5000, CFI_CMD_CONFIRM);
 	ck_assert(block_is_locked(5)); /* down until power-on */
-	detach_life(true);
+	detach_life(DEVICE_LIVES);
 
 	/* Another guest finds the chip as it is at power-on. */
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 2"), 0);
 	ck_assert(!block_is_locked(5));
-	detach_life(true);
+	detach_life(DEVICE_LIVES);
 	ck_assert(!state_exists());
+}
+END_TEST
+
+/* Memory of the guest at the flash, as xl restore puts it there. */
+static void
+restore_memory(unsigned int frames)
+{
+	static const uint8_t old[] = "saved";
+
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(t->ops->populate(t, BASE >> 12, frames), 0);
+	sim_guest_write(sim, 0, BASE, old, sizeof(old));
+}
+
+START_TEST(restored_guest_goes_on)
+{
+	const enum window_mode mode = both[_i];
+
+	saved = "a guest";
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "one"), 0);
+	w(4096, CFI_CMD_LOCK_SETUP);
+	w(4096, CFI_CMD_LOCK_BLOCK);
+	w(0x100, CFI_CMD_PROGRAM);
+	detach_life(DEVICE_SAVED);
+
+	/* Another guest of the file that is new does not go on there. */
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "two"), 0);
+	w(0x2000, 0x5a);
+	ck_assert_uint_eq(r(0x2000), 0xff);
+	detach_life(DEVICE_ENDS);
+
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "one"), 0);
+	w(4096, CFI_CMD_LOCK_SETUP);
+	w(4096, CFI_CMD_LOCK_BLOCK);
+	w(0x2000, CFI_CMD_PROGRAM);
+	detach_life(DEVICE_SAVED);
+	has_run = true;
+	restore_memory(mode == WINDOW_DIRECT ? FRAMES : 0);
+	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "three"), 0);
+	ck_assert_int_eq(device_mode(device), mode);
+	ck_assert(device_verify(device));
+	w(0x2000, 0x5a); /* the other half of the command */
+	w(0, CFI_CMD_READ_ARRAY);
+	ck_assert_uint_eq(r(0x2000), 0x5a);
+	ck_assert(block_is_locked(1));
+	detach_life(DEVICE_ENDS);
+	has_run = false;
+	saved = "";
+}
+END_TEST
+
+/* Restored with less memory, or into another mode: what there is goes. */
+START_TEST(restored_memory_is_taken_in_any_mode)
+{
+	has_run = true;
+	restore_memory(FRAMES);
+	ck_assert_int_eq(attach(WINDOW_TRAP), 0);
+	ck_assert_uint_eq(r(0), store_image(store)[0]);
+	detach();
+	restore_memory(FRAMES - 2);
+	ck_assert_int_eq(attach(WINDOW_AUTO), 0);
+	ck_assert_int_eq(device_mode(device), WINDOW_TRAP);
+	ck_assert_uint_eq(r(0), store_image(store)[0]);
+	detach();
+	restore_memory(FRAMES - 2);
+	ck_assert_int_eq(attach(WINDOW_DIRECT), -EOPNOTSUPP);
+	device = NULL;
+	ioreq_server_close(server);
+	sim_destroy(sim);
+	/* A hole, as after a server that ended. */
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(WINDOW_DIRECT), 0);
+	ck_assert_int_eq(device_mode(device), WINDOW_DIRECT);
+	ck_assert_uint_eq(r(0), store_image(store)[0]);
+	detach();
+	has_run = false;
 }
 END_TEST
 
@@ -537,7 +704,7 @@ START_TEST(the_protection_register_outlives_guests)
 	ck_assert(state_exists());
 	w(0x5000, CFI_CMD_LOCK_SETUP);
 	w(0x5000, CFI_CMD_LOCK_BLOCK);
-	detach_life(false);
+	detach_life(DEVICE_ENDS);
 
 	/* What was kept was of the register only: no life is in it. */
 	for (int personality = CFI_OVMF; personality <= CFI_QEMU;
@@ -567,7 +734,7 @@ START_TEST(damaged_state_is_refused)
 	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 1"), 0);
 	w(0x89, CFI_CMD_PROTECT);
 	w(0x89, 0x5a);
-	detach_life(false);
+	detach_life(DEVICE_ENDS);
 	file = fopen(state, "r+");
 	ck_assert_ptr_nonnull(file);
 	for (long at = 0; at < 522; at += 7) {
@@ -581,9 +748,9 @@ START_TEST(damaged_state_is_refused)
 		ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, ""),
 				 -EUCLEAN);
 		ck_assert_ptr_nonnull(strstr(err.text, state));
-		device_close(device, false, NULL);
+		device_close(device, DEVICE_ENDS, NULL);
 		device = NULL;
-		detach_life(false);
+		detach_life(DEVICE_ENDS);
 		bytes[0] ^= 0x10;
 		fseek(file, at, SEEK_SET);
 		fwrite(bytes, 1, 1, file);
@@ -592,7 +759,7 @@ START_TEST(damaged_state_is_refused)
 	fclose(file);
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, ""), 0);
-	detach_life(false);
+	detach_life(DEVICE_ENDS);
 }
 END_TEST
 
@@ -617,8 +784,12 @@ main(void)
 	tcase_add_test(tc, an_open_burst_is_flushed);
 	tcase_add_loop_test(tc, closes_under_a_request, 0, 2);
 	tcase_add_test(tc, closes_under_rep_movs);
+	tcase_add_test(tc, takes_what_the_loader_put_there);
+	tcase_add_test(tc, nothing_is_taken_without_a_firmware);
 	tcase_add_test(tc, modes_agree);
 	tcase_add_test(tc, state_outlives_the_server);
+	tcase_add_loop_test(tc, restored_guest_goes_on, 0, 2);
+	tcase_add_test(tc, restored_memory_is_taken_in_any_mode);
 	tcase_add_test(tc, the_protection_register_outlives_guests);
 	tcase_add_test(tc, damaged_state_is_refused);
 	suite_add_tcase(suite, tc);

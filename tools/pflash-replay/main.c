@@ -249,7 +249,7 @@ static void
 detach(struct replay *replay)
 {
 	if (replay->device)
-		device_close(replay->device, false, NULL);
+		device_close(replay->device, DEVICE_ENDS, NULL);
 	if (replay->server)
 		ioreq_server_close(replay->server);
 	if (replay->sim)

@@ -101,8 +101,7 @@ print_diff(const struct view *view, const struct ctl_options *options)
 	int ret = ctl_image(view, true, options->at, &old, &err);
 
 	if (ret == 0)
-		ret = ctl_image(view, options->has_to, options->to, &new,
-				&err);
+		ret = ctl_image(view, options->has_to, options->to, &new, &err);
 	if (ret == 0) {
 		ctl_print_changes("", old, new, view_size(view));
 		printf("%" PRIu64 " bytes differ\n",

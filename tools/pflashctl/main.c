@@ -9,21 +9,25 @@
 #include "pflashctl.h"
 
 const struct ctl_command ctl_commands[] = {
-	{ "accept", ctl_accept, 1, 1, "", "VARS",
+	{ "accept", ctl_accept, 1, 1, "j", "VARS",
 	  "take a VARS file that something else has changed as it is" },
-	{ "check", ctl_check, 1, 1, "c", "[--code FIRMWARE] VARS",
+	{ "check", ctl_check, 1, 1, "cj", "[--code FIRMWARE] VARS",
 	  "say whether file, journal and variables are sound" },
-	{ "create", ctl_create, 1, 1, "lTr",
+	{ "create", ctl_create, 1, 1, "lTrj",
 	  "--layout 2m|4m | --template FILE [--reset] VARS",
 	  "make a new VARS file, or start an old one again" },
-	{ "diff", ctl_diff, 1, 1, "at", "--at SEQ [--to SEQ] VARS",
+	{ "diff", ctl_diff, 1, 1, "atj", "--at SEQ [--to SEQ] VARS",
 	  "say which variables changed since a point in time" },
-	{ "export", ctl_export, 2, 2, "a", "[--at SEQ] VARS OUT",
+	{ "export", ctl_export, 2, 2, "aj", "[--at SEQ] VARS OUT",
 	  "write the consistent image (VARS plus its journal) to OUT" },
-	{ "log", ctl_log, 1, 1, "n", "[--last N] VARS",
+	{ "list", ctl_list, 0, 0, "JM", "[--json | --metrics]",
+	  "list the flashes that are attached on this host" },
+	{ "log", ctl_log, 1, 1, "nj", "[--last N] VARS",
 	  "list the points in time that the history has" },
-	{ "rollback", ctl_rollback, 1, 1, "t", "--to SEQ VARS",
+	{ "rollback", ctl_rollback, 1, 1, "tj", "--to SEQ VARS",
 	  "make the image what it was at a point in time" },
+	{ "status", ctl_status, 1, 1, "J", "[--json] ID|NAME",
+	  "say how the flash of a running guest is" },
 };
 
 #define COMMANDS (sizeof(ctl_commands) / sizeof(ctl_commands[0]))

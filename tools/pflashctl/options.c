@@ -15,6 +15,8 @@ static const struct option long_options[] = {
 	{ "layout", required_argument, NULL, 'l' },
 	{ "code", required_argument, NULL, 'c' },
 	{ "last", required_argument, NULL, 'n' },
+	{ "json", no_argument, NULL, 'J' },
+	{ "metrics", no_argument, NULL, 'M' },
 	{ "reset", no_argument, NULL, 'r' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -44,6 +46,8 @@ set_option(struct ctl_options *options, int option, const char *arg)
 	case 'l': options->layout = arg; return CTL_OK;
 	case 'c': options->code = arg; return CTL_OK;
 	case 'r': options->reset = true; return CTL_OK;
+	case 'J': options->json = true; return CTL_OK;
+	case 'M': options->metrics = true; return CTL_OK;
 	default: options->help = true; return CTL_OK;
 	}
 }
@@ -66,8 +70,7 @@ ctl_parse(struct ctl_options *options, const struct ctl_command *command,
 			return ctl_fail(CTL_USAGE,
 					"%s: unknown option '%s' (see --help)",
 					command->name, argv[optind - 1]);
-		if (option != 'h' && option != 'j' &&
-		    !strchr(command->letters, option))
+		if (option != 'h' && !strchr(command->letters, option))
 			return ctl_fail(CTL_USAGE,
 					"%s: takes no --%s (see --help)",
 					command->name,

@@ -30,7 +30,7 @@ struct ctl_options {
 	uint64_t at, to; /* points in time */
 	bool has_at, has_to;
 	uint64_t last;
-	bool reset, help;
+	bool reset, json, metrics, help;
 };
 
 struct ctl_command {
@@ -53,8 +53,10 @@ int ctl_check(const struct ctl_options *options);
 int ctl_create(const struct ctl_options *options);
 int ctl_diff(const struct ctl_options *options);
 int ctl_export(const struct ctl_options *options);
+int ctl_list(const struct ctl_options *options);
 int ctl_log(const struct ctl_options *options);
 int ctl_rollback(const struct ctl_options *options);
+int ctl_status(const struct ctl_options *options);
 
 /* One line on stderr; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...)

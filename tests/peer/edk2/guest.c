@@ -138,7 +138,9 @@ detach(bool keep_state)
 
 	if (!keep_state)
 		device_flush(guest.device);
-	must(device_close(guest.device, keep_state, &err), "keeping", &err);
+	must(device_close(guest.device, keep_state ? DEVICE_LIVES : DEVICE_ENDS,
+			  &err),
+	     "keeping", &err);
 	ioreq_server_close(guest.server);
 	if (store_close(guest.store) < 0 && !guest.error)
 		check_that(false, "the store was not closed cleanly");

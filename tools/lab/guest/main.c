@@ -4,8 +4,10 @@
  *
  * Command line (xl: extra=), words in any order:
  *   test=script|random|hole|bench   what to do (default: script)
+ *   test=hammer|late                the same, with several vCPUs
  *   base=ADDRESS                    of the flash (default: 0xffe00000)
- *   seed=N count=N                  for random and bench
+ *   seed=N count=N                  for random; count for the others too
+ *   vcpus=N size=BYTES              for hammer and late
  * The report ends with the line "# end"; then the guest powers off.
  */
 #include <stdbool.h>
@@ -15,6 +17,7 @@
 #include <xen/xen.h>
 #include <xen/arch-x86/hvm/start_info.h>
 
+#include "chip.h"
 #include "flash.h"
 #include "tests.h"
 #include "xen.h"
@@ -133,6 +136,16 @@ test_hole(void)
 	con_text(*flash_at(0) == HOLE_VALUE ? "# hole\n" : "# no hole\n");
 }
 
+static struct hammer
+hammer_of(const char *line, uint64_t count)
+{
+	return (struct hammer){
+		.vcpus = (unsigned int)number(line, "vcpus", 1),
+		.count = (unsigned int)count,
+		.size = (uint32_t)number(line, "size", FLASH_SIZE),
+	};
+}
+
 static bool
 run(const char *line)
 {
@@ -147,6 +160,10 @@ run(const char *line)
 		test_hole();
 	else if (is_word(test, "bench"))
 		test_bench(count);
+	else if (is_word(test, "hammer"))
+		test_hammer(hammer_of(line, count));
+	else if (is_word(test, "late"))
+		test_late(hammer_of(line, count));
 	else
 		return false;
 	return true;

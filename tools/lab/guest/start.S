@@ -71,6 +71,15 @@ start64:
 	call guest_main
 	ud2
 
+/* Where another vCPU begins: in long mode, on a stack of its own, with its
+ * number in %edi (vcpu.c); Xen has filled the segment registers. */
+	.globl vcpu_entry
+vcpu_entry:
+	lgdt gdt_pointer(%rip)
+	lidt idt_pointer(%rip)
+	call vcpu_main
+	ud2
+
 /* Writes the 32 gates; every stub is 16 bytes, so gate n is at stubs + 16n. */
 fill_idt:
 	leaq idt(%rip), %rdi
@@ -113,7 +122,7 @@ gdt:
 	.quad 0x00cf92000000ffff	/* data */
 gdt_pointer:
 	.word . - gdt - 1
-	.long gdt
+	.quad gdt
 	.align 8
 idt_pointer:
 	.word 32 * 16 - 1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The programs the guest can run. All write only to the spare area: the upper
- * half of a 128 KiB VARS image, which is erased at first.
+ * The programs the guest can run. Those of one vCPU write only to the spare
+ * area: the upper half of a 128 KiB VARS image, which is erased at first.
  */
 #ifndef LAB_GUEST_TESTS_H
 #define LAB_GUEST_TESTS_H
@@ -19,5 +19,22 @@ void test_hole(void);
 
 /* Cost of accesses in time-stamp counter cycles, as "# " lines. */
 void test_bench(uint64_t rounds);
+
+/* What several vCPUs do at once to a flash of `size` bytes. They write to its
+ * last blocks: one that they share, and one for each behind it. */
+struct hammer {
+	unsigned int vcpus;
+	unsigned int count;
+	uint32_t size;
+};
+
+/* All of them with and without a lock, `count` times each. A line "# failed"
+ * for what must not be; the last one, "# crc32", is of the flash as it should
+ * be in the end. */
+void test_hammer(struct hammer hammer);
+
+/* They come online one after the other, the highest number first, while those
+ * that are there write. Ends as test_hammer() does. */
+void test_late(struct hammer hammer);
 
 #endif

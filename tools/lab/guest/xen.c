@@ -29,16 +29,23 @@ cpuid(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 }
 
 static long
-hypercall(unsigned int number, unsigned long a, const void *b)
+hypercall3(unsigned int number, unsigned long a, unsigned long b,
+	   const void *c)
 {
 	long ret;
 	const uint8_t *entry = hypercall_page + number * 32;
 
 	__asm__ volatile("call *%[entry]"
-			 : "=a"(ret), "+D"(a), "+S"(b)
+			 : "=a"(ret), "+D"(a), "+S"(b), "+d"(c)
 			 : [entry] "r"(entry)
-			 : "memory", "rdx", "r10", "r8");
+			 : "memory", "r10", "r8");
 	return ret;
+}
+
+static long
+hypercall(unsigned int number, unsigned long a, const void *b)
+{
+	return hypercall3(number, a, (unsigned long)b, NULL);
 }
 
 /* Xen's leaves may lie above those of another interface it also offers. */
@@ -85,10 +92,16 @@ con_notify(void)
 	hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send);
 }
 
-static void
-yield(void)
+void
+xen_yield(void)
 {
 	hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, NULL);
+}
+
+long
+xen_vcpu_op(int op, unsigned int id, const void *arg)
+{
+	return hypercall3(__HYPERVISOR_vcpu_op, (unsigned long)op, id, arg);
 }
 
 static uint32_t
@@ -103,7 +116,7 @@ con_char(char c)
 {
 	while (con_pending() >= sizeof(ring->out)) {
 		con_notify();
-		yield();
+		xen_yield();
 	}
 	ring->out[MASK_XENCONS_IDX(ring->out_prod, ring->out)] = c;
 	__atomic_store_n(&ring->out_prod, ring->out_prod + 1,
@@ -153,7 +166,7 @@ end(unsigned int reason)
 
 	con_notify();
 	for (spins = 0; con_pending() && spins < DRAIN_SPINS; spins++)
-		yield();
+		xen_yield();
 	for (;;)
 		hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &shutdown);
 }

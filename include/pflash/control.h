@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where pflashd listens, and what it says there: one JSON object with these
+ * members.  A reader ignores members it does not know.
+ */
+#ifndef PFLASH_CONTROL_H
+#define PFLASH_CONTROL_H
+
+#define PFLASH_RUN_DIR "/run/pflashd"
+
+#define STATUS_DOMAIN "domain"           /* number: its id */
+#define STATUS_NAME "name"               /* string: of the domain */
+#define STATUS_PID "pid"                 /* number: of pflashd */
+#define STATUS_VERSION "version"         /* string: of pflashd */
+#define STATUS_VARS "vars"               /* string: path of the VARS file */
+#define STATUS_BASE "base"               /* number: address of the flash */
+#define STATUS_SIZE "size"               /* number: bytes */
+#define STATUS_MODE "mode"               /* string: direct or trap */
+#define STATUS_SYNC "sync"               /* string: burst, op or none */
+#define STATUS_PERSONALITY "personality" /* string */
+#define STATUS_SINCE "since"             /* number: seconds since 1970 */
+#define STATUS_REQUESTS "requests"       /* number: answered */
+#define STATUS_READS "reads"             /* number: of these */
+#define STATUS_WRITES "writes"           /* number: of these */
+#define STATUS_BURSTS "bursts"           /* number: committed */
+#define STATUS_CHECKPOINTS "checkpoints" /* number */
+#define STATUS_ERRORS "errors"           /* number: 1 if read-only by failure */
+#define STATUS_FAILURE "failure"         /* string: why, or "" */
+
+#endif
