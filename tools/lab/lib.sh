@@ -124,7 +124,22 @@ lab_create() {
         printf 'on_reboot = "destroy"\non_crash = "destroy"\n'
         printf '%s\n' "$@"
     } >"/tmp/$lab_name.cfg"
+    rm -f "/tmp/$lab_name.serial"
     xl create -p "/tmp/$lab_name.cfg"
+}
+
+# lab_create_hvm NAME [LINE...]: creates a paused HVM domain of 256 MiB for UEFI
+# firmware, with QEMU (`needs: hvm`) and a serial port, which is its console
+lab_create_hvm() {
+    lab_name=$1
+    shift
+    # Ticks that were missed while QEMU was asked would come all at once, and
+    # the firmware would do nothing else any more.
+    lab_create "$lab_name" 'type = "hvm"' 'memory = 256' 'bios = "ovmf"' \
+        'serial = "pty"' 'vga = "none"' 'vnc = 0' \
+        'timer_mode = "one_missed_tick_pending"' "$@" || return
+    # QEMU takes no input from a terminal that nobody has opened.
+    cat "$(lab_tty "$lab_name")" >"/tmp/$lab_name.serial" 2>/dev/null &
 }
 
 # lab_guest NAME [WORDS]: creates the paused test guest with this command line
@@ -134,7 +149,11 @@ lab_guest() {
 
 # lab_log NAME: the file with all that the domain's console has shown
 lab_log() {
-    echo "/var/log/xen/console/guest-$1.log"
+    if [ -e "/tmp/$1.serial" ]; then
+        echo "/tmp/$1.serial"
+    else
+        echo "/var/log/xen/console/guest-$1.log"
+    fi
 }
 
 lab_domid() {
@@ -159,11 +178,17 @@ lab_finish() {
 
 LAB_ESCAPE=$(printf '\033')
 
+# lab_tty NAME: the terminal of its serial port or, without one, PV console
+lab_tty() {
+    lab_domain=/local/domain/$(lab_domid "$1")
+    xenstore-read "$lab_domain/serial/0/tty" 2>/dev/null ||
+        xenstore-read "$lab_domain/console/tty"
+}
+
 # lab_type NAME TEXT: types a line. It is written at once, so that it must fit
 # into the guest's input ring (1024 bytes).
 lab_type() {
-    lab_tty=$(xenstore-read "/local/domain/$(lab_domid "$1")/console/tty")
-    printf '%s\r' "$2" >"$lab_tty"
+    printf '%s\r' "$2" >"$(lab_tty "$1")"
 }
 
 # lab_mark NAME: what was shown until now no longer counts for lab_expect

@@ -9,8 +9,9 @@ import io
 import os
 import tempfile
 import unittest
+from unittest import mock
 
-from labkit import cpio, elf, mtd, runner, scenario
+from labkit import cpio, elf, mtd, parts, runner, scenario
 from labkit.channel import Results
 from labkit.machine import KNOWN_ABORT
 from labkit.report import LabError
@@ -135,6 +136,33 @@ class Mtd(unittest.TestCase):
 
     def test_the_initramfs_is_another_one_for_another_kernel(self):
         self.assertNotEqual(mtd._inputs("6.1.0-1"), mtd._inputs("6.1.0-2"))
+
+
+class Parts(unittest.TestCase):
+    def needs(self, cache, needs):
+        s = scenario.Scenario("x", "x.sh", needs=needs)
+        with mock.patch.dict(os.environ, PFLASH_CACHE=cache):
+            for pattern in parts.PARTS["hvm"].values():
+                path = os.path.join(parts._root(), pattern)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "wb"):
+                    pass
+            return scenario.needed_files(s, "/nonexistent")
+
+    def test_a_part_lies_where_dom0_looks_for_it(self):
+        with tempfile.TemporaryDirectory() as cache:
+            files = self.needs(cache, ["hvm"])
+            self.assertEqual(set(files), set(parts.PARTS["hvm"]))
+            self.assertTrue(all(f.startswith(cache) for f in files.values()))
+
+    def test_without_it_dom0_has_nothing_of_it(self):
+        with tempfile.TemporaryDirectory() as cache:
+            self.assertEqual(self.needs(cache, []), {})
+
+    def test_a_part_that_was_not_unpacked_names_what_does_it(self):
+        with tempfile.TemporaryDirectory() as cache:
+            with self.assertRaisesRegex(LabError, "lab build"):
+                self.needs(cache, ["block"])
 
 
 class Others(unittest.TestCase):

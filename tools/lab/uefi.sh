@@ -16,21 +16,21 @@ uefi_boot() {
         "${UEFI_CFG:-}" || lab_die "$uefi_name: no guest"
     lab_flash "$uefi_name" "$uefi_vars" --base 0xffe00000 "$@" ||
         lab_die "$uefi_name: pflashd did not attach"
-    uefi_start=$(lab_now)
-    xl unpause "$uefi_name"
-    lab_expect "$uefi_name" "${UEFI_TIMEOUT:-600}" 'UEFI Interactive Shell' ||
-        uefi_no_shell "$uefi_name"
-    note "$uefi_name: shell after $(lab_since "$uefi_start") s"
-    lab_mark "$uefi_name"
-    uefi_escape "$uefi_name"
-    lab_expect "$uefi_name" 30 "$UEFI_PROMPT" || uefi_no_shell "$uefi_name"
-    ok "$uefi_name: the UEFI shell is up"
+    uefi_shell "$uefi_name"
 }
 
-# Ends the shell's wait for startup.nsh.
-uefi_escape() {
-    lab_tty=$(xenstore-read "/local/domain/$(lab_domid "$1")/console/tty")
-    printf '\033' >"$lab_tty"
+# uefi_shell NAME: unpauses the guest and waits for the shell's prompt
+uefi_shell() {
+    uefi_start=$(lab_now)
+    xl unpause "$1"
+    lab_expect "$1" "${UEFI_TIMEOUT:-600}" 'UEFI Interactive Shell' ||
+        uefi_no_shell "$1"
+    note "$1: shell after $(lab_since "$uefi_start") s"
+    lab_mark "$1"
+    # Ends the shell's wait for startup.nsh.
+    printf '\033' >"$(lab_tty "$1")"
+    lab_expect "$1" 30 "$UEFI_PROMPT" || uefi_no_shell "$1"
+    ok "$1: the UEFI shell is up"
 }
 
 # What the guest was doing tells a slow one from a dead one.
@@ -40,7 +40,7 @@ uefi_no_shell() {
         xen-hvmctx "$(lab_domid "$1")" | grep -m 1 rip
         sleep 1
     done
-    cat "/tmp/$1.pflashd"
+    [ ! -e "/tmp/$1.pflashd" ] || cat "/tmp/$1.pflashd"
     lab_export "$(lab_log "$1")" "$1.console"
     lab_die "$1: no UEFI shell"
 }

@@ -7,7 +7,7 @@ import re
 import shutil
 from dataclasses import dataclass, field
 
-from labkit import cpio, elf, mtd, paths
+from labkit import cpio, elf, mtd, parts, paths
 from labkit.report import LabError
 
 HEADER = re.compile(
@@ -88,9 +88,12 @@ def _locate(need, build):
 
 
 def needed_files(scenario, build):
-    """{path below /lab: file on the host} of all that the header names."""
+    """{path in dom0: file on the host} of all that the header names."""
     files = {}
     for need in scenario.needs:
+        if need in parts.PARTS:
+            files.update(parts.files(need))
+            continue
         source, how = _locate(need, build)
         if not os.path.exists(source):
             raise LabError(f"{scenario.name} needs {source}; run `{how}`")
@@ -130,8 +133,7 @@ def write_overlay(out, scenario, build):
     if scenario:
         writer.file("lab/scenario.sh", scenario.path)
         files = {**needed_files(scenario, build), **optional_files(scenario)}
-    roots = [os.path.join(paths.lab_cache(), "root"), "/"]
-    libraries = elf.closure(files.values(), roots)
+    libraries = elf.closure(files.values(), [*parts.roots(), "/"])
     for target, source in {**files, **libraries}.items():
         writer.file(target.replace("/lib64/", "/lib/"), source)
     writer.close()
