@@ -8,7 +8,10 @@
 
 #include "pflash/error.h"
 
-/* *data is malloc()ed and the caller's; NULL after a failure.  -EFBIG above `max` bytes. */
+/*
+ * *data is malloc()ed and the caller's; NULL after a failure.  -EFBIG above
+ * `max` bytes.
+ */
 int file_load(const char *path, size_t max, uint8_t **data, size_t *size,
 	      struct error *err);
 
