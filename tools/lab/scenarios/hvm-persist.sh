@@ -35,7 +35,7 @@ status() {
 # ends NAME: destroyed, with all that was its
 ends() {
     note "$1: $(status "$1" mode) mode, $(status "$1" reads) reads, \
-$(status "$1" writes) writes, $(status "$1" commits) commits"
+$(status "$1" writes) writes, $(status "$1" bursts) bursts"
     lab_export "$(lab_log "$1")" "$1.console"
     xl destroy "$1"
     check "$1: domain, QEMU and pflashd are gone" lab_wait 20 nothing_left
