@@ -45,7 +45,7 @@ id=$(lab_domid one)
 check "its unit is active" unit_is active "$id"
 check_equal "and what it runs is the flash's process" \
     "$(systemctl show -P MainPID "pflashd@$id.service")" \
-    "$(xenstore-read "/local/domain/0/device-model/$id/pflash/pid")"
+    "$(pflashctl status "$id" | sed -n 's/^pid: //p')"
 check "the journal names guest and file" sh -c \
     "journalctl -q -o cat -u pflashd@$id | grep one | grep -q /var/lib/pflash/one.fd"
 xl unpause one
