@@ -11,7 +11,6 @@ vars=/var/lib/pflash/guest.fd
 mkdir -p /etc/xen/pflash /var/lib/pflash
 cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
 chmod +x /etc/xen/scripts/block-pflash
-ln -sf /proc/mounts /etc/mtab
 truncate -s 1M /tmp/disk.img
 disk='disk = [ "vdev=xvda, access=rw, script=block-pflash, target=/tmp/disk.img" ]'
 

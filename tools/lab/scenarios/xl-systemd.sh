@@ -11,7 +11,6 @@ chmod +x /etc/xen/scripts/block-pflash
 sed 's|@SBINDIR@|/lab|' /lab/pflashd@.service \
     >/etc/systemd/system/pflashd@.service
 systemctl daemon-reload || lab_die "systemd does not answer"
-ln -sf /proc/mounts /etc/mtab
 note "$(systemctl --version | head -n 1)"
 
 # unit_guest NAME TEST: paused, with a disk that has the script
