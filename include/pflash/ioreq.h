@@ -54,8 +54,8 @@ int ioreq_server_open(struct ioreq_server **out, struct transport *t,
 		      struct error *err);
 
 /*
- * The same with a server that a process has left behind, by its id (see
- * ioreq_server_id()).  The same regions must be added then; ioreq_server_start()
+ * The same with a server that a process has left behind, by its id:
+ * ioreq_server_id().  The same regions must be added then, and the start
  * finishes the requests that were under way.
  */
 int ioreq_server_adopt(struct ioreq_server **out, struct transport *t,

@@ -44,6 +44,7 @@ struct live {
 	uint32_t vcpu;    /* whose request is under way, + 1; or 0 */
 	uint64_t request; /* its number */
 	uint64_t turn;    /* state[turn % 2] counts */
+	uint64_t takeovers; /* by a process from the one before */
 	struct live_state state[2];
 	uint8_t burst[STORE_BURST_ROOM(LIVE_BURST_LIMIT)];
 };

@@ -34,7 +34,7 @@ struct transport_ops {
 	/* Creates the (disabled) server and maps its page to t->page. */
 	int (*create)(struct transport *t);
 	/*
-	 * The same with a server that a process has left behind, by its id: what
+	 * The same with a server that a process left behind, by its id: what
 	 * it claims and owns, and that it is enabled, has outlived it.
 	 */
 	int (*adopt)(struct transport *t, uint32_t id);

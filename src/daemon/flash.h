@@ -24,7 +24,7 @@ struct flash {
 	const struct options *options; /* borrowed */
 	time_t since;                  /* attached */
 	bool started;
-	bool adopts; /* what a process that died has left */
+	bool adopts;    /* what a process that died has left */
 	bool suspended; /* and has not asked for anything since */
 	bool pause;     /* the guest, on a failure */
 	struct error

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "loop.h"
 #include "ready.h"
+#include "upgrade.h"
 
 /* Nobody reads what a daemon prints, but standard error may be its log. */
 static void
@@ -64,8 +65,10 @@ serve_attached(struct loop *loop, struct flash *flash, int parent,
 
 	loop_start(loop, flash);
 	ret = tell_ready(flash, flash->options, parent, err);
-	if (ret == 0)
-		loop_run(loop);
+	while (ret == 0 && loop_run(loop) == LOOP_UPGRADE) {
+		upgrade_execute(err);
+		log_line(LOG_ERR, "%s", err->text);
+	}
 	loop_stop(loop);
 	return ret < 0 ? EXIT_RUNTIME : EXIT_OK;
 }
@@ -112,13 +115,28 @@ run(const struct options *options)
 	return ret > 0 ? code : serve(options, parent);
 }
 
+/* After an upgrade there is no terminal to let go of, and nobody who waits. */
+static const struct options *
+as_it_was(struct options *options, bool upgraded)
+{
+	if (!upgraded)
+		return options;
+	options->ready_fd = -1;
+	if (!options->foreground && options->log == OPTIONS_LOG_DEFAULT)
+		options->log = OPTIONS_LOG_SYSLOG;
+	options->foreground = true;
+	return options;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct options options;
 	struct error err;
-	int code = options_parse(&options, argc, argv, &err);
+	int code;
 
+	upgrade_remember(argv);
+	code = options_parse(&options, argc, argv, &err);
 	if (code != EXIT_OK)
 		log_line(LOG_ERR, "%s", err.text);
 	else if (options.help)
@@ -126,7 +144,7 @@ main(int argc, char **argv)
 	else if (options.version)
 		puts("pflashd " PFLASH_VERSION);
 	else
-		code = run(&options);
+		code = run(as_it_was(&options, upgrade_was_one()));
 	options_free(&options);
 	return code;
 }

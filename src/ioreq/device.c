@@ -458,6 +458,7 @@ resume(struct device *device, struct error *err)
 				 "the guest's flash is of another geometry or "
 				 "personality");
 	device->chip.changes = state->changes; /* they go on */
+	device->live->takeovers++;
 	return 0;
 }
 
