@@ -3,11 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* docs/format.md has the layout. */
+_Static_assert(offsetof(struct live, state) == 1184 &&
+		       offsetof(struct live_state, chip) == 40 &&
+		       sizeof(struct live_state) == 8232 &&
+		       offsetof(struct live, burst) == 17648,
+	       "another layout is another version");
 
 static int
 map(struct live **out, int fd)
