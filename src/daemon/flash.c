@@ -235,7 +235,7 @@ attach(struct flash *flash, const struct options *options,
 		return code;
 	if (found < 0) {
 		*err = why;
-		return EXIT_DOMAIN;
+		return found == -EBUSY ? EXIT_BUSY : EXIT_DOMAIN;
 	}
 	flash->options = options;
 	flash->pause = options->pause;

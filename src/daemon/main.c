@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pflashd: a Xen device model that is only a flash chip. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -115,17 +116,24 @@ run(const struct options *options)
 	return ret > 0 ? code : serve(options, parent);
 }
 
-/* After an upgrade there is no terminal to let go of, and nobody who waits. */
-static const struct options *
-as_it_was(struct options *options, bool upgraded)
+static int
+check_ready_fd(const struct options *options, struct error *err)
 {
-	if (!upgraded)
-		return options;
+	if (options->ready_fd < 0 || fcntl(options->ready_fd, F_GETFD) >= 0)
+		return EXIT_OK;
+	error_set(err, EINVAL, "--ready-fd: %d is not an open descriptor",
+		  options->ready_fd);
+	return EXIT_USAGE;
+}
+
+/* After an upgrade there is no terminal to let go of, and nobody who waits. */
+static void
+go_on(struct options *options)
+{
 	options->ready_fd = -1;
 	if (!options->foreground && options->log == OPTIONS_LOG_DEFAULT)
 		options->log = OPTIONS_LOG_SYSLOG;
 	options->foreground = true;
-	return options;
 }
 
 int
@@ -137,6 +145,10 @@ main(int argc, char **argv)
 
 	upgrade_remember(argv);
 	code = options_parse(&options, argc, argv, &err);
+	if (upgrade_was_one())
+		go_on(&options);
+	else if (code == EXIT_OK)
+		code = check_ready_fd(&options, &err);
 	if (code != EXIT_OK)
 		log_line(LOG_ERR, "%s", err.text);
 	else if (options.help)
@@ -144,7 +156,7 @@ main(int argc, char **argv)
 	else if (options.version)
 		puts("pflashd " PFLASH_VERSION);
 	else
-		code = run(as_it_was(&options, upgrade_was_one()));
+		code = run(&options);
 	options_free(&options);
 	return code;
 }

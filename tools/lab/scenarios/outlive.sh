@@ -47,8 +47,8 @@ outlive() {
     compare_replay "$name" "$dir"
 }
 
-outlive direct direct "test=random seed=5 count=900"
-outlive trap trap "test=random seed=6 count=900"
+outlive direct direct "test=random seed=5 count=2500"
+outlive trap trap "test=random seed=6 count=3500"
 
 # --- several vCPUs ---
 
@@ -56,7 +56,7 @@ cp /lab/OVMF_VARS.fd /tmp/hammer.fd
 pflashctl create --layout 4m /tmp/hammer.fd.new && mv /tmp/hammer.fd.new /tmp/hammer.fd
 mkdir /tmp/many.d
 ln -s /tmp/hammer.fd /tmp/many.d/vars.fd
-hammer_guest many direct /tmp/hammer.fd "test=hammer vcpus=4 count=40 size=0x84000" 'vcpus = 4'
+hammer_guest many direct /tmp/hammer.fd "test=hammer vcpus=4 count=120 size=0x84000" 'vcpus = 4'
 xl unpause many
 kills many /tmp/many.d --base $HAMMER_BASE --mode direct --force
 note "many: killed $killed times"
@@ -73,7 +73,7 @@ check_equal "many: the file holds what it should" \
 
 lab_guest up "test=random seed=7 count=100000" || lab_die "no guest"
 lab_flash up /tmp/up.fd --layout 2m || lab_die "no flash"
-pid=$(cat /tmp/up.pid)
+pid=$(cat /tmp/up.pid) id=$(lab_domid up)
 pflashd --domain up --vars /tmp/other.fd --layout 2m --foreground >/tmp/second.out 2>&1
 check_equal "a second pflashd for a guest is refused" 4 $?
 check "it says why" grep -q 'has a flash already' /tmp/second.out
@@ -81,7 +81,7 @@ xl unpause up
 upgrades=0
 while [ $upgrades -lt 5 ]; do
     moment
-    pflashctl upgrade up || break
+    pflashctl upgrade up || { cat /tmp/up.pflashd; break; }
     upgrades=$((upgrades + 1))
 done
 check_equal "it is upgraded five times" 5 $upgrades
@@ -99,5 +99,5 @@ lab_flash up /tmp/up.fd || lab_die "its own file is refused"
 check "its own does" lab_expect up 20 '^w '
 xl destroy up
 check "pflashd leaves with the guest" lab_flash_end up
-check "nothing is left in /run/pflashd" sh -c '! ls /run/pflashd/* 2>/dev/null'
+check "nothing of it is left in /run/pflashd" sh -c "! ls /run/pflashd/$id.* 2>/dev/null"
 lab_done
