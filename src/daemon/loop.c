@@ -48,13 +48,18 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 	device_flush(loop->flash->device);
 }
 
+/* Once: what is kept must be from before the guest goes on, if it does. */
 static void
 on_suspend(struct flash *flash)
 {
-	if (!flash->suspended)
-		log_line(LOG_INFO, "the guest is suspended");
+	struct error err;
+
+	if (flash->suspended)
+		return;
 	flash->suspended = true;
-	device_flush(flash->device);
+	log_line(LOG_INFO, "the guest is suspended");
+	if (device_save(flash->device, &err) < 0)
+		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
 }
 
 /*
