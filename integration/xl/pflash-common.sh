@@ -29,11 +29,11 @@ pflash_is_wanted() {
         [ -e "$pflash_config/default.conf" ]
 }
 
-# pflash_is_there DOMAIN: it has one, by an earlier device's script
+# pflash_is_there DOMAIN: it has one, by an earlier device's script. One that is
+# about to end, because the domain was shut down before a soft reset, does not
+# answer.
 pflash_is_there() {
-    pflash_node=/local/domain/0/device-model/$1/pflash
-    pflash_pid=$(xenstore-read "$pflash_node/pid" 2>/dev/null) &&
-        [ -d "/proc/$pflash_pid" ]
+    pflashctl status "$1" >/dev/null 2>&1
 }
 
 # pflash_start DOMAIN: returns when the flash is attached, or does not return.
