@@ -46,7 +46,8 @@ pflash_start() {
         pflash_fail "$(journalctl -q -n 1 -o cat -u "pflashd@$1.service" \
             SYSLOG_IDENTIFIER=pflashd)"
     fi
+    # A log on standard error would keep that open, and this would not end.
     pflash_said=$(pflashd --domain "$1" --config "$pflash_config" \
-        --wait 10 2>&1 </dev/null) ||
+        --wait 10 --log syslog 2>&1 </dev/null) ||
         pflash_fail "${pflash_said:-pflashd: cannot be started}"
 }
