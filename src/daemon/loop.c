@@ -6,6 +6,7 @@
 #include <xen/sched.h>
 
 #include "log.h"
+#include "ready.h"
 
 static uint64_t
 writes(const struct loop *loop)
@@ -118,6 +119,7 @@ void
 loop_run(struct loop *loop, struct flash *flash)
 {
 	struct transport *t = flash->transport;
+	struct error err;
 
 	loop->flash = flash;
 	ev_io_init(&loop->requests, on_requests, t->ops->event_fd(t), EV_READ);
@@ -129,6 +131,9 @@ loop_run(struct loop *loop, struct flash *flash)
 	ev_io_start(loop->ev, &loop->requests);
 	ev_io_start(loop->ev, &loop->domains);
 	ev_run(loop->ev, 0);
+	/* Who finds that nobody answers any more may start another one. */
+	if (ready_notify_socket("STOPPING=1", &err) < 0)
+		log_line(LOG_WARNING, "%s", err.text);
 	control_close(loop->control);
 	ev_loop_destroy(loop->ev);
 	log_stats(ioreq_server_stats(flash->server));
