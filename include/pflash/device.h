@@ -16,6 +16,8 @@
 #include "pflash/store.h"
 #include "pflash/window.h"
 
+#define DEVICE_GUEST_SIZE 48
+
 struct device_config {
 	uint64_t base; /* guest-physical address of the flash */
 	struct geometry geometry;
@@ -35,12 +37,17 @@ struct device_config {
 	enum cfi_personality personality;
 	bool show_busy; /* see struct cfi_config; for STORE_SYNC_OP */
 	/*
-	 * Names one life of a guest, from its creation to its end, and what a
-	 * suspended guest is called until it is restored.  The state of the
-	 * chip is taken up in the life it was kept in; "": in none.
+	 * Names one life of a guest, from its creation to its end.  The state
+	 * of the chip is taken up in the life it was kept in; "": in none.
 	 */
 	char life[STORE_TAG_SIZE];
-	char saved[STORE_TAG_SIZE];
+	/*
+	 * Names a guest through all of its lives.  When it is restored the
+	 * flash must be what it was when it was saved, or what the guest's
+	 * memory has of it is wrong; "": that is not asked.
+	 */
+	char guest[DEVICE_GUEST_SIZE];
+	bool force; /* it need not be: the chip is at power-on then */
 	/*
 	 * Called once, when a change could not be kept (store_failed()), before
 	 * the guest gets its answer.  NULL: nobody is told.
@@ -77,7 +84,8 @@ int device_open(struct device **out, struct ioreq_server *server,
 /*
  * Powers the chip on, with what is in the store and what was kept;
  * before the server starts.  The store is borrowed.  -EINVAL: it is not of the
- * configured size, or what it keeps is of another kind of flash.
+ * configured size, or what it keeps is of another kind of flash; -ESTALE: the
+ * guest was saved with another flash.
  */
 int device_connect(struct device *device, struct store *store,
 		   struct error *err);
@@ -91,11 +99,17 @@ bool device_pending(const struct device *device);
 /* Commits that burst, for a guest that never sends READ ARRAY. */
 void device_flush(struct device *device);
 
+/*
+ * The guest is suspended: commits that burst, and keeps the chip's state for a
+ * guest that is restored from what is saved now, however often, as long as the
+ * flash is not changed.  This one may go on.  The -errno of a system call.
+ */
+int device_save(struct device *device, struct error *err);
+
 /* What becomes of the chip's state. */
 enum device_end {
 	DEVICE_ENDS,  /* it is lost, as with the power */
 	DEVICE_LIVES, /* the next server of this life goes on with it */
-	DEVICE_SAVED, /* the next one of the restored guest does */
 };
 
 /*

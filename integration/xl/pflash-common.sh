@@ -32,7 +32,8 @@ pflash_is_wanted() {
 # pflash_start DOMAIN: returns when the flash is attached, or does not return.
 # With systemd each pflashd is a unit, pflashd@DOMAIN; its log is the journal.
 pflash_start() {
-    # By an earlier device's script?
+    # By an earlier device's script? One that is about to end, because of a
+    # soft reset, does not answer.
     ! pflashctl status "$1" >/dev/null 2>&1 || return 0
     if [ -d /run/systemd/system ] && [ -z "${PFLASH_NO_SYSTEMD:-}" ] &&
         systemctl cat "pflashd@$1.service" >/dev/null 2>&1; then
@@ -40,7 +41,8 @@ pflash_start() {
         pflash_fail "$(journalctl -q -n 1 -o cat -u "pflashd@$1.service" \
             SYSLOG_IDENTIFIER=pflashd)"
     fi
+    # A log on standard error would keep that open, and this would not end.
     pflash_said=$(pflashd --domain "$1" --config "$pflash_config" \
-        --wait 10 2>&1 </dev/null) ||
+        --wait 10 --log syslog 2>&1 </dev/null) ||
         pflash_fail "${pflash_said:-pflashd: cannot be started}"
 }

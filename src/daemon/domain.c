@@ -135,10 +135,17 @@ domain_find_name(const char *domain, char **name, struct error *err)
 }
 
 void
+domain_clear_ready(struct domain *domain)
+{
+	if (domain->ready_path[0])
+		xs_rm(domain->xs, XBT_NULL, domain->ready_path);
+	domain->ready_path[0] = '\0';
+}
+
+void
 domain_close(struct domain *domain)
 {
-	if (domain->xs && domain->ready_path[0])
-		xs_rm(domain->xs, XBT_NULL, domain->ready_path);
+	domain_clear_ready(domain);
 	if (domain->xs)
 		xs_close(domain->xs);
 	free(domain->name);
@@ -177,16 +184,16 @@ domain_life(const struct domain *domain, char *text, size_t room)
 	free(uuid);
 }
 
-/* It keeps its UUID, and nothing else. */
+/* Saved and restored it keeps its UUID, and nothing else. */
 void
-domain_saved(const struct domain *domain, char *text, size_t room)
+domain_guest(const struct domain *domain, char *text, size_t room)
 {
 	char *uuid = read_key(domain->xs, "/local/domain/%" PRIu32 "/vm",
 			      domain->id);
 
 	text[0] = '\0';
 	if (uuid)
-		snprintf(text, room, "saved %.40s", uuid);
+		snprintf(text, room, "%.40s", uuid);
 	free(uuid);
 }
 

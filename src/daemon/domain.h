@@ -30,8 +30,8 @@ const char *domain_name(const struct domain *domain);
  */
 void domain_life(const struct domain *domain, char *text, size_t room);
 
-/* The same for a guest between its suspension and its restoration. */
-void domain_saved(const struct domain *domain, char *text, size_t room);
+/* At most 47 bytes: what the guest is called also when it was restored. */
+void domain_guest(const struct domain *domain, char *text, size_t room);
 
 /* A PVH guest: nobody else answers its firmware's reset ports. */
 bool domain_is_pvh(const struct domain *domain);
@@ -48,5 +48,8 @@ void domain_event(struct domain *domain);
  * /local/domain/<us>/device-model/<domid>/pflash/state = "running".
  */
 int domain_set_ready(struct domain *domain, struct error *err);
+
+/* Takes that back; domain_close() does it, too. */
+void domain_clear_ready(struct domain *domain);
 
 #endif

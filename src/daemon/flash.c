@@ -190,12 +190,13 @@ attach_device(struct flash *flash, const struct options *options,
 		.live = flash->live,
 		.mode = options->mode,
 		.personality = options->personality,
+		.force = options->force,
 	};
 	struct error note;
 	int ret;
 
 	domain_life(flash->domain, config.life, sizeof(config.life));
-	domain_saved(flash->domain, config.saved, sizeof(config.saved));
+	domain_guest(flash->domain, config.guest, sizeof(config.guest));
 	config.has_run = flash->transport->ops->has_run(flash->transport) > 0;
 	ret = device_open(&flash->device, flash->server, flash->transport,
 			  &config, &note, err);
@@ -268,17 +269,18 @@ flash_attach(struct flash *flash, const struct options *options,
 	return code;
 }
 
-/* A guest that lives on may find another server. */
+/*
+ * A guest that lives on may find another server.  For a suspended one all is
+ * kept already.
+ */
 static enum device_end
 how_it_ends(const struct flash *flash)
 {
-	const struct transport *t = flash->transport;
+	struct transport *t = flash->transport;
 
-	if (!flash->started)
-		return DEVICE_ENDS;
-	if (flash->suspended)
-		return DEVICE_SAVED;
-	return t->ops->alive(flash->transport) ? DEVICE_LIVES : DEVICE_ENDS;
+	return flash->started && !flash->suspended && t->ops->alive(t) ?
+		       DEVICE_LIVES :
+		       DEVICE_ENDS;
 }
 
 int
@@ -291,6 +293,9 @@ flash_detach(struct flash *flash)
 	/* The end of this process leaves the guest as it was found. */
 	if (flash->adopts && !flash->started)
 		return 0;
+	/* The next server of this domain may begin when the file is free. */
+	if (flash->domain)
+		domain_clear_ready(flash->domain);
 	if (flash->device &&
 	    device_close(flash->device, how_it_ends(flash), &err) < 0)
 		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);

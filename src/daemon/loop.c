@@ -6,6 +6,7 @@
 #include <xen/sched.h>
 
 #include "log.h"
+#include "ready.h"
 
 static uint64_t
 writes(const struct loop *loop)
@@ -48,13 +49,18 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 	device_flush(loop->flash->device);
 }
 
+/* Once: what is kept must be from before the guest goes on, if it does. */
 static void
 on_suspend(struct flash *flash)
 {
-	if (!flash->suspended)
-		log_line(LOG_INFO, "the guest is suspended");
+	struct error err;
+
+	if (flash->suspended)
+		return;
 	flash->suspended = true;
-	device_flush(flash->device);
+	log_line(LOG_INFO, "the guest is suspended");
+	if (device_save(flash->device, &err) < 0)
+		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
 }
 
 /*
@@ -156,6 +162,11 @@ loop_run(struct loop *loop)
 void
 loop_stop(struct loop *loop)
 {
+	struct error err;
+
+	/* Who finds that nobody answers any more may start another one. */
+	if (ready_notify_socket("STOPPING=1", &err) < 0)
+		log_line(LOG_WARNING, "%s", err.text);
 	control_close(loop->control);
 	ev_loop_destroy(loop->ev);
 }

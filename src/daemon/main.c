@@ -43,7 +43,7 @@ tell_ready(struct flash *flash, const struct options *options, int parent,
 	int ret = domain_set_ready(flash->domain, err);
 
 	if (ret == 0)
-		ret = ready_notify_socket(err);
+		ret = ready_notify_socket("READY=1", err);
 	if (ret == 0 && options->ready_fd >= 0)
 		ret = ready_write_fd(options->ready_fd, err);
 	if (ret < 0)

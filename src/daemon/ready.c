@@ -11,11 +11,10 @@
 #include <unistd.h>
 
 int
-ready_notify_socket(struct error *err)
+ready_notify_socket(const char *message, struct error *err)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	static const char message[] = "READY=1";
 	size_t len = path ? strlen(path) : 0;
 	ssize_t sent;
 	int fd;
@@ -31,7 +30,7 @@ ready_notify_socket(struct error *err)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return error_errno(err, errno, "NOTIFY_SOCKET=%s", path);
-	sent = sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL,
+	sent = sendto(fd, message, strlen(message), MSG_NOSIGNAL,
 		      (const struct sockaddr *)&addr,
 		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
 				  len));

@@ -5,8 +5,11 @@
 
 #include "pflash/error.h"
 
-/* READY=1 to $NOTIFY_SOCKET (sd_notify(3)); 0 if there is no such socket. */
-int ready_notify_socket(struct error *err);
+/*
+ * READY=1 or STOPPING=1 to $NOTIFY_SOCKET (sd_notify(3)); 0 if there is no such
+ * socket.
+ */
+int ready_notify_socket(const char *message, struct error *err);
 
 /* A newline to the descriptor, which is then closed. */
 int ready_write_fd(int fd, struct error *err);

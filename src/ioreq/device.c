@@ -20,7 +20,8 @@ struct device {
 	struct live *live; /* or NULL */
 	struct ioreq_notes notes;
 	bool adopted;
-	bool waits; /* for the guest's firmware, with the ports claimed */
+	bool waits;    /* for the guest's firmware, with the ports claimed */
+	bool restored; /* the guest has memory there that was saved with it */
 	bool failure_told;
 };
 
@@ -307,6 +308,7 @@ open_window(struct device *device, struct transport *t, struct error *note,
 							    config->base, size,
 							    config->mode, note);
 
+	device->restored = saved;
 	if (ret < 0)
 		*err = *note;
 	else if (saved)
@@ -399,43 +401,100 @@ device_open(struct device **out, struct ioreq_server *server,
 	return 0;
 }
 
-static bool
-is_ours(const struct store_kept *kept, const struct device_config *config)
-{
-	const char *saved = config->has_run ? config->saved : "";
+#define SAVED "saved "
 
-	return (config->life[0] && strcmp(kept->tag, config->life) == 0) ||
-	       (saved[0] && strcmp(kept->tag, saved) == 0);
+/* How the state of a guest that was saved with this image is called. */
+static void
+saved_tag(const struct device *device, char *tag)
+{
+	(void)snprintf(tag, STORE_TAG_SIZE, SAVED "%08" PRIx32 " %s",
+		       store_checksum(device->store), device->config.guest);
+}
+
+static bool
+of_this_life(const struct device *device, const struct store_kept *kept)
+{
+	const char *life = device->config.life;
+
+	return life[0] && strcmp(kept->tag, life) == 0;
+}
+
+static bool
+of_this_image(const struct device *device, const struct store_kept *kept)
+{
+	char tag[STORE_TAG_SIZE];
+
+	saved_tag(device, tag);
+	return device->config.has_run && device->config.guest[0] &&
+	       strcmp(kept->tag, tag) == 0;
+}
+
+static bool
+is_saved(const struct store_kept *kept)
+{
+	return strncmp(kept->tag, SAVED, strlen(SAVED)) == 0;
 }
 
 /*
- * Takes up what was kept.  A state is good for one time: were it left there, a
- * crash of this server would bring it back, and it would be stale then.
+ * Was the guest saved with another flash than this?  In trap mode it has no
+ * memory there, and only what was kept tells that it was saved.
  */
+static bool
+is_stale(const struct device *device, const struct store_kept *kept)
+{
+	const struct device_config *config = &device->config;
+	bool restored = device->restored ||
+			(config->has_run && is_saved(kept) &&
+			 strcmp(kept->tag + strlen(SAVED "01234567 "),
+				config->guest) == 0);
+
+	return restored && config->guest[0] && !config->force &&
+	       store_failed(device->store) != -EROFS;
+}
+
+/*
+ * A state of this life is good for one time: were it left there, a crash of
+ * this server would bring it back, and it would be stale then.
+ */
+static int
+forget_life(struct device *device, struct store_kept *kept, struct error *err)
+{
+	if (kept->tag[0] == '\0' || is_saved(kept) ||
+	    store_failed(device->store))
+		return 0;
+	kept->tag[0] = '\0';
+	if (cfi_protect_is_new(&device->chip))
+		kept->len = 0;
+	return store_keep(device->store, kept, err);
+}
+
+/* Takes up what was kept. */
 static int
 recall(struct device *device, struct error *err)
 {
-	const struct device_config *config = &device->config;
 	struct store_kept kept;
 	int ret = store_recall(device->store, &kept, err);
+	bool ours;
 
-	if (ret < 0 || kept.len == 0)
+	if (ret < 0)
 		return ret;
-	if (is_ours(&kept, config))
-		ret = cfi_restore(&device->chip, kept.record, kept.len);
-	else
-		ret = cfi_restore_protect(&device->chip, kept.record, kept.len);
+	ours = of_this_life(device, &kept) || of_this_image(device, &kept);
+	if (!ours && is_stale(device, &kept))
+		return error_set(err, ESTALE,
+				 "%s: not known to be what it was when this "
+				 "guest was saved, which would damage it "
+				 "(--force attaches it all the same)",
+				 store_path(device->store));
+	if (kept.len == 0)
+		return 0;
+	ret = (ours ? cfi_restore : cfi_restore_protect)(&device->chip,
+							 kept.record, kept.len);
 	if (ret < 0)
 		return error_set(err, EINVAL,
 				 "the .state file beside the flash was made by "
 				 "one of another geometry: remove it, and with "
 				 "it the protection register");
-	if (kept.tag[0] == '\0' || store_failed(device->store))
-		return 0;
-	kept.tag[0] = '\0';
-	if (cfi_protect_is_new(&device->chip))
-		kept.len = 0;
-	return store_keep(device->store, &kept, err);
+	return forget_life(device, &kept, err);
 }
 
 /* The process before has left it so, between two accesses. */
@@ -539,16 +598,29 @@ as_at_power_on(const struct device *device)
 	return memcmp(now, then, size) == 0;
 }
 
-static int
-keep_for(struct device *device, enum device_end end, struct error *err)
+int
+device_save(struct device *device, struct error *err)
 {
-	const struct device_config *config = &device->config;
-	const char *life = end == DEVICE_LIVES ? config->life :
-			   end == DEVICE_SAVED ? config->saved :
-						 "";
+	char tag[STORE_TAG_SIZE];
 
-	if (!life[0] || !device->store ||
-	    store_failed(device->store) == -EROFS || as_at_power_on(device))
+	device_flush(device);
+	if (!device->config.guest[0] || store_failed(device->store) == -EROFS)
+		return 0;
+	saved_tag(device, tag);
+	return keep(device, tag, err);
+}
+
+/* For the next server.  What was kept for a restored guest is older then. */
+static int
+keep_life(struct device *device, struct error *err)
+{
+	const char *life = device->config.life;
+	struct store_kept kept;
+
+	if (!life[0] || !device->store || store_failed(device->store) == -EROFS)
+		return 0;
+	if (as_at_power_on(device) &&
+	    (store_recall(device->store, &kept, err) < 0 || !is_saved(&kept)))
 		return 0;
 	return keep(device, life, err);
 }
@@ -558,7 +630,7 @@ device_close(struct device *device, enum device_end end, struct error *err)
 {
 	bool paused = device_mode(device) == WINDOW_DIRECT &&
 		      ioreq_server_pause(device->server);
-	int ret;
+	int ret = 0;
 
 	if (device->live)
 		device->live->attached = 0;
@@ -573,7 +645,8 @@ device_close(struct device *device, enum device_end end, struct error *err)
 	ioreq_server_remove(device->server, IOREQ_SPACE_MEMORY,
 			    device->config.base);
 	window_close(device->window);
-	ret = keep_for(device, end, err);
+	if (end == DEVICE_LIVES)
+		ret = keep_life(device, err);
 	free(device);
 	return ret;
 }

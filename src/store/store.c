@@ -49,6 +49,12 @@ store_size(const struct store *store)
 	return store->size;
 }
 
+uint32_t
+store_checksum(const struct store *store)
+{
+	return crc32c(0, store->image, store->size);
+}
+
 const char *
 store_path(const struct store *store)
 {

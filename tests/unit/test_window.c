@@ -63,8 +63,8 @@ hypervisor(unsigned int spare, bool no_hap)
 	sim_set_server(sim, run, server);
 }
 
-static bool after_loader, has_run;
-static const char *saved = "";
+static bool after_loader, has_run, force;
+static const char *guest = "";
 static unsigned int takings;
 
 static void
@@ -93,13 +93,14 @@ attach_life(enum window_mode mode, enum cfi_personality personality,
 		.mode = mode,
 		.after_loader = after_loader,
 		.has_run = has_run,
+		.force = force,
 		.personality = personality,
 		.taken = on_taken,
 	};
 	int ret;
 
 	strcpy(dc.life, life);
-	strcpy(dc.saved, saved);
+	strcpy(dc.guest, guest);
 	ret = device_open(&device, server, t, &dc, &note, &err);
 	if (ret < 0)
 		return ret;
@@ -626,43 +627,147 @@ restore_memory(unsigned int frames)
 	sim_guest_write(sim, 0, BASE, old, sizeof(old));
 }
 
-START_TEST(restored_guest_goes_on)
+/* As xl save: suspended, and destroyed when all is saved. */
+static void
+save_and_detach(void)
 {
-	const enum window_mode mode = both[_i];
+	ck_assert_int_eq(device_save(device, &err), 0);
+	detach();
+}
 
-	saved = "a guest";
+static int
+restore(enum window_mode mode)
+{
+	int ret;
+
+	has_run = true;
+	restore_memory(mode == WINDOW_DIRECT ? FRAMES : 0);
+	ret = attach_life(mode, CFI_OVMF, "restored");
+	has_run = false;
+	return ret;
+}
+
+static void
+check_stale(enum window_mode mode)
+{
+	ck_assert_int_eq(restore(mode), -ESTALE);
+	ck_assert_ptr_nonnull(strstr(err.text, path));
+	device_close(device, DEVICE_ENDS, NULL);
+	device = NULL;
+	detach();
+}
+
+static void
+save_in_a_program_command(enum window_mode mode)
+{
+	guest = "a guest";
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "one"), 0);
 	w(4096, CFI_CMD_LOCK_SETUP);
 	w(4096, CFI_CMD_LOCK_BLOCK);
-	w(0x100, CFI_CMD_PROGRAM);
-	detach_life(DEVICE_SAVED);
+	w(0x2000, CFI_CMD_PROGRAM);
+	save_and_detach();
+}
+
+START_TEST(restored_guest_goes_on)
+{
+	const enum window_mode mode = both[_i];
+
+	save_in_a_program_command(mode);
 
 	/* Another guest of the file that is new does not go on there. */
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "two"), 0);
 	w(0x2000, 0x5a);
 	ck_assert_uint_eq(r(0x2000), 0xff);
-	detach_life(DEVICE_ENDS);
+	detach();
 
-	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "one"), 0);
-	w(4096, CFI_CMD_LOCK_SETUP);
-	w(4096, CFI_CMD_LOCK_BLOCK);
-	w(0x2000, CFI_CMD_PROGRAM);
-	detach_life(DEVICE_SAVED);
-	has_run = true;
-	restore_memory(mode == WINDOW_DIRECT ? FRAMES : 0);
-	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "three"), 0);
+	ck_assert_int_eq(restore(mode), 0);
 	ck_assert_int_eq(device_mode(device), mode);
 	ck_assert(device_verify(device));
 	w(0x2000, 0x5a); /* the other half of the command */
 	w(0, CFI_CMD_READ_ARRAY);
 	ck_assert_uint_eq(r(0x2000), 0x5a);
 	ck_assert(block_is_locked(1));
-	detach_life(DEVICE_ENDS);
+	detach();
+	guest = "";
+}
+END_TEST
+
+/* One that was restored and did not come to run, for whatever reason. */
+START_TEST(a_guest_is_restored_again_if_nothing_was_written)
+{
+	const enum window_mode mode = both[_i];
+
+	save_in_a_program_command(mode);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(restore(mode), 0);
+		ck_assert_uint_eq(r(0x2000), CFI_SR_READY);
+		detach();
+	}
+	ck_assert_int_eq(restore(mode), 0);
+	w(0x2000, 0x5a);
+	w(0, CFI_CMD_READ_ARRAY);
+	detach();
+	check_stale(mode);
+	guest = "";
+}
+END_TEST
+
+START_TEST(a_guest_is_not_restored_over_what_was_written_since)
+{
+	const enum window_mode mode = both[_i];
+
+	save_in_a_program_command(mode);
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "two"), 0);
+	w(0x3000, CFI_CMD_PROGRAM);
+	w(0x3000, 0x11);
+	w(0, CFI_CMD_READ_ARRAY);
+	detach();
+	check_stale(mode);
+	force = true;
+	ck_assert_int_eq(restore(mode), 0);
+	force = false;
+	ck_assert_uint_eq(r(0x3000), 0x11); /* the array: at power-on */
+	ck_assert(!block_is_locked(1));
+	detach();
+	guest = "";
+}
+END_TEST
+
+/* xl save -c: the guest that was saved goes on, and its flash too. */
+START_TEST(a_saved_guest_that_goes_on_has_its_chip)
+{
+	save_in_a_program_command(WINDOW_DIRECT);
+	ck_assert_int_eq(restore(WINDOW_DIRECT), 0);
+	ck_assert_int_eq(device_save(device, &err), 0);
+	w(0x2000, 0xff); /* the image stays as it is, the chip does not */
+	if (_i == 1) {   /* as at power-on */
+		w(4096, CFI_CMD_LOCK_SETUP);
+		w(4096, CFI_CMD_CONFIRM);
+	}
+	w(0, CFI_CMD_READ_ARRAY);
+	detach_life(DEVICE_LIVES);
+
+	/* A new server finds the chip as it was left, not as it was saved. */
+	has_run = true;
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(WINDOW_DIRECT, CFI_OVMF, "restored"), 0);
+	ck_assert_uint_eq(r(0x2000), 0xff);
+	ck_assert(block_is_locked(1) == (_i == 0));
+	detach();
 	has_run = false;
-	saved = "";
+	guest = "";
+}
+END_TEST
+
+START_TEST(without_a_record_a_guest_is_not_restored)
+{
+	save_in_a_program_command(WINDOW_DIRECT);
+	ck_assert_int_eq(unlink(state), 0);
+	check_stale(WINDOW_DIRECT);
+	guest = "";
 }
 END_TEST
 
@@ -789,6 +894,14 @@ main(void)
 	tcase_add_test(tc, modes_agree);
 	tcase_add_test(tc, state_outlives_the_server);
 	tcase_add_loop_test(tc, restored_guest_goes_on, 0, 2);
+	tcase_add_loop_test(tc,
+			    a_guest_is_restored_again_if_nothing_was_written, 0,
+			    2);
+	tcase_add_loop_test(tc,
+			    a_guest_is_not_restored_over_what_was_written_since,
+			    0, 2);
+	tcase_add_loop_test(tc, a_saved_guest_that_goes_on_has_its_chip, 0, 2);
+	tcase_add_test(tc, without_a_record_a_guest_is_not_restored);
 	tcase_add_test(tc, restored_memory_is_taken_in_any_mode);
 	tcase_add_test(tc, the_protection_register_outlives_guests);
 	tcase_add_test(tc, damaged_state_is_refused);

@@ -8,7 +8,13 @@
  *   base=ADDRESS                    of the flash (default: 0xffe00000)
  *   seed=N count=N                  for random; count for the others too
  *   vcpus=N size=BYTES              for hammer and late
- * The report ends with the line "# end"; then the guest powers off.
+ *   test=middle at=rest|buffer|word|erase|suspend|status|id
+ *                                   waits in the middle of that; for a line on
+ *                                   the console, or
+ *   wait=soft-reset                 makes a soft reset of itself there
+ *   control=xenstore                does what xl asks for while it waits
+ *   end=poweroff|reboot|crash|soft-reset    (default: poweroff)
+ * The report ends with the line "# end"; then the guest shuts down.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,7 +69,7 @@ guest_exception(uint32_t vector, const uint64_t *stack)
 	con_char(' ');
 	con_hex(stack[1]);
 	con_char('\n');
-	xen_crash();
+	xen_end(SHUTDOWN_crash);
 }
 
 /* The text after "name=" in the command line, or NULL. */
@@ -146,6 +152,40 @@ hammer_of(const char *line, uint64_t count)
 	};
 }
 
+/* The place of the option's value among `words`, or that of the last, NULL. */
+static unsigned int
+choice(const char *line, const char *name, const char *const *words)
+{
+	const char *text = option(line, name);
+	unsigned int i = 0;
+
+	while (text && words[i] && !is_word(text, words[i]))
+		i++;
+	return i;
+}
+
+static bool
+run_middle(const char *line)
+{
+	static const char *const places[] = {
+		[MIDDLE_REST] = "rest",       [MIDDLE_BUFFER] = "buffer",
+		[MIDDLE_WORD] = "word",       [MIDDLE_ERASE] = "erase",
+		[MIDDLE_SUSPEND] = "suspend", [MIDDLE_STATUS] = "status",
+		[MIDDLE_ID] = "id",           NULL,
+	};
+	struct middle middle = {
+		.at = choice(line, "at", places),
+		.control.soft_reset = option(line, "wait") != NULL,
+		.control.store = option(line, "control") != NULL,
+		.seed = (uint8_t)number(line, "seed", 1),
+	};
+
+	if (!places[middle.at])
+		return false;
+	test_middle(&middle);
+	return true;
+}
+
 static bool
 run(const char *line)
 {
@@ -165,8 +205,31 @@ run(const char *line)
 	else if (is_word(test, "late"))
 		test_late(hammer_of(line, count));
 	else
-		return false;
+		return is_word(test, "middle") && run_middle(line);
 	return true;
+}
+
+/* After a soft reset there is nothing left to do. */
+static _Noreturn void
+finish(const char *line)
+{
+	static const char *const reasons[] = {
+		[SHUTDOWN_poweroff] = "poweroff",
+		[SHUTDOWN_reboot] = "reboot",
+		[SHUTDOWN_suspend] = "suspend",
+		[SHUTDOWN_crash] = "crash",
+		[SHUTDOWN_watchdog] = "watchdog",
+		[SHUTDOWN_soft_reset] = "soft-reset",
+		NULL,
+	};
+	unsigned int reason = choice(line, "end", reasons);
+
+	con_text("# end\n");
+	if (!reasons[reason])
+		xen_end(SHUTDOWN_crash);
+	xen_shutdown(reason);
+	con_text("# goes on\n");
+	xen_end(SHUTDOWN_poweroff);
 }
 
 void
@@ -183,8 +246,7 @@ guest_main(const struct hvm_start_info *info)
 	flash_set_base(number(line, "base", BASE_DEFAULT));
 	if (!run(line)) {
 		con_text("# no such test\n");
-		xen_crash();
+		xen_end(SHUTDOWN_crash);
 	}
-	con_text("# end\n");
-	xen_poweroff();
+	finish(line);
 }

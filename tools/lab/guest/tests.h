@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "control.h"
+
 /* Every kind of access, in a fixed order. */
 void test_script(void);
 
@@ -19,6 +21,26 @@ void test_hole(void);
 
 /* Cost of accesses in time-stamp counter cycles, as "# " lines. */
 void test_bench(uint64_t rounds);
+
+/* Where in a command of the chip the guest waits (control.h). */
+enum middle_at {
+	MIDDLE_REST, /* in none */
+	MIDDLE_BUFFER,
+	MIDDLE_WORD,
+	MIDDLE_ERASE,
+	MIDDLE_SUSPEND,
+	MIDDLE_STATUS,
+	MIDDLE_ID,
+};
+
+struct middle {
+	enum middle_at at;
+	struct control control;
+	uint8_t seed; /* first of the bytes SEED, SEED + 1, ... it leaves */
+};
+
+/* The last line is "# middle ok", or "# middle failed". */
+void test_middle(const struct middle *middle);
 
 /* What several vCPUs do at once to a flash of `size` bytes. They write to its
  * last blocks: one that they share, and one for each behind it. */

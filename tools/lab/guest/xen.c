@@ -8,7 +8,6 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 #include <xen/io/console.h>
-#include <xen/sched.h>
 
 #define CPUID_XEN_FIRST 0x40000000u
 #define CPUID_XEN_LAST 0x4000ff00u
@@ -18,8 +17,7 @@
 #define DRAIN_SPINS 2000000u
 
 static uint8_t hypercall_page[4096] __attribute__((aligned(4096)));
-static struct xencons_interface *ring;
-static evtchn_port_t con_port;
+static struct xencons_interface *ring; /* its frame stays where it is */
 
 static void
 cpuid(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
@@ -66,8 +64,8 @@ map_hypercall_page(void)
 			 : "memory");
 }
 
-static uint64_t
-hvm_param(uint32_t index)
+uint64_t
+xen_param(uint32_t index)
 {
 	struct xen_hvm_param param = { .domid = DOMID_SELF, .index = index };
 
@@ -80,16 +78,21 @@ void
 xen_init(void)
 {
 	map_hypercall_page();
-	con_port = (evtchn_port_t)hvm_param(HVM_PARAM_CONSOLE_EVTCHN);
-	ring = (void *)(uintptr_t)(hvm_param(HVM_PARAM_CONSOLE_PFN) << 12);
+	ring = (void *)(uintptr_t)(xen_param(HVM_PARAM_CONSOLE_PFN) << 12);
+}
+
+void
+xen_notify(uint32_t port)
+{
+	struct evtchn_send send = { .port = port };
+
+	hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send);
 }
 
 static void
 con_notify(void)
 {
-	struct evtchn_send send = { .port = con_port };
-
-	hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send);
+	xen_notify((uint32_t)xen_param(HVM_PARAM_CONSOLE_EVTCHN));
 }
 
 void
@@ -158,27 +161,40 @@ con_decimal(uint64_t value)
 	con_number(value, 10);
 }
 
-static _Noreturn void
-end(unsigned int reason)
+int
+con_input(void)
 {
-	struct sched_shutdown shutdown = { .reason = reason };
+	char c;
+
+	if (ring->in_cons == __atomic_load_n(&ring->in_prod, __ATOMIC_ACQUIRE))
+		return -1;
+	c = ring->in[MASK_XENCONS_IDX(ring->in_cons, ring->in)];
+	__atomic_store_n(&ring->in_cons, ring->in_cons + 1, __ATOMIC_RELEASE);
+	return c;
+}
+
+void
+con_drain(void)
+{
 	unsigned int spins;
 
 	con_notify();
 	for (spins = 0; con_pending() && spins < DRAIN_SPINS; spins++)
 		xen_yield();
+}
+
+void
+xen_shutdown(unsigned int reason)
+{
+	struct sched_shutdown shutdown = { .reason = reason };
+
+	con_drain();
+	hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &shutdown);
+}
+
+void
+xen_end(unsigned int reason)
+{
 	for (;;)
-		hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &shutdown);
-}
-
-void
-xen_poweroff(void)
-{
-	end(SHUTDOWN_poweroff);
-}
-
-void
-xen_crash(void)
-{
-	end(SHUTDOWN_crash);
+		xen_shutdown(reason);
 }

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Rounds of a guest's life with xl: each kind of end, and what xl does then.
+# Sourced, behind xl.sh, by the xl-rounds* scenarios.
+
+round=0
+rounds_places="rest buffer word erase suspend status id"
+
+# rounds_word LIST N: the Nth word of it, over and over
+rounds_word() {
+    # shellcheck disable=SC2086
+    set -- "$2" $1
+    shift $(($1 % ($# - 1) + 1))
+    echo "$1"
+}
+
+# rounds_half: the bytes of a guest that was ended where it waited
+rounds_half() {
+    case $place in
+    buffer | suspend) xl_wanted 255 0 ;;
+    word) echo "$(xl_wanted "$round" | head -c 32)$(xl_wanted 255 0 | head -c 32)" ;;
+    *) xl_wanted "$round" ;;
+    esac
+}
+
+# rounds_create WORDS [LINE...]: the round's guest, which waits then
+rounds_create() {
+    rounds_words="test=middle at=$place seed=$round $1"
+    shift
+    xl_config "$name" "$type" "$rounds_words" "$@"
+    xl_create "$name" || lab_die "$name: not created: $(cat "/tmp/$name.out")"
+    rounds_waits
+}
+
+# rounds_waits: for a guest of that name to wait, with a flash. Leaves the
+# numbers of domain and process.
+rounds_waits() {
+    xl_waits "$name" 100 || lab_die "$name: it does not come there"
+    domain=$(lab_domid "$name") pid=$(pidof pflashd)
+    check "$name: it has a flash, in direct mode" sh -c \
+        "pflashctl status $name | grep -q '^mode: direct'"
+    check_equal "$name: by one process" 1 "$(echo "$pid" | wc -w)"
+}
+
+# rounds_next: the guest has gone on to its end, and xl makes another one
+rounds_next() {
+    old_domain=$domain old_pid=$pid
+    rounds_waits
+    check "$name: it is a new domain" test "$domain" != "$old_domain"
+    check "$name: with a new pflashd" test "$pid" != "$old_pid"
+}
+
+rounds_go() {
+    lab_type "$name" go
+}
+
+# rounds_ended BYTES: by itself
+rounds_ended() {
+    check "$name: the domain goes" lab_wait 60 lab_gone "$name"
+    xl_holds "$name" "$name" "$1"
+}
+
+rounds_destroy() {
+    xl destroy "$name"
+    rounds_ended "$(rounds_half)"
+}
+
+# rounds_kept: the name of the domain that xl keeps shut down, or nothing
+rounds_kept() {
+    xl list | awk -v name="$1" \
+        'index($1, name) == 1 && $5 ~ /s/ { print $1 }'
+}
+
+# rounds_gave_back DOMAIN: all that pflashd had of it; another one can have it
+rounds_gave_back() {
+    lab_flash "$1" /tmp/kept.fd --layout 2m --mode direct
+    check_equal "$name: what was shut down has no flash any more" 0 $?
+    kill "$(cat "/tmp/$1.pid")"
+    lab_flash_end "$1"
+    rm -f /tmp/kept.fd*
+}
+
+round_poweroff() {
+    rounds_create end=poweroff
+    rounds_go
+    rounds_ended "$(xl_wanted "$round")"
+}
+
+round_crash() {
+    rounds_create end=crash 'on_crash = "destroy"'
+    rounds_go
+    rounds_ended "$(xl_wanted "$round")"
+}
+
+round_destroy() {
+    rounds_create end=poweroff
+    rounds_destroy
+}
+
+# What the guest writes is drawn by chance: see store-kill for what it must be.
+round_writing() {
+    xl_config "$name" "$type" "test=random seed=$round count=100000"
+    xl_create "$name" || lab_die "$name: not created: $(cat "/tmp/$name.out")"
+    check "$name: it writes" lab_expect "$name" 60 '^w .*'
+    xl destroy "$name"
+    xl_holds "$name" "$name" "$(xl_bytes "$name")"
+    check "$name: it has written" sh -c \
+        "pflashctl log $xl_dir/$name.fd | grep -q programmed"
+}
+
+round_reboot() {
+    rounds_create end=reboot 'on_reboot = "restart"'
+    rounds_go
+    rounds_next
+    rounds_destroy
+}
+
+round_restart() {
+    rounds_create end=crash 'on_crash = "restart"'
+    rounds_go
+    rounds_next
+    rounds_destroy
+}
+
+round_xlshutdown() {
+    rounds_create control=xenstore
+    xl shutdown "$name"
+    rounds_ended "$(rounds_half)"
+}
+
+round_xlreboot() {
+    rounds_create control=xenstore 'on_reboot = "restart"'
+    xl reboot "$name"
+    rounds_next
+    xl shutdown "$name"
+    rounds_ended "$(rounds_half)"
+}
+
+round_preserve() {
+    rounds_create end=poweroff 'on_poweroff = "preserve"'
+    rounds_go
+    check "$name: pflashd ends" lab_wait 60 sh -c '! pidof pflashd'
+    check_equal "$name: the domain stays" "$name" "$(rounds_kept "$name")"
+    rounds_gave_back "$name"
+    xl destroy "$name"
+    rounds_ended "$(xl_wanted "$round")"
+}
+
+round_rename() {
+    rounds_create end=crash 'on_crash = "rename-restart"'
+    rounds_go
+    rounds_next
+    kept=$(rounds_kept "$name-")
+    check "$name: the old one stays, by another name" test -n "$kept"
+    check_equal "$name: the new one's file is its own" "$pid" \
+        "$(pidof pflashd)"
+    xl destroy "$kept"
+    check "$name: the new one is not touched by its end" \
+        pflashctl status "$name"
+    rounds_destroy
+}
+
+# rounds TYPE COUNT KIND...: so many rounds, of each kind in turn
+rounds() {
+    type=$1
+    rounds_count=$2
+    shift 2
+    while [ "$rounds_count" -gt 0 ]; do
+        rounds_count=$((rounds_count - 1))
+        place=$(rounds_word "$rounds_places" $round)
+        kind=$(rounds_word "$*" $round)
+        round=$((round + 1))
+        name=$kind-$place-$round
+        lab_start=$(lab_now)
+        "round_$kind"
+        note "$name, $type: $(lab_since "$lab_start") s"
+    done
+}

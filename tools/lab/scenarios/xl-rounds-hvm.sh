@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: the same for HVM guests, beside QEMU
+# needs: hvm block build/lab/guest.rom build/pflashd build/pflashctl
+# needs: integration/xl/block-pflash integration/xl/pflash-common.sh
+# needs: tools/lab/xl.sh tools/lab/rounds.sh
+# timeout: 600
+. /lab/lib.sh
+. /lab/xl.sh
+. /lab/rounds.sh
+xl_setup
+rounds hvm 4 reboot preserve restart destroy
+lab_done

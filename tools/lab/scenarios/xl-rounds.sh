@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: a guest ends in each way there is, and xl does with it what it can: one round each
+# needs: block build/lab/guest.elf build/pflashd build/pflashctl
+# needs: integration/xl/block-pflash integration/xl/pflash-common.sh
+# needs: tools/lab/xl.sh tools/lab/rounds.sh
+# timeout: 400
+. /lab/lib.sh
+. /lab/xl.sh
+. /lab/rounds.sh
+xl_setup
+rounds pvh 10 reboot poweroff destroy restart preserve xlreboot rename \
+    crash xlshutdown writing
+lab_done

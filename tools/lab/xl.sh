@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Guests to which xl itself gives a flash, by the script of their disk. Sourced
+# by the xl-* scenarios, which need: block, and hvm for HVM guests.
+
+xl_dir=/var/lib/pflash
+
+# xl_setup: the scripts, and what Debian's want of dom0
+xl_setup() {
+    mkdir -p /etc/xen/pflash $xl_dir
+    cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
+    chmod +x /etc/xen/scripts/block-pflash
+    ln -sf /proc/mounts /etc/mtab
+    ln -sf /proc/self/fd/0 /dev/stdin
+    printf 'vars = %s/%%n.fd\nlayout = 2m\n' $xl_dir \
+        >/etc/xen/pflash/default.conf
+}
+
+# xl_rom NAME WORDS: the guest as firmware with this command line
+xl_rom() {
+    cp /lab/guest.rom "/tmp/$1.rom"
+    printf '%s\0' "$2" | dd of="/tmp/$1.rom" bs=256 seek=7936 conv=notrunc \
+        2>/dev/null
+}
+
+# xl_config NAME TYPE WORDS [LINE...]: /tmp/NAME.cfg of the test guest, pvh or
+# hvm; the lines win over what stands there before them
+xl_config() {
+    xl_name=$1 xl_type=$2 xl_words=$3
+    shift 3
+    truncate -s 1M "/tmp/$xl_name.img"
+    {
+        printf 'name = "%s"\ntype = "%s"\nmemory = 64\ncpus = "1"\n' \
+            "$xl_name" "$xl_type"
+        printf 'disk = [ "%s, target=/tmp/%s.img" ]\n' \
+            "vdev=xvda, access=rw, script=block-pflash" "$xl_name"
+        if [ "$xl_type" = hvm ]; then
+            xl_rom "$xl_name" "$xl_words"
+            printf 'bios = "ovmf"\nbios_path_override = "/tmp/%s.rom"\n' \
+                "$xl_name"
+            printf 'vga = "none"\nvnc = 0\n'
+        else
+            printf 'kernel = "/lab/guest.elf"\nextra = "%s"\n' "$xl_words"
+        fi
+        printf '%s\n' "$@"
+    } >"/tmp/$xl_name.cfg"
+}
+
+# xl_create NAME: and its sentences, in /tmp/NAME.out
+xl_create() {
+    xl create "/tmp/$1.cfg" >"/tmp/$1.out" 2>&1
+}
+
+# xl_waits NAME SECONDS: until the guest is in the middle of its command; what
+# it has shown before does not count the next time
+xl_waits() {
+    lab_expect "$1" "$2" '^# waits' && lab_mark "$1"
+}
+
+# xl_bytes NAME: the 32 bytes that test=middle has written
+xl_bytes() {
+    pflashctl export "$xl_dir/$1.fd" /tmp/bytes.fd &&
+        dd if=/tmp/bytes.fd bs=32 skip=2048 count=1 2>/dev/null |
+        od -An -v -tx1 | tr -d ' \n'
+}
+
+# xl_wanted SEED [STEP]: what they should be
+xl_wanted() {
+    awk -v n="$1" -v step="${2:-1}" 'BEGIN { for (i = 0; i < 32; i++)
+        printf "%02x", (n + step * i) % 256 }'
+}
+
+# xl_completes TEXT NAME SEED: it goes on, finds the chip as it should be, ends
+xl_completes() {
+    lab_type "$2" go
+    check "$1: the guest ends" lab_wait 60 lab_gone "$2"
+    check "$1: it has found the chip as it left it" lab_has "$2" '^# middle ok'
+    xl_holds "$1" "$2" "$(xl_wanted "$3")"
+}
+
+# xl_holds TEXT NAME BYTES: nothing of any guest is left but this file, which is
+# sound and has these
+xl_holds() {
+    check_equal "$1: nothing else is left" "" "$(xl_left)"
+    pflashctl check "$xl_dir/$2.fd" >/tmp/check
+    check_equal "$1: the file is sound" 0 $?
+    check "$1: and has all that the journal has" \
+        grep -q '^journal: 0 bursts' /tmp/check
+    check_equal "$1: it has what the guest wrote" "$3" "$(xl_bytes "$2")"
+}
+
+# xl_left: what is left when nothing should be
+xl_left() {
+    lab_wait 30 xl_nothing
+    xl list | tail -n +3
+    pidof pflashd xl xen-qemu-system-i386 libxl-save-helper
+    ls /run/pflashd
+    xenstore-ls -f /local/domain/0/device-model | grep pflash
+    losetup -a
+}
+
+xl_nothing() {
+    test "$(xl list | wc -l)" = 2 && ! pidof pflashd && ! pidof xl
+}
