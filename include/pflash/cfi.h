@@ -151,6 +151,7 @@ struct cfi {
 	/* For each block, by part: bit n locked, bit 4 + n locked down. */
 	uint8_t locks[GEOMETRY_MAX_BLOCKS];
 	uint8_t protect[GEOMETRY_MAX_PARTS * CFI_PROTECT_SIZE];
+	uint32_t changes;              /* of locks and protect */
 	uint8_t query[CFI_QUERY_SIZE]; /* the CFI query structure of a part */
 };
 
@@ -182,6 +183,12 @@ bool cfi_verify(const struct cfi *chip);
 
 size_t cfi_state_size(const struct cfi *chip);
 void cfi_save(const struct cfi *chip, uint8_t *record);
+
+/*
+ * Brings a record of cfi_save() up to date by what may be another: `changes`
+ * is that chip's of then.  For after every access, where cfi_save() is slow.
+ */
+void cfi_save_again(const struct cfi *chip, uint8_t *record, uint32_t *changes);
 
 /*
  * Takes up a record, after cfi_init() and before the first access; shows

@@ -25,6 +25,7 @@
 #define STATUS_BURSTS "bursts"           /* number: committed */
 #define STATUS_CHECKPOINTS "checkpoints" /* number */
 #define STATUS_ERRORS "errors"           /* number: 1 if read-only by failure */
+#define STATUS_TAKEOVERS "takeovers"     /* number: by another process */
 #define STATUS_FAILURE "failure"         /* string: why, or "" */
 
 #endif

@@ -12,6 +12,7 @@
 #include "pflash/cfi.h"
 #include "pflash/error.h"
 #include "pflash/ioreq.h"
+#include "pflash/live.h"
 #include "pflash/store.h"
 #include "pflash/window.h"
 
@@ -59,6 +60,13 @@ struct device_config {
 	 */
 	void (*taken)(void *opaque, int ret, const struct error *note);
 	void *opaque;
+	/*
+	 * Where the device notes what another process needs to go on with it;
+	 * borrowed.  NULL: nowhere.  If something is attached there, it is
+	 * adopted, with its base, size and mode; the server must be, too, and
+	 * the store must have its burst there.
+	 */
+	struct live *live;
 };
 
 struct device;

@@ -53,6 +53,33 @@ struct ioreq_server;
 int ioreq_server_open(struct ioreq_server **out, struct transport *t,
 		      struct error *err);
 
+/*
+ * The same with a server that a process has left behind, by its id:
+ * ioreq_server_id().  The same regions must be added then, and the start
+ * finishes the requests that were under way.
+ */
+int ioreq_server_adopt(struct ioreq_server **out, struct transport *t,
+		       uint32_t id, struct error *err);
+uint32_t ioreq_server_id(const struct ioreq_server *server);
+
+/*
+ * Somebody who notes what is done, so that another process can go on with it.
+ * A request begins; this many of its accesses are done; its answer can be
+ * seen.  progress() says how many of a request's accesses a dead process has
+ * done.
+ */
+struct ioreq_notes {
+	void (*begin)(void *opaque, unsigned int vcpu);
+	void (*done)(void *opaque, uint32_t accesses);
+	void (*end)(void *opaque);
+	uint32_t (*progress)(void *opaque, unsigned int vcpu);
+	void *opaque;
+};
+
+/* `notes` is borrowed; before the start. */
+void ioreq_server_set_notes(struct ioreq_server *server,
+			    const struct ioreq_notes *notes);
+
 /* Claims the region's addresses; before or after the start. */
 int ioreq_server_add(struct ioreq_server *server,
 		     const struct ioreq_region *region, struct error *err);

@@ -77,6 +77,13 @@ const struct sim_stats *sim_stats(const struct sim *sim);
 /* Why Xen would have crashed the domain, or NULL. */
 const char *sim_crashed(const struct sim *sim);
 
+/*
+ * The server's process has died: its ends of the event channels are closed
+ * (common/event_channel.c, evtchn_close(): the guest's become unbound), and all
+ * else is as it was.
+ */
+void sim_server_dies(struct sim *sim);
+
 /* Makes the server vanish, as the end of the domain does. */
 void sim_kill(struct sim *sim);
 

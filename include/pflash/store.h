@@ -77,9 +77,21 @@ struct store_config {
 	enum store_sync sync;
 	uint32_t journal_limit; /* checkpoint above, in bytes; 0: default */
 	const struct store_history *history; /* NULL: STORE_HISTORY_BYTES */
-	uint32_t burst_limit;  /* commit above, in bytes; 0: default */
+	uint32_t burst_limit; /* commit above, in bytes; 0: default */
+	/*
+	 * STORE_BURST_ROOM(burst_limit) bytes for the open burst, borrowed:
+	 * memory that outlives this process.  NULL: the store's own.
+	 */
+	void *burst;
 	const struct sys *sys; /* NULL: sys_kernel */
 };
+
+/*
+ * The room that the open burst takes when it may be that long, and no single
+ * change is longer than STORE_CHANGE_MOST.
+ */
+#define STORE_CHANGE_MOST 4096u
+#define STORE_BURST_ROOM(limit) ((limit) + STORE_CHANGE_MOST + 64u)
 
 #define STORE_JOURNAL_LIMIT (1u << 20)
 #define STORE_BURST_LIMIT (1u << 20)
@@ -162,6 +174,28 @@ int store_replace(struct store *store, const uint8_t *image);
 
 /* The barrier.  Nothing to do is success.  -errno as above. */
 int store_commit(struct store *store);
+
+/*
+ * What is to be known of the open burst to go on with it in another process,
+ * which has the memory it lies in: see struct store_config.
+ */
+struct store_open_burst {
+	uint64_t sequence; /* of the last record before it */
+	uint32_t length;
+	uint32_t operation;
+	uint32_t next;
+};
+
+void store_note_burst(const struct store *store,
+		      struct store_open_burst *burst);
+
+/*
+ * Goes on with it, after store_open(), before any change; one that was
+ * committed is left alone.  -EINVAL: this is no burst of this store, which is
+ * as before.
+ */
+int store_resume_burst(struct store *store,
+		       const struct store_open_burst *burst);
 
 /* Since store_open(). */
 struct store_stats {

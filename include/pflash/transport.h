@@ -33,6 +33,13 @@ struct transport;
 struct transport_ops {
 	/* Creates the (disabled) server and maps its page to t->page. */
 	int (*create)(struct transport *t);
+	/*
+	 * The same with a server that a process left behind, by its id: what
+	 * it claims and owns, and that it is enabled, has outlived it.
+	 */
+	int (*adopt)(struct transport *t, uint32_t id);
+	/* Of the one that was created or adopted. */
+	uint32_t (*id)(struct transport *t);
 	/* Undoes it.  Pending requests must have been answered. */
 	void (*destroy)(struct transport *t);
 	/* The ports in the page are meaningless before it is enabled. */

@@ -301,6 +301,7 @@ lock(struct cfi *chip, unsigned int parts, enum effect effect,
 					       cycle.word << chip->width_shift)
 				     .index];
 
+	chip->changes++;
 	for (; parts; parts &= parts - 1) {
 		unsigned int n = (unsigned int)__builtin_ctz(parts);
 
@@ -342,6 +343,7 @@ protect(struct cfi *chip, unsigned int parts, struct cycle cycle)
 	unsigned int admitted = 0;
 	int ret;
 
+	chip->changes++;
 	memcpy(before, chip->protect, sizeof(before));
 	for (; parts; parts &= parts - 1) {
 		unsigned int n = (unsigned int)__builtin_ctz(parts);

@@ -50,7 +50,7 @@ put_header(const struct cfi *chip, uint8_t *at)
 }
 
 static void
-put_part(const struct cfi_part *part, uint8_t *at)
+put_part_registers(const struct cfi_part *part, uint8_t *at)
 {
 	at[0] = part->state;
 	at[1] = part->view;
@@ -63,6 +63,11 @@ put_part(const struct cfi_part *part, uint8_t *at)
 	put_le32(at + 12, part->start);
 	put_le32(at + 16, part->words);
 	put_le32(at + 20, part->pending);
+}
+
+static void
+put_part_buffer(const struct cfi_part *part, uint8_t *at)
+{
 	memcpy(at + 24, part->buffer, CFI_BUFFER_SIZE);
 	memcpy(at + LOADED, part->loaded, sizeof(part->loaded));
 }
@@ -78,8 +83,37 @@ cfi_save(const struct cfi *chip, uint8_t *record)
 	record += protect_size(chip);
 	memcpy(record, chip->locks, blocks);
 	record += blocks;
-	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++)
-		put_part(&chip->part[i], record + i * PART_SIZE);
+	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++) {
+		put_part_registers(&chip->part[i], record + i * PART_SIZE);
+		put_part_buffer(&chip->part[i], record + i * PART_SIZE);
+	}
+}
+
+/* The write buffer counts between the words for it and their confirm. */
+static bool
+has_loaded(const struct cfi_part *part)
+{
+	return part->state == CFI_STATE_LOAD ||
+	       part->state == CFI_STATE_CONFIRM;
+}
+
+void
+cfi_save_again(const struct cfi *chip, uint8_t *record, uint32_t *changes)
+{
+	if (*changes != chip->changes) {
+		cfi_save(chip, record);
+		*changes = chip->changes;
+		return;
+	}
+	record += HEADER_SIZE + protect_size(chip) +
+		  geometry_blocks(&chip->config.geometry);
+	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++) {
+		const struct cfi_part *part = &chip->part[i];
+
+		put_part_registers(part, record + i * PART_SIZE);
+		if (has_loaded(part))
+			put_part_buffer(part, record + i * PART_SIZE);
+	}
 }
 
 /* false: a byte that is always 0, or a flag, is something else. */

@@ -67,6 +67,8 @@ add_counts(struct json_object *status, const struct flash *flash)
 	add_number(status, STATUS_WRITES, requests->writes);
 	add_number(status, STATUS_BURSTS, stored->bursts);
 	add_number(status, STATUS_CHECKPOINTS, stored->checkpoints);
+	if (flash->live)
+		add_number(status, STATUS_TAKEOVERS, flash->live->takeovers);
 	add_number(status, STATUS_ERRORS, failed);
 	add_text(status, STATUS_FAILURE,
 		 failed ? store_failure(flash->store) : "");

@@ -5,9 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "preflight.h"
+#include "pflash/control.h"
 #include "pflash/xen.h"
 #include "reset.h"
 
@@ -22,6 +25,8 @@ connect_store(struct flash *flash, const struct options *options,
 		.read_only = options->read_only,
 		.history = &options->history,
 		.sync = options->sync,
+		.burst = flash->live ? flash->live->burst : NULL,
+		.burst_limit = flash->live ? LIVE_BURST_LIMIT : 0,
 	};
 	struct store_recovery found = { 0 };
 	int ret = 0;
@@ -77,20 +82,57 @@ set_context(struct flash *flash, const struct options *options)
 	log_context(text);
 }
 
+/* Without it the guest's flash dies with this process, and that is all. */
 static int
-attach_domain(struct flash *flash, const struct options *options,
-	      struct error *err)
+open_live(struct flash *flash, struct error *err)
+{
+	char life[STORE_TAG_SIZE];
+	int ret;
+
+	domain_life(flash->domain, life, sizeof(life));
+	(void)snprintf(flash->live_path, sizeof(flash->live_path),
+		       PFLASH_RUN_DIR "/%" PRIu32 ".live",
+		       domain_id(flash->domain));
+	if (mkdir(PFLASH_RUN_DIR, S_IRWXU) < 0 && errno != EEXIST)
+		ret = error_errno(err, errno, PFLASH_RUN_DIR);
+	else
+		ret = live_open(&flash->live, flash->live_path, life, err);
+	if (ret == -EINVAL || ret == -EBUSY)
+		return ret;
+	flash->live_lock = ret;
+	if (ret < 0)
+		log_line(LOG_WARNING,
+			 "%s: the guest's flash will not outlive this process",
+			 err->text);
+	else
+		flash->adopts = flash->live->attached;
+	return 0;
+}
+
+static int
+find_domain(struct flash *flash, const struct options *options,
+	    struct error *err)
 {
 	int ret = domain_open(&flash->domain, options->domain, err);
 
-	if (ret == 0) {
-		set_context(flash, options);
-		ret = xen_transport_open(&flash->transport,
-					 domain_id(flash->domain), err);
-	}
-	if (ret == 0)
-		ret = ioreq_server_open(&flash->server, flash->transport, err);
-	return ret;
+	if (ret < 0)
+		return ret;
+	set_context(flash, options);
+	return open_live(flash, err);
+}
+
+static int
+attach_server(struct flash *flash, struct error *err)
+{
+	int ret = xen_transport_open(&flash->transport,
+				     domain_id(flash->domain), err);
+
+	if (ret < 0)
+		return ret;
+	if (flash->adopts)
+		return ioreq_server_adopt(&flash->server, flash->transport,
+					  flash->live->server, err);
+	return ioreq_server_open(&flash->server, flash->transport, err);
 }
 
 /* Before the guest's answer: it is said once, and the chip tells the guest. */
@@ -145,6 +187,7 @@ attach_device(struct flash *flash, const struct options *options,
 		.failed = on_failure,
 		.taken = on_taken,
 		.opaque = flash,
+		.live = flash->live,
 		.mode = options->mode,
 		.personality = options->personality,
 		.force = options->force,
@@ -174,6 +217,7 @@ log_attached(const struct flash *flash, uint64_t base)
 			 flash->trap_reason.text);
 	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode%s",
 		 store_size(flash->store), base, mode_name(flash),
+		 flash->adopts                ? ", taken over" :
 		 domain_is_pvh(flash->domain) ? "" :
 						" when the firmware starts");
 }
@@ -183,17 +227,24 @@ static int
 attach(struct flash *flash, const struct options *options,
        struct preflight *preflight, struct error *err)
 {
-	int code = preflight_check(preflight, options, err), ret;
+	struct error why;
+	int found = find_domain(flash, options, &why);
+	int code = preflight_check(preflight, options, flash->adopts, err);
+	int ret;
 
 	if (code != EXIT_OK)
 		return code;
+	if (found < 0) {
+		*err = why;
+		return found == -EBUSY ? EXIT_BUSY : EXIT_DOMAIN;
+	}
 	flash->options = options;
 	flash->pause = options->pause;
-	if (attach_domain(flash, options, err) < 0 ||
+	if (attach_server(flash, err) < 0 ||
 	    attach_device(flash, options, preflight, err) < 0)
 		return EXIT_DOMAIN;
 	/* hvmloader has the firmware at the address it is linked for. */
-	if (preflight->code && domain_is_pvh(flash->domain) &&
+	if (preflight->code && domain_is_pvh(flash->domain) && !flash->adopts &&
 	    attach_code(flash, preflight, err) < 0)
 		return EXIT_DOMAIN;
 	ret = connect_store(flash, options, preflight, err);
@@ -239,6 +290,9 @@ flash_detach(struct flash *flash)
 	struct error err;
 	int ret = 0;
 
+	/* The end of this process leaves the guest as it was found. */
+	if (flash->adopts && !flash->started)
+		return 0;
 	/* The next server of this domain may begin when the file is free. */
 	if (flash->domain)
 		domain_clear_ready(flash->domain);
@@ -251,6 +305,10 @@ flash_detach(struct flash *flash)
 		t->ops->close(t);
 	if (flash->store)
 		ret = store_close(flash->store);
+	if (flash->live) {
+		(void)unlink(flash->live_path);
+		live_close(flash->live, flash->live_lock);
+	}
 	if (flash->domain)
 		domain_close(flash->domain);
 	return ret;

@@ -18,9 +18,13 @@ struct flash {
 	struct ioreq_server *server;
 	struct store *store;
 	struct device *device;
+	struct live *live; /* or NULL */
+	int live_lock;
+	char live_path[64];
 	const struct options *options; /* borrowed */
 	time_t since;                  /* attached */
 	bool started;
+	bool adopts;    /* what a process that died has left */
 	bool suspended; /* and has not asked for anything since */
 	bool pause;     /* the guest, on a failure */
 	struct error

@@ -95,6 +95,22 @@ on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
 }
 
 static void
+on_upgrade(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+
+	(void)events;
+	if (!loop->flash || !loop->flash->live) {
+		log_line(LOG_ERR, "cannot upgrade: nothing would be left of "
+				  "the flash");
+		return;
+	}
+	log_line(LOG_INFO, "upgrading");
+	loop->end = LOOP_UPGRADE;
+	ev_break(ev, EVBREAK_ALL);
+}
+
+static void
 log_stats(const struct ioreq_stats *stats)
 {
 	log_line(LOG_INFO,
@@ -113,6 +129,9 @@ loop_init(struct loop *loop)
 		ev_signal_init(&loop->signals[i], on_signal, numbers[i]);
 		ev_signal_start(loop->ev, &loop->signals[i]);
 	}
+	ev_signal_init(&loop->signals[3], on_upgrade, SIGUSR2);
+	loop->signals[3].data = loop;
+	ev_signal_start(loop->ev, &loop->signals[3]);
 }
 
 void
@@ -131,11 +150,13 @@ loop_start(struct loop *loop, struct flash *flash)
 	ev_io_start(loop->ev, &loop->domains);
 }
 
-void
+enum loop_end
 loop_run(struct loop *loop)
 {
+	loop->end = LOOP_ENDS;
 	ev_run(loop->ev, 0);
 	log_stats(ioreq_server_stats(loop->flash->server));
+	return loop->end;
 }
 
 void

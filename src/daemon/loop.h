@@ -14,6 +14,11 @@
  */
 #define LOOP_IDLE_COMMIT 1.0
 
+enum loop_end {
+	LOOP_ENDS,
+	LOOP_UPGRADE, /* SIGUSR2 came */
+};
+
 struct loop {
 	struct ev_loop *ev;
 	struct flash *flash;
@@ -21,7 +26,8 @@ struct loop {
 	ev_io domains;
 	ev_timer idle;
 	struct control *control; /* NULL: nobody can ask */
-	ev_signal signals[3];
+	ev_signal signals[4];
+	enum loop_end end;
 	uint64_t writes_seen; /* when the idle timer was started */
 };
 
@@ -34,8 +40,11 @@ void loop_init(struct loop *loop);
 /* What comes for the guest and to the control socket waits for loop_run(). */
 void loop_start(struct loop *loop, struct flash *flash);
 
-/* Serves the guest until it is gone or one of these signals comes. */
-void loop_run(struct loop *loop);
+/*
+ * Serves the guest until it is gone or one of these signals comes, or SIGUSR2.
+ * It may be run again then.
+ */
+enum loop_end loop_run(struct loop *loop);
 
 void loop_stop(struct loop *loop);
 

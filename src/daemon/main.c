@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pflashd: a Xen device model that is only a flash chip. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include "log.h"
 #include "loop.h"
 #include "ready.h"
+#include "upgrade.h"
 
 /* Nobody reads what a daemon prints, but standard error may be its log. */
 static void
@@ -64,8 +66,10 @@ serve_attached(struct loop *loop, struct flash *flash, int parent,
 
 	loop_start(loop, flash);
 	ret = tell_ready(flash, flash->options, parent, err);
-	if (ret == 0)
-		loop_run(loop);
+	while (ret == 0 && loop_run(loop) == LOOP_UPGRADE) {
+		upgrade_execute(err);
+		log_line(LOG_ERR, "%s", err->text);
+	}
 	loop_stop(loop);
 	return ret < 0 ? EXIT_RUNTIME : EXIT_OK;
 }
@@ -112,13 +116,39 @@ run(const struct options *options)
 	return ret > 0 ? code : serve(options, parent);
 }
 
+static int
+check_ready_fd(const struct options *options, struct error *err)
+{
+	if (options->ready_fd < 0 || fcntl(options->ready_fd, F_GETFD) >= 0)
+		return EXIT_OK;
+	error_set(err, EINVAL, "--ready-fd: %d is not an open descriptor",
+		  options->ready_fd);
+	return EXIT_USAGE;
+}
+
+/* After an upgrade there is no terminal to let go of, and nobody who waits. */
+static void
+go_on(struct options *options)
+{
+	options->ready_fd = -1;
+	if (!options->foreground && options->log == OPTIONS_LOG_DEFAULT)
+		options->log = OPTIONS_LOG_SYSLOG;
+	options->foreground = true;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct options options;
 	struct error err;
-	int code = options_parse(&options, argc, argv, &err);
+	int code;
 
+	upgrade_remember(argv);
+	code = options_parse(&options, argc, argv, &err);
+	if (upgrade_was_one())
+		go_on(&options);
+	else if (code == EXIT_OK)
+		code = check_ready_fd(&options, &err);
 	if (code != EXIT_OK)
 		log_line(LOG_ERR, "%s", err.text);
 	else if (options.help)

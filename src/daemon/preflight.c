@@ -226,7 +226,7 @@ wait_for_lock(const struct store_config *config, uint64_t seconds,
 
 static int
 check_files(struct preflight *preflight, const struct options *options,
-	    struct error *err)
+	    bool adopts, struct error *err)
 {
 	const struct store_config config = {
 		.path = options->vars,
@@ -242,14 +242,15 @@ check_files(struct preflight *preflight, const struct options *options,
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
 	if (options->code)
 		ret = load_code(preflight, options->code, err);
-	if (ret == 0)
+	/* A guest that has it already is not asked if it would take it. */
+	if (ret == 0 && !adopts)
 		ret = check_contents(preflight, options, &config, err);
 	return ret < 0 ? EXIT_FILE : EXIT_OK;
 }
 
 int
 preflight_check(struct preflight *preflight, const struct options *options,
-		struct error *err)
+		bool adopts, struct error *err)
 {
 	uint64_t size = 0;
 
@@ -260,7 +261,7 @@ preflight_check(struct preflight *preflight, const struct options *options,
 	if (geometry_parse(&preflight->geometry, (uint32_t)size, options->width,
 			   options->interleave, options->blocks, err) < 0)
 		return EXIT_USAGE;
-	return check_files(preflight, options, err);
+	return check_files(preflight, options, adopts, err);
 }
 
 void

@@ -23,10 +23,10 @@ struct preflight {
 
 /*
  * EXIT_OK, or the exit code that fits, with its sentence.  preflight_free() is
- * due in both cases.
+ * due in both cases.  `adopts`: the guest runs with this flash.
  */
 int preflight_check(struct preflight *preflight, const struct options *options,
-		    struct error *err);
+		    bool adopts, struct error *err);
 void preflight_free(struct preflight *preflight);
 
 #endif

@@ -17,6 +17,9 @@ struct device {
 	struct ioreq_server *server;
 	struct store *store;
 	struct window *window;
+	struct live *live; /* or NULL */
+	struct ioreq_notes notes;
+	bool adopted;
 	bool waits;    /* for the guest's firmware, with the ports claimed */
 	bool restored; /* the guest has memory there that was saved with it */
 	bool failure_told;
@@ -102,6 +105,78 @@ static const struct cfi_ops chip_ops = {
 	.show = chip_show,
 };
 
+static void
+note_begin(void *opaque, unsigned int vcpu)
+{
+	const struct device *device = opaque;
+
+	live_begin(device->live, vcpu);
+}
+
+static void
+note_done(void *opaque, uint32_t accesses)
+{
+	const struct device *device = opaque;
+	struct live_state *state = live_next(device->live);
+
+	state->request = device->live->request;
+	state->progress = accesses;
+	store_note_burst(device->store, &state->burst);
+	cfi_save_again(&device->chip, state->chip, &state->changes);
+	live_turn(device->live);
+}
+
+static void
+note_end(void *opaque)
+{
+	const struct device *device = opaque;
+
+	live_end(device->live);
+}
+
+static uint32_t
+noted_progress(void *opaque, unsigned int vcpu)
+{
+	const struct device *device = opaque;
+
+	return live_progress(device->live, vcpu);
+}
+
+/* Between two requests; the number of the next one is a new one. */
+static void
+note_now(const struct device *device)
+{
+	struct live_state *state = live_next(device->live);
+
+	state->request = device->live->request;
+	state->progress = 0;
+	store_note_burst(device->store, &state->burst);
+	cfi_save(&device->chip, state->chip);
+	state->changes = device->chip.changes;
+	live_turn(device->live);
+}
+
+/* All of it is there before it counts. */
+static void
+note_attached(struct device *device)
+{
+	const struct device_config *config = &device->config;
+	struct live *live = device->live;
+
+	memcpy(live->magic, LIVE_MAGIC, sizeof(live->magic));
+	live->server = ioreq_server_id(device->server);
+	memcpy(live->life, config->life, sizeof(live->life));
+	(void)snprintf(live->vars, sizeof(live->vars), "%s",
+		       store_path(device->store));
+	live->base = config->base;
+	live->size = config->geometry.size;
+	live->owns = window_mode(device->window) == WINDOW_DIRECT;
+	live->taken = !device->waits;
+	for (unsigned int i = 0; i < 2; i++)
+		note_now(device);
+	__atomic_store_n(&live->attached, 1, __ATOMIC_RELEASE);
+}
+
 /* QEMU's fw_cfg: its selector and its data (docs/specs/fw_cfg in QEMU). */
 #define FW_CFG_PORT 0x510
 #define FW_CFG_PORTS 2
@@ -119,6 +194,11 @@ take_from_loader(struct device *device)
 
 	ioreq_server_remove(device->server, IOREQ_SPACE_PORT, FW_CFG_PORT);
 	device->waits = false;
+	if (device->live) {
+		device->live->owns = window_mode(device->window) ==
+				     WINDOW_DIRECT;
+		device->live->taken = 1;
+	}
 	if (ret < 0)
 		error_errno(&note, -ret, "cannot take the guest's memory");
 	if (device->config.taken)
@@ -185,8 +265,11 @@ claim(struct device *device, struct error *err)
 		.opaque = device,
 	};
 	int ret = ioreq_server_add(device->server, &flash, err);
+	bool waits = config->after_loader && !config->has_run;
 
-	if (ret == 0 && config->after_loader && !config->has_run) {
+	if (device->adopted)
+		waits = !device->live->taken;
+	if (ret == 0 && waits) {
 		ret = ioreq_server_add(device->server, &fw_cfg, err);
 		device->waits = ret == 0;
 	}
@@ -247,25 +330,69 @@ check_place(struct transport *t, const struct device_config *config,
 		       window_check_range(t, config->base, size, err);
 }
 
-int
-device_open(struct device **out, struct ioreq_server *server,
-	    struct transport *t, const struct device_config *config,
-	    struct error *note, struct error *err)
+static int
+device_new(struct device **out, struct ioreq_server *server,
+	   const struct device_config *config, struct error *err)
 {
 	struct device *device = calloc(1, sizeof(*device));
-	int ret;
 
 	if (!device)
 		return error_set(err, ENOMEM, "out of memory");
 	device->config = *config;
 	device->server = server;
-	ret = geometry_check(&config->geometry, err);
+	device->live = config->live;
+	device->adopted = device->live && device->live->attached;
+	device->notes = (struct ioreq_notes){
+		.begin = note_begin,
+		.done = note_done,
+		.end = note_end,
+		.progress = noted_progress,
+		.opaque = device,
+	};
+	*out = device;
+	return geometry_check(&config->geometry, err);
+}
+
+/* What the guest has is there, and was asked for by the process before. */
+static int
+adopt_place(struct device *device, struct transport *t, struct error *err)
+{
+	const struct device_config *config = &device->config;
+	const struct live *live = device->live;
+	int ret;
+
+	if (live->base != config->base || live->size != config->geometry.size)
+		return error_set(
+			err, EINVAL,
+			"the guest has a flash of %u bytes at %#" PRIx64
+			", which %u bytes at %#" PRIx64 " cannot go on with",
+			live->size, live->base, config->geometry.size,
+			config->base);
+	ret = claim(device, err);
 	if (ret == 0)
+		ret = window_adopt(&device->window, t, live->base, live->size,
+				   live->owns, err);
+	return ret;
+}
+
+int
+device_open(struct device **out, struct ioreq_server *server,
+	    struct transport *t, const struct device_config *config,
+	    struct error *note, struct error *err)
+{
+	struct device *device = NULL;
+	int ret = device_new(&device, server, config, err);
+
+	note->text[0] = '\0';
+	if (ret == 0 && device->adopted) {
+		ret = adopt_place(device, t, err);
+	} else if (ret == 0) {
 		ret = check_place(t, config, err);
-	if (ret == 0)
-		ret = claim(device, err);
-	if (ret == 0)
-		ret = open_window(device, t, note, err);
+		if (ret == 0)
+			ret = claim(device, err);
+		if (ret == 0)
+			ret = open_window(device, t, note, err);
+	}
 	if (ret < 0) {
 		free(device);
 		return ret;
@@ -370,6 +497,30 @@ recall(struct device *device, struct error *err)
 	return forget_life(device, &kept, err);
 }
 
+/* The process before has left it so, between two accesses. */
+static int
+resume(struct device *device, struct error *err)
+{
+	const struct live_state *state = live_now(device->live);
+	size_t len = cfi_state_size(&device->chip);
+
+	if (strncmp(device->live->vars, store_path(device->store),
+		    sizeof(device->live->vars) - 1) != 0)
+		return error_set(err, EINVAL,
+				 "the guest's flash is %.200s, and no other",
+				 device->live->vars);
+	if (store_resume_burst(device->store, &state->burst))
+		return error_set(err, EINVAL,
+				 "the burst that was open is not this file's");
+	if (cfi_restore(&device->chip, state->chip, len))
+		return error_set(err, EINVAL,
+				 "the guest's flash is of another geometry or "
+				 "personality");
+	device->chip.changes = state->changes; /* they go on */
+	device->live->takeovers++;
+	return 0;
+}
+
 int
 device_connect(struct device *device, struct store *store, struct error *err)
 {
@@ -391,10 +542,15 @@ device_connect(struct device *device, struct store *store, struct error *err)
 	device->store = store;
 	/* A read-only store is not news. */
 	device->failure_told = store_failed(store) != 0;
-	ret = recall(device, err);
-	if (ret == 0)
-		window_connect(device->window, &device->chip);
-	return ret;
+	ret = device->adopted ? resume(device, err) : recall(device, err);
+	if (ret < 0)
+		return ret;
+	window_connect(device->window, &device->chip);
+	if (device->live && !device->adopted)
+		note_attached(device);
+	if (device->live)
+		ioreq_server_set_notes(device->server, &device->notes);
+	return 0;
 }
 
 uint64_t
@@ -422,6 +578,8 @@ device_flush(struct device *device)
 
 	if (ret < 0)
 		cfi_report(&device->chip, ret);
+	if (device->live)
+		note_now(device);
 }
 
 /* A guest that never touched its flash leaves no file behind. */
@@ -474,6 +632,9 @@ device_close(struct device *device, enum device_end end, struct error *err)
 		      ioreq_server_pause(device->server);
 	int ret = 0;
 
+	if (device->live)
+		device->live->attached = 0;
+	ioreq_server_set_notes(device->server, NULL);
 	/* Until frames and region are gone a write may be on its way. */
 	window_trap(device->window);
 	if (paused)

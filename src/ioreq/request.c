@@ -98,6 +98,14 @@ device_address(const struct ioreq *request, uint32_t i)
 }
 
 static void
+note_done(const struct ioreq_server *server, uint32_t accesses)
+{
+	if (server->notes)
+		server->notes->done(server->notes->opaque, accesses);
+}
+
+/* What was read is lost with who read it: all is read again. */
+static void
 handle_read(struct ioreq_server *server, struct ioreq *request,
 	    enum ioreq_space space)
 {
@@ -114,6 +122,7 @@ handle_read(struct ioreq_server *server, struct ioreq *request,
 				    request->size, value);
 		else
 			request->data = value;
+		note_done(server, i + 1);
 	}
 	guest_unmap(&map);
 	server->stats.reads++;
@@ -121,18 +130,19 @@ handle_read(struct ioreq_server *server, struct ioreq *request,
 
 static void
 handle_write(struct ioreq_server *server, struct ioreq *request,
-	     enum ioreq_space space)
+	     enum ioreq_space space, uint32_t done)
 {
 	struct guest_mapping map = { .transport = server->transport };
 	uint64_t value = request->data;
 
-	for (uint32_t i = 0; i < request->count; i++) {
+	for (uint32_t i = done; i < request->count; i++) {
 		if (request->data_is_ptr)
 			value = guest_read(&map,
 					   element(request, request->data, i),
 					   request->size);
 		bus_write(server, space, device_address(request, i),
 			  request->size, value);
+		note_done(server, i + 1);
 	}
 	guest_unmap(&map);
 	server->stats.writes++;
@@ -140,13 +150,13 @@ handle_write(struct ioreq_server *server, struct ioreq *request,
 
 static void
 handle_access(struct ioreq_server *server, struct ioreq *request,
-	      enum ioreq_space space)
+	      enum ioreq_space space, uint32_t done)
 {
 	server->stats.pointers += request->data_is_ptr;
 	if (request->dir == IOREQ_READ)
 		handle_read(server, request, space);
 	else
-		handle_write(server, request, space);
+		handle_write(server, request, space, done);
 }
 
 static void
@@ -167,7 +177,8 @@ access_ok(const struct ioreq *request)
 }
 
 void
-request_handle(struct ioreq_server *server, struct ioreq *request)
+request_handle(struct ioreq_server *server, struct ioreq *request,
+	       uint32_t done)
 {
 	server->stats.requests++;
 	if (request->type == IOREQ_TYPE_INVALIDATE) {
@@ -179,9 +190,9 @@ request_handle(struct ioreq_server *server, struct ioreq *request)
 		return;
 	}
 	if (request->type == IOREQ_TYPE_COPY)
-		handle_access(server, request, IOREQ_SPACE_MEMORY);
+		handle_access(server, request, IOREQ_SPACE_MEMORY, done);
 	else if (request->type == IOREQ_TYPE_PIO)
-		handle_access(server, request, IOREQ_SPACE_PORT);
+		handle_access(server, request, IOREQ_SPACE_PORT, done);
 	else
 		handle_unknown(server, request);
 }

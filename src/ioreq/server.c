@@ -10,29 +10,78 @@
 
 #define PAUSE_SECONDS 1.0
 
+static int
+server_open(struct ioreq_server **out, struct transport *t, struct error *err)
+{
+	struct ioreq_server *server = calloc(1, sizeof(*server));
+
+	if (server)
+		server->ports = calloc(t->vcpus, sizeof(*server->ports));
+	if (!server || !server->ports) {
+		free(server);
+		return error_set(err, ENOMEM, "out of memory");
+	}
+	server->transport = t;
+	*out = server;
+	return 0;
+}
+
+static void
+server_free(struct ioreq_server *server)
+{
+	free(server->ports);
+	free(server);
+}
+
 int
 ioreq_server_open(struct ioreq_server **out, struct transport *t,
 		  struct error *err)
 {
-	struct ioreq_server *server = calloc(1, sizeof(*server));
-	int ret;
+	struct ioreq_server *server;
+	int ret = server_open(&server, t, err);
 
-	if (!server)
-		return error_set(err, ENOMEM, "out of memory");
+	if (ret < 0)
+		return ret;
 	ret = t->ops->create(t);
 	if (ret < 0) {
-		free(server);
+		server_free(server);
 		return error_errno(err, -ret, "cannot create an ioreq server");
-	}
-	server->transport = t;
-	server->ports = calloc(t->vcpus, sizeof(*server->ports));
-	if (!server->ports) {
-		t->ops->destroy(t);
-		free(server);
-		return error_set(err, ENOMEM, "out of memory");
 	}
 	*out = server;
 	return 0;
+}
+
+int
+ioreq_server_adopt(struct ioreq_server **out, struct transport *t, uint32_t id,
+		   struct error *err)
+{
+	struct ioreq_server *server;
+	int ret = server_open(&server, t, err);
+
+	if (ret < 0)
+		return ret;
+	ret = t->ops->adopt(t, id);
+	if (ret < 0) {
+		server_free(server);
+		return error_errno(err, -ret, "cannot adopt ioreq server %u",
+				   id);
+	}
+	server->adopted = true;
+	*out = server;
+	return 0;
+}
+
+uint32_t
+ioreq_server_id(const struct ioreq_server *server)
+{
+	return server->transport->ops->id(server->transport);
+}
+
+void
+ioreq_server_set_notes(struct ioreq_server *server,
+		       const struct ioreq_notes *notes)
+{
+	server->notes = notes;
 }
 
 int
@@ -40,18 +89,94 @@ ioreq_server_add(struct ioreq_server *server, const struct ioreq_region *region,
 		 struct error *err)
 {
 	struct transport *t = server->transport;
-	int ret;
+	int ret = 0;
 
 	if (server->region_count == IOREQ_MAX_REGIONS)
 		return error_set(err, ENOSPC, "too many regions");
-	ret = t->ops->claim(t, region->space, region->first,
-			    region->first + region->size - 1);
+	if (!server->adopted)
+		ret = t->ops->claim(t, region->space, region->first,
+				    region->first + region->size - 1);
 	if (ret < 0)
 		return error_errno(err, -ret,
 				   "cannot claim %#" PRIx64 " to %#" PRIx64,
 				   region->first,
 				   region->first + region->size - 1);
 	server->regions[server->region_count++] = *region;
+	return 0;
+}
+
+/* The request is copied out once, so that what is checked is what is done. */
+static void
+slot_handle(struct ioreq_server *server, unsigned int vcpu, uint32_t done)
+{
+	const struct ioreq_notes *notes = server->notes;
+	struct transport *t = server->transport;
+	struct ioreq *slot = &t->page->vcpu_ioreq[vcpu];
+	struct ioreq request;
+
+	memcpy(&request, slot, sizeof(request));
+	request_handle(server, &request, done);
+
+	slot->data = request.data;
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	slot->state = STATE_IORESP_READY;
+	/* The state must be there before the vCPU is woken to look at it. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (notes)
+		notes->end(notes->opaque);
+	t->ops->notify(t, server->ports[vcpu]);
+}
+
+/* Answers one slot if it is READY; only data and state are written back. */
+static bool
+slot_answer(struct ioreq_server *server, unsigned int vcpu)
+{
+	const struct ioreq_notes *notes = server->notes;
+	struct ioreq *slot = &server->transport->page->vcpu_ioreq[vcpu];
+
+	if (slot->state != STATE_IOREQ_READY)
+		return false;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	slot->state = STATE_IOREQ_INPROCESS;
+	if (notes)
+		notes->begin(notes->opaque, vcpu);
+	slot_handle(server, vcpu, 0);
+	return true;
+}
+
+/* A dead process may have taken the request, or answered and woken nobody. */
+static void
+slot_resume(struct ioreq_server *server, unsigned int vcpu)
+{
+	const struct ioreq_notes *notes = server->notes;
+	struct transport *t = server->transport;
+	struct ioreq *slot = &t->page->vcpu_ioreq[vcpu];
+	uint32_t done;
+
+	if (slot->state == STATE_IORESP_READY)
+		t->ops->notify(t, server->ports[vcpu]);
+	if (slot->state != STATE_IOREQ_INPROCESS)
+		return;
+	done = notes ? notes->progress(notes->opaque, vcpu) : 0;
+	if (notes && !done)
+		notes->begin(notes->opaque, vcpu);
+	slot_handle(server, vcpu, done);
+}
+
+static int
+bind_all(struct ioreq_server *server, struct error *err)
+{
+	struct transport *t = server->transport;
+
+	for (unsigned int i = 0; i < t->vcpus; i++) {
+		int port = t->ops->bind(t, t->page->vcpu_ioreq[i].vp_eport);
+
+		if (port < 0)
+			return error_errno(
+				err, -port,
+				"cannot bind vCPU %u's event channel", i);
+		server->ports[i] = port;
+	}
 	return 0;
 }
 
@@ -63,42 +188,12 @@ ioreq_server_start(struct ioreq_server *server, struct error *err)
 
 	if (ret < 0)
 		return error_errno(err, -ret, "cannot enable the ioreq server");
-	for (unsigned int i = 0; i < t->vcpus; i++) {
-		ret = t->ops->bind(t, t->page->vcpu_ioreq[i].vp_eport);
-		if (ret < 0)
-			return error_errno(
-				err, -ret,
-				"cannot bind vCPU %u's event channel", i);
-		server->ports[i] = ret;
-	}
-	return 0;
-}
-
-/*
- * Answers one slot if it is READY.  The request is copied out once, so that
- * what is checked is what is done; only data and state are written back.
- */
-static bool
-slot_answer(struct ioreq_server *server, unsigned int vcpu)
-{
-	struct ioreq *slot = &server->transport->page->vcpu_ioreq[vcpu];
-	struct ioreq request;
-
-	if (slot->state != STATE_IOREQ_READY)
-		return false;
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	memcpy(&request, slot, sizeof(request));
-	slot->state = STATE_IOREQ_INPROCESS;
-
-	request_handle(server, &request);
-
-	slot->data = request.data;
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	slot->state = STATE_IORESP_READY;
-	/* The state must be there before the vCPU is woken to look at it. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	server->transport->ops->notify(server->transport, server->ports[vcpu]);
-	return true;
+	ret = bind_all(server, err);
+	for (unsigned int i = 0; server->adopted && !ret && i < t->vcpus; i++)
+		slot_resume(server, i);
+	/* What is added from now on is new. */
+	server->adopted = false;
+	return ret;
 }
 
 static unsigned int
@@ -215,6 +310,5 @@ ioreq_server_close(struct ioreq_server *server)
 	t->ops->enable(t, false);
 	slots_answer(server);
 	t->ops->destroy(t);
-	free(server->ports);
-	free(server);
+	server_free(server);
 }

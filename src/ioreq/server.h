@@ -10,13 +10,16 @@ struct ioreq_server {
 	struct ioreq_region regions[IOREQ_MAX_REGIONS];
 	unsigned int region_count;
 	int *ports; /* the local port of each vCPU */
+	bool adopted;
+	const struct ioreq_notes *notes; /* or NULL */
 	struct ioreq_stats stats;
 };
 
 /*
- * Does what one request says; `request` is the server's own copy.  Its data
- * member is the answer.
+ * Does what one request says but for the `done` accesses that were made
+ * already; `request` is the server's own copy.  Its data member is the answer.
  */
-void request_handle(struct ioreq_server *server, struct ioreq *request);
+void request_handle(struct ioreq_server *server, struct ioreq *request,
+		    uint32_t done);
 
 #endif

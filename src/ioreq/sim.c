@@ -26,6 +26,7 @@
 /* Numbers that are neither vCPU ids nor each other. */
 #define REMOTE_PORT(vcpu) (1000 + (vcpu))
 #define LOCAL_PORT(vcpu) (2000 + (int)(vcpu))
+#define SIM_SERVER 3
 
 static struct sim *
 sim_of(struct transport *t)
@@ -71,12 +72,28 @@ sim_op_create(struct transport *t)
 		return -ESRCH;
 	if (sim->created)
 		return -ENOSPC;
-	t->page = mmap(NULL, FRAME_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (t->page == MAP_FAILED)
-		return -errno;
+	memset(sim->page, 0, FRAME_SIZE);
+	t->page = sim->page;
 	sim->created = true;
 	return 0;
+}
+
+static int
+sim_op_adopt(struct transport *t, uint32_t id)
+{
+	struct sim *sim = sim_of(t);
+
+	if (!sim->created || sim->killed || id != SIM_SERVER)
+		return -ENOENT;
+	t->page = sim->page;
+	return 0;
+}
+
+static uint32_t
+sim_op_id(struct transport *t)
+{
+	(void)t;
+	return SIM_SERVER;
 }
 
 static void
@@ -84,7 +101,6 @@ sim_op_destroy(struct transport *t)
 {
 	struct sim *sim = sim_of(t);
 
-	munmap(t->page, FRAME_SIZE);
 	t->page = NULL;
 	sim->created = sim->enabled = sim->owns_type = false;
 	sim->range_count = 0;
@@ -435,6 +451,8 @@ sim_op_close(struct transport *t)
 
 static const struct transport_ops sim_ops = {
 	.create = sim_op_create,
+	.adopt = sim_op_adopt,
+	.id = sim_op_id,
 	.destroy = sim_op_destroy,
 	.enable = sim_op_enable,
 	.claim = sim_op_claim,
@@ -460,6 +478,16 @@ static const struct transport_ops sim_ops = {
 	.close = sim_op_close,
 };
 
+/* What the hypervisor has is its own, also if the server's process forks. */
+static void *
+shared(size_t len)
+{
+	void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
 static int
 memory_create(struct sim *sim)
 {
@@ -467,10 +495,11 @@ memory_create(struct sim *sim)
 
 	sim->frame_count = sim->config.ram_frames + sim->config.spare_frames;
 	len = ((size_t)sim->frame_count + 1) * FRAME_SIZE; /* never empty */
-	sim->frame_used = calloc(sim->frame_count + 1, sizeof(bool));
-	sim->p2m = malloc(SIM_GFNS * sizeof(*sim->p2m));
+	sim->frame_used = shared((sim->frame_count + 1) * sizeof(bool));
+	sim->p2m = shared(SIM_GFNS * sizeof(*sim->p2m));
 	sim->memory_fd = memfd_create("guest", MFD_CLOEXEC);
-	if (!sim->frame_used || !sim->p2m || sim->memory_fd < 0 ||
+	sim->page = shared(FRAME_SIZE);
+	if (!sim->frame_used || !sim->p2m || !sim->page || sim->memory_fd < 0 ||
 	    ftruncate(sim->memory_fd, (off_t)len) < 0)
 		return -ENOMEM;
 	sim->memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -487,7 +516,7 @@ memory_create(struct sim *sim)
 int
 sim_create(struct sim **out, const struct sim_config *config)
 {
-	struct sim *sim = calloc(1, sizeof(*sim));
+	struct sim *sim = shared(sizeof(*sim));
 	int ret;
 
 	if (!sim)
@@ -497,7 +526,7 @@ sim_create(struct sim **out, const struct sim_config *config)
 	sim->transport.ops = &sim_ops;
 	sim->transport.vcpus = config->vcpus ? config->vcpus : 1;
 	if (sim->transport.vcpus > SIM_MAX_VCPUS) {
-		free(sim);
+		munmap(sim, sizeof(*sim));
 		return -EINVAL;
 	}
 	pthread_mutex_init(&sim->lock, NULL);
@@ -530,9 +559,13 @@ sim_destroy(struct sim *sim)
 		close(sim->event_fd);
 	pthread_cond_destroy(&sim->wake);
 	pthread_mutex_destroy(&sim->lock);
-	free(sim->frame_used);
-	free(sim->p2m);
-	free(sim);
+	if (sim->frame_used)
+		munmap(sim->frame_used, (sim->frame_count + 1) * sizeof(bool));
+	if (sim->page)
+		munmap(sim->page, FRAME_SIZE);
+	if (sim->p2m)
+		munmap(sim->p2m, SIM_GFNS * sizeof(*sim->p2m));
+	munmap(sim, sizeof(*sim));
 }
 
 uint8_t *
@@ -562,4 +595,12 @@ sim_kill(struct sim *sim)
 {
 	sim->killed = true;
 	sim->enabled = false;
+}
+
+void
+sim_server_dies(struct sim *sim)
+{
+	memset(sim->bound, 0, sizeof(sim->bound));
+	memset(sim->pending, 0, sizeof(sim->pending));
+	memset(sim->masked, 0, sizeof(sim->masked));
 }

@@ -25,6 +25,7 @@ struct sim {
 	struct transport transport;
 	struct sim_config config;
 	bool created, enabled, owns_type, killed;
+	struct shared_iopage *page;
 	unsigned int typed; /* frames of type HVMMEM_ioreq_server */
 	struct sim_range ranges[SIM_MAX_RANGES];
 	unsigned int range_count;

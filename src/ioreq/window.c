@@ -113,18 +113,29 @@ own_type(struct window *window, struct error *err)
 	return 0;
 }
 
-/* The guest has frames there; from now on they show the chip. */
+/* The guest has frames there. */
 static int
-frames_take(struct window *window, struct error *err)
+frames_map(struct window *window, struct error *err)
 {
 	struct transport *t = window->transport;
-	int ret;
 
 	window->populated = true;
 	window->frames = t->ops->map(t, window->gfn, window->count,
 				     PROT_READ | PROT_WRITE);
-	if (!window->frames)
-		return error_errno(err, errno, "cannot map the guest's frames");
+	return window->frames ?
+		       0 :
+		       error_errno(err, errno, "cannot map the guest's frames");
+}
+
+/* From now on they show the chip. */
+static int
+frames_take(struct window *window, struct error *err)
+{
+	struct transport *t = window->transport;
+	int ret = frames_map(window, err);
+
+	if (ret < 0)
+		return ret;
 	if (window->chip)
 		window_show(window);
 	ret = t->ops->set_type(t, HVMMEM_ioreq_server, window->gfn,
@@ -197,6 +208,29 @@ window_open_later(struct window **out, struct transport *t, uint64_t base,
 	return open_with(out, t, base, size, mode, own_type, err);
 }
 
+/* Owning the type has outlived the process, and so has that of the frames. */
+static int
+adopt(struct window *window, struct error *err)
+{
+	struct transport *t = window->transport;
+	int type = t->ops->get_type(t, window->gfn);
+
+	window->owns = true;
+	if (type < 0)
+		return error_errno(err, -type,
+				   "cannot ask for the type of "
+				   "the flash's frames");
+	return type == HVMMEM_ioreq_server ? frames_map(window, err) : 0;
+}
+
+int
+window_adopt(struct window **out, struct transport *t, uint64_t base,
+	     uint32_t size, bool owns, struct error *err)
+{
+	return open_with(out, t, base, size, owns ? WINDOW_DIRECT : WINDOW_TRAP,
+			 adopt, err);
+}
+
 static unsigned int
 count_ram(const struct window *window)
 {
@@ -235,6 +269,12 @@ window_take(struct window *window, struct error *err)
 		direct_leave(window);
 	}
 	return clear(window);
+}
+
+bool
+window_has_frames(const struct window *window)
+{
+	return window->frames != NULL;
 }
 
 enum window_mode

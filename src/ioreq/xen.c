@@ -83,6 +83,21 @@ xen_op_create(struct transport *t)
 	return ret;
 }
 
+static int
+xen_op_adopt(struct transport *t, uint32_t id)
+{
+	struct xen *xen = xen_of(t);
+
+	xen->server = (ioservid_t)id;
+	return page_map(xen);
+}
+
+static uint32_t
+xen_op_id(struct transport *t)
+{
+	return xen_of(t)->server;
+}
+
 static void
 xen_op_destroy(struct transport *t)
 {
@@ -365,6 +380,8 @@ xen_op_close(struct transport *t)
 
 static const struct transport_ops xen_ops = {
 	.create = xen_op_create,
+	.adopt = xen_op_adopt,
+	.id = xen_op_id,
 	.destroy = xen_op_destroy,
 	.enable = xen_op_enable,
 	.claim = xen_op_claim,

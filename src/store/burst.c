@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pflash/store.h"
+
 int
 burst_init(struct burst *burst, uint32_t limit, uint32_t image_size)
 {
@@ -14,14 +16,30 @@ burst_init(struct burst *burst, uint32_t limit, uint32_t image_size)
 		return -ENOMEM;
 	burst->payload = burst->record + RECORD_HEADER_SIZE;
 	burst->limit = limit;
+	burst->borrowed = false;
 	burst_clear(burst);
 	return 0;
+}
+
+_Static_assert(RECORD_HEADER_SIZE + OPERATION_HEADER_SIZE + RECORD_CHAIN_SIZE <=
+		       STORE_BURST_ROOM(0) - STORE_CHANGE_MOST,
+	       "a record and one change fit");
+
+void
+burst_borrow(struct burst *burst, uint32_t limit, void *memory)
+{
+	burst->record = memory;
+	burst->payload = burst->record + RECORD_HEADER_SIZE;
+	burst->limit = limit;
+	burst->borrowed = true;
+	burst_clear(burst);
 }
 
 void
 burst_free(struct burst *burst)
 {
-	free(burst->record);
+	if (!burst->borrowed)
+		free(burst->record);
 	burst->record = NULL;
 }
 

@@ -22,6 +22,7 @@ struct burst {
 	uint32_t operation; /* where the last one begins in the payload */
 	uint32_t next;      /* image offset at which it can grow, or none */
 	uint32_t limit;     /* commit when the payload is longer than this */
+	bool borrowed;      /* the memory */
 };
 
 #define BURST_NO_NEXT UINT32_MAX
@@ -35,6 +36,8 @@ struct operation {
 
 /* Room for `limit` bytes and then one operation on all of the image. */
 int burst_init(struct burst *burst, uint32_t limit, uint32_t image_size);
+/* The same in memory of STORE_BURST_ROOM(limit) bytes. */
+void burst_borrow(struct burst *burst, uint32_t limit, void *memory);
 void burst_free(struct burst *burst);
 void burst_clear(struct burst *burst);
 

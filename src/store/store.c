@@ -32,7 +32,8 @@ struct store {
 	enum store_sync sync;
 	bool read_only;
 	struct store_stats stats;
-	int failed; /* -errno */
+	uint64_t found; /* sequence of the last record, when it was opened */
+	int failed;     /* -errno */
 	struct error failure;
 };
 
@@ -357,8 +358,10 @@ store_alloc(struct store *store, const struct store_config *config,
 	store->image = vars_alloc(store->size);
 	store->committed = vars_alloc(store->size);
 	store->dirty = calloc(store->size / VARS_BLOCK_SIZE, 1);
+	if (config->burst)
+		burst_borrow(&store->burst, limit, config->burst);
 	if (!store->image || !store->committed || !store->dirty ||
-	    burst_init(&store->burst, limit, store->size))
+	    (!config->burst && burst_init(&store->burst, limit, store->size)))
 		return error_errno(err, ENOMEM, "%s", config->path);
 	return 0;
 }
@@ -484,6 +487,7 @@ open_once(struct store **out, const struct store_config *config,
 		store_free(store);
 		return rc;
 	}
+	store->found = scan.sequence;
 	if (found)
 		*found = (struct store_recovery){ scan.bursts, scan.dropped };
 	*out = store;
@@ -501,6 +505,69 @@ store_open(struct store **out, const struct store_config *config,
 		return rc;
 	rc = accept_any(config, true, &changed, err);
 	return rc ? rc : open_once(out, config, found, &replaced, err);
+}
+
+static bool
+burst_can_grow(const struct burst *burst)
+{
+	const uint8_t *op = burst->payload + burst->operation;
+
+	if (burst->next == BURST_NO_NEXT)
+		return true;
+	return burst->operation + OPERATION_HEADER_SIZE + get_le32(op + 4) ==
+		       burst->length &&
+	       get_le32(op) + get_le32(op + 4) == burst->next;
+}
+
+void
+store_note_burst(const struct store *store, struct store_open_burst *burst)
+{
+	burst->sequence = store->journal.sequence;
+	burst->length = store->burst.length;
+	burst->operation = store->burst.operation;
+	burst->next = store->burst.next;
+}
+
+/* The last program may have grown beyond what was noted. */
+static int
+trim_burst(struct burst *burst, const struct store_open_burst *noted)
+{
+	uint32_t length = noted->length, last = noted->operation;
+
+	if (length > burst->limit || last > length ||
+	    length - last < OPERATION_HEADER_SIZE)
+		return -EINVAL;
+	if (noted->next != BURST_NO_NEXT)
+		put_le32(burst->payload + last + 4,
+			 length - last - OPERATION_HEADER_SIZE);
+	burst->length = length;
+	burst->operation = last;
+	burst->next = noted->next;
+	return 0;
+}
+
+int
+store_resume_burst(struct store *store, const struct store_open_burst *noted)
+{
+	struct burst *burst = &store->burst;
+	struct operation op;
+	uint32_t pos = 0;
+	int rc;
+
+	if (store->failed || noted->length == 0 ||
+	    noted->sequence != store->found)
+		return 0;
+	rc = trim_burst(burst, noted);
+	while (!rc && (rc = burst_next(burst->payload, burst->length, &pos,
+				       store->size, &op)) > 0) {
+		operation_apply(&op, store->image);
+		rc = 0;
+	}
+	if (!rc && burst_can_grow(burst))
+		return 0;
+	memcpy(store->image, store->committed, store->size);
+	burst_clear(burst);
+	return -EINVAL;
 }
 
 int
@@ -550,18 +617,6 @@ burst_explains_image(const struct store *store)
 	same = !rc && !memcmp(replayed, store->image, store->size);
 	free(replayed);
 	return same;
-}
-
-static bool
-burst_can_grow(const struct burst *burst)
-{
-	const uint8_t *op = burst->payload + burst->operation;
-
-	if (burst->next == BURST_NO_NEXT)
-		return true;
-	return burst->operation + OPERATION_HEADER_SIZE + get_le32(op + 4) ==
-		       burst->length &&
-	       get_le32(op) + get_le32(op + 4) == burst->next;
 }
 
 bool

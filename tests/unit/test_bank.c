@@ -277,36 +277,82 @@ replace_chip(void)
 	memset(&chip, 0x55, sizeof(chip));
 	ck_assert_int_eq(cfi_init(&chip, &before.config), 0);
 	ck_assert_int_eq(cfi_restore(&chip, record, size), 0);
+	chip.changes = before.changes;
 	if (memcmp(&before, &chip, sizeof(chip)) != 0)
 		ck_abort_msg("the restored chip is another one");
+}
+
+/* An access such as drivers make, or of any kind. */
+static void
+random_access(void)
+{
+	static const uint8_t likely[] = { 0x10, 0x40, 0x20, 0xd0, 0x50, 0x70,
+					  0x90, 0x98, 0xff, 0x60, 0x01, 0x2f,
+					  0xe8, 0xb0, 0xc0, 0x03 };
+	uint32_t off = (uint32_t)rand() % SIZE;
+	unsigned int kind = (unsigned int)rand() % 8;
+
+	if (kind == 0)
+		off = (uint32_t)rand() % 0x400;
+	if (kind < 7)
+		w(off & ~3u,
+		  on_all(likely[(unsigned int)rand() % sizeof(likely)]));
+	else
+		cfi_write(&chip, off, 1u << rand() % 4, (uint64_t)rand());
 }
 
 /* _i: bank. */
 START_TEST(state_is_saved_between_any_two_accesses)
 {
-	static const uint8_t likely[] = { 0x10, 0x40, 0x20, 0xd0, 0x50, 0x70,
-					  0x90, 0x98, 0xff, 0x60, 0x01, 0x2f,
-					  0xe8, 0xb0, 0xc0, 0x03 };
 	struct geometry g = bank((size_t)_i);
 
 	srand((unsigned int)_i + 1);
 	for (int p = CFI_OVMF; p <= CFI_QEMU; p++) {
 		power_on_bank((enum cfi_personality)p, &g);
 		for (unsigned int i = 0; i < 5000; i++) {
-			uint32_t off = (uint32_t)rand() % SIZE;
-			unsigned int kind = (unsigned int)rand() % 8;
-
-			if (kind == 0)
-				off = (uint32_t)rand() % 0x400;
-			if (kind < 7)
-				w(off & ~3u,
-				  on_all(likely[(unsigned int)rand() %
-						sizeof(likely)]));
-			else
-				cfi_write(&chip, off, 1u << rand() % 4,
-					  (uint64_t)rand());
+			random_access();
 			replace_chip();
 		}
+	}
+}
+END_TEST
+
+/* The buffers of parts that load nothing mean nothing. */
+static void
+forget_buffers(uint8_t *record, const struct geometry *g)
+{
+	const size_t part = 24 + CFI_BUFFER_SIZE + CFI_BUFFER_SIZE / 8;
+	uint8_t *at = record + cfi_state_size(&chip) - g->interleave * part;
+
+	for (unsigned int i = 0; i < g->interleave; i++, at += part)
+		if (*at != CFI_STATE_LOAD && *at != CFI_STATE_CONFIRM)
+			memset(at + 24, 0, part - 24);
+}
+
+/* _i: bank.  Two records in turn, as those who keep them do. */
+START_TEST(records_are_brought_up_to_date)
+{
+	struct geometry g = bank((size_t)_i);
+	static uint8_t kept[2][CFI_STATE_MAX], now[CFI_STATE_MAX];
+	static struct cfi other;
+	uint32_t changes[2] = { UINT32_MAX, UINT32_MAX };
+
+	srand((unsigned int)_i + 1);
+	power_on_bank(CFI_STRICT, &g);
+	for (unsigned int i = 0; i < 20000; i++) {
+		uint8_t *record = kept[i % 2];
+
+		random_access();
+		cfi_save_again(&chip, record, &changes[i % 2]);
+		cfi_save(&chip, now);
+		ck_assert_int_eq(cfi_init(&other, &chip.config), 0);
+		ck_assert_int_eq(cfi_restore(&other, record,
+					     cfi_state_size(&chip)),
+				 0);
+		forget_buffers(record, &g);
+		forget_buffers(now, &g);
+		if (memcmp(record, now, cfi_state_size(&chip)) != 0)
+			ck_abort_msg("access %u is not in the record", i);
 	}
 }
 END_TEST
@@ -463,6 +509,7 @@ main(void)
 	tcase_add_test(tc, blocks_of_several_sizes);
 	tcase_add_loop_test(tc, state_is_saved_between_any_two_accesses, 0,
 			    (int)BANKS);
+	tcase_add_loop_test(tc, records_are_brought_up_to_date, 0, (int)BANKS);
 	tcase_add_test(tc, impossible_records_are_refused);
 	tcase_add_test(tc, impossible_loads_are_refused);
 	tcase_add_test(tc, verify_finds_what_is_broken);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 
 #define SECONDS 2 /* for a pflashd that is busy with its disk */
 #define MAX_ANSWER 65536
+#define UPGRADE_TENTHS 100
 
 static const char *
 text_of(struct json_object *status, const char *name)
@@ -251,27 +254,86 @@ print_one(struct json_object *status)
 	}
 }
 
-int
-ctl_status(const struct ctl_options *options)
+/* What the one of this guest says; json_object_put() it. */
+static int
+ask_one(const char *wanted, struct json_object **out)
 {
-	const char *wanted = options->files[0];
-	struct json_object *all, *found = NULL;
+	struct json_object *all;
 	int code = ask_all(&all);
 	size_t count = all ? json_object_array_length(all) : 0;
 
-	for (size_t i = 0; i < count && !found; i++) {
+	*out = NULL;
+	for (size_t i = 0; i < count && !*out; i++) {
 		struct json_object *one = json_object_array_get_idx(all, i);
 
 		if (strcmp(text_of(one, STATUS_NAME), wanted) == 0 ||
 		    strcmp(text_of(one, STATUS_DOMAIN), wanted) == 0)
-			found = one;
+			*out = json_object_get(one);
 	}
-	if (code == CTL_OK && !found)
+	json_object_put(all);
+	if (code == CTL_OK && !*out)
 		code = ctl_fail(CTL_FAILED, "no pflashd serves '%s'", wanted);
-	else if (code == CTL_OK && options->json)
+	return code;
+}
+
+int
+ctl_status(const struct ctl_options *options)
+{
+	struct json_object *found;
+	int code = ask_one(options->files[0], &found);
+
+	if (code == CTL_OK && options->json)
 		print_json(found);
 	else if (code == CTL_OK)
 		print_one(found);
-	json_object_put(all);
+	json_object_put(found);
+	return code;
+}
+
+/* It is the same process, so that only its count tells the new one. */
+static int
+wait_for_takeover(struct json_object *before)
+{
+	const struct timespec step = { .tv_nsec = 100000000 };
+	uint64_t count = number_of(before, STATUS_TAKEOVERS);
+	char file[32];
+
+	snprintf(file, sizeof(file), "%" PRIu64 ".sock",
+		 number_of(before, STATUS_DOMAIN));
+	for (int i = 0; i < UPGRADE_TENTHS; i++) {
+		struct json_object *now = ask(file);
+		bool done = now && number_of(now, STATUS_TAKEOVERS) > count;
+
+		if (done)
+			printf("%s: pflashd %s\n", text_of(now, STATUS_NAME),
+			       text_of(now, STATUS_VERSION));
+		json_object_put(now);
+		if (done)
+			return CTL_OK;
+		nanosleep(&step, NULL);
+	}
+	return ctl_fail(CTL_FAILED, "%s: was not upgraded; its log says why",
+			text_of(before, STATUS_NAME));
+}
+
+int
+ctl_upgrade(const struct ctl_options *options)
+{
+	struct json_object *found, *count;
+	int code = ask_one(options->files[0], &found);
+
+	if (code == CTL_OK &&
+	    !json_object_object_get_ex(found, STATUS_TAKEOVERS, &count))
+		code = ctl_fail(CTL_FAILED,
+				"%s: this pflashd leaves nothing "
+				"that another could go on with",
+				options->files[0]);
+	else if (code == CTL_OK &&
+		 kill((pid_t)number_of(found, STATUS_PID), SIGUSR2) < 0)
+		code = ctl_fail(CTL_FAILED, "%s: %s", options->files[0],
+				strerror(errno));
+	if (code == CTL_OK)
+		code = wait_for_takeover(found);
+	json_object_put(found);
 	return code;
 }

@@ -28,6 +28,8 @@ const struct ctl_command ctl_commands[] = {
 	  "make the image what it was at a point in time" },
 	{ "status", ctl_status, 1, 1, "J", "[--json] ID|NAME",
 	  "say how the flash of a running guest is" },
+	{ "upgrade", ctl_upgrade, 1, 1, "", "ID|NAME",
+	  "have a guest's flash served by the pflashd that is installed now" },
 };
 
 #define COMMANDS (sizeof(ctl_commands) / sizeof(ctl_commands[0]))

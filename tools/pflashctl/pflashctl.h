@@ -57,6 +57,7 @@ int ctl_list(const struct ctl_options *options);
 int ctl_log(const struct ctl_options *options);
 int ctl_rollback(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);
+int ctl_upgrade(const struct ctl_options *options);
 
 /* One line on stderr; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...)

@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A server's process dies between any two of its instructions, and the next
+ * one goes on: the guest, and what is on disk, must not show it.
+ *
+ * This process is the hypervisor and the guest.  Each request is served by a
+ * child that takes over from the one before, which died while it was idle; and
+ * before that by one that dies in the middle of it, stepped by the processor's
+ * trap flag, at the first of its instructions, at the second, and so on.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pflash/device.h"
+#include "pflash/sim.h"
+
+#define BASE UINT64_C(0xffe00000)
+#define SIZE 0x10000u
+#define BLOCK 4096u
+#define FRAMES (SIZE / FRAME_SIZE)
+#define RAM 0x1000u /* of the guest, for string instructions */
+
+#define DIED 7
+#define TRAP_FLAG 0x100
+
+static char dir[64], path[96], live_path[112];
+static struct sim *sim;
+static struct transport *t;
+static struct transport_ops ops;
+static enum window_mode mode;
+static enum cfi_personality personality;
+static enum store_sync sync_mode;
+static struct error err;
+
+/* --- the server's process --- */
+
+static struct ioreq_server *server;
+static struct store *store;
+static struct device *device;
+static struct live *live;
+static volatile sig_atomic_t left, in_xen;
+
+/* A hypercall is one step, as the guest and Xen see it. */
+static void
+on_step(int number)
+{
+	(void)number;
+	if (!in_xen && --left == 0)
+		_exit(DIED);
+}
+
+static int
+xen_bind(struct transport *transport, uint32_t port)
+{
+	int ret;
+
+	in_xen++;
+	ret = ops.bind(transport, port);
+	in_xen--;
+	return ret;
+}
+
+static int
+xen_pending(struct transport *transport)
+{
+	int ret;
+
+	in_xen++;
+	ret = ops.pending(transport);
+	in_xen--;
+	return ret;
+}
+
+static int
+xen_unmask(struct transport *transport, int port)
+{
+	int ret;
+
+	in_xen++;
+	ret = ops.unmask(transport, port);
+	in_xen--;
+	return ret;
+}
+
+static int
+xen_notify(struct transport *transport, int port)
+{
+	int ret;
+
+	in_xen++;
+	ret = ops.notify(transport, port);
+	in_xen--;
+	return ret;
+}
+
+static void
+step_from_here(int steps)
+{
+	signal(SIGTRAP, on_step);
+	left = steps;
+	if (steps)
+		__asm__ volatile("pushfq; orq %0, (%%rsp); popfq"
+				 :
+				 : "i"(TRAP_FLAG)
+				 : "cc", "memory");
+}
+
+static void
+step_no_more(void)
+{
+	__asm__ volatile("pushfq; andq %0, (%%rsp); popfq"
+			 :
+			 : "i"(~TRAP_FLAG)
+			 : "cc", "memory");
+}
+
+/* What goes wrong here is the parent's to find. */
+static void
+must(int ret)
+{
+	if (ret >= 0)
+		return;
+	fprintf(stderr, "server: %s\n", err.text);
+	_exit(1);
+}
+
+static void
+attach(void)
+{
+	struct store_config sc = { .path = path, .sync = sync_mode };
+	struct device_config dc = {
+		.base = BASE,
+		.geometry = {
+			.size = SIZE,
+			.width = 1,
+			.interleave = 1,
+			.region_count = 1,
+			.regions = { { BLOCK, SIZE / BLOCK } },
+		},
+		.mode = mode,
+		.personality = personality,
+		.life = "life",
+	};
+	struct error note;
+
+	must(live_open(&live, live_path, "life", &err));
+	sc.burst = live->burst;
+	sc.burst_limit = LIVE_BURST_LIMIT;
+	dc.live = live;
+	if (live->attached)
+		must(ioreq_server_adopt(&server, t, live->server, &err));
+	else
+		must(ioreq_server_open(&server, t, &err));
+	must(device_open(&device, server, t, &dc, &note, &err));
+	must(store_open(&store, &sc, NULL, &err));
+	must(device_connect(device, store, &err));
+}
+
+static void
+serve(int steps)
+{
+	attach();
+	step_from_here(steps);
+	must(ioreq_server_start(server, &err));
+	ioreq_server_poll(server);
+	step_no_more();
+	if (!device_verify(device)) {
+		strcpy(err.text, "the device is not sound");
+		must(-EINVAL);
+	}
+}
+
+/* --- this process --- */
+
+static int
+child(void (*life)(int), int argument)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		life(argument);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	sim_server_dies(sim);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+start(int unused)
+{
+	(void)unused;
+	serve(0);
+}
+
+static void
+finish(int unused)
+{
+	(void)unused;
+	attach();
+	must(ioreq_server_start(server, &err));
+	must(device_close(device, DEVICE_ENDS, &err));
+	must(store_close(store));
+	ioreq_server_close(server);
+}
+
+static int steps; /* after which the server of a request dies */
+static bool survived;
+
+static void
+on_request(void *opaque)
+{
+	int code = child(serve, steps);
+
+	(void)opaque;
+	survived = code == 0;
+	ck_assert(code == 0 || code == DIED);
+	if (!survived)
+		ck_assert_int_eq(child(serve, 0), 0);
+}
+
+static void
+hypervisor(void)
+{
+	const struct sim_config config = {
+		.vcpus = 2,
+		.ram_frames = 2,
+		.spare_frames = FRAMES,
+	};
+	static struct transport_ops wrapped;
+
+	ck_assert_int_eq(sim_create(&sim, &config), 0);
+	t = sim_transport(sim);
+	ops = *t->ops;
+	wrapped = ops;
+	wrapped.bind = xen_bind;
+	wrapped.pending = xen_pending;
+	wrapped.unmask = xen_unmask;
+	wrapped.notify = xen_notify;
+	t->ops = &wrapped;
+	sim_set_server(sim, on_request, NULL);
+	for (uint32_t i = 0; i < 256; i++)
+		sim_frame(sim, RAM >> FRAME_SHIFT)[i] = (uint8_t)(i ^ 0x5a);
+}
+
+/* --- the chip that never died --- */
+
+static struct cfi reference;
+static uint8_t array[SIZE];
+
+static int
+reference_program(void *owner, uint32_t off, const uint8_t *bytes, uint32_t len)
+{
+	(void)owner;
+	memcpy(array + off, bytes, len);
+	return 0;
+}
+
+static int
+reference_erase(void *owner, uint32_t off, uint32_t len)
+{
+	(void)owner;
+	memset(array + off, 0xff, len);
+	return 0;
+}
+
+static int
+reference_commit(void *owner)
+{
+	(void)owner;
+	return 0;
+}
+
+static int
+reference_protect(void *owner, const uint8_t *registers, uint32_t len)
+{
+	(void)owner, (void)registers, (void)len;
+	return 0;
+}
+
+static void
+reference_show(void *owner)
+{
+	(void)owner;
+}
+
+static const struct cfi_ops reference_ops = {
+	.program = reference_program,
+	.erase = reference_erase,
+	.commit = reference_commit,
+	.protect = reference_protect,
+	.show = reference_show,
+};
+
+static void
+power_on(void)
+{
+	const struct store_config config = { .path = path, .size = SIZE };
+	const struct cfi_config chip = {
+		.array = array,
+		.geometry = {
+			.size = SIZE,
+			.width = 1,
+			.interleave = 1,
+			.region_count = 1,
+			.regions = { { BLOCK, SIZE / BLOCK } },
+		},
+		.personality = personality,
+		.ops = &reference_ops,
+	};
+
+	for (uint32_t i = 0; i < SIZE; i++)
+		array[i] = i < 0x800 ? (uint8_t)(i * 11 + 1) : 0xff;
+	ck_assert_int_eq(cfi_init(&reference, &chip), 0);
+	ck_assert_int_eq(store_create(&config, array, &err), 0);
+	hypervisor();
+	ck_assert_int_eq(child(start, 0), 0);
+}
+
+static void
+compare(void)
+{
+	static uint8_t shown[SIZE];
+	const uint8_t *frame;
+
+	ck_assert_msg(!sim_crashed(sim), "%s", sim_crashed(sim));
+	cfi_render(&reference, 0, shown, SIZE);
+	for (uint32_t i = 0; mode == WINDOW_DIRECT && i < FRAMES; i++) {
+		frame = sim_frame(sim, (BASE >> FRAME_SHIFT) + i);
+		ck_assert_mem_eq(frame, shown + i * FRAME_SIZE, FRAME_SIZE);
+	}
+}
+
+static void
+power_off(void)
+{
+	static uint8_t end[SIZE];
+	int fd;
+
+	ck_assert_int_eq(child(finish, 0), 0);
+	fd = open(path, O_RDONLY);
+	ck_assert_int_eq(read(fd, end, SIZE), SIZE);
+	close(fd);
+	ck_assert_mem_eq(end, array, SIZE);
+	sim_destroy(sim);
+}
+
+/* --- what the guest does --- */
+
+enum how { WRITE, READ, STOS, MOVS };
+
+struct access {
+	enum how how;
+	uint32_t off;
+	uint32_t value; /* or address in RAM */
+	unsigned int size;
+	unsigned int count;
+};
+
+static void
+on_reference(const struct access *a)
+{
+	uint64_t value = a->value;
+
+	if (a->how == WRITE)
+		cfi_write(&reference, a->off, a->size, value);
+	for (unsigned int i = 0; a->how >= STOS && i < a->count; i++) {
+		if (a->how == MOVS)
+			value = (uint8_t)((a->value + i) ^ 0x5a);
+		cfi_write(&reference, a->off + i * a->size, a->size, value);
+	}
+}
+
+static void
+on_flash(const struct access *a)
+{
+	uint64_t value = a->value, expected;
+
+	switch (a->how) {
+	case WRITE:
+		sim_guest_write(sim, 0, BASE + a->off, &value, a->size);
+		break;
+	case READ:
+		value = 0;
+		expected = cfi_read(&reference, a->off, a->size);
+		sim_guest_read(sim, 0, BASE + a->off, &value, a->size);
+		ck_assert_uint_eq(value, expected);
+		break;
+	case STOS:
+		sim_guest_stos(sim, 0, BASE + a->off, value, a->size, a->count,
+			       false);
+		break;
+	case MOVS:
+		sim_guest_movs(sim, 0, BASE + a->off, RAM + a->value, a->size,
+			       a->count, false);
+		break;
+	}
+}
+
+/*
+ * The same access again and again, by a server that dies one step later each
+ * time; `sparse` makes the distance grow.
+ */
+static void
+at_each_step(const struct access *a, int sparse)
+{
+	steps = 1;
+	do {
+		on_reference(a);
+		on_flash(a);
+		compare();
+		steps += 1 + steps / sparse;
+	} while (!survived);
+	steps = 0;
+}
+
+/* The whole script, once, each request by a process of its own. */
+static void
+once(const struct access *a)
+{
+	steps = 0;
+	on_reference(a);
+	on_flash(a);
+	compare();
+}
+
+static const struct access script[] = {
+	{ WRITE, 0x900, 0x40, 1, 0 },  { WRITE, 0x900, 0xa5, 1, 0 },
+	{ WRITE, 0x901, 0x10, 1, 0 },  { WRITE, 0x901, 0x5a, 1, 0 },
+	{ WRITE, 0x901, 0x10, 1, 0 },  { WRITE, 0x901, 0x52, 1, 0 },
+	{ READ, 0x900, 0, 1, 0 },      { WRITE, 0x900, 0xff, 1, 0 },
+	{ READ, 0x900, 0, 8, 0 },      { WRITE, 0x40, 0x20, 1, 0 },
+	{ WRITE, 0x40, 0xd0, 1, 0 },   { WRITE, 0x40, 0x70, 1, 0 },
+	{ WRITE, 0x40, 0x50, 1, 0 },   { WRITE, 0x40, 0xff, 1, 0 },
+	{ WRITE, 0x1000, 0xe8, 1, 0 }, { WRITE, 0x1000, 3, 1, 0 },
+	{ WRITE, 0x1000, 0x12, 1, 0 }, { WRITE, 0x1001, 0x34, 1, 0 },
+	{ WRITE, 0x1002, 0x56, 1, 0 }, { WRITE, 0x1003, 0x78, 1, 0 },
+	{ WRITE, 0x1000, 0xd0, 1, 0 }, { WRITE, 0x1000, 0xff, 1, 0 },
+	{ STOS, 0x2000, 0x40, 1, 16 }, { WRITE, 0x2000, 0xff, 1, 0 },
+	{ MOVS, 0x2100, 3, 1, 16 },    { WRITE, 0x2000, 0xff, 1, 0 },
+	{ WRITE, 0x3000, 0x60, 1, 0 }, { WRITE, 0x3000, 0x01, 1, 0 },
+	{ WRITE, 0x3000, 0x40, 1, 0 }, { WRITE, 0x3000, 0x00, 1, 0 },
+	{ WRITE, 0x3000, 0x60, 1, 0 }, { WRITE, 0x3000, 0xd0, 1, 0 },
+	{ WRITE, 0x3000, 0xc0, 1, 0 }, { WRITE, 0x8a, 0x7f, 1, 0 },
+	{ WRITE, 0x3000, 0x90, 1, 0 }, { READ, 0x8a, 0, 1, 0 },
+	{ WRITE, 0x3000, 0x98, 1, 0 }, { READ, 0x10, 0, 4, 0 },
+	{ WRITE, 0x3000, 0x50, 1, 0 }, { WRITE, 0x3000, 0xff, 1, 0 },
+};
+
+#define SCRIPT (sizeof(script) / sizeof(script[0]))
+
+/* _i: direct, trap. */
+static void
+take_mode(int i)
+{
+	mode = i % 2 ? WINDOW_TRAP : WINDOW_DIRECT;
+	sync_mode = STORE_SYNC_BURST;
+	personality = CFI_STRICT;
+}
+
+START_TEST(each_request_by_another_process)
+{
+	take_mode(_i);
+	power_on();
+	for (unsigned int i = 0; i < SCRIPT; i++)
+		once(&script[i]);
+	power_off();
+}
+END_TEST
+
+/*
+ * A command and its data are two requests, so that an access which is repeated
+ * at each step is one of the script in turn with what comes before it.
+ */
+START_TEST(dies_at_each_step)
+{
+	take_mode(_i);
+	power_on();
+	for (unsigned int i = 0; i < SCRIPT; i++)
+		at_each_step(&script[i], 6);
+	power_off();
+}
+END_TEST
+
+/* What OVMF does all the time: every single step, or nearly so. */
+START_TEST(dies_at_each_step_of_a_program)
+{
+	const struct access command = { WRITE, 0x4000, 0x10, 1, 0 };
+	struct access data = { WRITE, 0x4000, 0x5a, 1, 0 };
+	int at = 1;
+
+	take_mode(_i);
+	power_on();
+	do {
+		once(&command);
+		steps = at;
+		at += 1 + at / 200;
+		data.off++;
+		on_reference(&data);
+		on_flash(&data);
+		compare();
+	} while (!survived);
+	once(&(struct access){ WRITE, 0x4000, 0xff, 1, 0 });
+	power_off();
+	ck_assert_int_gt(at, 100);
+}
+END_TEST
+
+/* The end of a burst, with something in it each time. */
+START_TEST(dies_at_each_step_of_a_commit)
+{
+	static const struct access before[] = {
+		{ WRITE, 0x4000, 0x20, 1, 0 },
+		{ WRITE, 0x4000, 0xd0, 1, 0 },
+		{ WRITE, 0x4000, 0x40, 1, 0 },
+		{ WRITE, 0x4000, 0x5a, 1, 0 },
+	};
+	const struct access commit = { WRITE, 0, 0xff, 1, 0 };
+	int at = 1;
+
+	take_mode(_i);
+	power_on();
+	do {
+		for (unsigned int i = 0; i < 4; i++)
+			once(&before[i]);
+		steps = at;
+		at += 1 + at / 16;
+		on_reference(&commit);
+		on_flash(&commit);
+		compare();
+	} while (!survived);
+	power_off();
+}
+END_TEST
+
+static void
+setup(void)
+{
+	snprintf(dir, sizeof(dir), "/dev/shm/pflash-live-XXXXXX");
+	if (!mkdtemp(dir)) {
+		snprintf(dir, sizeof(dir), "/tmp/pflash-live-XXXXXX");
+		ck_assert_ptr_nonnull(mkdtemp(dir));
+	}
+	snprintf(path, sizeof(path), "%s/vars.fd", dir);
+	snprintf(live_path, sizeof(live_path), "%s/live", dir);
+}
+
+static void
+teardown(void)
+{
+	static const char *const names[] = { "vars.fd", "vars.fd.journal",
+					     "vars.fd.state", "live" };
+	char name[128];
+
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(name, sizeof(name), "%s/%s", dir, names[i]);
+		unlink(name);
+	}
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("live");
+	TCase *tc = tcase_create("live");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 600);
+	tcase_add_loop_test(tc, each_request_by_another_process, 0, 2);
+	tcase_add_loop_test(tc, dies_at_each_step_of_a_program, 0, 2);
+	tcase_add_loop_test(tc, dies_at_each_step_of_a_commit, 0, 2);
+	tcase_add_loop_test(tc, dies_at_each_step, 0, 2);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
