@@ -88,12 +88,18 @@ printf 'w 1f000 1 40\nw 1f000 1 0\nw 1f000 1 ff\n' |
 refused other
 forget other
 
-# The guest that was saved goes on: to its end, or until it is destroyed.
+# The guest that was saved goes on: to its end, or until it is destroyed. The xl
+# that would clean up behind it has ended when the guest was suspended.
 middle live buffer 3
 save live -c
 check "live: it goes on" lab_expect live 20 '^# goes on'
 check "live: with its flash" pflashctl status live
-xl_completes "live" live 3
+lab_type live go
+check "live: it has found the chip as it left it" \
+    lab_expect live 60 '^# middle ok'
+check "live: pflashd ends with it" lab_wait 30 sh -c '! pidof pflashd'
+xl destroy live
+xl_holds "live" live "$(xl_wanted 3)"
 refused live
 forget live
 middle stopped buffer 4
