@@ -259,7 +259,7 @@ hypervisor(void)
 /* --- the chip that never died --- */
 
 static struct cfi reference;
-static uint8_t array[SIZE];
+static uint8_t array[SIZE], initial[SIZE];
 
 static int
 reference_program(void *owner, uint32_t off, const uint8_t *bytes, uint32_t len)
@@ -324,6 +324,7 @@ power_on(void)
 
 	for (uint32_t i = 0; i < SIZE; i++)
 		array[i] = i < 0x800 ? (uint8_t)(i * 11 + 1) : 0xff;
+	memcpy(initial, array, SIZE);
 	ck_assert_int_eq(cfi_init(&reference, &chip), 0);
 	ck_assert_int_eq(store_create(&config, array, &err), 0);
 	hypervisor();
@@ -350,6 +351,8 @@ power_off(void)
 	static uint8_t end[SIZE];
 	int fd;
 
+	/* A script that programs nothing would show nothing. */
+	ck_assert_mem_ne(array, initial, SIZE);
 	ck_assert_int_eq(child(finish, 0), 0);
 	fd = open(path, O_RDONLY);
 	ck_assert_int_eq(read(fd, end, SIZE), SIZE);
@@ -462,19 +465,30 @@ static const struct access script[] = {
 
 #define SCRIPT (sizeof(script) / sizeof(script[0]))
 
+/* A strict chip comes up with its blocks locked. */
+static void
+unlock_all(void)
+{
+	for (uint32_t off = 0; off < SIZE; off += BLOCK) {
+		once(&(struct access){ WRITE, off, 0x60, 1, 0 });
+		once(&(struct access){ WRITE, off, 0xd0, 1, 0 });
+	}
+}
+
 /* _i: direct, trap. */
 static void
-take_mode(int i)
+begin(int i)
 {
 	mode = i % 2 ? WINDOW_TRAP : WINDOW_DIRECT;
 	sync_mode = STORE_SYNC_BURST;
 	personality = CFI_STRICT;
+	power_on();
+	unlock_all();
 }
 
 START_TEST(each_request_by_another_process)
 {
-	take_mode(_i);
-	power_on();
+	begin(_i);
 	for (unsigned int i = 0; i < SCRIPT; i++)
 		once(&script[i]);
 	power_off();
@@ -487,8 +501,7 @@ END_TEST
  */
 START_TEST(dies_at_each_step)
 {
-	take_mode(_i);
-	power_on();
+	begin(_i);
 	for (unsigned int i = 0; i < SCRIPT; i++)
 		at_each_step(&script[i], 6);
 	power_off();
@@ -502,8 +515,7 @@ START_TEST(dies_at_each_step_of_a_program)
 	struct access data = { WRITE, 0x4000, 0x5a, 1, 0 };
 	int at = 1;
 
-	take_mode(_i);
-	power_on();
+	begin(_i);
 	do {
 		once(&command);
 		steps = at;
@@ -531,8 +543,7 @@ START_TEST(dies_at_each_step_of_a_commit)
 	const struct access commit = { WRITE, 0, 0xff, 1, 0 };
 	int at = 1;
 
-	take_mode(_i);
-	power_on();
+	begin(_i);
 	do {
 		for (unsigned int i = 0; i < 4; i++)
 			once(&before[i]);
