@@ -162,25 +162,24 @@ linux_found() {
     note "A: destroyed at $linux_written, found $linux_number"
 }
 
-# linux_off ENTRY: it powers off
-linux_off() {
-    linux_end "$1"
-    check "$1: its end is the end of the guest" lab_wait 60 lab_gone linux
-    check "$1: pflashd leaves with it" lab_wait 20 linux_no_pflashd
-}
-
-# linux_life COMMAND [LINE...]: a guest is destroyed while it writes, made anew,
-# boots A once, reboots by itself, and boots B
-linux_life() {
+# linux_install COMMAND [LINE...]: a guest is destroyed while it writes
+linux_install() {
     linux_create "$@"
     linux_up install
     linux_pull
+}
+
+# linux_boots COMMAND [LINE...]: it is made anew, boots A once, reboots by
+# itself, and boots B
+linux_boots() {
     linux_create "$@"
     linux_up A
     linux_end A
     linux_found
     linux_up B
-    linux_off B
+    linux_end B
+    check "B: its end is the end of the guest" lab_wait 60 lab_gone linux
+    check "B: pflashd leaves with it" lab_wait 20 linux_no_pflashd
     linux_export linux
 }
 

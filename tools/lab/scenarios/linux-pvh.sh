@@ -10,6 +10,7 @@
 . /lab/linux.sh
 
 linux_prepare
-linux_life lab_create 'kernel = "/lab/OVMF_XEN.fd"'
+linux_install lab_create 'kernel = "/lab/OVMF_XEN.fd"'
+linux_boots lab_create 'kernel = "/lab/OVMF_XEN.fd"'
 linux_file
 lab_done
