@@ -22,6 +22,8 @@ BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 XENDIR = /etc/xen
 UNITDIR = $(PREFIX)/lib/systemd/system
+# Of xl's, which vif-pflash runs when it is called so.
+VIF_SCRIPTS = nat openvswitch route
 VERSION := $(shell cat VERSION)
 
 Q = $(if $(V),,@)
@@ -146,6 +148,9 @@ install: programs
 		$(DESTDIR)$(XENDIR)/scripts/
 	install -m 644 integration/xl/pflash-common.sh \
 		$(DESTDIR)$(XENDIR)/scripts/
+	for name in $(VIF_SCRIPTS); do \
+		ln -sf vif-pflash $(DESTDIR)$(XENDIR)/scripts/vif-pflash-$$name; \
+	done
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
 
@@ -160,6 +165,7 @@ uninstall:
 		$(DESTDIR)$(MANDIR)/man1/pflash-replay.1 \
 		$(DESTDIR)$(XENDIR)/scripts/block-pflash \
 		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
+		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
 		$(DESTDIR)$(UNITDIR)/pflashd@.service
 	-rmdir $(DESTDIR)$(XENDIR)/pflash 2>/dev/null

@@ -29,17 +29,11 @@ pflash_is_wanted() {
         [ -e "$pflash_config/default.conf" ]
 }
 
-# pflash_is_there DOMAIN: it has one, by an earlier device's script
-pflash_is_there() {
-    pflash_node=/local/domain/0/device-model/$1/pflash
-    pflash_pid=$(xenstore-read "$pflash_node/pid" 2>/dev/null) &&
-        [ -d "/proc/$pflash_pid" ]
-}
-
 # pflash_start DOMAIN: returns when the flash is attached, or does not return.
 # With systemd each pflashd is a unit, pflashd@DOMAIN; its log is the journal.
 pflash_start() {
-    ! pflash_is_there "$1" || return 0
+    # By an earlier device's script?
+    ! pflashctl status "$1" >/dev/null 2>&1 || return 0
     if [ -d /run/systemd/system ] && [ -z "${PFLASH_NO_SYSTEMD:-}" ] &&
         systemctl cat "pflashd@$1.service" >/dev/null 2>&1; then
         systemctl start "pflashd@$1.service" && return 0

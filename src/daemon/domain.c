@@ -216,33 +216,21 @@ domain_event(struct domain *domain)
 		free(watch);
 }
 
-static int
-write_key(const struct domain *domain, const char *key, const char *value,
-	  struct error *err)
-{
-	char path[sizeof(domain->ready_path) + 16];
-
-	snprintf(path, sizeof(path), "%s/%s", domain->ready_path, key);
-	if (!xs_write(domain->xs, XBT_NULL, path, value,
-		      (unsigned int)strlen(value)))
-		return error_errno(err, errno, "cannot write xenstore's %s",
-				   path);
-	return 0;
-}
-
 int
 domain_set_ready(struct domain *domain, struct error *err)
 {
+	static const char state[] = "running";
 	unsigned int len;
 	char *us = xs_read(domain->xs, XBT_NULL, "domid", &len);
-	char pid[16];
-	int ret;
+	char path[sizeof(domain->ready_path) + 8];
 
 	snprintf(domain->ready_path, sizeof(domain->ready_path),
 		 "/local/domain/%s/device-model/%" PRIu32 "/pflash",
 		 us ? us : "0", domain->id);
 	free(us);
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	ret = write_key(domain, "pid", pid, err);
-	return ret < 0 ? ret : write_key(domain, "state", "running", err);
+	snprintf(path, sizeof(path), "%s/state", domain->ready_path);
+	if (!xs_write(domain->xs, XBT_NULL, path, state, sizeof(state) - 1))
+		return error_errno(err, errno, "cannot write xenstore's %s",
+				   path);
+	return 0;
 }

@@ -45,8 +45,7 @@ void domain_event(struct domain *domain);
 
 /*
  * Says in xenstore that the flash is there:
- * /local/domain/<us>/device-model/<domid>/pflash/state = "running", and the
- * process in .../pid.
+ * /local/domain/<us>/device-model/<domid>/pflash/state = "running".
  */
 int domain_set_ready(struct domain *domain, struct error *err);
 

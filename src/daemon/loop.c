@@ -110,7 +110,7 @@ loop_init(struct loop *loop)
 }
 
 void
-loop_run(struct loop *loop, struct flash *flash)
+loop_start(struct loop *loop, struct flash *flash)
 {
 	struct transport *t = flash->transport;
 
@@ -123,8 +123,18 @@ loop_run(struct loop *loop, struct flash *flash)
 	loop->control = control_open(loop->ev, flash);
 	ev_io_start(loop->ev, &loop->requests);
 	ev_io_start(loop->ev, &loop->domains);
+}
+
+void
+loop_run(struct loop *loop)
+{
 	ev_run(loop->ev, 0);
+	log_stats(ioreq_server_stats(loop->flash->server));
+}
+
+void
+loop_stop(struct loop *loop)
+{
 	control_close(loop->control);
 	ev_loop_destroy(loop->ev);
-	log_stats(ioreq_server_stats(flash->server));
 }

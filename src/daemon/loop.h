@@ -31,7 +31,12 @@ struct loop {
  */
 void loop_init(struct loop *loop);
 
+/* What comes for the guest and to the control socket waits for loop_run(). */
+void loop_start(struct loop *loop, struct flash *flash);
+
 /* Serves the guest until it is gone or one of these signals comes. */
-void loop_run(struct loop *loop, struct flash *flash);
+void loop_run(struct loop *loop);
+
+void loop_stop(struct loop *loop);
 
 #endif

@@ -55,6 +55,21 @@ tell_ready(struct flash *flash, const struct options *options, int parent,
 	return ret;
 }
 
+/* Who is told that the flash is there may ask for its status at once. */
+static int
+serve_attached(struct loop *loop, struct flash *flash, int parent,
+	       struct error *err)
+{
+	int ret;
+
+	loop_start(loop, flash);
+	ret = tell_ready(flash, flash->options, parent, err);
+	if (ret == 0)
+		loop_run(loop);
+	loop_stop(loop);
+	return ret < 0 ? EXIT_RUNTIME : EXIT_OK;
+}
+
 static int
 serve(const struct options *options, int parent)
 {
@@ -65,11 +80,9 @@ serve(const struct options *options, int parent)
 
 	loop_init(&loop);
 	code = flash_attach(&flash, options, &err);
-	if (code == EXIT_OK && tell_ready(&flash, options, parent, &err) < 0)
-		code = EXIT_RUNTIME;
 	if (code == EXIT_OK)
-		loop_run(&loop, &flash);
-	else
+		code = serve_attached(&loop, &flash, parent, &err);
+	if (code != EXIT_OK)
 		log_line(LOG_ERR, "%s", err.text);
 	ret = flash_detach(&flash);
 	if (ret < 0 && code == EXIT_OK) {

@@ -65,9 +65,9 @@ name_file(const struct sys *sys, const char *from, const char *to,
 	return rc;
 }
 
-/* Before anything else; the renaming has the last word. */
+/* 0: nothing has this name; -EEXIST: something has. */
 static int
-check_absent(const struct sys *sys, const char *path, struct error *err)
+look_for(const struct sys *sys, const char *path, struct error *err)
 {
 	struct file file = { .sys = sys, .path = path, .fd = -1 };
 	int rc = file_open(&file, O_PATH | O_NOFOLLOW, 0, err);
@@ -81,27 +81,59 @@ check_absent(const struct sys *sys, const char *path, struct error *err)
 /* What an earlier file of this name left behind says what VARS must be. */
 static int
 check_journal(const struct sys *sys, const struct store_config *config,
-	      struct error *err)
+	      const char *path, struct error *err)
 {
 	struct journal journal;
-	char *name = NULL;
-	int rc;
+	int rc = journal_open(&journal, sys, path, O_RDONLY, err);
 
-	if (config->journal)
-		name = strdup(config->journal);
-	else if (asprintf(&name, "%s.journal", config->path) < 0)
-		name = NULL;
-	if (!name)
-		return error_set(err, ENOMEM, "out of memory");
-	rc = journal_open(&journal, sys, name, O_RDONLY, err);
-	free(name);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
 	rc = error_set(err, EUCLEAN,
 		       "%s: is the journal of an earlier %s: put that file "
 		       "back, or remove the journal and its history",
-		       journal.path, config->path);
+		       path, config->path);
 	journal_close(&journal);
+	return rc;
+}
+
+/* The protection register was that one's, too. */
+static int
+check_state(const struct sys *sys, const struct store_config *config,
+	    const char *path, struct error *err)
+{
+	int rc = look_for(sys, path, err);
+
+	if (rc == -EEXIST)
+		rc = error_set(err, EUCLEAN,
+			       "%s: is the chip's state of an earlier %s: put "
+			       "that file back, or remove the state and its "
+			       "protection register",
+			       path, config->path);
+	return rc;
+}
+
+static int
+check_left(const struct sys *sys, const struct store_config *config,
+	   struct error *err)
+{
+	struct vars vars = { 0 };
+	char *state = NULL;
+	int rc;
+
+	if (config->journal)
+		vars.journal = strdup(config->journal);
+	else if (asprintf(&vars.journal, "%s.journal", config->path) < 0)
+		vars.journal = NULL;
+	if (vars.journal)
+		state = vars_beside(&vars, ".state");
+	if (!state)
+		rc = error_set(err, ENOMEM, "out of memory");
+	else
+		rc = check_journal(sys, config, vars.journal, err);
+	if (!rc)
+		rc = check_state(sys, config, state, err);
+	free(state);
+	free(vars.journal);
 	return rc;
 }
 
@@ -119,9 +151,10 @@ store_create(const struct store_config *config, const void *image,
 				 "%s: an image of %u bytes, expected "
 				 "4 KiB blocks, at most %u bytes",
 				 config->path, size, STORE_MAX_SIZE);
-	rc = check_absent(sys, config->path, err);
+	/* Before anything else; the renaming has the last word. */
+	rc = look_for(sys, config->path, err);
 	if (!rc)
-		rc = check_journal(sys, config, err);
+		rc = check_left(sys, config, err);
 	if (rc)
 		return rc;
 	temporary = temporary_path(config->path);

@@ -12,7 +12,8 @@ PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 DT_NEEDED, DT_STRTAB = 1, 5
 
 LIBRARY_DIRS = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu",
-                "usr/lib", "lib", "usr/local/lib")
+                "usr/lib", "lib", "usr/local/lib",
+                "usr/lib/x86_64-linux-gnu/systemd")
 
 
 def _program_headers(data):

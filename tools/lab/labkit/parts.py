@@ -18,12 +18,15 @@ import tempfile
 from labkit import packages, paths
 from labkit.report import LabError
 
-PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux")
+PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
+            "iproute2", "systemd")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # wanted even without a display
 HVMLOADER = f"usr/lib/xen-{packages.XEN}/boot/hvmloader"
 SCRIPTS = "etc/xen/scripts"
-DRIVERS = "lib/modules/*/kernel/drivers/block"
+DRIVERS = "lib/modules/*/kernel/drivers"
+NET = "lib/modules/*/kernel/net"
+SYSTEMD = "lib/systemd"
 # {part: {path in dom0: pattern of the file below one of roots()}}. libxl looks
 # for QEMU and hvmloader where they are; dom0/init inserts what is in lib/modules.
 PARTS = {
@@ -34,8 +37,33 @@ PARTS = {
         **{f"{SCRIPTS}/{name}": f"{SCRIPTS}/{name}" for name in (
             "block", "block-common.sh", "hotplugpath.sh", "locking.sh",
             "logging.sh", "xen-hotplug-common.sh", "xen-script-common.sh")},
-        "lib/modules/loop.ko": f"{DRIVERS}/loop.ko",
-        "lib/modules/xen-blkback.ko": f"{DRIVERS}/xen-blkback/xen-blkback.ko",
+        "lib/modules/loop.ko": f"{DRIVERS}/block/loop.ko",
+        "lib/modules/xen-blkback.ko":
+            f"{DRIVERS}/block/xen-blkback/xen-blkback.ko",
+    },
+    "net": {
+        "bin/bash": "bin/bash",
+        "bin/flock": "usr/bin/flock",
+        "bin/ip": "bin/ip",
+        **{f"{SCRIPTS}/{name}": f"{SCRIPTS}/{name}" for name in (
+            "hotplugpath.sh", "locking.sh", "logging.sh", "vif-bridge",
+            "vif-common.sh", "xen-hotplug-common.sh", "xen-network-common.sh",
+            "xen-script-common.sh")},
+        # In the order of their names: each wants the one before it.
+        "lib/modules/net-1-llc.ko": f"{NET}/llc/llc.ko",
+        "lib/modules/net-2-stp.ko": f"{NET}/802/stp.ko",
+        "lib/modules/net-3-bridge.ko": f"{NET}/bridge/bridge.ko",
+        "lib/modules/net-4-xen-netback.ko":
+            f"{DRIVERS}/net/xen-netback/xen-netback.ko",
+    },
+    "systemd": {
+        "bin/journalctl": "bin/journalctl",
+        "bin/systemctl": "bin/systemctl",
+        **{f"{SYSTEMD}/{name}": f"{SYSTEMD}/{name}" for name in (
+            "systemd", "systemd-journald", "system/basic.target",
+            "system/sockets.target", "system/sysinit.target",
+            "system/systemd-journald.service",
+            "system/systemd-journald.socket")},
     },
 }
 

@@ -129,6 +129,9 @@ def write_overlay(out, scenario, build):
     (None for a bare dom0), the files it needs and the libraries these need."""
     writer = cpio.Writer(out)
     writer.file("init", os.path.join(paths.DOM0, "init"), 0o755)
+    writer.file("lab/dom0-run", os.path.join(paths.DOM0, "run"), 0o755)
+    writer.file("etc/systemd/system/lab.service",
+                os.path.join(paths.DOM0, "lab.service"))
     writer.file("lab/lib.sh", os.path.join(paths.HERE, "lib.sh"))
     files = {}
     if scenario:

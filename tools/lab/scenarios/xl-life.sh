@@ -8,8 +8,6 @@ conf=/etc/xen/pflash
 mkdir -p $conf /var/lib/pflash
 cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
 chmod +x /etc/xen/scripts/block-pflash
-ln -sf /proc/mounts /etc/mtab
-ln -sf /proc/self/fd/0 /dev/stdin
 
 life_options=
 
