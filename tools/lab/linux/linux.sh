@@ -17,8 +17,6 @@ linux_prepare() {
     mkdir -p /etc/xen/pflash "${LINUX_VARS%/*}"
     cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
     chmod +x /etc/xen/scripts/block-pflash
-    ln -sf /proc/mounts /etc/mtab
-    ln -sf /proc/self/fd/0 /dev/stdin
     printf 'vars = %s\nlayout = 2m\ncode = /lab/OVMF_XEN.fd\n' $LINUX_VARS \
         >/etc/xen/pflash/default.conf
     linux_disk
