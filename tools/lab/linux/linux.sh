@@ -11,6 +11,11 @@ LINUX_WORDS='initrd=\EFI\lab\initrd.cpio initrd=\EFI\lab\init.cpio
     console=hvc0 quiet loglevel=1 panic=1 rodata=off mitigations=off
     noreplace-smp cryptomgr.notests'
 
+# Linux speaks by its PV console, also where there is a serial port.
+lab_log() {
+    echo "/var/log/xen/console/guest-$1.log"
+}
+
 # linux_prepare: the guest's disk, and what xl starts for it
 linux_prepare() {
     lab_require
@@ -55,9 +60,6 @@ linux_create() {
         "disk = [ \"format=raw, vdev=xvda, access=rw, \
 script=block-pflash, target=$LINUX_DISK\" ]" "$@" ||
         lab_die "no guest"
-    # The guest's lines come by its PV console, also where there is a serial
-    # port.
-    [ ! -e /tmp/linux.serial ] || mv /tmp/linux.serial /tmp/linux.ttyS0
     xl unpause linux
 }
 
@@ -91,8 +93,7 @@ linux_up() {
     linux_status "$1: when Linux is up"
 }
 
-# linux_status TEXT: how much the flash was used; the domain is told apart
-# from the one before by its number
+# linux_status TEXT: how much the flash of this boot was used
 linux_status() {
     pflashctl status linux >/tmp/linux.status
     note "$1: $(awk '/^(requests|reads|writes):/ { printf "%s %s ", $1, $2 }' \
@@ -123,7 +124,7 @@ linux_collect() {
 
 linux_export() {
     lab_export "$(lab_log linux)" "$1.console"
-    [ ! -e /tmp/linux.ttyS0 ] || lab_export /tmp/linux.ttyS0 "$1.ttyS0"
+    [ ! -e /tmp/linux.serial ] || lab_export /tmp/linux.serial "$1.serial"
     cat /var/log/xen/xl-linux.log
 }
 
