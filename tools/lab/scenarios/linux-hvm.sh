@@ -6,11 +6,11 @@
 # modules: fat vfat nls_cp437 nls_ascii
 # programs: sfdisk
 # slow: the firmware asks QEMU for every PCI device there could be, in both boots
-# timeout: 4800
+# timeout: 9000
 . /lab/lib.sh
 . /lab/linux.sh
 
-LINUX_TIMEOUT=1500
+LINUX_TIMEOUT=2400
 linux_prepare
 linux_install lab_create 'kernel = "/lab/OVMF_XEN.fd"'
 linux_boots lab_create_hvm 'bios_path_override = "/lab/OVMF_XEN.fd"'
