@@ -11,7 +11,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from labkit import cpio, elf, mtd, parts, runner, scenario
+from labkit import cpio, efilinux, elf, mtd, parts, runner, scenario
 from labkit.channel import Results
 from labkit.machine import KNOWN_ABORT
 from labkit.report import LabError
@@ -136,6 +136,8 @@ class Mtd(unittest.TestCase):
 
     def test_the_initramfs_is_another_one_for_another_kernel(self):
         self.assertNotEqual(mtd._inputs("6.1.0-1"), mtd._inputs("6.1.0-2"))
+        self.assertNotEqual(efilinux._inputs("6.1.0-1"),
+                            efilinux._inputs("6.1.0-2"))
 
 
 class Parts(unittest.TestCase):

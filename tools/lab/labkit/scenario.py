@@ -7,7 +7,7 @@ import re
 import shutil
 from dataclasses import dataclass, field
 
-from labkit import cpio, elf, mtd, parts, paths
+from labkit import cpio, efilinux, elf, mtd, parts, paths
 from labkit.report import LabError
 
 HEADER = re.compile(
@@ -21,6 +21,7 @@ ALIASES = {
     "linux": (lambda: paths.base("vmlinuz"), "tools/lab/lab build"),
     "vmlinux": (lambda: paths.base("vmlinux"), "tools/lab/lab build"),
     "mtd": (mtd.initramfs, "tools/lab/lab build"),
+    "efilinux": (efilinux.initramfs, "tools/lab/lab build"),
 }
 PACKAGE_OF = {"/usr/share/OVMF/": "ovmf", "/usr/share/ovmf/": "ovmf"}
 

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Builds the initramfs of the Linux guest that UEFI firmware boots.
+
+Kernel: the one that dom0 runs. The initramfs, kept in the cache, holds what
+works on UEFI variables at run time (efibootmgr, efivar), the modules for them
+and for the guest's disk, and busybox. What the guest does is not in it: a
+scenario puts linux/guest-init behind it.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+
+from labkit import cpio, elf, packages, paths
+
+# Inserted by linux/guest-init.
+MODULES = ("drivers/block/xen-blkfront", "fs/efivarfs/efivarfs")
+PROGRAMS = ("bin/efibootmgr", "usr/bin/efivar", "usr/bin/chattr")
+PACKAGES = ("efibootmgr", "efivar", "libefiboot1", "libefivar1",
+            "e2fsprogs", "libext2fs2", "libcom-err2")
+
+
+def _root():
+    return os.path.join(paths.lab_cache(), "root")
+
+
+def _release():
+    """Of the kernel that base.build() has unpacked; empty if it has not."""
+    try:
+        with open(os.path.join(_root(), ".kernel"), encoding="ascii") as f:
+            return f.read().removeprefix("linux-image-")
+    except OSError:
+        return ""
+
+
+def _inputs(release):
+    """Changes with the kernel and with this file."""
+    digest = hashlib.sha256(release.encode())
+    with open(__file__, "rb") as f:
+        digest.update(f.read())
+    return digest.hexdigest()
+
+
+def _directory():
+    return os.path.join(paths.lab_cache(), "efilinux")
+
+
+def initramfs():
+    """Its directory names what it was built from: an old one is none."""
+    return os.path.join(_directory(), _inputs(_release())[:16], "initrd.cpio")
+
+
+def build(progress, update=False):
+    """Makes the initramfs unless it is there. Wants what base.build() made."""
+    with open(os.path.join(paths.lab_cache(), "lock"), "w",
+              encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        if update or not os.path.exists(initramfs()):
+            _build_locked(progress)
+        progress.say(f"ready: {initramfs()}")
+
+
+def _build_locked(progress):
+    with tempfile.TemporaryDirectory(dir=paths.lab_cache()) as work:
+        os.chmod(work, 0o755)
+        progress.say("downloading efibootmgr, efivar and their libraries")
+        extra = os.path.join(work, "root")
+        packages._unpack(packages._download(PACKAGES,
+                                            os.path.join(work, "debs")), extra)
+        new = os.path.join(work, "initrd.cpio")
+        with open(new, "wb") as out:
+            _write(cpio.Writer(out), extra)
+            progress.say(f"UEFI guest's initramfs: {out.tell() >> 10} KiB")
+        shutil.rmtree(_directory(), ignore_errors=True)
+        os.makedirs(os.path.dirname(initramfs()))
+        os.rename(new, initramfs())
+
+
+def _write(writer, extra):
+    for name in ("proc", "sys", "dev", "tmp"):
+        writer.directory(name)
+    writer.symlink("lib64", "/lib")
+    writer.device("dev/console", 5, 1)
+    for name in MODULES:
+        writer.file(f"lib/modules/{os.path.basename(name)}.ko",
+                    f"{_root()}/lib/modules/{_release()}/kernel/{name}.ko")
+    programs = {f"bin/{os.path.basename(n)}": f"{extra}/{n}" for n in PROGRAMS}
+    libraries = elf.closure(programs.values(), [extra, _root()])
+    for target, source in {**programs, **libraries}.items():
+        writer.file(target.replace("/lib64/", "/lib/"), source, 0o755)
+    # guest-init lets it make the links for its other applets.
+    writer.file("bin/busybox", f"{_root()}/bin/busybox")
+    writer.symlink("bin/sh", "busybox")
+    writer.close()
