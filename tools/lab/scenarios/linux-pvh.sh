@@ -5,6 +5,7 @@
 # needs: tools/lab/linux/linux.sh tools/lab/linux/guest-init
 # modules: fat vfat nls_cp437 nls_ascii
 # programs: sfdisk
+# slow: Linux is booted five times: eight minutes where the host is quiet
 # timeout: 3000
 . /lab/lib.sh
 . /lab/linux.sh

@@ -3,6 +3,7 @@
 # needs: hvm block build/lab/guest.rom build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tools/lab/xl.sh tools/lab/rounds.sh
+# slow: QEMU is started for each guest, half a minute and more
 # timeout: 600
 . /lab/lib.sh
 . /lab/xl.sh

@@ -3,7 +3,7 @@
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tools/lab/xl.sh tools/lab/rounds.sh
-# timeout: 400
+# timeout: 900
 . /lab/lib.sh
 . /lab/xl.sh
 . /lab/rounds.sh

@@ -2,6 +2,7 @@
 # about: xl save and restore of an HVM guest, which is not asked, in the middle of the chip's commands
 # needs: hvm block build/lab/guest.rom build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tools/lab/xl.sh
+# slow: QEMU is started for each guest, half a minute and more
 # timeout: 700
 . /lab/lib.sh
 . /lab/xl.sh
