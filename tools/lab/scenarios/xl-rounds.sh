@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: a guest ends in each way there is, and xl does with it what it can: one round each
+# about: a guest ends in one way or another, and xl does with it what it can
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tools/lab/xl.sh tools/lab/rounds.sh
@@ -8,6 +8,5 @@
 . /lab/xl.sh
 . /lab/rounds.sh
 xl_setup
-rounds pvh 10 reboot poweroff destroy restart preserve xlreboot rename \
-    crash xlshutdown writing
+rounds pvh 5 reboot preserve rename xlshutdown writing
 lab_done

@@ -51,7 +51,7 @@ forget() {
 xl_setup
 
 seed=0
-for place in buffer word erase suspend status id rest; do
+for place in ${XL_SAVE_PLACES:-buffer suspend}; do
     seed=$((seed + 16))
     middle $place $place $seed
     save $place
