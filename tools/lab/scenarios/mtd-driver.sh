@@ -3,6 +3,7 @@
 # about: suspends, and the VARS file holds what it has read
 # needs: build/pflashd build/pflashctl mtd vmlinux
 # needs: tools/lab/mtd/guest-init tools/lab/mtd/mtd.sh
+# slow: Linux writes and reads for two minutes and more
 # timeout: 900
 . /lab/lib.sh
 . /lab/mtd.sh

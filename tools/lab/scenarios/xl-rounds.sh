@@ -3,6 +3,7 @@
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tools/lab/xl.sh tools/lab/rounds.sh
+# slow: five guests, two of them twice; xl-life has the short of it
 # timeout: 900
 . /lab/lib.sh
 . /lab/xl.sh
