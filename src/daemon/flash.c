@@ -101,9 +101,7 @@ open_live(struct flash *flash, struct error *err)
 		return ret;
 	flash->live_lock = ret;
 	if (ret < 0)
-		log_line(LOG_WARNING,
-			 "%s: the guest's flash will not outlive this process",
-			 err->text);
+		flash->live_reason = *err;
 	else
 		flash->adopts = flash->live->attached;
 	return 0;
@@ -215,6 +213,10 @@ log_attached(const struct flash *flash, uint64_t base)
 	if (flash->trap_reason.text[0])
 		log_line(LOG_NOTICE, "reads are trapped: %s",
 			 flash->trap_reason.text);
+	if (!flash->live)
+		log_line(LOG_WARNING,
+			 "%s: the guest's flash will not outlive this process",
+			 flash->live_reason.text);
 	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode%s",
 		 store_size(flash->store), base, mode_name(flash),
 		 flash->adopts                ? ", taken over" :

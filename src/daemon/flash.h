@@ -21,6 +21,7 @@ struct flash {
 	struct live *live; /* or NULL */
 	int live_lock;
 	char live_path[64];
+	struct error live_reason; /* why there is none */
 	const struct options *options; /* borrowed */
 	time_t since;                  /* attached */
 	bool started;
