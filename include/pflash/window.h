@@ -75,9 +75,6 @@ int window_open_later(struct window **out, struct transport *t, uint64_t base,
 int window_adopt(struct window **out, struct transport *t, uint64_t base,
 		 uint32_t size, bool owns, struct error *err);
 
-/* Are the guest's frames its own, in direct mode? */
-bool window_has_frames(const struct window *window);
-
 /*
  * Takes the memory that the guest has there by now.  If direct mode fails, its
  * reason is left in `err` (else its text is empty), and the window traps.

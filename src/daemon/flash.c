@@ -86,17 +86,17 @@ set_context(struct flash *flash, const struct options *options)
 static int
 open_live(struct flash *flash, struct error *err)
 {
-	char life[STORE_TAG_SIZE];
 	int ret;
 
-	domain_life(flash->domain, life, sizeof(life));
+	domain_life(flash->domain, flash->life, sizeof(flash->life));
 	(void)snprintf(flash->live_path, sizeof(flash->live_path),
 		       PFLASH_RUN_DIR "/%" PRIu32 ".live",
 		       domain_id(flash->domain));
 	if (mkdir(PFLASH_RUN_DIR, S_IRWXU) < 0 && errno != EEXIST)
 		ret = error_errno(err, errno, PFLASH_RUN_DIR);
 	else
-		ret = live_open(&flash->live, flash->live_path, life, err);
+		ret = live_open(&flash->live, flash->live_path, flash->life,
+				err);
 	if (ret == -EINVAL || ret == -EBUSY)
 		return ret;
 	flash->live_lock = ret;
@@ -193,7 +193,7 @@ attach_device(struct flash *flash, const struct options *options,
 	struct error note;
 	int ret;
 
-	domain_life(flash->domain, config.life, sizeof(config.life));
+	memcpy(config.life, flash->life, sizeof(config.life));
 	domain_guest(flash->domain, config.guest, sizeof(config.guest));
 	config.has_run = flash->transport->ops->has_run(flash->transport) > 0;
 	ret = device_open(&flash->device, flash->server, flash->transport,

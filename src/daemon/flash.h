@@ -20,8 +20,9 @@ struct flash {
 	struct device *device;
 	struct live *live; /* or NULL */
 	int live_lock;
+	char life[STORE_TAG_SIZE]; /* of the domain */
 	char live_path[64];
-	struct error live_reason; /* why there is none */
+	struct error live_reason;      /* why there is none */
 	const struct options *options; /* borrowed */
 	time_t since;                  /* attached */
 	bool started;

@@ -142,20 +142,6 @@ noted_progress(void *opaque, unsigned int vcpu)
 	return live_progress(device->live, vcpu);
 }
 
-/* Between two requests; the number of the next one is a new one. */
-static void
-note_now(const struct device *device)
-{
-	struct live_state *state = live_next(device->live);
-
-	state->request = device->live->request;
-	state->progress = 0;
-	store_note_burst(device->store, &state->burst);
-	cfi_save(&device->chip, state->chip);
-	state->changes = device->chip.changes;
-	live_turn(device->live);
-}
-
 /* All of it is there before it counts. */
 static void
 note_attached(struct device *device)
@@ -172,8 +158,11 @@ note_attached(struct device *device)
 	live->size = config->geometry.size;
 	live->owns = window_mode(device->window) == WINDOW_DIRECT;
 	live->taken = !device->waits;
-	for (unsigned int i = 0; i < 2; i++)
-		note_now(device);
+	for (unsigned int i = 0; i < 2; i++) {
+		/* What lies there is no record yet. */
+		live_next(live)->changes = device->chip.changes + 1;
+		note_done(device, 0);
+	}
 	__atomic_store_n(&live->attached, 1, __ATOMIC_RELEASE);
 }
 
@@ -579,7 +568,7 @@ device_flush(struct device *device)
 	if (ret < 0)
 		cfi_report(&device->chip, ret);
 	if (device->live)
-		note_now(device);
+		note_done(device, 0); /* the next request has a new number */
 }
 
 /* A guest that never touched its flash leaves no file behind. */

@@ -271,12 +271,6 @@ window_take(struct window *window, struct error *err)
 	return clear(window);
 }
 
-bool
-window_has_frames(const struct window *window)
-{
-	return window->frames != NULL;
-}
-
 enum window_mode
 window_mode(const struct window *window)
 {

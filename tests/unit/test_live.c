@@ -36,6 +36,13 @@ static char dir[64], path[96], live_path[112];
 static struct sim *sim;
 static struct transport *t;
 static struct transport_ops ops;
+static const struct geometry geometry = {
+	.size = SIZE,
+	.width = 1,
+	.interleave = 1,
+	.region_count = 1,
+	.regions = { { BLOCK, SIZE / BLOCK } },
+};
 static enum window_mode mode;
 static enum cfi_personality personality;
 static enum store_sync sync_mode;
@@ -58,48 +65,38 @@ on_step(int number)
 		_exit(DIED);
 }
 
+#define AS_ONE_STEP(call)                                                      \
+	do {                                                                   \
+		int ret;                                                       \
+                                                                               \
+		in_xen++;                                                      \
+		ret = call;                                                    \
+		in_xen--;                                                      \
+		return ret;                                                    \
+	} while (0)
+
 static int
 xen_bind(struct transport *transport, uint32_t port)
 {
-	int ret;
-
-	in_xen++;
-	ret = ops.bind(transport, port);
-	in_xen--;
-	return ret;
+	AS_ONE_STEP(ops.bind(transport, port));
 }
 
 static int
 xen_pending(struct transport *transport)
 {
-	int ret;
-
-	in_xen++;
-	ret = ops.pending(transport);
-	in_xen--;
-	return ret;
+	AS_ONE_STEP(ops.pending(transport));
 }
 
 static int
 xen_unmask(struct transport *transport, int port)
 {
-	int ret;
-
-	in_xen++;
-	ret = ops.unmask(transport, port);
-	in_xen--;
-	return ret;
+	AS_ONE_STEP(ops.unmask(transport, port));
 }
 
 static int
 xen_notify(struct transport *transport, int port)
 {
-	int ret;
-
-	in_xen++;
-	ret = ops.notify(transport, port);
-	in_xen--;
-	return ret;
+	AS_ONE_STEP(ops.notify(transport, port));
 }
 
 static void
@@ -139,13 +136,7 @@ attach(void)
 	struct store_config sc = { .path = path, .sync = sync_mode };
 	struct device_config dc = {
 		.base = BASE,
-		.geometry = {
-			.size = SIZE,
-			.width = 1,
-			.interleave = 1,
-			.region_count = 1,
-			.regions = { { BLOCK, SIZE / BLOCK } },
-		},
+		.geometry = geometry,
 		.mode = mode,
 		.personality = personality,
 		.life = "life",
@@ -312,13 +303,7 @@ power_on(void)
 	const struct store_config config = { .path = path, .size = SIZE };
 	const struct cfi_config chip = {
 		.array = array,
-		.geometry = {
-			.size = SIZE,
-			.width = 1,
-			.interleave = 1,
-			.region_count = 1,
-			.regions = { { BLOCK, SIZE / BLOCK } },
-		},
+		.geometry = geometry,
 		.personality = personality,
 		.ops = &reference_ops,
 	};

@@ -4,13 +4,11 @@
 
 xl_dir=/var/lib/pflash
 
-# xl_setup: the scripts, and what Debian's want of dom0
+# xl_setup: the scripts, and a file of options for all guests
 xl_setup() {
     mkdir -p /etc/xen/pflash $xl_dir
     cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
     chmod +x /etc/xen/scripts/block-pflash
-    ln -sf /proc/mounts /etc/mtab
-    ln -sf /proc/self/fd/0 /dev/stdin
     printf 'vars = %s/%%n.fd\nlayout = 2m\n' $xl_dir \
         >/etc/xen/pflash/default.conf
 }

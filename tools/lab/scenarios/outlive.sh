@@ -52,8 +52,7 @@ outlive trap trap "test=random seed=6 count=3500"
 
 # --- several vCPUs ---
 
-cp /lab/OVMF_VARS.fd /tmp/hammer.fd
-pflashctl create --layout 4m /tmp/hammer.fd.new && mv /tmp/hammer.fd.new /tmp/hammer.fd
+pflashctl create --layout 4m /tmp/hammer.fd
 mkdir /tmp/many.d
 ln -s /tmp/hammer.fd /tmp/many.d/vars.fd
 hammer_guest many direct /tmp/hammer.fd "test=hammer vcpus=4 count=120 size=0x84000" 'vcpus = 4'
