@@ -22,6 +22,7 @@ BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 XENDIR = /etc/xen
 UNITDIR = $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 # Of xl's, which vif-pflash runs when it is called so.
 VIF_SCRIPTS = nat openvswitch route
 VERSION := $(shell cat VERSION)
@@ -42,8 +43,8 @@ ALL_CPPFLAGS = -D_GNU_SOURCE -D__XEN_TOOLS__ -DPFLASH_VERSION='"$(VERSION)"' \
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
 XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall -lxenctrl \
-	   -lxenstore -lxentoollog
-DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c
+	   -lxenstore -lxentoolcore -lxentoollog
+DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c -lseccomp
 CHECK_LIBS = $(shell pkg-config --libs check)
 
 MAINS = src/daemon/main.c
@@ -72,6 +73,13 @@ include $(GUEST_RULES)
 
 all: $(if $(GUEST_RULES),$(BUILD)/lab/guest.elf)
 
+all: $(BUILD)/lab/probe
+
+$(BUILD)/lab/probe: $(BUILD)/tools/lab/sandbox/probe.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
+
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -97,6 +105,9 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CHECK_LIBS) -o $@
+
+# The daemon's own modules.
+$(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
 
 include $(wildcard tests/crash/Makefile.inc)
 CRASH = $(if $(CRASH_OBJ),$(BUILD)/tests-crash/crash)
@@ -135,6 +146,7 @@ install: programs
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR) \
+		$(DESTDIR)$(SYSUSERSDIR) \
 		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(XENDIR)/pflash
 	install -m 755 $(BUILD)/pflashd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/pflashctl $(BUILD)/pflash-replay \
@@ -153,6 +165,10 @@ install: programs
 	done
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
+	install -m 644 integration/systemd/pflashd.sysusers \
+		$(DESTDIR)$(SYSUSERSDIR)/pflashd.conf
+	$(if $(DESTDIR),,getent passwd pflashd >/dev/null || \
+		useradd --system --no-create-home --shell /usr/sbin/nologin pflashd)
 
 # The files in /etc/xen/pflash are the administrator's.
 uninstall:
@@ -167,7 +183,8 @@ uninstall:
 		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
-		$(DESTDIR)$(UNITDIR)/pflashd@.service
+		$(DESTDIR)$(UNITDIR)/pflashd@.service \
+		$(DESTDIR)$(SYSUSERSDIR)/pflashd.conf
 	-rmdir $(DESTDIR)$(XENDIR)/pflash 2>/dev/null
 
 clean:

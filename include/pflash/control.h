@@ -18,6 +18,7 @@
 #define STATUS_MODE "mode"               /* string: direct or trap */
 #define STATUS_SYNC "sync"               /* string: burst, op or none */
 #define STATUS_PERSONALITY "personality" /* string */
+#define STATUS_SANDBOX "sandbox"         /* string: none, basic or full */
 #define STATUS_SINCE "since"             /* number: seconds since 1970 */
 #define STATUS_REQUESTS "requests"       /* number: answered */
 #define STATUS_READS "reads"             /* number: of these */

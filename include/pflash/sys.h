@@ -28,6 +28,7 @@ struct sys {
 	/* renameat2(2) with RENAME_NOREPLACE */
 	int (*rename_new)(const char *from, const char *to);
 	int (*unlink)(const char *path);
+	char *(*realpath)(const char *path, char *resolved);
 	/* fcntl(2), F_OFD_SETLK and F_OFD_GETLK */
 	int (*lock)(int fd, int cmd, struct flock *lock);
 };

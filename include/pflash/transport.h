@@ -98,6 +98,12 @@ struct transport_ops {
 	 * first vCPU translates addresses; 0: it is new.
 	 */
 	int (*has_run)(struct transport *t);
+	/*
+	 * From now on its handles are for this domain only, and the operations
+	 * that need more fail: populate, depopulate, get_type, pause, unpause,
+	 * shutdown_reason, has_run.
+	 */
+	int (*confine)(struct transport *t);
 	/* Frees the transport itself. */
 	void (*close)(struct transport *t);
 };

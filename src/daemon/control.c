@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "log.h"
 #include "pflash/control.h"
 
@@ -19,7 +18,6 @@ struct control {
 	struct ev_loop *ev;
 	struct flash *flash;
 	ev_io connections;
-	struct sockaddr_un address;
 };
 
 static void
@@ -41,7 +39,7 @@ add_flash(struct json_object *status, const struct flash *flash)
 
 	add_number(status, STATUS_DOMAIN, domain_id(flash->domain));
 	add_text(status, STATUS_NAME, domain_name(flash->domain));
-	add_number(status, STATUS_PID, (uint64_t)getpid());
+	add_number(status, STATUS_PID, (uint64_t)flash->keeper);
 	add_text(status, STATUS_VERSION, PFLASH_VERSION);
 	add_text(status, STATUS_VARS, store_path(flash->store));
 	add_number(status, STATUS_BASE, device_base(flash->device));
@@ -51,6 +49,7 @@ add_flash(struct json_object *status, const struct flash *flash)
 							       "trap");
 	add_text(status, STATUS_SYNC, options_sync_name(options));
 	add_text(status, STATUS_PERSONALITY, options_personality_name(options));
+	add_text(status, STATUS_SANDBOX, sandbox_name(flash->sandbox));
 	add_number(status, STATUS_SINCE, (uint64_t)flash->since);
 }
 
@@ -104,48 +103,16 @@ on_connection(struct ev_loop *ev, ev_io *watcher, int events)
 	close(fd);
 }
 
-static int
-listen_at(struct sockaddr_un *address, uint32_t domain)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t before;
-	int ret;
-
-	if (fd < 0)
-		return -1;
-	address->sun_family = AF_UNIX;
-	(void)snprintf(address->sun_path, sizeof(address->sun_path),
-		       PFLASH_RUN_DIR "/%" PRIu32 ".sock", domain);
-	if (mkdir(PFLASH_RUN_DIR, S_IRWXU) < 0 && errno != EEXIST) {
-		close(fd);
-		return -1;
-	}
-	/* One that is there is of a process that was killed. */
-	(void)unlink(address->sun_path);
-	before = umask(S_IXUSR | S_IRWXG | S_IRWXO);
-	ret = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-	umask(before);
-	if (ret == 0)
-		ret = listen(fd, SOMAXCONN);
-	if (ret < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 struct control *
 control_open(struct ev_loop *ev, struct flash *flash)
 {
 	struct control *control = calloc(1, sizeof(*control));
-	int fd = control ? listen_at(&control->address,
-				     domain_id(flash->domain)) :
-			   -1;
+	int fd = control ? ask_listen() : -ENOMEM;
 
 	if (fd < 0) {
 		log_line(LOG_WARNING,
 			 "no control socket in " PFLASH_RUN_DIR ": %s",
-			 strerror(errno));
+			 strerror(-fd));
 		free(control);
 		return NULL;
 	}
@@ -163,7 +130,6 @@ control_close(struct control *control)
 	if (!control)
 		return;
 	ev_io_stop(control->ev, &control->connections);
-	(void)unlink(control->address.sun_path);
 	close(control->connections.fd);
 	free(control);
 }

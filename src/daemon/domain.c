@@ -11,10 +11,15 @@
 
 #include <xenstore.h>
 
+#include "pflash/control.h"
+
 struct domain {
 	struct xs_handle *xs;
 	uint32_t id;
 	char *name;
+	bool pvh;
+	char life[96];
+	char guest[48];
 	char ready_path[128]; /* "": not written */
 };
 
@@ -77,6 +82,41 @@ id_by_number(struct domain *domain, const char *text, struct error *err)
 	return 0;
 }
 
+/* The number of a domain is used again, but not while the host is up. */
+static void
+read_life(struct domain *domain)
+{
+	char boot[37] = "";
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (file && fscanf(file, "%36s", boot) != 1)
+		boot[0] = '\0';
+	if (file)
+		fclose(file);
+	if (domain->guest[0] && boot[0])
+		(void)snprintf(domain->life, sizeof(domain->life),
+			       "%s %" PRIu32 " %.40s", boot, domain->id,
+			       domain->guest);
+}
+
+/* Saved and restored it keeps its UUID, and nothing else. */
+static void
+read_what_it_is(struct domain *domain)
+{
+	char *uuid = read_key(domain->xs, "/local/domain/%" PRIu32 "/vm",
+			      domain->id);
+	char *type = read_key(domain->xs, "/libxl/%" PRIu32 "/type",
+			      domain->id);
+
+	if (uuid)
+		(void)snprintf(domain->guest, sizeof(domain->guest), "%.40s",
+			       uuid);
+	domain->pvh = type && strcmp(type, "pvh") == 0;
+	free(type);
+	free(uuid);
+	read_life(domain);
+}
+
 static int
 find(struct domain **out, const char *name, struct error *err)
 {
@@ -111,6 +151,7 @@ domain_open(struct domain **out, const char *name, struct error *err)
 
 	if (ret < 0)
 		return ret;
+	read_what_it_is(*out);
 	if (!xs_watch((*out)->xs, "@releaseDomain", "release")) {
 		ret = error_errno(err, errno, "cannot watch xenstore");
 		domain_close(*out);
@@ -152,6 +193,13 @@ domain_close(struct domain *domain)
 	free(domain);
 }
 
+void
+domain_leave(struct domain *domain)
+{
+	xs_daemon_destroy_postfork(domain->xs);
+	domain->xs = NULL;
+}
+
 uint32_t
 domain_id(const struct domain *domain)
 {
@@ -164,48 +212,30 @@ domain_name(const struct domain *domain)
 	return domain->name ? domain->name : "?";
 }
 
-/* The number of a domain is used again, but not while the host is up. */
-void
-domain_life(const struct domain *domain, char *text, size_t room)
+const char *
+domain_life(const struct domain *domain)
 {
-	char boot[37] = "";
-	char *uuid = read_key(domain->xs, "/local/domain/%" PRIu32 "/vm",
-			      domain->id);
-	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	if (file && fscanf(file, "%36s", boot) != 1)
-		boot[0] = '\0';
-	if (file)
-		fclose(file);
-	text[0] = '\0';
-	if (uuid && boot[0])
-		snprintf(text, room, "%s %" PRIu32 " %.40s", boot, domain->id,
-			 uuid);
-	free(uuid);
+	return domain->life;
 }
 
-/* Saved and restored it keeps its UUID, and nothing else. */
-void
-domain_guest(const struct domain *domain, char *text, size_t room)
+const char *
+domain_guest(const struct domain *domain)
 {
-	char *uuid = read_key(domain->xs, "/local/domain/%" PRIu32 "/vm",
-			      domain->id);
-
-	text[0] = '\0';
-	if (uuid)
-		snprintf(text, room, "%.40s", uuid);
-	free(uuid);
+	return domain->guest;
 }
 
 bool
 domain_is_pvh(const struct domain *domain)
 {
-	char *type = read_key(domain->xs, "/libxl/%" PRIu32 "/type",
-			      domain->id);
-	bool pvh = type && strcmp(type, "pvh") == 0;
+	return domain->pvh;
+}
 
-	free(type);
-	return pvh;
+void
+domain_run_path(const struct domain *domain, const char *suffix, char *path,
+		size_t room)
+{
+	(void)snprintf(path, room, PFLASH_RUN_DIR "/%" PRIu32 ".%s", domain->id,
+		       suffix);
 }
 
 int

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The domain as xenstore knows it. */
+/*
+ * The domain as xenstore knows it.  What says `const struct domain` asks for
+ * what was read when it was opened, also in a child of fork(2); the rest is for
+ * the process that opened it.
+ */
 #ifndef PFLASHD_DOMAIN_H
 #define PFLASHD_DOMAIN_H
 
@@ -18,6 +22,9 @@ struct domain;
 int domain_open(struct domain **out, const char *name, struct error *err);
 void domain_close(struct domain *domain);
 
+/* In a child of the process that opened it: gives up xenstore. */
+void domain_leave(struct domain *domain);
+
 /* The name of a domain given by name or id; malloc()ed. */
 int domain_find_name(const char *domain, char **name, struct error *err);
 
@@ -28,13 +35,18 @@ const char *domain_name(const struct domain *domain);
  * A text, at most 95 bytes, that no other domain has, on this host or another
  * one, before or after: one life of a guest.
  */
-void domain_life(const struct domain *domain, char *text, size_t room);
+const char *domain_life(const struct domain *domain);
 
 /* At most 47 bytes: what the guest is called also when it was restored. */
-void domain_guest(const struct domain *domain, char *text, size_t room);
+const char *domain_guest(const struct domain *domain);
 
 /* A PVH guest: nobody else answers its firmware's reset ports. */
 bool domain_is_pvh(const struct domain *domain);
+
+/* PFLASH_RUN_DIR/ID.suffix */
+#define DOMAIN_PATH_ROOM 64
+void domain_run_path(const struct domain *domain, const char *suffix,
+		     char *path, size_t room);
 
 /*
  * Readable when some domain has ended (xenstore's @releaseDomain).  Read the

@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "log.h"
 #include "preflight.h"
 #include "pflash/control.h"
@@ -27,6 +27,7 @@ connect_store(struct flash *flash, const struct options *options,
 		.sync = options->sync,
 		.burst = flash->live ? flash->live->burst : NULL,
 		.burst_limit = flash->live ? LIVE_BURST_LIMIT : 0,
+		.sys = &sys_keeper,
 	};
 	struct store_recovery found = { 0 };
 	int ret = 0;
@@ -72,31 +73,40 @@ attach_code(struct flash *flash, const struct preflight *preflight,
 }
 
 static void
-set_context(struct flash *flash, const struct options *options)
+set_context(const struct flash *flash)
 {
 	char text[256];
 
 	snprintf(text, sizeof(text), "%s (%" PRIu32 "), %s",
 		 domain_name(flash->domain), domain_id(flash->domain),
-		 options->vars);
+		 flash->options->vars);
 	log_context(text);
+}
+
+/* Another one of this guest's may be about to die with its keeper. */
+static int
+wait_for_live(struct flash *flash, const char *path, struct error *err)
+{
+	const struct timespec step = { .tv_nsec = 20000000 };
+	const char *life = domain_life(flash->domain);
+	int ret = live_open(&flash->live, path, life, err);
+
+	for (unsigned int i = 0; ret == -EBUSY && i < 50; i++) {
+		nanosleep(&step, NULL);
+		ret = live_open(&flash->live, path, life, err);
+	}
+	return ret;
 }
 
 /* Without it the guest's flash dies with this process, and that is all. */
 static int
 open_live(struct flash *flash, struct error *err)
 {
+	char path[DOMAIN_PATH_ROOM];
 	int ret;
 
-	domain_life(flash->domain, flash->life, sizeof(flash->life));
-	(void)snprintf(flash->live_path, sizeof(flash->live_path),
-		       PFLASH_RUN_DIR "/%" PRIu32 ".live",
-		       domain_id(flash->domain));
-	if (mkdir(PFLASH_RUN_DIR, S_IRWXU) < 0 && errno != EEXIST)
-		ret = error_errno(err, errno, PFLASH_RUN_DIR);
-	else
-		ret = live_open(&flash->live, flash->live_path, flash->life,
-				err);
+	domain_run_path(flash->domain, "live", path, sizeof(path));
+	ret = wait_for_live(flash, path, err);
 	if (ret == -EINVAL || ret == -EBUSY)
 		return ret;
 	flash->live_lock = ret;
@@ -107,30 +117,34 @@ open_live(struct flash *flash, struct error *err)
 	return 0;
 }
 
+/* All that is asked for by name, or of Xen as a whole. */
 static int
-find_domain(struct flash *flash, const struct options *options,
+find_domain(struct flash *flash, const struct worker_start *start,
 	    struct error *err)
 {
-	int ret = domain_open(&flash->domain, options->domain, err);
+	int ret;
 
-	if (ret < 0)
-		return ret;
-	set_context(flash, options);
-	return open_live(flash, err);
+	if (!flash->domain) {
+		*err = *start->no_domain;
+		return start->no_domain_code;
+	}
+	set_context(flash);
+	ret = open_live(flash, err);
+	if (ret == 0)
+		ret = xen_transport_open(&flash->transport,
+					 domain_id(flash->domain), err);
+	if (ret == 0)
+		ask_for_transport(flash->transport);
+	return ret;
 }
 
 static int
 attach_server(struct flash *flash, struct error *err)
 {
-	int ret = xen_transport_open(&flash->transport,
-				     domain_id(flash->domain), err);
-
-	if (ret < 0)
-		return ret;
-	if (flash->adopts)
-		return ioreq_server_adopt(&flash->server, flash->transport,
-					  flash->live->server, err);
-	return ioreq_server_open(&flash->server, flash->transport, err);
+	return flash->adopts ?
+		       ioreq_server_adopt(&flash->server, flash->transport,
+					  flash->live->server, err) :
+		       ioreq_server_open(&flash->server, flash->transport, err);
 }
 
 /* Before the guest's answer: it is said once, and the chip tells the guest. */
@@ -193,8 +207,10 @@ attach_device(struct flash *flash, const struct options *options,
 	struct error note;
 	int ret;
 
-	memcpy(config.life, flash->life, sizeof(config.life));
-	domain_guest(flash->domain, config.guest, sizeof(config.guest));
+	(void)snprintf(config.life, sizeof(config.life), "%s",
+		       domain_life(flash->domain));
+	(void)snprintf(config.guest, sizeof(config.guest), "%s",
+		       domain_guest(flash->domain));
 	config.has_run = flash->transport->ops->has_run(flash->transport) > 0;
 	ret = device_open(&flash->device, flash->server, flash->transport,
 			  &config, &note, err);
@@ -217,6 +233,10 @@ log_attached(const struct flash *flash, uint64_t base)
 		log_line(LOG_WARNING,
 			 "%s: the guest's flash will not outlive this process",
 			 flash->live_reason.text);
+	if (flash->sandbox_reason.text[0])
+		log_line(LOG_WARNING, "sandbox: %s: %s",
+			 sandbox_name(flash->sandbox),
+			 flash->sandbox_reason.text);
 	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode%s",
 		 store_size(flash->store), base, mode_name(flash),
 		 flash->adopts                ? ", taken over" :
@@ -224,24 +244,40 @@ log_attached(const struct flash *flash, uint64_t base)
 						" when the firmware starts");
 }
 
-/* Files are looked at first, then Xen is asked; the disk is changed last. */
+/* What a journal may grow to, and the file system's own; generously. */
+#define FILE_MARGIN (UINT64_C(64) << 20)
+
 static int
-attach(struct flash *flash, const struct options *options,
-       struct preflight *preflight, struct error *err)
+enter_sandbox(struct flash *flash, const struct preflight *preflight,
+	      struct error *err)
 {
-	struct error why;
-	int found = find_domain(flash, options, &why);
-	int code = preflight_check(preflight, options, flash->adopts, err);
+	const struct options *options = flash->options;
+	uint64_t files = 4 * (uint64_t)preflight->geometry.size +
+			 STORE_HISTORY_MOST + FILE_MARGIN;
+	const struct sandbox sandbox = {
+		.level = options->sandbox,
+		.user = options->user,
+		.transport = flash->transport,
+		.root = PFLASH_RUN_DIR "/empty",
+		.file_size = files,
+		.memory = 2 * files,
+	};
+	int ret = sandbox_enter(&sandbox, &flash->sandbox_reason);
+
+	if (ret < 0)
+		return error_set(err, -ret, "--sandbox: %s",
+				 flash->sandbox_reason.text);
+	flash->sandbox = (enum sandbox_level)ret;
+	return 0;
+}
+
+static int
+attach_to_domain(struct flash *flash, const struct preflight *preflight,
+		 struct error *err)
+{
+	const struct options *options = flash->options;
 	int ret;
 
-	if (code != EXIT_OK)
-		return code;
-	if (found < 0) {
-		*err = why;
-		return found == -EBUSY ? EXIT_BUSY : EXIT_DOMAIN;
-	}
-	flash->options = options;
-	flash->pause = options->pause;
 	if (attach_server(flash, err) < 0 ||
 	    attach_device(flash, options, preflight, err) < 0)
 		return EXIT_DOMAIN;
@@ -260,12 +296,41 @@ attach(struct flash *flash, const struct options *options,
 	return EXIT_OK;
 }
 
+/*
+ * Files are looked at first, then Xen is asked; the disk is changed last.
+ * What a guest has written is read in the sandbox.
+ */
+static int
+attach(struct flash *flash, const struct worker_start *start,
+       struct preflight *preflight, struct error *err)
+{
+	const struct options *options = flash->options;
+	struct error why;
+	int found = find_domain(flash, start, &why);
+	int code = preflight_check(preflight, options, err);
+
+	if (code == EXIT_OK && enter_sandbox(flash, preflight, err) < 0)
+		code = EXIT_RUNTIME;
+	/* A guest that has it already is not asked if it would take it. */
+	if (code == EXIT_OK && !flash->adopts)
+		code = preflight_check_contents(preflight, options, &sys_keeper,
+						err);
+	if (code != EXIT_OK)
+		return code;
+	if (found < 0) {
+		*err = why;
+		return found == -EBUSY ? EXIT_BUSY : EXIT_DOMAIN;
+	}
+	flash->pause = options->pause;
+	return attach_to_domain(flash, preflight, err);
+}
+
 int
-flash_attach(struct flash *flash, const struct options *options,
+flash_attach(struct flash *flash, const struct worker_start *start,
 	     struct error *err)
 {
 	struct preflight preflight;
-	int code = attach(flash, options, &preflight, err);
+	int code = attach(flash, start, &preflight, err);
 
 	preflight_free(&preflight);
 	return code;
@@ -295,9 +360,6 @@ flash_detach(struct flash *flash)
 	/* The end of this process leaves the guest as it was found. */
 	if (flash->adopts && !flash->started)
 		return 0;
-	/* The next server of this domain may begin when the file is free. */
-	if (flash->domain)
-		domain_clear_ready(flash->domain);
 	if (flash->device &&
 	    device_close(flash->device, how_it_ends(flash), &err) < 0)
 		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
@@ -308,10 +370,8 @@ flash_detach(struct flash *flash)
 	if (flash->store)
 		ret = store_close(flash->store);
 	if (flash->live) {
-		(void)unlink(flash->live_path);
+		(void)ask_simply(CHANNEL_FORGET, &err);
 		live_close(flash->live, flash->live_lock);
 	}
-	if (flash->domain)
-		domain_close(flash->domain);
 	return ret;
 }

@@ -8,21 +8,25 @@
 
 #include <time.h>
 
-#include "domain.h"
+#include <sys/types.h>
+
 #include "options.h"
 #include "pflash/device.h"
+#include "sandbox.h"
+#include "worker.h"
 
 struct flash {
-	struct domain *domain;
+	const struct domain *domain; /* NULL: there is none; borrowed */
+	pid_t keeper;
 	struct transport *transport;
 	struct ioreq_server *server;
 	struct store *store;
 	struct device *device;
 	struct live *live; /* or NULL */
 	int live_lock;
-	char life[STORE_TAG_SIZE]; /* of the domain */
-	char live_path[64];
 	struct error live_reason;      /* why there is none */
+	enum sandbox_level sandbox;    /* that was reached */
+	struct error sandbox_reason;   /* why it is not the full one */
 	const struct options *options; /* borrowed */
 	time_t since;                  /* attached */
 	bool started;
@@ -38,7 +42,7 @@ struct flash {
  * or the exit code that fits the failure, with its sentence; flash_detach()
  * is due in both cases.
  */
-int flash_attach(struct flash *flash, const struct options *options,
+int flash_attach(struct flash *flash, const struct worker_start *start,
 		 struct error *err);
 
 /*

@@ -6,6 +6,7 @@
 
 static char context[256];
 static bool to_syslog;
+static void (*taker)(int level, const char *line);
 
 void
 log_context(const char *text)
@@ -21,16 +22,31 @@ log_to_syslog(void)
 }
 
 void
+log_to(void (*function)(int level, const char *line))
+{
+	taker = function;
+}
+
+void
+log_plain(int level, const char *line)
+{
+	if (taker)
+		taker(level, line);
+	else if (to_syslog)
+		syslog(level, "%s", line);
+	else
+		fprintf(stderr, "pflashd: %s\n", line);
+}
+
+void
 log_line(int level, const char *fmt, ...)
 {
-	char text[1024];
+	char line[sizeof(context) + 1024];
+	int begin = snprintf(line, sizeof(line), "%s", context);
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	vsnprintf(line + begin, sizeof(line) - (size_t)begin, fmt, args);
 	va_end(args);
-	if (to_syslog)
-		syslog(level, "%s%s", context, text);
-	else
-		fprintf(stderr, "pflashd: %s%s\n", context, text);
+	log_plain(level, line);
 }

@@ -2,11 +2,13 @@
 #include "loop.h"
 
 #include <inttypes.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <xen/sched.h>
 
+#include "channel.h"
 #include "log.h"
-#include "ready.h"
 
 static uint64_t
 writes(const struct loop *loop)
@@ -68,46 +70,76 @@ on_suspend(struct flash *flash)
  * while another one is started with its flash.  A suspended one may go on.
  */
 static void
-on_domains(struct ev_loop *ev, ev_io *watcher, int events)
+on_domains(struct loop *loop)
 {
-	struct loop *loop = watcher->data;
 	struct flash *flash = loop->flash;
 	struct transport *t = flash->transport;
 	int reason;
 
-	(void)events;
-	domain_event(flash->domain);
 	reason = t->ops->shutdown_reason(t);
 	if (reason == SHUTDOWN_suspend)
 		on_suspend(flash);
 	if (t->ops->alive(t) && (reason < 0 || reason == SHUTDOWN_suspend))
 		return;
 	log_line(LOG_INFO, "the guest is gone");
-	ev_break(ev, EVBREAK_ALL);
+	ev_break(loop->ev, EVBREAK_ALL);
 }
 
 static void
-on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
+on_upgrade(struct loop *loop)
 {
-	(void)events;
-	log_line(LOG_INFO, "signal %d, detaching", watcher->signum);
-	ev_break(ev, EVBREAK_ALL);
-}
-
-static void
-on_upgrade(struct ev_loop *ev, ev_signal *watcher, int events)
-{
-	struct loop *loop = watcher->data;
-
-	(void)events;
-	if (!loop->flash || !loop->flash->live) {
+	if (!loop->flash->live) {
 		log_line(LOG_ERR, "cannot upgrade: nothing would be left of "
 				  "the flash");
 		return;
 	}
 	log_line(LOG_INFO, "upgrading");
 	loop->end = LOOP_UPGRADE;
+	ev_break(loop->ev, EVBREAK_ALL);
+}
+
+static void
+on_order(struct ev_loop *ev, ev_io *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+	char order;
+
+	(void)events;
+	if (read(watcher->fd, &order, 1) != 1)
+		_exit(EXIT_RUNTIME); /* there is no keeper any more */
+	switch (order) {
+	case CHANNEL_DOMAINS: on_domains(loop); return;
+	case CHANNEL_UPGRADE: on_upgrade(loop); return;
+	default: ev_break(ev, EVBREAK_ALL); return;
+	}
+}
+
+/* Who looks for the process that has the file finds this one. */
+static void
+on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+
+	(void)events;
+	if (watcher->signum == SIGUSR2) {
+		on_upgrade(loop);
+		return;
+	}
+	log_line(LOG_INFO, "signal %d, detaching", watcher->signum);
 	ev_break(ev, EVBREAK_ALL);
+}
+
+void
+loop_init(struct loop *loop)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
+
+	*loop = (struct loop){ .ev = ev_loop_new(EVFLAG_AUTO) };
+	for (unsigned int i = 0; i < 4; i++) {
+		ev_signal_init(&loop->signals[i], on_signal, numbers[i]);
+		loop->signals[i].data = loop;
+		ev_signal_start(loop->ev, &loop->signals[i]);
+	}
 }
 
 static void
@@ -120,34 +152,18 @@ log_stats(const struct ioreq_stats *stats)
 }
 
 void
-loop_init(struct loop *loop)
-{
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
-
-	*loop = (struct loop){ .ev = ev_default_loop(EVFLAG_AUTO) };
-	for (unsigned int i = 0; i < 3; i++) {
-		ev_signal_init(&loop->signals[i], on_signal, numbers[i]);
-		ev_signal_start(loop->ev, &loop->signals[i]);
-	}
-	ev_signal_init(&loop->signals[3], on_upgrade, SIGUSR2);
-	loop->signals[3].data = loop;
-	ev_signal_start(loop->ev, &loop->signals[3]);
-}
-
-void
-loop_start(struct loop *loop, struct flash *flash)
+loop_start(struct loop *loop, struct flash *flash, int orders)
 {
 	struct transport *t = flash->transport;
 
 	loop->flash = flash;
 	ev_io_init(&loop->requests, on_requests, t->ops->event_fd(t), EV_READ);
-	ev_io_init(&loop->domains, on_domains, domain_event_fd(flash->domain),
-		   EV_READ);
+	ev_io_init(&loop->orders, on_order, orders, EV_READ);
 	ev_timer_init(&loop->idle, on_idle, LOOP_IDLE_COMMIT, 0.);
-	loop->requests.data = loop->domains.data = loop->idle.data = loop;
+	loop->requests.data = loop->orders.data = loop->idle.data = loop;
 	loop->control = control_open(loop->ev, flash);
 	ev_io_start(loop->ev, &loop->requests);
-	ev_io_start(loop->ev, &loop->domains);
+	ev_io_start(loop->ev, &loop->orders);
 }
 
 enum loop_end
@@ -162,11 +178,6 @@ loop_run(struct loop *loop)
 void
 loop_stop(struct loop *loop)
 {
-	struct error err;
-
-	/* Who finds that nobody answers any more may start another one. */
-	if (ready_notify_socket("STOPPING=1", &err) < 0)
-		log_line(LOG_WARNING, "%s", err.text);
 	control_close(loop->control);
 	ev_loop_destroy(loop->ev);
 }

@@ -16,34 +16,35 @@
 
 enum loop_end {
 	LOOP_ENDS,
-	LOOP_UPGRADE, /* SIGUSR2 came */
+	LOOP_UPGRADE, /* another program goes on */
 };
 
 struct loop {
 	struct ev_loop *ev;
 	struct flash *flash;
 	ev_io requests;
-	ev_io domains;
+	ev_io orders; /* of the keeper's */
+	ev_signal signals[4];
 	ev_timer idle;
 	struct control *control; /* NULL: nobody can ask */
-	ev_signal signals[4];
 	enum loop_end end;
 	uint64_t writes_seen; /* when the idle timer was started */
 };
 
 /*
- * Catches SIGTERM, SIGINT and SIGHUP from now on: one that comes before
- * loop_run() ends it at once.  `loop` stays where it is.
+ * Catches SIGTERM, SIGINT, SIGHUP and SIGUSR2 from now on, which are orders,
+ * too.  `loop` stays where it is.
  */
 void loop_init(struct loop *loop);
 
-/* What comes for the guest and to the control socket waits for loop_run(). */
-void loop_start(struct loop *loop, struct flash *flash);
-
 /*
- * Serves the guest until it is gone or one of these signals comes, or SIGUSR2.
- * It may be run again then.
+ * What comes for the guest and to the control socket waits for loop_run().
+ * `orders`: a descriptor with what enum channel_order has; its end is the end
+ * of the process.
  */
+void loop_start(struct loop *loop, struct flash *flash, int orders);
+
+/* Serves the guest until it is gone, or an order comes that ends it. */
 enum loop_end loop_run(struct loop *loop);
 
 void loop_stop(struct loop *loop);

@@ -50,6 +50,13 @@ static const struct choice logs[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice sandboxes[] = {
+	{ "none", SANDBOX_NONE },
+	{ "basic", SANDBOX_BASIC },
+	{ "full", SANDBOX_FULL },
+	{ NULL, 0 },
+};
+
 static const struct option long_options[] = {
 	{ "domain", required_argument, NULL, 'd' },
 	{ "config", required_argument, NULL, 'C' },
@@ -72,6 +79,8 @@ static const struct option long_options[] = {
 	{ "ready-fd", required_argument, NULL, 'r' },
 	{ "wait", required_argument, NULL, 'W' },
 	{ "log", required_argument, NULL, 'L' },
+	{ "sandbox", required_argument, NULL, 'S' },
+	{ "user", required_argument, NULL, 'u' },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -117,6 +126,10 @@ options_help(void)
 "  --ready-fd N       write a newline to this descriptor when attached\n"
 "  --wait SECONDS     for another process to let go of the file: 0 (default)\n"
 "  --log WHERE        stderr (default with --foreground) or syslog\n"
+"  --sandbox HOW      what is given up before the guest's data is read: none,\n"
+"                     basic (user, root, limits), full (and system calls,\n"
+"                     other domains); default: as much as there is\n"
+"  --user USER        whose process it is then: pflashd (default)\n"
 "  --help, --version\n"
 "\n"
 "Exit codes: 0 the guest is gone or SIGTERM came, 1 failed while running,\n"
@@ -147,6 +160,13 @@ name_of(const struct choice *choices, int value)
 	while (choices->name && choices->value != value)
 		choices++;
 	return choices->name;
+}
+
+bool
+options_want_syslog(const struct options *options)
+{
+	return options->log == OPTIONS_LOG_SYSLOG ||
+	       (options->log == OPTIONS_LOG_DEFAULT && !options->foreground);
 }
 
 const char *
@@ -234,6 +254,10 @@ set_choice(struct options *options, int option, const char *arg,
 		ret = choose(reactions, "on-error", arg, &value, err);
 		options->pause = value;
 		return ret;
+	case 'S':
+		ret = choose(sandboxes, "sandbox", arg, &value, err);
+		options->sandbox = (enum sandbox_level)value;
+		return ret;
 	default:
 		ret = choose(logs, "log", arg, &value, err);
 		options->log = (enum options_log)value;
@@ -253,6 +277,7 @@ set_option(struct options *options, int option, const char *arg,
 	case 'c': options->code = arg; return 0;
 	case 'f': options->foreground = true; return 0;
 	case 'j': options->journal = arg; return 0;
+	case 'u': options->user = arg; return 0;
 	case 'H': return store_history_parse(&options->history, arg, err);
 	case 'R': options->read_only = true; return 0;
 	case 'F': options->force = true; return 0;
@@ -296,6 +321,8 @@ options_default(struct options *options)
 		.width = 1,
 		.blocks = "4096",
 		.history.bytes = STORE_HISTORY_BYTES,
+		.sandbox = SANDBOX_MOST,
+		.user = SANDBOX_USER,
 	};
 }
 

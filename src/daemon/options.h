@@ -11,6 +11,7 @@
 #include "pflash/fv.h"
 #include "pflash/store.h"
 #include "pflash/window.h"
+#include "sandbox.h"
 
 /* Exit codes, documented in pflashd(8). */
 enum {
@@ -53,6 +54,8 @@ struct options {
 	bool pause; /* the guest, when its changes can't be kept */
 	struct store_history history;
 	enum options_log log;
+	enum sandbox_level sandbox;
+	const char *user; /* of the sandbox */
 	bool help, version;
 };
 
@@ -64,6 +67,9 @@ int options_parse(struct options *options, int argc, char **argv,
 		  struct error *err);
 void options_free(struct options *options);
 void options_help(void);
+
+/* Until the flash is attached, what goes wrong is said on standard error. */
+bool options_want_syslog(const struct options *options);
 
 /* As on the command line. */
 const char *options_sync_name(const struct options *options);

@@ -164,14 +164,28 @@ check_image(const char *path, const uint8_t *image, size_t size, bool force,
 	return 0;
 }
 
+static struct store_config
+files_of(const struct preflight *preflight, const struct options *options,
+	 const struct sys *sys)
+{
+	return (struct store_config){
+		.path = options->vars,
+		.journal = options->journal,
+		.size = preflight->geometry.size,
+		.read_only = options->read_only,
+		.sys = sys,
+	};
+}
+
 /*
  * Would the firmware take what it finds?  `strict` is for other drivers, and
  * for contents of any kind.
  */
 static int
 check_contents(const struct preflight *preflight, const struct options *options,
-	       const struct store_config *config, struct error *err)
+	       const struct sys *sys, struct error *err)
 {
+	const struct store_config config = files_of(preflight, options, sys);
 	uint32_t size = preflight->geometry.size;
 	struct error why;
 	struct view *view;
@@ -194,7 +208,7 @@ check_contents(const struct preflight *preflight, const struct options *options,
 			       check_image(source(preflight, options),
 					   preflight->initial, size,
 					   options->force, err);
-	ret = view_open_files(&view, config, err);
+	ret = view_open_files(&view, &config, err);
 	if (ret < 0)
 		return ret;
 	if (options->personality != CFI_STRICT)
@@ -226,14 +240,9 @@ wait_for_lock(const struct store_config *config, uint64_t seconds,
 
 static int
 check_files(struct preflight *preflight, const struct options *options,
-	    bool adopts, struct error *err)
+	    struct error *err)
 {
-	const struct store_config config = {
-		.path = options->vars,
-		.journal = options->journal,
-		.size = preflight->geometry.size,
-		.read_only = options->read_only,
-	};
+	const struct store_config config = files_of(preflight, options, NULL);
 	int ret = 0;
 
 	if (!preflight->initial)
@@ -242,15 +251,12 @@ check_files(struct preflight *preflight, const struct options *options,
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
 	if (options->code)
 		ret = load_code(preflight, options->code, err);
-	/* A guest that has it already is not asked if it would take it. */
-	if (ret == 0 && !adopts)
-		ret = check_contents(preflight, options, &config, err);
 	return ret < 0 ? EXIT_FILE : EXIT_OK;
 }
 
 int
 preflight_check(struct preflight *preflight, const struct options *options,
-		bool adopts, struct error *err)
+		struct error *err)
 {
 	uint64_t size = 0;
 
@@ -261,7 +267,16 @@ preflight_check(struct preflight *preflight, const struct options *options,
 	if (geometry_parse(&preflight->geometry, (uint32_t)size, options->width,
 			   options->interleave, options->blocks, err) < 0)
 		return EXIT_USAGE;
-	return check_files(preflight, options, adopts, err);
+	return check_files(preflight, options, err);
+}
+
+int
+preflight_check_contents(const struct preflight *preflight,
+			 const struct options *options, const struct sys *sys,
+			 struct error *err)
+{
+	return check_contents(preflight, options, sys, err) < 0 ? EXIT_FILE :
+								  EXIT_OK;
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include "options.h"
 #include "pflash/geometry.h"
+#include "pflash/sys.h"
 
 struct preflight {
 	uint8_t *initial; /* of a new VARS file; NULL: it is there */
@@ -22,11 +23,18 @@ struct preflight {
 };
 
 /*
- * EXIT_OK, or the exit code that fits, with its sentence.  preflight_free() is
- * due in both cases.  `adopts`: the guest runs with this flash.
+ * What is there, without a look at what a guest has written: EXIT_OK, or the
+ * exit code that fits, with its sentence.  preflight_free() is due in both
+ * cases.
  */
 int preflight_check(struct preflight *preflight, const struct options *options,
-		    bool adopts, struct error *err);
+		    struct error *err);
+
+/* And that. */
+int preflight_check_contents(const struct preflight *preflight,
+			     const struct options *options,
+			     const struct sys *sys, struct error *err);
+
 void preflight_free(struct preflight *preflight);
 
 #endif

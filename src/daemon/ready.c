@@ -2,6 +2,7 @@
 #include "ready.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,4 +91,25 @@ ready_fork(int *fd, int *code, struct error *err)
 	setsid();
 	*fd = ends[1];
 	return 0;
+}
+
+/* Nobody reads what a daemon prints, but standard error may be its log. */
+static void
+let_go_of_terminal(const struct options *options)
+{
+	int last = options->log == OPTIONS_LOG_STDERR ? STDOUT_FILENO :
+							STDERR_FILENO;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd <= last; fd++)
+		dup2(null, fd);
+	if (null > last)
+		close(null);
+}
+
+int
+ready_leave_parent(int fd, const struct options *options, struct error *err)
+{
+	let_go_of_terminal(options);
+	return ready_write_fd(fd, err);
 }

@@ -3,7 +3,7 @@
 #ifndef PFLASHD_READY_H
 #define PFLASHD_READY_H
 
-#include "pflash/error.h"
+#include "options.h"
 
 /*
  * READY=1 or STOPPING=1 to $NOTIFY_SOCKET (sd_notify(3)); 0 if there is no such
@@ -20,5 +20,9 @@ int ready_write_fd(int fd, struct error *err);
  * or has ended; its exit code is then in *code.
  */
 int ready_fork(int *fd, int *code, struct error *err);
+
+/* Lets the parent of ready_fork() end, and goes on without its terminal. */
+int ready_leave_parent(int fd, const struct options *options,
+		       struct error *err);
 
 #endif

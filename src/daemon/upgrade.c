@@ -2,17 +2,14 @@
 #include "upgrade.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define MARK "PFLASHD_UPGRADE"
 
-/* The names in argv are of the directory in which it was started. */
 static char **arguments;
 static char program[PATH_MAX];
-static int directory = -1;
 
 void
 upgrade_remember(char **argv)
@@ -21,7 +18,6 @@ upgrade_remember(char **argv)
 
 	program[len > 0 ? len : 0] = '\0';
 	arguments = argv;
-	directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 bool
@@ -38,7 +34,7 @@ upgrade_execute(struct error *err)
 {
 	int ret;
 
-	if (!program[0] || fchdir(directory) < 0 || setenv(MARK, "1", 1) < 0)
+	if (!program[0] || setenv(MARK, "1", 1) < 0)
 		return error_errno(err, errno, "cannot upgrade");
 	execv(program, arguments);
 	ret = error_errno(err, errno, "cannot upgrade to %s", program);

@@ -443,6 +443,14 @@ sim_op_has_run(struct transport *t)
 	return sim_of(t)->config.has_run;
 }
 
+/* There is one domain. */
+static int
+sim_op_confine(struct transport *t)
+{
+	(void)t;
+	return 0;
+}
+
 static void
 sim_op_close(struct transport *t)
 {
@@ -475,6 +483,7 @@ static const struct transport_ops sim_ops = {
 	.alive = sim_op_alive,
 	.shutdown_reason = sim_op_shutdown_reason,
 	.has_run = sim_op_has_run,
+	.confine = sim_op_confine,
 	.close = sim_op_close,
 };
 

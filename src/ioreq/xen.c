@@ -21,6 +21,7 @@
 #include <xendevicemodel.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
+#include <xentoolcore.h>
 #include <xentoollog.h>
 
 #define CR0_PG UINT64_C(0x80000000)
@@ -358,6 +359,13 @@ xen_op_has_run(struct transport *t)
 	return ret < 0 ? ret : (cpu.cr0 & CR0_PG) != 0;
 }
 
+/* Every handle of the process, this transport's and others'. */
+static int
+xen_op_confine(struct transport *t)
+{
+	return result(xentoolcore_restrict_all(xen_of(t)->domid));
+}
+
 static void
 xen_op_close(struct transport *t)
 {
@@ -404,6 +412,7 @@ static const struct transport_ops xen_ops = {
 	.alive = xen_op_alive,
 	.shutdown_reason = xen_op_shutdown_reason,
 	.has_run = xen_op_has_run,
+	.confine = xen_op_confine,
 	.close = xen_op_close,
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static int
@@ -46,5 +47,6 @@ const struct sys sys_kernel = {
 	.rename = rename,
 	.rename_new = sys_rename_new,
 	.unlink = unlink,
+	.realpath = realpath,
 	.lock = sys_lock,
 };

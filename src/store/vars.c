@@ -85,7 +85,7 @@ static int
 find_paths(struct vars *vars, const struct store_config *config,
 	   struct error *err)
 {
-	vars->path = realpath(config->path, NULL);
+	vars->path = vars->file.sys->realpath(config->path, NULL);
 	if (!vars->path)
 		return error_errno(err, errno, "%s", config->path);
 	vars->file.path = vars->path;

@@ -527,5 +527,6 @@ const struct sys sys_machine = {
 	.rename = machine_rename,
 	.rename_new = machine_rename_new,
 	.unlink = machine_unlink,
+	.realpath = realpath,
 	.lock = machine_lock,
 };

@@ -331,6 +331,7 @@ const struct sys sys_faulty = {
 	.rename_new = faulty_rename_new,
 	.rename = faulty_rename,
 	.unlink = faulty_unlink,
+	.realpath = realpath,
 	.lock = faulty_lock,
 };
 
@@ -355,6 +356,7 @@ const struct sys sys_unsynced = {
 	.rename_new = kernel_rename_new,
 	.rename = rename,
 	.unlink = unlink,
+	.realpath = realpath,
 	.lock = kernel_lock,
 };
 

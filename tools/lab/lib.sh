@@ -231,6 +231,29 @@ lab_flash() {
     return 1
 }
 
+# lab_keepers: of each pflashd the process that was started; its worker is the
+# child
+lab_keepers() {
+    lab_all=" $(pidof pflashd) "
+    for lab_pid in $lab_all; do
+        case $lab_all in
+            *" $(lab_parent "$lab_pid") "*) ;;
+            *) echo "$lab_pid" ;;
+        esac
+    done
+}
+
+lab_parent() {
+    sed -n 's/^PPid:[^0-9]*//p' "/proc/$1/status"
+}
+
+# lab_worker KEEPER
+lab_worker() {
+    for lab_pid in $(pidof pflashd); do
+        [ "$(lab_parent "$lab_pid")" != "$1" ] || echo "$lab_pid"
+    done
+}
+
 lab_flash_settled() {
     [ -s "/tmp/$1.ready" ] || ! kill -0 "$(cat "/tmp/$1.pid")"
 }

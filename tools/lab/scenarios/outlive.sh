@@ -12,18 +12,35 @@ moment() {
     usleep $(($(od -An -N1 -tu1 /dev/urandom) * 1000))
 }
 
-# kills NAME DIRECTORY OPTION...: until the guest is gone; sets `killed`
+# kills NAME DIRECTORY OPTION...: until the guest is gone; sets `killed`. Now
+# the whole of pflashd is killed and started again, now its worker only.
 kills() {
     kills_name=$1 kills_dir=$2 killed=0
     shift 2
     until lab_gone "$kills_name"; do
         moment
-        kill -9 "$(cat "/tmp/$kills_name.pid")" || break
-        wait "$(cat "/tmp/$kills_name.pid")"
-        lab_flash "$kills_name" "$kills_dir/vars.fd" "$@" || break
-        grep -q 'taken over' "/tmp/$kills_name.pflashd" || break
+        kills_pid=$(cat "/tmp/$kills_name.pid")
+        if [ $((killed % 3)) = 0 ]; then
+            kill_worker "$kills_pid" "/tmp/$kills_name.pflashd" || break
+        else
+            kill -9 "$kills_pid" || break
+            wait "$kills_pid"
+            lab_flash "$kills_name" "$kills_dir/vars.fd" "$@" || break
+            grep -q 'taken over' "/tmp/$kills_name.pflashd" || break
+        fi
         killed=$((killed + 1))
     done
+}
+
+# kill_worker KEEPER LOG: until another one has taken over
+kill_worker() {
+    kill_times=$(grep -c 'taken over' "$2")
+    kill -9 "$(lab_worker "$1")" || return 1
+    lab_wait 10 kill_again "$2"
+}
+
+kill_again() {
+    test "$(grep -c 'taken over' "$1")" -gt "$kill_times"
 }
 
 # outlive NAME MODE WORDS: the guest's report and its flash are as they are

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The worker's side of the channel to the keeper.  Without a keeper there is no
+ * worker: when it does not answer the process ends at once, as if killed.
+ */
+#ifndef PFLASHD_ASK_H
+#define PFLASHD_ASK_H
+
+#include "channel.h"
+#include "pflash/error.h"
+#include "pflash/sys.h"
+#include "pflash/transport.h"
+
+/* The descriptor of all that follows. */
+void ask_init(int channel);
+
+/* Files by name are the keeper's, and the rest the kernel's. */
+extern const struct sys sys_keeper;
+
+/* Gives the transport's privileged operations to the keeper. */
+void ask_for_transport(struct transport *t);
+
+/* A line for the log; see log_to(). */
+void ask_log(int level, const char *line);
+
+/* The control socket, or -errno. */
+int ask_listen(void);
+
+/* CHANNEL_READY, CHANNEL_STOPPING or CHANNEL_FORGET. */
+int ask_simply(enum channel_op op, struct error *err);
+
+#endif
