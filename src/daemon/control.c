@@ -7,19 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "listener.h"
 #include "log.h"
 #include "pflash/control.h"
 
 struct control {
-	struct ev_loop *ev;
 	struct flash *flash;
-	ev_io connections;
-	struct sockaddr_un address;
+	struct listener *listener;
 };
 
 static void
@@ -74,86 +71,82 @@ add_counts(struct json_object *status, const struct flash *flash)
 		 failed ? store_failure(flash->store) : "");
 }
 
-/* It fits into the socket's buffer: nobody is waited for. */
-static void
-tell(const struct flash *flash, int fd)
+static const char *
+set_mode(struct flash *flash, const char *wanted, struct error *err)
 {
-	struct json_object *status = json_object_new_object();
-	const char *text;
-
-	if (!status)
-		return;
-	add_flash(status, flash);
-	add_counts(status, flash);
-	text = json_object_to_json_string_ext(status, JSON_C_TO_STRING_PLAIN);
-	if (text)
-		(void)send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-	json_object_put(status);
-}
-
-static void
-on_connection(struct ev_loop *ev, ev_io *watcher, int events)
-{
-	const struct control *control = watcher->data;
-	int fd = accept4(watcher->fd, NULL, NULL, SOCK_CLOEXEC);
-
-	(void)ev, (void)events;
-	if (fd < 0)
-		return;
-	tell(control->flash, fd);
-	close(fd);
-}
-
-static int
-listen_at(struct sockaddr_un *address, uint32_t domain)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t before;
+	enum window_mode mode = strcmp(wanted, "direct") == 0 ? WINDOW_DIRECT :
+								WINDOW_TRAP;
 	int ret;
 
-	if (fd < 0)
-		return -1;
-	address->sun_family = AF_UNIX;
-	(void)snprintf(address->sun_path, sizeof(address->sun_path),
-		       PFLASH_RUN_DIR "/%" PRIu32 ".sock", domain);
-	if (mkdir(PFLASH_RUN_DIR, S_IRWXU) < 0 && errno != EEXIST) {
-		close(fd);
-		return -1;
-	}
-	/* One that is there is of a process that was killed. */
-	(void)unlink(address->sun_path);
-	before = umask(S_IXUSR | S_IRWXG | S_IRWXO);
-	ret = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-	umask(before);
+	if (mode == device_mode(flash->device))
+		return NULL;
+	ret = device_set_mode(flash->device, mode, err);
 	if (ret == 0)
-		ret = listen(fd, SOMAXCONN);
-	if (ret < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+		log_line(LOG_INFO, "%s mode from now on", wanted);
+	else
+		log_line(ret == -ENOTRECOVERABLE ? LOG_ERR : LOG_WARNING,
+			 "not in %s mode: %s%s", wanted, err->text,
+			 ret == -ENOTRECOVERABLE ?
+				 "; the guest stays paused until another "
+				 "pflashd takes over from this one" :
+				 "");
+	return ret < 0 ? err->text : NULL;
+}
+
+/* Does what is asked for.  NULL, or why not. */
+static const char *
+obey(struct flash *flash, const char *line, struct error *err)
+{
+	if (!*line || strcmp(line, CONTROL_STATUS) == 0)
+		return NULL;
+	if (strcmp(line, CONTROL_MODE "direct") == 0 ||
+	    strcmp(line, CONTROL_MODE "trap") == 0)
+		return set_mode(flash, line + strlen(CONTROL_MODE), err);
+	return "this pflashd does not know what it is asked for";
+}
+
+static char *
+answer(void *opaque, const char *line)
+{
+	const struct control *control = opaque;
+	struct flash *flash = control->flash;
+	struct json_object *status = json_object_new_object();
+	struct error err;
+	const char *text, *why;
+	char *copy = NULL;
+
+	if (!status)
+		return NULL;
+	why = obey(flash, line, &err);
+	add_flash(status, flash);
+	add_counts(status, flash);
+	if (why)
+		add_text(status, STATUS_ERROR, why);
+	text = json_object_to_json_string_ext(status, JSON_C_TO_STRING_PLAIN);
+	if (text)
+		copy = strdup(text);
+	json_object_put(status);
+	return copy;
 }
 
 struct control *
 control_open(struct ev_loop *ev, struct flash *flash)
 {
 	struct control *control = calloc(1, sizeof(*control));
-	int fd = control ? listen_at(&control->address,
-				     domain_id(flash->domain)) :
-			   -1;
+	char path[64];
 
-	if (fd < 0) {
+	(void)snprintf(path, sizeof(path), PFLASH_RUN_DIR "/%" PRIu32 ".sock",
+		       domain_id(flash->domain));
+	if (control && (mkdir(PFLASH_RUN_DIR, S_IRWXU) == 0 || errno == EEXIST))
+		control->listener = listener_open(ev, path, answer, control);
+	if (!control || !control->listener) {
 		log_line(LOG_WARNING,
 			 "no control socket in " PFLASH_RUN_DIR ": %s",
 			 strerror(errno));
 		free(control);
 		return NULL;
 	}
-	control->ev = ev;
 	control->flash = flash;
-	ev_io_init(&control->connections, on_connection, fd, EV_READ);
-	control->connections.data = control;
-	ev_io_start(ev, &control->connections);
 	return control;
 }
 
@@ -162,8 +155,6 @@ control_close(struct control *control)
 {
 	if (!control)
 		return;
-	ev_io_stop(control->ev, &control->connections);
-	(void)unlink(control->address.sun_path);
-	close(control->connections.fd);
+	listener_close(control->listener);
 	free(control);
 }

@@ -11,6 +11,8 @@
 
 #include <xenstore.h>
 
+#define NAME_TOKEN "name"
+
 struct domain {
 	struct xs_handle *xs;
 	uint32_t id;
@@ -104,6 +106,18 @@ find(struct domain **out, const char *name, struct error *err)
 	return 0;
 }
 
+/* A guest that migrates has another name until it has arrived. */
+static bool
+watch(struct domain *domain)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/name",
+		       domain->id);
+	return xs_watch(domain->xs, "@releaseDomain", "release") &&
+	       xs_watch(domain->xs, path, NAME_TOKEN);
+}
+
 int
 domain_open(struct domain **out, const char *name, struct error *err)
 {
@@ -111,12 +125,23 @@ domain_open(struct domain **out, const char *name, struct error *err)
 
 	if (ret < 0)
 		return ret;
-	if (!xs_watch((*out)->xs, "@releaseDomain", "release")) {
+	if (!watch(*out)) {
 		ret = error_errno(err, errno, "cannot watch xenstore");
 		domain_close(*out);
 		*out = NULL;
 	}
 	return ret;
+}
+
+/* So it is called by xl migrate-receive until it has arrived. */
+static void
+cut_incoming(char *name)
+{
+	static const char suffix[] = "--incoming";
+	size_t len = strlen(name), cut = sizeof(suffix) - 1;
+
+	if (len > cut && strcmp(name + len - cut, suffix) == 0)
+		name[len - cut] = '\0';
 }
 
 int
@@ -130,6 +155,8 @@ domain_find_name(const char *domain, char **name, struct error *err)
 	*name = found->name;
 	found->name = NULL;
 	domain_close(found);
+	if (*name)
+		cut_incoming(*name);
 	return *name ? 0 :
 		       error_set(err, ESRCH, "domain %s has no name", domain);
 }
@@ -214,13 +241,33 @@ domain_event_fd(const struct domain *domain)
 	return xs_fileno(domain->xs);
 }
 
-void
+static bool
+rename_domain(struct domain *domain)
+{
+	char *name = read_key(domain->xs, "/local/domain/%" PRIu32 "/name",
+			      domain->id);
+
+	if (!name || (domain->name && strcmp(name, domain->name) == 0)) {
+		free(name);
+		return false;
+	}
+	free(domain->name);
+	domain->name = name;
+	return true;
+}
+
+bool
 domain_event(struct domain *domain)
 {
-	char **watch;
+	bool renamed = false;
+	char **event;
 
-	while ((watch = xs_check_watch(domain->xs)) != NULL)
-		free(watch);
+	while ((event = xs_check_watch(domain->xs)) != NULL) {
+		if (strcmp(event[XS_WATCH_TOKEN], NAME_TOKEN) == 0)
+			renamed |= rename_domain(domain);
+		free(event);
+	}
+	return renamed;
 }
 
 int

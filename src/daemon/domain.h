@@ -18,7 +18,10 @@ struct domain;
 int domain_open(struct domain **out, const char *name, struct error *err);
 void domain_close(struct domain *domain);
 
-/* The name of a domain given by name or id; malloc()ed. */
+/*
+ * The name of a domain given by name or id; malloc()ed.  Of one that migrates
+ * to this host it is the one that it will have.
+ */
 int domain_find_name(const char *domain, char **name, struct error *err);
 
 uint32_t domain_id(const struct domain *domain);
@@ -37,11 +40,12 @@ void domain_guest(const struct domain *domain, char *text, size_t room);
 bool domain_is_pvh(const struct domain *domain);
 
 /*
- * Readable when some domain has ended (xenstore's @releaseDomain).  Read the
- * event with domain_event() and then ask whether it was this one.
+ * Readable when some domain has ended (xenstore's @releaseDomain) or this one
+ * has got another name.  Read the event with domain_event(), which says whether
+ * it has, and then ask whether it was this one that ended.
  */
 int domain_event_fd(const struct domain *domain);
-void domain_event(struct domain *domain);
+bool domain_event(struct domain *domain);
 
 /*
  * Says in xenstore that the flash is there:

@@ -71,8 +71,8 @@ attach_code(struct flash *flash, const struct preflight *preflight,
 				   preflight->code + preflight->sec, size, err);
 }
 
-static void
-set_context(struct flash *flash, const struct options *options)
+void
+flash_set_context(const struct flash *flash, const struct options *options)
 {
 	char text[256];
 
@@ -115,7 +115,7 @@ find_domain(struct flash *flash, const struct options *options,
 
 	if (ret < 0)
 		return ret;
-	set_context(flash, options);
+	flash_set_context(flash, options);
 	return open_live(flash, err);
 }
 

@@ -27,7 +27,7 @@ struct flash {
 	time_t since;                  /* attached */
 	bool started;
 	bool adopts;    /* what a process that died has left */
-	bool suspended; /* and has not asked for anything since */
+	bool suspended; /* and does not go on, as far as it is known */
 	bool pause;     /* the guest, on a failure */
 	struct error
 		trap_reason; /* why auto mode is trap mode; "": it is not */
@@ -40,6 +40,10 @@ struct flash {
  */
 int flash_attach(struct flash *flash, const struct options *options,
 		 struct error *err);
+
+/* The log's lines have the domain's name. */
+void flash_set_context(const struct flash *flash,
+		       const struct options *options);
 
 /*
  * Gives back the guest's frames, answers what is pending, folds the journal

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loop.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include <xen/sched.h>
@@ -29,7 +30,6 @@ on_requests(struct ev_loop *ev, ev_io *watcher, int events)
 
 	(void)events;
 	ioreq_server_poll(loop->flash->server);
-	loop->flash->suspended = false;
 	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
 		idle_start(ev, loop);
 }
@@ -49,18 +49,53 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 	device_flush(loop->flash->device);
 }
 
-/* Once: what is kept must be from before the guest goes on, if it does. */
+/*
+ * Once.  From now on another process may have the file: that of the same guest,
+ * where it was restored or has migrated to.  Nothing is answered until this
+ * one has it again.
+ */
 static void
-on_suspend(struct flash *flash)
+on_suspend(struct loop *loop)
 {
+	struct flash *flash = loop->flash;
 	struct error err;
 
 	if (flash->suspended)
 		return;
 	flash->suspended = true;
-	log_line(LOG_INFO, "the guest is suspended");
+	ev_io_stop(loop->ev, &loop->requests);
 	if (device_save(flash->device, &err) < 0)
 		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
+	log_line(LOG_INFO, "the guest is suspended; the file is free");
+	loop->tries = 0;
+	ev_timer_again(loop->ev, &loop->resume);
+}
+
+/* It goes on: with the file that it knows, or with none. */
+static void
+on_resume(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+	struct flash *flash = loop->flash;
+	struct transport *t = flash->transport;
+	struct error err;
+	int ret;
+
+	(void)events;
+	if (t->ops->shutdown_reason(t) != -EINPROGRESS)
+		return;
+	ret = device_resume(flash->device, ++loop->tries == LOOP_RESUME_TRIES,
+			    &err);
+	if (loop->tries == 1 && device_saved(flash->device))
+		log_line(LOG_WARNING, "the guest goes on and waits: %s",
+			 err.text);
+	if (device_saved(flash->device))
+		return;
+	if (ret == 0)
+		log_line(LOG_INFO, "the guest goes on; the file is taken");
+	flash->suspended = false;
+	ev_timer_stop(ev, watcher);
+	ev_io_start(ev, &loop->requests);
 }
 
 /*
@@ -76,10 +111,11 @@ on_domains(struct ev_loop *ev, ev_io *watcher, int events)
 	int reason;
 
 	(void)events;
-	domain_event(flash->domain);
+	if (domain_event(flash->domain))
+		flash_set_context(flash, flash->options);
 	reason = t->ops->shutdown_reason(t);
 	if (reason == SHUTDOWN_suspend)
-		on_suspend(flash);
+		on_suspend(loop);
 	if (t->ops->alive(t) && (reason < 0 || reason == SHUTDOWN_suspend))
 		return;
 	log_line(LOG_INFO, "the guest is gone");
@@ -100,9 +136,11 @@ on_upgrade(struct ev_loop *ev, ev_signal *watcher, int events)
 	struct loop *loop = watcher->data;
 
 	(void)events;
-	if (!loop->flash || !loop->flash->live) {
-		log_line(LOG_ERR, "cannot upgrade: nothing would be left of "
-				  "the flash");
+	if (!loop->flash || !loop->flash->live || loop->flash->suspended) {
+		log_line(LOG_ERR, "cannot upgrade: %s",
+			 loop->flash && loop->flash->suspended ?
+				 "the guest is suspended" :
+				 "nothing would be left of the flash");
 		return;
 	}
 	log_line(LOG_INFO, "upgrading");
@@ -144,7 +182,9 @@ loop_start(struct loop *loop, struct flash *flash)
 	ev_io_init(&loop->domains, on_domains, domain_event_fd(flash->domain),
 		   EV_READ);
 	ev_timer_init(&loop->idle, on_idle, LOOP_IDLE_COMMIT, 0.);
+	ev_timer_init(&loop->resume, on_resume, 0., LOOP_RESUME);
 	loop->requests.data = loop->domains.data = loop->idle.data = loop;
+	loop->resume.data = loop;
 	loop->control = control_open(loop->ev, flash);
 	ev_io_start(loop->ev, &loop->requests);
 	ev_io_start(loop->ev, &loop->domains);

@@ -14,6 +14,13 @@
  */
 #define LOOP_IDLE_COMMIT 1.0
 
+/*
+ * A suspended guest is looked at this often, in seconds: nothing else says that
+ * it goes on.  If another process has its file then, for so many times.
+ */
+#define LOOP_RESUME 0.05
+#define LOOP_RESUME_TRIES 200
+
 enum loop_end {
 	LOOP_ENDS,
 	LOOP_UPGRADE, /* SIGUSR2 came */
@@ -25,6 +32,8 @@ struct loop {
 	ev_io requests;
 	ev_io domains;
 	ev_timer idle;
+	ev_timer resume;
+	unsigned int tries; /* to take the file again */
 	struct control *control; /* NULL: nobody can ask */
 	ev_signal signals[4];
 	enum loop_end end;
