@@ -139,7 +139,7 @@ stayed() {
 syslogd -O /tmp/syslog || note "no syslogd"
 xl_setup
 # Small, for a guest is sent in many more minutes here than anywhere else.
-xl_config $name pvh "test=steady seed=7 control=xenstore" 'memory = 32'
+xl_config $name pvh "test=steady seed=7 control=xenstore" 'memory = 32' 'shadow_memory = 8'
 xl_create $name || lab_die "not created: $(cat /tmp/$name.out)"
 domain=$(lab_domid $name) pid=$(pidof pflashd)
 goes_on "created"
