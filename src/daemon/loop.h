@@ -33,7 +33,7 @@ struct loop {
 	ev_io domains;
 	ev_timer idle;
 	ev_timer resume;
-	unsigned int tries; /* to take the file again */
+	unsigned int tries;      /* to take the file again */
 	struct control *control; /* NULL: nobody can ask */
 	ev_signal signals[4];
 	enum loop_end end;

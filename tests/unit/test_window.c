@@ -657,8 +657,7 @@ static int
 failing_set_type(struct transport *transport, hvmmem_type_t type, uint64_t gfn,
 		 unsigned int count)
 {
-	return fails() ? -EIO :
-			 sim_ops->set_type(transport, type, gfn, count);
+	return fails() ? -EIO : sim_ops->set_type(transport, type, gfn, count);
 }
 
 static void

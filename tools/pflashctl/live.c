@@ -332,8 +332,9 @@ ctl_mode(const struct ctl_options *options)
 		code = ctl_fail(CTL_FAILED, "%s: %s", guest,
 				json_object_get_string(error));
 	else if (strcmp(text_of(now, STATUS_MODE), mode) != 0)
-		code = ctl_fail(CTL_FAILED, "%s: this pflashd cannot change "
-					    "its mode",
+		code = ctl_fail(CTL_FAILED,
+				"%s: this pflashd cannot change "
+				"its mode",
 				guest);
 	json_object_put(now);
 	json_object_put(found);
