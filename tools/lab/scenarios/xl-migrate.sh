@@ -2,7 +2,8 @@
 # about: xl migrate to the same host, in the middle of commands; refused in direct mode; aborted before and after the guest was suspended
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tools/lab/xl.sh
-# timeout: 900
+# slow: a guest is sent five times
+# timeout: 1800
 . /lab/lib.sh
 . /lab/xl.sh
 
