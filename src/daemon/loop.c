@@ -67,7 +67,7 @@ on_suspend(struct loop *loop)
 	if (device_save(flash->device, &err) < 0)
 		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
 	log_line(LOG_INFO, "the guest is suspended; the file is free");
-	loop->tries = 0;
+	loop->deadline = 0.;
 	ev_timer_again(loop->ev, &loop->resume);
 }
 
@@ -78,15 +78,17 @@ on_resume(struct ev_loop *ev, ev_timer *watcher, int events)
 	struct loop *loop = watcher->data;
 	struct flash *flash = loop->flash;
 	struct transport *t = flash->transport;
+	bool first = loop->deadline == 0.;
 	struct error err;
 	int ret;
 
 	(void)events;
 	if (t->ops->shutdown_reason(t) != -EINPROGRESS)
 		return;
-	ret = device_resume(flash->device, ++loop->tries == LOOP_RESUME_TRIES,
-			    &err);
-	if (loop->tries == 1 && device_saved(flash->device))
+	if (first)
+		loop->deadline = ev_now(ev) + LOOP_RESUME_WAIT;
+	ret = device_resume(flash->device, ev_now(ev) >= loop->deadline, &err);
+	if (first && device_saved(flash->device))
 		log_line(LOG_WARNING, "the guest goes on and waits: %s",
 			 err.text);
 	if (device_saved(flash->device))

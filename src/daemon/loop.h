@@ -16,10 +16,10 @@
 
 /*
  * A suspended guest is looked at this often, in seconds: nothing else says that
- * it goes on.  If another process has its file then, for so many times.
+ * it goes on.  If another process has its file then, it waits as long for it.
  */
 #define LOOP_RESUME 0.05
-#define LOOP_RESUME_TRIES 200
+#define LOOP_RESUME_WAIT 60.0
 
 enum loop_end {
 	LOOP_ENDS,
@@ -33,7 +33,7 @@ struct loop {
 	ev_io domains;
 	ev_timer idle;
 	ev_timer resume;
-	unsigned int tries;      /* to take the file again */
+	ev_tstamp deadline;      /* to take the file again; 0: not tried yet */
 	struct control *control; /* NULL: nobody can ask */
 	ev_signal signals[4];
 	enum loop_end end;
