@@ -351,9 +351,11 @@ stay_direct(struct window *window, struct error *err)
 int
 window_trap(struct window *window, struct error *err)
 {
+	bool populated = window->populated;
 	int ret = frames_give_back(window);
 
-	if (ret < 0)
+	/* Whatever that said: one that is left would hinder a migration. */
+	if (populated)
 		ret = clear(window);
 	if (ret < 0) {
 		struct error why;
