@@ -101,6 +101,8 @@ $(BUILD)/pflash-replay: $(REPLAY_OBJ) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
+$(BUILD)/tests/test_listener: CHECK_LIBS += -lev
+
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

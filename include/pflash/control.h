@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where pflashd listens, and what it says there: one JSON object with these
- * members.  A reader ignores members it does not know.
+ * Where pflashd listens for one line, and what it says then: one JSON object
+ * with these members.  A reader ignores members it does not know.
  */
 #ifndef PFLASH_CONTROL_H
 #define PFLASH_CONTROL_H
 
 #define PFLASH_RUN_DIR "/run/pflashd"
+
+/* The lines; whoever sends none gets the status a little later. */
+#define CONTROL_STATUS "status"
+#define CONTROL_MODE "mode " /* and "direct" or "trap" */
 
 #define STATUS_DOMAIN "domain"           /* number: its id */
 #define STATUS_NAME "name"               /* string: of the domain */
@@ -28,5 +32,6 @@
 #define STATUS_ERRORS "errors"           /* number: 1 if read-only by failure */
 #define STATUS_TAKEOVERS "takeovers"     /* number: by another process */
 #define STATUS_FAILURE "failure"         /* string: why, or "" */
+#define STATUS_ERROR "error" /* string: why that was not done; or missing */
 
 #endif

@@ -93,6 +93,16 @@ int device_connect(struct device *device, struct store *store,
 uint64_t device_base(const struct device *device);
 enum window_mode device_mode(const struct device *device);
 
+/*
+ * Leaves direct mode, or enters it, while the guest runs: it is paused between
+ * two accesses.  On an error the mode is what it was.  -EAGAIN: the flash waits
+ * for the guest's firmware, or the guest is suspended; -ETIMEDOUT: it could
+ * not be paused; -ENOTRECOVERABLE: its memory is not as it should be, and it
+ * stays paused; a process that adopts the device repairs that.
+ */
+int device_set_mode(struct device *device, enum window_mode mode,
+		    struct error *err);
+
 /* Is there a burst the guest has not ended? */
 bool device_pending(const struct device *device);
 
@@ -100,11 +110,19 @@ bool device_pending(const struct device *device);
 void device_flush(struct device *device);
 
 /*
- * The guest is suspended: commits that burst, and keeps the chip's state for a
+ * The guest is suspended: commits that burst, keeps the chip's state for a
  * guest that is restored from what is saved now, however often, as long as the
- * flash is not changed.  This one may go on.  The -errno of a system call.
+ * flash is not changed, and lets go of the file.  The -errno of a system call;
+ * the file is let go of all the same.
  */
 int device_save(struct device *device, struct error *err);
+bool device_saved(const struct device *device);
+
+/*
+ * This guest goes on: takes the file again, before its next access is
+ * answered.  See store_retake().
+ */
+int device_resume(struct device *device, bool last, struct error *err);
 
 /* What becomes of the chip's state. */
 enum device_end {

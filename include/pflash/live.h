@@ -30,6 +30,18 @@ struct live_state {
 	uint8_t chip[CFI_STATE_MAX];
 };
 
+/* struct live, `attached` */
+#define LIVE_ATTACHED 1u
+#define LIVE_SAVED 2u /* device_save() has let go of the file */
+
+/*
+ * struct live, `owns`.  The mode is changed while the guest is paused, and what
+ * is in between is undone by whoever goes on there.
+ */
+#define LIVE_OWNS 1u    /* direct mode, now or when the firmware starts */
+#define LIVE_BETWEEN 2u /* the two modes */
+#define LIVE_PAUSED 4u  /* the guest, for that, or it is about to be */
+
 /* Nothing but `magic` and `attached` counts while `attached` is 0. */
 struct live {
 	char magic[8];
@@ -39,7 +51,7 @@ struct live {
 	char vars[1024]; /* path of the VARS file, or its beginning */
 	uint64_t base;   /* of the flash */
 	uint32_t size;
-	uint32_t owns;    /* direct mode, now or when the firmware starts */
+	uint32_t owns;    /* and what is done to it */
 	uint32_t taken;   /* the window is there (device_config.after_loader) */
 	uint32_t vcpu;    /* whose request is under way, + 1; or 0 */
 	uint64_t request; /* its number */

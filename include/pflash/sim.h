@@ -69,6 +69,7 @@ struct sim_stats {
 	uint64_t direct_reads;  /* accesses served by frames */
 	unsigned int shutdowns; /* asked for by the server */
 	unsigned int pauses;    /* the same */
+	unsigned int paused;    /* of these, not undone */
 	unsigned int reason;    /* of the last one, SHUTDOWN_* */
 };
 

@@ -241,6 +241,24 @@ int store_recall(const struct store *store, struct store_kept *kept,
 /* Folds the journal into the VARS file and empties it; commits first. */
 int store_checkpoint(struct store *store);
 
+/*
+ * Lets go of the file, for the guest is suspended and may go on elsewhere:
+ * checkpoints, and closes both files, which unlocks them.  Until
+ * store_retake() nothing is read or written, changes fail with -EBUSY, and the
+ * image stays.  The store has released them whatever it returns.
+ */
+int store_release(struct store *store, struct error *err);
+bool store_released(const struct store *store);
+
+/*
+ * Takes the files again, as store_open() does, before the guest's next access.
+ * If image or what is kept beside it is another one now (-ESTALE), or the file
+ * cannot be opened, the store has failed, and nothing was written.  -EBUSY:
+ * another process has it; the store is as before, unless this is the `last`
+ * attempt: then it has failed, too.
+ */
+int store_retake(struct store *store, bool last, struct error *err);
+
 /* Checkpoints, unlocks and frees.  The store is gone whatever it returns. */
 int store_close(struct store *store);
 

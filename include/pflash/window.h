@@ -76,6 +76,13 @@ int window_adopt(struct window **out, struct transport *t, uint64_t base,
 		 uint32_t size, bool owns, struct error *err);
 
 /*
+ * The window that a process has left behind while it changed its mode, with
+ * the guest paused: it becomes one of WINDOW_TRAP.
+ */
+int window_adopt_between(struct window **out, struct transport *t,
+			 uint64_t base, uint32_t size, struct error *err);
+
+/*
  * Takes the memory that the guest has there by now.  If direct mode fails, its
  * reason is left in `err` (else its text is empty), and the window traps.
  * -errno: not even that.
@@ -91,10 +98,16 @@ enum window_mode window_mode(const struct window *window);
 /* The chip's view has changed. */
 void window_show(struct window *window);
 
-/* Leaves direct mode: the frames go, and every access is a request. */
-void window_trap(struct window *window);
+/*
+ * Leaves direct mode: the frames go, and every access is a request.  Enters it
+ * again.  While the guest is paused, for in between its memory is not what it
+ * should be.  On an error the window is as it was; -ENOTRECOVERABLE: it is not,
+ * and the guest must not run.
+ */
+int window_trap(struct window *window, struct error *err);
+int window_direct(struct window *window, struct error *err);
 
-/* The same, and frees the window. */
+/* Leaves direct mode, and frees the window. */
 void window_close(struct window *window);
 
 /* Do the frames hold what the chip's view says? */

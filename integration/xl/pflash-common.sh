@@ -22,9 +22,11 @@ pflash_domain() {
     echo "${pflash_path##*/}"
 }
 
-# pflash_is_wanted DOMAIN: is there a file for it?
+# pflash_is_wanted DOMAIN: is there a file for it? By the name it will have, if
+# it migrates to this host, as pflashd looks for it.
 pflash_is_wanted() {
     pflash_name=$(xenstore-read "/local/domain/$1/name" 2>/dev/null)
+    pflash_name=${pflash_name%--incoming}
     [ -e "$pflash_config/$pflash_name.conf" ] ||
         [ -e "$pflash_config/default.conf" ]
 }

@@ -241,6 +241,19 @@ ask_listen(void)
 }
 
 int
+ask_name(char *name)
+{
+	const struct channel_call call = { .op = CHANNEL_NAME };
+	struct channel_answer answer;
+	int none;
+
+	if (ask(&call, &answer, -1, &none) < 0)
+		return -errno;
+	(void)snprintf(name, PATH_MAX, "%s", answer.text);
+	return 0;
+}
+
+int
 ask_simply(enum channel_op op, struct error *err)
 {
 	const struct channel_call call = { .op = op };

@@ -26,6 +26,9 @@ void ask_log(int level, const char *line);
 /* The control socket, or -errno. */
 int ask_listen(void);
 
+/* PATH_MAX bytes: the domain's; -errno */
+int ask_name(char *name);
+
 /* CHANNEL_READY, CHANNEL_STOPPING or CHANNEL_FORGET. */
 int ask_simply(enum channel_op op, struct error *err);
 

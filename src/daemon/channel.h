@@ -32,6 +32,7 @@ enum channel_op {
 	CHANNEL_LISTEN, /* the answer brings the control socket */
 	CHANNEL_READY,
 	CHANNEL_STOPPING,
+	CHANNEL_NAME,   /* of the domain, in the answer's text */
 	CHANNEL_FORGET, /* the live file: the flash is gone */
 };
 
@@ -49,6 +50,7 @@ struct channel_answer {
 /* What the keeper says without being asked: one byte. */
 enum channel_order {
 	CHANNEL_DOMAINS = 'd',   /* some domain has ended, perhaps this one */
+	CHANNEL_NAMED = 'n',     /* this one has got another name */
 	CHANNEL_TERMINATE = 't', /* detach, and end */
 	CHANNEL_UPGRADE = 'u',   /* end, and leave the flash as it is */
 };

@@ -7,17 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ask.h"
+#include "listener.h"
 #include "log.h"
 #include "pflash/control.h"
 
 struct control {
-	struct ev_loop *ev;
 	struct flash *flash;
-	ev_io connections;
+	struct listener *listener;
 };
 
 static void
@@ -73,34 +72,62 @@ add_counts(struct json_object *status, const struct flash *flash)
 		 failed ? store_failure(flash->store) : "");
 }
 
-/* It fits into the socket's buffer: nobody is waited for. */
-static void
-tell(const struct flash *flash, int fd)
+static const char *
+set_mode(struct flash *flash, const char *wanted, struct error *err)
 {
-	struct json_object *status = json_object_new_object();
-	const char *text;
+	enum window_mode mode = strcmp(wanted, "direct") == 0 ? WINDOW_DIRECT :
+								WINDOW_TRAP;
+	int ret;
 
-	if (!status)
-		return;
-	add_flash(status, flash);
-	add_counts(status, flash);
-	text = json_object_to_json_string_ext(status, JSON_C_TO_STRING_PLAIN);
-	if (text)
-		(void)send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-	json_object_put(status);
+	if (mode == device_mode(flash->device))
+		return NULL;
+	ret = device_set_mode(flash->device, mode, err);
+	if (ret == 0)
+		log_line(LOG_INFO, "%s mode from now on", wanted);
+	else
+		log_line(ret == -ENOTRECOVERABLE ? LOG_ERR : LOG_WARNING,
+			 "not in %s mode: %s%s", wanted, err->text,
+			 ret == -ENOTRECOVERABLE ?
+				 "; the guest stays paused until another "
+				 "pflashd takes over from this one" :
+				 "");
+	return ret < 0 ? err->text : NULL;
 }
 
-static void
-on_connection(struct ev_loop *ev, ev_io *watcher, int events)
+/* Does what is asked for.  NULL, or why not. */
+static const char *
+obey(struct flash *flash, const char *line, struct error *err)
 {
-	const struct control *control = watcher->data;
-	int fd = accept4(watcher->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (!*line || strcmp(line, CONTROL_STATUS) == 0)
+		return NULL;
+	if (strcmp(line, CONTROL_MODE "direct") == 0 ||
+	    strcmp(line, CONTROL_MODE "trap") == 0)
+		return set_mode(flash, line + strlen(CONTROL_MODE), err);
+	return "this pflashd does not know what it is asked for";
+}
 
-	(void)ev, (void)events;
-	if (fd < 0)
-		return;
-	tell(control->flash, fd);
-	close(fd);
+static char *
+answer(void *opaque, const char *line)
+{
+	const struct control *control = opaque;
+	struct flash *flash = control->flash;
+	struct json_object *status = json_object_new_object();
+	struct error err;
+	const char *text, *why;
+	char *copy = NULL;
+
+	if (!status)
+		return NULL;
+	why = obey(flash, line, &err);
+	add_flash(status, flash);
+	add_counts(status, flash);
+	if (why)
+		add_text(status, STATUS_ERROR, why);
+	text = json_object_to_json_string_ext(status, JSON_C_TO_STRING_PLAIN);
+	if (text)
+		copy = strdup(text);
+	json_object_put(status);
+	return copy;
 }
 
 struct control *
@@ -109,18 +136,18 @@ control_open(struct ev_loop *ev, struct flash *flash)
 	struct control *control = calloc(1, sizeof(*control));
 	int fd = control ? ask_listen() : -ENOMEM;
 
-	if (fd < 0) {
+	if (fd >= 0)
+		control->listener = listener_open(ev, fd, answer, control);
+	else
+		errno = -fd;
+	if (!control || !control->listener) {
 		log_line(LOG_WARNING,
 			 "no control socket in " PFLASH_RUN_DIR ": %s",
-			 strerror(-fd));
+			 strerror(errno));
 		free(control);
 		return NULL;
 	}
-	control->ev = ev;
 	control->flash = flash;
-	ev_io_init(&control->connections, on_connection, fd, EV_READ);
-	control->connections.data = control;
-	ev_io_start(ev, &control->connections);
 	return control;
 }
 
@@ -129,7 +156,6 @@ control_close(struct control *control)
 {
 	if (!control)
 		return;
-	ev_io_stop(control->ev, &control->connections);
-	close(control->connections.fd);
+	listener_close(control->listener);
 	free(control);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The control socket, PFLASH_RUN_DIR/DOMAIN.sock: whoever connects gets one
- * JSON object that says how the flash is, and the end of the stream.  Nothing
- * is read from it.  Directory and socket are root's alone.
+ * The control socket, PFLASH_RUN_DIR/DOMAIN.sock: whoever connects sends one
+ * line (pflash/control.h), or none, and gets one JSON object that says how the
+ * flash is after that.  Directory and socket are root's alone.
  */
 #ifndef PFLASHD_CONTROL_H
 #define PFLASHD_CONTROL_H

@@ -11,7 +11,10 @@
 
 #include <xenstore.h>
 
+#include "log.h"
 #include "pflash/control.h"
+
+#define NAME_TOKEN "name"
 
 struct domain {
 	struct xs_handle *xs;
@@ -144,6 +147,18 @@ find(struct domain **out, const char *name, struct error *err)
 	return 0;
 }
 
+/* A guest that migrates has another name until it has arrived. */
+static bool
+watch(struct domain *domain)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/name",
+		       domain->id);
+	return xs_watch(domain->xs, "@releaseDomain", "release") &&
+	       xs_watch(domain->xs, path, NAME_TOKEN);
+}
+
 int
 domain_open(struct domain **out, const char *name, struct error *err)
 {
@@ -152,12 +167,23 @@ domain_open(struct domain **out, const char *name, struct error *err)
 	if (ret < 0)
 		return ret;
 	read_what_it_is(*out);
-	if (!xs_watch((*out)->xs, "@releaseDomain", "release")) {
+	if (!watch(*out)) {
 		ret = error_errno(err, errno, "cannot watch xenstore");
 		domain_close(*out);
 		*out = NULL;
 	}
 	return ret;
+}
+
+/* So it is called by xl migrate-receive until it has arrived. */
+static void
+cut_incoming(char *name)
+{
+	static const char suffix[] = "--incoming";
+	size_t len = strlen(name), cut = sizeof(suffix) - 1;
+
+	if (len > cut && strcmp(name + len - cut, suffix) == 0)
+		name[len - cut] = '\0';
 }
 
 int
@@ -171,6 +197,8 @@ domain_find_name(const char *domain, char **name, struct error *err)
 	*name = found->name;
 	found->name = NULL;
 	domain_close(found);
+	if (*name)
+		cut_incoming(*name);
 	return *name ? 0 :
 		       error_set(err, ESRCH, "domain %s has no name", domain);
 }
@@ -198,6 +226,27 @@ domain_leave(struct domain *domain)
 {
 	xs_daemon_destroy_postfork(domain->xs);
 	domain->xs = NULL;
+}
+
+void
+domain_set_name(struct domain *domain, const char *name)
+{
+	char *copy = strdup(name);
+
+	if (!copy)
+		return;
+	free(domain->name);
+	domain->name = copy;
+}
+
+void
+domain_set_log(const struct domain *domain, const char *vars)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "%s (%" PRIu32 "), %s",
+		       domain_name(domain), domain->id, vars);
+	log_context(text);
 }
 
 uint32_t
@@ -244,13 +293,33 @@ domain_event_fd(const struct domain *domain)
 	return xs_fileno(domain->xs);
 }
 
-void
+static bool
+rename_domain(struct domain *domain)
+{
+	char *name = read_key(domain->xs, "/local/domain/%" PRIu32 "/name",
+			      domain->id);
+
+	if (!name || (domain->name && strcmp(name, domain->name) == 0)) {
+		free(name);
+		return false;
+	}
+	free(domain->name);
+	domain->name = name;
+	return true;
+}
+
+bool
 domain_event(struct domain *domain)
 {
-	char **watch;
+	bool renamed = false;
+	char **event;
 
-	while ((watch = xs_check_watch(domain->xs)) != NULL)
-		free(watch);
+	while ((event = xs_check_watch(domain->xs)) != NULL) {
+		if (strcmp(event[XS_WATCH_TOKEN], NAME_TOKEN) == 0)
+			renamed |= rename_domain(domain);
+		free(event);
+	}
+	return renamed;
 }
 
 int

@@ -25,11 +25,20 @@ void domain_close(struct domain *domain);
 /* In a child of the process that opened it: gives up xenstore. */
 void domain_leave(struct domain *domain);
 
-/* The name of a domain given by name or id; malloc()ed. */
+/* There, when the other process has heard of a new name. */
+void domain_set_name(struct domain *domain, const char *name);
+
+/*
+ * The name of a domain given by name or id; malloc()ed.  Of one that migrates
+ * to this host it is the one that it will have.
+ */
 int domain_find_name(const char *domain, char **name, struct error *err);
 
 uint32_t domain_id(const struct domain *domain);
 const char *domain_name(const struct domain *domain);
+
+/* The log's lines begin with its name and number, and the file. */
+void domain_set_log(const struct domain *domain, const char *vars);
 
 /*
  * A text, at most 95 bytes, that no other domain has, on this host or another
@@ -49,11 +58,12 @@ void domain_run_path(const struct domain *domain, const char *suffix,
 		     char *path, size_t room);
 
 /*
- * Readable when some domain has ended (xenstore's @releaseDomain).  Read the
- * event with domain_event() and then ask whether it was this one.
+ * Readable when some domain has ended (xenstore's @releaseDomain) or this one
+ * has got another name.  Read the event with domain_event(), which says whether
+ * it has, and then ask whether it was this one that ended.
  */
 int domain_event_fd(const struct domain *domain);
-void domain_event(struct domain *domain);
+bool domain_event(struct domain *domain);
 
 /*
  * Says in xenstore that the flash is there:

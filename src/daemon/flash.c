@@ -72,17 +72,6 @@ attach_code(struct flash *flash, const struct preflight *preflight,
 				   preflight->code + preflight->sec, size, err);
 }
 
-static void
-set_context(const struct flash *flash)
-{
-	char text[256];
-
-	snprintf(text, sizeof(text), "%s (%" PRIu32 "), %s",
-		 domain_name(flash->domain), domain_id(flash->domain),
-		 flash->options->vars);
-	log_context(text);
-}
-
 /* Another one of this guest's may be about to die with its keeper. */
 static int
 wait_for_live(struct flash *flash, const char *path, struct error *err)
@@ -128,7 +117,6 @@ find_domain(struct flash *flash, const struct worker_start *start,
 		*err = *start->no_domain;
 		return start->no_domain_code;
 	}
-	set_context(flash);
 	ret = open_live(flash, err);
 	if (ret == 0)
 		ret = xen_transport_open(&flash->transport,

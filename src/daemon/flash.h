@@ -16,7 +16,7 @@
 #include "worker.h"
 
 struct flash {
-	const struct domain *domain; /* NULL: there is none; borrowed */
+	struct domain *domain; /* NULL: there is none; borrowed */
 	pid_t keeper;
 	struct transport *transport;
 	struct ioreq_server *server;
@@ -31,7 +31,7 @@ struct flash {
 	time_t since;                  /* attached */
 	bool started;
 	bool adopts;    /* what a process that died has left */
-	bool suspended; /* and has not asked for anything since */
+	bool suspended; /* and does not go on, as far as it is known */
 	bool pause;     /* the guest, on a failure */
 	struct error
 		trap_reason; /* why auto mode is trap mode; "": it is not */

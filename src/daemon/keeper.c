@@ -65,7 +65,10 @@ on_domains(struct ev_loop *ev, ev_io *watcher, int events)
 	const struct keeper *keeper = watcher->data;
 
 	(void)ev, (void)events;
-	domain_event(keeper->domain);
+	if (domain_event(keeper->domain)) {
+		domain_set_log(keeper->domain, keeper->options->vars);
+		order(keeper, CHANNEL_NAMED);
+	}
 	order(keeper, CHANNEL_DOMAINS);
 }
 
@@ -111,6 +114,7 @@ find_domain(struct keeper *keeper)
 	keeper->domains.data = keeper;
 	ev_io_start(keeper->ev, &keeper->domains);
 	keeper->privileged.domain = keeper->domain;
+	domain_set_log(keeper->domain, keeper->options->vars);
 }
 
 /* In the child: what it would share with the keeper. */

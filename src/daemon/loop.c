@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "loop.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <xen/sched.h>
 
-#include "channel.h"
+#include "ask.h"
 #include "log.h"
 
 static uint64_t
@@ -31,7 +32,6 @@ on_requests(struct ev_loop *ev, ev_io *watcher, int events)
 
 	(void)events;
 	ioreq_server_poll(loop->flash->server);
-	loop->flash->suspended = false;
 	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
 		idle_start(ev, loop);
 }
@@ -51,18 +51,55 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 	device_flush(loop->flash->device);
 }
 
-/* Once: what is kept must be from before the guest goes on, if it does. */
+/*
+ * Once.  From now on another process may have the file: that of the same guest,
+ * where it was restored or has migrated to.  Nothing is answered until this
+ * one has it again.
+ */
 static void
-on_suspend(struct flash *flash)
+on_suspend(struct loop *loop)
 {
+	struct flash *flash = loop->flash;
 	struct error err;
 
 	if (flash->suspended)
 		return;
 	flash->suspended = true;
-	log_line(LOG_INFO, "the guest is suspended");
+	ev_io_stop(loop->ev, &loop->requests);
 	if (device_save(flash->device, &err) < 0)
 		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
+	log_line(LOG_INFO, "the guest is suspended; the file is free");
+	loop->deadline = 0.;
+	ev_timer_again(loop->ev, &loop->resume);
+}
+
+/* It goes on: with the file that it knows, or with none. */
+static void
+on_resume(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+	struct flash *flash = loop->flash;
+	struct transport *t = flash->transport;
+	bool first = loop->deadline == 0.;
+	struct error err;
+	int ret;
+
+	(void)events;
+	if (t->ops->shutdown_reason(t) != -EINPROGRESS)
+		return;
+	if (first)
+		loop->deadline = ev_now(ev) + LOOP_RESUME_WAIT;
+	ret = device_resume(flash->device, ev_now(ev) >= loop->deadline, &err);
+	if (first && device_saved(flash->device))
+		log_line(LOG_WARNING, "the guest goes on and waits: %s",
+			 err.text);
+	if (device_saved(flash->device))
+		return;
+	if (ret == 0)
+		log_line(LOG_INFO, "the guest goes on; the file is taken");
+	flash->suspended = false;
+	ev_timer_stop(ev, watcher);
+	ev_io_start(ev, &loop->requests);
 }
 
 /*
@@ -78,19 +115,34 @@ on_domains(struct loop *loop)
 
 	reason = t->ops->shutdown_reason(t);
 	if (reason == SHUTDOWN_suspend)
-		on_suspend(flash);
+		on_suspend(loop);
 	if (t->ops->alive(t) && (reason < 0 || reason == SHUTDOWN_suspend))
 		return;
 	log_line(LOG_INFO, "the guest is gone");
 	ev_break(loop->ev, EVBREAK_ALL);
 }
 
+/* A guest that has migrated has its own name again. */
+static void
+on_named(const struct loop *loop)
+{
+	const struct flash *flash = loop->flash;
+	char name[PATH_MAX];
+
+	if (ask_name(name) < 0)
+		return;
+	domain_set_name(flash->domain, name);
+	domain_set_log(flash->domain, flash->options->vars);
+}
+
 static void
 on_upgrade(struct loop *loop)
 {
-	if (!loop->flash->live) {
-		log_line(LOG_ERR, "cannot upgrade: nothing would be left of "
-				  "the flash");
+	if (!loop->flash->live || loop->flash->suspended) {
+		log_line(LOG_ERR, "cannot upgrade: %s",
+			 loop->flash->suspended ?
+				 "the guest is suspended" :
+				 "nothing would be left of the flash");
 		return;
 	}
 	log_line(LOG_INFO, "upgrading");
@@ -108,6 +160,7 @@ on_order(struct ev_loop *ev, ev_io *watcher, int events)
 	if (read(watcher->fd, &order, 1) != 1)
 		_exit(EXIT_RUNTIME); /* there is no keeper any more */
 	switch (order) {
+	case CHANNEL_NAMED: on_named(loop); return;
 	case CHANNEL_DOMAINS: on_domains(loop); return;
 	case CHANNEL_UPGRADE: on_upgrade(loop); return;
 	default: ev_break(ev, EVBREAK_ALL); return;
@@ -160,7 +213,9 @@ loop_start(struct loop *loop, struct flash *flash, int orders)
 	ev_io_init(&loop->requests, on_requests, t->ops->event_fd(t), EV_READ);
 	ev_io_init(&loop->orders, on_order, orders, EV_READ);
 	ev_timer_init(&loop->idle, on_idle, LOOP_IDLE_COMMIT, 0.);
+	ev_timer_init(&loop->resume, on_resume, 0., LOOP_RESUME);
 	loop->requests.data = loop->orders.data = loop->idle.data = loop;
+	loop->resume.data = loop;
 	loop->control = control_open(loop->ev, flash);
 	ev_io_start(loop->ev, &loop->requests);
 	ev_io_start(loop->ev, &loop->orders);

@@ -14,6 +14,13 @@
  */
 #define LOOP_IDLE_COMMIT 1.0
 
+/*
+ * A suspended guest is looked at this often, in seconds: nothing else says that
+ * it goes on.  If another process has its file then, it waits as long for it.
+ */
+#define LOOP_RESUME 0.05
+#define LOOP_RESUME_WAIT 60.0
+
 enum loop_end {
 	LOOP_ENDS,
 	LOOP_UPGRADE, /* another program goes on */
@@ -26,6 +33,8 @@ struct loop {
 	ev_io orders; /* of the keeper's */
 	ev_signal signals[4];
 	ev_timer idle;
+	ev_timer resume;
+	ev_tstamp deadline;      /* to take the file again; 0: not tried yet */
 	struct control *control; /* NULL: nobody can ask */
 	enum loop_end end;
 	uint64_t writes_seen; /* when the idle timer was started */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "listener.h"
 #include "log.h"
 #include "ready.h"
 #include "pflash/sys.h"
@@ -149,38 +150,27 @@ do_to_domain(struct privileged *p, const struct channel_call *call)
 }
 
 static int
-listen_at(struct sockaddr_un *address, const struct domain *domain)
+open_control(const struct privileged *p, struct call *call)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t before;
+	char path[DOMAIN_PATH_ROOM];
 	int ret;
 
-	if (fd < 0)
-		return -1;
-	address->sun_family = AF_UNIX;
-	domain_run_path(domain, "sock", address->sun_path,
-			sizeof(address->sun_path));
-	/* One that is there is of a process that was killed. */
-	(void)unlink(address->sun_path);
-	before = umask(S_IXUSR | S_IRWXG | S_IRWXO);
-	ret = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-	umask(before);
-	if (ret == 0)
-		ret = listen(fd, SOMAXCONN);
-	if (ret < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	if (!p->domain)
+		return -ESRCH;
+	domain_run_path(p->domain, "sock", path, sizeof(path));
+	ret = listener_bind(path);
+	call->goes = ret < 0 ? -1 : ret;
+	return ret < 0 ? ret : 0;
 }
 
 static int
-open_control(struct privileged *p, struct call *call)
+tell_name(const struct privileged *p, struct call *call)
 {
 	if (!p->domain)
 		return -ESRCH;
-	call->goes = listen_at(&p->control, p->domain);
-	return call->goes < 0 ? -errno : 0;
+	(void)snprintf(call->answer.text, sizeof(call->answer.text), "%s",
+		       domain_name(p->domain));
+	return 0;
 }
 
 /* Those who wait are told once; after a crash of the worker nobody waits. */
@@ -214,6 +204,18 @@ is_ready(struct privileged *p, struct call *call)
 	return ret;
 }
 
+/* A file of this process's life. */
+static int
+remove_run(const struct privileged *p, const char *suffix)
+{
+	char path[DOMAIN_PATH_ROOM];
+
+	if (!p->domain)
+		return -ESRCH;
+	domain_run_path(p->domain, suffix, path, sizeof(path));
+	return result(unlink(path));
+}
+
 /* Who finds that nobody answers any more may start another one. */
 static int
 is_stopping(struct privileged *p)
@@ -223,22 +225,9 @@ is_stopping(struct privileged *p)
 	p->attached = false;
 	if (ready_notify_socket("STOPPING=1", &err) < 0)
 		log_line(LOG_WARNING, "%s", err.text);
-	if (p->control.sun_path[0])
-		(void)unlink(p->control.sun_path);
 	if (p->domain)
 		domain_clear_ready(p->domain);
-	return 0;
-}
-
-static int
-forget(const struct privileged *p)
-{
-	char path[DOMAIN_PATH_ROOM];
-
-	if (!p->domain)
-		return -ESRCH;
-	domain_run_path(p->domain, "live", path, sizeof(path));
-	return result(unlink(path));
+	return remove_run(p, "sock");
 }
 
 static int
@@ -260,7 +249,8 @@ carry_out(struct privileged *p, struct call *call)
 	case CHANNEL_LISTEN: return open_control(p, call);
 	case CHANNEL_READY: return is_ready(p, call);
 	case CHANNEL_STOPPING: return is_stopping(p);
-	case CHANNEL_FORGET: return forget(p);
+	case CHANNEL_FORGET: return remove_run(p, "live");
+	case CHANNEL_NAME: return tell_name(p, call);
 	default: return do_to_domain(p, asked);
 	}
 }

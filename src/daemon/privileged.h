@@ -6,8 +6,6 @@
 #ifndef PFLASHD_PRIVILEGED_H
 #define PFLASHD_PRIVILEGED_H
 
-#include <sys/un.h>
-
 #include "domain.h"
 #include "names.h"
 #include "options.h"
@@ -18,10 +16,9 @@ struct privileged {
 	struct domain *domain;       /* NULL: none; borrowed */
 	struct transport *transport; /* from the first call that needs it */
 	struct names names;
-	struct sockaddr_un control; /* "": no socket */
-	int parent;                 /* who waits for readiness, or -1 */
-	bool told;                  /* that the flash is there */
-	bool attached;              /* and it has not begun to end */
+	int parent;    /* who waits for readiness, or -1 */
+	bool told;     /* that the flash is there */
+	bool attached; /* and it has not begun to end */
 };
 
 void privileged_init(struct privileged *privileged,

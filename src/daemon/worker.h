@@ -16,7 +16,7 @@
 
 struct worker_start {
 	const struct options *options;
-	const struct domain *domain; /* NULL: there is none, and why */
+	struct domain *domain; /* NULL: there is none, and why */
 	const struct error *no_domain;
 	int no_domain_code; /* -errno of that */
 	pid_t keeper;

@@ -142,6 +142,21 @@ noted_progress(void *opaque, unsigned int vcpu)
 	return live_progress(device->live, vcpu);
 }
 
+/* What is under way besides, LIVE_PAUSED and LIVE_BETWEEN. */
+static void
+note_mode(struct device *device, uint32_t what)
+{
+	struct live *live = device->live;
+
+	if (!live)
+		return;
+	if (window_mode(device->window) == WINDOW_DIRECT)
+		what |= LIVE_OWNS;
+	LIVE_ORDER();
+	__atomic_store_n(&live->owns, what, __ATOMIC_RELEASE);
+	LIVE_ORDER();
+}
+
 /* All of it is there before it counts. */
 static void
 note_attached(struct device *device)
@@ -156,14 +171,14 @@ note_attached(struct device *device)
 		       store_path(device->store));
 	live->base = config->base;
 	live->size = config->geometry.size;
-	live->owns = window_mode(device->window) == WINDOW_DIRECT;
+	note_mode(device, 0);
 	live->taken = !device->waits;
 	for (unsigned int i = 0; i < 2; i++) {
 		/* What lies there is no record yet. */
 		live_next(live)->changes = device->chip.changes + 1;
 		note_done(device, 0);
 	}
-	__atomic_store_n(&live->attached, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&live->attached, LIVE_ATTACHED, __ATOMIC_RELEASE);
 }
 
 /* QEMU's fw_cfg: its selector and its data (docs/specs/fw_cfg in QEMU). */
@@ -183,11 +198,9 @@ take_from_loader(struct device *device)
 
 	ioreq_server_remove(device->server, IOREQ_SPACE_PORT, FW_CFG_PORT);
 	device->waits = false;
-	if (device->live) {
-		device->live->owns = window_mode(device->window) ==
-				     WINDOW_DIRECT;
+	note_mode(device, 0);
+	if (device->live)
 		device->live->taken = 1;
-	}
 	if (ret < 0)
 		error_errno(&note, -ret, "cannot take the guest's memory");
 	if (device->config.taken)
@@ -348,6 +361,7 @@ adopt_place(struct device *device, struct transport *t, struct error *err)
 {
 	const struct device_config *config = &device->config;
 	const struct live *live = device->live;
+	uint32_t owns = live->owns;
 	int ret;
 
 	if (live->base != config->base || live->size != config->geometry.size)
@@ -358,10 +372,21 @@ adopt_place(struct device *device, struct transport *t, struct error *err)
 			live->size, live->base, config->geometry.size,
 			config->base);
 	ret = claim(device, err);
-	if (ret == 0)
+	if (ret == 0 && owns & LIVE_BETWEEN)
+		ret = window_adopt_between(&device->window, t, live->base,
+					   live->size, err);
+	else if (ret == 0)
 		ret = window_adopt(&device->window, t, live->base, live->size,
-				   live->owns, err);
-	return ret;
+				   owns & LIVE_OWNS, err);
+	if (ret < 0)
+		return ret;
+	/* Noted after it is so: at worst it is done once more. */
+	if (owns & LIVE_BETWEEN)
+		note_mode(device, LIVE_PAUSED);
+	if (owns & LIVE_PAUSED)
+		t->ops->unpause(t);
+	note_mode(device, 0);
+	return 0;
 }
 
 int
@@ -486,6 +511,20 @@ recall(struct device *device, struct error *err)
 	return forget_life(device, &kept, err);
 }
 
+/* The file was let go of, and anybody may have had it since. */
+static int
+check_saved(struct device *device, struct error *err)
+{
+	struct store_kept kept;
+	int ret = store_recall(device->store, &kept, err);
+
+	if (ret < 0 || of_this_image(device, &kept))
+		return ret;
+	return error_set(err, ESTALE,
+			 "%s: was changed while the guest was suspended",
+			 store_path(device->store));
+}
+
 /* The process before has left it so, between two accesses. */
 static int
 resume(struct device *device, struct error *err)
@@ -493,6 +532,9 @@ resume(struct device *device, struct error *err)
 	const struct live_state *state = live_now(device->live);
 	size_t len = cfi_state_size(&device->chip);
 
+	if (device->live->attached == LIVE_SAVED &&
+	    check_saved(device, err) < 0)
+		return -ESTALE;
 	if (strncmp(device->live->vars, store_path(device->store),
 		    sizeof(device->live->vars) - 1) != 0)
 		return error_set(err, EINVAL,
@@ -507,6 +549,7 @@ resume(struct device *device, struct error *err)
 				 "personality");
 	device->chip.changes = state->changes; /* they go on */
 	device->live->takeovers++;
+	device->live->attached = LIVE_ATTACHED;
 	return 0;
 }
 
@@ -554,6 +597,36 @@ device_mode(const struct device *device)
 	return window_mode(device->window);
 }
 
+int
+device_set_mode(struct device *device, enum window_mode mode, struct error *err)
+{
+	int ret;
+
+	if (mode == device_mode(device))
+		return 0;
+	if (device->waits)
+		return error_set(err, EAGAIN,
+				 "the guest's firmware has not started yet");
+	if (store_released(device->store))
+		return error_set(err, EAGAIN, "the guest is suspended");
+	note_mode(device, LIVE_PAUSED);
+	if (!ioreq_server_pause(device->server)) {
+		note_mode(device, 0);
+		return error_set(err, ETIMEDOUT,
+				 "the guest cannot be paused between two of "
+				 "its accesses");
+	}
+	note_mode(device, LIVE_PAUSED | LIVE_BETWEEN);
+	ret = mode == WINDOW_TRAP ? window_trap(device->window, err) :
+				    window_direct(device->window, err);
+	if (ret == -ENOTRECOVERABLE)
+		return ret;
+	note_mode(device, LIVE_PAUSED);
+	ioreq_server_unpause(device->server);
+	note_mode(device, 0);
+	return ret;
+}
+
 bool
 device_pending(const struct device *device)
 {
@@ -587,16 +660,58 @@ as_at_power_on(const struct device *device)
 	return memcmp(now, then, size) == 0;
 }
 
-int
-device_save(struct device *device, struct error *err)
+static int
+keep_saved(struct device *device, struct error *err)
 {
 	char tag[STORE_TAG_SIZE];
+	int ret;
 
-	device_flush(device);
 	if (!device->config.guest[0] || store_failed(device->store) == -EROFS)
 		return 0;
 	saved_tag(device, tag);
-	return keep(device, tag, err);
+	ret = keep(device, tag, err);
+	if (ret == 0 && device->live)
+		__atomic_store_n(&device->live->attached, LIVE_SAVED,
+				 __ATOMIC_RELEASE);
+	return ret;
+}
+
+int
+device_save(struct device *device, struct error *err)
+{
+	struct error why;
+	int ret, released;
+
+	if (store_released(device->store))
+		return 0;
+	device_flush(device);
+	ret = keep_saved(device, err);
+	released = told(device, store_release(device->store, &why));
+	if (ret == 0 && released < 0)
+		*err = why;
+	return ret < 0 ? ret : released;
+}
+
+bool
+device_saved(const struct device *device)
+{
+	return store_released(device->store);
+}
+
+int
+device_resume(struct device *device, bool last, struct error *err)
+{
+	int ret = store_retake(device->store, last, err);
+
+	if (store_released(device->store))
+		return ret;
+	if (ret < 0)
+		device->failure_told = false;
+	if (device->live) {
+		note_done(device, 0); /* the journal may be another one */
+		device->live->attached = LIVE_ATTACHED;
+	}
+	return told(device, ret);
 }
 
 /* For the next server.  What was kept for a restored guest is older then. */
@@ -606,7 +721,8 @@ keep_life(struct device *device, struct error *err)
 	const char *life = device->config.life;
 	struct store_kept kept;
 
-	if (!life[0] || !device->store || store_failed(device->store) == -EROFS)
+	if (!life[0] || !device->store || store_released(device->store) ||
+	    store_failed(device->store) == -EROFS)
 		return 0;
 	if (as_at_power_on(device) &&
 	    (store_recall(device->store, &kept, err) < 0 || !is_saved(&kept)))
@@ -619,13 +735,14 @@ device_close(struct device *device, enum device_end end, struct error *err)
 {
 	bool paused = device_mode(device) == WINDOW_DIRECT &&
 		      ioreq_server_pause(device->server);
+	struct error why;
 	int ret = 0;
 
 	if (device->live)
 		device->live->attached = 0;
 	ioreq_server_set_notes(device->server, NULL);
 	/* Until frames and region are gone a write may be on its way. */
-	window_trap(device->window);
+	(void)window_trap(device->window, &why);
 	if (paused)
 		ioreq_server_unpause(device->server);
 	if (device->waits)

@@ -399,7 +399,7 @@ sim_op_pause(struct transport *t)
 		return -ESRCH;
 	pthread_mutex_lock(&sim->lock);
 	sim->stats.pauses++;
-	sim->pause_count++;
+	sim->stats.paused++;
 	while (sim->running && !sim->run)
 		pthread_cond_wait(&sim->wake, &sim->lock);
 	pthread_mutex_unlock(&sim->lock);
@@ -414,8 +414,8 @@ sim_op_unpause(struct transport *t)
 	if (sim->killed)
 		return -ESRCH;
 	pthread_mutex_lock(&sim->lock);
-	if (sim->pause_count)
-		sim->pause_count--;
+	if (sim->stats.paused)
+		sim->stats.paused--;
 	pthread_cond_broadcast(&sim->wake);
 	pthread_mutex_unlock(&sim->lock);
 	return 0;

@@ -55,7 +55,7 @@ wait_answer(struct sim *sim, unsigned int vcpu)
 	pthread_mutex_lock(&sim->lock);
 	sim->running--;
 	pthread_cond_broadcast(&sim->wake);
-	while (!sim->answered[vcpu] || sim->pause_count)
+	while (!sim->answered[vcpu] || sim->stats.paused)
 		pthread_cond_wait(&sim->wake, &sim->lock);
 	sim->running++;
 	pthread_mutex_unlock(&sim->lock);
@@ -68,7 +68,7 @@ vcpu_enter(struct sim *sim)
 	if (sim->run)
 		return;
 	pthread_mutex_lock(&sim->lock);
-	while (sim->pause_count)
+	while (sim->stats.paused)
 		pthread_cond_wait(&sim->wake, &sim->lock);
 	sim->running++;
 	pthread_mutex_unlock(&sim->lock);

@@ -37,10 +37,9 @@ struct sim {
 	struct sim_entry *p2m;
 
 	int event_fd;
-	pthread_mutex_t lock; /* pending, answered, running, pause_count */
+	pthread_mutex_t lock; /* pending, answered, running, stats.paused */
 	pthread_cond_t wake;
 	unsigned int running; /* vCPUs in an access and not waiting */
-	unsigned int pause_count;
 	bool pending[SIM_MAX_VCPUS];
 	bool masked[SIM_MAX_VCPUS];
 	bool bound[SIM_MAX_VCPUS];

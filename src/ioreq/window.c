@@ -79,21 +79,44 @@ window_check_range(struct transport *t, uint64_t base, uint64_t size,
 	return ret < 0 ? ret : check_memory(t, base, size, err);
 }
 
-/* Whatever is left of direct mode; the frames leave a hole. */
-static void
-direct_leave(struct window *window)
+static int
+frames_give_back(struct window *window)
 {
 	struct transport *t = window->transport;
+	int ret = 0;
 
-	if (window->owns)
-		t->ops->own_type(t, false); /* the frames are plain RAM again */
-	window->owns = false;
 	if (window->frames)
 		t->ops->unmap(t, window->frames, window->count);
 	window->frames = NULL;
 	if (window->populated)
-		t->ops->depopulate(t, window->gfn, window->count);
-	window->populated = false;
+		ret = t->ops->depopulate(t, window->gfn, window->count);
+	if (ret >= 0)
+		window->populated = false;
+	return ret;
+}
+
+/* Frames of the type are plain RAM then. */
+static void
+let_go_of_type(struct window *window)
+{
+	struct transport *t = window->transport;
+
+	if (window->owns)
+		t->ops->own_type(t, false);
+	window->owns = false;
+}
+
+/*
+ * Whatever is left of direct mode.  Frames of the type trap writes as the hole
+ * does that they leave, so they go first.
+ */
+static int
+direct_leave(struct window *window)
+{
+	int ret = frames_give_back(window);
+
+	let_go_of_type(window);
+	return ret < 0 ? -ENOTRECOVERABLE : 0;
 }
 
 static int
@@ -164,8 +187,8 @@ direct_enter(struct window *window, struct error *err)
 		ret = populate(window, err);
 	if (ret == 0)
 		ret = frames_take(window, err);
-	if (ret < 0)
-		direct_leave(window);
+	if (ret < 0 && direct_leave(window) < 0)
+		ret = -ENOTRECOVERABLE;
 	return ret;
 }
 
@@ -186,7 +209,7 @@ open_with(struct window **out, struct transport *t, uint64_t base,
 	window->count = size / FRAME_SIZE;
 	if (mode != WINDOW_TRAP)
 		ret = enter(window, err);
-	if (ret < 0 && mode == WINDOW_DIRECT) {
+	if (ret == -ENOTRECOVERABLE || (ret < 0 && mode == WINDOW_DIRECT)) {
 		free(window);
 		return ret;
 	}
@@ -256,6 +279,24 @@ clear(const struct window *window)
 }
 
 int
+window_adopt_between(struct window **out, struct transport *t, uint64_t base,
+		     uint32_t size, struct error *err)
+{
+	int ret = open_with(out, t, base, size, WINDOW_TRAP, NULL, err);
+
+	if (ret < 0)
+		return ret;
+	ret = clear(*out);
+	if (ret < 0) {
+		free(*out);
+		return error_errno(err, -ret,
+				   "cannot take the guest's frames back");
+	}
+	t->ops->own_type(t, false); /* if it is owned */
+	return 0;
+}
+
+int
 window_take(struct window *window, struct error *err)
 {
 	err->text[0] = '\0';
@@ -292,16 +333,57 @@ window_show(struct window *window)
 			   (size_t)window->count * FRAME_SIZE);
 }
 
-void
-window_trap(struct window *window)
+/* Nothing has changed for the guest if all of them are still there. */
+static int
+stay_direct(struct window *window, struct error *err)
 {
-	direct_leave(window);
+	struct transport *t = window->transport;
+
+	for (unsigned int i = 0; i < window->count; i++)
+		if (t->ops->get_type(t, window->gfn + i) != HVMMEM_ioreq_server)
+			return -ENOTRECOVERABLE;
+	if (frames_map(window, err) < 0)
+		return -ENOTRECOVERABLE;
+	window_show(window);
+	return 0;
+}
+
+int
+window_trap(struct window *window, struct error *err)
+{
+	bool populated = window->populated;
+	int ret = frames_give_back(window);
+
+	/* Whatever that said: one that is left would hinder a migration. */
+	if (populated)
+		ret = clear(window);
+	if (ret < 0) {
+		struct error why;
+
+		error_errno(err, -ret, "cannot take the guest's frames back");
+		return stay_direct(window, &why) < 0 ? -ENOTRECOVERABLE : ret;
+	}
+	/* If it stays owned, that hinders nobody where no frame has it. */
+	window->populated = false;
+	let_go_of_type(window);
+	return 0;
+}
+
+int
+window_direct(struct window *window, struct error *err)
+{
+	struct transport *t = window->transport;
+
+	if (window->owns)
+		return 0;
+	t->ops->own_type(t, false); /* if that failed when it was left */
+	return direct_enter(window, err);
 }
 
 void
 window_close(struct window *window)
 {
-	window_trap(window);
+	(void)direct_leave(window);
 	free(window);
 }
 

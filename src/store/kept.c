@@ -144,3 +144,14 @@ kept_read(const struct vars *vars, struct store_kept *kept, struct error *err)
 	free(path);
 	return rc;
 }
+
+int
+kept_checksum(const struct vars *vars, uint32_t *sum, struct error *err)
+{
+	struct store_kept kept;
+	uint8_t bytes[HEADER_SIZE + STORE_KEPT_MAX];
+	int rc = kept_read(vars, &kept, err);
+
+	*sum = rc ? 0 : crc32c(0, bytes, encode(bytes, &kept));
+	return rc;
+}

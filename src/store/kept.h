@@ -16,4 +16,7 @@ int kept_remove(const struct vars *vars, struct error *err);
 int kept_read(const struct vars *vars, struct store_kept *kept,
 	      struct error *err);
 
+/* Tells whether it is another one than it was. */
+int kept_checksum(const struct vars *vars, uint32_t *sum, struct error *err);
+
 #endif

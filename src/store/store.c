@@ -33,7 +33,9 @@ struct store {
 	bool read_only;
 	struct store_stats stats;
 	uint64_t found; /* sequence of the last record, when it was opened */
-	int failed;     /* -errno */
+	bool released;
+	uint32_t kept; /* checksum of what was kept then */
+	int failed;    /* -errno */
 	struct error failure;
 };
 
@@ -65,6 +67,12 @@ bool
 store_pending(const struct store *store)
 {
 	return store->burst.length > 0;
+}
+
+bool
+store_released(const struct store *store)
+{
+	return store->released;
 }
 
 const struct store_stats *
@@ -276,7 +284,7 @@ check_change(const struct store *store, uint32_t off, uint32_t len)
 {
 	if (len > store->size || off > store->size - len)
 		return -EINVAL;
-	return store->failed;
+	return store->released ? -EBUSY : store->failed;
 }
 
 static int
@@ -339,8 +347,10 @@ store_free(struct store *store)
 int
 store_close(struct store *store)
 {
-	int rc = store->read_only ? 0 : store_checkpoint(store);
+	int rc = 0;
 
+	if (!store->read_only && !store->released)
+		rc = store_checkpoint(store);
 	store_free(store);
 	return rc;
 }
@@ -448,13 +458,33 @@ settle_read_only(struct store *store)
 	error_set(&store->failure, EROFS, "%s: read-only", store->vars.path);
 }
 
+/* Is what was read just now what the store that was released has? */
+static int
+check_same(const struct store *now, const struct store *then, struct error *err)
+{
+	uint32_t kept;
+	int rc = kept_checksum(&now->vars, &kept, err);
+
+	if (rc)
+		return rc;
+	if (memcmp(now->image, then->image, then->size) != 0 ||
+	    kept != then->kept)
+		return error_set(err, ESTALE,
+				 "%s: was changed by another process while the "
+				 "guest was suspended",
+				 then->vars.path);
+	return 0;
+}
+
 /*
  * -EUCLEAN with *replaced: the journal is sound and has nothing that VARS had
- * not, but VARS is another one now.
+ * not, but VARS is another one now.  `then` is the store whose file it is, or
+ * NULL: if it is another one now, nothing is changed.
  */
 static int
 open_once(struct store **out, const struct store_config *config,
-	  struct store_recovery *found, bool *replaced, struct error *err)
+	  const struct store *then, struct store_recovery *found,
+	  bool *replaced, struct error *err)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	struct scan scan = { .bursts = 0 };
@@ -476,6 +506,8 @@ open_once(struct store **out, const struct store_config *config,
 		rc = store_alloc(store, config, err);
 	if (!rc)
 		rc = load_image(store, &bytes, &scan, err);
+	if (!rc && then)
+		rc = check_same(store, then, err);
 	if (!rc && config->read_only)
 		settle_read_only(store);
 	else if (!rc)
@@ -499,12 +531,83 @@ store_open(struct store **out, const struct store_config *config,
 	   struct store_recovery *found, struct error *err)
 {
 	bool replaced = false, changed;
-	int rc = open_once(out, config, found, &replaced, err);
+	int rc = open_once(out, config, NULL, found, &replaced, err);
 
 	if (rc != -EUCLEAN || !replaced || !config->accept || config->read_only)
 		return rc;
 	rc = accept_any(config, true, &changed, err);
-	return rc ? rc : open_once(out, config, found, &replaced, err);
+	return rc ? rc : open_once(out, config, NULL, found, &replaced, err);
+}
+
+int
+store_release(struct store *store, struct error *err)
+{
+	int rc = 0;
+
+	if (store->released)
+		return 0;
+	if (!store->failed)
+		rc = store_checkpoint(store);
+	if (rc)
+		*err = store->failure;
+	else
+		rc = kept_checksum(&store->vars, &store->kept, err);
+	file_close(&store->journal.file);
+	file_close(&store->vars.file);
+	store->released = true;
+	return rc;
+}
+
+/* The files of one that was opened a moment ago, which is freed. */
+static void
+take_files(struct store *store, struct store *fresh)
+{
+	struct journal journal = store->journal;
+
+	store->vars.file.fd = fresh->vars.file.fd;
+	store->vars.stat = fresh->vars.stat;
+	fresh->vars.file.fd = -1;
+	store->journal = fresh->journal;
+	fresh->journal = journal;
+	store_free(fresh);
+}
+
+static int
+reopen(struct store *store, struct error *err)
+{
+	const struct store_config config = {
+		.path = store->vars.path,
+		.journal = store->vars.journal,
+		.size = store->size,
+		.read_only = store->read_only,
+		.history = &store->history,
+		.sys = store->vars.file.sys,
+	};
+	struct store *fresh;
+	bool replaced;
+	int rc = open_once(&fresh, &config, store, NULL, &replaced, err);
+
+	if (!rc)
+		take_files(store, fresh);
+	return rc;
+}
+
+int
+store_retake(struct store *store, bool last, struct error *err)
+{
+	int rc;
+
+	if (!store->released)
+		return 0;
+	/* One that had failed before has no file that it could be. */
+	rc = store->failed && !store->read_only ? 0 : reopen(store, err);
+	if (rc == -EBUSY && !last)
+		return rc;
+	store->released = false;
+	if (!rc)
+		return 0;
+	store->failure = *err;
+	return store_fail(store, rc);
 }
 
 static bool
@@ -574,6 +677,9 @@ int
 store_keep(struct store *store, const struct store_kept *kept,
 	   struct error *err)
 {
+	if (store->released)
+		return error_set(err, EBUSY, "%s: was let go of",
+				 store->vars.path);
 	if (kept->len == 0)
 		return kept_remove(&store->vars, err);
 	return kept_write(&store->vars, kept, err);

@@ -86,6 +86,9 @@ refuses "diff: no file" 2 usage "$ctl" diff --at 1
 refuses "rollback: no file" 2 usage "$ctl" rollback --to 1
 refuses "export: one file" 2 usage "$ctl" export "$v"
 refuses "create: no file" 2 usage "$ctl" create --layout 4m
+refuses "mode: no mode" 2 usage "$ctl" mode guest
+refuses "mode: another word" 2 "neither direct nor trap" "$ctl" mode guest auto
+refuses "mode: of nobody" 1 "no pflashd serves\\|denied" "$ctl" mode nobody-at-all trap
 
 # --- create ---
 

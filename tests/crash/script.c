@@ -469,6 +469,29 @@ keep(struct run *run, uint64_t seed)
 }
 
 static bool
+pass(struct run *run)
+{
+	struct error err = { "" };
+	int rc = store_release(run->store, &err);
+
+	if (machine_leaks())
+		return run_wrong(run, "store_release leaves a file open");
+	if (rc && store_failed(run->store)) {
+		if (!broke(run, rc, "store_release"))
+			return false;
+	} else {
+		if (rc && !run_tolerant())
+			return run_wrong(run, "store_release: %s", err.text);
+		if (!run->failed)
+			committed(run, true);
+	}
+	rc = store_retake(run->store, false, &err);
+	if (rc)
+		return broke(run, rc, "store_retake");
+	return machine.dead || run->failed || check_image(run);
+}
+
+static bool
 close_store(struct run *run)
 {
 	struct model *model = run->model;
@@ -567,6 +590,7 @@ run_step(struct run *run, const struct step *step)
 	case STEP_COMMIT: return commit(run);
 	case STEP_CHECKPOINT: return checkpoint(run);
 	case STEP_KEEP: return keep(run, step->seed);
+	case STEP_PASS: return pass(run);
 	case STEP_REPLACE: return replace(run, step->seed);
 	case STEP_KILL: kill_store(run, step->seed); return true;
 	case STEP_CLOSE: return close_store(run);

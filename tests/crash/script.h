@@ -19,6 +19,7 @@ enum step_kind {
 	STEP_COMMIT,
 	STEP_CHECKPOINT,
 	STEP_KEEP,
+	STEP_PASS, /* let go of, as for a suspended guest, and taken again */
 	STEP_CLOSE,
 	STEP_REPLACE, /* by another whole image */
 	STEP_KILL,    /* as STEP_CLOSE, but the process is killed meanwhile */

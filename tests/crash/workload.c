@@ -50,6 +50,23 @@ build_small(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
+/* The guest is suspended and goes on, now and then. */
+static void
+build_pass(struct script *script, const struct workload *workload,
+	   uint64_t seed)
+{
+	uint64_t random = mix(seed, 11);
+
+	begin(script, &random);
+	for (int i = 0; i < 3; i++) {
+		add_bursts(script, workload, &random, 1);
+		script_add_burst(script, &random, workload->setting.size, 900);
+		script->steps--; /* left open */
+		script_add(script, STEP_PASS);
+	}
+	script_add(script, STEP_CLOSE);
+}
+
 /* The journal is removed and a new one begun: the old one's blocks turn up. */
 static void
 build_lives(struct script *script, const struct workload *workload,
@@ -308,6 +325,14 @@ const struct workload workloads[] = {
 	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true,
 	    false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL },
+	{ "pass-burst", build_pass,
+	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true,
+	    false },
+	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
+	{ "pass-none", build_pass,
+	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
+	    false },
+	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
 	{ "lives-none", build_lives,
 	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
 	    false },
@@ -334,6 +359,8 @@ const struct workload workloads[] = {
 	FAULTS("faults-op", build_small, STORE_SYNC_OP, 900, KEEP_ALL, false),
 	FAULTS("faults-none", build_small, STORE_SYNC_NONE, 2000, KEEP_NONE,
 	       false),
+	FAULTS("faults-pass", build_pass, STORE_SYNC_BURST, 900, KEEP_ALL,
+	       true),
 	FAULTS("faults-accept", build_accept, STORE_SYNC_BURST, 0, KEEP_ALL,
 	       true),
 	FAULTS("faults-copied", build_copied, STORE_SYNC_BURST, 0, KEEP_ALL,

@@ -99,6 +99,43 @@ xen_notify(struct transport *transport, int port)
 	AS_ONE_STEP(ops.notify(transport, port));
 }
 
+static int
+xen_populate(struct transport *transport, uint64_t gfn, unsigned int count)
+{
+	AS_ONE_STEP(ops.populate(transport, gfn, count));
+}
+
+static int
+xen_depopulate(struct transport *transport, uint64_t gfn, unsigned int count)
+{
+	AS_ONE_STEP(ops.depopulate(transport, gfn, count));
+}
+
+static int
+xen_own_type(struct transport *transport, bool own)
+{
+	AS_ONE_STEP(ops.own_type(transport, own));
+}
+
+static int
+xen_set_type(struct transport *transport, hvmmem_type_t type, uint64_t gfn,
+	     unsigned int count)
+{
+	AS_ONE_STEP(ops.set_type(transport, type, gfn, count));
+}
+
+static int
+xen_pause(struct transport *transport)
+{
+	AS_ONE_STEP(ops.pause(transport));
+}
+
+static int
+xen_unpause(struct transport *transport)
+{
+	AS_ONE_STEP(ops.unpause(transport));
+}
+
 static void
 step_from_here(int steps)
 {
@@ -120,6 +157,76 @@ step_no_more(void)
 			 : "cc", "memory");
 }
 
+/*
+ * What a save does is its system calls; the checksums between them would be
+ * millions of steps.  It dies before the first, the second, and so on.
+ */
+static int calls_left;
+
+static void
+on_call(void)
+{
+	if (calls_left && --calls_left == 0)
+		_exit(DIED);
+}
+
+static int
+dying_open(const char *name, int flags, mode_t how)
+{
+	on_call();
+	return sys_kernel.open(name, flags, how);
+}
+
+static int
+dying_close(int fd)
+{
+	on_call();
+	return sys_kernel.close(fd);
+}
+
+static ssize_t
+dying_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	on_call();
+	return sys_kernel.pwrite(fd, buf, len, off);
+}
+
+static int
+dying_fdatasync(int fd)
+{
+	on_call();
+	return sys_kernel.fdatasync(fd);
+}
+
+static int
+dying_rename(const char *from, const char *to)
+{
+	on_call();
+	return sys_kernel.rename(from, to);
+}
+
+static int
+dying_lock(int fd, int cmd, struct flock *lock)
+{
+	on_call();
+	return sys_kernel.lock(fd, cmd, lock);
+}
+
+static struct sys dying;
+
+static const struct sys *
+dying_sys(void)
+{
+	dying = sys_kernel;
+	dying.open = dying_open;
+	dying.close = dying_close;
+	dying.pwrite = dying_pwrite;
+	dying.fdatasync = dying_fdatasync;
+	dying.rename = dying_rename;
+	dying.lock = dying_lock;
+	return &dying;
+}
+
 /* What goes wrong here is the parent's to find. */
 static void
 must(int ret)
@@ -133,13 +240,18 @@ must(int ret)
 static void
 attach(void)
 {
-	struct store_config sc = { .path = path, .sync = sync_mode };
+	struct store_config sc = {
+		.path = path,
+		.sync = sync_mode,
+		.sys = dying_sys(),
+	};
 	struct device_config dc = {
 		.base = BASE,
 		.geometry = geometry,
 		.mode = mode,
 		.personality = personality,
 		.life = "life",
+		.guest = "guest",
 	};
 	struct error note;
 
@@ -147,6 +259,7 @@ attach(void)
 	sc.burst = live->burst;
 	sc.burst_limit = LIVE_BURST_LIMIT;
 	dc.live = live;
+	dc.has_run = live->attached;
 	if (live->attached)
 		must(ioreq_server_adopt(&server, t, live->server, &err));
 	else
@@ -168,6 +281,40 @@ serve(int steps)
 		strcpy(err.text, "the device is not sound");
 		must(-EINVAL);
 	}
+}
+
+/* The same with something else than a request, which is what it dies in. */
+static void
+change_mode(int steps)
+{
+	enum window_mode other;
+
+	attach();
+	must(ioreq_server_start(server, &err));
+	other = device_mode(device) == WINDOW_DIRECT ? WINDOW_TRAP :
+						       WINDOW_DIRECT;
+	step_from_here(steps);
+	must(device_set_mode(device, other, &err));
+	step_no_more();
+}
+
+static void
+save(int calls)
+{
+	attach();
+	must(ioreq_server_start(server, &err));
+	calls_left = calls;
+	must(device_save(device, &err));
+	calls_left = 0;
+}
+
+static void
+save_and_resume(int calls)
+{
+	save(0);
+	calls_left = calls;
+	must(device_resume(device, false, &err));
+	calls_left = 0;
 }
 
 /* --- this process --- */
@@ -242,6 +389,12 @@ hypervisor(void)
 	wrapped.pending = xen_pending;
 	wrapped.unmask = xen_unmask;
 	wrapped.notify = xen_notify;
+	wrapped.populate = xen_populate;
+	wrapped.depopulate = xen_depopulate;
+	wrapped.own_type = xen_own_type;
+	wrapped.set_type = xen_set_type;
+	wrapped.pause = xen_pause;
+	wrapped.unpause = xen_unpause;
 	t->ops = &wrapped;
 	sim_set_server(sim, on_request, NULL);
 	for (uint32_t i = 0; i < 256; i++)
@@ -317,6 +470,8 @@ power_on(void)
 	ck_assert_int_eq(child(start, 0), 0);
 }
 
+static bool mode_changes;
+
 static void
 compare(void)
 {
@@ -324,9 +479,12 @@ compare(void)
 	const uint8_t *frame;
 
 	ck_assert_msg(!sim_crashed(sim), "%s", sim_crashed(sim));
+	ck_assert_uint_eq(sim_stats(sim)->paused, 0);
 	cfi_render(&reference, 0, shown, SIZE);
 	for (uint32_t i = 0; mode == WINDOW_DIRECT && i < FRAMES; i++) {
 		frame = sim_frame(sim, (BASE >> FRAME_SHIFT) + i);
+		if (mode_changes && !frame)
+			continue;
 		ck_assert_mem_eq(frame, shown + i * FRAME_SIZE, FRAME_SIZE);
 	}
 }
@@ -569,6 +727,103 @@ START_TEST(dies_at_each_step_of_a_commit)
 }
 END_TEST
 
+/* All of the hole, or all of the frames, which trap writes. */
+static unsigned int
+frames_that_trap(void)
+{
+	int first = t->ops->get_type(t, BASE >> FRAME_SHIFT);
+
+	for (uint32_t i = 0; i < FRAMES; i++)
+		ck_assert_int_eq(t->ops->get_type(t, (BASE >> FRAME_SHIFT) + i),
+				 first);
+	ck_assert_int_ne(first, HVMMEM_ram_rw);
+	return first == HVMMEM_ioreq_server ? FRAMES : 0;
+}
+
+/*
+ * In the middle of a program command: it is completed by the next one, in one
+ * mode or the other.  Each time it begins in another one.
+ */
+START_TEST(dies_at_each_step_of_a_change_of_mode)
+{
+	const struct access command = { WRITE, 0x4000, 0x10, 1, 0 };
+	const struct access end = { WRITE, 0x4000, 0xff, 1, 0 };
+	const struct access look = { READ, 0x4000, 0, 8, 0 };
+	struct access data = { WRITE, 0x4000, 0x5a, 1, 0 };
+	unsigned int direct = 0, trap = 0, lived = 0;
+	int at = 1, code;
+
+	begin(_i);
+	mode_changes = true;
+	while (lived < 4) {
+		once(&command);
+		code = child(change_mode, at);
+		ck_assert(code == 0 || code == DIED);
+		lived = code == 0 ? lived + 1 : 0;
+		/* It does nothing until somebody takes over. */
+		if (sim_stats(sim)->paused)
+			ck_assert_int_eq(child(serve, 0), 0);
+		ck_assert_uint_eq(sim_stats(sim)->paused, 0);
+		at += 1 + at / 8;
+		data.off++;
+		once(&data);
+		once(&look);
+		once(&end);
+		once(&look);
+		*(frames_that_trap() ? &direct : &trap) += 1;
+	}
+	ck_assert_uint_gt(direct, 1);
+	ck_assert_uint_gt(trap, 10);
+	power_off();
+	ck_assert_int_gt(at, 100);
+	mode_changes = false;
+}
+END_TEST
+
+/* _i: of a save, of what takes the file again after one. */
+START_TEST(dies_at_each_call_of_a_save)
+{
+	const struct access command = { WRITE, 0x4000, 0x40, 1, 0 };
+	const struct access look = { READ, 0x4000, 0, 8, 0 };
+	struct access data = { WRITE, 0x4000, 0x5a, 1, 0 };
+	int at = 0, code;
+
+	begin(0);
+	do {
+		once(&command);
+		code = child(_i ? save_and_resume : save, ++at);
+		ck_assert(code == 0 || code == DIED);
+		data.off++;
+		once(&data);
+		once(&look);
+	} while (code == DIED);
+	once(&(struct access){ WRITE, 0x4000, 0xff, 1, 0 });
+	power_off();
+	ck_assert_int_gt(at, 8);
+}
+END_TEST
+
+/* Nobody takes over from one that had let go, if the file is another now. */
+START_TEST(another_file_is_not_taken_over)
+{
+	const struct store_config config = { .path = path };
+	struct store *other;
+
+	begin(0);
+	once(&(struct access){ WRITE, 0x4000, 0x40, 1, 0 });
+	once(&(struct access){ WRITE, 0x4000, 0x5a, 1, 0 });
+	ck_assert_int_eq(child(save, 0), 0);
+	ck_assert_int_eq(store_open(&other, &config, NULL, &err), 0);
+	if (_i)
+		ck_assert_int_eq(store_program(other, 0, "x", 1), 0);
+	ck_assert_int_eq(store_close(other), 0);
+	ck_assert_int_eq(child(serve, 0), _i);
+	if (_i == 0)
+		ck_assert_int_eq(child(finish, 0), 0);
+	sim_destroy(sim);
+}
+END_TEST
+
 static void
 setup(void)
 {
@@ -609,6 +864,9 @@ main(void)
 	tcase_add_loop_test(tc, dies_at_each_step_of_a_program, 0, 2);
 	tcase_add_loop_test(tc, dies_at_each_step_of_a_commit, 0, 2);
 	tcase_add_loop_test(tc, dies_at_each_step, 0, 2);
+	tcase_add_loop_test(tc, dies_at_each_step_of_a_change_of_mode, 0, 2);
+	tcase_add_loop_test(tc, dies_at_each_call_of_a_save, 0, 2);
+	tcase_add_loop_test(tc, another_file_is_not_taken_over, 0, 2);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

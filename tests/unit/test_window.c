@@ -76,6 +76,15 @@ on_taken(void *opaque, int ret, const struct error *why)
 	takings++;
 }
 
+static int told_of;
+
+static void
+on_failed(void *opaque)
+{
+	(void)opaque;
+	told_of++;
+}
+
 static int
 attach_life(enum window_mode mode, enum cfi_personality personality,
 	    const char *life)
@@ -96,6 +105,7 @@ attach_life(enum window_mode mode, enum cfi_personality personality,
 		.force = force,
 		.personality = personality,
 		.taken = on_taken,
+		.failed = on_failed,
 	};
 	int ret;
 
@@ -524,6 +534,23 @@ START_TEST(closes_under_rep_movs)
 }
 END_TEST
 
+static bool flips; /* the mode, after each write */
+
+static void
+flip(void)
+{
+	enum window_mode other = device_mode(device) == WINDOW_DIRECT ?
+					 WINDOW_TRAP :
+					 WINDOW_DIRECT;
+
+	ck_assert_int_eq(device_set_mode(device, other, &err), 0);
+	ck_assert_int_eq(device_mode(device), other);
+	ck_assert_int_eq(t->ops->get_type(t, BASE >> 12),
+			 other == WINDOW_DIRECT ? HVMMEM_ioreq_server :
+						  HVMMEM_mmio_dm);
+	ck_assert_uint_eq(sim_stats(sim)->paused, 0);
+}
+
 /* The same random traffic in both modes reads the same and ends the same. */
 static void
 traffic(enum window_mode mode, uint8_t *reads, uint8_t *image)
@@ -540,6 +567,8 @@ traffic(enum window_mode mode, uint8_t *reads, uint8_t *image)
 		unsigned int size = 1u << rand() % 4;
 
 		sim_guest_write(sim, 0, BASE + off, &value, size);
+		if (flips)
+			flip();
 		sim_guest_read(sim, 0, BASE + off, reads + 8 * i, size);
 		if (i % 50 == 0)
 			ck_assert(device_verify(device));
@@ -555,9 +584,263 @@ START_TEST(modes_agree)
 	traffic(WINDOW_DIRECT, reads[0], images[0]);
 	teardown();
 	make_vars();
+	flips = _i == 1;
 	traffic(WINDOW_TRAP, reads[1], images[1]);
+	flips = false;
 	ck_assert_mem_eq(reads[0], reads[1], sizeof(reads[0]));
 	ck_assert_mem_eq(images[0], images[1], SIZE);
+}
+END_TEST
+
+/* --- the mode is changed --- */
+
+/* The Nth call of the hypervisor fails, or all from that one on. */
+static const struct transport_ops *sim_ops;
+static struct transport_ops failing_ops;
+static unsigned int calls, failing_call;
+static bool for_good;
+
+static bool
+fails(void)
+{
+	calls++;
+	return failing_call &&
+	       (calls == failing_call || (for_good && calls > failing_call));
+}
+
+static int
+failing_pause(struct transport *transport)
+{
+	return fails() ? -EIO : sim_ops->pause(transport);
+}
+
+static int
+failing_own_type(struct transport *transport, bool own)
+{
+	return fails() ? -EIO : sim_ops->own_type(transport, own);
+}
+
+static int
+failing_populate(struct transport *transport, uint64_t gfn, unsigned int count)
+{
+	return fails() ? -EIO : sim_ops->populate(transport, gfn, count);
+}
+
+/* Some of them are gone then. */
+static int
+failing_depopulate(struct transport *transport, uint64_t gfn,
+		   unsigned int count)
+{
+	if (!fails())
+		return sim_ops->depopulate(transport, gfn, count);
+	sim_ops->depopulate(transport, gfn, count / 2);
+	return -EIO;
+}
+
+static void *
+failing_map(struct transport *transport, uint64_t gfn, unsigned int count,
+	    int prot)
+{
+	if (!fails())
+		return sim_ops->map(transport, gfn, count, prot);
+	errno = EIO;
+	return NULL;
+}
+
+static int
+failing_get_type(struct transport *transport, uint64_t gfn)
+{
+	return fails() ? -EIO : sim_ops->get_type(transport, gfn);
+}
+
+static int
+failing_set_type(struct transport *transport, hvmmem_type_t type, uint64_t gfn,
+		 unsigned int count)
+{
+	return fails() ? -EIO : sim_ops->set_type(transport, type, gfn, count);
+}
+
+static void
+hypervisor_fails(unsigned int nth, bool from_then_on)
+{
+	if (t->ops != &failing_ops)
+		sim_ops = t->ops;
+	failing_ops = *sim_ops;
+	failing_ops.pause = failing_pause;
+	failing_ops.own_type = failing_own_type;
+	failing_ops.populate = failing_populate;
+	failing_ops.depopulate = failing_depopulate;
+	failing_ops.map = failing_map;
+	failing_ops.get_type = failing_get_type;
+	failing_ops.set_type = failing_set_type;
+	t->ops = &failing_ops;
+	calls = 0;
+	failing_call = nth;
+	for_good = from_then_on;
+}
+
+/* In whatever mode: reads and writes are the chip's. */
+static void
+is_a_flash(uint8_t byte)
+{
+	ck_assert_uint_eq(sim_stats(sim)->paused, 0);
+	w(0x2000, 0x20);
+	w(0x2000, 0xd0);
+	w(0x2000, 0x10);
+	w(0x2000, byte);
+	ck_assert_uint_eq(r(0x1ffff), 0x80);
+	w(0x2000, 0xff);
+	ck_assert_uint_eq(r(0x2000), byte);
+	ck_assert_uint_eq(r(1), 12);
+}
+
+static unsigned int unrecoverable, refused;
+
+static void
+fails_at(unsigned int nth, bool forever, enum window_mode to)
+{
+	int ret;
+
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(both[to == WINDOW_DIRECT]), 0);
+	hypervisor_fails(nth, forever);
+	ret = device_set_mode(device, to, &err);
+	failing_call = 0;
+	if (ret == -ENOTRECOVERABLE) {
+		unrecoverable++;
+		ck_assert_uint_eq(sim_stats(sim)->paused, 1);
+		ck_assert(err.text[0]);
+		t->ops->unpause(t);
+	} else {
+		refused += ret < 0;
+		ck_assert((device_mode(device) == to) == (ret == 0));
+		is_a_flash(0x3c);
+		ck_assert_int_eq(device_set_mode(device, to, &err), 0);
+		is_a_flash(0x5a);
+	}
+	detach();
+}
+
+/* _i: for once or for good, to trap or to direct. */
+START_TEST(a_change_of_mode_fails)
+{
+	unsigned int nth = 0, all;
+
+	unrecoverable = refused = 0;
+	do {
+		fails_at(++nth, _i & 1, both[_i >> 1]);
+		all = nth > calls;
+		teardown();
+		make_vars();
+	} while (!all);
+	ck_assert_uint_gt(nth, 3);
+	ck_assert_uint_gt(refused, 0);
+}
+END_TEST
+
+START_TEST(mode_of_a_window_that_waits)
+{
+	after_loader = true;
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach(WINDOW_DIRECT), 0);
+	ck_assert_int_eq(device_set_mode(device, WINDOW_TRAP, &err), -EAGAIN);
+	ck_assert_int_eq(device_mode(device), WINDOW_DIRECT);
+	after_loader = false;
+	detach();
+}
+END_TEST
+
+/* Without nested paging, without memory: it stays what it is. */
+START_TEST(direct_mode_cannot_be_had)
+{
+	hypervisor(_i ? FRAMES : FRAMES - 1, _i);
+	ck_assert_int_eq(attach(WINDOW_AUTO), 0);
+	ck_assert_int_eq(device_set_mode(device, WINDOW_TRAP, &err), 0);
+	ck_assert_int_eq(device_set_mode(device, WINDOW_DIRECT, &err),
+			 _i ? -EOPNOTSUPP : -ENOMEM);
+	is_a_flash(0x3c);
+	detach();
+}
+END_TEST
+
+/* As rep movs goes on, over and over: see closes_under_rep_movs. */
+START_TEST(mode_changes_under_rep_movs)
+{
+	pthread_t vcpus[2];
+
+	hypervisor(FRAMES, false);
+	sim_set_server(sim, NULL, NULL);
+	ck_assert_int_eq(attach(WINDOW_DIRECT), 0);
+	stop = false;
+	stopped = 0;
+	for (unsigned int i = 0; i < 2; i++)
+		pthread_create(&vcpus[i], NULL, moving_vcpu, i ? sim : NULL);
+	for (unsigned int round = 0; round < 60; round++) {
+		for (unsigned int i = 0; i < 20;)
+			i += ioreq_server_poll(server);
+		ck_assert_int_eq(device_set_mode(device, both[(round + 1) % 2],
+						 &err),
+				 0);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) < 2)
+		ioreq_server_poll(server);
+	for (unsigned int i = 0; i < 2; i++)
+		pthread_join(vcpus[i], NULL);
+	detach();
+}
+END_TEST
+
+/* --- the file is let go of while the guest is suspended --- */
+
+/* Who has the file meanwhile, and changes it or not. */
+static void
+another_has_it(bool changes)
+{
+	const struct store_config sc = { .path = path };
+	struct store *other;
+
+	ck_assert_int_eq(store_open(&other, &sc, NULL, &err), 0);
+	ck_assert_int_eq(device_resume(device, false, &err), -EBUSY);
+	ck_assert(device_saved(device));
+	if (changes)
+		ck_assert_int_eq(store_program(other, 0x7000, "x", 1), 0);
+	ck_assert_int_eq(store_close(other), 0);
+}
+
+/* _i: nobody had it; somebody; somebody who changed it. */
+START_TEST(a_guest_that_is_not_migrated_goes_on)
+{
+	guest = "a guest";
+	told_of = 0;
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(WINDOW_DIRECT, CFI_OVMF, "one"), 0);
+	w(0x2000, CFI_CMD_PROGRAM);
+	ck_assert(!device_saved(device));
+	ck_assert_int_eq(device_save(device, &err), 0);
+	ck_assert_int_eq(device_save(device, &err), 0);
+	ck_assert(device_saved(device));
+	ck_assert_int_eq(device_set_mode(device, WINDOW_TRAP, &err), -EAGAIN);
+	if (_i)
+		another_has_it(_i == 2);
+	ck_assert_int_eq(device_resume(device, false, &err),
+			 _i == 2 ? -ESTALE : 0);
+	ck_assert(!device_saved(device));
+	ck_assert_int_eq(told_of, _i == 2);
+	w(0x2000, 0x5a); /* the other half of the command */
+	ck_assert_uint_eq(r(0) & (CFI_SR_READY | CFI_SR_PROGRAM),
+			  _i == 2 ? CFI_SR_READY | CFI_SR_PROGRAM :
+				    CFI_SR_READY);
+	w(0, CFI_CMD_READ_ARRAY);
+	ck_assert_uint_eq(r(0x2000), _i == 2 ? 0xff : 0x5a);
+	if (_i == 2) {
+		ck_assert_int_eq(store_close(store), -ESTALE);
+		ck_assert_int_eq(device_close(device, DEVICE_ENDS, &err), 0);
+		device = NULL;
+		store = NULL;
+	}
+	detach();
+	guest = "";
 }
 END_TEST
 
@@ -742,6 +1025,7 @@ START_TEST(a_saved_guest_that_goes_on_has_its_chip)
 	save_in_a_program_command(WINDOW_DIRECT);
 	ck_assert_int_eq(restore(WINDOW_DIRECT), 0);
 	ck_assert_int_eq(device_save(device, &err), 0);
+	ck_assert_int_eq(device_resume(device, false, &err), 0);
 	w(0x2000, 0xff); /* the image stays as it is, the chip does not */
 	if (_i == 1) {   /* as at power-on */
 		w(4096, CFI_CMD_LOCK_SETUP);
@@ -891,7 +1175,12 @@ main(void)
 	tcase_add_test(tc, closes_under_rep_movs);
 	tcase_add_test(tc, takes_what_the_loader_put_there);
 	tcase_add_test(tc, nothing_is_taken_without_a_firmware);
-	tcase_add_test(tc, modes_agree);
+	tcase_add_loop_test(tc, modes_agree, 0, 2);
+	tcase_add_loop_test(tc, a_change_of_mode_fails, 0, 4);
+	tcase_add_test(tc, mode_of_a_window_that_waits);
+	tcase_add_loop_test(tc, direct_mode_cannot_be_had, 0, 2);
+	tcase_add_test(tc, mode_changes_under_rep_movs);
+	tcase_add_loop_test(tc, a_guest_that_is_not_migrated_goes_on, 0, 3);
 	tcase_add_test(tc, state_outlives_the_server);
 	tcase_add_loop_test(tc, restored_guest_goes_on, 0, 2);
 	tcase_add_loop_test(tc,

@@ -18,7 +18,8 @@
 #include "pflash/control.h"
 #include "pflashctl.h"
 
-#define SECONDS 2 /* for a pflashd that is busy with its disk */
+#define SECONDS 2       /* for a pflashd that is busy with its disk */
+#define MODE_SECONDS 10 /* or with the guest's memory */
 #define MAX_ANSWER 65536
 #define UPGRADE_TENTHS 100
 
@@ -43,9 +44,9 @@ number_of(struct json_object *status, const char *name)
 }
 
 static int
-connect_to(const char *file)
+connect_to(const char *file, int seconds)
 {
-	const struct timeval limit = { .tv_sec = SECONDS };
+	const struct timeval limit = { .tv_sec = seconds };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s",
@@ -62,18 +63,23 @@ connect_to(const char *file)
 	return fd;
 }
 
-/* NULL: nobody is there any more, or says nothing in time. */
+/*
+ * What it says to this line.  NULL: nobody is there any more, or says nothing
+ * in time.
+ */
 static struct json_object *
-ask(const char *file)
+tell(const char *file, const char *line, int seconds)
 {
 	char text[MAX_ANSWER + 1];
 	struct json_object *status;
 	size_t len = 0;
 	ssize_t n;
-	int fd = connect_to(file);
+	int fd = connect_to(file, seconds);
 
 	if (fd < 0)
 		return NULL;
+	/* An old one takes no line, and has answered by then. */
+	(void)send(fd, line, strlen(line), MSG_NOSIGNAL);
 	while (len < MAX_ANSWER &&
 	       (n = read(fd, text + len, MAX_ANSWER - len)) > 0)
 		len += (size_t)n;
@@ -85,6 +91,12 @@ ask(const char *file)
 		status = NULL;
 	}
 	return status;
+}
+
+static struct json_object *
+ask(const char *file)
+{
+	return tell(file, CONTROL_STATUS "\n", SECONDS);
 }
 
 static int
@@ -290,6 +302,45 @@ ctl_status(const struct ctl_options *options)
 	return code;
 }
 
+static void
+socket_of(struct json_object *status, char *file, size_t room)
+{
+	(void)snprintf(file, room, "%" PRIu64 ".sock",
+		       number_of(status, STATUS_DOMAIN));
+}
+
+int
+ctl_mode(const struct ctl_options *options)
+{
+	const char *guest = options->files[0], *mode = options->files[1];
+	struct json_object *found, *now = NULL, *error;
+	char file[32], line[32];
+	int code;
+
+	if (strcmp(mode, "direct") != 0 && strcmp(mode, "trap") != 0)
+		return ctl_fail(CTL_USAGE, "'%s': neither direct nor trap",
+				mode);
+	code = ask_one(guest, &found);
+	if (code != CTL_OK)
+		return code;
+	socket_of(found, file, sizeof(file));
+	(void)snprintf(line, sizeof(line), CONTROL_MODE "%s\n", mode);
+	now = tell(file, line, MODE_SECONDS);
+	if (!now)
+		code = ctl_fail(CTL_FAILED, "%s: no answer", guest);
+	else if (json_object_object_get_ex(now, STATUS_ERROR, &error))
+		code = ctl_fail(CTL_FAILED, "%s: %s", guest,
+				json_object_get_string(error));
+	else if (strcmp(text_of(now, STATUS_MODE), mode) != 0)
+		code = ctl_fail(CTL_FAILED,
+				"%s: this pflashd cannot change "
+				"its mode",
+				guest);
+	json_object_put(now);
+	json_object_put(found);
+	return code;
+}
+
 /* It is the same process, so that only its count tells the new one. */
 static int
 wait_for_takeover(struct json_object *before)
@@ -298,8 +349,7 @@ wait_for_takeover(struct json_object *before)
 	uint64_t count = number_of(before, STATUS_TAKEOVERS);
 	char file[32];
 
-	snprintf(file, sizeof(file), "%" PRIu64 ".sock",
-		 number_of(before, STATUS_DOMAIN));
+	socket_of(before, file, sizeof(file));
 	for (int i = 0; i < UPGRADE_TENTHS; i++) {
 		struct json_object *now = ask(file);
 		bool done = now && number_of(now, STATUS_TAKEOVERS) > count;

@@ -24,6 +24,8 @@ const struct ctl_command ctl_commands[] = {
 	  "list the flashes that are attached on this host" },
 	{ "log", ctl_log, 1, 1, "nj", "[--last N] VARS",
 	  "list the points in time that the history has" },
+	{ "mode", ctl_mode, 2, 2, "", "ID|NAME direct|trap",
+	  "have the guest's reads served without a trap, or not" },
 	{ "rollback", ctl_rollback, 1, 1, "tj", "--to SEQ VARS",
 	  "make the image what it was at a point in time" },
 	{ "status", ctl_status, 1, 1, "J", "[--json] ID|NAME",

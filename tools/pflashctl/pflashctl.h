@@ -55,6 +55,7 @@ int ctl_diff(const struct ctl_options *options);
 int ctl_export(const struct ctl_options *options);
 int ctl_list(const struct ctl_options *options);
 int ctl_log(const struct ctl_options *options);
+int ctl_mode(const struct ctl_options *options);
 int ctl_rollback(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);
 int ctl_upgrade(const struct ctl_options *options);

@@ -129,12 +129,19 @@ look_at_store(void)
 	}
 }
 
-static bool
-line_was_typed(void)
+bool
+control_typed(void)
 {
 	int c = con_input();
 
 	return c == '\r' || c == '\n';
+}
+
+void
+control_look(const struct control *control)
+{
+	if (control->store)
+		look_at_store();
 }
 
 void
@@ -149,7 +156,7 @@ control_wait(const struct control *control)
 		con_text("# goes on\n");
 		return;
 	}
-	while (!line_was_typed()) {
+	while (!control_typed()) {
 		if (control->store && turns++ % LOOKS_AT_STORE_EVERY == 0)
 			look_at_store();
 		xen_yield();

@@ -20,4 +20,10 @@ struct control {
  * on" afterwards; does not return if xl asks for a shutdown. */
 void control_wait(const struct control *control);
 
+/* The same without the waiting: does what xl asks for, if it does. */
+void control_look(const struct control *control);
+
+/* Has the end of a line been typed? */
+bool control_typed(void);
+
 #endif

@@ -13,6 +13,8 @@
  *                                   the console, or
  *   wait=soft-reset                 makes a soft reset of itself there
  *   control=xenstore                does what xl asks for while it waits
+ *   test=steady seed=N              writes until a line is typed; does what xl
+ *                                   asks for with control=xenstore
  *   end=poweroff|reboot|crash|soft-reset    (default: poweroff)
  * The report ends with the line "# end"; then the guest shuts down.
  */
@@ -186,6 +188,17 @@ run_middle(const char *line)
 	return true;
 }
 
+static void
+run_steady(const char *line)
+{
+	const struct steady steady = {
+		.control.store = option(line, "control") != NULL,
+		.seed = (uint8_t)number(line, "seed", 1),
+	};
+
+	test_steady(&steady);
+}
+
 static bool
 run(const char *line)
 {
@@ -204,6 +217,8 @@ run(const char *line)
 		test_hammer(hammer_of(line, count));
 	else if (is_word(test, "late"))
 		test_late(hammer_of(line, count));
+	else if (is_word(test, "steady"))
+		run_steady(line);
 	else
 		return is_word(test, "middle") && run_middle(line);
 	return true;

@@ -42,6 +42,19 @@ struct middle {
 /* The last line is "# middle ok", or "# middle failed". */
 void test_middle(const struct middle *middle);
 
+struct steady {
+	struct control control;
+	uint8_t seed;
+};
+
+/*
+ * Rounds of erase and program until a line is typed, "# round N" now and then.
+ * The last line is "# steady ok after N", and the bytes it leaves are those of
+ * test_middle() with the seed SEED + N; or "# steady failed", behind lines that
+ * say what was wrong.
+ */
+void test_steady(const struct steady *steady);
+
 /* What several vCPUs do at once to a flash of `size` bytes. They write to its
  * last blocks: one that they share, and one for each behind it. */
 struct hammer {
