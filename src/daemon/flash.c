@@ -224,6 +224,31 @@ log_attached(const struct flash *flash, uint64_t base)
 						" when the firmware starts");
 }
 
+/*
+ * The file is of the VARS file's, not of the domain: a guest that reboots
+ * itself again and again does not begin anew.
+ */
+static void
+open_limit(struct flash *flash, const struct options *options)
+{
+	double now = limit_clock();
+	struct stat st;
+	char path[64];
+
+	limit_init(&flash->limit, &options->write_limit,
+		   store_stats(flash->store)->written, now);
+	if (options->read_only || options->write_limit.rate == 0 ||
+	    stat(store_path(flash->store), &st) < 0)
+		return;
+	(void)snprintf(path, sizeof(path), PFLASH_RUN_DIR "/%jx-%jx.limit",
+		       (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	if (limit_keep(&flash->limit, path, now) < 0)
+		log_line(LOG_WARNING,
+			 "%s: %s; what this guest has written is forgotten "
+			 "with this process",
+			 path, strerror(errno));
+}
+
 /* Files are looked at first, then Xen is asked; the disk is changed last. */
 static int
 attach(struct flash *flash, const struct options *options,
@@ -252,6 +277,7 @@ attach(struct flash *flash, const struct options *options,
 	ret = connect_store(flash, options, preflight, err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
+	open_limit(flash, options);
 	if (ioreq_server_start(flash->server, err) < 0)
 		return EXIT_DOMAIN;
 	flash->started = true;
@@ -305,6 +331,7 @@ flash_detach(struct flash *flash)
 		ioreq_server_close(flash->server);
 	if (t)
 		t->ops->close(t);
+	limit_close(&flash->limit, limit_clock());
 	if (flash->store)
 		ret = store_close(flash->store);
 	if (flash->live) {

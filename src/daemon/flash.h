@@ -19,6 +19,7 @@ struct flash {
 	struct store *store;
 	struct device *device;
 	struct live *live; /* or NULL */
+	struct limit limit;
 	int live_lock;
 	char life[STORE_TAG_SIZE]; /* of the domain */
 	char live_path[64];

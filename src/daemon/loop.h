@@ -14,6 +14,12 @@
  */
 #define LOOP_IDLE_COMMIT 1.0
 
+/*
+ * One request can take as long as thousands of commits.  So much of it is done,
+ * in seconds, before it is looked for signals and for who asks.
+ */
+#define LOOP_SLICE 0.1
+
 enum loop_end {
 	LOOP_ENDS,
 	LOOP_UPGRADE, /* SIGUSR2 came */
@@ -25,6 +31,11 @@ struct loop {
 	ev_io requests;
 	ev_io domains;
 	ev_timer idle;
+	ev_timer hold; /* until the guest may go on */
+	struct ioreq_gate gate;
+	double began;          /* the look at the guest's requests */
+	unsigned int accesses; /* since then */
+	bool late;             /* others have waited long enough for its end */
 	struct control *control; /* NULL: nobody can ask */
 	ev_signal signals[4];
 	enum loop_end end;

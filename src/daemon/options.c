@@ -63,6 +63,7 @@ static const struct option long_options[] = {
 	{ "journal", required_argument, NULL, 'j' },
 	{ "history", required_argument, NULL, 'H' },
 	{ "on-error", required_argument, NULL, 'e' },
+	{ "write-limit", required_argument, NULL, 'x' },
 	{ "read-only", no_argument, NULL, 'R' },
 	{ "force", no_argument, NULL, 'F' },
 	{ "personality", required_argument, NULL, 'p' },
@@ -107,6 +108,8 @@ options_help(void)
 "  --journal FILE     where the journal is, if not beside --vars\n"
 "  --on-error WHAT    if a change cannot be kept: report it in the chip's\n"
 "                     status and the log (default), or also pause the guest\n"
+"  --write-limit HOW  bytes a second to the disk, and bytes at once: 128K,256M\n"
+"                     (default), or off\n"
 "  --read-only        refuse every change, as a write-protected chip does\n"
 "  --force            attach an image that the firmware would not take\n"
 "  --personality P    ovmf (default), strict (the data sheet), or qemu\n"
@@ -254,6 +257,7 @@ set_option(struct options *options, int option, const char *arg,
 	case 'f': options->foreground = true; return 0;
 	case 'j': options->journal = arg; return 0;
 	case 'H': return store_history_parse(&options->history, arg, err);
+	case 'x': return limit_parse(&options->write_limit, arg, err);
 	case 'R': options->read_only = true; return 0;
 	case 'F': options->force = true; return 0;
 	case 'h': options->help = true; return 0;
@@ -296,6 +300,7 @@ options_default(struct options *options)
 		.width = 1,
 		.blocks = "4096",
 		.history.bytes = STORE_HISTORY_BYTES,
+		.write_limit = { LIMIT_RATE, LIMIT_BURST },
 	};
 }
 

@@ -15,7 +15,7 @@
  * the server answers a right request rightly.
  *
  * Input: a byte for the device (see struct setup), and steps (see step()).
- * What the page becomes in the middle of a request is taken from the same bytes.
+ * What the page becomes in the middle of a request comes from the same bytes.
  */
 #include <fcntl.h>
 #include <string.h>
