@@ -30,21 +30,24 @@ hostile_descriptors() {
     done 2>/dev/null | wc -l
 }
 
-# hostile_dom0: hundredths of a second for a fixed piece of work in dom0
+# hostile_dom0: hundredths of a second for a fixed piece of work in dom0, the
+# least of three: others use the host's processors, too
 hostile_dom0() {
-    hostile_start=$(lab_now)
-    hostile_i=0
-    while [ $hostile_i -lt 30000 ]; do
-        hostile_i=$((hostile_i + 1))
-    done
-    lab_since "$hostile_start" | tr -d . | sed 's/^0*//'
+    for hostile_turn in 1 2 3; do
+        hostile_start=$(lab_now)
+        hostile_i=0
+        while [ $hostile_i -lt 15000 ]; do
+            hostile_i=$((hostile_i + 1))
+        done
+        lab_since "$hostile_start" | tr -d . | sed 's/^0*//'
+    done | sort -n | head -n 1
 }
 
 # hostile_honest NAME: cycles of an honest guest's flash write, with a burst of
 # 256 bytes behind it; a guest and a flash of its own
 hostile_honest() {
     cp /lab/OVMF_VARS.fd "/tmp/$1.fd"
-    lab_guest "$1" "test=bench count=300" >/dev/null || return
+    lab_guest "$1" "test=bench count=64" >/dev/null || return
     lab_flash "$1" "/tmp/$1.fd" --mode direct >/dev/null || return
     xl unpause "$1"
     lab_finish "$1" 120 || return

@@ -139,6 +139,10 @@ fill(struct vcpu *v)
 
 /* --- single accesses ------------------------------------------------------ */
 
+#define ACCESS(insn) \
+	__asm__ volatile(insn : "+a"(value) : "r"(p), "c"(0x40404040) \
+			 : "memory", "cc")
+
 static void
 access(struct vcpu *v, uintptr_t at)
 {
@@ -146,20 +150,18 @@ access(struct vcpu *v, uintptr_t at)
 	void *p = (void *)at;
 
 	switch (draw(v, 12)) {
-	case 0: __asm__ volatile("movb %b0, (%1)" : : "q"(value), "r"(p) : "memory"); break;
-	case 1: __asm__ volatile("movw %w0, (%1)" : : "r"(value), "r"(p) : "memory"); break;
-	case 2: __asm__ volatile("movl %k0, (%1)" : : "r"(value), "r"(p) : "memory"); break;
-	case 3: __asm__ volatile("movq %0, (%1)" : : "r"(value), "r"(p) : "memory"); break;
-	case 4: __asm__ volatile("movb (%1), %b0" : "+q"(value) : "r"(p)); break;
-	case 5: __asm__ volatile("movw (%1), %w0" : "+r"(value) : "r"(p)); break;
-	case 6: __asm__ volatile("movl (%1), %k0" : "=r"(value) : "r"(p)); break;
-	case 7: __asm__ volatile("movq (%1), %0" : "=r"(value) : "r"(p)); break;
-	case 8: __asm__ volatile("movups (%0), %%xmm0" : : "r"(p)); break;
-	case 9: __asm__ volatile("movups %%xmm0, (%0)" : : "r"(p) : "memory"); break;
-	case 10: __asm__ volatile("xchgl %k0, (%1)" : "+r"(value) : "r"(p) : "memory"); break;
-	default:
-		__asm__ volatile("lock cmpxchgl %k2, (%1)" : "+a"(value)
-				 : "r"(p), "r"(0x40404040) : "memory", "cc");
+	case 0: ACCESS("movb %%al, (%1)"); break;
+	case 1: ACCESS("movw %%ax, (%1)"); break;
+	case 2: ACCESS("movl %%eax, (%1)"); break;
+	case 3: ACCESS("movq %%rax, (%1)"); break;
+	case 4: ACCESS("movb (%1), %%al"); break;
+	case 5: ACCESS("movw (%1), %%ax"); break;
+	case 6: ACCESS("movl (%1), %%eax"); break;
+	case 7: ACCESS("movq (%1), %%rax"); break;
+	case 8: ACCESS("movups (%1), %%xmm0"); break;
+	case 9: ACCESS("movups %%xmm0, (%1)"); break;
+	case 10: ACCESS("xchgl %%eax, (%1)"); break;
+	default: ACCESS("lock cmpxchgl %%ecx, (%1)"); break;
 	}
 }
 
@@ -172,7 +174,8 @@ any_access(struct vcpu *v)
 /* --- strings -------------------------------------------------------------- */
 
 #define STRING(insn) \
-	__asm__ volatile("rep " insn "\n\tcld" : "+D"(di), "+S"(si), "+c"(count) \
+	__asm__ volatile("rep " insn "\n\tcld" \
+			 : "+D"(di), "+S"(si), "+c"(count) \
 			 : "a"(value), "d"(port) : "memory", "cc")
 
 /*
