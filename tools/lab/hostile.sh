@@ -11,9 +11,13 @@ HOSTILE_SLOWDOWN=600
 HOSTILE_GROWTH=3072
 HOSTILE_FDS=2
 HOSTILE_PROMPT=20
-# What is written for one access may go beyond the limit: a checkpoint with a
-# new journal, and the burst itself.
-HOSTILE_DEBT=$((4 << 20))
+# A limit that is reached here, where a request takes milliseconds.
+HOSTILE_RATE=4096
+HOSTILE_BURST=65536
+# What is written for one access may go beyond it: a burst, and a checkpoint
+# with a new journal.
+HOSTILE_DEBT=$((64 << 10))
+HOSTILE_CHECKPOINT=$((3 << 20))
 
 # --- measuring ----------------------------------------------------------------
 
@@ -202,16 +206,17 @@ hostile_trapped() {
 
 # hostile_limited SECONDS: over its limit; the guest waits, and nobody else does
 hostile_limited() {
-    hostile_begin limited trap $((HOSTILE_SEED + 2)) --write-limit 32K,256K
+    hostile_begin limited trap $((HOSTILE_SEED + 2)) --write-limit $HOSTILE_RATE,$HOSTILE_BURST
     hostile_until "$1"
     hostile_look
     written=$(hostile_status limited written)
     seconds=$(($(date +%s) - hostile_since + 10))
-    bound=$((256 * 1024 + seconds * 32768 + HOSTILE_DEBT))
+    bound=$((HOSTILE_BURST + seconds * HOSTILE_RATE + HOSTILE_DEBT))
+    bound=$((bound + $(hostile_status limited checkpoints) * HOSTILE_CHECKPOINT))
     check "limited: $written bytes were written, of $bound" \
         test "${written:-$((bound + 1))}" -le $bound
-    check "limited: which was not by itself" \
-        test "$(hostile_status limited throttled)" -gt 0
+    check "limited: the guest had to wait for that" \
+        test "$(hostile_status limited throttled-seconds)" -gt 0
     hostile_start=$(lab_now)
     kill "$(cat /tmp/limited.pid)"
     check "limited: pflashd ends by SIGTERM" lab_flash_end limited
@@ -219,7 +224,7 @@ hostile_limited() {
         test "$(lab_since "$hostile_start" | cut -d. -f1)" -lt $HOSTILE_PROMPT
     check "limited: the next one knows how much was written" \
         sh -c 'ls /run/pflashd/*.limit'
-    lab_flash limited /tmp/limited.fd --mode trap --write-limit 32K,256K ||
+    lab_flash limited /tmp/limited.fd --mode trap --write-limit $HOSTILE_RATE,$HOSTILE_BURST ||
         lab_die "limited: pflashd did not attach again"
     sleep 4
     check "limited: and lets the guest wait at once" \
