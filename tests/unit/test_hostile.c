@@ -352,6 +352,35 @@ START_TEST(request_stops_and_goes_on)
 }
 END_TEST
 
+static int closed_at; /* for one question only */
+
+static bool
+open_but_once(void *opaque)
+{
+	(void)opaque;
+	return closed_at-- != 0;
+}
+
+/* The gate is open again by the time the other one is looked at. */
+START_TEST(stopped_request_is_not_overtaken)
+{
+	static const struct ioreq_gate once = { .open = open_but_once };
+
+	ioreq_server_set_notes(server, &notes);
+	ioreq_server_set_gate(server, &once);
+	put_write(1, 0, 7, 10);
+	put_write(2, 100, 8, 1);
+	closed_at = 4;
+	ck_assert_uint_eq(ioreq_server_poll(server), 0);
+	ck_assert_uint_eq(writes, 4);
+	ck_assert(ioreq_server_waits(server));
+	ck_assert_uint_eq(slot(2)->state, STATE_IOREQ_READY);
+	ck_assert_uint_eq(ioreq_server_poll(server), 2);
+	ck_assert_uint_eq(writes, 11);
+	slot(1)->state = slot(2)->state = STATE_IOREQ_NONE;
+}
+END_TEST
+
 START_TEST(read_that_stops_has_all_its_data)
 {
 	struct ioreq q = { .type = IOREQ_TYPE_COPY,
@@ -427,6 +456,7 @@ main(void)
 	tcase_add_checked_fixture(held, setup, teardown);
 	tcase_add_test(held, closed_gate_keeps_all_waiting);
 	tcase_add_test(held, request_stops_and_goes_on);
+	tcase_add_test(held, stopped_request_is_not_overtaken);
 	tcase_add_test(held, read_that_stops_has_all_its_data);
 	tcase_add_test(held, removal_and_pause_do_not_ask);
 	tcase_add_test(held, rest_is_dropped_with_the_guest);
