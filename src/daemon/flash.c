@@ -226,7 +226,8 @@ log_attached(const struct flash *flash, uint64_t base)
 
 /*
  * The file is of the VARS file's, not of the domain: a guest that reboots
- * itself again and again does not begin anew.
+ * itself again and again does not begin anew.  What the attach has written is
+ * taken out, for the same reason.
  */
 static void
 open_limit(struct flash *flash, const struct options *options)
@@ -235,8 +236,7 @@ open_limit(struct flash *flash, const struct options *options)
 	struct stat st;
 	char path[64];
 
-	limit_init(&flash->limit, &options->write_limit,
-		   store_stats(flash->store)->written, now);
+	limit_init(&flash->limit, &options->write_limit, 0, now);
 	if (options->read_only || options->write_limit.rate == 0 ||
 	    stat(store_path(flash->store), &st) < 0)
 		return;
@@ -247,6 +247,20 @@ open_limit(struct flash *flash, const struct options *options)
 			 "%s: %s; what this guest has written is forgotten "
 			 "with this process",
 			 path, strerror(errno));
+}
+
+/* What the end of it writes does not wait, but counts. */
+static void
+close_limit(struct flash *flash)
+{
+	double now = limit_clock();
+
+	if (!flash->store || !flash->limit.path[0])
+		return;
+	(void)store_checkpoint(flash->store); /* store_close() tells */
+	(void)limit_allows(&flash->limit, store_stats(flash->store)->written,
+			   now);
+	limit_close(&flash->limit, now);
 }
 
 /* Files are looked at first, then Xen is asked; the disk is changed last. */
@@ -331,7 +345,7 @@ flash_detach(struct flash *flash)
 		ioreq_server_close(flash->server);
 	if (t)
 		t->ops->close(t);
-	limit_close(&flash->limit, limit_clock());
+	close_limit(flash);
 	if (flash->store)
 		ret = store_close(flash->store);
 	if (flash->live) {
