@@ -408,23 +408,23 @@ act(struct vcpu *v)
 
 	if (what < 250)
 		any_access(v);
-	else if (what < 420)
+	else if (what < 370)
 		string(v);
 	else if (what < 450)
 		string_in(v);
-	else if (what < 600)
+	else if (what < 530)
 		wear(v);
-	else if (what < 650)
+	else if (what < 590)
 		wear_by_erase(v);
-	else if (what < 720)
+	else if (what < 650)
 		wear_by_buffer(v);
-	else if (what < 730)
+	else if (what < 660)
 		wear_by_register(v);
 	else if (what < 900)
 		alias(v);
 	else if (what < 950)
 		table_in_flash(v);
-	else if (what < 951 && hostile.balloon)
+	else if (what < 955 && hostile.balloon)
 		balloon(v);
 	else
 		fill(v);
