@@ -205,6 +205,24 @@ hostile_trapped() {
     hostile_end
 }
 
+# hostile_ballooned SECONDS: it also gives frames of the flash back to Xen, and
+# puts its own there. That may be its end: Xen crashes a guest whose memory
+# changes in the middle of an instruction.
+hostile_ballooned() {
+    HOSTILE_WORDS=balloon=yes
+    hostile_begin ballooned direct $((HOSTILE_SEED + 3))
+    HOSTILE_WORDS=
+    hostile_until "$1"
+    if lab_gone ballooned; then
+        note "ballooned: Xen has ended it after $(($(date +%s) - hostile_since)) s"
+        check "ballooned: pflashd leaves with the guest" lab_flash_end ballooned
+        hostile_left
+    else
+        hostile_look
+        hostile_end
+    fi
+}
+
 # hostile_limited SECONDS: over its limit; the guest waits, and nobody else does
 hostile_limited() {
     hostile_begin limited trap $((HOSTILE_SEED + 2)) --write-limit $HOSTILE_RATE,$HOSTILE_BURST

@@ -179,8 +179,9 @@ any_access(struct vcpu *v)
 			 : "a"(value), "d"(port) : "memory", "cc")
 
 /*
- * rep ins. Xen 4.17 crashes a guest of which it must make two requests for one
- * element, a port's and a hole's; where the flash is memory it has one.
+ * rep ins. Xen 4.17 crashes a guest for whose element it must make two
+ * requests, a port's and a memory's. It is one where the flash is memory and
+ * the element is within a page.
  */
 static void
 string_in(struct vcpu *v)
@@ -190,8 +191,8 @@ string_in(struct vcpu *v)
 	uint64_t count = draw(v, SCRATCH / 8), value = 0;
 	uint16_t port = ports[draw(v, 4)];
 
-	if (hostile.direct && draw(v, 2))
-		di = flash_address(draw(v, hostile.size / 2));
+	if (hostile.direct && !hostile.balloon && draw(v, 2))
+		di = flash_address(draw(v, hostile.size / 2) & ~3u);
 	switch (draw(v, 3)) {
 	case 0: STRING("insb"); break;
 	case 1: STRING("insw"); break;
@@ -424,7 +425,7 @@ act(struct vcpu *v)
 		alias(v);
 	else if (what < 950)
 		table_in_flash(v);
-	else if (what < 955 && hostile.balloon)
+	else if (what < 960 && hostile.balloon)
 		balloon(v);
 	else
 		fill(v);

@@ -5,11 +5,12 @@
 # slow: ten minutes are ten minutes
 # timeout: 1200
 . /lab/lib.sh
-HOSTILE_SEED=$(($(date +%s) % 100000)) HOSTILE_WORDS="balloon=yes"
+HOSTILE_SEED=$(($(date +%s) % 100000)) HOSTILE_WORDS=
 . /lab/hostile.sh
 
 note "seed $HOSTILE_SEED"
-hostile_beside 240
-hostile_trapped 240
-hostile_limited 120
+hostile_beside 220
+hostile_trapped 220
+hostile_ballooned 60
+hostile_limited 100
 lab_done
