@@ -143,14 +143,14 @@ bool
 limit_allows(struct limit *limit, uint64_t written, double now)
 {
 	struct limit_level *level = limit->level;
+	uint64_t more = written - limit->written;
 	bool over;
 
+	limit->written = written;
 	if (limit->config.rate == 0)
 		return true;
-	level->bytes = level_at(limit, now) -
-		       (double)(written - limit->written);
+	level->bytes = level_at(limit, now) - (double)more;
 	level->when = now;
-	limit->written = written;
 	over = level->bytes < 0;
 	if (over && !limit->over) {
 		limit->times++;

@@ -85,6 +85,7 @@ START_TEST(off_is_no_limit)
 	ck_assert_int_eq(limit_parse(&off, "off", &err), 0);
 	limit_init(&limit, &off, 0, now);
 	ck_assert(limit_allows(&limit, UINT64_MAX, now));
+	ck_assert(limit_is_quiet(&limit, UINT64_MAX));
 	ck_assert_uint_eq(limit.times, 0);
 }
 END_TEST
