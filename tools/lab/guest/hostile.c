@@ -180,19 +180,20 @@ any_access(struct vcpu *v)
 
 /*
  * rep ins. Xen 4.17 crashes a guest for whose element it must make two
- * requests, a port's and a memory's. It is one where the flash is memory and
- * the element is within a page.
+ * requests, a port's and a memory's. It makes one for several elements, where
+ * the flash is memory and all of them are within a page; but two if only one
+ * element is left.
  */
 static void
 string_in(struct vcpu *v)
 {
 	static const uint16_t ports[] = { 0x64, 0xcf9, 0x510, 0x80 };
 	uintptr_t di = (uintptr_t)v->scratch, si = di;
-	uint64_t count = draw(v, SCRATCH / 8), value = 0;
+	uint64_t count = 2 + draw(v, PAGE / 4 - 2), value = 0;
 	uint16_t port = ports[draw(v, 4)];
 
 	if (hostile.direct && !hostile.balloon && draw(v, 2))
-		di = flash_address(draw(v, hostile.size / 2) & ~3u);
+		di = flash_address(draw(v, hostile.size / PAGE) * PAGE);
 	switch (draw(v, 3)) {
 	case 0: STRING("insb"); break;
 	case 1: STRING("insw"); break;
