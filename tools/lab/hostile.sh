@@ -241,7 +241,9 @@ hostile_limited() {
     check "limited: pflashd ends by SIGTERM" lab_flash_end limited
     check "limited: soon ($(lab_since "$hostile_start") s)" \
         test "$(lab_since "$hostile_start" | cut -d. -f1)" -lt $HOSTILE_PROMPT
-    lab_flash limited /tmp/limited.fd --mode trap --write-limit $HOSTILE_RATE,$HOSTILE_BURST ||
+    # By now its variables may be such that no firmware would take them.
+    lab_flash limited /tmp/limited.fd --mode trap --force \
+        --write-limit $HOSTILE_RATE,$HOSTILE_BURST ||
         lab_die "limited: pflashd did not attach again"
     sleep 4
     # It and its attach would have used up less than this of a full bucket.
