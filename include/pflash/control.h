@@ -29,9 +29,13 @@
 #define STATUS_WRITES "writes"           /* number: of these */
 #define STATUS_BURSTS "bursts"           /* number: committed */
 #define STATUS_CHECKPOINTS "checkpoints" /* number */
-#define STATUS_ERRORS "errors"           /* number: 1 if read-only by failure */
-#define STATUS_TAKEOVERS "takeovers"     /* number: by another process */
-#define STATUS_FAILURE "failure"         /* string: why, or "" */
+#define STATUS_WRITTEN "written"         /* number: bytes, to the disk */
+#define STATUS_THROTTLED "throttled" /* number: times it was over the limit */
+/* number: for how long, in all */
+#define STATUS_THROTTLED_SECONDS "throttled-seconds"
+#define STATUS_ERRORS "errors"       /* number: 1 if read-only by failure */
+#define STATUS_TAKEOVERS "takeovers" /* number: by another process */
+#define STATUS_FAILURE "failure"     /* string: why, or "" */
 #define STATUS_ERROR "error" /* string: why that was not done; or missing */
 
 #endif

@@ -80,6 +80,20 @@ struct ioreq_notes {
 void ioreq_server_set_notes(struct ioreq_server *server,
 			    const struct ioreq_notes *notes);
 
+/*
+ * Who says whether the guest may go on, asked before each of its accesses.
+ * While it may not, its vCPUs wait for their answers; as one chip has one bus,
+ * one that may not keeps the others from going on, too.
+ */
+struct ioreq_gate {
+	bool (*open)(void *opaque);
+	void *opaque;
+};
+
+/* After the start.  `gate` is borrowed; NULL: it is always open. */
+void ioreq_server_set_gate(struct ioreq_server *server,
+			   const struct ioreq_gate *gate);
+
 /* Claims the region's addresses; before or after the start. */
 int ioreq_server_add(struct ioreq_server *server,
 		     const struct ioreq_region *region, struct error *err);
@@ -101,6 +115,13 @@ int ioreq_server_start(struct ioreq_server *server, struct error *err);
  * the number of requests answered.
  */
 unsigned int ioreq_server_poll(struct ioreq_server *server);
+
+/*
+ * Did a vCPU find the gate closed in the last ioreq_server_poll()?  That is to
+ * be called again when the gate is open; no event will tell.  The functions
+ * below do not ask the gate: what they say is answered, is.
+ */
+bool ioreq_server_waits(const struct ioreq_server *server);
 
 /*
  * Pauses the guest at a moment when none of its requests is under way: before

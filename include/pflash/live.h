@@ -113,4 +113,7 @@ live_end(struct live *live)
 /* Of the request that this vCPU's slot shows as under way: accesses done. */
 uint32_t live_progress(const struct live *live, unsigned int vcpu);
 
+/* The same of whichever request is under way; 0 if there is none. */
+uint32_t live_under_way(const struct live *live);
+
 #endif

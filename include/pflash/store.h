@@ -201,6 +201,7 @@ int store_resume_burst(struct store *store,
 struct store_stats {
 	uint64_t bursts;      /* committed */
 	uint64_t checkpoints; /* of the journal into VARS */
+	uint64_t written;     /* bytes, in whole blocks of 4 KiB */
 };
 
 const struct store_stats *store_stats(const struct store *store);

@@ -231,9 +231,9 @@ ask_log(int level, const char *line)
 }
 
 int
-ask_listen(void)
+ask_descriptor(enum channel_op op)
 {
-	const struct channel_call call = { .op = CHANNEL_LISTEN };
+	const struct channel_call call = { .op = op };
 	struct channel_answer answer;
 	int fd;
 

@@ -23,13 +23,13 @@ void ask_for_transport(struct transport *t);
 /* A line for the log; see log_to(). */
 void ask_log(int level, const char *line);
 
-/* The control socket, or -errno. */
-int ask_listen(void);
+/* What comes with the answer to CHANNEL_LISTEN or CHANNEL_LIMIT, or -errno. */
+int ask_descriptor(enum channel_op op);
 
 /* PATH_MAX bytes: the domain's; -errno */
 int ask_name(char *name);
 
-/* CHANNEL_READY, CHANNEL_STOPPING or CHANNEL_FORGET. */
+/* CHANNEL_READY, _STOPPING, _FORGET or _LIMIT_FULL. */
 int ask_simply(enum channel_op op, struct error *err);
 
 #endif

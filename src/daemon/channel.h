@@ -28,8 +28,10 @@ enum channel_op {
 	CHANNEL_SHUTDOWN_REASON,
 	CHANNEL_HAS_RUN,
 	/* The rest of the world. */
-	CHANNEL_LOG,    /* number[0]: level */
-	CHANNEL_LISTEN, /* the answer brings the control socket */
+	CHANNEL_LOG,        /* number[0]: level */
+	CHANNEL_LISTEN,     /* the answer brings the control socket */
+	CHANNEL_LIMIT,      /* the same with the file of the write limit */
+	CHANNEL_LIMIT_FULL, /* it may be removed */
 	CHANNEL_READY,
 	CHANNEL_STOPPING,
 	CHANNEL_NAME,   /* of the domain, in the answer's text */

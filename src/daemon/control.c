@@ -65,6 +65,10 @@ add_counts(struct json_object *status, const struct flash *flash)
 	add_number(status, STATUS_WRITES, requests->writes);
 	add_number(status, STATUS_BURSTS, stored->bursts);
 	add_number(status, STATUS_CHECKPOINTS, stored->checkpoints);
+	add_number(status, STATUS_WRITTEN, stored->written);
+	add_number(status, STATUS_THROTTLED, flash->limit.times);
+	add_number(status, STATUS_THROTTLED_SECONDS,
+		   (uint64_t)limit_waited(&flash->limit, limit_clock()));
 	if (flash->live)
 		add_number(status, STATUS_TAKEOVERS, flash->live->takeovers);
 	add_number(status, STATUS_ERRORS, failed);
@@ -134,7 +138,7 @@ struct control *
 control_open(struct ev_loop *ev, struct flash *flash)
 {
 	struct control *control = calloc(1, sizeof(*control));
-	int fd = control ? ask_listen() : -ENOMEM;
+	int fd = control ? ask_descriptor(CHANNEL_LISTEN) : -ENOMEM;
 
 	if (fd >= 0)
 		control->listener = listener_open(ev, fd, answer, control);

@@ -232,6 +232,47 @@ log_attached(const struct flash *flash, uint64_t base)
 						" when the firmware starts");
 }
 
+/*
+ * The file is of the VARS file's, not of the domain: a guest that reboots
+ * itself again and again does not begin anew.  What the attach has written is
+ * taken out, for the same reason.
+ */
+static void
+open_limit(struct flash *flash)
+{
+	const struct options *options = flash->options;
+	double now = limit_clock();
+	int ret;
+
+	limit_init(&flash->limit, &options->write_limit, 0, now);
+	if (options->read_only || options->write_limit.rate == 0)
+		return;
+	ret = ask_descriptor(CHANNEL_LIMIT);
+	if (ret >= 0)
+		ret = limit_keep(&flash->limit, ret, now);
+	if (ret < 0)
+		log_line(LOG_WARNING,
+			 "the file of the write limit: %s; what this guest has "
+			 "written is forgotten with this process",
+			 strerror(-ret));
+}
+
+/* What the end of it writes does not wait, but counts. */
+static void
+close_limit(struct flash *flash)
+{
+	double now = limit_clock();
+	struct error err;
+
+	if (!flash->store || !flash->limit.kept)
+		return;
+	(void)store_checkpoint(flash->store); /* store_close() tells */
+	(void)limit_allows(&flash->limit, store_stats(flash->store)->written,
+			   now);
+	if (limit_close(&flash->limit, now))
+		(void)ask_simply(CHANNEL_LIMIT_FULL, &err);
+}
+
 /* What a journal may grow to, and the file system's own; generously. */
 #define FILE_MARGIN (UINT64_C(64) << 20)
 
@@ -276,6 +317,7 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 	ret = connect_store(flash, options, preflight, err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
+	open_limit(flash);
 	if (ioreq_server_start(flash->server, err) < 0)
 		return EXIT_DOMAIN;
 	flash->started = true;
@@ -355,6 +397,7 @@ flash_detach(struct flash *flash)
 		ioreq_server_close(flash->server);
 	if (t)
 		t->ops->close(t);
+	close_limit(flash);
 	if (flash->store)
 		ret = store_close(flash->store);
 	if (flash->live) {

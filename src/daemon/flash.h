@@ -23,6 +23,7 @@ struct flash {
 	struct store *store;
 	struct device *device;
 	struct live *live; /* or NULL */
+	struct limit limit;
 	int live_lock;
 	struct error live_reason;      /* why there is none */
 	enum sandbox_level sandbox;    /* that was reached */

@@ -25,15 +25,70 @@ idle_start(struct ev_loop *ev, struct loop *loop)
 	ev_timer_start(ev, &loop->idle);
 }
 
+/* The clock is looked at now and then: this is asked for each access. */
+static bool
+has_time(struct loop *loop)
+{
+	if (++loop->accesses % 16 == 0 && !loop->late)
+		loop->late = limit_clock() - loop->began > LOOP_SLICE;
+	return !loop->late;
+}
+
+static bool
+may_go_on(void *opaque)
+{
+	struct loop *loop = opaque;
+	struct limit *limit = &loop->flash->limit;
+	uint64_t written = store_stats(loop->flash->store)->written;
+
+	return has_time(loop) && (limit_is_quiet(limit, written) ||
+				  limit_allows(limit, written, limit_clock()));
+}
+
+/*
+ * The guest waits for its disk, or others have waited for the guest.  Nobody
+ * listens to its events until the time has come.
+ */
+static void
+hold(struct ev_loop *ev, struct loop *loop)
+{
+	double wait = 0;
+
+	if (!loop->late)
+		wait = limit_wait(&loop->flash->limit, limit_clock());
+	ev_io_stop(ev, &loop->requests);
+	ev_timer_set(&loop->hold, wait, 0.);
+	ev_timer_start(ev, &loop->hold);
+}
+
+static void
+serve(struct ev_loop *ev, struct loop *loop)
+{
+	loop->began = limit_clock();
+	loop->accesses = 0;
+	loop->late = false;
+	ioreq_server_poll(loop->flash->server);
+	if (ioreq_server_waits(loop->flash->server))
+		hold(ev, loop);
+	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
+		idle_start(ev, loop);
+}
+
 static void
 on_requests(struct ev_loop *ev, ev_io *watcher, int events)
+{
+	(void)events;
+	serve(ev, watcher->data);
+}
+
+static void
+on_hold(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	struct loop *loop = watcher->data;
 
 	(void)events;
-	ioreq_server_poll(loop->flash->server);
-	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
-		idle_start(ev, loop);
+	ev_io_start(ev, &loop->requests);
+	serve(ev, loop);
 }
 
 static void
@@ -44,7 +99,8 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 	(void)events;
 	if (!device_pending(loop->flash->device))
 		return;
-	if (writes(loop) != loop->writes_seen) {
+	/* One that waits is not idle. */
+	if (writes(loop) != loop->writes_seen || ev_is_active(&loop->hold)) {
 		idle_start(ev, loop);
 		return;
 	}
@@ -66,6 +122,7 @@ on_suspend(struct loop *loop)
 		return;
 	flash->suspended = true;
 	ev_io_stop(loop->ev, &loop->requests);
+	ev_timer_stop(loop->ev, &loop->hold);
 	if (device_save(flash->device, &err) < 0)
 		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
 	log_line(LOG_INFO, "the guest is suspended; the file is free");
@@ -214,8 +271,11 @@ loop_start(struct loop *loop, struct flash *flash, int orders)
 	ev_io_init(&loop->orders, on_order, orders, EV_READ);
 	ev_timer_init(&loop->idle, on_idle, LOOP_IDLE_COMMIT, 0.);
 	ev_timer_init(&loop->resume, on_resume, 0., LOOP_RESUME);
+	ev_init(&loop->hold, on_hold);
 	loop->requests.data = loop->orders.data = loop->idle.data = loop;
-	loop->resume.data = loop;
+	loop->resume.data = loop->hold.data = loop;
+	loop->gate = (struct ioreq_gate){ may_go_on, loop };
+	ioreq_server_set_gate(flash->server, &loop->gate);
 	loop->control = control_open(loop->ev, flash);
 	ev_io_start(loop->ev, &loop->requests);
 	ev_io_start(loop->ev, &loop->orders);

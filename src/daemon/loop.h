@@ -21,6 +21,12 @@
 #define LOOP_RESUME 0.05
 #define LOOP_RESUME_WAIT 60.0
 
+/*
+ * One request can take as long as thousands of commits.  So much of it is done,
+ * in seconds, before it is looked for signals and for who asks.
+ */
+#define LOOP_SLICE 0.1
+
 enum loop_end {
 	LOOP_ENDS,
 	LOOP_UPGRADE, /* another program goes on */
@@ -30,7 +36,12 @@ struct loop {
 	struct ev_loop *ev;
 	struct flash *flash;
 	ev_io requests;
-	ev_io orders; /* of the keeper's */
+	ev_io orders;  /* of the keeper's */
+	ev_timer hold; /* until the guest may go on */
+	struct ioreq_gate gate;
+	double began;          /* the look at the guest's requests */
+	unsigned int accesses; /* since then */
+	bool late;             /* others have waited long enough for its end */
 	ev_signal signals[4];
 	ev_timer idle;
 	ev_timer resume;

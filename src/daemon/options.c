@@ -70,6 +70,7 @@ static const struct option long_options[] = {
 	{ "journal", required_argument, NULL, 'j' },
 	{ "history", required_argument, NULL, 'H' },
 	{ "on-error", required_argument, NULL, 'e' },
+	{ "write-limit", required_argument, NULL, 'x' },
 	{ "read-only", no_argument, NULL, 'R' },
 	{ "force", no_argument, NULL, 'F' },
 	{ "personality", required_argument, NULL, 'p' },
@@ -116,6 +117,8 @@ options_help(void)
 "  --journal FILE     where the journal is, if not beside --vars\n"
 "  --on-error WHAT    if a change cannot be kept: report it in the chip's\n"
 "                     status and the log (default), or also pause the guest\n"
+"  --write-limit HOW  bytes for the disk, a second and at once: 128K,256M is\n"
+"                     the default; or off\n"
 "  --read-only        refuse every change, as a write-protected chip does\n"
 "  --force            attach an image that the firmware would not take\n"
 "  --personality P    ovmf (default), strict (the data sheet), or qemu\n"
@@ -279,6 +282,7 @@ set_option(struct options *options, int option, const char *arg,
 	case 'j': options->journal = arg; return 0;
 	case 'u': options->user = arg; return 0;
 	case 'H': return store_history_parse(&options->history, arg, err);
+	case 'x': return limit_parse(&options->write_limit, arg, err);
 	case 'R': options->read_only = true; return 0;
 	case 'F': options->force = true; return 0;
 	case 'h': options->help = true; return 0;
@@ -323,6 +327,7 @@ options_default(struct options *options)
 		.history.bytes = STORE_HISTORY_BYTES,
 		.sandbox = SANDBOX_MOST,
 		.user = SANDBOX_USER,
+		.write_limit = { LIMIT_RATE, LIMIT_BURST },
 	};
 }
 

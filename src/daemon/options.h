@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "limit.h"
 #include "pflash/cfi.h"
 #include "pflash/error.h"
 #include "pflash/fv.h"
@@ -53,6 +54,7 @@ struct options {
 	bool force; /* what the check of the image says is not heeded */
 	bool pause; /* the guest, when its changes can't be kept */
 	struct store_history history;
+	struct limit_config write_limit;
 	enum options_log log;
 	enum sandbox_level sandbox;
 	const char *user; /* of the sandbox */

@@ -13,6 +13,7 @@
 #include "listener.h"
 #include "log.h"
 #include "ready.h"
+#include "pflash/control.h"
 #include "pflash/sys.h"
 #include "pflash/window.h"
 #include "pflash/xen.h"
@@ -163,6 +164,41 @@ open_control(const struct privileged *p, struct call *call)
 	return ret < 0 ? ret : 0;
 }
 
+/* By the numbers of VARS, whatever guest has it. */
+static int
+limit_path(const struct privileged *p, char *path, size_t room)
+{
+	struct stat st;
+
+	if (!p->names.real || stat(p->names.real, &st) < 0)
+		return -ENOENT;
+	(void)snprintf(path, room, PFLASH_RUN_DIR "/%jx-%jx.limit",
+		       (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return 0;
+}
+
+static int
+open_limit(const struct privileged *p, struct call *call)
+{
+	char path[DOMAIN_PATH_ROOM];
+	int ret = limit_path(p, path, sizeof(path));
+
+	if (ret < 0)
+		return ret;
+	call->goes = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			  S_IRUSR | S_IWUSR);
+	return call->goes < 0 ? -errno : 0;
+}
+
+static int
+remove_limit(const struct privileged *p)
+{
+	char path[DOMAIN_PATH_ROOM];
+	int ret = limit_path(p, path, sizeof(path));
+
+	return ret < 0 ? ret : result(unlink(path));
+}
+
 static int
 tell_name(const struct privileged *p, struct call *call)
 {
@@ -247,6 +283,8 @@ carry_out(struct privileged *p, struct call *call)
 		log_plain((int)asked->number[0] & LOG_PRIMASK, asked->text[0]);
 		return 0;
 	case CHANNEL_LISTEN: return open_control(p, call);
+	case CHANNEL_LIMIT: return open_limit(p, call);
+	case CHANNEL_LIMIT_FULL: return remove_limit(p);
 	case CHANNEL_READY: return is_ready(p, call);
 	case CHANNEL_STOPPING: return is_stopping(p);
 	case CHANNEL_FORGET: return remove_run(p, "live");

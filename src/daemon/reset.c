@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "reset.h"
 
+#include <time.h>
+
 #include <xen/sched.h>
 
 #include "log.h"
@@ -19,11 +21,22 @@ port_read(void *opaque, uint64_t off, unsigned int size)
 	return UINT64_MAX;
 }
 
+/*
+ * One request can ask for it thousands of times, and several vCPUs at once: it
+ * is asked of Xen, and said in the log, once a second.
+ */
 static void
 reboot(struct transport *t)
 {
-	int ret = t->ops->shutdown(t, SHUTDOWN_reboot);
+	static time_t last;
+	struct timespec now;
+	int ret;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec == last)
+		return;
+	last = now.tv_sec;
+	ret = t->ops->shutdown(t, SHUTDOWN_reboot);
 	if (ret < 0)
 		log_line(LOG_ERR, "cannot reboot the domain: error %d", -ret);
 	else

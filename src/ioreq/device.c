@@ -194,10 +194,13 @@ static void
 take_from_loader(struct device *device)
 {
 	struct error note;
-	int ret = window_take(device->window, &note);
+	int ret;
 
-	ioreq_server_remove(device->server, IOREQ_SPACE_PORT, FW_CFG_PORT);
+	if (!device->waits)
+		return; /* another vCPU's access was first */
 	device->waits = false;
+	ret = window_take(device->window, &note);
+	ioreq_server_remove(device->server, IOREQ_SPACE_PORT, FW_CFG_PORT);
 	note_mode(device, 0);
 	if (device->live)
 		device->live->taken = 1;
@@ -641,7 +644,7 @@ device_flush(struct device *device)
 	if (ret < 0)
 		cfi_report(&device->chip, ret);
 	if (device->live)
-		note_done(device, 0); /* the next request has a new number */
+		note_done(device, live_under_way(device->live));
 }
 
 /* A guest that never touched its flash leaves no file behind. */

@@ -3,16 +3,19 @@
 
 #include <sys/mman.h>
 
+/* A hole is asked for once: it may be where thousands of elements are to go. */
 static uint8_t *
 guest_byte(struct guest_mapping *map, uint64_t addr)
 {
 	uint64_t gfn = addr >> FRAME_SHIFT;
 	struct transport *t = map->transport;
 
-	if (!map->frame || map->gfn != gfn) {
+	if (!map->known || map->gfn != gfn) {
 		guest_unmap(map);
 		map->gfn = gfn;
 		map->frame = t->ops->map(t, gfn, 1, PROT_READ | PROT_WRITE);
+		map->read_only = t->ops->get_type(t, gfn) == HVMMEM_ram_ro;
+		map->known = true;
 	}
 	return map->frame ? map->frame + addr % FRAME_SIZE : NULL;
 }
@@ -37,7 +40,7 @@ guest_write(struct guest_mapping *map, uint64_t addr, unsigned int size,
 	for (unsigned int i = 0; i < size; i++) {
 		uint8_t *byte = guest_byte(map, addr + i);
 
-		if (byte)
+		if (byte && !map->read_only)
 			*byte = (uint8_t)(value >> 8 * i);
 	}
 }
@@ -48,4 +51,5 @@ guest_unmap(struct guest_mapping *map)
 	if (map->frame)
 		map->transport->ops->unmap(map->transport, map->frame, 1);
 	map->frame = NULL;
+	map->known = false;
 }

@@ -9,6 +9,7 @@
 #ifndef PFLASH_IOREQ_GUEST_H
 #define PFLASH_IOREQ_GUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pflash/transport.h"
@@ -17,11 +18,14 @@ struct guest_mapping {
 	struct transport *transport;
 	uint64_t gfn;
 	uint8_t *frame; /* NULL: nothing is mapped */
+	bool known;     /* what `gfn` is: if it is not mapped, it is a hole */
+	bool read_only; /* for the guest, as its firmware is */
 };
 
 /*
  * 1 to 8 bytes, little-endian, across a frame boundary too.  Where the guest
- * has no memory a read gives 0xff bytes and a write is dropped.
+ * has no memory a read gives 0xff bytes and a write is dropped, and so it is
+ * where the guest could not write itself.
  */
 uint64_t guest_read(struct guest_mapping *map, uint64_t addr,
 		    unsigned int size);

@@ -106,3 +106,9 @@ live_progress(const struct live *live, unsigned int vcpu)
 		       now->progress :
 		       0;
 }
+
+uint32_t
+live_under_way(const struct live *live)
+{
+	return live->vcpu ? live_progress(live, live->vcpu - 1) : 0;
+}

@@ -104,59 +104,106 @@ note_done(const struct ioreq_server *server, uint32_t accesses)
 		server->notes->done(server->notes->opaque, accesses);
 }
 
-/* What was read is lost with who read it: all is read again. */
-static void
-handle_read(struct ioreq_server *server, struct ioreq *request,
-	    enum ioreq_space space)
+/*
+ * Where the data is.  The flash has frames of the guest's memory, and Xen takes
+ * an address there, from rep ins for one; but they are the chip's, and what
+ * comes to them from elsewhere is an access of the chip.
+ */
+static bool
+in_memory(const struct ioreq_server *server, uint64_t addr, unsigned int size)
 {
-	struct guest_mapping map = { .transport = server->transport };
-	uint64_t data = request->data;
+	return !region_find(server, IOREQ_SPACE_MEMORY, addr) &&
+	       !region_find(server, IOREQ_SPACE_MEMORY, addr + size - 1);
+}
 
-	for (uint32_t i = 0; i < request->count; i++) {
-		uint64_t value = bus_read(server, space,
-					  device_address(request, i),
-					  request->size);
+static uint64_t
+data_read(struct ioreq_server *server, struct guest_mapping *map, uint64_t addr,
+	  unsigned int size)
+{
+	uint64_t value = 0;
 
-		if (request->data_is_ptr)
-			guest_write(&map, element(request, data, i),
-				    request->size, value);
-		else
-			request->data = value;
-		note_done(server, i + 1);
-	}
-	guest_unmap(&map);
-	server->stats.reads++;
+	if (in_memory(server, addr, size))
+		return guest_read(map, addr, size);
+	if (region_whole(server, IOREQ_SPACE_MEMORY, addr, size))
+		return bus_read(server, IOREQ_SPACE_MEMORY, addr, size);
+	for (unsigned int i = 0; i < size; i++)
+		value |= data_read(server, map, addr + i, 1) << 8 * i;
+	return value;
 }
 
 static void
-handle_write(struct ioreq_server *server, struct ioreq *request,
-	     enum ioreq_space space, uint32_t done)
+data_write(struct ioreq_server *server, struct guest_mapping *map,
+	   uint64_t addr, unsigned int size, uint64_t value)
 {
-	struct guest_mapping map = { .transport = server->transport };
+	if (in_memory(server, addr, size)) {
+		guest_write(map, addr, size, value);
+		return;
+	}
+	if (region_whole(server, IOREQ_SPACE_MEMORY, addr, size)) {
+		bus_write(server, IOREQ_SPACE_MEMORY, addr, size, value);
+		return;
+	}
+	for (unsigned int i = 0; i < size; i++)
+		data_write(server, map, addr + i, 1, value >> 8 * i & 0xff);
+}
+
+static void
+read_element(struct ioreq_server *server, struct guest_mapping *map,
+	     struct ioreq *request, enum ioreq_space space, uint32_t i)
+{
+	uint64_t value = bus_read(server, space, device_address(request, i),
+				  request->size);
+
+	if (request->data_is_ptr)
+		data_write(server, map, element(request, request->data, i),
+			   request->size, value);
+	else
+		request->data = value;
+}
+
+static void
+write_element(struct ioreq_server *server, struct guest_mapping *map,
+	      const struct ioreq *request, enum ioreq_space space, uint32_t i)
+{
 	uint64_t value = request->data;
 
-	for (uint32_t i = done; i < request->count; i++) {
-		if (request->data_is_ptr)
-			value = guest_read(&map,
-					   element(request, request->data, i),
-					   request->size);
-		bus_write(server, space, device_address(request, i),
-			  request->size, value);
-		note_done(server, i + 1);
+	if (request->data_is_ptr)
+		value = data_read(server, map,
+				  element(request, request->data, i),
+				  request->size);
+	bus_write(server, space, device_address(request, i), request->size,
+		  value);
+}
+
+/* The first access of each call is made without asking: its caller has. */
+static bool
+handle_access(struct ioreq_server *server, struct ioreq *request,
+	      enum ioreq_space space, uint32_t *done)
+{
+	struct guest_mapping map = { .transport = server->transport };
+	uint32_t first = *done;
+
+	for (; *done < request->count; ++*done) {
+		if (*done > first && !gate_open(server))
+			break;
+		if (request->dir == IOREQ_READ)
+			read_element(server, &map, request, space, *done);
+		else
+			write_element(server, &map, request, space, *done);
+		note_done(server, *done + 1);
 	}
 	guest_unmap(&map);
-	server->stats.writes++;
+	return *done >= request->count;
 }
 
 static void
-handle_access(struct ioreq_server *server, struct ioreq *request,
-	      enum ioreq_space space, uint32_t done)
+count_access(struct ioreq_stats *stats, const struct ioreq *request)
 {
-	server->stats.pointers += request->data_is_ptr;
+	stats->pointers += request->data_is_ptr;
 	if (request->dir == IOREQ_READ)
-		handle_read(server, request, space);
+		stats->reads++;
 	else
-		handle_write(server, request, space, done);
+		stats->writes++;
 }
 
 static void
@@ -176,23 +223,26 @@ access_ok(const struct ioreq *request)
 	       request->count <= 4096;
 }
 
-void
+bool
 request_handle(struct ioreq_server *server, struct ioreq *request,
-	       uint32_t done)
+	       uint32_t *done)
 {
-	server->stats.requests++;
+	struct ioreq_stats *stats = &server->stats;
+
 	if (request->type == IOREQ_TYPE_INVALIDATE) {
-		server->stats.invalidates++; /* nothing stays mapped */
-		return;
-	}
-	if (!access_ok(request)) {
+		stats->invalidates++; /* nothing stays mapped */
+	} else if (!access_ok(request) || (request->type != IOREQ_TYPE_COPY &&
+					   request->type != IOREQ_TYPE_PIO)) {
 		handle_unknown(server, request);
-		return;
+	} else {
+		if (!handle_access(server, request,
+				   request->type == IOREQ_TYPE_PIO ?
+					   IOREQ_SPACE_PORT :
+					   IOREQ_SPACE_MEMORY,
+				   done))
+			return false;
+		count_access(stats, request);
 	}
-	if (request->type == IOREQ_TYPE_COPY)
-		handle_access(server, request, IOREQ_SPACE_MEMORY, done);
-	else if (request->type == IOREQ_TYPE_PIO)
-		handle_access(server, request, IOREQ_SPACE_PORT, done);
-	else
-		handle_unknown(server, request);
+	stats->requests++;
+	return true;
 }

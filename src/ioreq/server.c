@@ -84,6 +84,13 @@ ioreq_server_set_notes(struct ioreq_server *server,
 	server->notes = notes;
 }
 
+void
+ioreq_server_set_gate(struct ioreq_server *server,
+		      const struct ioreq_gate *gate)
+{
+	server->gate = gate;
+}
+
 int
 ioreq_server_add(struct ioreq_server *server, const struct ioreq_region *region,
 		 struct error *err)
@@ -105,19 +112,15 @@ ioreq_server_add(struct ioreq_server *server, const struct ioreq_region *region,
 	return 0;
 }
 
-/* The request is copied out once, so that what is checked is what is done. */
+/* Only data and state are written back. */
 static void
-slot_handle(struct ioreq_server *server, unsigned int vcpu, uint32_t done)
+slot_end(struct ioreq_server *server, unsigned int vcpu, uint64_t data)
 {
 	const struct ioreq_notes *notes = server->notes;
 	struct transport *t = server->transport;
 	struct ioreq *slot = &t->page->vcpu_ioreq[vcpu];
-	struct ioreq request;
 
-	memcpy(&request, slot, sizeof(request));
-	request_handle(server, &request, done);
-
-	slot->data = request.data;
+	slot->data = data;
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	slot->state = STATE_IORESP_READY;
 	/* The state must be there before the vCPU is woken to look at it. */
@@ -127,7 +130,37 @@ slot_handle(struct ioreq_server *server, unsigned int vcpu, uint32_t done)
 	t->ops->notify(t, server->ports[vcpu]);
 }
 
-/* Answers one slot if it is READY; only data and state are written back. */
+/* True: it was answered; else it stops, at the gate. */
+static bool
+request_go_on(struct ioreq_server *server, unsigned int vcpu,
+	      struct ioreq *request, uint32_t done)
+{
+	if (request_handle(server, request, &done)) {
+		slot_end(server, vcpu, request->data);
+		return true;
+	}
+	server->stopped = server->waits = true;
+	server->vcpu = vcpu;
+	server->request = *request;
+	server->done = done;
+	return false;
+}
+
+/* The request is copied out once, so that what is checked is what is done. */
+static bool
+slot_handle(struct ioreq_server *server, unsigned int vcpu, uint32_t done)
+{
+	struct ioreq request;
+
+	memcpy(&request, &server->transport->page->vcpu_ioreq[vcpu],
+	       sizeof(request));
+	/* What was read is lost with who read it: all is read again. */
+	if (request.dir == IOREQ_READ)
+		done = 0;
+	return request_go_on(server, vcpu, &request, done);
+}
+
+/* Answers one slot if it is READY. */
 static bool
 slot_answer(struct ioreq_server *server, unsigned int vcpu)
 {
@@ -136,12 +169,15 @@ slot_answer(struct ioreq_server *server, unsigned int vcpu)
 
 	if (slot->state != STATE_IOREQ_READY)
 		return false;
+	if (server->stopped || !gate_open(server)) {
+		server->waits = true;
+		return false;
+	}
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	slot->state = STATE_IOREQ_INPROCESS;
 	if (notes)
 		notes->begin(notes->opaque, vcpu);
-	slot_handle(server, vcpu, 0);
-	return true;
+	return slot_handle(server, vcpu, 0);
 }
 
 /* A dead process may have taken the request, or answered and woken nobody. */
@@ -196,28 +232,69 @@ ioreq_server_start(struct ioreq_server *server, struct error *err)
 	return ret;
 }
 
+/* The request that was stopped; false if there is none or it goes on to be. */
+static bool
+stopped_answer(struct ioreq_server *server)
+{
+	struct ioreq request = server->request;
+
+	if (!server->stopped)
+		return false;
+	if (!server->gate && !server->transport->ops->alive(server->transport))
+		return false; /* nor is there anybody who waits for it */
+	if (!gate_open(server)) {
+		server->waits = true;
+		return false;
+	}
+	server->stopped = false;
+	return request_go_on(server, server->vcpu, &request, server->done);
+}
+
 static unsigned int
 slots_answer(struct ioreq_server *server)
 {
-	unsigned int answered = 0;
+	unsigned int answered = stopped_answer(server);
 
 	for (unsigned int i = 0; i < server->transport->vcpus; i++)
 		answered += slot_answer(server, i);
 	return answered;
 }
 
+/* Whatever the gate says.  It may be called by a region's operations. */
+static void
+slots_answer_all(struct ioreq_server *server)
+{
+	const struct ioreq_gate *gate = server->gate;
+
+	server->gate = NULL;
+	slots_answer(server);
+	server->gate = gate;
+}
+
 unsigned int
 ioreq_server_poll(struct ioreq_server *server)
 {
 	struct transport *t = server->transport;
-	int port = t->ops->pending(t);
 
-	/* Unmasked before the slots are looked at, no event falls between. */
-	while (port >= 0) {
+	/*
+	 * Unmasked before the slots are looked at, no event falls between.  Of
+	 * a flood the rest is left, and the descriptor readable.
+	 */
+	for (unsigned int i = 0; i <= t->vcpus; i++) {
+		int port = t->ops->pending(t);
+
+		if (port < 0)
+			break;
 		t->ops->unmask(t, port);
-		port = t->ops->pending(t);
 	}
+	server->waits = false;
 	return slots_answer(server);
+}
+
+bool
+ioreq_server_waits(const struct ioreq_server *server)
+{
+	return server->waits;
 }
 
 static bool
@@ -251,7 +328,7 @@ ioreq_server_pause(struct ioreq_server *server)
 	double until = seconds() + PAUSE_SECONDS;
 
 	do {
-		slots_answer(server);
+		slots_answer_all(server);
 		if (!slots_idle(server))
 			continue;
 		if (t->ops->pause(t) < 0)
@@ -284,20 +361,35 @@ region_release(struct ioreq_server *server, const struct ioreq_region *region)
 			region->first + region->size - 1);
 }
 
-void
-ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,
-		    uint64_t first)
+static struct ioreq_region *
+region_at(struct ioreq_server *server, enum ioreq_space space, uint64_t first)
 {
 	for (unsigned int i = 0; i < server->region_count; i++) {
 		struct ioreq_region *region = &server->regions[i];
 
-		if (region->space != space || region->first != first)
-			continue;
-		region_release(server, region);
-		slots_answer(server);
-		*region = server->regions[--server->region_count];
-		return;
+		if (region->space == space && region->first == first)
+			return region;
 	}
+	return NULL;
+}
+
+/*
+ * Among what is answered here may be a request whose region's operation has
+ * this same region removed.
+ */
+void
+ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,
+		    uint64_t first)
+{
+	struct ioreq_region *region = region_at(server, space, first);
+
+	if (!region)
+		return;
+	region_release(server, region);
+	slots_answer_all(server);
+	region = region_at(server, space, first);
+	if (region)
+		*region = server->regions[--server->region_count];
 }
 
 void
@@ -308,7 +400,7 @@ ioreq_server_close(struct ioreq_server *server)
 	for (unsigned int i = 0; i < server->region_count; i++)
 		region_release(server, &server->regions[i]);
 	t->ops->enable(t, false);
-	slots_answer(server);
+	slots_answer_all(server);
 	t->ops->destroy(t);
 	server_free(server);
 }

@@ -12,14 +12,28 @@ struct ioreq_server {
 	int *ports; /* the local port of each vCPU */
 	bool adopted;
 	const struct ioreq_notes *notes; /* or NULL */
+	const struct ioreq_gate *gate;   /* or NULL: open */
+	bool waits;                      /* somebody, at the gate */
+	bool stopped;                    /* in the middle of this: */
+	unsigned int vcpu;
+	struct ioreq request;
+	uint32_t done;
 	struct ioreq_stats stats;
 };
 
+static inline bool
+gate_open(const struct ioreq_server *server)
+{
+	return !server->gate || server->gate->open(server->gate->opaque);
+}
+
 /*
- * Does what one request says but for the `done` accesses that were made
+ * Does what one request says but for the *done accesses that were made
  * already; `request` is the server's own copy.  Its data member is the answer.
+ * False: the gate was closed behind an access; to be called again with the
+ * *done that it has left, once the gate is open.
  */
-void request_handle(struct ioreq_server *server, struct ioreq *request,
-		    uint32_t done);
+bool request_handle(struct ioreq_server *server, struct ioreq *request,
+		    uint32_t *done);
 
 #endif

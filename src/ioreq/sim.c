@@ -370,7 +370,8 @@ sim_op_own_type(struct transport *t, bool own)
 		return -EOPNOTSUPP;
 	if (own && (sim->owns_type || sim->typed))
 		return -EBUSY;
-	for (unsigned int i = 0; !own && sim->typed && i < SIM_GFNS; i++)
+	/* From the top, where a flash is. */
+	for (unsigned int i = SIM_GFNS; !own && sim->typed && i-- > 0;)
 		if (sim->p2m[i].type == HVMMEM_ioreq_server) {
 			sim->p2m[i].type = HVMMEM_ram_rw;
 			sim->typed--;

@@ -54,6 +54,16 @@ file_read(const struct file *file, void *buf, size_t len, uint64_t off,
 	return 0;
 }
 
+/* However little of a block is written, a disk writes all of it. */
+static void
+count_written(const struct file *file, size_t len, uint64_t off)
+{
+	uint64_t blocks = (off + len - 1) / FILE_BLOCK - off / FILE_BLOCK + 1;
+
+	if (file->written && len > 0)
+		*file->written += blocks * FILE_BLOCK;
+}
+
 int
 file_write(const struct file *file, const void *buf, size_t len, uint64_t off,
 	   struct error *err)
@@ -74,6 +84,7 @@ file_write(const struct file *file, const void *buf, size_t len, uint64_t off,
 					   (unsigned long long)(off + done));
 		done += (size_t)n;
 	}
+	count_written(file, len, off);
 	return 0;
 }
 

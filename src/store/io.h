@@ -19,7 +19,11 @@ struct file {
 	const struct sys *sys;
 	const char *path;
 	int fd;
+	/* Counts what is written, as a disk does: whole blocks.  Or NULL. */
+	uint64_t *written;
 };
+
+#define FILE_BLOCK 4096u
 
 /* As open(2), always with O_CLOEXEC. */
 int file_open(struct file *file, int flags, mode_t mode, struct error *err);

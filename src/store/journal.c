@@ -137,7 +137,11 @@ journal_replace(struct journal *journal, const uint8_t *bytes,
 		const struct scan *scan, const struct stat *vars, bool *renamed,
 		struct error *err)
 {
-	struct file new = { .sys = journal->file.sys, .fd = -1 };
+	struct file new = {
+		.sys = journal->file.sys,
+		.fd = -1,
+		.written = journal->file.written,
+	};
 	char *path;
 	int rc;
 

@@ -38,7 +38,12 @@ write_renamed(const struct vars *vars, const struct store_kept *kept,
 	      const char *new, const char *path, struct error *err)
 {
 	const struct sys *sys = vars->file.sys;
-	struct file file = { .sys = sys, .path = new, .fd = -1 };
+	struct file file = {
+		.sys = sys,
+		.path = new,
+		.fd = -1,
+		.written = vars->file.written,
+	};
 	uint8_t bytes[HEADER_SIZE + STORE_KEPT_MAX];
 	int rc = file_write_new(&file, bytes, encode(bytes, kept), &vars->stat,
 				err);

@@ -502,6 +502,8 @@ open_once(struct store **out, const struct store_config *config,
 	store->journal_limit = config->journal_limit ? config->journal_limit :
 						       STORE_JOURNAL_LIMIT;
 	rc = open_files(store, config, err);
+	store->vars.file.written = store->journal.file.written =
+		&store->stats.written;
 	if (!rc)
 		rc = store_alloc(store, config, err);
 	if (!rc)

@@ -51,6 +51,13 @@ done
 for history in 0 1 4096 512K 1M 64M 12h 30d 8w; do
 	gets_to_xen "history $history" --vars "$v" --history $history
 done
+for limit in '' 0 x 4095 -1 1025G 128K, 128KB 1M,1M,1M; do
+	refuses "write-limit '$limit'" 2 "'$limit' is neither off" "$d" --domain 1 \
+		--vars "$v" --write-limit "$limit"
+done
+for limit in off 4K 128K,256M 1G,1G; do
+	gets_to_xen "write-limit $limit" --vars "$v" --write-limit $limit
+done
 gets_to_xen "on-error pause" --vars "$v" --on-error pause
 gets_to_xen "on-error report" --vars "$v" --on-error report
 refuses "width" 2 'width' "$d" --domain 1 --vars "$v" --width 3

@@ -283,6 +283,39 @@ START_TEST(close_leaves_a_raw_image)
 }
 END_TEST
 
+/* As a disk wears: a byte is a block, and what crosses its end is two. */
+START_TEST(written_is_counted_in_blocks)
+{
+	struct store *store = open_default();
+	const struct store_stats *stats = store_stats(store);
+	struct store_kept kept = { .len = 10 };
+	uint64_t before = stats->written, now;
+
+	program(store, 0, "1");
+	ck_assert_int_eq(store_commit(store), 0);
+	now = stats->written - before;
+	ck_assert_uint_ge(now, 4096);
+	ck_assert_uint_le(now, 2 * 4096);
+	for (unsigned int i = 1; i < 100; i++) {
+		program(store, i, "2");
+		ck_assert_int_eq(store_commit(store), 0);
+	}
+	/* A record is 61 bytes, so one in 67 lies on two blocks. */
+	now = stats->written - before;
+	ck_assert_uint_ge(now, 101 * 4096);
+	ck_assert_uint_le(now, 103 * 4096);
+	before = stats->written;
+	ck_assert_int_eq(store_checkpoint(store), 0);
+	ck_assert_uint_ge(stats->written - before, 3 * 4096);
+	before = stats->written;
+	ck_assert_int_eq(store_keep(store, &kept, &err), 0);
+	ck_assert_uint_eq(stats->written - before, 4096);
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_uint_eq(stats->written - before, 4096);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
 START_TEST(journal_replays_after_a_kill)
 {
 	struct store *store = open_faulty(STORE_SYNC_BURST);
@@ -1148,6 +1181,7 @@ store_suite(void)
 	tcase_add_test(tc, open_refuses_sizes);
 	tcase_add_test(tc, changes_survive);
 	tcase_add_test(tc, close_leaves_a_raw_image);
+	tcase_add_test(tc, written_is_counted_in_blocks);
 	tcase_add_test(tc, journal_replays_after_a_kill);
 	tcase_add_test(tc, ranges_are_checked);
 	tcase_add_test(tc, contiguous_bytes_merge);

@@ -33,6 +33,7 @@ result(const char *what, uint64_t start, uint64_t rounds)
 	con_char(' ');
 	con_decimal(cycles / rounds);
 	con_char('\n');
+	con_drain();
 }
 
 static void

@@ -5,9 +5,12 @@
  * Command line (xl: extra=), words in any order:
  *   test=script|random|hole|bench   what to do (default: script)
  *   test=hammer|late                the same, with several vCPUs
+ *   test=hostile                    all that may do harm, without an end
  *   base=ADDRESS                    of the flash (default: 0xffe00000)
  *   seed=N count=N                  for random; count for the others too
- *   vcpus=N size=BYTES              for hammer and late
+ *   vcpus=N size=BYTES              for hammer, late and hostile
+ *   direct=yes                      hostile knows that the flash has frames
+ *   balloon=yes                     hostile takes frames of the flash away
  *   test=middle at=rest|buffer|word|erase|suspend|status|id
  *                                   waits in the middle of that; for a line on
  *                                   the console, or
@@ -64,6 +67,7 @@ memset(void *to, int value, size_t n)
 void
 guest_exception(uint32_t vector, const uint64_t *stack)
 {
+	hostile_goes_on((uintptr_t)stack);
 	con_text("# exception ");
 	con_decimal(vector);
 	con_text(" stack ");
@@ -154,6 +158,18 @@ hammer_of(const char *line, uint64_t count)
 	};
 }
 
+static struct hostile
+hostile_of(const char *line)
+{
+	return (struct hostile){
+		.seed = number(line, "seed", 1),
+		.vcpus = (unsigned int)number(line, "vcpus", 1),
+		.size = (uint32_t)number(line, "size", FLASH_SIZE),
+		.direct = option(line, "direct") != NULL,
+		.balloon = option(line, "balloon") != NULL,
+	};
+}
+
 /* The place of the option's value among `words`, or that of the last, NULL. */
 static unsigned int
 choice(const char *line, const char *name, const char *const *words)
@@ -219,6 +235,8 @@ run(const char *line)
 		test_late(hammer_of(line, count));
 	else if (is_word(test, "steady"))
 		run_steady(line);
+	else if (is_word(test, "hostile"))
+		test_hostile(hostile_of(line));
 	else
 		return is_word(test, "middle") && run_middle(line);
 	return true;

@@ -6,6 +6,7 @@
 #ifndef LAB_GUEST_TESTS_H
 #define LAB_GUEST_TESTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "control.h"
@@ -71,5 +72,19 @@ void test_hammer(struct hammer hammer);
 /* They come online one after the other, the highest number first, while those
  * that are there write. Ends as test_hammer() does. */
 void test_late(struct hammer hammer);
+
+/* What a guest of `vcpus` vCPUs can do that means harm. It never ends. */
+struct hostile {
+	uint64_t seed;
+	unsigned int vcpus;
+	uint32_t size;
+	bool direct;  /* the flash is memory, as far as reads go */
+	bool balloon; /* it also takes away frames of the flash */
+};
+
+void test_hostile(struct hostile hostile);
+
+/* An exception on this stack: does not return if it is one of that test's. */
+bool hostile_goes_on(uintptr_t stack);
 
 #endif

@@ -102,6 +102,12 @@ xen_yield(void)
 }
 
 long
+xen_memory_op(unsigned int op, const void *arg)
+{
+	return hypercall(__HYPERVISOR_memory_op, op, arg);
+}
+
+long
 xen_vcpu_op(int op, unsigned int id, const void *arg)
 {
 	return hypercall3(__HYPERVISOR_vcpu_op, (unsigned long)op, id, arg);

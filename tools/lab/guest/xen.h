@@ -23,6 +23,9 @@ uint64_t xen_param(uint32_t index);
 /* Tells whoever is at the other end of an event channel of this guest's. */
 void xen_notify(uint32_t port);
 
+/* XENMEM_... (xen/memory.h). */
+long xen_memory_op(unsigned int op, const void *arg);
+
 /* VCPUOP_... (xen/vcpu.h); 0, or an error of Xen's. */
 long xen_vcpu_op(int op, unsigned int id, const void *arg);
 
