@@ -11,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CATCH_TRIES 5 /* of a second */
+
 struct device {
 	struct device_config config;
 	struct cfi chip;
 	struct ioreq_server *server;
+	struct transport *transport;
 	struct store *store;
 	struct window *window;
 	struct live *live; /* or NULL */
@@ -337,7 +340,8 @@ check_place(struct transport *t, const struct device_config *config,
 
 static int
 device_new(struct device **out, struct ioreq_server *server,
-	   const struct device_config *config, struct error *err)
+	   struct transport *t, const struct device_config *config,
+	   struct error *err)
 {
 	struct device *device = calloc(1, sizeof(*device));
 
@@ -345,6 +349,7 @@ device_new(struct device **out, struct ioreq_server *server,
 		return error_set(err, ENOMEM, "out of memory");
 	device->config = *config;
 	device->server = server;
+	device->transport = t;
 	device->live = config->live;
 	device->adopted = device->live && device->live->attached;
 	device->notes = (struct ioreq_notes){
@@ -398,7 +403,7 @@ device_open(struct device **out, struct ioreq_server *server,
 	    struct error *note, struct error *err)
 {
 	struct device *device = NULL;
-	int ret = device_new(&device, server, config, err);
+	int ret = device_new(&device, server, t, config, err);
 
 	note->text[0] = '\0';
 	if (ret == 0 && device->adopted) {
@@ -600,6 +605,18 @@ device_mode(const struct device *device)
 	return window_mode(device->window);
 }
 
+/* A guest that writes all the time is hard to catch between two accesses. */
+static bool
+catch_guest(struct device *device)
+{
+	struct transport *t = device->transport;
+	bool caught = false;
+
+	for (int i = 0; !caught && i < CATCH_TRIES && t->ops->alive(t); i++)
+		caught = ioreq_server_pause(device->server);
+	return caught;
+}
+
 int
 device_set_mode(struct device *device, enum window_mode mode, struct error *err)
 {
@@ -613,7 +630,7 @@ device_set_mode(struct device *device, enum window_mode mode, struct error *err)
 	if (store_released(device->store))
 		return error_set(err, EAGAIN, "the guest is suspended");
 	note_mode(device, LIVE_PAUSED);
-	if (!ioreq_server_pause(device->server)) {
+	if (!catch_guest(device)) {
 		note_mode(device, 0);
 		return error_set(err, ETIMEDOUT,
 				 "the guest cannot be paused between two of "
