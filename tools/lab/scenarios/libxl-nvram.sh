@@ -4,7 +4,7 @@
 # needs: build/pflashd build/pflashctl
 # needs: tools/lab/xl.sh tools/lab/rounds.sh tools/lab/libxl.sh
 # slow: needs an xl of its own, which takes minutes to build
-# timeout: 900
+# timeout: 1200
 . /lab/lib.sh
 . /lab/xl.sh
 . /lab/rounds.sh
@@ -52,6 +52,8 @@ check "kept: xl list -l has it" grep -q "\"vars\": \"$xl_dir/kept.fd\"" \
     /tmp/kept.json
 xl destroy kept
 xl_holds kept kept "$(xl_wanted 1)"
+check "kept: pflashd was told to end" grep -q 'signal.*detaching' \
+    /var/log/xen/pflashd-kept.log
 libxl_options=layout=2m
 
 # Its pid may be another process' by then.
@@ -69,20 +71,28 @@ rounds hvm 1 reboot
 
 # --- save and restore ---
 
-libxl_middle saved buffer 3
-xl save saved /tmp/saved.save >/tmp/saved.out 2>&1
-check_equal "saved: saved" 0 $?
-check_equal "saved: nothing is left" "" "$(xl_left)"
-xl restore /tmp/saved.save >/tmp/saved.out 2>&1
-check_equal "saved: restored" 0 $?
-check "saved: it goes on" lab_expect saved 20 '^# goes on'
-lab_mark saved
-check "saved: in direct mode" sh -c \
-    "pflashctl status saved | grep -q '^mode: direct'"
-xl_completes "saved" saved 3
+# saved NAME TYPE SEED
+saved() {
+    type=$2
+    libxl_middle "$1" buffer "$3"
+    xl save "$1" "/tmp/$1.save" >"/tmp/$1.out" 2>&1
+    check_equal "$1: saved" 0 $?
+    check_equal "$1: nothing is left" "" "$(xl_left)"
+    xl restore "/tmp/$1.save" >"/tmp/$1.out" 2>&1
+    check_equal "$1: restored" 0 $?
+    check "$1: it goes on" lab_expect "$1" 60 '^# goes on'
+    lab_mark "$1"
+    check "$1: in direct mode" sh -c \
+        "pflashctl status $1 | grep -q '^mode: direct'"
+    xl_completes "$1" "$1" "$3"
+}
+
+saved saved pvh 3
 xl restore /tmp/saved.save >/tmp/saved.out 2>&1
 check "saved: not restored when the flash was changed" test $? -ne 0
 check "saved: xl says why" grep -q \
     "not known to be what it was when this guest was saved" /tmp/saved.out
 check_equal "saved: nothing is left of that" "" "$(xl_left)"
+rm /tmp/saved.save
+saved saved-hvm hvm 4
 lab_done
