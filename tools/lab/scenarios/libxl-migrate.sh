@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: a patched xl migrates a guest with a flash to the same host, and goes back where that fails
-# needs: libxl build/lab/guest.elf build/pflashd build/pflashctl
+# needs: libxl hvm build/lab/guest.elf build/lab/guest.rom
+# needs: build/pflashd build/pflashctl
 # needs: tools/lab/xl.sh tools/lab/libxl.sh
 # slow: needs an xl of its own, which takes minutes to build
-# timeout: 600
+# timeout: 900
 . /lab/lib.sh
 . /lab/xl.sh
 . /lab/libxl.sh
@@ -100,16 +101,23 @@ check "back: it goes on" lab_expect back 20 '^# goes on'
 stays back direct
 goes_on back 3
 
-libxl_middle away buffer 4
-domain=$(lab_domid away)
-migrate away
-check_equal "away: migrated" 0 $?
-check "away: it is the only one" lab_wait 30 one_guest
-check "away: it is a new domain" test "$domain" != "$(lab_domid away)"
-check "away: in direct mode" sh -c \
-    "pflashctl status away | grep -q '^mode: direct'"
-# Its console was made under this name.
-ln -sf guest-away--incoming.log /var/log/xen/console/guest-away.log
-rm -f /tmp/away.mark
-xl_completes "away" away 4
+# away NAME TYPE SEED
+away() {
+    type=$2
+    libxl_middle "$1" buffer "$3"
+    domain=$(lab_domid "$1")
+    migrate "$1"
+    check_equal "$1: migrated" 0 $?
+    check "$1: it is the only one" lab_wait 30 one_guest
+    check "$1: it is a new domain" test "$domain" != "$(lab_domid "$1")"
+    check "$1: in direct mode" sh -c \
+        "pflashctl status $1 | grep -q '^mode: direct'"
+    # Its console was made under this name.
+    ln -sf "guest-$1--incoming.log" "/var/log/xen/console/guest-$1.log"
+    rm -f "/tmp/$1.mark"
+    xl_completes "$1" "$1" "$3"
+}
+
+away away pvh 4
+away away-hvm hvm 5
 lab_done
