@@ -11,7 +11,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from labkit import cpio, efilinux, elf, mtd, parts, runner, scenario
+from labkit import cpio, efilinux, elf, libxl, mtd, parts, runner, scenario
 from labkit.channel import Results
 from labkit.machine import KNOWN_ABORT
 from labkit.report import LabError
@@ -173,6 +173,22 @@ class Others(unittest.TestCase):
 
     def test_needed_of_a_program_names_its_interpreter(self):
         self.assertIn("/lib64/ld-linux-x86-64.so.2", elf.needed("/bin/true"))
+
+    def test_the_patched_xl_may_be_missing(self):
+        s = scenario.Scenario("x", "x.sh", needs=["libxl"])
+        with tempfile.TemporaryDirectory() as cache, \
+                mock.patch.dict(os.environ, PFLASH_CACHE=cache):
+            self.assertEqual(scenario.needed_files(s, "build"), {})
+            source = libxl.SOURCE
+            os.makedirs(source.path())
+            for name in ("stamp", *libxl.FILES):
+                with open(source.path(name), "w", encoding="ascii") as f:
+                    f.write("of another patch")
+            self.assertEqual(scenario.needed_files(s, "build"), {})
+            with open(source.path("stamp"), "w", encoding="ascii") as f:
+                f.write(source._inputs())
+            self.assertEqual(set(scenario.needed_files(s, "build")),
+                             {f"lab/libxl/{name}" for name in libxl.FILES})
 
     def test_only_the_exact_abort_is_known(self):
         said = ("Bail out! ERROR:../../accel/tcg/tcg-accel-ops.c:81:"

@@ -20,17 +20,22 @@ xl_rom() {
         2>/dev/null
 }
 
+# xl_flash: the line that gives $xl_name its flash (libxl.sh has another)
+xl_flash() {
+    truncate -s 1M "/tmp/$xl_name.img"
+    printf 'disk = [ "%s, target=/tmp/%s.img" ]\n' \
+        "vdev=xvda, access=rw, script=block-pflash" "$xl_name"
+}
+
 # xl_config NAME TYPE WORDS [LINE...]: /tmp/NAME.cfg of the test guest, pvh or
 # hvm; the lines win over what stands there before them
 xl_config() {
     xl_name=$1 xl_type=$2 xl_words=$3
     shift 3
-    truncate -s 1M "/tmp/$xl_name.img"
     {
         printf 'name = "%s"\ntype = "%s"\nmemory = 64\ncpus = "1"\n' \
             "$xl_name" "$xl_type"
-        printf 'disk = [ "%s, target=/tmp/%s.img" ]\n' \
-            "vdev=xvda, access=rw, script=block-pflash" "$xl_name"
+        xl_flash
         if [ "$xl_type" = hvm ]; then
             xl_rom "$xl_name" "$xl_words"
             printf 'bios = "ovmf"\nbios_path_override = "/tmp/%s.rom"\n' \

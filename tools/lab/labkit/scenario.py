@@ -7,7 +7,7 @@ import re
 import shutil
 from dataclasses import dataclass, field
 
-from labkit import cpio, efilinux, elf, mtd, parts, paths
+from labkit import cpio, efilinux, elf, libxl, mtd, parts, paths
 from labkit.report import LabError
 
 HEADER = re.compile(
@@ -94,6 +94,9 @@ def needed_files(scenario, build):
     for need in scenario.needs:
         if need in parts.PARTS:
             files.update(parts.files(need))
+            continue
+        if need == "libxl":
+            files.update(libxl.files())
             continue
         source, how = _locate(need, build)
         if not os.path.exists(source):
