@@ -31,7 +31,15 @@ struct sys {
 	char *(*realpath)(const char *path, char *resolved);
 	/* fcntl(2), F_OFD_SETLK and F_OFD_GETLK */
 	int (*lock)(int fd, int cmd, struct flock *lock);
+	/* No system call: see sys_find_holder(). */
+	int (*holder)(int fd, char *command, size_t room);
 };
+
+/*
+ * The process that has a lock on this file, and its command line; 0: who
+ * knows.
+ */
+int sys_find_holder(int fd, char *command, size_t room);
 
 /* The kernel's own calls. */
 extern const struct sys sys_kernel;

@@ -134,6 +134,17 @@ kernel_lock(int fd, int cmd, struct flock *lock)
 	return fcntl(fd, cmd, lock);
 }
 
+static int
+keeper_holder(int fd, char *command, size_t room)
+{
+	const struct channel_call call = { .op = CHANNEL_HOLDER };
+	struct channel_answer answer;
+	int none, ret = ask(&call, &answer, fd, &none);
+
+	(void)snprintf(command, room, "%s", answer.text);
+	return ret < 0 ? 0 : ret;
+}
+
 const struct sys sys_keeper = {
 	.open = keeper_open,
 	.close = close,
@@ -151,6 +162,7 @@ const struct sys sys_keeper = {
 	.unlink = keeper_unlink,
 	.realpath = keeper_realpath,
 	.lock = kernel_lock,
+	.holder = keeper_holder,
 };
 
 static int

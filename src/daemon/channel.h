@@ -18,7 +18,8 @@ enum channel_op {
 	CHANNEL_RENAME,
 	CHANNEL_RENAME_NEW,
 	CHANNEL_UNLINK,
-	CHANNEL_OWN, /* brings a new file, which is then owned as VARS is */
+	CHANNEL_OWN,    /* brings a new file, which is then owned as VARS is */
+	CHANNEL_HOLDER, /* brings a file that another process has */
 	/* What struct transport_ops has; number: gfn, count. */
 	CHANNEL_POPULATE,
 	CHANNEL_DEPOPULATE,

@@ -18,6 +18,9 @@
 #include "pflash/window.h"
 #include "pflash/xen.h"
 
+/* Of a command line, as much as is said. */
+#define COMMAND_ROOM 96
+
 /* On its way, with a descriptor that came or goes with it, or -1. */
 struct call {
 	const struct channel_call *call;
@@ -279,6 +282,9 @@ carry_out(struct privileged *p, struct call *call)
 		return rename_named(p, asked, sys_kernel.rename_new);
 	case CHANNEL_UNLINK: return unlink_named(p, asked);
 	case CHANNEL_OWN: return own_like_vars(p, call->came);
+	case CHANNEL_HOLDER:
+		return sys_find_holder(call->came, call->answer.text,
+				       COMMAND_ROOM);
 	case CHANNEL_LOG:
 		log_plain((int)asked->number[0] & LOG_PRIMASK, asked->text[0]);
 		return 0;

@@ -74,6 +74,11 @@ static const struct choice choices[] = {
 	{ SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH },
 };
 
+/*
+ * What a C library may try by itself and does without: that is not the end.
+ */
+static const int refused[] = { SCMP_SYS(openat), SCMP_SYS(readlinkat) };
+
 /* Nothing that could be executed. */
 static const int mapping[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect) };
 
@@ -96,6 +101,9 @@ add_rules(scmp_filter_ctx filter)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, mapping[i], 1,
 				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC,
 					       0));
+	for (unsigned int i = 0; ret == 0 && i < COUNT(refused); i++)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+				       refused[i], 0);
 	return ret;
 }
 

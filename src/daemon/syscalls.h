@@ -5,7 +5,10 @@
 
 #include "pflash/error.h"
 
-/* From now on any other one is the end of the process, by SIGSYS. */
+/*
+ * From now on any other one is the end of the process, by SIGSYS; opening files
+ * only fails.
+ */
 int syscalls_restrict(struct error *err);
 
 #endif

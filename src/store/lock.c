@@ -95,25 +95,34 @@ read_command(int pid, char *command, size_t room)
 		(void)snprintf(command, room, "?");
 }
 
+int
+sys_find_holder(int fd, char *command, size_t room)
+{
+	char inode[64];
+	struct stat st;
+	int pid;
+
+	if (sys_kernel.fstat(fd, &st) < 0)
+		return 0;
+	(void)snprintf(inode, sizeof(inode), " %02x:%02x:%ju ",
+		       major(st.st_dev), minor(st.st_dev),
+		       (uintmax_t)st.st_ino);
+	pid = find_holder(inode);
+	if (pid)
+		read_command(pid, command, room);
+	return pid;
+}
+
 static int
 report_holder(const struct file *file, struct error *err)
 {
-	char inode[64], command[96];
-	struct stat st;
-	int pid = 0;
+	char command[96];
+	int pid = file->sys->holder(file->fd, command, sizeof(command));
 
-	if (!file->sys->fstat(file->fd, &st)) {
-		(void)snprintf(inode, sizeof(inode), " %02x:%02x:%ju ",
-			       major(st.st_dev), minor(st.st_dev),
-			       (uintmax_t)st.st_ino);
-		pid = find_holder(inode);
-	}
-	if (!pid)
-		return error_set(err, EBUSY, "%s: in use by another process",
-				 file->path);
-	read_command(pid, command, sizeof(command));
-	return error_set(err, EBUSY, "%s: in use by pid %d (%s)", file->path,
-			 pid, command);
+	return pid ? error_set(err, EBUSY, "%s: in use by pid %d (%s)",
+			       file->path, pid, command) :
+		     error_set(err, EBUSY, "%s: in use by another process",
+			       file->path);
 }
 
 int

@@ -49,4 +49,5 @@ const struct sys sys_kernel = {
 	.unlink = unlink,
 	.realpath = realpath,
 	.lock = sys_lock,
+	.holder = sys_find_holder,
 };

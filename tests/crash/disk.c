@@ -529,4 +529,5 @@ const struct sys sys_machine = {
 	.unlink = machine_unlink,
 	.realpath = realpath,
 	.lock = machine_lock,
+	.holder = sys_find_holder,
 };

@@ -333,6 +333,7 @@ const struct sys sys_faulty = {
 	.unlink = faulty_unlink,
 	.realpath = realpath,
 	.lock = faulty_lock,
+	.holder = sys_find_holder,
 };
 
 static int
@@ -358,6 +359,7 @@ const struct sys sys_unsynced = {
 	.unlink = unlink,
 	.realpath = realpath,
 	.lock = kernel_lock,
+	.holder = sys_find_holder,
 };
 
 /* Below: in the place of the C library's own, for whoever is linked here. */

@@ -199,9 +199,8 @@ stat_by_name(void)
 }
 
 static attempt *const full[] = {
-	open_by_name,         open_socket, execute,       make_code,
-	make_old_memory_code, trace,       signal_parent, other_ioctl,
-	other_fcntl,          stat_by_name
+	open_socket,   execute,     make_code,   make_old_memory_code, trace,
+	signal_parent, other_ioctl, other_fcntl, stat_by_name
 };
 
 /* How a child ends that attempts it. */
@@ -247,6 +246,31 @@ START_TEST(full_ends_it)
 		      "attempt %d: status %#x", _i, (unsigned int)status);
 }
 END_TEST
+
+START_TEST(full_refuses_to_open)
+{
+	int status = attempted(SANDBOX_FULL, open_by_name);
+
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
+/* The lock is held here, and the other process is told so. */
+static int
+open_locked(void)
+{
+	const struct store_config config = { .path = vars, .sys = &sys_keeper };
+	struct store *store;
+	struct error err;
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "in use by pid %d (", getppid());
+	if (enter(SANDBOX_FULL) != SANDBOX_FULL ||
+	    store_open(&store, &config, NULL, &err) != -EBUSY)
+		return 1;
+	return strstr(err.text, text) ? 0 : 2;
+}
 
 START_TEST(full_is_refused_without_its_user)
 {
@@ -350,6 +374,18 @@ START_TEST(store_works_in_it)
 	ck_assert_uint_eq(st.st_mode & 0777, 0640);
 	ck_assert_int_eq(stat(scratch_path("vars.fd.state"), &st), 0);
 	ck_assert_uint_eq(st.st_uid, 1234);
+}
+END_TEST
+
+START_TEST(a_file_in_use_names_its_holder)
+{
+	const struct store_config config = { .path = vars };
+	struct store *store;
+	struct error err;
+
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
+	ck_assert_int_eq(kept(open_locked), 0);
+	ck_assert_int_eq(store_close(store), 0);
 }
 END_TEST
 
@@ -472,6 +508,8 @@ add_sandbox(Suite *suite)
 			    sizeof(basic) / sizeof(*basic));
 	tcase_add_test(tc, none_lets_it);
 	tcase_add_loop_test(tc, full_ends_it, 0, sizeof(full) / sizeof(*full));
+	tcase_add_test(tc, full_refuses_to_open);
+	tcase_add_test(tc, a_file_in_use_names_its_holder);
 	tcase_add_test(tc, full_is_refused_without_its_user);
 	tcase_add_test(tc, root_is_no_user_of_it);
 	tcase_add_test(tc, store_works_in_it);

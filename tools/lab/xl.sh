@@ -96,7 +96,7 @@ xl_left() {
     lab_wait 30 xl_nothing
     xl list | tail -n +3
     pidof pflashd xl xen-qemu-system-i386 libxl-save-helper
-    ls /run/pflashd
+    ls /run/pflashd | grep -vE '^empty$|\.limit$'
     xenstore-ls -f /local/domain/0/device-model | grep pflash
     losetup -a
 }

@@ -64,8 +64,8 @@ outlive() {
     compare_replay "$name" "$dir"
 }
 
-outlive direct direct "test=random seed=5 count=2500"
-outlive trap trap "test=random seed=6 count=3500"
+outlive direct direct "test=random seed=5 count=4000"
+outlive trap trap "test=random seed=6 count=5000"
 
 # --- several vCPUs ---
 
