@@ -54,8 +54,13 @@ on_call(struct ev_loop *ev, ev_io *watcher, int events)
 {
 	struct keeper *keeper = watcher->data;
 
+	int ret = privileged_serve(&keeper->privileged, keeper->calls);
+
 	(void)events;
-	if (privileged_serve(&keeper->privileged, keeper->calls) <= 0)
+	if (ret < 0)
+		log_line(LOG_ERR, "the worker is ended, for its calls: %s",
+			 strerror(-ret));
+	if (ret <= 0)
 		ev_break(ev, EVBREAK_ALL);
 }
 
@@ -169,10 +174,10 @@ serve_worker(struct keeper *keeper)
 	ev_io_start(keeper->ev, &keeper->from_worker);
 	ev_run(keeper->ev, 0);
 	ev_io_stop(keeper->ev, &keeper->from_worker);
-	close(keeper->calls);
-	close(keeper->orders);
 	/* One that broke off the channel has no more to say. */
 	kill(keeper->worker, SIGKILL);
+	close(keeper->calls);
+	close(keeper->orders);
 	while (waitpid(keeper->worker, &status, 0) < 0 && errno == EINTR)
 		;
 	return status;

@@ -212,9 +212,12 @@ on_order(struct ev_loop *ev, ev_io *watcher, int events)
 {
 	struct loop *loop = watcher->data;
 	char order;
+	ssize_t n = read(watcher->fd, &order, 1);
 
 	(void)events;
-	if (read(watcher->fd, &order, 1) != 1)
+	if (n < 0)
+		return;
+	if (n == 0)
 		_exit(EXIT_RUNTIME); /* there is no keeper any more */
 	switch (order) {
 	case CHANNEL_NAMED: on_named(loop); return;

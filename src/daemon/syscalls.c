@@ -30,13 +30,16 @@ static const int allowed[] = {
 	SCMP_SYS(sendto),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(accept4),
-	/* event channels and the loop */
+	/* event channels and the loop; the clocks are system calls on some hosts */
 	SCMP_SYS(read),
 	SCMP_SYS(write),
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait),
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_getres),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(time),
 	SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(nanosleep),
 	SCMP_SYS(restart_syscall),
@@ -77,7 +80,8 @@ static const struct choice choices[] = {
 /*
  * What a C library may try by itself and does without: that is not the end.
  */
-static const int refused[] = { SCMP_SYS(openat), SCMP_SYS(readlinkat) };
+static const int refused[] = { SCMP_SYS(openat), SCMP_SYS(readlinkat),
+			       SCMP_SYS(sysinfo), SCMP_SYS(uname) };
 
 /* Nothing that could be executed. */
 static const int mapping[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect) };

@@ -316,6 +316,14 @@ kernel_lock(int fd, int cmd, struct flock *lock)
 	return fcntl(fd, cmd, lock);
 }
 
+static int
+faulty_holder(int fd, char *command, size_t room)
+{
+	return hit(CALL_OTHER, false, false) ?
+		       0 :
+		       sys_find_holder(fd, command, room);
+}
+
 const struct sys sys_faulty = {
 	.open = faulty_open,
 	.close = faulty_close,
@@ -333,7 +341,7 @@ const struct sys sys_faulty = {
 	.unlink = faulty_unlink,
 	.realpath = realpath,
 	.lock = faulty_lock,
-	.holder = sys_find_holder,
+	.holder = faulty_holder,
 };
 
 static int

@@ -15,7 +15,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../src/daemon/ask.h"
@@ -244,6 +246,28 @@ START_TEST(full_ends_it)
 
 	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
 		      "attempt %d: status %#x", _i, (unsigned int)status);
+}
+END_TEST
+
+/* As where the kernel has no other way to tell the time. */
+static int
+ask_the_time(void)
+{
+	struct timespec spec;
+	struct timeval val;
+
+	return syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &spec) != 0 ||
+	       syscall(SYS_clock_gettime, CLOCK_BOOTTIME, &spec) != 0 ||
+	       syscall(SYS_gettimeofday, &val, NULL) != 0 ||
+	       syscall(SYS_time, NULL) < 0;
+}
+
+START_TEST(full_has_the_time)
+{
+	int status = attempted(SANDBOX_FULL, ask_the_time);
+
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
 }
 END_TEST
 
@@ -508,6 +532,7 @@ add_sandbox(Suite *suite)
 			    sizeof(basic) / sizeof(*basic));
 	tcase_add_test(tc, none_lets_it);
 	tcase_add_loop_test(tc, full_ends_it, 0, sizeof(full) / sizeof(*full));
+	tcase_add_test(tc, full_has_the_time);
 	tcase_add_test(tc, full_refuses_to_open);
 	tcase_add_test(tc, a_file_in_use_names_its_holder);
 	tcase_add_test(tc, full_is_refused_without_its_user);
