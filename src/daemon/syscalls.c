@@ -30,7 +30,7 @@ static const int allowed[] = {
 	SCMP_SYS(sendto),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(accept4),
-	/* event channels and the loop; the clocks are system calls on some hosts */
+	/* event channels and the loop; on some hosts clocks need a call */
 	SCMP_SYS(read),
 	SCMP_SYS(write),
 	SCMP_SYS(epoll_wait),
