@@ -103,6 +103,15 @@ catch_signals(struct keeper *keeper)
 	}
 }
 
+/* Also for a worker that only looks at files: its root is in there. */
+static void
+make_run_directory(const struct keeper *keeper)
+{
+	if (mkdir(PFLASH_RUN_DIR, S_IRWXU) < 0 && errno != EEXIST &&
+	    keeper->domain)
+		log_line(LOG_WARNING, PFLASH_RUN_DIR ": %s", strerror(errno));
+}
+
 static void
 find_domain(struct keeper *keeper)
 {
@@ -110,8 +119,6 @@ find_domain(struct keeper *keeper)
 			      &keeper->no_domain);
 
 	keeper->no_domain_code = ret;
-	if (ret == 0 && mkdir(PFLASH_RUN_DIR, S_IRWXU) < 0 && errno != EEXIST)
-		log_line(LOG_WARNING, PFLASH_RUN_DIR ": %s", strerror(errno));
 	if (ret < 0)
 		return;
 	ev_io_init(&keeper->domains, on_domains,
@@ -264,6 +271,7 @@ keeper_run(const struct options *given, int parent)
 	catch_signals(&keeper);
 	privileged_init(&keeper.privileged, &options, parent);
 	find_domain(&keeper);
+	make_run_directory(&keeper);
 	code = serve(&keeper);
 	privileged_end(&keeper.privileged);
 	if (keeper.domain)
