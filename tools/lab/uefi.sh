@@ -23,6 +23,12 @@ uefi_boot() {
 uefi_shell() {
     uefi_start=$(lab_now)
     xl unpause "$1"
+    uefi_up "$1" "$uefi_start"
+}
+
+# uefi_up NAME START: the same with one that runs since lab_now printed START
+uefi_up() {
+    uefi_start=$2
     lab_expect "$1" "${UEFI_TIMEOUT:-600}" 'UEFI Interactive Shell' ||
         uefi_no_shell "$1"
     note "$1: shell after $(lab_since "$uefi_start") s"

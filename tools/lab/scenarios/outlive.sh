@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: pflashd is killed and upgraded under a guest again and again, and the guest notices nothing
 # needs: build/lab/guest.elf build/pflashd build/pflash-replay build/pflashctl
-# needs: /usr/share/OVMF/OVMF_VARS.fd tools/lab/compare.sh tools/lab/hammer.sh
+# needs: /usr/share/OVMF/OVMF_VARS.fd tools/lab/compare.sh tools/lab/hammer.sh tools/lab/kills.sh
 # timeout: 500
 . /lab/lib.sh
 . /lab/compare.sh
 . /lab/hammer.sh
-
-# a pause of 0 to 0.25 s
-moment() {
-    usleep $(($(od -An -N1 -tu1 /dev/urandom) * 1000))
-}
+. /lab/kills.sh
 
 # kills NAME DIRECTORY OPTION...: until the guest is gone; sets `killed`. Now
 # the whole of pflashd is killed and started again, now its worker only.
@@ -19,28 +15,13 @@ kills() {
     shift 2
     until lab_gone "$kills_name"; do
         moment
-        kills_pid=$(cat "/tmp/$kills_name.pid")
         if [ $((killed % 3)) = 0 ]; then
-            kill_worker "$kills_pid" "/tmp/$kills_name.pflashd" || break
+            kill_worker "$kills_name" || break
         else
-            kill -9 "$kills_pid" || break
-            wait "$kills_pid"
-            lab_flash "$kills_name" "$kills_dir/vars.fd" "$@" || break
-            grep -q 'taken over' "/tmp/$kills_name.pflashd" || break
+            kill_all "$kills_name" "$kills_dir/vars.fd" "$@" || break
         fi
         killed=$((killed + 1))
     done
-}
-
-# kill_worker KEEPER LOG: until another one has taken over
-kill_worker() {
-    kill_times=$(grep -c 'taken over' "$2")
-    kill -9 "$(lab_worker "$1")" || return 1
-    lab_wait 10 kill_again "$2"
-}
-
-kill_again() {
-    test "$(grep -c 'taken over' "$1")" -gt "$kill_times"
 }
 
 # outlive NAME MODE WORDS: the guest's report and its flash are as they are
