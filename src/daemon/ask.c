@@ -131,7 +131,7 @@ keeper_fchmod(int fd, mode_t mode)
 static int
 kernel_lock(int fd, int cmd, struct flock *lock)
 {
-	return fcntl(fd, cmd, lock);
+	return sys_kernel.lock(fd, cmd, lock);
 }
 
 static int

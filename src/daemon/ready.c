@@ -93,12 +93,10 @@ ready_fork(int *fd, int *code, struct error *err)
 	return 0;
 }
 
-/* Nobody reads what a daemon prints, but standard error may be its log. */
-static void
-let_go_of_terminal(const struct options *options)
+void
+ready_let_go(bool keeps_stderr)
 {
-	int last = options->log == OPTIONS_LOG_STDERR ? STDOUT_FILENO :
-							STDERR_FILENO;
+	int last = keeps_stderr ? STDOUT_FILENO : STDERR_FILENO;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (int fd = 0; null >= 0 && fd <= last; fd++)
@@ -110,6 +108,6 @@ let_go_of_terminal(const struct options *options)
 int
 ready_leave_parent(int fd, const struct options *options, struct error *err)
 {
-	let_go_of_terminal(options);
+	ready_let_go(options->log == OPTIONS_LOG_STDERR);
 	return ready_write_fd(fd, err);
 }

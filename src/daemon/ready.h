@@ -21,6 +21,12 @@ int ready_write_fd(int fd, struct error *err);
  */
 int ready_fork(int *fd, int *code, struct error *err);
 
+/*
+ * Goes on without a terminal: nobody reads what a daemon prints, but standard
+ * error may be its log.
+ */
+void ready_let_go(bool keeps_stderr);
+
 /* Lets the parent of ready_fork() end, and goes on without its terminal. */
 int ready_leave_parent(int fd, const struct options *options,
 		       struct error *err);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "worker.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ask.h"
 #include "log.h"
 #include "loop.h"
+#include "ready.h"
 
 /* What is of the keeper's is not for this process. */
 static void
@@ -20,19 +20,6 @@ close_others(unsigned int a, unsigned int b)
 	if (high > low + 1)
 		close_range(low + 1, high - 1, 0);
 	close_range(high + 1, ~0U, 0);
-}
-
-/* Xen's libraries may say something to standard error. */
-static void
-let_go_of_terminal(const struct options *options)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int last = options->foreground ? STDOUT_FILENO : STDERR_FILENO;
-
-	for (int fd = 0; null >= 0 && fd <= last; fd++)
-		dup2(null, fd);
-	if (null > last)
-		close(null);
 }
 
 static int
@@ -78,7 +65,8 @@ worker_run(const struct worker_start *start)
 	int code;
 
 	close_others((unsigned int)start->calls, (unsigned int)start->orders);
-	let_go_of_terminal(start->options);
+	/* Xen's libraries may say something to standard error. */
+	ready_let_go(start->options->foreground);
 	ask_init(start->calls);
 	log_to(ask_log);
 	if (sandbox_follow(start->keeper) < 0)
