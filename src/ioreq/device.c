@@ -754,7 +754,7 @@ int
 device_close(struct device *device, enum device_end end, struct error *err)
 {
 	bool paused = device_mode(device) == WINDOW_DIRECT &&
-		      ioreq_server_pause(device->server);
+		      catch_guest(device);
 	struct error why;
 	int ret = 0;
 

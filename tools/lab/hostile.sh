@@ -77,12 +77,11 @@ hostile_status() {
 hostile_begin() {
     hostile_name=$1 hostile_mode=$2 hostile_seed=$3
     shift 3
-    hostile_others=$(pidof pflashd) hostile_words=$HOSTILE_WORDS
-    [ "$hostile_mode" = trap ] || hostile_words="$hostile_words direct=yes"
+    hostile_others=$(pidof pflashd)
     hostile_pids=''
     cp /lab/OVMF_VARS.fd "/tmp/$hostile_name.fd"
     lab_create "$hostile_name" 'kernel = "/lab/guest.elf"' \
-        "extra = \"test=hostile vcpus=4 seed=$hostile_seed $hostile_words\"" \
+        "extra = \"test=hostile vcpus=4 seed=$hostile_seed $HOSTILE_WORDS\"" \
         'vcpus = 4' "cap = $HOSTILE_CAP" || lab_die "$hostile_name: no guest"
     lab_flash "$hostile_name" "/tmp/$hostile_name.fd" --mode "$hostile_mode" \
         "$@" || lab_die "$hostile_name: pflashd did not attach"
@@ -205,9 +204,9 @@ hostile_trapped() {
     hostile_end
 }
 
-# hostile_ballooned SECONDS: it also gives frames of the flash back to Xen, and
-# puts its own there. That may be its end: Xen crashes a guest whose memory
-# changes in the middle of an instruction.
+# hostile_ballooned SECONDS: it also gives frames of the flash back to Xen, puts
+# its own there, and reads ports into it. That may be its end: Xen crashes a
+# guest whose memory changes in the middle of an instruction.
 hostile_ballooned() {
     HOSTILE_WORDS=balloon=yes
     hostile_begin ballooned direct $((HOSTILE_SEED + 3))

@@ -180,9 +180,8 @@ any_access(struct vcpu *v)
 
 /*
  * rep ins. Xen 4.17 crashes a guest for whose element it must make two
- * requests, a port's and a memory's. It makes one for several elements, where
- * the flash is memory and all of them are within a page; but two if only one
- * element is left.
+ * requests, a port's and a memory's: the last one of a string into the flash,
+ * even where that is memory. So only a guest that may come to its end does it.
  */
 static void
 string_in(struct vcpu *v)
@@ -192,7 +191,7 @@ string_in(struct vcpu *v)
 	uint64_t count = 2 + draw(v, PAGE / 4 - 2), value = 0;
 	uint16_t port = ports[draw(v, 4)];
 
-	if (hostile.direct && !hostile.balloon && draw(v, 2))
+	if (hostile.balloon && draw(v, 16) == 0)
 		di = flash_address(draw(v, hostile.size / PAGE) * PAGE);
 	switch (draw(v, 3)) {
 	case 0: STRING("insb"); break;

@@ -9,8 +9,7 @@
  *   base=ADDRESS                    of the flash (default: 0xffe00000)
  *   seed=N count=N                  for random; count for the others too
  *   vcpus=N size=BYTES              for hammer, late and hostile
- *   direct=yes                      hostile knows that the flash has frames
- *   balloon=yes                     hostile takes frames of the flash away
+ *   balloon=yes                     hostile does what Xen may crash it for
  *   test=middle at=rest|buffer|word|erase|suspend|status|id
  *                                   waits in the middle of that; for a line on
  *                                   the console, or
@@ -165,7 +164,6 @@ hostile_of(const char *line)
 		.seed = number(line, "seed", 1),
 		.vcpus = (unsigned int)number(line, "vcpus", 1),
 		.size = (uint32_t)number(line, "size", FLASH_SIZE),
-		.direct = option(line, "direct") != NULL,
 		.balloon = option(line, "balloon") != NULL,
 	};
 }

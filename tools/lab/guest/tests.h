@@ -78,8 +78,7 @@ struct hostile {
 	uint64_t seed;
 	unsigned int vcpus;
 	uint32_t size;
-	bool direct;  /* the flash is memory, as far as reads go */
-	bool balloon; /* it also takes away frames of the flash */
+	bool balloon; /* it also does what Xen may crash it for */
 };
 
 void test_hostile(struct hostile hostile);

@@ -22,9 +22,14 @@ linux_prepare() {
     mkdir -p /etc/xen/pflash "${LINUX_VARS%/*}"
     cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
     chmod +x /etc/xen/scripts/block-pflash
-    printf 'vars = %s\nlayout = 2m\ncode = /lab/OVMF_XEN.fd\n' $LINUX_VARS \
-        >/etc/xen/pflash/default.conf
+    linux_conf 'code = /lab/OVMF_XEN.fd'
     linux_disk
+}
+
+# linux_conf [LINE...]: what the flash of guests to come is
+linux_conf() {
+    printf '%s\n' "vars = $LINUX_VARS" 'layout = 2m' "$@" \
+        >/etc/xen/pflash/default.conf
 }
 
 # linux_disk: one EFI system partition, with the kernel, its initramfs, this

@@ -1,62 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: UEFI variables of an HVM guest outlive it, move to a PVH guest and back, with Debian's OVMF and with OvmfXen
-# needs: hvm block firmware /usr/share/ovmf/OVMF.fd build/pflashd build/pflashctl integration/xl/block-pflash integration/xl/pflash-common.sh tools/lab/uefi.sh
-# slow: OvmfXen asks QEMU for every PCI device there could be: four minutes
+# about: UEFI variables of an HVM guest outlive it, move to a PVH guest and back
+# needs: hvm block firmware /usr/share/ovmf/OVMF.fd build/pflashd build/pflashctl integration/xl/block-pflash integration/xl/pflash-common.sh tools/lab/uefi.sh tools/lab/hvm.sh
+# slow: the firmware asks QEMU for every PCI device there could be: minutes for a boot
 # timeout: 2400
 . /lab/lib.sh
 . /lab/uefi.sh
-
-UEFI_TIMEOUT=900
-vars=/var/lib/pflash/guest.fd
-mkdir -p /etc/xen/pflash /var/lib/pflash
-cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
-chmod +x /etc/xen/scripts/block-pflash
-truncate -s 1M /tmp/disk.img
-disk='disk = [ "vdev=xvda, access=rw, script=block-pflash, target=/tmp/disk.img" ]'
-
-# conf NAME [LINE...]: one VARS file for all
-conf() {
-    conf_name=$1
-    shift
-    printf '%s\n' "vars = $vars" 'layout = 2m' "$@" \
-        >"/etc/xen/pflash/$conf_name.conf"
-}
-
-nothing_left() {
-    ! pidof xen-qemu-system-i386 pflashd && test "$(xl list | wc -l)" = 2
-}
-
-# status NAME FIELD
-status() {
-    pflashctl status "$1" | sed -n "s/^$2: //p"
-}
-
-# ends NAME: destroyed, with all that was its
-ends() {
-    note "$1: $(status "$1" mode) mode, $(status "$1" reads) reads, \
-$(status "$1" writes) writes, $(status "$1" bursts) bursts"
-    lab_export "$(lab_log "$1")" "$1.console"
-    xl destroy "$1"
-    check "$1: domain, QEMU and pflashd are gone" lab_wait 20 nothing_left
-}
-
-# hvm NAME FIRMWARE
-hvm() {
-    lab_create_hvm "$1" "bios_path_override = \"$2\"" "$disk" ||
-        lab_die "$1: no guest"
-    check "$1: it has a QEMU and a flash" pidof xen-qemu-system-i386 pflashd
-    uefi_shell "$1"
-}
-
-# has NAME VARIABLE BYTES: the firmware says so
-has() {
-    uefi_command "$1" "dmpstore $2 -guid $UEFI_GUID"
-    check "$1: $2 is $3" grep -q "$3" "/tmp/$1.out"
-}
-
-set_variable() {
-    uefi_command "$1" "setvar $2 -guid $UEFI_GUID -bs -rt -nv =$3"
-}
+. /lab/hvm.sh
 
 conf debian
 hvm debian /lab/OVMF.fd
@@ -82,11 +31,11 @@ has pvh Lab2 'C0 FF EE 00'
 set_variable pvh Lab3 0BADF00D
 ends pvh
 
-conf xen
-hvm xen /lab/OVMF_XEN.fd
-has xen Lab1 'DE AD BE EF'
-has xen Lab2 'C0 FF EE 00'
-has xen Lab3 '0B AD F0 0D'
-ends xen
+conf back
+hvm back /lab/OVMF.fd
+has back Lab1 'DE AD BE EF'
+has back Lab2 'C0 FF EE 00'
+has back Lab3 '0B AD F0 0D'
+ends back
 check "the file is sound" pflashctl check $vars
 lab_done

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# HVM guests with UEFI firmware, and what of their variables is there when one
+# is made anew, as HVM or PVH, with the same VARS file. Sourced by the hvm-*
+# scenarios that boot to the shell, behind uefi.sh.
+
+UEFI_TIMEOUT=900
+vars=/var/lib/pflash/guest.fd
+mkdir -p /etc/xen/pflash /var/lib/pflash
+cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
+chmod +x /etc/xen/scripts/block-pflash
+truncate -s 1M /tmp/disk.img
+disk='disk = [ "vdev=xvda, access=rw, script=block-pflash, target=/tmp/disk.img" ]'
+
+# conf NAME [LINE...]: one VARS file for all
+conf() {
+    conf_name=$1
+    shift
+    printf '%s\n' "vars = $vars" 'layout = 2m' "$@" \
+        >"/etc/xen/pflash/$conf_name.conf"
+}
+
+nothing_left() {
+    ! pidof xen-qemu-system-i386 pflashd && test "$(xl list | wc -l)" = 2
+}
+
+# status NAME FIELD
+status() {
+    pflashctl status "$1" | sed -n "s/^$2: //p"
+}
+
+# ends NAME: destroyed, with all that was its
+ends() {
+    note "$1: $(status "$1" mode) mode, $(status "$1" reads) reads, \
+$(status "$1" writes) writes, $(status "$1" bursts) bursts"
+    lab_export "$(lab_log "$1")" "$1.console"
+    xl destroy "$1"
+    check "$1: domain, QEMU and pflashd are gone" lab_wait 20 nothing_left
+}
+
+# hvm NAME FIRMWARE
+hvm() {
+    lab_create_hvm "$1" "bios_path_override = \"$2\"" "$disk" ||
+        lab_die "$1: no guest"
+    check "$1: it has a QEMU" pidof xen-qemu-system-i386
+    check "$1: and a flash" pidof pflashd
+    uefi_shell "$1"
+}
+
+# has NAME VARIABLE BYTES: the firmware says so
+has() {
+    uefi_command "$1" "dmpstore $2 -guid $UEFI_GUID"
+    check "$1: $2 is $3" grep -q "$3" "/tmp/$1.out"
+}
+
+set_variable() {
+    uefi_command "$1" "setvar $2 -guid $UEFI_GUID -bs -rt -nv =$3"
+}
