@@ -128,10 +128,10 @@ struct cfi_part {
 	uint8_t state; /* enum cfi_state */
 	uint8_t view;  /* enum cfi_view */
 	uint8_t status;
-	uint8_t shown; /* the byte STATUS or BUFFER view showed last */
 	uint8_t burst; /* SR bits a failed commit will set */
 	uint8_t last;  /* SR bit that SUSPEND would set now, or 0 */
 	bool bad;      /* the load is out of its range */
+	uint8_t shown; /* the byte STATUS or BUFFER view showed last */
 	uint8_t shown_view;
 	uint32_t erased;  /* the block last erased, or suspended */
 	uint32_t start;   /* first address of the load */
@@ -147,6 +147,9 @@ struct cfi {
 	uint8_t width_shift; /* 2^n bytes of the bus */
 	uint8_t lane_shift;  /* 2^n bytes of a lane */
 	uint8_t all;         /* a bit for each part */
+	bool plain;        /* one x8 part, nothing locked, busy is not shown */
+	uint8_t byte;      /* that is programmed */
+	uint32_t parts_at; /* where the parts are in a record */
 	struct cfi_part part[GEOMETRY_MAX_PARTS];
 	/* For each block, by part: bit n locked, bit 4 + n locked down. */
 	uint8_t locks[GEOMETRY_MAX_BLOCKS];

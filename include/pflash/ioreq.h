@@ -110,9 +110,18 @@ void ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,
 int ioreq_server_start(struct ioreq_server *server, struct error *err);
 
 /*
- * Takes the pending events and answers every slot that is READY; never
- * blocks.  Call it when the transport's event_fd is readable.  The result is
- * the number of requests answered.
+ * For how many nanoseconds ioreq_server_poll() watches the slots for a next
+ * request, if the last ones came so soon that it is not in vain; 0, as it is
+ * without this call: not at all.
+ */
+void ioreq_server_set_patience(struct ioreq_server *server,
+			       uint64_t nanoseconds);
+
+/*
+ * Takes a pending event and answers every slot that is READY; never blocks.
+ * Call it when the transport's event_fd is readable.  The result is the number
+ * of requests answered.  With patience it goes on until the guest, or the gate,
+ * has paused for so long.
  */
 unsigned int ioreq_server_poll(struct ioreq_server *server);
 

@@ -13,6 +13,7 @@
 
 #include "part.h"
 #include "query.h"
+#include "state.h"
 
 /* What is rare stays out of the way of a byte program, and its registers. */
 #define RARE __attribute__((cold, noinline)) static
@@ -41,6 +42,24 @@ cfi_protect_is_new(const struct cfi *chip)
 	return memcmp(registers, chip->protect, sizeof(registers)) == 0;
 }
 
+/* Then a byte is programmed without asking anybody. */
+static bool
+is_plain(const struct cfi *chip)
+{
+	uint32_t blocks = geometry_blocks(&chip->config.geometry);
+
+	for (uint32_t i = 0; i < blocks; i++)
+		if (chip->locks[i])
+			return false;
+	return chip->config.geometry.width == 1 && !chip->config.show_busy;
+}
+
+void
+cfi_settle(struct cfi *chip)
+{
+	chip->plain = is_plain(chip);
+}
+
 int
 cfi_init(struct cfi *chip, const struct cfi_config *config)
 {
@@ -62,6 +81,8 @@ cfi_init(struct cfi *chip, const struct cfi_config *config)
 	if (personality_of(chip)->power_on_locked)
 		memset(chip->locks, chip->all, blocks);
 	query_build(chip->query, &config->geometry);
+	chip->parts_at = state_parts_at(chip);
+	cfi_settle(chip);
 	return 0;
 }
 
@@ -313,6 +334,7 @@ lock(struct cfi *chip, unsigned int parts, enum effect effect,
 			*locks = locked(*locks, n, effect);
 		part_end(&chip->part[n], 0, 0, 0);
 	}
+	cfi_settle(chip);
 }
 
 /* A word of a part's protection register; false: there is none, or locked. */
@@ -456,6 +478,42 @@ bus_cycle(struct cfi *chip, unsigned int parts, struct cycle cycle)
 	update_view(chip);
 }
 
+/*
+ * What bus_cycle() would do, of what a plain part is told nearly always: to
+ * program a byte.  false: it is something else.
+ */
+static inline bool
+plain_cycle(struct cfi *chip, uint32_t off, uint8_t byte)
+{
+	const uint8_t suspended = CFI_SR_ERASE_SUSPENDED |
+				  CFI_SR_PROGRAM_SUSPENDED;
+	const struct cfi_config *config = &chip->config;
+	struct cfi_part *part = &chip->part[0];
+
+	switch (part->state) {
+	case CFI_STATE_PROGRAM:
+		if (part->status & suspended)
+			return false;
+		chip->byte = programmed(chip, off, byte);
+		part->state = CFI_STATE_READY;
+		part_end(part, CFI_SR_PROGRAM, CFI_SR_PROGRAM_SUSPENDED,
+			 config->ops->program(config->owner, off, &chip->byte,
+					      1));
+		break;
+	case CFI_STATE_READY:
+		if (byte != CFI_CMD_PROGRAM && byte != CFI_CMD_PROGRAM_ALT)
+			return false;
+		part->state = CFI_STATE_PROGRAM;
+		part->view = CFI_VIEW_STATUS;
+		part->last = 0;
+		break;
+	default: return false;
+	}
+	if (part_shown(part))
+		config->ops->show(config->owner);
+	return true;
+}
+
 /* [first, last] of the bank's bytes, with their values at `first` on. */
 RARE void
 write_inside(struct cfi *chip, uint32_t first, uint32_t last, uint64_t value)
@@ -494,6 +552,9 @@ cfi_write(struct cfi *chip, uint64_t off, unsigned int size, uint64_t value)
 	uint64_t last;
 
 	if (off >= bank || size == 0)
+		return;
+	if (chip->plain && size == 1 &&
+	    plain_cycle(chip, (uint32_t)off, (uint8_t)value))
 		return;
 	if (size == g->width && (off & (size - 1)) == 0) {
 		bus_cycle(chip, chip->all,
@@ -541,7 +602,8 @@ cfi_verify(const struct cfi *chip)
 	struct error err;
 
 	if (geometry_check(g, &err) < 0 ||
-	    chip->config.personality > CFI_QEMU || !verify_locks(chip))
+	    chip->config.personality > CFI_QEMU || !verify_locks(chip) ||
+	    chip->plain != is_plain(chip))
 		return false;
 	for (unsigned int i = 0; i < g->interleave; i++) {
 		const struct cfi_part *part = &chip->part[i];

@@ -111,18 +111,6 @@ part_refuse(struct cfi_part *part, uint8_t bits)
 	part->status |= bits | CFI_SR_READY;
 }
 
-void
-part_end(struct cfi_part *part, uint8_t bits, uint8_t suspended, int error)
-{
-	part->status |= CFI_SR_READY;
-	if (error < 0) {
-		part_fail(part, bits, error);
-		return;
-	}
-	part->burst |= bits;
-	part->last = suspended;
-}
-
 /* The last cycle of a command: it is this effect, or a sequence error. */
 static enum effect
 confirm(struct cfi_part *part, enum effect effect)
@@ -197,27 +185,6 @@ part_cycle(struct cfi_part *part, const struct personality *p, uint32_t word,
 		return confirm(part, go ? EFFECT_BUFFER : EFFECT_NONE);
 	default: return command(part, p, byte);
 	}
-}
-
-uint8_t
-part_shows(const struct cfi_part *part)
-{
-	if (part->view == CFI_VIEW_STATUS)
-		return part->status;
-	return part->view == CFI_VIEW_BUFFER && part->state == CFI_STATE_COUNT ?
-		       CFI_SR_READY :
-		       0;
-}
-
-bool
-part_shown(struct cfi_part *part)
-{
-	uint8_t byte = part_shows(part);
-	bool changed = part->view != part->shown_view || byte != part->shown;
-
-	part->shown_view = part->view;
-	part->shown = byte;
-	return changed;
 }
 
 /* A view other than STATUS or BUFFER waits for a command. */

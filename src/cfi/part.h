@@ -34,20 +34,47 @@ enum effect part_cycle(struct cfi_part *part, const struct personality *p,
 /* An operation of the part has ended, and failed with these SR bits. */
 void part_refuse(struct cfi_part *part, uint8_t bits);
 
+/* SR bits for a failure of the owner's. */
+void part_fail(struct cfi_part *part, uint8_t bits, int error);
+
 /*
  * It has ended with what its owner returned, 0 or -errno; `bits` are SR.4 or
  * SR.5, `suspend` what SUSPEND may set now.
  */
-void part_end(struct cfi_part *part, uint8_t bits, uint8_t suspend, int error);
-
-/* SR bits for a failure of the owner's. */
-void part_fail(struct cfi_part *part, uint8_t bits, int error);
+static inline void
+part_end(struct cfi_part *part, uint8_t bits, uint8_t suspend, int error)
+{
+	part->status |= CFI_SR_READY;
+	if (error < 0) {
+		part_fail(part, bits, error);
+		return;
+	}
+	part->burst |= bits;
+	part->last = suspend;
+}
 
 /* The byte that STATUS and BUFFER view show; 0 in the other ones. */
-uint8_t part_shows(const struct cfi_part *part);
+static inline uint8_t
+part_shows(const struct cfi_part *part)
+{
+	if (part->view == CFI_VIEW_STATUS)
+		return part->status;
+	return part->view == CFI_VIEW_BUFFER && part->state == CFI_STATE_COUNT ?
+		       CFI_SR_READY :
+		       0;
+}
 
 /* Notes that this is shown; true if it was not before. */
-bool part_shown(struct cfi_part *part);
+static inline bool
+part_shown(struct cfi_part *part)
+{
+	uint8_t byte = part_shows(part);
+	bool changed = part->view != part->shown_view || byte != part->shown;
+
+	part->shown_view = part->view;
+	part->shown = byte;
+	return changed;
+}
 
 /* Could the part be like this, in a bank of this many words and blocks? */
 bool part_verify(const struct cfi_part *part, const struct personality *p,

@@ -10,6 +10,7 @@
 
 #include "part.h"
 #include "pflash/le.h"
+#include "state.h"
 
 #define MAGIC "PFLASHC1"
 #define HEADER_SIZE 48
@@ -22,13 +23,18 @@ protect_size(const struct cfi *chip)
 	return (size_t)chip->config.geometry.interleave * CFI_PROTECT_SIZE;
 }
 
+uint32_t
+state_parts_at(const struct cfi *chip)
+{
+	return HEADER_SIZE + (uint32_t)protect_size(chip) +
+	       geometry_blocks(&chip->config.geometry);
+}
+
 size_t
 cfi_state_size(const struct cfi *chip)
 {
-	const struct geometry *g = &chip->config.geometry;
-
-	return HEADER_SIZE + protect_size(chip) + geometry_blocks(g) +
-	       (size_t)g->interleave * PART_SIZE;
+	return chip->parts_at +
+	       (size_t)chip->config.geometry.interleave * PART_SIZE;
 }
 
 static void
@@ -105,8 +111,7 @@ cfi_save_again(const struct cfi *chip, uint8_t *record, uint32_t *changes)
 		*changes = chip->changes;
 		return;
 	}
-	record += HEADER_SIZE + protect_size(chip) +
-		  geometry_blocks(&chip->config.geometry);
+	record += chip->parts_at;
 	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++) {
 		const struct cfi_part *part = &chip->part[i];
 
@@ -192,6 +197,7 @@ cfi_restore(struct cfi *chip, const uint8_t *record, size_t len)
 			return -EINVAL;
 	for (unsigned int i = 0; i < to.config.geometry.interleave; i++)
 		part_shown(&to.part[i]);
+	cfi_settle(&to);
 	if (!cfi_verify(&to))
 		return -EINVAL;
 	*chip = to;

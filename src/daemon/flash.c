@@ -129,10 +129,16 @@ find_domain(struct flash *flash, const struct worker_start *start,
 static int
 attach_server(struct flash *flash, struct error *err)
 {
-	return flash->adopts ?
-		       ioreq_server_adopt(&flash->server, flash->transport,
-					  flash->live->server, err) :
-		       ioreq_server_open(&flash->server, flash->transport, err);
+	int ret = flash->adopts ?
+			  ioreq_server_adopt(&flash->server, flash->transport,
+					     flash->live->server, err) :
+			  ioreq_server_open(&flash->server, flash->transport,
+					    err);
+
+	if (ret == 0)
+		ioreq_server_set_patience(flash->server,
+					  flash->options->spin * 1000);
+	return ret;
 }
 
 /* Before the guest's answer: it is said once, and the chip tells the guest. */

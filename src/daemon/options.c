@@ -11,6 +11,8 @@
 #include "domain.h"
 
 #define MAX_WAIT 3600
+#define MAX_SPIN 100000
+#define SPIN 50
 
 struct choice {
 	const char *name;
@@ -71,6 +73,7 @@ static const struct option long_options[] = {
 	{ "history", required_argument, NULL, 'H' },
 	{ "on-error", required_argument, NULL, 'e' },
 	{ "write-limit", required_argument, NULL, 'x' },
+	{ "spin", required_argument, NULL, 'P' },
 	{ "read-only", no_argument, NULL, 'R' },
 	{ "force", no_argument, NULL, 'F' },
 	{ "personality", required_argument, NULL, 'p' },
@@ -119,6 +122,8 @@ options_help(void)
 "                     status and the log (default), or also pause the guest\n"
 "  --write-limit HOW  bytes for the disk, a second and at once: 128K,256M is\n"
 "                     the default; or off\n"
+"  --spin MICROSECONDS  watch for the guest's next access that long before\n"
+"                     sleeping, if it often comes so soon: 50; 0: never\n"
 "  --read-only        refuse every change, as a write-protected chip does\n"
 "  --force            attach an image that the firmware would not take\n"
 "  --personality P    ovmf (default), strict (the data sheet), or qemu\n"
@@ -294,6 +299,7 @@ set_option(struct options *options, int option, const char *arg,
 	case 'l': return set_layout(options, arg, err);
 	case 'r': return set_ready_fd(options, arg, err);
 	case 'W': return number("wait", arg, MAX_WAIT, &options->wait, err);
+	case 'P': return number("spin", arg, MAX_SPIN, &options->spin, err);
 	case 'b':
 		options->base_given = true;
 		return number("base", arg, UINT32_MAX, &options->base, err);
@@ -328,6 +334,7 @@ options_default(struct options *options)
 		.sandbox = SANDBOX_MOST,
 		.user = SANDBOX_USER,
 		.write_limit = { LIMIT_RATE, LIMIT_BURST },
+		.spin = SPIN,
 	};
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define PAUSE_SECONDS 1.0
+#define PAUSE_NANOSECONDS 1000000000u
 
 static int
 server_open(struct ioreq_server **out, struct transport *t, struct error *err)
@@ -91,6 +91,12 @@ ioreq_server_set_gate(struct ioreq_server *server,
 	server->gate = gate;
 }
 
+void
+ioreq_server_set_patience(struct ioreq_server *server, uint64_t patience)
+{
+	server->patience = patience;
+}
+
 int
 ioreq_server_add(struct ioreq_server *server, const struct ioreq_region *region,
 		 struct error *err)
@@ -123,8 +129,11 @@ slot_end(struct ioreq_server *server, unsigned int vcpu, uint64_t data)
 	slot->data = data;
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	slot->state = STATE_IORESP_READY;
-	/* The state must be there before the vCPU is woken to look at it. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/*
+	 * The state must be there before the vCPU is woken to look at it.  It
+	 * is woken by stores that come later, those of the hypervisor's.
+	 */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	if (notes)
 		notes->end(notes->opaque);
 	t->ops->notify(t, server->ports[vcpu]);
@@ -146,38 +155,27 @@ request_go_on(struct ioreq_server *server, unsigned int vcpu,
 	return false;
 }
 
-/* The request is copied out once, so that what is checked is what is done. */
-static bool
-slot_handle(struct ioreq_server *server, unsigned int vcpu, uint32_t done)
-{
-	struct ioreq request;
-
-	memcpy(&request, &server->transport->page->vcpu_ioreq[vcpu],
-	       sizeof(request));
-	/* What was read is lost with who read it: all is read again. */
-	if (request.dir == IOREQ_READ)
-		done = 0;
-	return request_go_on(server, vcpu, &request, done);
-}
-
-/* Answers one slot if it is READY. */
+/*
+ * Answers one slot, which is READY.  The request is copied out once, so that
+ * what is checked is what is done.
+ */
 static bool
 slot_answer(struct ioreq_server *server, unsigned int vcpu)
 {
 	const struct ioreq_notes *notes = server->notes;
 	struct ioreq *slot = &server->transport->page->vcpu_ioreq[vcpu];
+	struct ioreq request;
 
-	if (slot->state != STATE_IOREQ_READY)
-		return false;
 	if (server->stopped || !gate_open(server)) {
 		server->waits = true;
 		return false;
 	}
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	request = *slot;
 	slot->state = STATE_IOREQ_INPROCESS;
 	if (notes)
 		notes->begin(notes->opaque, vcpu);
-	return slot_handle(server, vcpu, 0);
+	return request_go_on(server, vcpu, &request, 0);
 }
 
 /* A dead process may have taken the request, or answered and woken nobody. */
@@ -187,6 +185,7 @@ slot_resume(struct ioreq_server *server, unsigned int vcpu)
 	const struct ioreq_notes *notes = server->notes;
 	struct transport *t = server->transport;
 	struct ioreq *slot = &t->page->vcpu_ioreq[vcpu];
+	struct ioreq request;
 	uint32_t done;
 
 	if (slot->state == STATE_IORESP_READY)
@@ -196,7 +195,11 @@ slot_resume(struct ioreq_server *server, unsigned int vcpu)
 	done = notes ? notes->progress(notes->opaque, vcpu) : 0;
 	if (notes && !done)
 		notes->begin(notes->opaque, vcpu);
-	slot_handle(server, vcpu, done);
+	request = *slot;
+	/* What was read is lost with who read it: all is read again. */
+	if (request.dir == IOREQ_READ)
+		done = 0;
+	request_go_on(server, vcpu, &request, done);
 }
 
 static int
@@ -232,14 +235,12 @@ ioreq_server_start(struct ioreq_server *server, struct error *err)
 	return ret;
 }
 
-/* The request that was stopped; false if there is none or it goes on to be. */
+/* The request that was stopped; false if it goes on to be. */
 static bool
 stopped_answer(struct ioreq_server *server)
 {
 	struct ioreq request = server->request;
 
-	if (!server->stopped)
-		return false;
 	if (!server->gate && !server->transport->ops->alive(server->transport))
 		return false; /* nor is there anybody who waits for it */
 	if (!gate_open(server)) {
@@ -253,10 +254,13 @@ stopped_answer(struct ioreq_server *server)
 static unsigned int
 slots_answer(struct ioreq_server *server)
 {
-	unsigned int answered = stopped_answer(server);
+	const struct transport *t = server->transport;
+	const struct ioreq *slots = t->page->vcpu_ioreq;
+	unsigned int answered = server->stopped && stopped_answer(server);
 
-	for (unsigned int i = 0; i < server->transport->vcpus; i++)
-		answered += slot_answer(server, i);
+	for (unsigned int i = 0; i < t->vcpus; i++)
+		if (slots[i].state == STATE_IOREQ_READY)
+			answered += slot_answer(server, i);
 	return answered;
 }
 
@@ -271,24 +275,92 @@ slots_answer_all(struct ioreq_server *server)
 	server->gate = gate;
 }
 
+static uint64_t
+nanoseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* For the other thread of the processor's core. */
+static inline void
+relax(void)
+{
+#if defined(__i386__) || defined(__x86_64__)
+	__builtin_ia32_pause();
+#endif
+}
+
+#define LOOKS 16 /* at the slots, between two looks at the clock */
+
+/* Until nothing has come for as long as there is patience. */
+static unsigned int
+slots_watch(struct ioreq_server *server)
+{
+	uint64_t last = nanoseconds(), now;
+	unsigned int answered = 0;
+
+	do {
+		unsigned int more = 0;
+
+		for (unsigned int i = 0; !more && i < LOOKS; i++) {
+			relax();
+			more = slots_answer(server);
+		}
+		answered += more;
+		now = nanoseconds();
+		if (more)
+			last = now;
+	} while (!server->waits && now - last < server->patience);
+	return answered;
+}
+
+#define SOON 4    /* times the patience: such a one could be watched for */
+#define CREDIT 16 /* how many of them make up for one time in vain */
+
+/*
+ * A firmware's next access is microseconds away, while to sleep and to be woken
+ * takes tens of them, with an interrupt and some system calls.  But where guest
+ * and server share a processor, the one cannot come while the other watches.
+ */
+static unsigned int
+watch_if_worth(struct ioreq_server *server)
+{
+	bool soon = nanoseconds() - server->answered < SOON * server->patience;
+	unsigned int answered = 0;
+
+	if (soon && server->credit < CREDIT)
+		server->credit++;
+	if (server->credit > 0) {
+		answered = slots_watch(server);
+		server->credit = answered ? CREDIT : -CREDIT;
+	}
+	server->answered = nanoseconds();
+	return answered;
+}
+
 unsigned int
 ioreq_server_poll(struct ioreq_server *server)
 {
 	struct transport *t = server->transport;
+	int port = t->ops->pending(t);
+	unsigned int answered;
 
-	/*
-	 * Unmasked before the slots are looked at, no event falls between.  Of
-	 * a flood the rest is left, and the descriptor readable.
-	 */
-	for (unsigned int i = 0; i <= t->vcpus; i++) {
-		int port = t->ops->pending(t);
-
-		if (port < 0)
-			break;
-		t->ops->unmask(t, port);
-	}
 	server->waits = false;
-	return slots_answer(server);
+	answered = slots_answer(server);
+	/* No event is made meanwhile: the one that was taken is masked. */
+	if (answered && server->patience && !server->waits)
+		answered += watch_if_worth(server);
+	if (port < 0)
+		return answered;
+	/*
+	 * Unmasked before the slots are looked at for the last time, none falls
+	 * between.  Other events leave the descriptor readable.
+	 */
+	t->ops->unmask(t, port);
+	return server->waits ? answered : answered + slots_answer(server);
 }
 
 bool
@@ -308,15 +380,6 @@ slots_idle(const struct ioreq_server *server)
 	return true;
 }
 
-static double
-seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /*
  * A vCPU that accesses the flash all the time is without a request only for
  * the moment between two instructions, so that is what is watched for.
@@ -325,7 +388,7 @@ bool
 ioreq_server_pause(struct ioreq_server *server)
 {
 	struct transport *t = server->transport;
-	double until = seconds() + PAUSE_SECONDS;
+	uint64_t until = nanoseconds() + PAUSE_NANOSECONDS;
 
 	do {
 		slots_answer_all(server);
@@ -336,7 +399,7 @@ ioreq_server_pause(struct ioreq_server *server)
 		if (slots_idle(server))
 			return true;
 		t->ops->unpause(t);
-	} while (seconds() < until);
+	} while (nanoseconds() < until);
 	return false;
 }
 

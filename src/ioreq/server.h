@@ -18,6 +18,9 @@ struct ioreq_server {
 	unsigned int vcpu;
 	struct ioreq request;
 	uint32_t done;
+	uint64_t patience; /* ns that the next request is watched for */
+	uint64_t answered; /* when it was no longer */
+	int credit;        /* above 0: it comes while it is watched for */
 	struct ioreq_stats stats;
 };
 

@@ -696,9 +696,12 @@ END_TEST
 
 START_TEST(busy_is_shown_where_it_is_asked_for)
 {
+	struct cfi_config config = chip.config;
+
 	program_byte(0, 0x7f);
 	ck_assert_uint_eq(owner.busy, 0x80);
-	chip.config.show_busy = true;
+	config.show_busy = true;
+	ck_assert_int_eq(cfi_init(&chip, &config), 0);
 	program_byte(0, 0x3f);
 	ck_assert_uint_eq(owner.busy, 0);
 	ck_assert_uint_eq(owner.view[0], 0x80);

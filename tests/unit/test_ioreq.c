@@ -13,6 +13,8 @@
 #include "pflash/ioreq.h"
 #include "pflash/sim.h"
 
+#include "../../src/ioreq/server.h"
+
 #define BASE UINT64_C(0xffe00000)
 #define SIZE 0x2000u
 #define PORT 0x510
@@ -403,6 +405,7 @@ END_TEST
 
 /* A server thread that sleeps on the event descriptor, and four vCPUs. */
 static bool stop;
+static unsigned int wakes; /* with something to answer */
 
 static void *
 server_thread(void *opaque)
@@ -412,7 +415,7 @@ server_thread(void *opaque)
 	(void)opaque;
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
 		poll(&fd, 1, 10);
-		ioreq_server_poll(server);
+		wakes += ioreq_server_poll(server) > 0;
 	}
 	return NULL;
 }
@@ -434,7 +437,8 @@ vcpu_thread(void *opaque)
 	return NULL;
 }
 
-START_TEST(vcpus_at_once)
+static void
+serve_vcpus(uint64_t patience)
 {
 	unsigned int ids[4] = { 0, 1, 2, 3 };
 	pthread_t threads[4], serving;
@@ -442,6 +446,8 @@ START_TEST(vcpus_at_once)
 
 	teardown();
 	start(4);
+	ioreq_server_set_patience(server, patience);
+	wakes = 0;
 	__atomic_store_n(&stop, false, __ATOMIC_RELEASE);
 	pthread_create(&serving, NULL, server_thread, NULL);
 	for (unsigned int i = 0; i < 4; i++)
@@ -453,6 +459,77 @@ START_TEST(vcpus_at_once)
 	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
 	pthread_join(serving, NULL);
 	ck_assert_uint_eq(ioreq_server_stats(server)->requests, 4 * 4000);
+}
+
+START_TEST(vcpus_at_once)
+{
+	serve_vcpus(0);
+	ck_assert_uint_gt(wakes, 1000);
+}
+END_TEST
+
+/* Nobody sleeps while the next request is on its way. */
+START_TEST(next_request_is_watched_for)
+{
+	serve_vcpus(100000000);
+	ck_assert_uint_lt(wakes, 400);
+}
+END_TEST
+
+/* A guest on the same processor: its next request cannot come meanwhile. */
+START_TEST(watching_in_vain_becomes_rare)
+{
+	unsigned int times = 0;
+
+	ioreq_server_set_patience(server, 50000000);
+	for (unsigned int i = 0; i < 40; i++) {
+		uint64_t value = i;
+		int before = server->credit;
+
+		sim_guest_write(sim, 0, BASE, &value, 8);
+		times += server->credit < before;
+	}
+	ck_assert_uint_ge(times, 1);
+	ck_assert_uint_le(times, 3);
+}
+END_TEST
+
+/* The gate is asked meanwhile, and one that is closed is waited at outside. */
+static unsigned int gate_left;
+
+static bool
+gate_for_some(void *opaque)
+{
+	(void)opaque;
+	return gate_left && gate_left--;
+}
+
+START_TEST(closed_gate_ends_watching)
+{
+	const struct ioreq_gate gate = { .open = gate_for_some };
+	unsigned int id = 0, before = 0;
+	pthread_t thread;
+	void *why;
+
+	teardown();
+	start(1);
+	ioreq_server_set_patience(server, 60000000000);
+	server->credit = 1;
+	gate_left = 100;
+	ioreq_server_set_gate(server, &gate);
+	pthread_create(&thread, NULL, vcpu_thread, &id);
+	while (before < 4000) {
+		before += ioreq_server_poll(server);
+		if (!ioreq_server_waits(server))
+			continue;
+		gate_left = 100;
+		/* Behind the last one it would watch for a minute. */
+		if (before >= 3900)
+			ioreq_server_set_patience(server, 0);
+	}
+	pthread_join(thread, &why);
+	ck_assert_msg(!why, "%s", (const char *)why);
+	ioreq_server_set_gate(server, NULL);
 }
 END_TEST
 
@@ -497,6 +574,9 @@ main(void)
 	tcase_add_test(tc, close_answers_what_is_pending);
 	tcase_add_test(tc, all_slots_are_looked_at_on_one_wake);
 	tcase_add_test(tc, vcpus_at_once);
+	tcase_add_test(tc, next_request_is_watched_for);
+	tcase_add_test(tc, watching_in_vain_becomes_rare);
+	tcase_add_test(tc, closed_gate_ends_watching);
 	tcase_add_test(tc, errors_are_reported);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
