@@ -53,11 +53,13 @@ LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB = $(BUILD)/libpflash.a
 CTL_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/pflashctl/*.c))
 REPLAY_OBJ = $(BUILD)/tools/pflash-replay/main.o
+BENCH_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/pflash-bench/*.c))
 UNIT_SRC = $(filter-out tests/unit/support%,$(wildcard tests/unit/test_*.c))
 UNIT = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 SUPPORT_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support*.c))
-PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay
-OBJ = $(LIB_OBJ) $(MAINS:%.c=$(BUILD)/%.o) $(CTL_OBJ) $(REPLAY_OBJ) \
+PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay \
+	   $(BUILD)/pflash-bench
+OBJ = $(LIB_OBJ) $(MAINS:%.c=$(BUILD)/%.o) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) \
       $(SUPPORT_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o)
 
 .PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install uninstall clean \
@@ -100,6 +102,10 @@ $(BUILD)/pflashctl: $(CTL_OBJ) $(LIB)
 $(BUILD)/pflash-replay: $(REPLAY_OBJ) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+$(BUILD)/pflash-bench: $(BENCH_OBJ) $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -ljson-c -lz -o $@
 
 $(BUILD)/tests/test_listener: CHECK_LIBS += -lev
 
@@ -152,11 +158,11 @@ install: programs
 		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(XENDIR)/pflash
 	install -m 755 $(BUILD)/pflashd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/pflashctl $(BUILD)/pflash-replay \
-		$(DESTDIR)$(BINDIR)/
+		$(BUILD)/pflash-bench $(DESTDIR)$(BINDIR)/
 	install -m 644 man/pflashd.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 644 man/pflash-journal.5 man/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man5/
-	install -m 644 man/pflashctl.1 man/pflash-replay.1 \
+	install -m 644 man/pflashctl.1 man/pflash-replay.1 man/pflash-bench.1 \
 		$(DESTDIR)$(MANDIR)/man1/
 	install -m 755 integration/xl/block-pflash integration/xl/vif-pflash \
 		$(DESTDIR)$(XENDIR)/scripts/
@@ -176,6 +182,8 @@ install: programs
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/pflashd $(DESTDIR)$(BINDIR)/pflashctl \
 		$(DESTDIR)$(BINDIR)/pflash-replay \
+		$(DESTDIR)$(BINDIR)/pflash-bench \
+		$(DESTDIR)$(MANDIR)/man1/pflash-bench.1 \
 		$(DESTDIR)$(MANDIR)/man8/pflashd.8 \
 		$(DESTDIR)$(MANDIR)/man5/pflash-journal.5 \
 		$(DESTDIR)$(MANDIR)/man5/pflash.conf.5 \

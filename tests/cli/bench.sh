@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# pflash-bench: every command gives its figures. What they are is no test.
+. tests/lib/cli.sh
+
+bench=$build/pflash-bench
+trace=$data/ovmf-2022.11-4m-firstboot.trace.gz
+
+# figures COMMAND...: the rows of its JSON, NAME=COUNT of figures, none negative
+figures() {
+	"$bench" --json --rounds 2 --count 20 --directory "$tmp" "$@" \
+		>"$tmp/json" || return
+	python3 - "$tmp/json" <<-'EOT'
+		import json, sys
+		bench = json.load(open(sys.argv[1]))
+		for row in bench["rows"]:
+		    good = all(sample >= 0 for sample in row["samples"]) and row["median"] >= 0
+		    print(row["name"], "=", len(row["samples"]) if good else "bad", sep="")
+	EOT
+}
+
+check_equal "chip" "chip=2" "$(figures chip)"
+check_equal "chip, by a trace" "chip=2" "$(figures chip "$trace")"
+check_equal "path" "pflashd --sync none=2 only answers=2 chip=2 pflashd --mode direct=2" \
+	"$(figures path | tr '\n' ' ' | sed 's/ $//')"
+check_equal "view" 4 "$(figures view | grep -c '=2$')"
+check_equal "trace" "pflashd --sync burst=2 pflashd --sync none=2 pflashd --sync op=2" \
+	"$(figures trace "$trace" | tr '\n' ' ' | sed 's/ $//')"
+check_equal "commit" 3 "$(figures commit | grep -c '=20$')"
+check_equal "recover" 5 "$(figures recover | grep -c '=2$')"
+check_equal "attach" 2 "$(figures attach | grep -c '=2$')"
+printf '# cycles ram-read 4\n# cycles flash-read 5\nother\n' >"$tmp/console"
+check_equal "guest" "ram-read=2 flash-read=2" \
+	"$(figures guest "$tmp/console" "$tmp/console" | tr '\n' ' ' | sed 's/ $//')"
+check "a ratio is that of the two" grep -q '"ratio": *1.25' "$tmp/json"
+check_equal "its files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
+
+"$bench" path --rounds 2 --directory "$tmp" >"$tmp/table"
+check "a table names machine and command" \
+	sh -c "grep -q '^machine: .' '$tmp/table' && grep -q '^command: .*path' '$tmp/table'"
+check "a table has a ratio" grep -q '^chip .* 0\.[0-9]*$' "$tmp/table"
+
+if command -v gnuplot >/dev/null; then
+	for command in path view commit; do
+		"$bench" $command --rounds 2 --count 20 --directory "$tmp" \
+			--plot "$tmp/$command.svg" >/dev/null
+		check "$command is drawn" grep -q '</svg>' "$tmp/$command.svg"
+	done
+else
+	skip "pictures: no gnuplot"
+fi
+
+# wrong CODE TEXT ARGUMENT...
+wrong() {
+	code=$1 text=$2
+	shift 2
+	"$bench" "$@" >"$tmp/out" 2>"$tmp/err"
+	check_equal "exit code of: $*" "$code" $?
+	check "says why: $*" grep -q -e "$text" "$tmp/err"
+}
+
+wrong 2 COMMAND
+wrong 2 nothing nothing
+wrong 2 --wrong chip --wrong
+wrong 2 'not a number' chip --rounds many
+wrong 2 'size of a flash' chip --size 5000
+wrong 2 'which one' trace
+wrong 1 'No such file' trace "$tmp/none"
+wrong 2 ':1: not an access' trace "$tmp/json"
+wrong 2 'beyond a flash' trace "$trace" --size 4096
+wrong 2 none.so chip --peer "$tmp/none.so"
+wrong 1 'No such file' path --directory "$tmp/none"
+check "--help" sh -c "'$bench' --help | grep -q usage"
+check "--version" sh -c "'$bench' --version | grep -q '^pflash-bench [0-9]'"

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Our chip, with an array behind it that nobody keeps. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "pflash/cfi.h"
+
+struct bare {
+	struct cfi chip;
+	uint8_t *array;
+	uint64_t shows;
+};
+
+static int
+keep_program(void *owner, uint32_t off, const uint8_t *bytes, uint32_t len)
+{
+	struct bare *bare = owner;
+
+	if (len == 1)
+		bare->array[off] = *bytes;
+	else
+		memcpy(bare->array + off, bytes, len);
+	return 0;
+}
+
+static int
+keep_erase(void *owner, uint32_t off, uint32_t len)
+{
+	struct bare *bare = owner;
+
+	memset(bare->array + off, 0xff, len);
+	return 0;
+}
+
+static int
+keep_nothing(void *owner)
+{
+	(void)owner;
+	return 0;
+}
+
+static int
+keep_registers(void *owner, const uint8_t *registers, uint32_t len)
+{
+	(void)owner, (void)registers, (void)len;
+	return 0;
+}
+
+static void
+show(void *owner)
+{
+	struct bare *bare = owner;
+
+	bare->shows++;
+}
+
+static const struct cfi_ops keep_ops = {
+	.program = keep_program,
+	.erase = keep_erase,
+	.commit = keep_nothing,
+	.protect = keep_registers,
+	.show = show,
+};
+
+static void
+bare_close(void *flash)
+{
+	struct bare *bare = flash;
+
+	free(bare->array);
+	free(bare);
+}
+
+static void *
+bare_open(const char *file, uint32_t size)
+{
+	struct bare *bare = calloc(1, sizeof(*bare));
+	struct cfi_config config = { .owner = bare, .ops = &keep_ops };
+
+	(void)file;
+	if (!bare)
+		return NULL;
+	bare->array = malloc(size);
+	config.array = bare->array;
+	if (!bare->array ||
+	    geometry_parse(&config.geometry, size, 1, 0, "4096", NULL) < 0 ||
+	    cfi_init(&bare->chip, &config) < 0) {
+		bare_close(bare);
+		return NULL;
+	}
+	memset(bare->array, 0xff, size);
+	return bare;
+}
+
+static void
+bare_write(void *flash, uint64_t off, unsigned int size, uint64_t value)
+{
+	struct bare *bare = flash;
+
+	cfi_write(&bare->chip, off, size, value);
+}
+
+static uint64_t
+bare_read(void *flash, uint64_t off, unsigned int size)
+{
+	const struct bare *bare = flash;
+
+	return cfi_read(&bare->chip, off, size);
+}
+
+const struct bench_flash chip_bare = {
+	.name = "chip",
+	.kind = BENCH_CHIP,
+	.open = bare_open,
+	.write = bare_write,
+	.read = bare_read,
+	.close = bare_close,
+};

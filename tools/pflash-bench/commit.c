@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a guest waits for: the commit of a burst, and the start after a crash. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "pflash/cfi.h"
+#include "pflash/store.h"
+
+#define BURSTS 2000u
+#define VARIABLE 100u /* bytes of a burst */
+
+/* --- commit --------------------------------------------------------------- */
+
+static void
+variable(const struct subject *subject, uint32_t off)
+{
+	const struct bench_flash *ops = subject->ops;
+
+	for (uint32_t i = 0; i < VARIABLE; i++) {
+		ops->write(subject->flash, off + i, 1, CFI_CMD_PROGRAM);
+		ops->write(subject->flash, off + i, 1, (uint8_t)i);
+	}
+	ops->write(subject->flash, off, 1, CFI_CMD_READ_ARRAY);
+}
+
+/* The least that a burst can cost: its bytes, at the end of a file, and wait. */
+static void *
+floor_open(const char *file, uint32_t size)
+{
+	int *fd = malloc(sizeof(*fd));
+
+	(void)size;
+	if (fd)
+		*fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd && *fd >= 0)
+		return fd;
+	free(fd);
+	return NULL;
+}
+
+static void
+floor_write(void *flash, uint64_t off, unsigned int size, uint64_t value)
+{
+	static const uint8_t bytes[VARIABLE];
+	const int *fd = flash;
+
+	(void)size;
+	if (value == CFI_CMD_READ_ARRAY &&
+	    pwrite(*fd, bytes, sizeof(bytes), (off_t)off) > 0)
+		fdatasync(*fd);
+}
+
+static uint64_t
+floor_read(void *flash, uint64_t off, unsigned int size)
+{
+	(void)flash, (void)off, (void)size;
+	return 0;
+}
+
+static void
+floor_close(void *flash)
+{
+	int *fd = flash;
+
+	close(*fd);
+	free(fd);
+}
+
+static const struct bench_flash floor_flash = {
+	.name = "pwrite and fdatasync",
+	.kind = BENCH_FILE,
+	.open = floor_open,
+	.write = floor_write,
+	.read = floor_read,
+	.close = floor_close,
+};
+
+/* In turn, so that a disk that is slow for a while is so for all. */
+static void
+commit_all(struct subject *subjects, unsigned int count, unsigned int bursts,
+	   uint32_t size)
+{
+	uint32_t off = 0;
+
+	for (unsigned int n = 0; n < bursts; n++) {
+		for (unsigned int i = 0; i < count; i++) {
+			uint64_t start = now();
+
+			variable(&subjects[i], off);
+			row_add(subjects[i].row, (double)(now() - start) / 1e3);
+		}
+		off = (off + VARIABLE) % (size - VARIABLE);
+	}
+}
+
+int
+bench_commit(struct report *report, const struct options *options,
+	     struct error *err)
+{
+	const struct bench_flash *list[3 + BENCH_PEERS * 4] = { &floor_flash,
+								&path_burst,
+								&path_none };
+	struct subject subjects[3 + BENCH_PEERS * 4];
+	unsigned int bursts = options->count ? options->count : BURSTS;
+	unsigned int count = 3, opened = 0;
+	struct peers peers;
+	int ret = peers_load(&peers, options, BENCH_FILE, err);
+
+	for (unsigned int i = 0; ret == 0 && i < peers.count; i++)
+		list[count++] = peers.flashes[i];
+	while (ret == 0 && opened < count) {
+		struct subject *subject = &subjects[opened];
+
+		ret = subject_open(subject, list[opened], options,
+				   options->size, err);
+		subject->row = report_row(report, ROW_LATENCY, "us", "%s",
+					  list[opened++]->name);
+	}
+	if (ret == 0)
+		commit_all(subjects, count, bursts, options->size);
+	for (unsigned int i = 0; i < opened; i++)
+		subject_close(&subjects[i]);
+	report_note(report, "of %u bursts of %u bytes each, files in %s",
+		    bursts, VARIABLE, options->directory);
+	return ret;
+}
+
+/* --- recover -------------------------------------------------------------- */
+
+/* A process that ends, as by SIGKILL, with that much in its journal. */
+static int
+leave_journal(const char *file, uint32_t length)
+{
+	const struct store_config config = {
+		.path = file,
+		.sync = STORE_SYNC_NONE,
+		.journal_limit = STORE_MAX_SIZE,
+	};
+	uint8_t bytes[VARIABLE] = { 0 };
+	struct store *store;
+	uint32_t off = 0;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (store_open(&store, &config, NULL, NULL) < 0)
+			_exit(1);
+		for (uint32_t done = 0; done < length; done += VARIABLE) {
+			bytes[0]++;
+			if (store_program(store, off, bytes, VARIABLE) < 0 ||
+			    store_commit(store) < 0)
+				_exit(1);
+			off = (off + VARIABLE) % (store_size(store) - VARIABLE);
+		}
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -errno;
+	return status ? -EIO : 0;
+}
+
+static int
+recover_once(const char *file, struct row *row, struct error *err)
+{
+	const struct store_config config = { .path = file };
+	struct store *store;
+	uint64_t start = now();
+	int ret = store_open(&store, &config, NULL, err);
+
+	if (ret < 0)
+		return ret;
+	row_add(row, (double)(now() - start) / 1e6);
+	store_close(store);
+	return 0;
+}
+
+static const struct bench_flash file_only = {
+	.name = "file",
+	.kind = BENCH_FILE,
+	.open = floor_open,
+	.close = floor_close,
+};
+
+int
+bench_recover(struct report *report, const struct options *options,
+	      struct error *err)
+{
+	static const uint32_t lengths[] = { 0, 64u << 10, 256u << 10, 1u << 20,
+					    4u << 20 };
+	struct row *rows[5];
+	struct subject subject;
+	int ret = subject_open(&subject, &file_only, options, options->size,
+			       err);
+
+	for (unsigned int i = 0; i < 5; i++) {
+		rows[i] = report_row(report, ROW_PAIRED, "ms",
+				     "%u KiB in bursts of %u bytes",
+				     lengths[i] >> 10, VARIABLE);
+		rows[i]->at = lengths[i];
+	}
+	for (unsigned int r = 0; ret == 0 && r < options->rounds; r++)
+		for (unsigned int i = 0; ret == 0 && i < 5; i++) {
+			ret = leave_journal(subject.file, lengths[i]);
+			if (ret < 0)
+				error_errno(err, -ret, "%s", subject.file);
+			else
+				ret = recover_once(subject.file, rows[i], err);
+		}
+	subject_close(&subject);
+	report_note(report,
+		    "until the store is open, its file brought up to date; "
+		    "files in %s",
+		    options->directory);
+	return ret;
+}

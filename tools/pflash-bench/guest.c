@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a guest has measured by its own clock; its console says so. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+
+#define ROWS 32
+#define LINE 256
+
+struct figures {
+	struct report *report;
+	struct row *rows[ROWS];
+	unsigned int count;
+};
+
+static struct row *
+row_of(struct figures *figures, const char *name)
+{
+	for (unsigned int i = 0; i < figures->count; i++)
+		if (strcmp(figures->rows[i]->name, name) == 0)
+			return figures->rows[i];
+	if (figures->count == ROWS)
+		return NULL;
+	figures->rows[figures->count] = report_row(figures->report, ROW_PAIRED,
+						   "cycles", "%s", name);
+	return figures->rows[figures->count++];
+}
+
+/* `# cycles NAME NUMBER` */
+static void
+take_line(struct figures *figures, const char *line)
+{
+	unsigned long long cycles;
+	char name[64];
+	struct row *row;
+
+	if (sscanf(line, "# cycles %63s %llu", name, &cycles) != 2)
+		return;
+	row = row_of(figures, name);
+	if (row)
+		row_add(row, (double)cycles);
+}
+
+static int
+take_file(struct figures *figures, const char *name, struct error *err)
+{
+	FILE *file = fopen(name, "r");
+	char line[LINE];
+	int ret = 0;
+
+	if (!file)
+		return error_errno(err, errno, "%s", name);
+	while (fgets(line, sizeof(line), file))
+		take_line(figures, line);
+	if (ferror(file))
+		ret = error_errno(err, EIO, "%s", name);
+	fclose(file);
+	return ret;
+}
+
+static void
+compare_rows(struct figures *figures, const char *name, const char *base)
+{
+	struct row *row = NULL, *against = NULL;
+
+	for (unsigned int i = 0; i < figures->count; i++) {
+		if (strcmp(figures->rows[i]->name, name) == 0)
+			row = figures->rows[i];
+		if (strcmp(figures->rows[i]->name, base) == 0)
+			against = figures->rows[i];
+	}
+	if (row && against && row->count == against->count)
+		row->against = against;
+}
+
+int
+bench_guest(struct report *report, const struct options *options,
+	    struct error *err)
+{
+	struct figures figures = { .report = report };
+	int ret = 0;
+
+	if (options->argument_count == 0)
+		return error_set(err, EINVAL, "guest: whose console?");
+	for (int i = 0; ret == 0 && i < options->argument_count; i++)
+		ret = take_file(&figures, options->arguments[i], err);
+	if (ret == 0 && figures.count == 0)
+		return error_set(err, EINVAL, "%s: there is no figure in it",
+				 options->arguments[0]);
+	compare_rows(&figures, "flash-read", "ram-read");
+	compare_rows(&figures, "flash-copy-128k", "ram-copy-128k");
+	report_note(report, "by the guest's own clock, in %d runs",
+		    options->argument_count);
+	return ret;
+}

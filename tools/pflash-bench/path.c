@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The whole way of an access, as in pflashd's worker: from a request in the
+ * shared page to the journal. The hypervisor is the simulated one; its event
+ * channels, which are its own cost, are left out.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bench.h"
+#include "pflash/device.h"
+#include "pflash/sim.h"
+
+#define FLASH_TOP (UINT64_C(1) << 32)
+
+struct path {
+	struct sim *sim;
+	struct transport_ops ops;
+	struct ioreq *slot;
+	uint64_t base;
+	struct ioreq_server *server;
+	struct device *device;
+	struct store *store;
+	struct live *live;
+};
+
+static int
+no_event(struct transport *t)
+{
+	(void)t;
+	return -EAGAIN;
+}
+
+static int
+no_notice(struct transport *t, int port)
+{
+	(void)t, (void)port;
+	return 0;
+}
+
+static int
+path_start(struct path *path, uint32_t size, struct error *err)
+{
+	const struct sim_config config = { .spare_frames = size / FRAME_SIZE };
+	struct transport *t;
+	int ret = sim_create(&path->sim, &config);
+
+	if (ret < 0)
+		return error_errno(err, -ret, "the simulated hypervisor");
+	t = sim_transport(path->sim);
+	path->ops = *t->ops;
+	path->ops.pending = no_event;
+	path->ops.notify = no_notice;
+	t->ops = &path->ops;
+	ret = ioreq_server_open(&path->server, t, err);
+	if (ret < 0)
+		return ret;
+	path->base = FLASH_TOP - size;
+	path->slot = &t->page->vcpu_ioreq[0];
+	return 0;
+}
+
+static int
+path_store(struct path *path, const char *file, enum store_sync sync,
+	   struct error *err)
+{
+	struct store_config config = {
+		.path = file,
+		.sync = sync,
+		.burst_limit = LIVE_BURST_LIMIT,
+	};
+
+	path->live = mmap(NULL, sizeof(*path->live), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (path->live == MAP_FAILED) {
+		path->live = NULL;
+		return error_set(err, ENOMEM, "out of memory");
+	}
+	config.burst = path->live->burst;
+	return store_open(&path->store, &config, NULL, err);
+}
+
+static int
+path_attach(struct path *path, uint32_t size, enum store_sync sync,
+	    enum window_mode mode, struct error *err)
+{
+	struct device_config config = {
+		.base = path->base,
+		.mode = mode,
+		.show_busy = sync == STORE_SYNC_OP,
+		.life = "pflash-bench",
+		.live = path->live,
+	};
+	struct error note;
+	int ret = geometry_parse(&config.geometry, size, 1, 0, "4096", err);
+
+	if (ret == 0)
+		ret = device_open(&path->device, path->server,
+				  sim_transport(path->sim), &config, &note,
+				  err);
+	return ret == 0 ? device_connect(path->device, path->store, err) : ret;
+}
+
+static void
+path_close(void *flash)
+{
+	struct path *path = flash;
+
+	if (path->device)
+		device_close(path->device, DEVICE_ENDS, NULL);
+	if (path->server)
+		ioreq_server_close(path->server);
+	if (path->sim)
+		sim_destroy(path->sim);
+	if (path->store)
+		store_close(path->store);
+	if (path->live)
+		munmap(path->live, sizeof(*path->live));
+	free(path);
+}
+
+static void *
+path_open(const char *file, uint32_t size, enum store_sync sync,
+	  enum window_mode mode)
+{
+	struct path *path = calloc(1, sizeof(*path));
+	struct error err;
+	int ret = path ? path_start(path, size, &err) : -ENOMEM;
+
+	if (ret == 0)
+		ret = path_store(path, file, sync, &err);
+	if (ret == 0)
+		ret = path_attach(path, size, sync, mode, &err);
+	if (ret == 0)
+		ret = ioreq_server_start(path->server, &err);
+	if (ret == 0)
+		return path;
+	if (path)
+		path_close(path);
+	errno = -ret;
+	return NULL;
+}
+
+static void *
+none_open(const char *file, uint32_t size)
+{
+	return path_open(file, size, STORE_SYNC_NONE, WINDOW_TRAP);
+}
+
+static void *
+burst_open(const char *file, uint32_t size)
+{
+	return path_open(file, size, STORE_SYNC_BURST, WINDOW_TRAP);
+}
+
+static void *
+op_open(const char *file, uint32_t size)
+{
+	return path_open(file, size, STORE_SYNC_OP, WINDOW_TRAP);
+}
+
+static void *
+direct_open(const char *file, uint32_t size)
+{
+	return path_open(file, size, STORE_SYNC_NONE, WINDOW_DIRECT);
+}
+
+/* --- a server that does nothing but answer -------------------------------- */
+
+static uint64_t
+answer_read(void *opaque, uint64_t off, unsigned int size)
+{
+	(void)opaque, (void)off, (void)size;
+	return 0;
+}
+
+static void
+answer_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
+{
+	(void)opaque, (void)off, (void)size, (void)value;
+}
+
+static void *
+answer_open(const char *file, uint32_t size)
+{
+	static const struct ioreq_region_ops ops = {
+		.read = answer_read,
+		.write = answer_write,
+	};
+	struct path *path = calloc(1, sizeof(*path));
+	struct ioreq_region region = { .size = size, .ops = &ops };
+	struct error err;
+
+	(void)file;
+	if (!path)
+		return NULL;
+	if (path_start(path, size, &err) == 0) {
+		region.first = path->base;
+		if (ioreq_server_add(path->server, &region, &err) == 0 &&
+		    ioreq_server_start(path->server, &err) == 0)
+			return path;
+	}
+	path_close(path);
+	return NULL;
+}
+
+/* --- the guest's side ----------------------------------------------------- */
+
+static inline uint64_t
+request(struct path *path, uint64_t off, unsigned int size, uint64_t value,
+	bool reads)
+{
+	*path->slot = (struct ioreq){
+		.addr = path->base + off,
+		.data = value,
+		.count = 1,
+		.size = size,
+		.vp_eport = path->slot->vp_eport,
+		.dir = reads ? IOREQ_READ : IOREQ_WRITE,
+		.type = IOREQ_TYPE_COPY,
+		.state = STATE_IOREQ_READY,
+	};
+	ioreq_server_poll(path->server);
+	path->slot->state = STATE_IOREQ_NONE;
+	return path->slot->data;
+}
+
+static void
+path_write(void *flash, uint64_t off, unsigned int size, uint64_t value)
+{
+	request(flash, off, size, value, false);
+}
+
+static uint64_t
+path_read(void *flash, uint64_t off, unsigned int size)
+{
+	return request(flash, off, size, 0, true);
+}
+
+#define FLASH(name_, kind_, open_)                                             \
+	{                                                                      \
+		.name = name_, .kind = kind_, .open = open_,                   \
+		.write = path_write, .read = path_read, .close = path_close    \
+	}
+
+const struct bench_flash path_answer = FLASH("only answers", BENCH_CHIP,
+					     answer_open);
+const struct bench_flash path_none = FLASH("pflashd --sync none", BENCH_FILE,
+					   none_open);
+const struct bench_flash path_burst = FLASH("pflashd --sync burst", BENCH_FILE,
+					    burst_open);
+const struct bench_flash path_op = FLASH("pflashd --sync op", BENCH_FILE,
+					 op_open);
+const struct bench_flash path_direct = FLASH("pflashd --mode direct",
+					     BENCH_FILE, direct_open);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Accesses: recorded ones, and made ones. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "bench.h"
+#include "pflash/cfi.h"
+
+#define LINE 256
+#define VARIABLE 200u /* bytes, programmed in a row */
+
+static int
+add(struct trace *trace, size_t *room, struct access access, struct error *err)
+{
+	if (trace->count == *room) {
+		size_t more = *room ? *room * 2 : 1024;
+		struct access *accesses = realloc(trace->accesses,
+						  more * sizeof(*accesses));
+
+		if (!accesses)
+			return error_set(err, ENOMEM, "out of memory");
+		trace->accesses = accesses;
+		*room = more;
+	}
+	trace->accesses[trace->count++] = access;
+	trace->writes += access.write;
+	return 0;
+}
+
+static int
+parse(const char *line, struct access *access)
+{
+	unsigned int size;
+	char op;
+	int fields = sscanf(line, "%c %" SCNx32 " %x %" SCNx64, &op,
+			    &access->off, &size, &access->value);
+
+	if (fields < 3 || (op != 'r' && op != 'w') ||
+	    (fields == 3 && op == 'w') || size == 0 || size > 8)
+		return -EINVAL;
+	if (fields == 3)
+		access->value = 0;
+	access->size = (uint8_t)size;
+	access->write = op == 'w';
+	return 0;
+}
+
+static int
+load(struct trace *trace, gzFile file, const char *name, struct error *err)
+{
+	unsigned long number = 0;
+	char line[LINE];
+	size_t room = 0;
+
+	while (gzgets(file, line, sizeof(line))) {
+		struct access access;
+		int ret;
+
+		number++;
+		if (line[0] == '#' || line[0] == '\n')
+			continue;
+		if (parse(line, &access) < 0)
+			return error_set(err, EINVAL, "%s:%lu: not an access",
+					 name, number);
+		ret = add(trace, &room, access, err);
+		if (ret < 0)
+			return ret;
+	}
+	if (!gzeof(file) || !trace->count)
+		return error_set(err, EIO, "%s: %s", name,
+				 gzeof(file) ? "there is no access in it" :
+					       "cannot be read");
+	return 0;
+}
+
+int
+trace_load(struct trace *trace, const char *name, struct error *err)
+{
+	gzFile file = gzopen(name, "r");
+	int ret;
+
+	*trace = (struct trace){ 0 };
+	if (!file)
+		return error_errno(err, errno ? errno : ENOMEM, "%s", name);
+	ret = load(trace, file, name, err);
+	gzclose_r(file);
+	if (ret < 0)
+		trace_free(trace);
+	return ret;
+}
+
+/*
+ * Clear and read the status, set up and program each byte, show the array:
+ * OvmfPkg/QemuFlashFvbServicesRuntimeDxe, QemuFlashWrite().
+ */
+int
+trace_make(struct trace *trace, size_t writes, uint32_t size, struct error *err)
+{
+	uint32_t off = 0;
+	size_t room = 0;
+	int ret = 0;
+
+	*trace = (struct trace){ 0 };
+	while (ret == 0 && trace->writes < writes) {
+		for (uint32_t i = 0; ret == 0 && i < VARIABLE; i++) {
+			ret = add(trace, &room,
+				  (struct access){ true, 1, off + i,
+						   CFI_CMD_PROGRAM },
+				  err);
+			if (ret == 0)
+				ret = add(trace, &room,
+					  (struct access){ true, 1, off + i,
+							   (uint8_t)i },
+					  err);
+		}
+		if (ret == 0)
+			ret = add(trace, &room,
+				  (struct access){ true, 1, off,
+						   CFI_CMD_READ_ARRAY },
+				  err);
+		off = (off + VARIABLE) % (size - VARIABLE);
+	}
+	if (ret < 0)
+		trace_free(trace);
+	return ret;
+}
+
+uint32_t
+trace_end(const struct trace *trace)
+{
+	uint32_t end = 0;
+
+	for (size_t i = 0; i < trace->count; i++) {
+		const struct access *access = &trace->accesses[i];
+
+		if (access->off + access->size > end)
+			end = access->off + access->size;
+	}
+	return end;
+}
+
+void
+trace_free(struct trace *trace)
+{
+	free(trace->accesses);
+	*trace = (struct trace){ 0 };
+}
