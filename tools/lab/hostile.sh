@@ -93,7 +93,7 @@ hostile_begin() {
         esac
     done
     xl unpause "$hostile_name"
-    lab_expect "$hostile_name" 30 '^# hostile ' ||
+    lab_expect "$hostile_name" 90 '^# hostile ' ||
         lab_die "$hostile_name: the guest has not begun"
     hostile_since=$(date +%s)
     hostile_kb=0 hostile_fds=0 hostile_kb_first='' hostile_fds_first=''

@@ -34,7 +34,7 @@ ends() {
 $(status "$1" writes) writes, $(status "$1" bursts) bursts"
     lab_export "$(lab_log "$1")" "$1.console"
     xl destroy "$1"
-    check "$1: domain, QEMU and pflashd are gone" lab_wait 20 nothing_left
+    check "$1: domain, QEMU and pflashd are gone" lab_wait 60 nothing_left
 }
 
 # hvm NAME FIRMWARE

@@ -12,7 +12,7 @@ kill_worker() {
     kill_log=/tmp/$1.pflashd
     kill_times=$(grep -c 'taken over' "$kill_log")
     kill -9 "$(lab_worker "$(cat "/tmp/$1.pid")")" || return 1
-    lab_wait 10 kill_again
+    lab_wait 60 kill_again
 }
 
 kill_again() {

@@ -225,7 +225,7 @@ lab_flash() {
         --ready-fd 9 "$@" 9>"/tmp/$lab_name.ready" 3>&- \
         >"/tmp/$lab_name.pflashd" 2>&1 &
     echo $! >"/tmp/$lab_name.pid"
-    lab_wait 20 lab_flash_settled "$lab_name"
+    lab_wait 60 lab_flash_settled "$lab_name"
     [ -s "/tmp/$lab_name.ready" ] && return
     cat "/tmp/$lab_name.pflashd"
     return 1

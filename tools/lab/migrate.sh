@@ -97,7 +97,7 @@ arrived() {
     guest=$name--incoming
     check "$1: the old domain is gone" test "$(lab_domid $name)" != "$domain"
     check_equal "$1: there is one" 1 "$(xl list | grep -c "^$name")"
-    check "$1: and one pflashd, which is new" lab_wait 10 sh -c \
+    check "$1: and one pflashd, which is new" lab_wait 60 sh -c \
         ". /lab/lib.sh; pids=\$(lab_keepers) && test \"\$pids\" != $pid &&
             test \$(echo \$pids | wc -w) = 1"
     domain=$(lab_domid $name) pid=$(lab_keepers)

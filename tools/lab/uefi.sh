@@ -35,7 +35,7 @@ uefi_up() {
     lab_mark "$1"
     # Ends the shell's wait for startup.nsh.
     printf '\033' >"$(lab_tty "$1")"
-    lab_expect "$1" 30 "$UEFI_PROMPT" || uefi_no_shell "$1"
+    lab_expect "$1" 120 "$UEFI_PROMPT" || uefi_no_shell "$1"
     ok "$1: the UEFI shell is up"
 }
 

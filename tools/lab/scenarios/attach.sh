@@ -40,7 +40,7 @@ check_equal "a second one's parent reports the failure" 4 $?
 check "in words" grep -q "in use by pid $(lab_worker "$daemon")" /tmp/err
 
 kill "$daemon"
-lab_wait 5 sh -c '! pidof pflashd'
+lab_wait 60 sh -c '! pidof pflashd'
 
 # SIGTERM in the middle of a guest's writes: nobody waits for ever. In direct
 # mode the frames go between two requests, or else Xen crashes the domain; with
@@ -77,5 +77,5 @@ check "another guest's end is not its end" kill -0 "$(cat /tmp/one.pid)"
 xl destroy one
 check "the guest's end is a clean end" lab_flash_end one
 check "it says so" grep -q 'the guest is gone' /tmp/one.pflashd
-check "no domain is left" lab_wait 5 sh -c 'test "$(xl list | wc -l)" = 2'
+check "no domain is left" lab_wait 60 sh -c 'test "$(xl list | wc -l)" = 2'
 lab_done

@@ -26,6 +26,6 @@ for mode in direct trap; do
 done
 check "direct: no read was trapped" \
     grep -q 'requests: 0 reads' /tmp/hvm-direct.pflashd
-check "no domain is left" lab_wait 10 sh -c 'test "$(xl list | wc -l)" = 2'
-check "no QEMU either" lab_wait 10 sh -c '! pidof xen-qemu-system-i386'
+check "no domain is left" lab_wait 60 sh -c 'test "$(xl list | wc -l)" = 2'
+check "no QEMU either" lab_wait 60 sh -c '! pidof xen-qemu-system-i386'
 lab_done

@@ -116,7 +116,7 @@ pflashd --domain one --vars /tmp/b.fd --base 0xffc00000 --foreground \
     --ready-fd 8 8>/tmp/second.ready 2>/tmp/second.log 3>&- &
 second=$!
 check "auto mode falls back to trap mode" \
-    lab_wait 10 test -s /tmp/second.ready
+    lab_wait 60 test -s /tmp/second.ready
 check "and says why" grep -q 'reads are trapped.*another server' /tmp/second.log
 check "the torn tail was dropped, and said" \
     grep -q 'torn tail of 104 bytes' /tmp/second.log

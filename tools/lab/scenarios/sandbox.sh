@@ -57,7 +57,7 @@ done
 
 strace -f -c -o /tmp/counts -p "$worker" 2>/tmp/strace.err &
 strace=$!
-lab_wait 10 grep -q attached /tmp/strace.err
+lab_wait 60 grep -q attached /tmp/strace.err
 xl unpause one
 check "the guest comes to its end" lab_finish one 200
 sleep 1
@@ -115,7 +115,7 @@ check "by default it is told" grep -q "sandbox: none: no user" /tmp/two.pflashd
 worker=$(lab_worker "$(cat /tmp/two.pid)")
 for n in 1 2; do
     kill -SEGV "$worker"
-    lab_wait 10 sh -c "test \"\$(grep -c 'taken over' /tmp/two.pflashd)\" = $n"
+    lab_wait 60 sh -c "test \"\$(grep -c 'taken over' /tmp/two.pflashd)\" = $n"
     old=$worker worker=$(lab_worker "$(cat /tmp/two.pid)")
     check "crash $n: another one is there" test -n "$worker" -a "$worker" != "$old"
 done
@@ -126,7 +126,7 @@ check "it says so" grep -q 'the worker died of signal 11$' /tmp/two.pflashd
 lab_flash two /tmp/two.fd || lab_die "it is not taken over"
 check "another pflashd goes on" grep -q 'taken over' /tmp/two.pflashd
 kill -9 "$(cat /tmp/two.pid)"
-check "no worker outlives its keeper" lab_wait 5 sh -c '! pidof pflashd'
+check "no worker outlives its keeper" lab_wait 60 sh -c '! pidof pflashd'
 xl destroy two
 xl destroy three
 lab_done

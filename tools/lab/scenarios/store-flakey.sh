@@ -40,7 +40,7 @@ lab_guest one "$words" || lab_die "no guest"
 lab_flash one /mnt/one.fd --layout 2m --on-error pause ||
     lab_die "pflashd did not attach"
 xl unpause one
-lab_expect one 30 '^w .*' || lab_die "the guest does not write"
+lab_expect one 90 '^w .*' || lab_die "the guest does not write"
 lab_wait 30 sh -c 'test "$(wc -l <'"$(lab_log one)"')" -gt 500'
 table flakey 0 1 1 error_writes || lab_die "no flakey target"
 check "the guest is paused" lab_wait 60 lab_paused one

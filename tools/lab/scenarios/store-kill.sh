@@ -53,7 +53,7 @@ round() {
     check "$1: it is in the middle" \
         test "$(wc -l <"/tmp/$1.accesses")" -lt "$(wc -l </tmp/reference)"
     xl destroy "$1"
-    check "$1: no domain is left" lab_wait 5 sh -c 'test "$(xl list | wc -l)" = 2'
+    check "$1: no domain is left" lab_wait 60 sh -c 'test "$(xl list | wc -l)" = 2'
 
     pflashctl check "/tmp/$1.fd" >"/tmp/$1.check"
     check_equal "$1: the check is content" 0 $?

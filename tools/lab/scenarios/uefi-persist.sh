@@ -34,6 +34,6 @@ for boot in first second; do
     note "$boot: $(grep -o 'answered .*' /tmp/$boot.pflashd)"
     check "$boot: no read was trapped" grep -q ' 0 reads' /tmp/$boot.pflashd
 done
-check "no domain is left" lab_wait 5 sh -c 'test "$(xl list | wc -l)" = 2'
+check "no domain is left" lab_wait 60 sh -c 'test "$(xl list | wc -l)" = 2'
 lab_export /tmp/image.fd vars.fd
 lab_done

@@ -46,13 +46,13 @@ none_runs() {
 life_guest none 'extra = "test=hole"'
 check "without a file for it a guest is not created" test $? -ne 0
 check "xl says why" grep -q 'neither none.conf nor default.conf' /tmp/none.out
-check "nothing of it is left" lab_wait 20 no_domain
+check "nothing of it is left" lab_wait 60 no_domain
 
 printf 'vars = /var/lib/pflash/bad.fd\nmode = fast\n' >$conf/bad.conf
 life_guest bad 'extra = "test=hole"'
 check "with a bad line in it neither" test $? -ne 0
 check "xl says which line" grep -q 'bad.conf:2' /tmp/bad.out
-check "nothing of that is left" lab_wait 20 no_domain
+check "nothing of that is left" lab_wait 60 no_domain
 
 # --- a life ---
 
@@ -60,8 +60,8 @@ life_conf one
 life_guest one 'extra = "test=random seed=5 count=300"'
 check_equal "a guest with a flash is created" 0 $?
 check "it runs to its end" lab_finish one 100
-check "pflashd ends with it" lab_wait 20 none_runs
-check "no domain is left" lab_wait 20 no_domain
+check "pflashd ends with it" lab_wait 60 none_runs
+check "no domain is left" lab_wait 60 no_domain
 check "its file has what it wrote" sh -c \
     "pflashctl log /var/lib/pflash/one.fd | grep -q programmed"
 
@@ -92,7 +92,7 @@ check "xl names the domain that has it" grep -q \
 note "refused after $(lab_since "$life_start") s"
 xl destroy two
 xl destroy three
-check "both leave" lab_wait 20 none_runs
+check "both leave" lab_wait 60 none_runs
 check "no socket is left" sh -c '! ls /run/pflashd/*.sock 2>/dev/null'
 
 # --- destroyed and created again at once, many times ---
@@ -108,8 +108,8 @@ while [ $round -lt 10 ]; do
     xl destroy again
 done
 check_equal "it was created ten times" 10 $round
-check "no domain is left after them" lab_wait 20 no_domain
-check "no pflashd either" lab_wait 20 none_runs
+check "no domain is left after them" lab_wait 60 no_domain
+check "no pflashd either" lab_wait 60 none_runs
 check "the file is sound" sh -c \
     "pflashctl check /var/lib/pflash/again.fd | grep -q '^journal: 0 bursts'"
 check "and has all ten lives" sh -c \

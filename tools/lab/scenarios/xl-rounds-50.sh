@@ -4,7 +4,7 @@
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tools/lab/xl.sh tools/lab/rounds.sh
 # slow: fifty guests, one after the other
-# timeout: 1500
+# timeout: 2700
 . /lab/lib.sh
 . /lab/xl.sh
 . /lab/rounds.sh

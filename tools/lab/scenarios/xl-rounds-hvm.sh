@@ -4,7 +4,7 @@
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tools/lab/xl.sh tools/lab/rounds.sh
 # slow: QEMU is started for each guest, half a minute and more
-# timeout: 600
+# timeout: 1800
 . /lab/lib.sh
 . /lab/xl.sh
 . /lab/rounds.sh

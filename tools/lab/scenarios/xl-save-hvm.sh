@@ -3,7 +3,7 @@
 # needs: hvm block build/lab/guest.rom build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tools/lab/xl.sh
 # slow: QEMU is started for each guest, half a minute and more
-# timeout: 700
+# timeout: 1800
 . /lab/lib.sh
 . /lab/xl.sh
 xl_setup

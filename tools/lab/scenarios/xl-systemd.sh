@@ -49,7 +49,7 @@ check "the journal names guest and file" sh -c \
     "journalctl -q -o cat -u pflashd@$id | grep one | grep -q /var/lib/pflash/one.fd"
 xl unpause one
 check "it runs to its end" lab_finish one 100
-check "the unit ends with it" lab_wait 20 unit_is inactive "$id"
+check "the unit ends with it" lab_wait 60 unit_is inactive "$id"
 check "in peace" sh -c "! systemctl --failed --no-legend | grep pflashd"
 check "what it answered is in the journal" sh -c \
     "journalctl -q -o cat -u pflashd@$id | grep -q 'answered .* writes'"
@@ -83,7 +83,7 @@ unit_guest three test=hole
 id=$(lab_domid three)
 kill -KILL "$(systemctl show -P MainPID "pflashd@$id.service")"
 check "a kill ends the process, not the flash: another takes it over" \
-    lab_wait 20 sh -c "pflashctl status $id | grep -q '^takeovers: 1$'"
+    lab_wait 60 sh -c "pflashctl status $id | grep -q '^takeovers: 1$'"
 check "in the same unit" unit_is active "$id"
 check "the journal has it" sh -c "journalctl -q -u pflashd@$id | grep -q KILL"
 xl destroy three
@@ -91,5 +91,5 @@ unit_guest three test=hole
 check_equal "its guest's next life has a flash" 0 $?
 check "in a unit of its own" unit_is active "$(lab_domid three)"
 xl destroy three
-check "no domain is left" lab_wait 20 sh -c 'test "$(xl list | wc -l)" = 2'
+check "no domain is left" lab_wait 60 sh -c 'test "$(xl list | wc -l)" = 2'
 lab_done

@@ -46,8 +46,8 @@ check "its flash is there" sh -c "pflashctl list | grep -q ' one '"
 check "so is its interface" bridged one
 xl unpause one
 check "it runs to its end" lab_finish one 100
-check "pflashd ends with it" lab_wait 20 none_runs
-check "no domain is left" lab_wait 20 no_domain
+check "pflashd ends with it" lab_wait 60 none_runs
+check "no domain is left" lab_wait 60 no_domain
 check "its file has what it wrote" sh -c \
     "pflashctl log /var/lib/pflash/one.fd | grep -q programmed"
 
@@ -55,7 +55,7 @@ printf 'mode = fast\n' >$conf/bad.conf
 vif_guest bad test=hole 'script=vif-pflash, bridge=xenbr0'
 check "with a bad line in its file a guest is not created" test $? -ne 0
 check "xl says which line" grep -q 'bad.conf:1' /tmp/bad.out
-check "nothing of it is left" lab_wait 20 no_domain
+check "nothing of it is left" lab_wait 60 no_domain
 
 # --- another script behind it, by the name of a link ---
 
@@ -68,7 +68,7 @@ check_equal "a guest with another script is created" 0 $?
 check "its flash is there, too" sh -c "pflashctl list | grep -q ' linked '"
 check "and the other script ran" bridged linked
 xl destroy linked
-check "pflashd leaves with it" lab_wait 20 none_runs
+check "pflashd leaves with it" lab_wait 60 none_runs
 
 # --- all guests ---
 
@@ -84,6 +84,6 @@ check "both have an interface" sh -c "ls -d /sys/class/net/xenbr0/brif/vif* |
     awk 'END { exit NR != 2 }'"
 xl destroy two
 xl destroy three
-check "pflashd leaves" lab_wait 20 none_runs
-check "no domain is left after them" lab_wait 20 no_domain
+check "pflashd leaves" lab_wait 60 none_runs
+check "no domain is left after them" lab_wait 60 no_domain
 lab_done
