@@ -132,7 +132,7 @@ struct cfi_part {
 	uint8_t last;  /* SR bit that SUSPEND would set now, or 0 */
 	bool bad;      /* the load is out of its range */
 	uint8_t shown; /* the byte STATUS or BUFFER view showed last */
-	uint8_t shown_view;
+	uint8_t shown_view; /* and whether it was one of these */
 	uint32_t erased;  /* the block last erased, or suspended */
 	uint32_t start;   /* first address of the load */
 	uint32_t words;   /* of the load */

@@ -614,7 +614,7 @@ cfi_verify(const struct cfi *chip)
 				    geometry_lane(g)))
 			return false;
 		/* The owner shows what there is to show. */
-		if (part->shown_view != part->view ||
+		if (part->shown_view != part_kind_of_view(part) ||
 		    part->shown != part_shows(part))
 			return false;
 	}

@@ -64,14 +64,21 @@ part_shows(const struct cfi_part *part)
 		       0;
 }
 
+/* STATUS and BUFFER are the same to who reads: one byte everywhere. */
+static inline uint8_t
+part_kind_of_view(const struct cfi_part *part)
+{
+	return part->view == CFI_VIEW_BUFFER ? CFI_VIEW_STATUS : part->view;
+}
+
 /* Notes that this is shown; true if it was not before. */
 static inline bool
 part_shown(struct cfi_part *part)
 {
-	uint8_t byte = part_shows(part);
-	bool changed = part->view != part->shown_view || byte != part->shown;
+	uint8_t view = part_kind_of_view(part), byte = part_shows(part);
+	bool changed = view != part->shown_view || byte != part->shown;
 
-	part->shown_view = part->view;
+	part->shown_view = view;
 	part->shown = byte;
 	return changed;
 }
