@@ -184,6 +184,21 @@ const char *fv_severity_name(enum fv_severity severity);
  */
 void fv_finding_text(const struct fv_finding *finding, struct error *text);
 
+/* --- reclaiming room --- */
+
+/*
+ * Writes the image to `out`, which has `size` bytes as well, as the firmware
+ * would leave it after it has reclaimed the room of variables that are no more.
+ * Returns the bytes gained.  -EINVAL: its store is not sound enough for that;
+ * -EBUSY: the firmware has begun to do so, or something like it; `out` may be
+ * anything then.
+ */
+int fv_compact(const uint8_t *image, size_t size, uint8_t *out,
+	       struct error *err);
+
+/* Would the firmware do that soon, and would it gain something by it? */
+bool fv_compact_is_due(const struct fv_report *report);
+
 /* --- firmware images --- */
 
 /*

@@ -8,11 +8,21 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "compact.h"
 #include "log.h"
 #include "preflight.h"
 #include "pflash/control.h"
 #include "pflash/xen.h"
 #include "reset.h"
+
+/* A guest that runs has in its memory where which variable is. */
+static bool
+may_compact(const struct flash *flash, const struct preflight *preflight)
+{
+	struct transport *t = flash->transport;
+
+	return preflight->compact && !flash->adopts && t->ops->has_run(t) == 0;
+}
 
 static int
 connect_store(struct flash *flash, const struct options *options,
@@ -37,6 +47,8 @@ connect_store(struct flash *flash, const struct options *options,
 		if (ret == 0)
 			log_line(LOG_INFO, "created");
 	}
+	if (ret == 0 && may_compact(flash, preflight))
+		ret = compact_store(&config, err);
 	if (ret == 0)
 		ret = store_open(&flash->store, &config, &found, err);
 	if (ret < 0)

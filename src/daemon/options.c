@@ -52,6 +52,12 @@ static const struct choice logs[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice compactions[] = {
+	{ "auto", true },
+	{ "never", false },
+	{ NULL, 0 },
+};
+
 static const struct choice sandboxes[] = {
 	{ "none", SANDBOX_NONE },
 	{ "basic", SANDBOX_BASIC },
@@ -74,6 +80,7 @@ static const struct option long_options[] = {
 	{ "on-error", required_argument, NULL, 'e' },
 	{ "write-limit", required_argument, NULL, 'x' },
 	{ "spin", required_argument, NULL, 'P' },
+	{ "compact", required_argument, NULL, 'o' },
 	{ "read-only", no_argument, NULL, 'R' },
 	{ "force", no_argument, NULL, 'F' },
 	{ "personality", required_argument, NULL, 'p' },
@@ -122,6 +129,8 @@ options_help(void)
 "                     status and the log (default), or also pause the guest\n"
 "  --write-limit HOW  bytes for the disk, a second and at once: 128K,256M is\n"
 "                     the default; or off\n"
+"  --compact WHEN     make room in the variable store before the guest starts:\n"
+"                     auto (default: when it is half full, and it helps), never\n"
 "  --spin MICROSECONDS  watch for the guest's next access that long before\n"
 "                     sleeping, if it often comes so soon: 50; 0: never\n"
 "  --read-only        refuse every change, as a write-protected chip does\n"
@@ -262,6 +271,10 @@ set_choice(struct options *options, int option, const char *arg,
 		ret = choose(reactions, "on-error", arg, &value, err);
 		options->pause = value;
 		return ret;
+	case 'o':
+		ret = choose(compactions, "compact", arg, &value, err);
+		options->compact = value;
+		return ret;
 	case 'S':
 		ret = choose(sandboxes, "sandbox", arg, &value, err);
 		options->sandbox = (enum sandbox_level)value;
@@ -335,6 +348,7 @@ options_default(struct options *options)
 		.user = SANDBOX_USER,
 		.write_limit = { LIMIT_RATE, LIMIT_BURST },
 		.spin = SPIN,
+		.compact = true,
 	};
 }
 

@@ -52,6 +52,7 @@ struct options {
 	bool foreground;
 	bool read_only;
 	bool force; /* what the check of the image says is not heeded */
+	bool compact; /* the variable store, when it is due */
 	bool pause; /* the guest, when its changes can't be kept */
 	struct store_history history;
 	struct limit_config write_limit;

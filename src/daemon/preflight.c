@@ -143,14 +143,13 @@ load_code(struct preflight *preflight, const char *path, struct error *err)
 
 static int
 check_image(const char *path, const uint8_t *image, size_t size, bool force,
-	    struct error *err)
+	    struct fv_report *report, struct error *err)
 {
-	struct fv_report report = { .count = 0 };
 	struct error text;
 
-	fv_check(image, size, &report);
-	for (unsigned int i = 0; i < report.count; i++) {
-		const struct fv_finding *finding = &report.findings[i];
+	fv_check(image, size, report);
+	for (unsigned int i = 0; i < report->count; i++) {
+		const struct fv_finding *finding = &report->findings[i];
 
 		fv_finding_text(finding, &text);
 		if (finding->severity == FV_ERROR && !force)
@@ -182,11 +181,12 @@ files_of(const struct preflight *preflight, const struct options *options,
  * for contents of any kind.
  */
 static int
-check_contents(const struct preflight *preflight, const struct options *options,
+check_contents(struct preflight *preflight, const struct options *options,
 	       const struct sys *sys, struct error *err)
 {
 	const struct store_config config = files_of(preflight, options, sys);
 	uint32_t size = preflight->geometry.size;
+	struct fv_report report = { .count = 0 };
 	struct error why;
 	struct view *view;
 	int ret;
@@ -207,14 +207,16 @@ check_contents(const struct preflight *preflight, const struct options *options,
 			       0 :
 			       check_image(source(preflight, options),
 					   preflight->initial, size,
-					   options->force, err);
+					   options->force, &report, err);
 	ret = view_open_files(&view, &config, err);
 	if (ret < 0)
 		return ret;
 	if (options->personality != CFI_STRICT)
 		ret = check_image(options->vars, view_image(view), size,
-				  options->force, err);
+				  options->force, &report, err);
 	view_close(view);
+	preflight->compact = options->compact && !options->read_only &&
+			     fv_compact_is_due(&report);
 	return ret;
 }
 
@@ -271,7 +273,7 @@ preflight_check(struct preflight *preflight, const struct options *options,
 }
 
 int
-preflight_check_contents(const struct preflight *preflight,
+preflight_check_contents(struct preflight *preflight,
 			 const struct options *options, const struct sys *sys,
 			 struct error *err)
 {

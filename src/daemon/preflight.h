@@ -20,6 +20,7 @@ struct preflight {
 	size_t sec; /* where its last volume begins, a whole frame */
 	uint64_t base;
 	struct geometry geometry; /* its size is that of the flash */
+	bool compact;             /* the variable store is worth it */
 };
 
 /*
@@ -31,7 +32,7 @@ int preflight_check(struct preflight *preflight, const struct options *options,
 		    struct error *err);
 
 /* And that. */
-int preflight_check_contents(const struct preflight *preflight,
+int preflight_check_contents(struct preflight *preflight,
 			     const struct options *options,
 			     const struct sys *sys, struct error *err);
 

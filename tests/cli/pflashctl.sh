@@ -64,7 +64,7 @@ newest() {
 
 # --- the command line ---
 
-for command in accept check create diff export log rollback; do
+for command in accept check compact create diff export log rollback; do
 	says "--help has $command" 0 "^  $command " "$ctl" --help
 	says "$command --help" 0 "^usage: pflashctl $command" "$ctl" $command --help
 	refuses "$command: unknown option" 2 "'--nope'" "$ctl" $command --nope "$v"
@@ -238,6 +238,23 @@ says "check --code: what is no firmware is no error" 0 "^note: .*can't be told" 
 	"$ctl" check --code "$tmp/4m.fd" "$v"
 says "check --code: no such file" 3 '^variables' "$ctl" check --code "$tmp/none" "$v"
 check "it says so" grep -q 'none: No such file' "$tmp/err"
+
+# --- compact ---
+
+c=$tmp/compact.fd
+cp "$tmp/second.fd" "$c"
+says "compact" 0 '^[1-9][0-9]* bytes gained$' "$ctl" compact "$c"
+check "the file has changed" sh -c "! cmp -s '$tmp/second.fd' '$c'"
+says "check: nothing is left to gain" 0 '^variables: .*, 0 deleted' "$ctl" check "$c"
+begin=$("$ctl" log "$c" | sed -n 's/^\([0-9]*\)  .*/\1/p' | head -n 1)
+check_equal "no variable has changed" "" \
+	"$("$ctl" diff --at "$begin" "$c" | grep -v 'bytes differ$')"
+says "compact again" 0 '^0 bytes gained$' "$ctl" compact "$c"
+quiet "rollback of it" "$ctl" rollback --to "$begin" "$c"
+check "the image is what it was" cmp -s "$tmp/second.fd" "$c"
+head -c 131072 /dev/zero >"$tmp/zero.fd"
+refuses "compact: no variable store" 3 'not compacted: its variables' "$ctl" compact "$tmp/zero.fd"
+check "it is not touched" sh -c "test ! -e '$tmp/zero.fd.journal'"
 
 # --- rollback ---
 

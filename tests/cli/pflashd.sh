@@ -55,6 +55,15 @@ for limit in '' 0 x 4095 -1 1025G 128K, 128KB 1M,1M,1M; do
 	refuses "write-limit '$limit'" 2 "'$limit' is neither off" "$d" --domain 1 \
 		--vars "$v" --write-limit "$limit"
 done
+refuses "spin" 2 "'soon'" "$d" --domain 1 --vars "$v" --spin soon
+refuses "spin, too long" 2 "'100001'" "$d" --domain 1 --vars "$v" --spin 100001
+refuses "compact" 2 "'always'" "$d" --domain 1 --vars "$v" --compact always
+for spin in 0 50 100000; do
+	gets_to_xen "spin $spin" --vars "$v" --spin $spin
+done
+for compact in auto never; do
+	gets_to_xen "compact $compact" --vars "$v" --compact $compact
+done
 for limit in off 4K 128K,256M 1G,1G; do
 	gets_to_xen "write-limit $limit" --vars "$v" --write-limit $limit
 done

@@ -13,6 +13,8 @@ const struct ctl_command ctl_commands[] = {
 	  "take a VARS file that something else has changed as it is" },
 	{ "check", ctl_check, 1, 1, "cj", "[--code FIRMWARE] VARS",
 	  "say whether file, journal and variables are sound" },
+	{ "compact", ctl_compact, 1, 1, "j", "VARS",
+	  "make room in the variable store, as the firmware would" },
 	{ "create", ctl_create, 1, 1, "lTrj",
 	  "--layout 2m|4m | --template FILE [--reset] VARS",
 	  "make a new VARS file, or start an old one again" },
