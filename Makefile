@@ -75,7 +75,12 @@ include $(GUEST_RULES)
 
 all: $(if $(GUEST_RULES),$(BUILD)/lab/guest.elf)
 
-all: $(BUILD)/lab/probe
+all: $(BUILD)/lab/probe $(BUILD)/lab/answer
+
+$(BUILD)/lab/answer: $(BUILD)/tools/lab/answer/answer.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(XEN_LIBS) -o $@
 
 $(BUILD)/lab/probe: $(BUILD)/tools/lab/sandbox/probe.o $(LIB)
 	@mkdir -p $(@D)

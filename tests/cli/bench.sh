@@ -27,6 +27,8 @@ check_equal "trace" "pflashd --sync burst=2 pflashd --sync none=2 pflashd --sync
 	"$(figures trace "$trace" | tr '\n' ' ' | sed 's/ $//')"
 check_equal "commit" 3 "$(figures commit | grep -c '=20$')"
 check_equal "recover" 5 "$(figures recover | grep -c '=2$')"
+check_equal "hosts" "start=20 burst=400 end=20 memory of its own=20 descriptors=20" \
+	"$(figures hosts | tr '\n' ' ' | sed 's/ $//')"
 check_equal "attach" 2 "$(figures attach | grep -c '=2$')"
 printf '# cycles ram-read 4\n# cycles flash-read 5\nother\n' >"$tmp/console"
 check_equal "guest" "ram-read=2 flash-read=2" \
@@ -67,6 +69,7 @@ wrong 2 'which one' trace
 wrong 1 'No such file' trace "$tmp/none"
 wrong 2 ':1: not an access' trace "$tmp/json"
 wrong 2 'beyond a flash' trace "$trace" --size 4096
+wrong 2 'at most' hosts --count 5001
 wrong 2 none.so chip --peer "$tmp/none.so"
 wrong 1 'No such file' path --directory "$tmp/none"
 check "--help" sh -c "'$bench' --help | grep -q usage"

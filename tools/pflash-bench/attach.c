@@ -15,8 +15,7 @@
 
 #include "bench.h"
 
-/* KiB that this process alone has in memory. */
-static double
+double
 own_memory(pid_t pid)
 {
 	unsigned long clean, dirty, sum = 0;

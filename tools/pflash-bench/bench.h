@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "flash.h"
 #include "pflash/error.h"
@@ -36,6 +37,9 @@ struct options {
 
 /* Nanoseconds of a clock that only goes on. */
 uint64_t now(void);
+
+/* KiB that a process alone has in memory. */
+double own_memory(pid_t pid);
 
 /* --- results -------------------------------------------------------------- */
 
@@ -115,6 +119,10 @@ struct subject {
 	const struct trace *trace;
 };
 
+/* Its file only. */
+int subject_make(struct subject *subject, const struct bench_flash *ops,
+		 const struct options *options, uint32_t size,
+		 struct error *err);
 int subject_open(struct subject *subject, const struct bench_flash *ops,
 		 const struct options *options, uint32_t size,
 		 struct error *err);
@@ -160,6 +168,8 @@ int bench_recover(struct report *report, const struct options *options,
 		  struct error *err);
 int bench_attach(struct report *report, const struct options *options,
 		 struct error *err);
+int bench_hosts(struct report *report, const struct options *options,
+		struct error *err);
 int bench_guest(struct report *report, const struct options *options,
 		struct error *err);
 

@@ -114,7 +114,7 @@ make_file(const char *name, uint32_t size, struct error *err)
 }
 
 int
-subject_open(struct subject *subject, const struct bench_flash *ops,
+subject_make(struct subject *subject, const struct bench_flash *ops,
 	     const struct options *options, uint32_t size, struct error *err)
 {
 	static unsigned int number;
@@ -127,6 +127,15 @@ subject_open(struct subject *subject, const struct bench_flash *ops,
 			 (int)getpid(), number++);
 		ret = make_file(subject->file, size, err);
 	}
+	return ret;
+}
+
+int
+subject_open(struct subject *subject, const struct bench_flash *ops,
+	     const struct options *options, uint32_t size, struct error *err)
+{
+	int ret = subject_make(subject, ops, options, size, err);
+
 	if (ret < 0)
 		return ret;
 	errno = 0;

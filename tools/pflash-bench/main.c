@@ -17,15 +17,11 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "chip", bench_chip },
-	{ "path", bench_path },
-	{ "view", bench_view },
-	{ "trace", bench_trace },
-	{ "commit", bench_commit },
-	{ "recover", bench_recover },
-	{ "attach", bench_attach },
-	{ "guest", bench_guest },
-	{ NULL, NULL },
+	{ "chip", bench_chip },     { "path", bench_path },
+	{ "view", bench_view },     { "trace", bench_trace },
+	{ "commit", bench_commit }, { "recover", bench_recover },
+	{ "attach", bench_attach }, { "hosts", bench_hosts },
+	{ "guest", bench_guest },   { NULL, NULL },
 };
 
 /* clang-format off */
@@ -41,6 +37,7 @@ help(void)
 "  commit                latency of a burst's commit\n"
 "  recover               start after a crash, by length of the journal\n"
 "  attach [-- COMMAND]   start of pflashd, and its memory\n"
+"  hosts                 many flashes at once, 20 or --count\n"
 "  guest CONSOLE...      what the lab's guest has measured\n"
 "\n"
 "  --directory DIR       where files are made: here\n"
