@@ -18,6 +18,9 @@ SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 ALIASES = {
     "firmware": (lambda: os.path.join(paths.cache(), "firmware",
                                       "OVMF_XEN.fd"), "tools/firmware/build"),
+    "buffered": (lambda: os.path.join(paths.cache(), "firmware",
+                                      "OVMF_XEN.buffered.fd"),
+                 "tools/firmware/build --buffered"),
     "linux": (lambda: paths.base("vmlinuz"), "tools/lab/lab build"),
     "vmlinux": (lambda: paths.base("vmlinux"), "tools/lab/lab build"),
     "mtd": (mtd.initramfs, "tools/lab/lab build"),
