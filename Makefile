@@ -129,6 +129,7 @@ check: all $(UNIT) $(CRASH)
 	$(Q)BUILD=$(BUILD) tests/run all
 
 check-full: all $(UNIT) $(CRASH)
+	$(Q)tools/firmware/build --buffered
 	$(Q)BUILD=$(BUILD) tests/run full
 
 unit: programs $(UNIT)

@@ -55,7 +55,7 @@ uefi_no_shell() {
 uefi_command() {
     lab_mark "$1"
     lab_type "$1" "$2"
-    lab_expect "$1" 60 "$UEFI_PROMPT" || uefi_no_shell "$1"
+    lab_expect "$1" 240 "$UEFI_PROMPT" || uefi_no_shell "$1"
     lab_shown "$1" >"/tmp/$1.out"
 }
 

@@ -130,6 +130,8 @@ check_finish(void)
 {
 	const struct check_totals *totals = check_totals;
 
+	printf("# %s: %" PRIu64 " of the accesses are stores\n",
+	       check_options.client, totals->stores);
 	printf("peer: edk2 %s %s: %" PRIu64 " accesses, %" PRIu64
 	       " operations compared, %" PRIu64 " differences\n",
 	       check_options.version, check_options.client, totals->accesses,

@@ -24,6 +24,7 @@ extern struct check_options check_options;
 /* Of all scenarios; shared with their processes. */
 struct check_totals {
 	uint64_t accesses;
+	uint64_t stores; /* of these */
 	uint64_t operations;
 	uint64_t differences;
 	bool failed;

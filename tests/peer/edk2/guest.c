@@ -201,6 +201,7 @@ void
 guest_store(uintptr_t addr, unsigned int size, uint64_t value)
 {
 	count_access();
+	check_totals->stores++;
 	sim_guest_write(guest.sim, 0, addr, &value, size);
 }
 

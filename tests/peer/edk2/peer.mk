@@ -56,12 +56,17 @@ objects = $(2:%.c=$(OUT)/$(1)/edk2/%.o) $(3:%.c=$(OUT)/$(1)/%.o) \
 
 QEMU_FLASH_2 = $(call objects,2,$(BASE) $(QEMU_FLASH),qemu-flash.c)
 QEMU_FLASH_4 = $(call objects,4,$(BASE) $(QEMU_FLASH),qemu-flash.c)
+# With integration/edk2/buffered: the same, but for one file.
+QEMU_FLASH_2B = $(QEMU_FLASH_2:$(OUT)/2/%=$(OUT)/2b/%)
+VARIABLE_2B = $(VARIABLE_2:$(OUT)/2/%=$(OUT)/2b/%)
+PATCHED = OvmfPkg/QemuFlashFvbServicesRuntimeDxe/QemuFlash
+
 VIRT_NOR_0 = $(call objects,0,$(BASE) $(VIRT_NOR),virt-nor.c)
 VARIABLE_2 = $(call objects,2,$(BASE) $(VARIABLE),variable.c)
 VARIABLE_4 = $(call objects,4,$(BASE) $(VARIABLE),variable.c)
 
 CLIENTS = $(addprefix $(OUT)/,qemu-flash-2 qemu-flash-4 virt-nor variable-2 \
-	variable-4)
+	variable-4 qemu-flash-2b variable-2b)
 
 .DELETE_ON_ERROR:
 .PHONY: all
@@ -74,6 +79,8 @@ $(OUT)/qemu-flash-4: $(QEMU_FLASH_4) $(LIB)
 $(OUT)/variable-2: $(VARIABLE_2) $(LIB)
 $(OUT)/variable-4: $(VARIABLE_4) $(LIB)
 $(OUT)/virt-nor: $(VIRT_NOR_0) $(LIB)
+$(OUT)/qemu-flash-2b: $(QEMU_FLASH_2B) $(LIB)
+$(OUT)/variable-2b: $(VARIABLE_2B) $(LIB)
 
 $(CLIENTS):
 	gcc -pthread -Wl,--gc-sections $^ -o $@
@@ -102,19 +109,30 @@ $(OUT)/%.o: $(HERE)/%.c $(HERE)/peer.mk
 	gcc $(PLAIN) -MMD -MP -c $< -o $@
 
 # Two drivers have a function of this name; in firmware they are two images.
-$(foreach platform,2 4,$(OUT)/$(platform)/edk2/MdeModulePkg/Universal/FaultTolerantWriteDxe/%.o): \
+$(foreach platform,2 2b 4,$(OUT)/$(platform)/edk2/MdeModulePkg/Universal/FaultTolerantWriteDxe/%.o): \
 	HOOKED += -DGetFvbCountAndBuffer=FtwGetFvbCountAndBuffer
 
-# rules PLATFORM
+# rules DIRECTORY PLATFORM FLAGS
 define rules
 $(OUT)/$(1)/edk2/%.o: $(TREE)/%.c $(HERE)/AutoGen.h $(HERE)/peer.mk $(OUT)/guids.h
 	@mkdir -p $$(@D)
-	gcc $$(EDK2_CPPFLAGS) $$(EDK2_CFLAGS) -DPEER_PLATFORM=$(1) $$(HOOKED) -c $$< -o $$@
+	gcc $$(EDK2_CPPFLAGS) $$(EDK2_CFLAGS) -DPEER_PLATFORM=$(2) $$(HOOKED) -c $$< -o $$@
 
 $(OUT)/$(1)/%.o: $(HERE)/%.c $(HERE)/peer.mk $(OUT)/guids.h
 	@mkdir -p $$(@D)
-	gcc $$(EDK2_CPPFLAGS) $$(EDK2_CFLAGS) -DPEER_PLATFORM=$(1) $$(OURS) -MMD -MP -c $$< -o $$@
+	gcc $$(EDK2_CPPFLAGS) $$(EDK2_CFLAGS) -DPEER_PLATFORM=$(2) $(3) $$(OURS) -MMD -MP -c $$< -o $$@
 endef
-$(foreach platform,0 2 4,$(eval $(call rules,$(platform))))
+
+$(OUT)/2b/edk2/$(PATCHED).o: $(OUT)/patched/$(PATCHED).c $(HERE)/AutoGen.h $(HERE)/peer.mk $(OUT)/guids.h
+	@mkdir -p $(@D)
+	gcc $(EDK2_CPPFLAGS) $(EDK2_CFLAGS) -DPEER_PLATFORM=2 $(HOOKED) -c $< -o $@
+
+$(OUT)/patched/$(PATCHED).c: $(TREE)/$(PATCHED).c $(wildcard $(TOP)/integration/edk2/buffered/*.patch)
+	@mkdir -p $(@D)
+	cp $< $@
+	cat $(filter %.patch,$^) | patch -d $(OUT)/patched -p1 --binary --fuzz=0
+
+$(foreach platform,0 2 4,$(eval $(call rules,$(platform),$(platform),)))
+$(eval $(call rules,2b,2,-DPEER_BUFFERED))
 
 -include $(wildcard $(OUT)/*.d $(OUT)/*/*.d)

@@ -29,7 +29,11 @@
 #define BLOCKS (FLASH_SIZE / FLASH_BLOCK)
 #define HEADER_SIZE 0x48u
 #define READY 0x80
+#ifdef PEER_BUFFERED
+#define NAME "QemuFlashFvb-128K-buffered"
+#else
 #define NAME (PEER_PLATFORM == 2 ? "QemuFlashFvb-128K" : "QemuFlashFvb-528K")
+#endif
 
 struct setting {
 	enum window_mode mode;

@@ -29,8 +29,13 @@
 #include "core.h"
 #include "guest.h"
 #include "pflash/fv.h"
+#include "pflash/store.h"
 
+#ifdef PEER_BUFFERED
+#define NAME "Variable-128K-buffered"
+#else
 #define NAME (PEER_PLATFORM == 2 ? "Variable-128K" : "Variable-528K")
+#endif
 #define VARIABLES 40u
 /* All of them, and one of them twice, fit into the store. */
 #define MAX_DATA (NV_VARIABLE_SIZE / VARIABLES - 200)
@@ -254,7 +259,9 @@ struct boot {
 	enum window_mode mode;
 	enum store_sync sync;
 	unsigned int calls;
-	uint32_t cut; /* stop at this access of the calls; 0: never */
+	uint32_t cut;  /* stop at this access of the calls; 0: never */
+	bool no_os;    /* powered off before an operating system starts */
+	bool compacts; /* the host makes room before each boot */
 };
 
 static void
@@ -306,7 +313,8 @@ run_boot(const struct boot *boot)
 		}
 		shared->reclaims += working != sum_working();
 	}
-	core_signal_group(&gEfiEventReadyToBootGuid);
+	if (!boot->no_os)
+		core_signal_group(&gEfiEventReadyToBootGuid);
 	guest_cut_after(0);
 	for (unsigned int i = 0; i < VARIABLES; i++)
 		read_variable(i);
@@ -356,17 +364,99 @@ new_machine(void)
 	free(model.bytes);
 }
 
+/* Room is made while the machine is off; how much. */
+static int
+compact(void)
+{
+	static uint8_t image[FLASH_SIZE];
+	const struct store_config config = {
+		.path = check_path("variables.fd"),
+		.burst_limit = STORE_MAX_SIZE,
+	};
+	struct store *store;
+	struct error err;
+	int gained;
+
+	if (store_open(&store, &config, NULL, &err) < 0)
+		check_give_up("%s", err.text);
+	gained = fv_compact(store_image(store), FLASH_SIZE, image, &err);
+	check_that(gained >= 0, "not compacted: %s", err.text);
+	if (gained > 0)
+		check_that(store_replace(store, image) == 0 &&
+				   store_commit(store) == 0,
+			   "the compacted image is not kept");
+	store_close(store);
+	return gained;
+}
+
 static void
 run_boots(const void *arg)
 {
 	const struct boot *boot = arg;
 	unsigned int boots = (check_options.longer ? 40 : 8) / SLOWNESS;
+	unsigned int compacted = 0;
 
 	new_machine();
-	while (boots-- && boot_machine(boot))
-		continue;
+	do
+		compacted += boot->compacts && compact() > 0;
+	while (boots-- && boot_machine(boot));
 	check_that(shared->reclaims > 0, "nothing was reclaimed");
-	printf("# %s: %u reclaims\n", NAME, shared->reclaims);
+	check_that(compacted > 0 || !boot->compacts, "nothing was compacted");
+	printf("# %s: %u reclaims, %u by the host\n", NAME, shared->reclaims,
+	       compacted);
+}
+
+static void
+read_file(uint8_t *image)
+{
+	FILE *file = fopen(check_path("variables.fd"), "rb");
+
+	if (!file || fread(image, 1, FLASH_SIZE, file) != FLASH_SIZE)
+		check_give_up("variables.fd cannot be read");
+	fclose(file);
+}
+
+/* The driver will write the store anew before it starts a system. */
+static bool
+is_due(const uint8_t *image)
+{
+	struct fv_report report;
+
+	fv_check(image, FLASH_SIZE, &report);
+	for (unsigned int i = 0; i < report.count; i++)
+		if (report.findings[i].code == FV_RECLAIM_DUE)
+			return true;
+	return false;
+}
+
+/* What the host would have made of the store is what the driver makes of it. */
+static void
+run_reclaims(const void *arg)
+{
+	static uint8_t before[FLASH_SIZE], wanted[FLASH_SIZE],
+		after[FLASH_SIZE];
+	const struct boot *filling = arg;
+	const struct boot quiet = { filling->mode, filling->sync, 0, 0,
+				    false,         false };
+	unsigned int boots = check_options.longer ? 200 : 40, compared = 0;
+	struct error err;
+
+	new_machine();
+	while (boots-- && boot_machine(filling)) {
+		read_file(before);
+		if (!is_due(before))
+			continue;
+		check_that(fv_compact(before, FLASH_SIZE, wanted, &err) > 0,
+			   "not compacted: %s", err.text);
+		if (!boot_machine(&quiet))
+			break;
+		read_file(after);
+		check_that(memcmp(after, wanted, NV_VARIABLE_SIZE) == 0,
+			   "the driver leaves another store");
+		compared++;
+	}
+	check_that(compared > 0, "nothing was reclaimed");
+	printf("# %s: %u reclaims compared\n", NAME, compared);
 }
 
 /*
@@ -400,14 +490,26 @@ int
 main(int argc, char **argv)
 {
 	static const struct boot direct = { WINDOW_DIRECT, STORE_SYNC_BURST,
-					    200, 0 };
-	static const struct boot trap = { WINDOW_TRAP, STORE_SYNC_BURST, 200,
-					  0 };
-	static const struct boot op = { WINDOW_TRAP, STORE_SYNC_OP, 200, 0 };
+					    200,           0,
+					    false,         false };
+	static const struct boot trap = { WINDOW_TRAP, STORE_SYNC_BURST,
+					  200,         0,
+					  false,       false };
+	static const struct boot op = { WINDOW_TRAP, STORE_SYNC_OP, 200,
+					0,           false,         false };
+	static const struct boot compacted = { WINDOW_DIRECT, STORE_SYNC_BURST,
+					       200,           0,
+					       false,         true };
+	static const struct boot filling = {
+		WINDOW_DIRECT, STORE_SYNC_NONE, 12, 0, true, false
+	};
 
 	check_start(NAME, argc, argv);
 	check_scenario("boots, direct", run_boots, &direct);
 	check_scenario("boots, trap", run_boots, &trap);
+	check_scenario("boots, the host makes room", run_boots, &compacted);
+	check_scenario("reclaims, the driver's and ours", run_reclaims,
+		       &filling);
 	check_scenario("a machine that is stopped", run_cuts, &direct);
 	check_scenario("a machine that is stopped, sync op", run_cuts, &op);
 	return check_finish();
