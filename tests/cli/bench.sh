@@ -29,7 +29,7 @@ check_equal "commit" 3 "$(figures commit | grep -c '=20$')"
 check_equal "recover" 5 "$(figures recover | grep -c '=2$')"
 check_equal "hosts" "start=20 burst=400 end=20 memory of its own=20 descriptors=20" \
 	"$(figures hosts | tr '\n' ' ' | sed 's/ $//')"
-check_equal "attach" 2 "$(figures attach | grep -c '=2$')"
+check_equal "attach" 4 "$(figures attach | grep -c '=2$')"
 printf '# cycles ram-read 4\n# cycles flash-read 5\nother\n' >"$tmp/console"
 check_equal "guest" "ram-read=2 flash-read=2" \
 	"$(figures guest "$tmp/console" "$tmp/console" | tr '\n' ' ' | sed 's/ $//')"
