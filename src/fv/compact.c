@@ -96,7 +96,7 @@ fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 {
 	struct varstore store;
 	struct compaction to = { .from = &store, .image = out };
-	struct fv_report report;
+	struct fv_report report = { .count = 0 };
 	struct variable last = { 0 };
 
 	fv_check(image, size, &report);

@@ -2,7 +2,8 @@
 /*
  * The start of a flash. Without a command: the way from the file to a server
  * that answers, on the simulated hypervisor, that is, all but what Xen and
- * starting a process take. With one: any that takes --ready-fd, as pflashd does.
+ * starting a process take. With one: any that takes --ready-fd, as pflashd
+ * does.
  */
 #include <errno.h>
 #include <fcntl.h>

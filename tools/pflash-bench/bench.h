@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "flash.h"
+#include "peer.h"
 #include "pflash/error.h"
 
 #define BENCH_PEERS 8 /* shared objects */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a guest waits for: the commit of a burst, and the start after a crash. */
+/* What a guest waits for: the commit of a burst, the start after a crash. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ variable(const struct subject *subject, uint32_t off)
 	ops->write(subject->flash, off, 1, CFI_CMD_READ_ARRAY);
 }
 
-/* The least that a burst can cost: its bytes, at the end of a file, and wait. */
+/* The least that a burst can cost: its bytes, and to wait for them. */
 static void *
 floor_open(const char *file, uint32_t size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Room in the variable store, without the firmware's hundred thousand writes. */
+/* Room in the variable store, without the firmware's many writes. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An ioreq server that does nothing but answer, for what an answer itself costs:
+ * An ioreq server that does nothing but answer, for what that itself costs:
  *	answer DOMID BASE SIZE [MICROSECONDS]
  * claims those addresses, prints "ready", and ends with the domain. The last
  * one is how long it watches for the next request.

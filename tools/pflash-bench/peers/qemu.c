@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../flash.h"
+#include "../peer.h"
 
-/* --- what the state machine stands on -------------------------------------- */
+/* --- what the state machine stands on ------------------------------------ */
 
 typedef uint64_t hwaddr;
 typedef int MemTxResult;

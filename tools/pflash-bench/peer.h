@@ -3,8 +3,8 @@
  * What pflash-bench compares: flashes.  A peer is a shared object that has one
  * of these for each way it can be run; nothing else is known of it.
  */
-#ifndef BENCH_FLASH_H
-#define BENCH_FLASH_H
+#ifndef BENCH_PEER_H
+#define BENCH_PEER_H
 
 #include <stdint.h>
 
