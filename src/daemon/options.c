@@ -129,7 +129,7 @@ options_help(void)
 "                     status and the log (default), or also pause the guest\n"
 "  --write-limit HOW  bytes for the disk, a second and at once: 128K,256M is\n"
 "                     the default; or off\n"
-"  --compact WHEN     make room in the variable store before a new guest runs:\n"
+"  --compact WHEN     make room for variables before a new guest runs:\n"
 "                     auto (default: when it is half full, and helps), never\n"
 "  --spin MICROSECONDS  watch for the guest's next access that long before\n"
 "                     sleeping, if it often comes so soon: 50; 0: never\n"
