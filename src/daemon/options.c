@@ -189,7 +189,7 @@ options_want_syslog(const struct options *options)
 const char *
 options_sync_name(const struct options *options)
 {
-	return name_of(syncs, options->sync);
+	return name_of(syncs, (int)options->sync);
 }
 
 const char *

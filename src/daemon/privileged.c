@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -269,6 +270,26 @@ is_stopping(struct privileged *p)
 	return remove_run(p, "sock");
 }
 
+/* Of the worker's lines: what a flood of them may fill the log with. */
+static const struct limit_config log_limit = { .rate = 2, .burst = 500 };
+
+static int
+say(struct privileged *p, const struct channel_call *asked)
+{
+	if (!limit_allows(&p->lines, p->said, limit_clock())) {
+		p->left_out++;
+		return 0;
+	}
+	if (p->left_out)
+		log_line(LOG_WARNING,
+			 "%" PRIu64 " lines of the worker's are left out",
+			 p->left_out);
+	p->left_out = 0;
+	p->said++;
+	log_plain((int)asked->number[0] & LOG_PRIMASK, asked->text[0]);
+	return 0;
+}
+
 static int
 carry_out(struct privileged *p, struct call *call)
 {
@@ -285,9 +306,7 @@ carry_out(struct privileged *p, struct call *call)
 	case CHANNEL_HOLDER:
 		return sys_find_holder(call->came, call->answer.text,
 				       COMMAND_ROOM);
-	case CHANNEL_LOG:
-		log_plain((int)asked->number[0] & LOG_PRIMASK, asked->text[0]);
-		return 0;
+	case CHANNEL_LOG: return say(p, asked);
 	case CHANNEL_LISTEN: return open_control(p, call);
 	case CHANNEL_LIMIT: return open_limit(p, call);
 	case CHANNEL_LIMIT_FULL: return remove_limit(p);
@@ -308,6 +327,7 @@ privileged_init(struct privileged *privileged, const struct options *options,
 		.names = { .vars = options->vars, .journal = options->journal },
 		.parent = parent,
 	};
+	limit_init(&privileged->lines, &log_limit, 0, limit_clock());
 }
 
 void

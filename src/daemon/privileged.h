@@ -7,6 +7,7 @@
 #define PFLASHD_PRIVILEGED_H
 
 #include "domain.h"
+#include "limit.h"
 #include "names.h"
 #include "options.h"
 #include "pflash/transport.h"
@@ -16,6 +17,9 @@ struct privileged {
 	struct domain *domain;       /* NULL: none; borrowed */
 	struct transport *transport; /* from the first call that needs it */
 	struct names names;
+	struct limit lines; /* of the worker's, for the log */
+	uint64_t said;      /* of these */
+	uint64_t left_out;  /* since the last one that was said */
 	int parent;    /* who waits for readiness, or -1 */
 	bool told;     /* that the flash is there */
 	bool attached; /* and it has not begun to end */

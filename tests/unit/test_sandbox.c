@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "../../src/daemon/ask.h"
+#include "../../src/daemon/log.h"
 #include "../../src/daemon/privileged.h"
 #include "../../src/daemon/sandbox.h"
 #include "support_store.h"
@@ -495,6 +496,43 @@ send_garbage(int fd, size_t size)
 	return (int)send(fd, garbage, size, MSG_NOSIGNAL);
 }
 
+static unsigned int lines_taken;
+
+static void
+take_line(int level, const char *line)
+{
+	(void)level, (void)line;
+	lines_taken++;
+}
+
+/* A worker in the hands of its guest fills no disk by the log. */
+START_TEST(flood_of_lines_is_left_out)
+{
+	struct channel_call call = { .op = CHANNEL_LOG, .number = { 6 } };
+	struct channel_answer answer;
+	int ends[2], none;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	strcpy(call.text[0], "a line");
+	lines_taken = 0;
+	log_to(take_line);
+	for (unsigned int i = 0; i < 3000; i++) {
+		ck_assert_int_gt(send(ends[1], &call, sizeof(call), 0), 0);
+		ck_assert_int_eq(privileged_serve(&keeper, ends[0]), 1);
+		ck_assert_int_eq(channel_receive(ends[1], &answer,
+						 sizeof(answer), &none),
+				 1);
+		ck_assert_int_eq(answer.result, 0);
+	}
+	log_to(NULL);
+	ck_assert_uint_ge(lines_taken, 500);
+	ck_assert_uint_le(lines_taken, 1000);
+	ck_assert_uint_gt(keeper.left_out, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 START_TEST(garbage_is_answered_or_ends_it)
 {
 	struct channel_answer answer;
@@ -551,6 +589,7 @@ sandbox_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, keeper_does_it_for_this_flash_only);
 	tcase_add_test(tc, names_are_these);
+	tcase_add_test(tc, flood_of_lines_is_left_out);
 	tcase_add_test(tc, garbage_is_answered_or_ends_it);
 	suite_add_tcase(suite, tc);
 	return suite;
