@@ -91,6 +91,28 @@ may_be_compacted(const struct fv_report *report)
 	       report->count < FV_MAX_FINDINGS;
 }
 
+/* The firmware finds other variables, or with other values. */
+static int
+differ(void *opaque, enum varstore_change change, const struct variable *old,
+       const struct variable *new)
+{
+	(void)opaque, (void)change, (void)old, (void)new;
+	return 1;
+}
+
+/*
+ * Two in transition and none added is what no driver leaves: it finds the last
+ * one of them, and its reclaim keeps the first.
+ */
+static bool
+is_the_same(const struct varstore *store, const uint8_t *out, size_t size)
+{
+	struct varstore compacted;
+
+	return varstore_open(&compacted, out, size, NULL) == 0 &&
+	       varstore_diff(store, &compacted, differ, NULL) == 0;
+}
+
 int
 fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 {
@@ -112,8 +134,10 @@ fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 	memset(out + store.start, 0xff, store.end - store.start);
 	to.end = store.start;
 	if (copy_all(&to, VARIABLE_ADDED) < 0 ||
-	    copy_all(&to, VARIABLE_IN_TRANSITION) < 0)
-		return error_set(err, EINVAL, "the chain of variables breaks");
+	    copy_all(&to, VARIABLE_IN_TRANSITION) < 0 ||
+	    !is_the_same(&store, out, size))
+		return error_set(err, EINVAL,
+				 "its variables would not be the same");
 	while (variable_step(&store, &last) > 0)
 		;
 	return (int)(last.next - to.end);

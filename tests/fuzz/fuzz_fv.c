@@ -5,7 +5,8 @@
  * the image; its first byte says what is made of it, for no fuzzer finds the
  * sums, and few inputs are as large as a layout.
  *
- * Beside not reading outside: what fv_check() passes can be opened and walked
+ * A store that is compacted is sound, and has the same variables.  Beside not
+ * reading outside: what fv_check() passes can be opened and walked
  * to its end, with the counts of the report; a store equals itself; what was
  * added to one was removed from the other.
  */
@@ -210,6 +211,34 @@ compare(const struct varstore *store, bool whole)
 	must(forth[VARSTORE_CHANGED] == changes[VARSTORE_CHANGED]);
 }
 
+/* What is written anew is sound, and nobody finds anything else in it. */
+static void
+compact(const uint8_t *image, size_t size, const struct fv_report *before,
+	const struct varstore *store)
+{
+	uint8_t *out = malloc(size), *again = malloc(size);
+	struct fv_report after;
+	struct varstore compacted;
+	int gained;
+
+	must(out != NULL && again != NULL);
+	gained = fv_compact(image, size, out, NULL);
+	if (gained >= 0) {
+		must(fv_check(out, size, &after));
+		must(after.free == before->free + (uint32_t)gained);
+		must(after.used == after.live_bytes);
+		must(after.live == before->live);
+		must(varstore_open(&compacted, out, size, NULL) == 0);
+		memset(changes, 0, sizeof(changes));
+		must(varstore_diff(store, &compacted, count, NULL) == 0);
+		must(!changes[0] && !changes[1] && !changes[2]);
+		must(fv_compact(out, size, again, NULL) == 0);
+		must(memcmp(out, again, size) == 0);
+	}
+	free(again);
+	free(out);
+}
+
 static void
 check(const uint8_t *image, size_t size)
 {
@@ -239,8 +268,11 @@ check(const uint8_t *image, size_t size)
 		all++;
 	}
 	compare(&store, ret == 0);
-	if (!fine)
+	if (!fine) {
+		must(fv_compact(image, size, NULL, NULL) < 0);
 		return;
+	}
+	compact(image, size, &report, &store);
 	must(ret == 0 && live == report.live);
 	must(all == report.live + report.superseded + report.deleted +
 			    report.torn + report.unknown);

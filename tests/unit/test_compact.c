@@ -138,6 +138,13 @@ START_TEST(left_alone)
 	ck_assert_int_eq(compact(&other), -EINVAL);
 	vars_free(&other);
 
+	other = vars_copy(
+		&vars); /* the driver finds one, and keeps the other */
+	vars_add(&other, VARIABLE_IN_TRANSITION, vendor_other, "T", "first");
+	vars_add(&other, VARIABLE_IN_TRANSITION, vendor_other, "T", "last");
+	ck_assert_int_eq(compact(&other), -EINVAL);
+	vars_free(&other);
+
 	other = vars_copy(&vars); /* a volume that OVMF would wipe */
 	other.image[40] = 'x';
 	ck_assert_int_eq(compact(&other), -EINVAL);
