@@ -119,7 +119,6 @@ fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 	struct varstore store;
 	struct compaction to = { .from = &store, .image = out };
 	struct fv_report report = { .count = 0 };
-	struct variable last = { 0 };
 
 	fv_check(image, size, &report);
 	if (!may_be_compacted(&report))
@@ -138,9 +137,7 @@ fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 	    !is_the_same(&store, out, size))
 		return error_set(err, EINVAL,
 				 "its variables would not be the same");
-	while (variable_step(&store, &last) > 0)
-		;
-	return (int)(last.next - to.end);
+	return (int)(store.start + report.used - to.end);
 }
 
 /*

@@ -135,6 +135,11 @@ void subject_close(struct subject *subject);
 void compare(struct subject *subjects, unsigned int count,
 	     const struct options *options);
 
+#define VARIABLE 100u /* bytes of a burst */
+
+/* One burst, as OVMF writes it: set-up and data of each byte, READ ARRAY. */
+void write_variable(const struct bench_flash *ops, void *flash, uint32_t off);
+
 /* Our own: NULL at the end of a list. */
 extern const struct bench_flash chip_bare;
 extern const struct bench_flash path_answer; /* a server that only answers */

@@ -13,20 +13,17 @@
 #include "pflash/store.h"
 
 #define BURSTS 2000u
-#define VARIABLE 100u /* bytes of a burst */
 
 /* --- commit --------------------------------------------------------------- */
 
-static void
-variable(const struct subject *subject, uint32_t off)
+void
+write_variable(const struct bench_flash *ops, void *flash, uint32_t off)
 {
-	const struct bench_flash *ops = subject->ops;
-
 	for (uint32_t i = 0; i < VARIABLE; i++) {
-		ops->write(subject->flash, off + i, 1, CFI_CMD_PROGRAM);
-		ops->write(subject->flash, off + i, 1, (uint8_t)i);
+		ops->write(flash, off + i, 1, CFI_CMD_PROGRAM);
+		ops->write(flash, off + i, 1, (uint8_t)i);
 	}
-	ops->write(subject->flash, off, 1, CFI_CMD_READ_ARRAY);
+	ops->write(flash, off, 1, CFI_CMD_READ_ARRAY);
 }
 
 /* The least that a burst can cost: its bytes, and to wait for them. */
@@ -92,7 +89,7 @@ commit_all(struct subject *subjects, unsigned int count, unsigned int bursts,
 		for (unsigned int i = 0; i < count; i++) {
 			uint64_t start = now();
 
-			variable(&subjects[i], off);
+			write_variable(subjects[i].ops, subjects[i].flash, off);
 			row_add(subjects[i].row, (double)(now() - start) / 1e3);
 		}
 		off = (off + VARIABLE) % (size - VARIABLE);

@@ -16,12 +16,10 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "pflash/cfi.h"
 
 #define HOSTS 20u
 #define HOSTS_MOST 5000u
 #define BURSTS 20u
-#define VARIABLE 100u
 
 /* What one of them has seen, in nanoseconds. */
 struct host {
@@ -41,14 +39,9 @@ struct hosts {
 static uint64_t
 burst(void *flash, unsigned int n)
 {
-	uint32_t off = n * VARIABLE;
 	uint64_t start = now();
 
-	for (uint32_t i = 0; i < VARIABLE; i++) {
-		path_burst.write(flash, off + i, 1, CFI_CMD_PROGRAM);
-		path_burst.write(flash, off + i, 1, (uint8_t)i);
-	}
-	path_burst.write(flash, off, 1, CFI_CMD_READ_ARRAY);
+	write_variable(&path_burst, flash, n * VARIABLE);
 	return now() - start;
 }
 

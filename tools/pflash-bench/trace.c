@@ -11,7 +11,7 @@
 #include "pflash/cfi.h"
 
 #define LINE 256
-#define VARIABLE 200u /* bytes, programmed in a row */
+#define RUN 200u /* bytes, programmed in a row */
 
 static int
 add(struct trace *trace, size_t *room, struct access access, struct error *err)
@@ -106,7 +106,7 @@ trace_make(struct trace *trace, size_t writes, uint32_t size, struct error *err)
 
 	*trace = (struct trace){ 0 };
 	while (ret == 0 && trace->writes < writes) {
-		for (uint32_t i = 0; ret == 0 && i < VARIABLE; i++) {
+		for (uint32_t i = 0; ret == 0 && i < RUN; i++) {
 			ret = add(trace, &room,
 				  (struct access){ true, 1, off + i,
 						   CFI_CMD_PROGRAM },
@@ -122,7 +122,7 @@ trace_make(struct trace *trace, size_t writes, uint32_t size, struct error *err)
 				  (struct access){ true, 1, off,
 						   CFI_CMD_READ_ARRAY },
 				  err);
-		off = (off + VARIABLE) % (size - VARIABLE);
+		off = (off + RUN) % (size - RUN);
 	}
 	if (ret < 0)
 		trace_free(trace);
