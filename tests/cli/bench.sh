@@ -30,8 +30,8 @@ check_equal "recover" 5 "$(figures recover | grep -c '=2$')"
 check_equal "hosts" "start=20 burst=400 end=20 memory of its own=20 descriptors=20" \
 	"$(figures hosts | tr '\n' ' ' | sed 's/ $//')"
 check_equal "attach" 4 "$(figures attach | grep -c '=2$')"
-printf '# cycles ram-read 4\n# cycles flash-read 5\nother\n' >"$tmp/console"
-check_equal "guest" "ram-read=2 flash-read=2" \
+printf '# cycles ram-read 4\n# cycles array-read 5\nother\n' >"$tmp/console"
+check_equal "guest" "ram-read=2 array-read=2" \
 	"$(figures guest "$tmp/console" "$tmp/console" | tr '\n' ' ' | sed 's/ $//')"
 check "a ratio is that of the two" grep -q '"ratio": *1.25' "$tmp/json"
 check_equal "its files are gone" "" "$(ls "$tmp" | grep pflash-bench)"

@@ -16,16 +16,24 @@ struct figures {
 };
 
 static struct row *
-row_of(struct figures *figures, const char *name)
+row_named(const struct figures *figures, const char *name)
 {
 	for (unsigned int i = 0; i < figures->count; i++)
 		if (strcmp(figures->rows[i]->name, name) == 0)
 			return figures->rows[i];
-	if (figures->count == ROWS)
-		return NULL;
-	figures->rows[figures->count] = report_row(figures->report, ROW_PAIRED,
-						   "cycles", "%s", name);
-	return figures->rows[figures->count++];
+	return NULL;
+}
+
+static struct row *
+row_of(struct figures *figures, const char *name)
+{
+	struct row *row = row_named(figures, name);
+
+	if (row || figures->count == ROWS)
+		return row;
+	row = report_row(figures->report, ROW_PAIRED, "cycles", "%s", name);
+	figures->rows[figures->count++] = row;
+	return row;
 }
 
 /* `# cycles NAME NUMBER` */
@@ -61,18 +69,26 @@ take_file(struct figures *figures, const char *name, struct error *err)
 }
 
 static void
-compare_rows(struct figures *figures, const char *name, const char *base)
+compare_rows(const struct figures *figures)
 {
-	struct row *row = NULL, *against = NULL;
+	static const char *const pairs[][2] = {
+		{ "write", "answer-write" },
+		{ "burst-of-64", "answer-burst-of-64" },
+		{ "erase", "answer-erase" },
+		{ "array-read", "ram-read" },
+		{ "status-read", "ram-read" },
+		{ "id-read", "ram-read" },
+		{ "query-read", "ram-read" },
+		{ "flash-copy-128k", "ram-copy-128k" },
+	};
 
-	for (unsigned int i = 0; i < figures->count; i++) {
-		if (strcmp(figures->rows[i]->name, name) == 0)
-			row = figures->rows[i];
-		if (strcmp(figures->rows[i]->name, base) == 0)
-			against = figures->rows[i];
+	for (unsigned int i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		struct row *row = row_named(figures, pairs[i][0]);
+		const struct row *against = row_named(figures, pairs[i][1]);
+
+		if (row && against && row->count == against->count)
+			row->against = against;
 	}
-	if (row && against && row->count == against->count)
-		row->against = against;
 }
 
 int
@@ -89,8 +105,7 @@ bench_guest(struct report *report, const struct options *options,
 	if (ret == 0 && figures.count == 0)
 		return error_set(err, EINVAL, "%s: there is no figure in it",
 				 options->arguments[0]);
-	compare_rows(&figures, "flash-read", "ram-read");
-	compare_rows(&figures, "flash-copy-128k", "ram-copy-128k");
+	compare_rows(&figures);
 	report_note(report, "by the guest's own clock, in %d runs",
 		    options->argument_count);
 	return ret;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An ioreq server that does nothing but answer, for what that itself costs:
- *	answer DOMID BASE SIZE [MICROSECONDS]
- * claims those addresses, prints "ready", and ends with the domain. The last
- * one is how long it watches for the next request.
+ *	answer DOMID BASE SIZE [MICROSECONDS [direct]]
+ * claims those addresses, prints "ready", and ends with the domain. It watches
+ * for the next request that long; with `direct` the guest has memory there, and
+ * only its writes are requests.
  */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "pflash/ioreq.h"
+#include "pflash/window.h"
 #include "pflash/xen.h"
 
 #define LOOK 200 /* milliseconds between two looks whether the domain lives */
@@ -39,7 +41,8 @@ serve(struct ioreq_server *server, struct transport *t)
 }
 
 static int
-start(struct ioreq_server *server, char **argv, struct error *err)
+start(struct ioreq_server *server, struct transport *t, char **argv,
+      struct error *err)
 {
 	static const struct ioreq_region_ops ops = {
 		.read = answer_read,
@@ -52,7 +55,11 @@ start(struct ioreq_server *server, char **argv, struct error *err)
 		.ops = &ops,
 	};
 	int ret = ioreq_server_add(server, &region, err);
+	struct window *window;
 
+	if (ret == 0 && argv[4] && argv[5])
+		ret = window_open(&window, t, region.first,
+				  (uint32_t)region.size, WINDOW_DIRECT, err);
 	if (argv[4])
 		ioreq_server_set_patience(server,
 					  strtoull(argv[4], NULL, 0) * 1000);
@@ -67,13 +74,14 @@ main(int argc, char **argv)
 	struct error err;
 
 	if (argc < 4) {
-		fputs("usage: answer DOMID BASE SIZE [MICROSECONDS]\n", stderr);
+		fputs("usage: answer DOMID BASE SIZE [MICROSECONDS [direct]]\n",
+		      stderr);
 		return 2;
 	}
 	if (xen_transport_open(&t, (uint32_t)strtoul(argv[1], NULL, 0), &err) <
 		    0 ||
 	    ioreq_server_open(&server, t, &err) < 0 ||
-	    start(server, argv, &err) < 0) {
+	    start(server, t, argv, &err) < 0) {
 		fprintf(stderr, "answer: %s\n", err.text);
 		return 1;
 	}

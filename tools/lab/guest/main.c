@@ -8,6 +8,7 @@
  *   test=hostile                    all that may do harm, without an end
  *   base=ADDRESS                    of the flash (default: 0xffe00000)
  *   seed=N count=N                  for random; count for the others too
+ *   answer=ADDRESS rounds=N         for bench: of a flash that only answers
  *   vcpus=N size=BYTES              for hammer, late and hostile
  *   balloon=yes                     hostile does what Xen may crash it for
  *   test=middle at=rest|buffer|word|erase|suspend|status|id
@@ -213,6 +214,19 @@ run_steady(const char *line)
 	test_steady(&steady);
 }
 
+static void
+run_bench(const char *line, uint64_t count)
+{
+	const struct bench bench = {
+		.base = number(line, "base", BASE_DEFAULT),
+		.answer = number(line, "answer", 0),
+		.count = count,
+		.rounds = number(line, "rounds", 1),
+	};
+
+	test_bench(&bench);
+}
+
 static bool
 run(const char *line)
 {
@@ -226,7 +240,7 @@ run(const char *line)
 	else if (is_word(test, "hole"))
 		test_hole();
 	else if (is_word(test, "bench"))
-		test_bench(count);
+		run_bench(line, count);
 	else if (is_word(test, "hammer"))
 		test_hammer(hammer_of(line, count));
 	else if (is_word(test, "late"))

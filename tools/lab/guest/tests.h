@@ -20,8 +20,14 @@ void test_random(uint64_t seed, uint64_t count);
 /* Reads and writes where no flash is. */
 void test_hole(void);
 
+struct bench {
+	uint64_t base, answer; /* where a server that only answers is, or 0 */
+	uint64_t count;        /* of accesses, for one figure */
+	uint64_t rounds;
+};
+
 /* Cost of accesses in time-stamp counter cycles, as "# " lines. */
-void test_bench(uint64_t rounds);
+void test_bench(const struct bench *bench);
 
 /* Where in a command of the chip the guest waits (control.h). */
 enum middle_at {

@@ -14,8 +14,9 @@ status() {
     pflashctl status "$1" | sed -n "s/^$2: //p"
 }
 
-# boot NAME FIRMWARE VARS [OPTION...]
+# boot NAME FIRMWARE VARS [OPTION...]: leaves the time it took in $seconds
 boot() {
+    boot_start=$(lab_now)
     boot_name=$1 boot_firmware=$2 boot_vars=$3
     shift 3
     lab_create "$boot_name" "kernel = \"/lab/$boot_firmware\"" \
@@ -24,13 +25,14 @@ boot() {
         --code "/lab/$boot_firmware" --compact never "$@" ||
         lab_die "$boot_name: pflashd did not attach"
     uefi_shell "$boot_name"
+    seconds=$(lab_since "$boot_start")
 }
 
 # measure NAME FIRMWARE: leaves its numbers of writes in NAME_first, _variable
 # and _reclaim
 measure() {
     boot "$1" "$2" "/tmp/$1.fd" --layout 2m
-    first=$(status "$1" writes)
+    first=$(status "$1" writes) first_seconds=$seconds
     uefi_command "$1" "setvar LabVar -guid $UEFI_GUID -bs -nv =0x1122334455"
     variable=$(($(status "$1" writes) - first))
     uefi_command "$1" "setvar LabVar -guid $UEFI_GUID"
@@ -50,7 +52,8 @@ measure() {
     uefi_destroy "$1"
     check "$1: room was made" test "$(figure free)" -gt 30000
     check "$1: no variable is gone" test "$(figure live)" -ge "$live"
-    note "$1: writes: first boot $first, a variable $variable, a boot with a reclaim $reclaim"
+    note "$1: writes: first boot $first in $first_seconds s, a variable $variable," \
+        "a boot with a reclaim $reclaim in $seconds s"
 }
 
 measure buffered OVMF_XEN.buffered.fd
