@@ -36,6 +36,53 @@ check_equal "guest" "ram-read=2 array-read=2" \
 check "a ratio is that of the two" grep -q '"ratio": *1.25' "$tmp/json"
 check_equal "its files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
 
+# children PID...
+children() {
+	for of; do
+		cat "/proc/$of/task/$of/children" 2>/dev/null
+	done
+}
+
+# begun PID COUNT: that process, which waits for the run, has as many
+# grandchildren, or the run has made a file
+begun() {
+	for try in $(seq 200); do
+		if [ "$2" -eq 0 ]; then
+			ls "$tmp"/pflash-bench.*/*.fd >/dev/null 2>&1 && return
+		else
+			set -- "$1" "$2" $(children $(children "$1"))
+			[ $# -lt $(($2 + 2)) ] || return 0
+		fi
+		sleep 0.05
+	done
+	return 1
+}
+
+# ended PID SECONDS CODE
+ended() {
+	for try in $(seq $(($2 * 10))); do
+		kill -0 "$1" 2>/dev/null || break
+		sleep 0.1
+	done
+	wait "$1"
+	test $? -eq "$3"
+}
+
+"$bench" commit --directory "$tmp" --count 1000000 >/dev/null &
+pid=$!
+check "a run that takes long has begun" begun $pid 0
+kill -TERM $pid
+check "SIGTERM ends it" ended $pid 20 143
+check_equal "and its files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
+"$bench" hosts --directory "$tmp" --count 300 >/dev/null 2>"$tmp/err" &
+pid=$!
+check "hosts have begun" begun $pid 50
+set -- $(children $(children $pid))
+kill -KILL "$1"
+check "one that is killed ends all" ended $pid 20 1
+check "and it is said" grep -q 'was killed' "$tmp/err"
+check_equal "their files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
+
 "$bench" path --rounds 2 --directory "$tmp" >"$tmp/table"
 check "a table names machine and command" \
 	sh -c "grep -q '^machine: .' '$tmp/table' && grep -q '^command: .*path' '$tmp/table'"

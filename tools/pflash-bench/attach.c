@@ -113,10 +113,11 @@ start(const struct options *options, int ready)
 {
 	char *argv[64], number[16];
 	int n = 0;
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	if (pid != 0)
 		return pid;
+	end_with(parent, SIGTERM);
 	for (; n < options->argument_count && n < 60; n++)
 		argv[n] = options->arguments[n];
 	snprintf(number, sizeof(number), "%d", ready);

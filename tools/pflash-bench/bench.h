@@ -3,6 +3,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,15 @@ struct options {
 	char **arguments; /* behind the subcommand */
 	int argument_count;
 };
+
+/*
+ * From now on this is another process, whose files are made in a directory
+ * that the one before removes, with all that is in it, when this one has ended.
+ */
+int scratch_open(struct options *options, struct error *err);
+
+/* Just forked by that process: to get this signal when it ends. */
+void end_with(pid_t parent, int signal);
 
 /* --- time ----------------------------------------------------------------- */
 
@@ -114,7 +124,7 @@ void trace_free(struct trace *trace);
 struct subject {
 	const struct bench_flash *ops;
 	void *flash;
-	char file[256]; /* BENCH_FILE: where it is */
+	char file[PATH_MAX]; /* BENCH_FILE: where it is */
 	struct row *row;
 	const struct trace *trace;
 };

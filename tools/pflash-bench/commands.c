@@ -165,7 +165,7 @@ int
 bench_view(struct report *report, const struct options *options,
 	   struct error *err)
 {
-	static const uint32_t sizes[] = { 128u << 10, 528u << 10, 4u << 20,
+	static const uint32_t sizes[] = { 128u << 10, 528u << 10, 8u << 20,
 					  16u << 20 };
 	struct comparison c = { .report = report, .options = options };
 	int ret = 0;

@@ -122,9 +122,8 @@ subject_make(struct subject *subject, const struct bench_flash *ops,
 
 	*subject = (struct subject){ .ops = ops };
 	if (ops->kind == BENCH_FILE) {
-		snprintf(subject->file, sizeof(subject->file),
-			 "%s/pflash-bench.%d.%u.fd", options->directory,
-			 (int)getpid(), number++);
+		(void)snprintf(subject->file, sizeof(subject->file), "%s/%u.fd",
+			       options->directory, number++);
 		ret = make_file(subject->file, size, err);
 	}
 	return ret;
@@ -145,26 +144,12 @@ subject_open(struct subject *subject, const struct bench_flash *ops,
 	return 0;
 }
 
-static void
-remove_with(const char *file, const char *suffix)
-{
-	char name[300];
-
-	snprintf(name, sizeof(name), "%s%s", file, suffix);
-	unlink(name);
-}
-
 void
 subject_close(struct subject *subject)
 {
 	if (subject->flash)
 		subject->ops->close(subject->flash);
 	subject->flash = NULL;
-	if (!subject->file[0])
-		return;
-	remove_with(subject->file, "");
-	remove_with(subject->file, ".journal");
-	remove_with(subject->file, ".state");
 }
 
 /* They stay loaded. */

@@ -32,6 +32,7 @@ struct host {
 /* Shared by all processes. */
 struct hosts {
 	pthread_barrier_t step;
+	pid_t parent;
 	unsigned int count;
 	struct host host[];
 };
@@ -53,6 +54,7 @@ run_host(struct hosts *hosts, struct host *host, const char *file,
 	uint64_t begin;
 	void *flash;
 
+	end_with(hosts->parent, SIGKILL);
 	pthread_barrier_wait(&hosts->step);
 	begin = now();
 	flash = path_burst.open(file, size);
@@ -152,6 +154,20 @@ run_steps(struct hosts *hosts, struct report *report)
 	return ret;
 }
 
+/* The others would wait for it for ever; they end with this one. */
+static void
+on_death(int number, siginfo_t *info, void *context)
+{
+	static const char text[] =
+		"pflash-bench: one of the hosts was killed\n";
+
+	(void)number, (void)context;
+	if (info->si_code == CLD_EXITED)
+		return;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(EXIT_FAILED);
+}
+
 static struct hosts *
 hosts_open(unsigned int count)
 {
@@ -162,6 +178,7 @@ hosts_open(unsigned int count)
 
 	if (hosts == MAP_FAILED)
 		return NULL;
+	hosts->parent = getpid();
 	hosts->count = count;
 	pthread_barrierattr_init(&attributes);
 	pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
@@ -169,23 +186,24 @@ hosts_open(unsigned int count)
 	return hosts;
 }
 
-/* -errno: not all of them could be started; those that were are gone. */
+/* -errno: not all of them could be started; those that were end with this. */
 static int
 fork_all(struct hosts *hosts, const struct subject *subjects, uint32_t size)
 {
+	const struct sigaction action = {
+		.sa_sigaction = on_death,
+		.sa_flags = SA_SIGINFO | SA_RESTART,
+	};
+
+	sigaction(SIGCHLD, &action, NULL);
 	for (unsigned int i = 0; i < hosts->count; i++) {
 		pid_t pid = fork();
 
 		if (pid == 0)
 			run_host(hosts, &hosts->host[i], subjects[i].file,
 				 size);
-		if (pid < 0) {
-			int error = errno;
-
-			while (i--)
-				kill(hosts->host[i].pid, SIGKILL);
-			return -error;
-		}
+		if (pid < 0)
+			return -errno;
 		hosts->host[i].pid = pid;
 	}
 	return 0;

@@ -12,16 +12,17 @@
 
 struct command {
 	const char *name;
+	bool makes_files;
 	int (*run)(struct report *report, const struct options *options,
 		   struct error *err);
 };
 
 static const struct command commands[] = {
-	{ "chip", bench_chip },     { "path", bench_path },
-	{ "view", bench_view },     { "trace", bench_trace },
-	{ "commit", bench_commit }, { "recover", bench_recover },
-	{ "attach", bench_attach }, { "hosts", bench_hosts },
-	{ "guest", bench_guest },   { NULL, NULL },
+	{ "chip", false, bench_chip },    { "path", true, bench_path },
+	{ "view", true, bench_view },     { "trace", true, bench_trace },
+	{ "commit", true, bench_commit }, { "recover", true, bench_recover },
+	{ "attach", true, bench_attach }, { "hosts", true, bench_hosts },
+	{ "guest", false, bench_guest },  { NULL, false, NULL },
 };
 
 /* clang-format off */
@@ -144,13 +145,15 @@ find_command(const char *name)
 }
 
 static int
-run(const struct command *command, const struct options *options, int argc,
+run(const struct command *command, struct options *options, int argc,
     char **argv)
 {
 	struct error err = { "" };
 	struct report *report;
-	int ret = report_open(&report, command->name, argc, argv, &err);
+	int ret = command->makes_files ? scratch_open(options, &err) : 0;
 
+	if (ret == 0)
+		ret = report_open(&report, command->name, argc, argv, &err);
 	if (ret == 0) {
 		ret = command->run(report, options, &err);
 		if (ret == 0)
