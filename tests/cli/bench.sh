@@ -25,7 +25,7 @@ check_equal "path" "pflashd --sync none=2 only answers=2 chip=2 pflashd --mode d
 check_equal "view" 4 "$(figures view | grep -c '=2$')"
 check_equal "trace" "pflashd --sync burst=2 pflashd --sync none=2 pflashd --sync op=2" \
 	"$(figures trace "$trace" | tr '\n' ' ' | sed 's/ $//')"
-check_equal "commit" 3 "$(figures commit | grep -c '=20$')"
+check "commit" test "$(figures commit | grep -c '=20$')" -ge 3
 check_equal "recover" 5 "$(figures recover | grep -c '=2$')"
 check_equal "hosts" "start=20 burst=400 end=20 memory of its own=20 descriptors=20" \
 	"$(figures hosts | tr '\n' ' ' | sed 's/ $//')"

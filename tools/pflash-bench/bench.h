@@ -22,7 +22,8 @@ enum {
 
 /* The command line. */
 struct options {
-	const char *directory; /* for files */
+	const char *directory; /* where `scratch` is made */
+	const char *scratch;   /* for files, once there is one */
 	uint32_t size;         /* of the flash, bytes */
 	unsigned int rounds;
 	unsigned int count; /* of what a subcommand repeats; 0: its default */

@@ -78,6 +78,76 @@ static const struct bench_flash floor_flash = {
 	.close = floor_close,
 };
 
+/* The least that any program could wait: a block that is there, and nothing
+ * besides. */
+#define BLOCK 4096u
+
+struct direct {
+	int fd;
+	void *block;
+};
+
+static void *
+direct_open(const char *file, uint32_t size)
+{
+	struct direct *direct = calloc(1, sizeof(*direct));
+
+	(void)size;
+	if (!direct)
+		return NULL;
+	direct->fd = open(file, O_WRONLY | O_DIRECT | O_DSYNC | O_CLOEXEC);
+	direct->block = aligned_alloc(BLOCK, BLOCK);
+	if (direct->fd >= 0 && direct->block) {
+		memset(direct->block, 0, BLOCK);
+		return direct;
+	}
+	free(direct->block);
+	free(direct);
+	return NULL;
+}
+
+static void
+direct_write(void *flash, uint64_t off, unsigned int size, uint64_t value)
+{
+	const struct direct *direct = flash;
+
+	(void)size;
+	if (value == CFI_CMD_READ_ARRAY)
+		(void)!pwrite(direct->fd, direct->block, BLOCK,
+			      (off_t)(off / BLOCK * BLOCK));
+}
+
+static void
+direct_close(void *flash)
+{
+	struct direct *direct = flash;
+
+	close(direct->fd);
+	free(direct->block);
+	free(direct);
+}
+
+static const struct bench_flash direct_flash = {
+	.name = "O_DIRECT, O_DSYNC",
+	.kind = BENCH_FILE,
+	.open = direct_open,
+	.write = direct_write,
+	.read = floor_read,
+	.close = direct_close,
+};
+
+/* Not every file system has it. */
+static bool
+has_direct(const struct options *options)
+{
+	int fd = open(options->scratch, O_TMPFILE | O_WRONLY | O_DIRECT,
+		      S_IRUSR | S_IWUSR);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* In turn, so that a disk that is slow for a while is so for all. */
 static void
 commit_all(struct subject *subjects, unsigned int count, unsigned int bursts,
@@ -100,15 +170,17 @@ int
 bench_commit(struct report *report, const struct options *options,
 	     struct error *err)
 {
-	const struct bench_flash *list[3 + BENCH_PEERS * 4] = { &floor_flash,
+	const struct bench_flash *list[4 + BENCH_PEERS * 4] = { &floor_flash,
 								&path_burst,
 								&path_none };
-	struct subject subjects[3 + BENCH_PEERS * 4];
+	struct subject subjects[4 + BENCH_PEERS * 4];
 	unsigned int bursts = options->count ? options->count : BURSTS;
 	unsigned int count = 3, opened = 0;
 	struct peers peers;
 	int ret = peers_load(&peers, options, BENCH_FILE, err);
 
+	if (has_direct(options))
+		list[count++] = &direct_flash;
 	for (unsigned int i = 0; ret == 0 && i < peers.count; i++)
 		list[count++] = peers.flashes[i];
 	while (ret == 0 && opened < count) {

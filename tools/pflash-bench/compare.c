@@ -123,7 +123,7 @@ subject_make(struct subject *subject, const struct bench_flash *ops,
 	*subject = (struct subject){ .ops = ops };
 	if (ops->kind == BENCH_FILE) {
 		(void)snprintf(subject->file, sizeof(subject->file), "%s/%u.fd",
-			       options->directory, number++);
+			       options->scratch, number++);
 		ret = make_file(subject->file, size, err);
 	}
 	return ret;

@@ -95,7 +95,7 @@ scratch_open(struct options *options, struct error *err)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (ret == 0) {
 		end_with(parent, SIGTERM);
-		options->directory = place;
+		options->scratch = place;
 	}
 	return ret;
 }
