@@ -52,8 +52,8 @@ LIB_SRC = $(filter-out $(MAINS),$(wildcard src/*.c src/*/*.c))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB = $(BUILD)/libpflash.a
 CTL_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/pflashctl/*.c))
-REPLAY_OBJ = $(BUILD)/tools/pflash-replay/main.o
-BENCH_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/pflash-bench/*.c))
+REPLAY_OBJ = $(BUILD)/tools/pflash-replay/main.o $(BUILD)/tools/common/access.o
+BENCH_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/pflash-bench/*.c)) $(BUILD)/tools/common/access.o
 UNIT_SRC = $(filter-out tests/unit/support%,$(wildcard tests/unit/test_*.c))
 UNIT = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 SUPPORT_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support*.c))

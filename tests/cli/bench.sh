@@ -116,6 +116,8 @@ wrong 2 'which one' trace
 wrong 1 'No such file' trace "$tmp/none"
 wrong 2 ':1: not an access' trace "$tmp/json"
 wrong 2 'beyond a flash' trace "$trace" --size 4096
+echo 'w ffffffff 1 0' >"$tmp/last"
+wrong 2 'beyond a flash' chip "$tmp/last"
 wrong 2 'at most' hosts --count 5001
 wrong 2 none.so chip --peer "$tmp/none.so"
 wrong 1 'No such file' path --directory "$tmp/none"

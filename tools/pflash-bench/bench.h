@@ -118,7 +118,7 @@ int trace_load(struct trace *trace, const char *file, struct error *err);
 int trace_make(struct trace *trace, size_t writes, uint32_t size,
 	       struct error *err);
 /* The highest address, and one. */
-uint32_t trace_end(const struct trace *trace);
+uint64_t trace_end(const struct trace *trace);
 void trace_free(struct trace *trace);
 
 /* One subject of a comparison. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Accesses: recorded ones, and made ones. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
+#include "../common/access.h"
 #include "bench.h"
 #include "pflash/cfi.h"
 
@@ -32,24 +32,6 @@ add(struct trace *trace, size_t *room, struct access access, struct error *err)
 }
 
 static int
-parse(const char *line, struct access *access)
-{
-	unsigned int size;
-	char op;
-	int fields = sscanf(line, "%c %" SCNx32 " %x %" SCNx64, &op,
-			    &access->off, &size, &access->value);
-
-	if (fields < 3 || (op != 'r' && op != 'w') ||
-	    (fields == 3 && op == 'w') || size == 0 || size > 8)
-		return -EINVAL;
-	if (fields == 3)
-		access->value = 0;
-	access->size = (uint8_t)size;
-	access->write = op == 'w';
-	return 0;
-}
-
-static int
 load(struct trace *trace, gzFile file, const char *name, struct error *err)
 {
 	unsigned long number = 0;
@@ -57,16 +39,20 @@ load(struct trace *trace, gzFile file, const char *name, struct error *err)
 	size_t room = 0;
 
 	while (gzgets(file, line, sizeof(line))) {
-		struct access access;
-		int ret;
+		struct access_line access;
+		int ret = access_parse(line, &access);
 
 		number++;
-		if (line[0] == '#' || line[0] == '\n')
-			continue;
-		if (parse(line, &access) < 0)
+		if (ret < 0)
 			return error_set(err, EINVAL, "%s:%lu: not an access",
 					 name, number);
-		ret = add(trace, &room, access, err);
+		if (!access.op)
+			continue;
+		ret = add(trace, &room,
+			  (struct access){ access.op == 'w',
+					   (uint8_t)access.size,
+					   (uint32_t)access.off, access.value },
+			  err);
 		if (ret < 0)
 			return ret;
 	}
@@ -129,16 +115,16 @@ trace_make(struct trace *trace, size_t writes, uint32_t size, struct error *err)
 	return ret;
 }
 
-uint32_t
+uint64_t
 trace_end(const struct trace *trace)
 {
-	uint32_t end = 0;
+	uint64_t end = 0;
 
 	for (size_t i = 0; i < trace->count; i++) {
 		const struct access *access = &trace->accesses[i];
 
-		if (access->off + access->size > end)
-			end = access->off + access->size;
+		if ((uint64_t)access->off + access->size > end)
+			end = (uint64_t)access->off + access->size;
 	}
 	return end;
 }

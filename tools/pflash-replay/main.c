@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/access.h"
 #include "pflash/device.h"
 #include "pflash/sim.h"
 
@@ -44,13 +45,6 @@ struct replay {
 	struct ioreq_server *server;
 	struct device *device;
 	uint64_t base;
-};
-
-struct access {
-	char op; /* 'r', 'w', or 0 for a line that says nothing */
-	uint64_t off;
-	unsigned int size;
-	uint64_t value;
 };
 
 static const char *const syncs[] = {
@@ -256,59 +250,19 @@ detach(struct replay *replay)
 		sim_destroy(replay->sim);
 }
 
-static bool
-access_ok(const struct access *access)
-{
-	bool size_ok = access->size == 1 || access->size == 2 ||
-		       access->size == 4 || access->size == 8;
-
-	return size_ok && access->off < FLASH_TOP &&
-	       (access->size == 8 || access->value >> 8 * access->size == 0);
-}
-
-/*
- * The whole line must be one access; -EINVAL otherwise.  A recorded read may
- * name the value that was read then, which is not looked at.
- */
-static int
-parse_line(const char *line, struct access *access)
-{
-	int start = 0, off_size = 0, end = 0;
-	int fields;
-
-	*access = (struct access){ 0 };
-	sscanf(line, " %n", &start);
-	line += start;
-	if (*line == '\0' || *line == '#')
-		return 0;
-	if ((strncmp(line, "r ", 2) != 0 && strncmp(line, "w ", 2) != 0) ||
-	    strpbrk(line, "+-"))
-		return -EINVAL;
-	fields = sscanf(line + 2, "%" SCNx64 " %x %n%" SCNx64 " %n",
-			&access->off, &access->size, &off_size, &access->value,
-			&end);
-	if (fields == 2 && *line == 'r')
-		end = off_size;
-	else if (fields != 3)
-		return -EINVAL;
-	if (line[2 + end] != '\0' || !access_ok(access))
-		return -EINVAL;
-	access->op = *line;
-	return 0;
-}
-
 static void
-apply(struct replay *replay, const struct access *access)
+apply(struct replay *replay, const struct access_line *access)
 {
 	uint64_t addr = replay->base + access->off;
 	uint64_t value = 0;
 
 	if (access->op == 'w') {
 		sim_guest_write(replay->sim, 0, addr, &access->value,
-				access->size);
+				(unsigned int)access->size);
 		return;
 	}
-	sim_guest_read(replay->sim, 0, addr, &value, access->size);
+	sim_guest_read(replay->sim, 0, addr, &value,
+		       (unsigned int)access->size);
 	printf("%" PRIx64 "\n", value);
 	fflush(stdout);
 }
@@ -316,7 +270,7 @@ apply(struct replay *replay, const struct access *access)
 static int
 replay_input(struct replay *replay, struct error *err)
 {
-	struct access access;
+	struct access_line access;
 	unsigned long number_of_line = 0;
 	char *line = NULL;
 	size_t room = 0;
@@ -325,7 +279,7 @@ replay_input(struct replay *replay, struct error *err)
 	while (ret == 0 && getline(&line, &room, stdin) >= 0) {
 		number_of_line++;
 		line[strcspn(line, "\n")] = '\0';
-		ret = parse_line(line, &access);
+		ret = access_parse(line, &access);
 		if (ret < 0)
 			error_set(err, EINVAL, "line %lu is no access: %.60s",
 				  number_of_line, line);
