@@ -509,7 +509,7 @@ plain_cycle(struct cfi *chip, uint32_t off, uint8_t byte)
 		break;
 	default: return false;
 	}
-	if (part_shown(part))
+	if (!part_shows_as_before(part) && part_shown(part))
 		config->ops->show(config->owner);
 	return true;
 }
@@ -551,10 +551,10 @@ cfi_write(struct cfi *chip, uint64_t off, unsigned int size, uint64_t value)
 	uint32_t bank = g->size;
 	uint64_t last;
 
-	if (off >= bank || size == 0)
-		return;
-	if (chip->plain && size == 1 &&
+	if (chip->plain && size == 1 && off < bank &&
 	    plain_cycle(chip, (uint32_t)off, (uint8_t)value))
+		return;
+	if (off >= bank || size == 0)
 		return;
 	if (size == g->width && (off & (size - 1)) == 0) {
 		bus_cycle(chip, chip->all,

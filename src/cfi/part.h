@@ -71,6 +71,15 @@ part_kind_of_view(const struct cfi_part *part)
 	return part->view == CFI_VIEW_BUFFER ? CFI_VIEW_STATUS : part->view;
 }
 
+/* The status, and the same one: what part_shown() nearly always finds. */
+static inline bool
+part_shows_as_before(const struct cfi_part *part)
+{
+	return part->view == CFI_VIEW_STATUS &&
+	       part->shown_view == CFI_VIEW_STATUS &&
+	       part->shown == part->status;
+}
+
 /* Notes that this is shown; true if it was not before. */
 static inline bool
 part_shown(struct cfi_part *part)
