@@ -78,8 +78,6 @@ static const struct bench_flash floor_flash = {
 	.close = floor_close,
 };
 
-/* The least that any program could wait: a block that is there, and nothing
- * besides. */
 #define BLOCK 4096u
 
 struct direct {
@@ -87,6 +85,7 @@ struct direct {
 	void *block;
 };
 
+/* The least that any program could wait: for a block that is there already. */
 static void *
 direct_open(const char *file, uint32_t size)
 {
@@ -101,6 +100,8 @@ direct_open(const char *file, uint32_t size)
 		memset(direct->block, 0, BLOCK);
 		return direct;
 	}
+	if (direct->fd >= 0)
+		close(direct->fd);
 	free(direct->block);
 	free(direct);
 	return NULL;
