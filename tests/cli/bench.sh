@@ -28,7 +28,7 @@ check_equal "trace" "pflashd --sync burst=2 pflashd --sync none=2 pflashd --sync
 check "commit" test "$(figures commit | grep -c '=20$')" -ge 3
 check_equal "recover" 5 "$(figures recover | grep -c '=2$')"
 check_equal "hosts" "start=20 burst=400 end=20 memory of its own=20 descriptors=20" \
-	"$(figures hosts | tr '\n' ' ' | sed 's/ $//')"
+	"$(figures hosts 20 | tr '\n' ' ' | sed 's/ $//')"
 check_equal "attach" 4 "$(figures attach | grep -c '=2$')"
 printf '# cycles ram-read 4\n# cycles array-read 5\nother\n' >"$tmp/console"
 check_equal "guest" "ram-read=2 array-read=2" \
@@ -74,7 +74,7 @@ check "a run that takes long has begun" begun $pid 0
 kill -TERM $pid
 check "SIGTERM ends it" ended $pid 20 143
 check_equal "and its files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
-"$bench" hosts --directory "$tmp" --count 300 >/dev/null 2>"$tmp/err" &
+"$bench" hosts 300 --directory "$tmp" >/dev/null 2>"$tmp/err" &
 pid=$!
 check "hosts have begun" begun $pid 50
 set -- $(children $(children $pid))
@@ -118,7 +118,8 @@ wrong 2 ':1: not an access' trace "$tmp/json"
 wrong 2 'beyond a flash' trace "$trace" --size 4096
 echo 'w ffffffff 1 0' >"$tmp/last"
 wrong 2 'beyond a flash' chip "$tmp/last"
-wrong 2 'at most' hosts --count 5001
+wrong 2 'at most' hosts 5001
+wrong 2 'not a number' hosts many
 wrong 2 none.so chip --peer "$tmp/none.so"
 wrong 1 'No such file' path --directory "$tmp/none"
 check "--help" sh -c "'$bench' --help | grep -q usage"

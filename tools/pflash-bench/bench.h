@@ -35,6 +35,9 @@ struct options {
 	int argument_count;
 };
 
+/* From 1 to 2^30; -EINVAL, which was said. */
+int number(const char *arg, unsigned int *value);
+
 /*
  * From now on this is another process, whose files are made in a directory
  * that the one before removes, with all that is in it, when this one has ended.

@@ -235,13 +235,15 @@ int
 bench_hosts(struct report *report, const struct options *options,
 	    struct error *err)
 {
-	unsigned int count = options->count ? options->count : HOSTS;
+	unsigned int count = HOSTS;
 	struct subject *subjects;
 	struct hosts *hosts;
-	int ret;
+	int ret = 0;
 
-	if (count > HOSTS_MOST)
-		return error_set(err, EINVAL, "--count: at most %u",
+	if (options->argument_count > 0)
+		ret = number(options->arguments[0], &count);
+	if (ret < 0 || count > HOSTS_MOST)
+		return error_set(err, EINVAL, "hosts: a number, at most %u",
 				 HOSTS_MOST);
 	subjects = calloc(count, sizeof(*subjects));
 	hosts = hosts_open(count);

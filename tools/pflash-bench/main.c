@@ -38,7 +38,7 @@ help(void)
 "  commit                latency of a burst's commit\n"
 "  recover               start after a crash, by length of the journal\n"
 "  attach [-- COMMAND]   start of pflashd, and its memory\n"
-"  hosts                 many flashes at once, 20 or --count\n"
+"  hosts [N]             many flashes at once: 20\n"
 "  guest CONSOLE...      what the lab's guest has measured\n"
 "\n"
 "  --directory DIR       where files are made: here\n"
@@ -74,7 +74,7 @@ usage(const char *what, const char *arg)
 	return -EINVAL;
 }
 
-static int
+int
 number(const char *arg, unsigned int *value)
 {
 	char *end;
