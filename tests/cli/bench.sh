@@ -25,7 +25,9 @@ check_equal "path" "pflashd --sync none=2 only answers=2 chip=2 pflashd --mode d
 check_equal "view" 4 "$(figures view | grep -c '=2$')"
 check_equal "trace" "pflashd --sync burst=2 pflashd --sync none=2 pflashd --sync op=2" \
 	"$(figures trace "$trace" | tr '\n' ' ' | sed 's/ $//')"
-check "commit" test "$(figures commit | grep -c '=20$')" -ge 3
+# Not every file system has O_DIRECT.
+check_equal "commit" "pwrite and fdatasync=20 pflashd --sync burst=20 pflashd --sync none=20" \
+	"$(figures commit | grep -v '^O_DIRECT, O_DSYNC=20$' | tr '\n' ' ' | sed 's/ $//')"
 check_equal "recover" 5 "$(figures recover | grep -c '=2$')"
 check_equal "hosts" "start=20 burst=400 end=20 memory of its own=20 descriptors=20" \
 	"$(figures hosts 20 | tr '\n' ' ' | sed 's/ $//')"
@@ -36,6 +38,15 @@ check_equal "guest" "ram-read=2 array-read=2" \
 check "a ratio is that of the two" grep -q '"ratio": *1.25' "$tmp/json"
 check_equal "its files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
 
+# soon COMMAND...: within 20 s
+soon() {
+	for try in $(seq 200); do
+		"$@" && return
+		sleep 0.1
+	done
+	return 1
+}
+
 # children PID...
 children() {
 	for of; do
@@ -43,43 +54,39 @@ children() {
 	done
 }
 
-# begun PID COUNT: that process, which waits for the run, has as many
-# grandchildren, or the run has made a file
-begun() {
-	for try in $(seq 200); do
-		if [ "$2" -eq 0 ]; then
-			ls "$tmp"/pflash-bench.*/*.fd >/dev/null 2>&1 && return
-		else
-			set -- "$1" "$2" $(children $(children "$1"))
-			[ $# -lt $(($2 + 2)) ] || return 0
-		fi
-		sleep 0.05
-	done
-	return 1
+has_files() {
+	ls "$tmp"/pflash-bench.*/*.fd >/dev/null 2>&1
 }
 
-# ended PID SECONDS CODE
+# has_hosts PID COUNT: that process waits for the one that has them
+has_hosts() {
+	set -- "$2" $(children $(children "$1"))
+	[ $# -gt "$1" ]
+}
+
+is_gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# ended PID CODE
 ended() {
-	for try in $(seq $(($2 * 10))); do
-		kill -0 "$1" 2>/dev/null || break
-		sleep 0.1
-	done
+	soon is_gone "$1" || return
 	wait "$1"
-	test $? -eq "$3"
+	test $? -eq "$2"
 }
 
 "$bench" commit --directory "$tmp" --count 1000000 >/dev/null &
 pid=$!
-check "a run that takes long has begun" begun $pid 0
+check "a run that takes long has begun" soon has_files
 kill -TERM $pid
-check "SIGTERM ends it" ended $pid 20 143
+check "SIGTERM ends it" ended $pid 143
 check_equal "and its files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
 "$bench" hosts 300 --directory "$tmp" >/dev/null 2>"$tmp/err" &
 pid=$!
-check "hosts have begun" begun $pid 50
+check "hosts have begun" soon has_hosts $pid 50
 set -- $(children $(children $pid))
 kill -KILL "$1"
-check "one that is killed ends all" ended $pid 20 1
+check "one that is killed ends all" ended $pid 1
 check "and it is said" grep -q 'was killed' "$tmp/err"
 check_equal "their files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
 

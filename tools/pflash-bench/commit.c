@@ -26,47 +26,67 @@ write_variable(const struct bench_flash *ops, void *flash, uint32_t off)
 	ops->write(flash, off, 1, CFI_CMD_READ_ARRAY);
 }
 
-/* The least that a burst can cost: its bytes, and to wait for them. */
-static void *
-floor_open(const char *file, uint32_t size)
-{
-	int *fd = malloc(sizeof(*fd));
+/* --- the least that a burst can cost -------------------------------------- */
 
-	(void)size;
-	if (fd)
-		*fd = open(file, O_WRONLY | O_CLOEXEC);
-	if (fd && *fd >= 0)
-		return fd;
-	free(fd);
-	return NULL;
-}
+#define BLOCK 4096u
+
+struct least {
+	int fd;
+	void *block;
+};
 
 static void
-floor_write(void *flash, uint64_t off, unsigned int size, uint64_t value)
+least_close(void *flash)
 {
-	static const uint8_t bytes[VARIABLE];
-	const int *fd = flash;
+	struct least *least = flash;
 
-	(void)size;
-	if (value == CFI_CMD_READ_ARRAY &&
-	    pwrite(*fd, bytes, sizeof(bytes), (off_t)off) > 0)
-		fdatasync(*fd);
+	if (least->fd >= 0)
+		close(least->fd);
+	free(least->block);
+	free(least);
+}
+
+static struct least *
+least_open(const char *file, int flags)
+{
+	struct least *least = malloc(sizeof(*least));
+
+	if (!least)
+		return NULL;
+	least->fd = open(file, O_WRONLY | O_CLOEXEC | flags);
+	least->block = aligned_alloc(BLOCK, BLOCK);
+	if (least->fd < 0 || !least->block) {
+		least_close(least);
+		return NULL;
+	}
+	memset(least->block, 0, BLOCK);
+	return least;
 }
 
 static uint64_t
-floor_read(void *flash, uint64_t off, unsigned int size)
+least_read(void *flash, uint64_t off, unsigned int size)
 {
 	(void)flash, (void)off, (void)size;
 	return 0;
 }
 
-static void
-floor_close(void *flash)
+/* Its bytes, and to wait for them. */
+static void *
+floor_open(const char *file, uint32_t size)
 {
-	int *fd = flash;
+	(void)size;
+	return least_open(file, 0);
+}
 
-	close(*fd);
-	free(fd);
+static void
+floor_write(void *flash, uint64_t off, unsigned int size, uint64_t value)
+{
+	const struct least *least = flash;
+
+	(void)size;
+	if (value == CFI_CMD_READ_ARRAY &&
+	    pwrite(least->fd, least->block, VARIABLE, (off_t)off) > 0)
+		fdatasync(least->fd);
 }
 
 static const struct bench_flash floor_flash = {
@@ -74,58 +94,27 @@ static const struct bench_flash floor_flash = {
 	.kind = BENCH_FILE,
 	.open = floor_open,
 	.write = floor_write,
-	.read = floor_read,
-	.close = floor_close,
+	.read = least_read,
+	.close = least_close,
 };
 
-#define BLOCK 4096u
-
-struct direct {
-	int fd;
-	void *block;
-};
-
-/* The least that any program could wait: for a block that is there already. */
+/* A block that is there already, which any program would wait for. */
 static void *
 direct_open(const char *file, uint32_t size)
 {
-	struct direct *direct = calloc(1, sizeof(*direct));
-
 	(void)size;
-	if (!direct)
-		return NULL;
-	direct->fd = open(file, O_WRONLY | O_DIRECT | O_DSYNC | O_CLOEXEC);
-	direct->block = aligned_alloc(BLOCK, BLOCK);
-	if (direct->fd >= 0 && direct->block) {
-		memset(direct->block, 0, BLOCK);
-		return direct;
-	}
-	if (direct->fd >= 0)
-		close(direct->fd);
-	free(direct->block);
-	free(direct);
-	return NULL;
+	return least_open(file, O_DIRECT | O_DSYNC);
 }
 
 static void
 direct_write(void *flash, uint64_t off, unsigned int size, uint64_t value)
 {
-	const struct direct *direct = flash;
+	const struct least *least = flash;
 
 	(void)size;
 	if (value == CFI_CMD_READ_ARRAY)
-		(void)!pwrite(direct->fd, direct->block, BLOCK,
+		(void)!pwrite(least->fd, least->block, BLOCK,
 			      (off_t)(off / BLOCK * BLOCK));
-}
-
-static void
-direct_close(void *flash)
-{
-	struct direct *direct = flash;
-
-	close(direct->fd);
-	free(direct->block);
-	free(direct);
 }
 
 static const struct bench_flash direct_flash = {
@@ -133,8 +122,8 @@ static const struct bench_flash direct_flash = {
 	.kind = BENCH_FILE,
 	.open = direct_open,
 	.write = direct_write,
-	.read = floor_read,
-	.close = direct_close,
+	.read = least_read,
+	.close = least_close,
 };
 
 /* Not every file system has it. */
@@ -254,7 +243,7 @@ static const struct bench_flash file_only = {
 	.name = "file",
 	.kind = BENCH_FILE,
 	.open = floor_open,
-	.close = floor_close,
+	.close = least_close,
 };
 
 int
