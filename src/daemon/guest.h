@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The domain, as both processes know it: plain facts, read once. */
+#ifndef PFLASHD_GUEST_H
+#define PFLASHD_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pflash/store.h"
+
+#define GUEST_NAME_SIZE 128 /* with the '\0' */
+#define GUEST_UUID_SIZE 48
+
+struct guest {
+	uint32_t id;
+	/*
+	 * The name; of a domain that migrates to this host, the one that it
+	 * will have.  It is safe as a part of a path, see domain_open().
+	 */
+	char name[GUEST_NAME_SIZE];
+	bool pvh; /* nobody else answers its firmware's reset ports */
+	/* Its first vCPU has run: restored, migrated, or without its server. */
+	bool has_run;
+	/* It is called NAME--incoming: it must be the guest that was saved. */
+	bool incoming;
+	/* Text that no other domain has, on any host: one life of a guest. */
+	char life[STORE_TAG_SIZE];
+	/* The same also when the guest was saved and restored. */
+	char uuid[GUEST_UUID_SIZE];
+};
+
+#endif
