@@ -12,8 +12,18 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "guest.h"
 
 #define MAX_SIZE (64u << 10)
+#define NAME_MARK "%n"
+
+struct reader {
+	config_name *ask;
+	config_set *set;
+	void *opaque; /* of both */
+	char *name;   /* NULL: not asked for yet */
+	char *end;    /* of the values so far */
+};
 
 static bool
 is_directory(const char *path)
@@ -23,54 +33,123 @@ is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* A name is no path: nothing outside of the directory is meant. */
 static int
-find_file(const char *directory, const char *name, char **path,
-	  struct error *err)
+need_name(struct reader *reader, struct error *err)
 {
-	if (strchr(name, '/'))
-		return error_set(err, EINVAL,
-				 "%s: no file for a guest named '%s'",
-				 directory, name);
-	if (asprintf(path, "%s/%s.conf", directory, name) < 0)
-		return error_set(err, ENOMEM, "out of memory");
-	if (access(*path, F_OK) == 0)
+	char *name = NULL;
+	int ret;
+
+	if (reader->name)
 		return 0;
-	free(*path);
-	if (asprintf(path, "%s/default.conf", directory) < 0)
-		return error_set(err, ENOMEM, "out of memory");
-	if (access(*path, F_OK) == 0)
-		return 0;
-	free(*path);
-	*path = NULL;
-	return error_set(err, ENOENT,
-			 "%s: neither %s.conf nor default.conf says what flash "
-			 "the guest has",
-			 directory, name);
+	ret = reader->ask(reader->opaque, &name, err);
+	if (ret == 0)
+		ret = guest_check_name(name, err);
+	if (ret < 0)
+		free(name);
+	else
+		reader->name = name;
+	return ret;
 }
 
-/* The contents with the guest's name for each "%n". */
-static char *
-expand(const uint8_t *data, size_t size, const char *name)
+/* 1: *path is there; 0: it is not. */
+static int
+try_file(const char *directory, const char *name, char **path,
+	 struct error *err)
 {
-	size_t room = 1, extra = name ? strlen(name) : 0;
-	char *text, *to;
-
-	for (size_t i = 0; i < size; i++)
-		room += data[i] == '%' ? 1 + extra : 1;
-	text = to = malloc(room);
-	for (size_t i = 0; text && i < size; i++) {
-		if (name && data[i] == '%' && i + 1 < size &&
-		    data[i + 1] == 'n') {
-			to = stpcpy(to, name);
-			i++;
-		} else {
-			*to++ = (char)data[i];
-		}
+	if (asprintf(path, "%s/%s.conf", directory, name) < 0) {
+		*path = NULL;
+		return error_set(err, ENOMEM, "out of memory");
 	}
-	if (text)
-		*to = '\0';
-	return text;
+	if (access(*path, F_OK) == 0)
+		return 1;
+	free(*path);
+	*path = NULL;
+	return 0;
+}
+
+static int
+find_file(struct reader *reader, const char *directory, char **path,
+	  struct error *err)
+{
+	int ret = need_name(reader, err);
+
+	if (ret < 0)
+		return ret;
+	ret = try_file(directory, reader->name, path, err);
+	if (ret == 0)
+		ret = try_file(directory, "default", path, err);
+	if (ret == 0)
+		return error_set(err, ENOENT,
+				 "%s: neither %s.conf nor default.conf says "
+				 "what flash the guest has",
+				 directory, reader->name);
+	return ret < 0 ? ret : 0;
+}
+
+static unsigned int
+line_of(const char *text, const char *place)
+{
+	unsigned int line = 1;
+
+	while (text < place)
+		line += *text++ == '\n';
+	return line;
+}
+
+/* The file as one string. */
+static int
+load(const char *path, char **text, struct error *err)
+{
+	uint8_t *data;
+	char *nul;
+	size_t size = 0;
+	int ret = file_load(path, MAX_SIZE, &data, &size, err);
+
+	if (ret < 0)
+		return ret;
+	*text = realloc(data, size + 1);
+	if (!*text) {
+		free(data);
+		return error_set(err, ENOMEM, "out of memory");
+	}
+	(*text)[size] = '\0';
+	nul = memchr(*text, '\0', size);
+	return nul ? error_set(err, EINVAL, "%s:%u: a NUL byte", path,
+			       line_of(*text, nul)) :
+		     0;
+}
+
+/* For all values, each with its '\0' and the longest name in it. */
+static char *
+make_room(const char *text)
+{
+	size_t room = strlen(text) + 1;
+
+	while ((text = strstr(text, NAME_MARK)) != NULL) {
+		room += GUEST_NAME_SIZE;
+		text += strlen(NAME_MARK);
+	}
+	return malloc(room);
+}
+
+/* Appends the value to the others, with the guest's name where it says so. */
+static int
+expand(struct reader *reader, const char *value, struct error *err)
+{
+	const char *mark;
+
+	while ((mark = strstr(value, NAME_MARK)) != NULL) {
+		int ret = need_name(reader, err);
+
+		if (ret < 0)
+			return ret;
+		reader->end = mempcpy(reader->end, value,
+				      (size_t)(mark - value));
+		reader->end = stpcpy(reader->end, reader->name);
+		value = mark + strlen(NAME_MARK);
+	}
+	reader->end = stpcpy(reader->end, value) + 1;
+	return 0;
 }
 
 static char *
@@ -88,9 +167,10 @@ trim(char *text)
 
 /* Comments have lines of their own: a path may contain a '#'. */
 static int
-read_line(char *line, config_set *set, void *opaque, struct error *err)
+read_line(struct reader *reader, char *line, struct error *err)
 {
-	char *option = trim(line), *equals;
+	char *option = trim(line), *equals, *value = reader->end;
+	int ret;
 
 	if (!*option || *option == '#')
 		return 0;
@@ -99,11 +179,18 @@ read_line(char *line, config_set *set, void *opaque, struct error *err)
 		return error_set(err, EINVAL, "'%s': expected option = value",
 				 option);
 	*equals = '\0';
-	return set(opaque, trim(option), trim(equals + 1), err);
+	option = trim(option);
+	if (strstr(option, NAME_MARK))
+		return error_set(err, EINVAL,
+				 "unknown option '%s': %%n stands for the "
+				 "guest's name in values only",
+				 option);
+	ret = expand(reader, trim(equals + 1), err);
+	return ret < 0 ? ret : reader->set(reader->opaque, option, value, err);
 }
 
 static int
-read_lines(const char *path, char *text, config_set *set, void *opaque,
+read_lines(struct reader *reader, const char *path, char *text,
 	   struct error *err)
 {
 	unsigned int number = 0;
@@ -114,7 +201,7 @@ read_lines(const char *path, char *text, config_set *set, void *opaque,
 		char *line = strsep(&text, "\n");
 
 		number++;
-		ret = read_line(line, set, opaque, &why);
+		ret = read_line(reader, line, &why);
 	}
 	return ret < 0 ? error_set(err, -ret, "%s:%u: %s", path, number,
 				   why.text) :
@@ -122,34 +209,27 @@ read_lines(const char *path, char *text, config_set *set, void *opaque,
 }
 
 int
-config_read(const char *path,
-	    int (*ask_name)(void *opaque, char **name, struct error *err),
-	    config_set *set, void *opaque, char **text, struct error *err)
+config_read(const char *path, config_name *name, config_set *set, void *opaque,
+	    char **text, struct error *err)
 {
-	char *file = NULL, *name = NULL;
-	uint8_t *data = NULL;
-	size_t size = 0;
+	struct reader reader = { .ask = name, .set = set, .opaque = opaque };
+	char *file = NULL, *lines = NULL;
 	int ret = 0;
 
 	*text = NULL;
-	if (is_directory(path)) {
-		ret = ask_name(opaque, &name, err);
-		if (ret == 0)
-			ret = find_file(path, name, &file, err);
-	} else if (!(file = strdup(path))) {
+	if (is_directory(path))
+		ret = find_file(&reader, path, &file, err);
+	else if (!(file = strdup(path)))
 		ret = error_set(err, ENOMEM, "out of memory");
-	}
 	if (ret == 0)
-		ret = file_load(file, MAX_SIZE, &data, &size, err);
-	if (ret == 0 && !name && memmem(data, size, "%n", 2))
-		ret = ask_name(opaque, &name, err);
+		ret = load(file, &lines, err);
 	if (ret == 0) {
-		*text = expand(data, size, name);
-		ret = *text ? read_lines(file, *text, set, opaque, err) :
+		*text = reader.end = make_room(lines);
+		ret = *text ? read_lines(&reader, file, lines, err) :
 			      error_set(err, ENOMEM, "out of memory");
 	}
-	free(data);
-	free(name);
+	free(lines);
+	free(reader.name);
 	free(file);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pflash/error.h"
 #include "pflash/store.h"
 
 #define GUEST_NAME_SIZE 128 /* with the '\0' */
@@ -15,7 +16,7 @@ struct guest {
 	uint32_t id;
 	/*
 	 * The name; of a domain that migrates to this host, the one that it
-	 * will have.  It is safe as a part of a path, see domain_open().
+	 * will have.  guest_check_name() has accepted it.
 	 */
 	char name[GUEST_NAME_SIZE];
 	bool pvh; /* nobody else answers its firmware's reset ports */
@@ -28,5 +29,14 @@ struct guest {
 	/* The same also when the guest was saved and restored. */
 	char uuid[GUEST_UUID_SIZE];
 };
+
+/*
+ * May a path be made of this name?  Whoever creates guests chooses it, so these
+ * names are refused: the empty one, one that begins with '.', one with '/' or a
+ * control character (C0, DEL, C1), one that is not UTF-8, and one longer than
+ * GUEST_NAME_SIZE - 1 bytes.  -EINVAL with a sentence that shows the name, each
+ * byte of a control character as \x0a.
+ */
+int guest_check_name(const char *name, struct error *err);
 
 #endif
