@@ -294,6 +294,9 @@ close_limit(struct flash *flash)
 /* What a journal may grow to, and the file system's own; generously. */
 #define FILE_MARGIN (UINT64_C(64) << 20)
 
+/* The first uid of the workers, each of which has one by its domain's id. */
+#define OWN_UIDS 2000000000u
+
 static int
 enter_sandbox(struct flash *flash, const struct preflight *preflight,
 	      struct error *err)
@@ -301,16 +304,21 @@ enter_sandbox(struct flash *flash, const struct preflight *preflight,
 	const struct options *options = flash->options;
 	uint64_t files = 4 * (uint64_t)preflight->geometry.size +
 			 STORE_HISTORY_MOST + FILE_MARGIN;
+	char own[16];
 	const struct sandbox sandbox = {
 		.level = options->sandbox,
-		.user = options->user,
+		.user = options->user ? options->user : own,
 		.transport = flash->transport,
 		.root = PFLASH_RUN_DIR "/empty",
 		.file_size = files,
 		.memory = 2 * files,
 	};
-	int ret = sandbox_enter(&sandbox, &flash->sandbox_reason);
+	int ret;
 
+	(void)snprintf(own, sizeof(own), "%u",
+		       OWN_UIDS +
+			       (flash->domain ? domain_id(flash->domain) : 0));
+	ret = sandbox_enter(&sandbox, &flash->sandbox_reason);
 	if (ret < 0)
 		return error_set(err, -ret, "--sandbox: %s",
 				 flash->sandbox_reason.text);

@@ -5,10 +5,18 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "domain.h"
 #include "keeper.h"
 #include "log.h"
 #include "ready.h"
 #include "upgrade.h"
+
+static int
+find_name(void *opaque, const char *domain, char **name, struct error *err)
+{
+	(void)opaque;
+	return domain_find_name(domain, name, err);
+}
 
 static int
 run(const struct options *options)
@@ -37,6 +45,15 @@ check_ready_fd(const struct options *options, struct error *err)
 	return EXIT_USAGE;
 }
 
+/* No flash is handed over yet, so none could go on. */
+static int
+check_handover(void)
+{
+	log_line(LOG_ERR, "--check-handover: this version takes over no flash "
+			  "from a running pflashd");
+	return EXIT_RUNTIME;
+}
+
 /* After an upgrade there is no terminal to let go of, and nobody who waits. */
 static void
 go_on(struct options *options)
@@ -55,7 +72,7 @@ main(int argc, char **argv)
 	int code;
 
 	upgrade_remember(argv);
-	code = options_parse(&options, argc, argv, &err);
+	code = options_parse(&options, argc, argv, find_name, NULL, &err);
 	if (upgrade_was_one())
 		go_on(&options);
 	else if (code == EXIT_OK)
@@ -67,7 +84,8 @@ main(int argc, char **argv)
 	else if (options.version)
 		puts("pflashd " PFLASH_VERSION);
 	else
-		code = run(&options);
+		code = options.check_handover ? check_handover() :
+						run(&options);
 	options_free(&options);
 	return code;
 }

@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include "config.h"
-#include "domain.h"
 
 #define MAX_WAIT 3600
 #define MAX_SPIN 100000
 #define SPIN 50
+#define MAX_RESTARTS 10000
+#define RESTARTS 10
 
 struct choice {
 	const char *name;
@@ -92,6 +93,8 @@ static const struct option long_options[] = {
 	{ "log", required_argument, NULL, 'L' },
 	{ "sandbox", required_argument, NULL, 'S' },
 	{ "user", required_argument, NULL, 'u' },
+	{ "restarts", required_argument, NULL, 'n' },
+	{ "check-handover", no_argument, NULL, 'k' },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -143,10 +146,15 @@ options_help(void)
 "  --ready-fd N       write a newline to this descriptor when attached\n"
 "  --wait SECONDS     for another process to let go of the file: 0 (default)\n"
 "  --log WHERE        stderr (default with --foreground) or syslog\n"
-"  --sandbox HOW      what is given up before the guest's data is read: none,\n"
-"                     basic (user, root, limits), full (and system calls,\n"
-"                     other domains); default: as much as there is\n"
-"  --user USER        whose process it is then: pflashd (default)\n"
+"  --sandbox HOW      what the worker gives up before it reads what the guest\n"
+"                     wrote: full (default: user, root, limits, system calls,\n"
+"                     other domains), basic (user, root, limits), or none\n"
+"  --user USER        the worker's user; the default is a uid of its own for\n"
+"                     each domain: 2000000000 and the domain's id\n"
+"  --restarts COUNT   how often the supervisor replaces a worker that died,\n"
+"                     within ten minutes, before it gives up: 10; 0: never\n"
+"  --check-handover   only say by the exit code whether this program could go\n"
+"                     on with the flash that a running pflashd has\n"
 "  --help, --version\n"
 "\n"
 "Exit codes: 0 the guest is gone or SIGTERM came, 1 failed while running,\n"
@@ -235,6 +243,16 @@ set_ready_fd(struct options *options, const char *arg, struct error *err)
 }
 
 static int
+set_restarts(struct options *options, const char *arg, struct error *err)
+{
+	uint64_t value = 0;
+	int ret = number("restarts", arg, MAX_RESTARTS, &value, err);
+
+	options->restarts = (unsigned int)value;
+	return ret;
+}
+
+static int
 set_count(uint32_t *count, const char *option, const char *arg,
 	  struct error *err)
 {
@@ -299,6 +317,8 @@ set_option(struct options *options, int option, const char *arg,
 	case 'f': options->foreground = true; return 0;
 	case 'j': options->journal = arg; return 0;
 	case 'u': options->user = arg; return 0;
+	case 'n': return set_restarts(options, arg, err);
+	case 'k': options->check_handover = true; return 0;
 	case 'H': return store_history_parse(&options->history, arg, err);
 	case 'x': return limit_parse(&options->write_limit, arg, err);
 	case 'R': options->read_only = true; return 0;
@@ -344,8 +364,8 @@ options_default(struct options *options)
 		.width = 1,
 		.blocks = "4096",
 		.history.bytes = STORE_HISTORY_BYTES,
-		.sandbox = SANDBOX_MOST,
-		.user = SANDBOX_USER,
+		.sandbox = SANDBOX_FULL,
+		.restarts = RESTARTS,
 		.write_limit = { LIMIT_RATE, LIMIT_BURST },
 		.spin = SPIN,
 		.compact = true,
@@ -382,12 +402,20 @@ parse_arguments(struct options *options, int argc, char **argv,
 	return 0;
 }
 
+/* What config_read()'s functions need. */
+struct source {
+	struct options *options;
+	options_find_name *find_name;
+	void *opaque; /* of that */
+};
+
 static int
 ask_name(void *opaque, char **name, struct error *err)
 {
-	const struct options *options = opaque;
+	const struct source *source = opaque;
 
-	return domain_find_name(options->domain, name, err);
+	return source->find_name(source->opaque, source->options->domain, name,
+				 err);
 }
 
 /* What concerns one process and not the guest's flash is not for a file. */
@@ -395,33 +423,34 @@ static int
 set_from_file(void *opaque, const char *name, const char *value,
 	      struct error *err)
 {
+	const struct source *source = opaque;
 	const struct option *option = long_options;
 
 	while (option->name && strcmp(option->name, name) != 0)
 		option++;
-	if (!option->name || strchr("dCrfhV", option->val))
+	if (!option->name || strchr("dCrfkhV", option->val))
 		return error_set(err, EINVAL, "unknown option '%s'", name);
 	if (option->has_arg != no_argument)
-		return set_option(opaque, option->val, value, err);
+		return set_option(source->options, option->val, value, err);
 	if (strcmp(value, "no") == 0)
 		return 0;
 	if (strcmp(value, "yes") != 0)
 		return error_set(err, EINVAL, "%s: '%s' is neither yes nor no",
 				 name, value);
-	return set_option(opaque, option->val, NULL, err);
+	return set_option(source->options, option->val, NULL, err);
 }
 
 /* The file is for what the command line leaves open: it is read before. */
 static int
-parse_with_file(struct options *options, int argc, char **argv,
-		struct error *err)
+parse_with_file(struct options *options, struct source *source, int argc,
+		char **argv, struct error *err)
 {
 	struct options given = *options;
 	int ret;
 
 	options_default(options);
 	options->domain = given.domain;
-	ret = config_read(given.config, ask_name, set_from_file, options,
+	ret = config_read(given.config, ask_name, set_from_file, source,
 			  &options->config_text, err);
 	if (ret < 0)
 		return ret;
@@ -433,14 +462,19 @@ parse_with_file(struct options *options, int argc, char **argv,
 }
 
 int
-options_parse(struct options *options, int argc, char **argv, struct error *err)
+options_parse(struct options *options, int argc, char **argv,
+	      options_find_name *find_name, void *opaque, struct error *err)
 {
+	struct source source = { .options = options,
+				 .find_name = find_name,
+				 .opaque = opaque };
+
 	options_default(options);
 	if (parse_arguments(options, argc, argv, err) < 0)
 		return EXIT_USAGE;
 	if (options->config && options->domain && !options->help &&
 	    !options->version) {
-		int ret = parse_with_file(options, argc, argv, err);
+		int ret = parse_with_file(options, &source, argc, argv, err);
 
 		if (ret < 0)
 			return ret == -ESRCH ? EXIT_DOMAIN : EXIT_FILE;

@@ -51,23 +51,36 @@ struct options {
 	uint64_t wait;       /* seconds for another process to end */
 	bool foreground;
 	bool read_only;
-	bool force; /* what the check of the image says is not heeded */
+	bool force;   /* what the check of the image says is not heeded */
 	bool compact; /* the variable store, when it is due */
-	bool pause; /* the guest, when its changes can't be kept */
+	bool pause;   /* the guest, when its changes can't be kept */
 	struct store_history history;
 	struct limit_config write_limit;
 	uint64_t spin; /* microseconds; ioreq_server_set_patience() */
 	enum options_log log;
 	enum sandbox_level sandbox;
-	const char *user; /* of the sandbox */
+	const char *user;      /* of the worker; NULL: a uid of its own */
+	unsigned int restarts; /* of the worker, within ten minutes */
+	bool check_handover;   /* only say whether the flash could go on */
 	bool help, version;
 };
 
 /*
- * The command line, and behind it what the file of --config says.  EXIT_OK,
- * or an exit code with a sentence.  options_free() it in any case.
+ * Finds the name, malloc()ed, of the guest that --domain gives by name or id;
+ * -errno with a sentence.
+ */
+typedef int options_find_name(void *opaque, const char *domain, char **name,
+			      struct error *err);
+
+/*
+ * The command line, and behind it what the file of --config says.  `find_name`
+ * is called only if the guest's name is needed: --config gives a directory, or
+ * %n is in a value.  EXIT_OK, or an exit code with a sentence: EXIT_DOMAIN
+ * if find_name() said -ESRCH, EXIT_FILE if its name is refused.
+ * options_free() it in any case.
  */
 int options_parse(struct options *options, int argc, char **argv,
+		  options_find_name *find_name, void *opaque,
 		  struct error *err);
 void options_free(struct options *options);
 void options_help(void);

@@ -1,0 +1,663 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files of options, with guests' names that were chosen to do harm, and how
+ * they meet the command line.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../src/daemon/config.h"
+#include "../../src/daemon/guest.h"
+#include "../../src/daemon/options.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define LONG "0123456789abcdef0123456789abcdef"
+#define LONGEST LONG LONG LONG "0123456789abcdef0123456789abcde"
+
+static char directory[64], path[128];
+static struct error err;
+
+/* What config_read() asked and said. */
+static struct {
+	const char *name; /* NULL: there is no such domain */
+	unsigned int asked;
+	unsigned int lines;
+	char last[64];         /* option */
+	char all[4096];        /* "option=value;" of each */
+	const char *values[2]; /* the first ones */
+} seen;
+
+static void
+setup(void)
+{
+	strcpy(directory, "/tmp/test_config.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	(void)snprintf(path, sizeof(path), "%s/a.conf", directory);
+	memset(&seen, 0, sizeof(seen));
+	seen.name = "web";
+	err.text[0] = '\0';
+}
+
+static void
+teardown(void)
+{
+	char command[128];
+
+	(void)snprintf(command, sizeof(command), "rm -rf %s", directory);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void
+write_file(const char *name, const char *contents, size_t size)
+{
+	char file[160];
+	FILE *out;
+
+	(void)snprintf(file, sizeof(file), "%s/%s", directory, name);
+	out = fopen(file, "w");
+	ck_assert_ptr_nonnull(out);
+	ck_assert_uint_eq(fwrite(contents, 1, size, out), size);
+	ck_assert_int_eq(fclose(out), 0);
+}
+
+static void
+conf(const char *contents)
+{
+	write_file("a.conf", contents, strlen(contents));
+}
+
+static int
+tell_name(void *opaque, char **name, struct error *why)
+{
+	ck_assert_ptr_eq(opaque, &seen);
+	seen.asked++;
+	if (!seen.name)
+		return error_set(why, ESRCH, "no such domain");
+	*name = strdup(seen.name);
+	return 0;
+}
+
+static int
+keep(void *opaque, const char *option, const char *value, struct error *why)
+{
+	size_t used = strlen(seen.all);
+
+	(void)why;
+	ck_assert_ptr_eq(opaque, &seen);
+	if (seen.lines < COUNT(seen.values))
+		seen.values[seen.lines] = value;
+	seen.lines++;
+	(void)snprintf(seen.last, sizeof(seen.last), "%s", option);
+	(void)snprintf(seen.all + used, sizeof(seen.all) - used, "%s=%s;",
+		       option, value);
+	return strcmp(option, "bad") == 0 ? error_set(why, EINVAL, "is bad") :
+					    0;
+}
+
+static int
+read_path(const char *from)
+{
+	char *text;
+	int ret = config_read(from, tell_name, keep, &seen, &text, &err);
+
+	/* The values live as long as the text does. */
+	if (ret == 0 && seen.lines >= 2)
+		ck_assert_ptr_ne(seen.values[0], seen.values[1]);
+	free(text);
+	return ret;
+}
+
+/* --- names --- */
+
+static const struct {
+	const char *name, *why, *shown;
+} refused[] = {
+	{ "", "is empty", "''" },
+	{ ".", "begins with '.'", "'.'" },
+	{ "..", "begins with '.'", "'..'" },
+	{ ".hidden", "begins with '.'", "'.hidden'" },
+	{ "../x", "begins with '.'", "'../x'" },
+	{ "a/b", "has a '/'", "'a/b'" },
+	{ "a/../../etc/x", "has a '/'", "'a/../../etc/x'" },
+	{ "/etc/passwd", "has a '/'", "'/etc/passwd'" },
+	{ "x\nsandbox = none", "control character", "'x\\x0asandbox = none'" },
+	{ "x\n", "control character", "'x\\x0a'" },
+	{ "\nx", "control character", "'\\x0ax'" },
+	{ "x\rsync=op", "control character", "'x\\x0dsync=op'" },
+	{ "a\tb", "control character", "'a\\x09b'" },
+	{ "a\x1b[2J", "control character", "'a\\x1b[2J'" },
+	{ "a\x01", "control character", "'a\\x01'" },
+	{ "a\x1f", "control character", "'a\\x1f'" },
+	{ "a\x7f", "control character", "'a\\x7f'" },
+	{ "a\xc2\x80", "control character", "'a\\xc2\\x80'" },
+	{ "a\xc2\x9b[2J", "control character", "'a\\xc2\\x9b[2J'" },
+	{ "a\x9b", "is not UTF-8", "'a\\x9b'" },
+	{ "a\xff", "is not UTF-8", "'a\\xff'" },
+	{ "a\xc3", "is not UTF-8", "'a\\xc3'" },
+	{ "a\xe2\x82", "is not UTF-8", "'a\\xe2\\x82'" },
+	{ "\xc0\xaf", "is not UTF-8", "'\\xc0\\xaf'" },
+	{ "\xe0\x80\xaf", "is not UTF-8", "'\\xe0\\x80\\xaf'" },
+	{ "\xf0\x80\x80\xaf", "is not UTF-8", "'\\xf0\\x80\\x80\\xaf'" },
+	{ "\xed\xa0\x80", "is not UTF-8", "'\\xed\\xa0\\x80'" },
+	{ "\xf4\x90\x80\x80", "is not UTF-8", "'\\xf4\\x90\\x80\\x80'" },
+	{ "\xf8\x88\x80\x80\x80", "is not UTF-8", "'\\xf8" },
+	{ LONGEST "x", "is too long", "'" LONGEST "x'" },
+	{ LONG LONG LONG LONG LONG LONG, "is too long", "...'" },
+};
+
+static const char *const accepted[] = {
+	"a",
+	"7",
+	"web-1.lan",
+	"default",
+	"a b",
+	"-x",
+	"a.b..c",
+	"%n",
+	"a=b",
+	"#a",
+	"a\\nb",
+	"b\xc3\xbc"
+	"cher",
+	"\xc2\xa0",
+	"\xe2\x82\xac",
+	"\xf0\x9f\x90\xa7",
+	"\xed\x9f\xbf",
+	"\xf4\x8f\xbf\xbf",
+	LONGEST,
+};
+
+static void
+check_sentence(int i)
+{
+	ck_assert_msg(strstr(err.text, refused[i].why), "%s", err.text);
+	ck_assert_msg(strstr(err.text, refused[i].shown), "%s", err.text);
+	for (const char *c = err.text; *c; c++)
+		ck_assert_msg(*c >= ' ' && *c < 0x7f, "%s", err.text);
+}
+
+START_TEST(a_name_is_refused)
+{
+	ck_assert_int_eq(guest_check_name(refused[_i].name, &err), -EINVAL);
+	check_sentence(_i);
+}
+END_TEST
+
+START_TEST(a_name_is_accepted)
+{
+	ck_assert_int_eq(guest_check_name(accepted[_i], &err), 0);
+	conf("vars = /v/%n.fd");
+	seen.name = accepted[_i];
+	ck_assert_int_eq(read_path(path), 0);
+	ck_assert_ptr_nonnull(strstr(seen.all, accepted[_i]));
+}
+END_TEST
+
+START_TEST(the_longest_name_has_127_bytes)
+{
+	ck_assert_uint_eq(strlen(LONGEST), GUEST_NAME_SIZE - 1);
+}
+END_TEST
+
+/* Nothing in the sentence moves a terminal's cursor. */
+static bool
+is_printable(const char *text)
+{
+	while (*text && (unsigned char)*text >= ' ' && *text != 0x7f)
+		text++;
+	return !*text;
+}
+
+START_TEST(any_two_bytes_are_shown)
+{
+	char name[] = "aXY";
+
+	for (int bytes = 0x100; bytes < 0x10000; bytes++) {
+		name[1] = (char)(bytes >> 8);
+		name[2] = (char)bytes;
+		err.text[0] = '\0';
+		if (guest_check_name(name, &err) < 0 &&
+		    (!is_printable(err.text) || !strstr(err.text, "'a")))
+			ck_abort_msg("%x: %s", (unsigned int)bytes, err.text);
+	}
+}
+END_TEST
+
+/* --- files --- */
+
+START_TEST(a_refused_name_sets_nothing)
+{
+	conf("vars = /v/%n.fd\nmode = trap\n");
+	seen.name = refused[_i].name;
+	ck_assert_int_eq(read_path(path), -EINVAL);
+	ck_assert_str_eq(seen.all, "");
+	check_sentence(_i);
+	ck_assert_ptr_nonnull(strstr(err.text, "a.conf:1: "));
+}
+END_TEST
+
+START_TEST(a_refused_name_has_no_file)
+{
+	write_file("default.conf", "mode = trap\n", 12);
+	write_file(".hidden.conf", "mode = trap\n", 12);
+	write_file("...conf", "mode = trap\n", 12);
+	seen.name = refused[_i].name;
+	ck_assert_int_eq(read_path(directory), -EINVAL);
+	ck_assert_str_eq(seen.all, "");
+	check_sentence(_i);
+}
+END_TEST
+
+/* The file is found also where the name leads out of the directory. */
+START_TEST(no_file_of_another_directory)
+{
+	char inner[96];
+
+	conf("mode = trap\n");
+	write_file("default.conf", "mode = trap\n", 12);
+	(void)snprintf(inner, sizeof(inner), "%s/inner", directory);
+	ck_assert_int_eq(mkdir(inner, 0700), 0);
+	seen.name = "../a";
+	ck_assert_int_eq(read_path(inner), -EINVAL);
+	ck_assert_uint_eq(seen.lines, 0);
+}
+END_TEST
+
+START_TEST(the_name_in_several_values)
+{
+	conf("vars = /v/%n/%n.fd\n# %n\njournal=%n\n template = 100%%n% %x%n ");
+	ck_assert_int_eq(read_path(path), 0);
+	ck_assert_str_eq(seen.all, "vars=/v/web/web.fd;journal=web;"
+				   "template=100%web% %xweb;");
+	ck_assert_uint_eq(seen.asked, 1);
+}
+END_TEST
+
+START_TEST(a_name_is_no_text_of_the_file)
+{
+	static const char *const names[] = { "%n", "%n%n", "a # b", "a = b" };
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		char wanted[64];
+
+		conf("vars = %n.fd\nmode = trap");
+		seen.name = names[i];
+		seen.all[0] = '\0';
+		ck_assert_int_eq(read_path(path), 0);
+		(void)snprintf(wanted, sizeof(wanted), "vars=%s.fd;mode=trap;",
+			       names[i]);
+		ck_assert_str_eq(seen.all, wanted);
+	}
+}
+END_TEST
+
+START_TEST(the_longest_name_a_thousand_times)
+{
+	static char contents[20000];
+	char *to = contents;
+
+	for (int i = 0; i < 1000; i++)
+		to = stpcpy(to, i % 2 ? "a=%n%n\n" : "b = x%n\n");
+	conf(contents);
+	seen.name = LONGEST;
+	ck_assert_int_eq(read_path(path), 0);
+	ck_assert_uint_eq(seen.lines, 1000);
+}
+END_TEST
+
+START_TEST(the_name_is_asked_for_only_where_it_counts)
+{
+	conf("# %n\nvars = /v/web.fd\nmode = %x\n%\n#%n");
+	ck_assert_int_eq(read_path(path), -EINVAL);
+	conf("# %n\nvars = /v/web.fd\nmode = %x\n#%n");
+	ck_assert_int_eq(read_path(path), 0);
+	ck_assert_uint_eq(seen.asked, 0);
+}
+END_TEST
+
+START_TEST(no_name_names_an_option)
+{
+	static const char *const lines[] = {
+		"%n = none\n",
+		"x%n = none\n",
+		"%nx=1\n",
+		"%n=%n\n",
+	};
+
+	seen.name = "sandbox";
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		char contents[64];
+
+		(void)snprintf(contents, sizeof(contents), "\nmode = trap\n%s",
+			       lines[i]);
+		conf(contents);
+		ck_assert_int_eq(read_path(path), -EINVAL);
+		ck_assert_str_eq(seen.last, "mode");
+		ck_assert_ptr_nonnull(strstr(err.text, "a.conf:3: unknown "));
+	}
+}
+END_TEST
+
+START_TEST(no_domain_no_name)
+{
+	conf("vars = /v/%n.fd\n");
+	seen.name = NULL;
+	ck_assert_int_eq(read_path(path), -ESRCH);
+	ck_assert_ptr_nonnull(strstr(err.text, "no such domain"));
+	ck_assert_int_eq(read_path(directory), -ESRCH);
+	ck_assert_str_eq(seen.all, "");
+}
+END_TEST
+
+START_TEST(the_file_of_the_name_and_then_default)
+{
+	ck_assert_int_eq(read_path(directory), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(err.text, "neither web.conf nor "));
+	write_file("default.conf", "vars = 1", 8);
+	ck_assert_int_eq(read_path(directory), 0);
+	write_file("web.conf", "vars = 2", 8);
+	ck_assert_int_eq(read_path(directory), 0);
+	ck_assert_str_eq(seen.all, "vars=1;vars=2;");
+	seen.name = "web--incoming";
+	ck_assert_int_eq(read_path(directory), 0);
+	ck_assert_str_eq(seen.all, "vars=1;vars=2;vars=1;");
+}
+END_TEST
+
+START_TEST(lines)
+{
+	conf("\r\n  # c\r\nvars = a b \r\n\tx=\n\ny =1=2\nz=#\n\n ");
+	ck_assert_int_eq(read_path(path), 0);
+	ck_assert_str_eq(seen.all, "vars=a b;x=;y=1=2;z=#;");
+	conf("a=1\n\nbad=2\nc=3\n");
+	ck_assert_int_eq(read_path(path), -EINVAL);
+	ck_assert_str_eq(seen.last, "bad");
+	ck_assert_ptr_nonnull(strstr(err.text, "a.conf:3: is bad"));
+	conf("a=1\nvars\n");
+	ck_assert_int_eq(read_path(path), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "a.conf:2: 'vars': expected"));
+}
+END_TEST
+
+START_TEST(as_many_lines_as_there_is_room_for)
+{
+	char *many = malloc(100000);
+
+	ck_assert_ptr_nonnull(many);
+	memset(many, '\n', 100000);
+	write_file("a.conf", many, 100000);
+	ck_assert_int_eq(read_path(path), -EFBIG);
+	write_file("a.conf", many, 65536);
+	ck_assert_int_eq(read_path(path), 0);
+	ck_assert_uint_eq(seen.lines, 0);
+	memcpy(many + 65530, "bad=1", 5);
+	write_file("a.conf", many, 65536);
+	ck_assert_int_eq(read_path(path), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "a.conf:65531: "));
+	for (int i = 0; i < 65536; i += 4)
+		memcpy(many + i, "a=1\n", 4);
+	write_file("a.conf", many, 65536);
+	seen.lines = 0;
+	ck_assert_int_eq(read_path(path), 0);
+	ck_assert_uint_eq(seen.lines, 16384);
+	free(many);
+}
+END_TEST
+
+START_TEST(a_nul_byte_is_refused)
+{
+	static const struct {
+		const char *contents;
+		size_t size;
+		const char *where;
+	} files[] = {
+		{ "\0", 1, "a.conf:1: a NUL byte" },
+		{ "vars = x\0\nmode = trap\n", 22, "a.conf:1: a NUL byte" },
+		{ "vars = x\n#\0\nmode = trap\n", 24, "a.conf:2: a NUL byte" },
+		{ "a=1\n\nb\0=2\n", 10, "a.conf:3: a NUL byte" },
+		{ "a=1\nb=2\n\0\0", 10, "a.conf:3: a NUL byte" },
+	};
+
+	for (size_t i = 0; i < COUNT(files); i++) {
+		write_file("a.conf", files[i].contents, files[i].size);
+		ck_assert_int_eq(read_path(path), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(err.text, files[i].where));
+		ck_assert_str_eq(seen.all, "");
+	}
+}
+END_TEST
+
+START_TEST(no_file)
+{
+	ck_assert_int_eq(read_path(path), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(err.text, path));
+	conf("");
+	ck_assert_int_eq(read_path(path), -EINVAL);
+}
+END_TEST
+
+/* --- the command line --- */
+
+static int
+find_name(void *opaque, const char *domain, char **name, struct error *why)
+{
+	ck_assert_str_eq(domain, "5");
+	return tell_name(opaque, name, why);
+}
+
+/* options_parse() of pflashd --domain 5 and up to four more. */
+static int
+parse(struct options *options, const char *a, const char *b, const char *c,
+      const char *d)
+{
+	const char *argv[] = { "pflashd", "--domain", "5", a, b, c, d, NULL };
+	int argc = 3;
+
+	while (argv[argc])
+		argc++;
+	return options_parse(options, argc, (char **)(uintptr_t)argv, find_name,
+			     &seen, &err);
+}
+
+START_TEST(defaults)
+{
+	struct options options;
+
+	ck_assert_int_eq(parse(&options, "--vars", "v", NULL, NULL), EXIT_OK);
+	ck_assert_int_eq(options.sandbox, SANDBOX_FULL);
+	ck_assert_ptr_null(options.user);
+	ck_assert_uint_eq(options.restarts, 10);
+	ck_assert(!options.check_handover);
+	ck_assert_uint_eq(seen.asked, 0);
+	options_free(&options);
+}
+END_TEST
+
+START_TEST(sandboxes)
+{
+	static const char *const names[] = { "none", "basic", "full" };
+	static const int values[] = { SANDBOX_NONE, SANDBOX_BASIC,
+				      SANDBOX_FULL };
+	struct options options;
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		ck_assert_int_eq(parse(&options, "--vars", "v", "--sandbox",
+				       names[i]),
+				 EXIT_OK);
+		ck_assert_int_eq((int)options.sandbox, values[i]);
+	}
+	ck_assert_int_eq(parse(&options, "--vars", "v", "--sandbox", "most"),
+			 EXIT_USAGE);
+}
+END_TEST
+
+START_TEST(restarts)
+{
+	static const char *const bad[] = { "10001", "-1",
+					   "",      "x",
+					   "1.5",   "18446744073709551616" };
+	struct options options;
+
+	ck_assert_int_eq(parse(&options, "--vars", "v", "--restarts", "0"),
+			 EXIT_OK);
+	ck_assert_uint_eq(options.restarts, 0);
+	ck_assert_int_eq(parse(&options, "--vars", "v", "--restarts", "10000"),
+			 EXIT_OK);
+	ck_assert_uint_eq(options.restarts, 10000);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		ck_assert_int_eq(parse(&options, "--vars", "v", "--restarts",
+				       bad[i]),
+				 EXIT_USAGE);
+}
+END_TEST
+
+START_TEST(restarts_and_user_from_a_file)
+{
+	struct options options;
+
+	conf("vars = v\nrestarts = 3\nuser = flash\nsandbox = basic");
+	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
+			 EXIT_OK);
+	ck_assert_uint_eq(options.restarts, 3);
+	ck_assert_str_eq(options.user, "flash");
+	ck_assert_int_eq(options.sandbox, SANDBOX_BASIC);
+	options_free(&options);
+	ck_assert_int_eq(parse(&options, "--config", path, "--restarts", "4"),
+			 EXIT_OK);
+	ck_assert_uint_eq(options.restarts, 4);
+	options_free(&options);
+}
+END_TEST
+
+START_TEST(check_handover_is_for_the_command_line)
+{
+	struct options options;
+
+	conf("vars = v\ncheck-handover = yes\n");
+	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
+			 EXIT_FILE);
+	ck_assert_ptr_nonnull(
+		strstr(err.text, "a.conf:2: unknown option 'check-handover'"));
+	options_free(&options);
+	conf("vars = v\n");
+	ck_assert_int_eq(parse(&options, "--config", path, "--check-handover",
+			       NULL),
+			 EXIT_OK);
+	ck_assert(options.check_handover);
+	ck_assert_uint_eq(seen.asked, 0);
+	options_free(&options);
+}
+END_TEST
+
+START_TEST(the_name_by_the_callers_function)
+{
+	struct options options;
+
+	write_file("web.conf", "vars = /v/%n.fd\njournal = %n.j", 30);
+	ck_assert_int_eq(parse(&options, "--config", directory, NULL, NULL),
+			 EXIT_OK);
+	ck_assert_str_eq(options.vars, "/v/web.fd");
+	ck_assert_str_eq(options.journal, "web.j");
+	ck_assert_uint_eq(seen.asked, 1);
+	options_free(&options);
+	seen.name = NULL;
+	ck_assert_int_eq(parse(&options, "--config", directory, NULL, NULL),
+			 EXIT_DOMAIN);
+	options_free(&options);
+}
+END_TEST
+
+START_TEST(a_hostile_name_sets_no_option)
+{
+	struct options options;
+
+	conf("vars = /v/%n.fd\n");
+	seen.name = "x\nsandbox = none\nforce = yes\n#";
+	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
+			 EXIT_FILE);
+	ck_assert_int_eq(options.sandbox, SANDBOX_FULL);
+	ck_assert(!options.force);
+	options_free(&options);
+}
+END_TEST
+
+static TCase *
+test_case(const char *name)
+{
+	TCase *tc = tcase_create(name);
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	return tc;
+}
+
+static TCase *
+names_case(void)
+{
+	TCase *tc = test_case("names");
+
+	tcase_add_loop_test(tc, a_name_is_refused, 0, (int)COUNT(refused));
+	tcase_add_loop_test(tc, a_name_is_accepted, 0, (int)COUNT(accepted));
+	tcase_add_test(tc, the_longest_name_has_127_bytes);
+	tcase_add_test(tc, any_two_bytes_are_shown);
+	return tc;
+}
+
+static TCase *
+files_case(void)
+{
+	TCase *tc = test_case("files");
+	int count = (int)COUNT(refused);
+
+	tcase_add_loop_test(tc, a_refused_name_sets_nothing, 0, count);
+	tcase_add_loop_test(tc, a_refused_name_has_no_file, 0, count);
+	tcase_add_test(tc, no_file_of_another_directory);
+	tcase_add_test(tc, the_name_in_several_values);
+	tcase_add_test(tc, a_name_is_no_text_of_the_file);
+	tcase_add_test(tc, the_longest_name_a_thousand_times);
+	tcase_add_test(tc, the_name_is_asked_for_only_where_it_counts);
+	tcase_add_test(tc, no_name_names_an_option);
+	tcase_add_test(tc, no_domain_no_name);
+	tcase_add_test(tc, the_file_of_the_name_and_then_default);
+	tcase_add_test(tc, lines);
+	tcase_add_test(tc, as_many_lines_as_there_is_room_for);
+	tcase_add_test(tc, a_nul_byte_is_refused);
+	tcase_add_test(tc, no_file);
+	return tc;
+}
+
+static TCase *
+options_case(void)
+{
+	TCase *tc = test_case("options");
+
+	tcase_add_test(tc, defaults);
+	tcase_add_test(tc, sandboxes);
+	tcase_add_test(tc, restarts);
+	tcase_add_test(tc, restarts_and_user_from_a_file);
+	tcase_add_test(tc, check_handover_is_for_the_command_line);
+	tcase_add_test(tc, the_name_by_the_callers_function);
+	tcase_add_test(tc, a_hostile_name_sets_no_option);
+	return tc;
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("config");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, names_case());
+	suite_add_tcase(suite, files_case());
+	suite_add_tcase(suite, options_case());
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
