@@ -7,6 +7,7 @@
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 pflash_config=${PFLASH_CONFIG:-/etc/xen/pflash}
+pflash_run=${PFLASH_RUN:-/run}
 
 # Standard error is xl's; hotplug-error is what libxl prints.
 pflash_fail() {
@@ -23,17 +24,42 @@ pflash_domain() {
 }
 
 # pflash_is_wanted DOMAIN: is there a file for it? By the name it will have, if
-# it migrates to this host, as pflashd looks for it.
+# it migrates to this host, as pflashd looks for it. Of a name that cannot be the
+# name of a file there pflashd is to say so, and the domain is not created.
+# Without -R xenstore-read writes some bytes as \ and digits; with it the name
+# is as it is, and the dot keeps a newline at its end.
 pflash_is_wanted() {
-    pflash_name=$(xenstore-read "/local/domain/$1/name" 2>/dev/null)
+    pflash_name=$(xenstore-read -R "/local/domain/$1/name" 2>/dev/null; echo .)
+    pflash_name=${pflash_name%.}
     pflash_name=${pflash_name%--incoming}
+    case $pflash_name in
+    "" | .* | */* | *[[:cntrl:]]*) return 0 ;;
+    esac
     [ -e "$pflash_config/$pflash_name.conf" ] ||
         [ -e "$pflash_config/default.conf" ]
 }
 
 # pflash_start DOMAIN: returns when the flash is attached, or does not return.
-# With systemd each pflashd is a unit, pflashd@DOMAIN; its log is the journal.
+# libxl runs the scripts of a domain's devices at the same time: the first one
+# starts pflashd, the others wait and find the flash. No process that outlives
+# the script has the lock's descriptor.
 pflash_start() {
+    pflash_lock=$pflash_run/pflashd-$1.lock
+    (
+        if command -v flock >/dev/null 2>&1 && ! flock -w 30 9; then
+            pflash_fail "another device of this domain is starting pflashd"
+        fi
+        pflash_attach "$1" 9>&-
+    ) 9>"$pflash_lock"
+    pflash_code=$?
+    # Whoever comes now finds the flash, or the domain is given up anyway.
+    rm -f "$pflash_lock"
+    [ "$pflash_code" -eq 0 ] || exit 1
+}
+
+# pflash_attach DOMAIN: the same, alone. With systemd each pflashd is a unit,
+# pflashd@DOMAIN; its log is the journal.
+pflash_attach() {
     # By an earlier device's script? One that is about to end, because of a
     # soft reset, does not answer.
     ! pflashctl status "$1" >/dev/null 2>&1 || return 0

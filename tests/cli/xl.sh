@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# xl's scripts, with other programs in place of pflashd, Xen's and xl's own:
+# hostile names of guests, and devices whose scripts run at the same time.
+. tests/lib/cli.sh
+
+scripts=$tmp/scripts bin=$tmp/bin run=$tmp/run state=$tmp/state conf=$tmp/pflash
+mkdir "$scripts" "$bin" "$run" "$state" "$conf"
+export PFLASH_CONFIG="$conf" PFLASH_RUN="$run" PFLASH_NO_SYSTEMD=1 STATE="$state"
+
+# The scripts look into the system's directories before all others.
+cp integration/xl/* "$scripts"
+sed -i "s|^PATH=.*|PATH=\${TEST_PATH:-$bin:\$PATH}|" "$scripts/pflash-common.sh"
+chmod +x "$scripts/vif-pflash" "$scripts/block-pflash"
+
+# program NAME: the rest of it comes from standard input
+program() {
+	{
+		echo '#!/bin/sh'
+		cat
+	} >"$1"
+	chmod +x "$1"
+}
+
+# As of Xen 4.17: without -R a newline follows, and bytes are quoted.
+program "$bin/xenstore-read" <<-'EOT'
+	[ -e "$STATE/name" ] || exit 1
+	[ "$1" != -R ] || exec cat "$STATE/name"
+	LC_ALL=C sed -z 's/\\/\\\\/g; s/\n/\\n/g; s/\t/\\t/g; s/[\x80-\xff]/\\x../g' "$STATE/name"
+	echo
+EOT
+program "$bin/xenstore-write" <<-'EOT'
+	echo "$*" >>"$STATE/written"
+EOT
+program "$bin/pflashctl" <<-'EOT'
+	[ "$1" = status ] && [ -e "$STATE/attached-$2" ]
+EOT
+# One pflashd a domain, which is slow to start, and leaves a daemon.
+program "$bin/pflashd" <<-'EOT'
+	[ "$1" = --domain ] || exit 2
+	echo "$*" >>"$STATE/started"
+	if [ -e "$STATE/refuse" ]; then
+	    echo "pflashd: the guest's name is refused"
+	    exit 3
+	fi
+	mkdir "$STATE/has-$2" || { echo "pflashd: in use by pid 1"; exit 4; }
+	sleep "$(cat "$STATE/slow-$2" 2>/dev/null || echo 0.3)"
+	sleep 60 >/dev/null 2>&1 </dev/null &
+	echo $! >>"$STATE/daemons"
+	: >"$STATE/attached-$2"
+EOT
+program "$scripts/vif-bridge" <<-'EOT'
+	echo "$*" >>"$STATE/devices"
+EOT
+cp "$scripts/vif-bridge" "$scripts/block"
+
+end_daemons() {
+	while read -r pid; do
+		kill "$pid"
+	done 2>/dev/null <"$state/daemons"
+}
+trap 'end_daemons; rm -rf "$tmp"' EXIT
+
+# begin [NAME]: a new host, with a guest of this name, in printf's notation
+begin() {
+	[ ! -e "$state/daemons" ] || end_daemons
+	rm -rf "$state" "$conf"
+	mkdir "$state" "$conf"
+	# shellcheck disable=SC2059
+	[ $# -eq 0 ] || printf -- "$1" >"$state/name"
+}
+
+# vif ID [DEVICE]; disk ID: what libxl runs
+vif() {
+	XENBUS_PATH=backend/vif/$1/${2:-0} timeout 20 "$scripts/vif-pflash" \
+		online >>"$tmp/out" 2>&1
+}
+
+disk() {
+	XENBUS_PATH=backend/vbd/$1/51712 timeout 20 "$scripts/block-pflash" \
+		add >>"$tmp/out" 2>&1
+}
+
+lines() {
+	if [ -e "$state/$1" ]; then wc -l <"$state/$1"; else echo 0; fi
+}
+
+# --- names ---
+
+# starts TEXT NAME FILE: pflashd is started, and then the device's own script
+starts() {
+	begin "$2"
+	[ -z "$3" ] || : >"$conf/$3"
+	vif 1
+	check_equal "$1: a flash" "0 1 1" "$? $(lines started) $(lines devices)"
+}
+
+# starts_none TEXT NAME FILE
+starts_none() {
+	begin "$2"
+	[ -z "$3" ] || : >"$conf/$3"
+	vif 1
+	check_equal "$1: no flash" "0 0 1" "$? $(lines started) $(lines devices)"
+}
+
+# refused TEXT NAME FILE: pflashd is started, to refuse it in its own words
+refused() {
+	begin "$2"
+	: >"$state/refuse"
+	[ -z "$3" ] || : >"$conf/$3"
+	vif 1
+	check_equal "$1: refused" "1 1 0" "$? $(lines started) $(lines devices)"
+	check "$1: in xenstore" grep -q \
+		"^backend/vif/1/0/hotplug-error pflashd: the guest's name is" \
+		"$state/written"
+}
+
+starts "a name with a file" web web.conf
+starts "a name and the default" web default.conf
+starts_none "a name without a file" web other.conf
+starts "a name that arrives" web--incoming web.conf
+starts_none "another name that arrives" web--incoming2 web.conf
+starts "a blank" 'a b' 'a b.conf'
+starts "UTF-8" 'b\303\274cher' "$(printf 'b\303\274cher.conf')"
+starts "a backslash" 'a\\b' 'a\b.conf'
+starts_none "an asterisk" '*' web.conf
+starts_none "a dot in it" a.b a.conf
+: >"$tmp/out.conf"
+refused "a path, of a file" ../out
+refused "a path, of no file" ../none
+refused "a path below" sub/web
+refused "a path that arrives" ../out--incoming
+refused "a hidden name" .web
+refused "a newline" 'x\nsandbox = none'
+refused "a newline at its end" 'web\n'
+refused "a newline at its end, and a file" 'web\n' web.conf
+refused "another control character" 'a\033[2Jb'
+refused "a carriage return" 'web\r'
+refused "nothing but incoming" --incoming
+refused "an empty name" ''
+begin
+: >"$state/refuse"
+vif 1
+check_equal "no name: pflashd says so" "1 1 0" "$? $(lines started) $(lines devices)"
+
+# --- two devices of one domain ---
+
+# together ID COMMAND...: runs them at the same time, and counts the failures
+together() {
+	together_id=$1 together_pids='' together_bad=0
+	shift
+	for together_command; do
+		"$together_command" "$together_id" &
+		together_pids="$together_pids $!"
+	done
+	for together_pid in $together_pids; do
+		wait "$together_pid" || together_bad=$((together_bad + 1))
+	done
+	echo $together_bad
+}
+
+begin web
+: >"$conf/default.conf"
+check_equal "two interfaces: both are there" 0 "$(together 1 vif vif)"
+check_equal "two interfaces: one pflashd" "1 2" "$(lines started) $(lines devices)"
+check_equal "nothing went wrong" 0 "$(lines written)"
+vif 1 2
+check_equal "another one later waits for nobody" "0 1 3" \
+	"$? $(lines started) $(lines devices)"
+check_equal "no lock is left" "" "$(ls "$run")"
+
+begin web
+: >"$conf/default.conf"
+check_equal "six devices: all are there" 0 "$(together 7 vif disk vif disk disk vif)"
+check_equal "six devices: one pflashd" "1 6" "$(lines started) $(lines devices)"
+
+begin web
+: >"$conf/default.conf"
+echo 3 >"$state/slow-1"
+vif 1 &
+pid=$!
+vif 2
+check_equal "another domain waits for nobody" "0 no" \
+	"$? $([ -e "$state/attached-1" ] && echo yes || echo no)"
+wait $pid
+check_equal "both have a flash" "0 2" "$? $(lines started)"
+
+begin web
+: >"$conf/default.conf"
+: >"$state/refuse"
+check_equal "a refusal: both fail" 2 "$(together 1 vif vif)"
+check_equal "both say why" "2 2 0" \
+	"$(lines started) $(lines written) $(lines devices)"
+check_equal "and no lock is left" "" "$(ls "$run")"
+
+# --- without flock(1) ---
+
+mkdir "$tmp/few"
+for name in cat cp mkdir rm sleep sh; do
+	ln -s "$(command -v $name)" "$tmp/few/$name"
+done
+begin web
+: >"$conf/default.conf"
+export TEST_PATH="$bin:$tmp/few"
+check "there is no flock" sh -c 'PATH=$TEST_PATH; ! command -v flock'
+vif 1
+check_equal "one device has its flash" "0 1 1" "$? $(lines started) $(lines devices)"
+unset TEST_PATH
+finish
