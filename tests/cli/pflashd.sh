@@ -14,6 +14,10 @@ else
 	xen=
 fi
 
+# Nobody but root has a sandbox.
+root=
+[ "$(id -u)" -ne 0 ] || root=yes
+
 # gets_to_xen TEXT OPTION...: nothing is refused before Xen is asked
 gets_to_xen() {
 	lib_text=$1
@@ -22,6 +26,7 @@ gets_to_xen() {
 		skip "$lib_text: this is a Xen host"
 		return
 	fi
+	[ -n "$root" ] || set -- --sandbox none "$@"
 	"$d" --domain 1 --foreground "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
 	check_equal "$lib_text" "5 pflashd: cannot reach xenstored (is this a Xen host's dom0?): No such file or directory" \
 		"$? $(tail -n 1 "$tmp/err")"
@@ -73,6 +78,33 @@ refuses "width" 2 'width' "$d" --domain 1 --vars "$v" --width 3
 refuses "interleave" 2 'parts' "$d" --domain 1 --vars "$v" --interleave 2
 refuses "blocks that leave a rest" 2 '131072' "$d" --domain 1 --vars "$v" \
 	--block-size 4Kx8 --foreground
+for restarts in '' x -1 1.5 10001; do
+	refuses "restarts '$restarts'" 2 "restarts: '$restarts' is not a number" "$d" \
+		--domain 1 --vars "$v" --restarts "$restarts"
+done
+for restarts in 0 10 10000; do
+	gets_to_xen "restarts $restarts" --vars "$v" --restarts $restarts
+done
+refuses "sandbox" 2 "'most'" "$d" --domain 1 --vars "$v" --sandbox most
+gets_to_xen "no sandbox" --vars "$v" --sandbox none
+if [ -n "$root" ] && [ -z "$xen" ]; then
+	for sandbox in basic full; do
+		gets_to_xen "sandbox $sandbox" --vars "$v" --sandbox $sandbox
+	done
+	gets_to_xen "user" --vars "$v" --user 4711
+	refuses "a sandbox without its user" 1 "no user 'nobody-here'" "$d" \
+		--domain 1 --vars "$v" --foreground --user nobody-here
+	refuses "a sandbox of root's" 1 "'root' is root" "$d" --domain 1 --vars "$v" \
+		--foreground --user root
+	gets_to_xen "no sandbox, no user" --vars "$v" --sandbox none --user nobody-here
+else
+	skip "the user of a sandbox: not root, or a Xen host"
+fi
+refuses "check-handover, with a value" 2 'option' "$d" --domain 1 --vars "$v" \
+	--check-handover=yes
+"$d" --domain 1 --vars "$v" --check-handover >"$tmp/out" 2>&1
+check "check-handover: no flash to go on with" test $? -ne 0
+check "check-handover: it says why" test -s "$tmp/out"
 refuses "wait" 2 'wait' "$d" --domain 1 --vars "$v" --wait 3601
 
 # conf FILE LINE...: a file of options
@@ -89,7 +121,8 @@ refuses "--config: no domain" 2 '--domain' "$d" --config "$tmp/a.conf"
 refuses "--config: no file" 3 "$tmp/none.conf: No such" "$d" --domain 1 --config "$tmp/none.conf"
 conf "$tmp/b.conf" 'sync = op'
 refuses "--config: no vars in it" 2 '--vars' "$d" --domain 1 --config "$tmp/b.conf"
-for line in 'nope = 1' 'domain = 1' 'config = x' 'foreground = yes' 'ready-fd = 3' 'help = yes'; do
+for line in 'nope = 1' 'domain = 1' 'config = x' 'foreground = yes' 'ready-fd = 3' 'help = yes' \
+	'check-handover = yes' '%n = 1' 'x%n = none'; do
 	conf "$tmp/b.conf" "vars = $v" "$line"
 	refuses "--config: $line" 3 "b.conf:2: unknown option '${line%% *}'" \
 		"$d" --domain 1 --config "$tmp/b.conf"
@@ -101,6 +134,23 @@ refuses "--config: neither yes nor no" 3 "b.conf:1: force: 'maybe'" "$d" --domai
 	--config "$tmp/b.conf"
 conf "$tmp/b.conf" 'read-only'
 refuses "--config: no value" 3 "b.conf:1: 'read-only'" "$d" --domain 1 --config "$tmp/b.conf"
+conf "$tmp/b.conf" "vars = $v" 'restarts = 10001'
+refuses "--config: restarts" 3 "b.conf:2: --restarts: '10001'" "$d" --domain 1 \
+	--config "$tmp/b.conf"
+conf "$tmp/b.conf" "vars = $v" 'restarts = 0' 'user = 4711' 'sandbox = none' '# %n'
+gets_to_xen "--config: restarts, user and sandbox" --config "$tmp/b.conf"
+printf 'vars = %s\n# \0\nmode = fast\n' "$v" >"$tmp/b.conf"
+refuses "--config: a NUL byte" 3 'b.conf:2: a NUL byte' "$d" --domain 1 \
+	--config "$tmp/b.conf"
+printf 'vars = %s\0\nmode = fast\n' "$v" >"$tmp/b.conf"
+refuses "--config: a NUL byte behind a value" 3 'b.conf:1: a NUL byte' "$d" \
+	--domain 1 --config "$tmp/b.conf"
+yes '' | head -n 100000 >"$tmp/b.conf"
+refuses "--config: too many lines" 3 '65536' "$d" --domain 1 --config "$tmp/b.conf"
+yes '' | head -n 60000 >"$tmp/b.conf"
+echo 'mode = fast' >>"$tmp/b.conf"
+refuses "--config: many lines" 3 'b.conf:60001: --mode' "$d" --domain 1 \
+	--config "$tmp/b.conf"
 head -c 70000 /dev/zero >"$tmp/b.conf"
 refuses "--config: too large" 3 '65536' "$d" --domain 1 --config "$tmp/b.conf"
 head -c 1000 /dev/urandom >"$tmp/b.conf"
