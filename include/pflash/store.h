@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "pflash/error.h"
+#include "pflash/files.h"
 #include "pflash/sys.h"
 
 /* The largest image: what fits between 4 GiB and the x86 local APIC page. */
@@ -60,6 +61,8 @@ int store_history_parse(struct store_history *history, const char *text,
 #define STORE_HISTORY_MOST (64u << 20)
 
 struct store_config {
+	/* Borrowed for the life of the store; NULL: those of path, journal. */
+	struct files *files;
 	const char *path;    /* the VARS file; borrowed during store_open() */
 	const char *journal; /* NULL: beside it; needed for a block device */
 	uint32_t size;       /* of the flash; 0: that of the file or device */
@@ -83,6 +86,7 @@ struct store_config {
 	 * memory that outlives this process.  NULL: the store's own.
 	 */
 	void *burst;
+	/* Of descriptors, and of names where `files` is NULL. */
 	const struct sys *sys; /* NULL: sys_kernel */
 };
 
@@ -154,7 +158,7 @@ uint32_t store_size(const struct store *store);
 /* CRC32C of the image. */
 uint32_t store_checksum(const struct store *store);
 
-/* The VARS file, without symbolic links. */
+/* What messages call the VARS file: by its path, without symbolic links. */
 const char *store_path(const struct store *store);
 
 /*

@@ -24,20 +24,20 @@ struct sys {
 	off_t (*lseek)(int fd, off_t off, int whence);
 	int (*fchmod)(int fd, mode_t mode);
 	int (*fchown)(int fd, uid_t owner, gid_t group);
-	int (*rename)(const char *from, const char *to);
-	/* renameat2(2) with RENAME_NOREPLACE */
-	int (*rename_new)(const char *from, const char *to);
+	/*
+	 * renameat2(2), without directories; flags: 0 or RENAME_NOREPLACE, which
+	 * works on every file system.
+	 */
+	int (*rename)(const char *from, const char *to, unsigned int flags);
 	int (*unlink)(const char *path);
-	char *(*realpath)(const char *path, char *resolved);
 	/* fcntl(2), F_OFD_SETLK and F_OFD_GETLK */
 	int (*lock)(int fd, int cmd, struct flock *lock);
-	/* No system call: see sys_find_holder(). */
-	int (*holder)(int fd, char *command, size_t room);
 };
 
 /*
- * The process that has a lock on this file, and its command line; 0: who
- * knows.
+ * The process that has a lock on this file, and its command line; 0 if that
+ * cannot be told.  Of a program's process that works for another one of the
+ * same program, its parent, that other one is named: it is the one to signal.
  */
 int sys_find_holder(int fd, char *command, size_t room);
 

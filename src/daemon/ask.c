@@ -78,29 +78,10 @@ keeper_open(const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-static char *
-keeper_realpath(const char *path, char *resolved)
-{
-	struct channel_call call = { .op = CHANNEL_REALPATH };
-	struct channel_answer answer;
-	int none;
-
-	(void)resolved;
-	if (!set_text(call.text[0], path) || ask(&call, &answer, -1, &none) < 0)
-		return NULL;
-	return strndup(answer.text, PATH_MAX);
-}
-
 static int
-keeper_rename(const char *from, const char *to)
+keeper_rename(const char *from, const char *to, unsigned int flags)
 {
-	return ask_paths(CHANNEL_RENAME, from, to);
-}
-
-static int
-keeper_rename_new(const char *from, const char *to)
-{
-	return ask_paths(CHANNEL_RENAME_NEW, from, to);
+	return ask_paths(flags ? CHANNEL_RENAME_NEW : CHANNEL_RENAME, from, to);
 }
 
 static int
@@ -134,17 +115,6 @@ kernel_lock(int fd, int cmd, struct flock *lock)
 	return sys_kernel.lock(fd, cmd, lock);
 }
 
-static int
-keeper_holder(int fd, char *command, size_t room)
-{
-	const struct channel_call call = { .op = CHANNEL_HOLDER };
-	struct channel_answer answer;
-	int none, ret = ask(&call, &answer, fd, &none);
-
-	(void)snprintf(command, room, "%s", answer.text);
-	return ret < 0 ? 0 : ret;
-}
-
 const struct sys sys_keeper = {
 	.open = keeper_open,
 	.close = close,
@@ -158,11 +128,8 @@ const struct sys sys_keeper = {
 	.fchmod = keeper_fchmod,
 	.fchown = keeper_fchown,
 	.rename = keeper_rename,
-	.rename_new = keeper_rename_new,
 	.unlink = keeper_unlink,
-	.realpath = keeper_realpath,
 	.lock = kernel_lock,
-	.holder = keeper_holder,
 };
 
 static int

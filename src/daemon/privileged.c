@@ -69,12 +69,12 @@ resolve(struct privileged *p, struct call *call)
 
 static int
 rename_named(const struct privileged *p, const struct channel_call *call,
-	     int (*how)(const char *from, const char *to))
+	     unsigned int flags)
 {
 	const char *from = call->text[0], *to = call->text[1];
 
 	return names_have(&p->names, from) && names_have(&p->names, to) ?
-		       result(how(from, to)) :
+		       result(sys_kernel.rename(from, to, flags)) :
 		       -EPERM;
 }
 
@@ -298,9 +298,9 @@ carry_out(struct privileged *p, struct call *call)
 	switch (asked->op) {
 	case CHANNEL_OPEN: return open_named(p, call);
 	case CHANNEL_REALPATH: return resolve(p, call);
-	case CHANNEL_RENAME: return rename_named(p, asked, sys_kernel.rename);
+	case CHANNEL_RENAME: return rename_named(p, asked, 0);
 	case CHANNEL_RENAME_NEW:
-		return rename_named(p, asked, sys_kernel.rename_new);
+		return rename_named(p, asked, RENAME_NOREPLACE);
 	case CHANNEL_UNLINK: return unlink_named(p, asked);
 	case CHANNEL_OWN: return own_like_vars(p, call->came);
 	case CHANNEL_HOLDER:

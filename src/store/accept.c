@@ -14,7 +14,7 @@
 
 #include "pflash/store.h"
 
-struct files {
+struct both {
 	struct vars vars;
 	struct journal journal;
 	uint8_t *image, *replayed, *bytes;
@@ -22,77 +22,76 @@ struct files {
 };
 
 static int
-read_files(struct files *files, const struct store_config *config,
+read_files(struct both *both, const struct store_config *config,
 	   struct error *err)
 {
 	size_t len;
-	int rc = vars_open(&files->vars, config, VARS_WRITE, err);
+	int rc = vars_open(&both->vars, config, VARS_WRITE, err);
 
 	if (!rc)
-		rc = journal_open(&files->journal, files->vars.file.sys,
-				  files->vars.journal, O_RDWR, err);
+		rc = journal_open(&both->journal, both->vars.file.sys,
+				  both->vars.files, true, err);
 	if (rc)
 		return rc;
-	files->image = vars_alloc(files->vars.size);
-	files->replayed = vars_alloc(files->vars.size);
-	if (!files->image || !files->replayed)
+	both->image = vars_alloc(both->vars.size);
+	both->replayed = vars_alloc(both->vars.size);
+	if (!both->image || !both->replayed)
 		return error_set(err, ENOMEM, "out of memory");
-	rc = vars_read(&files->vars, files->image, err);
+	rc = vars_read(&both->vars, both->image, err);
 	if (!rc)
-		rc = journal_read(&files->journal, &files->bytes, &len, err);
+		rc = journal_read(&both->journal, &both->bytes, &len, err);
 	return rc ? rc :
-		    scan_journal(&files->scan, files->bytes, len,
-				 files->journal.path, err);
+		    scan_journal(&both->scan, both->bytes, len,
+				 both->journal.file.path, err);
 }
 
 static int
-adopt(struct files *files, const struct recovery *old,
+adopt(struct both *both, const struct recovery *old,
       const struct store_config *config, struct error *err)
 {
 	const struct store_history some = { .bytes = STORE_HISTORY_BYTES };
 	const struct composition in = {
 		.old = old,
 		.history = config->history ? config->history : &some,
-		.image = files->image,
-		.size = files->vars.size,
+		.image = both->image,
+		.size = both->vars.size,
 		.adopt = true,
 	};
 	struct scan scan;
 	uint8_t *bytes;
 	bool renamed;
-	int rc = vars_settle(&files->vars, files->image, err);
+	int rc = vars_settle(&both->vars, both->image, err);
 
 	if (!rc)
 		rc = compose_journal(&in, &bytes, &scan, err);
 	if (rc)
 		return rc;
-	rc = journal_replace(&files->journal, bytes, &scan, &files->vars.stat,
-			     &renamed, err);
+	rc = journal_replace(&both->journal, bytes, &scan, &renamed, err);
 	free(bytes);
 	return rc;
 }
 
 static int
-accept_files(struct files *files, const struct store_config *config,
+accept_files(struct both *both, const struct store_config *config,
 	     bool any_size, bool *changed, struct error *err)
 {
 	const struct recovery old = {
-		.scan = &files->scan,
-		.journal = files->bytes,
-		.vars_path = files->vars.path,
-		.journal_path = files->journal.path,
+		.scan = &both->scan,
+		.journal = both->bytes,
+		.vars_path = both->vars.file.path,
+		.journal_path = both->journal.file.path,
 	};
 	int rc;
 
-	memcpy(files->replayed, files->image, files->vars.size);
-	rc = recover_image(&old, files->replayed, files->vars.size, NULL, err);
+	memcpy(both->replayed, both->image, both->vars.size);
+	rc = recover_image(&old, both->replayed, both->vars.size, NULL, err);
 	if (rc != -EUCLEAN ||
-	    (files->scan.image_size != files->vars.size && !any_size))
+	    (both->scan.image_size != both->vars.size && !any_size))
 		return rc;
 	*changed = true;
 	/* The history of a flash of another size is none of this one. */
-	return adopt(files,
-		     files->scan.image_size == files->vars.size ? &old : NULL,
+	return adopt(both,
+		     both->scan.image_size == both->vars.size ? &old : NULL,
 		     config, err);
 }
 
@@ -107,20 +106,19 @@ int
 accept_any(const struct store_config *config, bool any_size, bool *changed,
 	   struct error *err)
 {
-	struct files files = { .journal.file.fd = -1 };
+	struct both both = { .journal.file.fd = -1 };
 	int rc;
 
 	*changed = false;
-	rc = read_files(&files, config, err);
+	rc = read_files(&both, config, err);
 	if (!rc)
-		rc = accept_files(&files, config, any_size, changed, err);
-	else if (rc == -ENOENT && files.vars.path)
+		rc = accept_files(&both, config, any_size, changed, err);
+	else if (rc == -ENOENT && both.vars.files)
 		rc = 0; /* without a journal there is nothing to agree with */
-	journal_close(&files.journal);
-	if (files.vars.path)
-		vars_close(&files.vars);
-	free(files.image);
-	free(files.replayed);
-	free(files.bytes);
+	journal_close(&both.journal);
+	vars_close(&both.vars);
+	free(both.image);
+	free(both.replayed);
+	free(both.bytes);
 	return rc;
 }

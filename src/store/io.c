@@ -2,19 +2,21 @@
 #include "io.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <stdlib.h>
-#include <string.h>
+
+/* Takes what a call of files_ops has returned. */
+static int
+take(struct file *file, int fd, struct error *err)
+{
+	file->fd = fd < 0 ? -1 : fd;
+	return fd < 0 ? error_errno(err, -fd, "%s", file->path) : 0;
+}
 
 int
-file_open(struct file *file, int flags, mode_t mode, struct error *err)
+file_open(struct file *file, struct files *files, enum files_role role,
+	  bool write, struct error *err)
 {
-	do
-		file->fd = file->sys->open(file->path, flags | O_CLOEXEC, mode);
-	while (file->fd < 0 && errno == EINTR);
-	if (file->fd < 0)
-		return error_errno(err, errno, "%s", file->path);
-	return 0;
+	file->path = files->name[role];
+	return take(file, files->ops->open(files, role, write), err);
 }
 
 void
@@ -122,49 +124,20 @@ file_stat(const struct file *file, struct stat *st, struct error *err)
 }
 
 int
-file_own_like(const struct file *file, const struct stat *st, struct error *err)
-{
-	const struct sys *sys = file->sys;
-
-	if (sys->fchown(file->fd, st->st_uid, st->st_gid) < 0 && errno != EPERM)
-		return error_errno(err, errno, "%s: owner", file->path);
-	if (sys->fchmod(file->fd, st->st_mode & 0666) < 0)
-		return error_errno(err, errno, "%s: mode", file->path);
-	return 0;
-}
-
-int
-file_write_new(struct file *file, const void *bytes, size_t len,
-	       const struct stat *like, struct error *err)
+file_write_new(struct file *file, struct files *files, enum files_role role,
+	       const void *bytes, size_t len, struct error *err)
 {
 	int rc;
 
-	if (file->sys->unlink(file->path) < 0 && errno != ENOENT)
-		return error_errno(err, errno, "%s", file->path);
-	rc = file_open(file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
-		       S_IRUSR | S_IWUSR, err);
-	if (!rc)
-		rc = file_own_like(file, like, err);
+	file->path = files->name[role];
+	rc = take(file, files->ops->create(files, role), err);
 	if (!rc)
 		rc = file_write(file, bytes, len, 0, err);
-	return rc ? rc : file_sync(file, err);
-}
-
-/* Some file systems have no fsync for directories and say EINVAL. */
-int
-file_sync_directory(const struct sys *sys, const char *path, struct error *err)
-{
-	char *copy = strdup(path);
-	struct file dir = { .sys = sys, .fd = -1 };
-	int rc;
-
-	if (!copy)
-		return error_errno(err, ENOMEM, "%s", path);
-	dir.path = dirname(copy);
-	rc = file_open(&dir, O_RDONLY | O_DIRECTORY, 0, err);
-	if (!rc && sys->fsync(dir.fd) < 0 && errno != EINVAL)
-		rc = error_errno(err, errno, "%s: fsync", dir.path);
-	file_close(&dir);
-	free(copy);
+	if (!rc)
+		rc = file_sync(file, err);
+	if (!rc)
+		return 0;
+	file_close(file);
+	(void)files->ops->remove(files, role, true);
 	return rc;
 }

@@ -2,7 +2,6 @@
 #include "journal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,20 +12,6 @@
 
 #include "pflash/le.h"
 
-int
-journal_init(struct journal *journal, const struct sys *sys, const char *path,
-	     struct error *err)
-{
-	memset(journal, 0, sizeof(*journal));
-	journal->file.sys = sys;
-	journal->file.fd = -1;
-	journal->path = strdup(path);
-	if (!journal->path)
-		return error_set(err, ENOMEM, "out of memory");
-	journal->file.path = journal->path;
-	return 0;
-}
-
 /*
  * A journal belongs to one VARS file, whose lock says nothing of other files
  * with the same --journal.  One that has lost its name while the lock was
@@ -36,25 +21,25 @@ static int
 lock_journal(const struct journal *journal, struct error *err)
 {
 	struct stat st;
-	int rc = lock_file(&journal->file, F_WRLCK, err);
+	int rc = lock_file(&journal->file, journal->files, F_WRLCK, err);
 
 	if (!rc)
 		rc = file_stat(&journal->file, &st, err);
 	if (!rc && st.st_nlink == 0)
 		rc = error_set(err, EBUSY, "%s: in use by another process",
-			       journal->path);
+			       journal->file.path);
 	return rc;
 }
 
 int
-journal_open(struct journal *journal, const struct sys *sys, const char *path,
-	     int flags, struct error *err)
+journal_open(struct journal *journal, const struct sys *sys,
+	     struct files *files, bool write, struct error *err)
 {
-	int rc = journal_init(journal, sys, path, err);
+	int rc;
 
-	if (!rc)
-		rc = file_open(&journal->file, flags | O_NOFOLLOW, 0, err);
-	if (!rc && (flags & O_ACCMODE) == O_RDWR)
+	*journal = (struct journal){ .file.sys = sys, .files = files };
+	rc = file_open(&journal->file, files, FILES_JOURNAL, write, err);
+	if (!rc && write)
 		rc = lock_journal(journal, err);
 	if (rc)
 		journal_close(journal);
@@ -65,8 +50,6 @@ void
 journal_close(struct journal *journal)
 {
 	file_close(&journal->file);
-	free(journal->path);
-	journal->path = NULL;
 }
 
 int
@@ -81,8 +64,8 @@ journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 	*len = (size_t)st.st_size;
 	*bytes = malloc(*len + 1);
 	if (!*bytes)
-		return error_errno(err, ENOMEM, "%s: %zu bytes", journal->path,
-				   *len);
+		return error_errno(err, ENOMEM, "%s: %zu bytes",
+				   journal->file.path, *len);
 	rc = file_read(&journal->file, *bytes, *len, 0, err);
 	if (rc) {
 		free(*bytes);
@@ -116,48 +99,43 @@ journal_resume(struct journal *journal, const uint8_t *bytes,
 }
 
 static int
-rename_new(struct journal *journal, struct file *new, bool *renamed,
-	   struct error *err)
+name_new(struct journal *journal, struct file *new, bool *renamed,
+	 struct error *err)
 {
-	const struct sys *sys = journal->file.sys;
-	bool first = journal->file.fd < 0;
+	struct files *files = journal->files;
+	bool replace = journal->file.fd >= 0;
+	int rc = files->ops->install(files, FILES_JOURNAL, replace, renamed);
 
-	if ((first ? sys->rename_new : sys->rename)(new->path, journal->path) <
-	    0)
-		return error_errno(err, errno, "%s", journal->path);
-	*renamed = true;
-	file_close(&journal->file);
-	journal->file.fd = new->fd;
-	new->fd = -1;
-	return file_sync_directory(sys, journal->path, err);
+	if (*renamed) {
+		file_close(&journal->file);
+		journal->file.fd = new->fd;
+		new->fd = -1;
+	}
+	return rc ? error_errno(err, -rc, "%s", new->path) : 0;
 }
 
 int
 journal_replace(struct journal *journal, const uint8_t *bytes,
-		const struct scan *scan, const struct stat *vars, bool *renamed,
-		struct error *err)
+		const struct scan *scan, bool *renamed, struct error *err)
 {
+	struct files *files = journal->files;
 	struct file new = {
 		.sys = journal->file.sys,
 		.fd = -1,
 		.written = journal->file.written,
 	};
-	char *path;
-	int rc;
+	int rc = file_write_new(&new, files, FILES_JOURNAL, bytes, scan->end,
+				err);
 
 	*renamed = false;
-	if (asprintf(&path, "%s.new", journal->path) < 0)
-		return error_set(err, ENOMEM, "out of memory");
-	new.path = path;
-	rc = file_write_new(&new, bytes, scan->end, vars, err);
+	if (rc)
+		return rc;
+	rc = lock_file(&new, files, F_WRLCK, err);
 	if (!rc)
-		rc = lock_file(&new, F_WRLCK, err);
-	if (!rc)
-		rc = rename_new(journal, &new, renamed, err);
+		rc = name_new(journal, &new, renamed, err);
 	if (!*renamed)
-		(void)new.sys->unlink(path);
+		(void)files->ops->remove(files, FILES_JOURNAL, true);
 	file_close(&new);
-	free(path);
 	if (rc)
 		return rc;
 	take_scan(journal, scan);

@@ -63,7 +63,7 @@ struct scan;
 
 struct journal {
 	struct file file;
-	char *path;
+	struct files *files; /* borrowed */
 	uint64_t salt;
 	uint64_t sequence; /* of the last record */
 	uint64_t durable;  /* the last one known to be on stable storage */
@@ -99,11 +99,11 @@ uint32_t journal_chain(uint32_t chain, const uint8_t *record, uint32_t length);
 uint64_t journal_time(void);
 
 /*
- * Opens it with `flags`, and to write it, locks it; -ENOENT if there is none,
- * -EBUSY if another VARS file's server writes it.
+ * Opens it, and to write it, locks it; -ENOENT if there is none, which can be
+ * made then; -EBUSY if another VARS file's server writes it.
  */
 int journal_open(struct journal *journal, const struct sys *sys,
-		 const char *path, int flags, struct error *err);
+		 struct files *files, bool write, struct error *err);
 
 void journal_close(struct journal *journal);
 
@@ -122,15 +122,10 @@ int journal_resume(struct journal *journal, const uint8_t *bytes,
 /*
  * Puts a whole new journal in the place of what there is, or is not.  *renamed
  * tells which one lies there after a failure; the old one can go on if it is
- * not set.  Mode and owner are those of `vars`.
+ * not set.
  */
 int journal_replace(struct journal *journal, const uint8_t *bytes,
-		    const struct scan *scan, const struct stat *vars,
-		    bool *renamed, struct error *err);
-
-/* A journal that is not there yet: nothing is opened. */
-int journal_init(struct journal *journal, const struct sys *sys,
-		 const char *path, struct error *err);
+		    const struct scan *scan, bool *renamed, struct error *err);
 
 /*
  * Appends a record in one write.  `record` has room for the record header,

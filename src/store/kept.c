@@ -2,7 +2,6 @@
 #include "kept.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "crc32c.h"
@@ -33,58 +32,36 @@ encode(uint8_t *bytes, const struct store_kept *kept)
 	return HEADER_SIZE + kept->len;
 }
 
-static int
-write_renamed(const struct vars *vars, const struct store_kept *kept,
-	      const char *new, const char *path, struct error *err)
-{
-	const struct sys *sys = vars->file.sys;
-	struct file file = {
-		.sys = sys,
-		.path = new,
-		.fd = -1,
-		.written = vars->file.written,
-	};
-	uint8_t bytes[HEADER_SIZE + STORE_KEPT_MAX];
-	int rc = file_write_new(&file, bytes, encode(bytes, kept), &vars->stat,
-				err);
-
-	file_close(&file);
-	if (!rc && sys->rename(new, path) < 0)
-		rc = error_errno(err, errno, "%s", path);
-	if (rc)
-		(void)sys->unlink(new);
-	return rc ? rc : file_sync_directory(sys, path, err);
-}
-
 int
 kept_write(const struct vars *vars, const struct store_kept *kept,
 	   struct error *err)
 {
-	char *path = vars_beside(vars, ".state");
-	char *new = vars_beside(vars, ".state.new");
-	int rc = path && new ? write_renamed(vars, kept, new, path, err) :
-			       error_set(err, ENOMEM, "out of memory");
+	struct files *files = vars->files;
+	struct file file = {
+		.sys = vars->file.sys,
+		.written = vars->file.written,
+	};
+	uint8_t bytes[HEADER_SIZE + STORE_KEPT_MAX];
+	bool renamed;
+	int rc = file_write_new(&file, files, FILES_STATE, bytes,
+				encode(bytes, kept), err);
 
-	free(new);
-	free(path);
-	return rc;
+	if (rc)
+		return rc;
+	file_close(&file);
+	rc = files->ops->install(files, FILES_STATE, true, &renamed);
+	if (!renamed)
+		(void)files->ops->remove(files, FILES_STATE, true);
+	return rc ? error_errno(err, -rc, "%s", file.path) : 0;
 }
 
 int
 kept_remove(const struct vars *vars, struct error *err)
 {
-	const struct sys *sys = vars->file.sys;
-	char *path = vars_beside(vars, ".state");
-	int rc = 0;
+	struct files *files = vars->files;
+	int rc = files->ops->remove(files, FILES_STATE, false);
 
-	if (!path)
-		return error_set(err, ENOMEM, "out of memory");
-	if (sys->unlink(path) == 0)
-		rc = file_sync_directory(sys, path, err);
-	else if (errno != ENOENT)
-		rc = error_errno(err, errno, "%s", path);
-	free(path);
-	return rc;
+	return rc ? error_errno(err, -rc, "%s", files->name[FILES_STATE]) : 0;
 }
 
 static int
@@ -132,21 +109,16 @@ read_content(const struct file *file, struct store_kept *kept,
 int
 kept_read(const struct vars *vars, struct store_kept *kept, struct error *err)
 {
-	char *path = vars_beside(vars, ".state");
-	struct file file = { .sys = vars->file.sys, .path = path, .fd = -1 };
-	int rc;
+	struct file file = { .sys = vars->file.sys };
+	int rc = file_open(&file, vars->files, FILES_STATE, false, err);
 
 	kept->len = 0;
 	kept->tag[0] = '\0';
-	if (!path)
-		return error_set(err, ENOMEM, "out of memory");
-	rc = file_open(&file, O_RDONLY | O_NOFOLLOW, 0, err);
 	if (!rc)
 		rc = read_content(&file, kept, err);
 	else if (rc == -ENOENT)
 		rc = 0;
 	file_close(&file);
-	free(path);
 	return rc;
 }
 

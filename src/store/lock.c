@@ -16,6 +16,9 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+/* With the '\0'; the kernel's names have 15 characters, escaped in /proc. */
+#define PROCESS_NAME 64
+
 static bool
 file_has_line(const char *path, const char *inode)
 {
@@ -95,6 +98,41 @@ read_command(int pid, char *command, size_t room)
 		(void)snprintf(command, room, "?");
 }
 
+/* What `pid` runs, as /proc has it, and its parent; false: nobody knows. */
+static bool
+read_status(int pid, char name[PROCESS_NAME], int *parent)
+{
+	char path[64], line[256];
+	bool named = false;
+	FILE *stream;
+
+	*parent = 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	stream = fopen(path, "re");
+	if (!stream)
+		return false;
+	while (*parent == 0 && fgets(line, sizeof(line), stream)) {
+		named |= sscanf(line, "Name:\t%63[^\n]", name) == 1;
+		(void)sscanf(line, "PPid:\t%d", parent);
+	}
+	(void)fclose(stream);
+	return named;
+}
+
+/* A worker's name is its supervisor's. */
+static int
+find_supervisor(int pid)
+{
+	char name[PROCESS_NAME], other[PROCESS_NAME];
+	int parent, unused;
+
+	return read_status(pid, name, &parent) && parent > 0 &&
+			       read_status(parent, other, &unused) &&
+			       strcmp(name, other) == 0 ?
+		       parent :
+		       pid;
+}
+
 int
 sys_find_holder(int fd, char *command, size_t room)
 {
@@ -108,16 +146,21 @@ sys_find_holder(int fd, char *command, size_t room)
 		       major(st.st_dev), minor(st.st_dev),
 		       (uintmax_t)st.st_ino);
 	pid = find_holder(inode);
-	if (pid)
-		read_command(pid, command, room);
+	if (!pid)
+		return 0;
+	pid = find_supervisor(pid);
+	read_command(pid, command, room);
 	return pid;
 }
 
 static int
-report_holder(const struct file *file, struct error *err)
+report_holder(const struct file *file, const struct files *files,
+	      struct error *err)
 {
 	char command[96];
-	int pid = file->sys->holder(file->fd, command, sizeof(command));
+	int pid = files->ops->holder ? files->ops->holder(file->fd, command,
+							  sizeof(command)) :
+				       0;
 
 	return pid ? error_set(err, EBUSY, "%s: in use by pid %d (%s)",
 			       file->path, pid, command) :
@@ -126,7 +169,8 @@ report_holder(const struct file *file, struct error *err)
 }
 
 int
-lock_file(const struct file *file, short type, struct error *err)
+lock_file(const struct file *file, const struct files *files, short type,
+	  struct error *err)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
@@ -134,7 +178,7 @@ lock_file(const struct file *file, short type, struct error *err)
 		return 0;
 	if (errno != EAGAIN && errno != EACCES)
 		return error_errno(err, errno, "%s: lock", file->path);
-	return report_holder(file, err);
+	return report_holder(file, files, err);
 }
 
 bool

@@ -13,9 +13,11 @@
 
 /*
  * F_WRLCK, or F_RDLCK to share it with other readers.  -EBUSY if another open
- * file has a lock on it that excludes this one, naming its process.
+ * file has a lock on it that excludes this one, naming its process, if `files`
+ * can tell.
  */
-int lock_file(const struct file *file, short type, struct error *err);
+int lock_file(const struct file *file, const struct files *files, short type,
+	      struct error *err);
 
 /* Has another open file a lock on it?  If that can't be told, it has. */
 bool lock_is_held(const struct file *file);

@@ -60,7 +60,7 @@ store_checksum(const struct store *store)
 const char *
 store_path(const struct store *store)
 {
-	return store->vars.path;
+	return store->vars.files->name[FILES_VARS];
 }
 
 bool
@@ -156,8 +156,8 @@ recovery_of(const struct store *store, const uint8_t *bytes,
 	return (struct recovery){
 		.scan = scan,
 		.journal = bytes,
-		.vars_path = store->vars.path,
-		.journal_path = store->journal.path,
+		.vars_path = store->vars.file.path,
+		.journal_path = store->journal.file.path,
 	};
 }
 
@@ -185,8 +185,7 @@ new_journal(struct store *store, const struct recovery *old, struct error *err)
 	rc = compose_journal(&in, &bytes, &scan, err);
 	if (rc)
 		return old ? 0 : rc;
-	rc = journal_replace(&store->journal, bytes, &scan, &store->vars.stat,
-			     &renamed, err);
+	rc = journal_replace(&store->journal, bytes, &scan, &renamed, err);
 	free(bytes);
 	return old && !renamed ? 0 : rc;
 }
@@ -216,7 +215,7 @@ drop_history(struct store *store)
 	if (journal_read(&store->journal, &bytes, &len, &store->failure))
 		return 0; /* it is only too long */
 	old = recovery_of(store, bytes, &scan);
-	if (scan_journal(&scan, bytes, len, store->journal.path,
+	if (scan_journal(&scan, bytes, len, store->journal.file.path,
 			 &store->failure) == 0)
 		rc = new_journal(store, &old, &store->failure);
 	free(bytes);
@@ -372,7 +371,7 @@ store_alloc(struct store *store, const struct store_config *config,
 		burst_borrow(&store->burst, limit, config->burst);
 	if (!store->image || !store->committed || !store->dirty ||
 	    (!config->burst && burst_init(&store->burst, limit, store->size)))
-		return error_errno(err, ENOMEM, "%s", config->path);
+		return error_errno(err, ENOMEM, "%s", store->vars.file.path);
 	return 0;
 }
 
@@ -393,7 +392,8 @@ load_image(struct store *store, uint8_t **bytes, struct scan *scan,
 		return rc;
 	rc = journal_read(&store->journal, bytes, &len, err);
 	if (!rc)
-		rc = scan_journal(scan, *bytes, len, store->journal.path, err);
+		rc = scan_journal(scan, *bytes, len, store->journal.file.path,
+				  err);
 	if (rc)
 		return rc;
 	recovery = recovery_of(store, *bytes, scan);
@@ -403,17 +403,16 @@ load_image(struct store *store, uint8_t **bytes, struct scan *scan,
 
 /*
  * Makes what was read durable.  VARS may have been put in place by a copy that
- * nobody synced, and both names may be new.
+ * nobody synced; both names are durable since the files are open.
  */
 static int
 settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
 	     struct error *err)
 {
-	int rc;
+	int rc = 0;
 
 	memcpy(store->committed, store->image, store->size);
-	rc = file_sync_directory(store->vars.file.sys, store->vars.path, err);
-	if (!rc && bytes)
+	if (bytes)
 		rc = journal_resume(&store->journal, bytes, scan, err);
 	/* What follows a torn tail must not fit the chain of what it was. */
 	if (!rc && bytes && (scan->end > scan->done || scan->dropped)) {
@@ -433,20 +432,15 @@ static int
 open_files(struct store *store, const struct store_config *config,
 	   struct error *err)
 {
-	const struct sys *sys;
 	int rc;
 
 	rc = vars_open(&store->vars, config,
 		       config->read_only ? VARS_READ : VARS_WRITE, err);
 	if (rc)
 		return rc;
-	sys = store->vars.file.sys;
-	rc = journal_open(&store->journal, sys, store->vars.journal,
-			  config->read_only ? O_RDONLY : O_RDWR, err);
-	if (rc == -ENOENT)
-		rc = journal_init(&store->journal, sys, store->vars.journal,
-				  err);
-	return rc;
+	rc = journal_open(&store->journal, store->vars.file.sys,
+			  store->vars.files, !config->read_only, err);
+	return rc == -ENOENT ? 0 : rc;
 }
 
 /* As after a failure, but it is what was asked for. */
@@ -455,7 +449,8 @@ settle_read_only(struct store *store)
 {
 	memcpy(store->committed, store->image, store->size);
 	store->failed = -EROFS;
-	error_set(&store->failure, EROFS, "%s: read-only", store->vars.path);
+	error_set(&store->failure, EROFS, "%s: read-only",
+		  store->vars.file.path);
 }
 
 /* Is what was read just now what the store that was released has? */
@@ -472,7 +467,7 @@ check_same(const struct store *now, const struct store *then, struct error *err)
 		return error_set(err, ESTALE,
 				 "%s: was changed by another process while the "
 				 "guest was suspended",
-				 then->vars.path);
+				 then->vars.file.path);
 	return 0;
 }
 
@@ -492,7 +487,7 @@ open_once(struct store **out, const struct store_config *config,
 	int rc;
 
 	if (!store)
-		return error_errno(err, ENOMEM, "%s", config->path);
+		return error_set(err, ENOMEM, "out of memory");
 	store->vars.file.fd = store->journal.file.fd = -1;
 	store->sync = config->sync;
 	store->read_only = config->read_only;
@@ -578,8 +573,7 @@ static int
 reopen(struct store *store, struct error *err)
 {
 	const struct store_config config = {
-		.path = store->vars.path,
-		.journal = store->vars.journal,
+		.files = store->vars.files,
 		.size = store->size,
 		.read_only = store->read_only,
 		.history = &store->history,
@@ -681,7 +675,7 @@ store_keep(struct store *store, const struct store_kept *kept,
 {
 	if (store->released)
 		return error_set(err, EBUSY, "%s: was let go of",
-				 store->vars.path);
+				 store->vars.file.path);
 	if (kept->len == 0)
 		return kept_remove(&store->vars, err);
 	return kept_write(&store->vars, kept, err);

@@ -23,13 +23,29 @@ sys_lock(int fd, int cmd, struct flock *lock)
  * them the file has two names.
  */
 static int
-sys_rename_new(const char *from, const char *to)
+rename_in_two_steps(const char *from, const char *to)
 {
-	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+	int error;
+
+	if (link(from, to) < 0)
+		return -1;
+	if (unlink(from) == 0)
+		return 0;
+	error = errno;
+	(void)unlink(to);
+	errno = error;
+	return -1;
+}
+
+static int
+sys_rename(const char *from, const char *to, unsigned int flags)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, flags) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
-	return link(from, to) < 0 ? -1 : unlink(from);
+	return flags & RENAME_NOREPLACE ? rename_in_two_steps(from, to) :
+					  rename(from, to);
 }
 
 const struct sys sys_kernel = {
@@ -44,10 +60,7 @@ const struct sys sys_kernel = {
 	.lseek = lseek,
 	.fchmod = fchmod,
 	.fchown = fchown,
-	.rename = rename,
-	.rename_new = sys_rename_new,
+	.rename = sys_rename,
 	.unlink = unlink,
-	.realpath = realpath,
 	.lock = sys_lock,
-	.holder = sys_find_holder,
 };

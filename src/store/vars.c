@@ -2,10 +2,8 @@
 #include "vars.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lock.h"
 
@@ -19,19 +17,21 @@ check_size(struct vars *vars, const struct store_config *config,
 	if (device)
 		size = vars->file.sys->lseek(vars->file.fd, 0, SEEK_END);
 	if (size < 0)
-		return error_errno(err, errno, "%s", vars->path);
+		return error_errno(err, errno, "%s", vars->file.path);
 	/* Devices come in sizes of their own: the flash lies at the start. */
 	if (device && config->size && (off_t)config->size <= size)
 		size = config->size;
 	if (config->size && size != (off_t)config->size)
 		return error_set(err, EINVAL,
 				 "%s: size is %lld bytes, expected %u",
-				 vars->path, (long long)size, config->size);
+				 vars->file.path, (long long)size,
+				 config->size);
 	if (size <= 0 || size > (off_t)STORE_MAX_SIZE || size % VARS_BLOCK_SIZE)
 		return error_set(err, EINVAL,
 				 "%s: size is %lld bytes, expected "
 				 "4 KiB blocks, at most %u bytes",
-				 vars->path, (long long)size, STORE_MAX_SIZE);
+				 vars->file.path, (long long)size,
+				 STORE_MAX_SIZE);
 	vars->size = (uint32_t)size;
 	return 0;
 }
@@ -41,81 +41,63 @@ check_size(struct vars *vars, const struct store_config *config,
  * the other one has not brought to the file yet as damage, or not at all.
  */
 static int
-check_kind(struct vars *vars, const struct store_config *config,
-	   struct error *err)
+check_kind(struct vars *vars, struct error *err)
 {
 	if (vars->file.sys->fstat(vars->file.fd, &vars->stat) < 0)
-		return error_errno(err, errno, "%s", vars->path);
+		return error_errno(err, errno, "%s", vars->file.path);
 	if (!S_ISREG(vars->stat.st_mode) && !S_ISBLK(vars->stat.st_mode))
 		return error_set(err, EINVAL,
 				 "%s: neither a regular file nor a block "
 				 "device",
-				 vars->path);
-	if (S_ISBLK(vars->stat.st_mode) && !config->journal)
+				 vars->file.path);
+	if (S_ISBLK(vars->stat.st_mode) && !vars->files->journal_given)
 		return error_set(err, EINVAL,
 				 "%s: a block device, so --journal must say "
 				 "where its journal is",
-				 vars->path);
+				 vars->file.path);
 	if (vars->stat.st_nlink > 1 && S_ISREG(vars->stat.st_mode) &&
-	    !config->journal)
+	    !vars->files->journal_given)
 		return error_set(err, EMLINK,
 				 "%s: has %lu names (hard links), but a "
 				 "journal belongs to one: remove the others, "
 				 "or name the journal with --journal",
-				 vars->path,
+				 vars->file.path,
 				 (unsigned long)vars->stat.st_nlink);
 	return 0;
 }
 
-/* The working directory may be another one by the next new file. */
-static char *
-absolute(const char *path)
+int
+vars_init(struct vars *vars, const struct store_config *config,
+	  struct error *err)
 {
-	char *cwd = *path == '/' ? NULL : getcwd(NULL, 0);
-	char *result = NULL;
+	int rc = 0;
 
-	if (asprintf(&result, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", path) <
-	    0)
-		result = NULL;
-	free(cwd);
-	return result;
-}
-
-static int
-find_paths(struct vars *vars, const struct store_config *config,
-	   struct error *err)
-{
-	vars->path = vars->file.sys->realpath(config->path, NULL);
-	if (!vars->path)
-		return error_errno(err, errno, "%s", config->path);
-	vars->file.path = vars->path;
-	if (config->journal)
-		vars->journal = absolute(config->journal);
-	else if (asprintf(&vars->journal, "%s.journal", vars->path) < 0)
-		vars->journal = NULL;
-	if (!vars->journal)
-		return error_set(err, ENOMEM, "out of memory");
-	return 0;
+	memset(vars, 0, sizeof(*vars));
+	vars->file.sys = config->sys ? config->sys : &sys_kernel;
+	vars->file.fd = -1;
+	vars->files = config->files;
+	if (!config->files) {
+		rc = files_local(&vars->files, config->path, config->journal,
+				 config->sys, err);
+		vars->own_files = !rc;
+	}
+	return rc;
 }
 
 int
 vars_open(struct vars *vars, const struct store_config *config,
 	  enum vars_use use, struct error *err)
 {
-	int rc;
+	int rc = vars_init(vars, config, err);
 
-	memset(vars, 0, sizeof(*vars));
-	vars->file.sys = config->sys ? config->sys : &sys_kernel;
-	vars->file.fd = -1;
-	rc = find_paths(vars, config, err);
 	if (!rc)
-		rc = file_open(&vars->file,
-			       use == VARS_WRITE ? O_RDWR : O_RDONLY, 0, err);
+		rc = file_open(&vars->file, vars->files, FILES_VARS,
+			       use == VARS_WRITE, err);
 	if (!rc && use != VARS_LOOK)
-		rc = lock_file(&vars->file,
+		rc = lock_file(&vars->file, vars->files,
 			       use == VARS_WRITE ? F_WRLCK : F_RDLCK, err);
 	if (!rc)
-		rc = check_kind(vars, config, err);
+		rc = check_kind(vars, err);
 	if (!rc)
 		rc = check_size(vars, config, err);
 	if (rc)
@@ -127,24 +109,10 @@ void
 vars_close(struct vars *vars)
 {
 	file_close(&vars->file);
-	free(vars->path);
-	free(vars->journal);
-	vars->path = vars->journal = NULL;
-}
-
-char *
-vars_beside(const struct vars *vars, const char *suffix)
-{
-	size_t len = strlen(vars->journal);
-	const char *dot = ".journal";
-	char *path;
-
-	if (len > strlen(dot) &&
-	    strcmp(vars->journal + len - strlen(dot), dot) == 0)
-		len -= strlen(dot);
-	if (asprintf(&path, "%.*s%s", (int)len, vars->journal, suffix) < 0)
-		return NULL;
-	return path;
+	if (vars->own_files)
+		vars->files->ops->close(vars->files);
+	vars->files = NULL;
+	vars->own_files = false;
 }
 
 uint8_t *

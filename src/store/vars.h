@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VARS file: a raw image, opened by its real path, so that its journal
- * lies beside the file and not beside a symbolic link to it.  It may be a block
- * device; then its journal lies where the configuration says.
+ * The VARS file: a raw image.  It may be a block device; then its journal lies
+ * where the configuration says.
  */
 #ifndef STORE_VARS_H
 #define STORE_VARS_H
@@ -15,8 +14,8 @@
 
 struct vars {
 	struct file file;
-	char *path;
-	char *journal; /* path of the journal */
+	struct files *files;
+	bool own_files; /* not the configuration's */
 	struct stat stat;
 	uint32_t size;
 };
@@ -27,13 +26,17 @@ enum vars_use {
 	VARS_WRITE, /* alone */
 };
 
-/* Errors as for store_open(). */
+/*
+ * What is opened later: `files` and `sys` of the configuration, or its own.
+ * Also after a failure, vars_close().
+ */
+int vars_init(struct vars *vars, const struct store_config *config,
+	      struct error *err);
+
+/* Does vars_init(), too.  Errors as for store_open(). */
 int vars_open(struct vars *vars, const struct store_config *config,
 	      enum vars_use use, struct error *err);
 void vars_close(struct vars *vars);
-
-/* Path of the journal with a suffix; malloc()ed, NULL without memory. */
-char *vars_beside(const struct vars *vars, const char *suffix);
 
 /* Room for the image, page-aligned; free() it.  NULL without memory. */
 uint8_t *vars_alloc(uint32_t size);

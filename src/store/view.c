@@ -52,8 +52,8 @@ reading_take(struct reading *reading, const struct vars *vars,
 	int rc;
 
 	*reading = (struct reading){ .bytes = NULL };
-	rc = journal_open(&reading->journal, vars->file.sys, vars->journal,
-			  O_RDONLY, err);
+	rc = journal_open(&reading->journal, vars->file.sys, vars->files, false,
+			  err);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
 	rc = journal_read(&reading->journal, &reading->bytes, &reading->len,
@@ -61,7 +61,7 @@ reading_take(struct reading *reading, const struct vars *vars,
 	file_close(&reading->journal.file);
 	if (!rc)
 		rc = scan_journal(&reading->scan, reading->bytes, reading->len,
-				  reading->journal.path, err);
+				  reading->journal.file.path, err);
 	if (rc)
 		reading_free(reading);
 	return rc;
@@ -82,8 +82,8 @@ recovery_of(const struct view *view)
 	return (struct recovery){
 		.scan = &view->reading.scan,
 		.journal = view->reading.bytes,
-		.vars_path = view->vars.path,
-		.journal_path = view->reading.journal.path,
+		.vars_path = view->vars.file.path,
+		.journal_path = view->reading.journal.file.path,
 	};
 }
 
@@ -95,7 +95,7 @@ combine(struct view *view, const struct reading *before, struct error *err)
 
 	if (!readings_agree(before, &view->reading))
 		return error_set(err, EAGAIN, "%s: changes too fast to be read",
-				 view->vars.path);
+				 view->vars.file.path);
 	if (!view->reading.bytes)
 		return 0;
 	return recover_image(&recovery, view->image, view->vars.size, NULL,
@@ -174,12 +174,12 @@ take_what_there_is(struct view *view)
 
 	*reading = (struct reading){ .bytes = NULL };
 	if (journal_open(&reading->journal, view->vars.file.sys,
-			 view->vars.journal, O_RDONLY, &err) < 0)
+			 view->vars.files, false, &err) < 0)
 		return;
 	if (journal_read(&reading->journal, &reading->bytes, &reading->len,
 			 &err) == 0)
 		(void)scan_journal(&reading->scan, reading->bytes, reading->len,
-				   reading->journal.path, &err);
+				   reading->journal.file.path, &err);
 	file_close(&reading->journal.file);
 }
 
@@ -334,7 +334,7 @@ view_past(const struct view *view, uint64_t sequence, uint8_t *image,
 
 	if (!view->reading.bytes)
 		return error_set(err, ENOENT, "%s: has no history",
-				 view->vars.path);
+				 view->vars.file.path);
 	return recover_past(&recovery, sequence, image, view->vars.size, err);
 }
 

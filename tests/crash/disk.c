@@ -198,7 +198,7 @@ log_op(enum op_kind kind, int inode)
 	struct log *log = machine.log;
 	struct op *op;
 
-	machine.changes++;
+	machine.changes += kind != OP_SYNC_DIRECTORY;
 	if (!log)
 		return &nowhere;
 	if (log->ops == log->room) {
@@ -466,27 +466,20 @@ log_names(enum op_kind kind, int inode, const char *name, const char *to)
 }
 
 static int
-machine_rename(const char *from, const char *to)
+machine_rename(const char *from, const char *to, unsigned int flags)
 {
 	int inode = disk_find(machine.disk, base_name(from));
 
 	if (hit(false, false))
 		return -1;
+	if ((flags & RENAME_NOREPLACE) &&
+	    disk_find(machine.disk, base_name(to)) >= 0)
+		return fail(EEXIST);
 	if (inode < 0)
 		return fail(ENOENT);
 	log_names(OP_RENAME, inode, base_name(from), base_name(to));
 	disk_rename(machine.disk, base_name(from), base_name(to));
 	return 0;
-}
-
-static int
-machine_rename_new(const char *from, const char *to)
-{
-	if (disk_find(machine.disk, base_name(to)) >= 0) {
-		(void)hit(false, false);
-		return fail(EEXIST);
-	}
-	return machine_rename(from, to);
 }
 
 static int
@@ -525,9 +518,6 @@ const struct sys sys_machine = {
 	.fchmod = machine_fchmod,
 	.fchown = machine_fchown,
 	.rename = machine_rename,
-	.rename_new = machine_rename_new,
 	.unlink = machine_unlink,
-	.realpath = realpath,
 	.lock = machine_lock,
-	.holder = sys_find_holder,
 };

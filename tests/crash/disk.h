@@ -116,8 +116,9 @@ struct machine {
 	const struct range *may; /* copied into the log */
 	const char *vars;        /* the name of the VARS file */
 	struct fault fault;
-	bool dead;                          /* no call does anything any more */
-	unsigned long vars_writes, changes; /* syncs are changes */
+	bool dead; /* no call does anything any more */
+	/* Syncs are changes, but for a directory's, which opening does. */
+	unsigned long vars_writes, changes;
 	struct {
 		bool used;
 		bool directory;

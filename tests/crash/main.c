@@ -67,7 +67,7 @@ show_progress(struct explorer *e)
 		(double)e->cuts / (t - began));
 }
 
-/* The store resolves the path with realpath(3): a file must be there. */
+/* files_local() resolves the path with realpath(3): a file must be there. */
 static void
 make_scratch(void)
 {

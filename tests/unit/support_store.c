@@ -271,17 +271,11 @@ faulty_fchown(int fd, uid_t owner, gid_t group)
 }
 
 static int
-faulty_rename_new(const char *from, const char *to)
+faulty_rename(const char *from, const char *to, unsigned int flags)
 {
-	if (hit(CALL_OTHER, false, false))
+	if (hit(flags ? CALL_OTHER : CALL_RENAME, false, false))
 		return -1;
-	return sys_kernel.rename_new(from, to);
-}
-
-static int
-faulty_rename(const char *from, const char *to)
-{
-	return hit(CALL_RENAME, false, false) ? -1 : rename(from, to);
+	return sys_kernel.rename(from, to, flags);
 }
 
 static int
@@ -316,14 +310,6 @@ kernel_lock(int fd, int cmd, struct flock *lock)
 	return fcntl(fd, cmd, lock);
 }
 
-static int
-faulty_holder(int fd, char *command, size_t room)
-{
-	return hit(CALL_OTHER, false, false) ?
-		       0 :
-		       sys_find_holder(fd, command, room);
-}
-
 const struct sys sys_faulty = {
 	.open = faulty_open,
 	.close = faulty_close,
@@ -336,18 +322,15 @@ const struct sys sys_faulty = {
 	.lseek = faulty_lseek,
 	.fchmod = faulty_fchmod,
 	.fchown = faulty_fchown,
-	.rename_new = faulty_rename_new,
 	.rename = faulty_rename,
 	.unlink = faulty_unlink,
-	.realpath = realpath,
 	.lock = faulty_lock,
-	.holder = faulty_holder,
 };
 
 static int
-kernel_rename_new(const char *from, const char *to)
+kernel_rename(const char *from, const char *to, unsigned int flags)
 {
-	return sys_kernel.rename_new(from, to);
+	return sys_kernel.rename(from, to, flags);
 }
 
 const struct sys sys_unsynced = {
@@ -362,12 +345,9 @@ const struct sys sys_unsynced = {
 	.lseek = lseek,
 	.fchmod = fchmod,
 	.fchown = fchown,
-	.rename_new = kernel_rename_new,
-	.rename = rename,
+	.rename = kernel_rename,
 	.unlink = unlink,
-	.realpath = realpath,
 	.lock = kernel_lock,
-	.holder = sys_find_holder,
 };
 
 /* Below: in the place of the C library's own, for whoever is linked here. */

@@ -199,10 +199,10 @@ dying_fdatasync(int fd)
 }
 
 static int
-dying_rename(const char *from, const char *to)
+dying_rename(const char *from, const char *to, unsigned int flags)
 {
 	on_call();
-	return sys_kernel.rename(from, to);
+	return sys_kernel.rename(from, to, flags);
 }
 
 static int

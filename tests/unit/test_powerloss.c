@@ -213,19 +213,14 @@ model_ftruncate(int fd, off_t len)
 }
 
 static int
-model_rename(const char *from, const char *to)
+model_rename(const char *from, const char *to, unsigned int flags)
 {
-	int rc = rename(from, to);
+	int rc = sys_kernel.rename(from, to, flags);
 
-	note_change((struct change){ .kind = RENAME, .file = new_journal });
+	if (rc == 0)
+		note_change((struct change){ .kind = RENAME,
+					     .file = new_journal });
 	return rc;
-}
-
-static int
-model_rename_new(const char *from, const char *to)
-{
-	return access(to, F_OK) == 0 ? (errno = EEXIST, -1) :
-				       model_rename(from, to);
 }
 
 /* Takes those changes to the disk, in their order. */
@@ -327,7 +322,6 @@ setup(void)
 	sys_model.open = model_open;
 	sys_model.close = model_close;
 	sys_model.rename = model_rename;
-	sys_model.rename_new = model_rename_new;
 	sys_model.pwrite = model_pwrite;
 	sys_model.ftruncate = model_ftruncate;
 	sys_model.fdatasync = model_fdatasync;

@@ -433,14 +433,12 @@ ask_for_others(void)
 		return 3;
 	if (sys->open(vars, O_RDWR | O_TMPFILE, 0) >= 0)
 		return 4;
-	if (sys->rename(vars, outside) == 0 || errno != EPERM)
+	if (sys->rename(vars, outside, 0) == 0 || errno != EPERM)
 		return 5;
-	if (sys->rename("/etc/passwd", inside) == 0 || errno != EPERM)
+	if (sys->rename("/etc/passwd", inside, 0) == 0 || errno != EPERM)
 		return 6;
 	if (sys->unlink(outside) == 0 || errno != EPERM)
 		return 7;
-	if (sys->realpath("/etc", NULL) || errno != EPERM)
-		return 8;
 	if (null < 0 || sys->fchown(null, 0, 0) == 0 || errno != EPERM)
 		return 9;
 	if (ask_simply(CHANNEL_READY, &(struct error){ 0 }) != -ESRCH)

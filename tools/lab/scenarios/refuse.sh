@@ -94,7 +94,7 @@ mv /dev/xen/gone /dev/xen/evtchn
 unset -f pflashd
 
 lab_flash one /tmp/a.fd --mode direct || lab_die "pflashd did not attach"
-holder=$(lab_worker "$(cat /tmp/one.pid)")
+holder=$(cat /tmp/one.pid)
 refused "a file in use" 4 "in use by pid $holder" --domain one --vars /tmp/a.fd \
     --base 0xffc00000
 refused "a guest that has a flash" 4 "has a flash already" --domain one \

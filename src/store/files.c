@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The files of one flash in the file system.  All names are found once, when
+ * VARS and the directory it lies in are what they are: a symbolic link that is
+ * put in their place later is not followed.
+ */
+#include "pflash/files.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define JOURNAL ".journal"
+
+struct local {
+	struct files files;
+	const struct sys *sys;
+	char *path[FILES_ROLES];
+	char *directory[FILES_ROLES];
+	char *unfinished[FILES_ROLES]; /* of VARS: NULL, if none was made */
+	bool missing;                  /* VARS, when the names were found */
+	bool known;                    /* `vars` is */
+	struct stat vars;              /* when it was opened last */
+};
+
+static struct local *
+local_of(struct files *files)
+{
+	return (struct local *)files;
+}
+
+/* What open(2) returns, or -errno. */
+static int
+open_path(const struct local *local, const char *path, int flags)
+{
+	int fd;
+
+	do
+		fd = local->sys->open(path, flags | O_CLOEXEC,
+				      S_IRUSR | S_IWUSR);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Some file systems have no fsync for directories and say EINVAL. */
+static int
+sync_directory(const struct local *local, enum files_role role)
+{
+	int fd = open_path(local, local->directory[role],
+			   O_RDONLY | O_DIRECTORY);
+	int rc = 0;
+
+	if (fd < 0)
+		return fd;
+	if (local->sys->fsync(fd) < 0 && errno != EINVAL)
+		rc = -errno;
+	(void)local->sys->close(fd);
+	return rc;
+}
+
+static int
+know_vars(struct local *local, int fd)
+{
+	local->known = local->sys->fstat(fd, &local->vars) == 0;
+	return local->known ? 0 : -errno;
+}
+
+/*
+ * A FIFO does not block who only reads.  A link that led nowhere when the names
+ * were found is no VARS file.
+ */
+static int
+local_open(struct files *files, enum files_role role, bool write)
+{
+	struct local *local = local_of(files);
+	int flags = write ? O_RDWR : O_RDONLY | O_NONBLOCK;
+	int fd = open_path(local, local->path[role], flags | O_NOFOLLOW);
+	int rc = 0;
+
+	if (fd == -ELOOP && role == FILES_VARS && local->missing)
+		return -ENOENT;
+	if (fd < 0)
+		return fd;
+	if (role == FILES_VARS)
+		rc = know_vars(local, fd);
+	if (!rc && write)
+		rc = sync_directory(local, role);
+	if (!rc)
+		return fd;
+	(void)local->sys->close(fd);
+	return rc;
+}
+
+/* Also where nobody has opened it yet. */
+static int
+find_owner(struct local *local)
+{
+	int fd, rc;
+
+	if (local->known)
+		return 0;
+	fd = open_path(local, local->path[FILES_VARS], O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		return fd;
+	rc = know_vars(local, fd);
+	(void)local->sys->close(fd);
+	return rc;
+}
+
+/* Only root may give a file away. */
+static int
+own_like_vars(const struct local *local, int fd)
+{
+	const struct sys *sys = local->sys;
+	const struct stat *vars = &local->vars;
+
+	if (sys->fchown(fd, vars->st_uid, vars->st_gid) < 0 && errno != EPERM)
+		return -errno;
+	return sys->fchmod(fd, vars->st_mode & 0666) < 0 ? -errno : 0;
+}
+
+/* One that another process makes at the same time has another name. */
+static int
+name_new_vars(struct local *local)
+{
+	char **name = &local->unfinished[FILES_VARS];
+	uint64_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return -errno;
+	if (asprintf(name, "%s.%016" PRIx64, local->path[FILES_VARS], random) >=
+	    0)
+		return 0;
+	*name = NULL;
+	return -ENOMEM;
+}
+
+/* The lock on VARS makes the names of the others free. */
+static int
+free_unfinished(struct local *local, enum files_role role)
+{
+	if (!local->unfinished[role])
+		return name_new_vars(local);
+	if (local->sys->unlink(local->unfinished[role]) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+static int
+local_create(struct files *files, enum files_role role)
+{
+	struct local *local = local_of(files);
+	int fd, rc = role == FILES_VARS ? 0 : find_owner(local);
+
+	if (!rc)
+		rc = free_unfinished(local, role);
+	if (rc)
+		return rc;
+	fd = open_path(local, local->unfinished[role],
+		       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
+	if (fd < 0 || role == FILES_VARS)
+		return fd;
+	rc = own_like_vars(local, fd);
+	if (!rc)
+		return fd;
+	(void)local->sys->close(fd);
+	return rc;
+}
+
+/* VARS never has two names, which store_open() would refuse. */
+static int
+local_install(struct files *files, enum files_role role, bool replace,
+	      bool *named)
+{
+	struct local *local = local_of(files);
+	const char *from = local->unfinished[role], *to = local->path[role];
+	int rc;
+
+	*named = false;
+	if (replace && role == FILES_VARS)
+		return -EPERM;
+	if (!from)
+		return -ENOENT;
+	if (local->sys->rename(from, to, replace ? 0 : RENAME_NOREPLACE) < 0)
+		return -errno;
+	*named = true;
+	rc = sync_directory(local, role);
+	if (rc && !replace)
+		*named = local->sys->unlink(to) < 0;
+	return rc;
+}
+
+static int
+local_remove(struct files *files, enum files_role role, bool unfinished)
+{
+	struct local *local = local_of(files);
+	const char *path = unfinished ? local->unfinished[role] :
+					local->path[role];
+
+	if (!unfinished && role != FILES_STATE)
+		return -EPERM;
+	if (!path)
+		return 0;
+	if (local->sys->unlink(path) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return unfinished ? 0 : sync_directory(local, role);
+}
+
+static void
+local_close(struct files *files)
+{
+	struct local *local = local_of(files);
+
+	for (int role = 0; role < FILES_ROLES; role++) {
+		free(local->path[role]);
+		free(local->directory[role]);
+		free(local->unfinished[role]);
+	}
+	free(local);
+}
+
+static const struct files_ops local_ops = {
+	.open = local_open,
+	.create = local_create,
+	.install = local_install,
+	.remove = local_remove,
+	.holder = sys_find_holder,
+	.close = local_close,
+};
+
+/* NULL with errno; the working directory may be another one later. */
+static char *
+absolute(const char *path)
+{
+	char *cwd, *result;
+
+	if (*path == '/')
+		return strdup(path);
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return NULL;
+	if (asprintf(&result, "%s/%s", cwd, path) < 0)
+		result = NULL;
+	free(cwd);
+	return result;
+}
+
+/* The real name of what is not there yet: that of its directory, and `base`. */
+static char *
+beside(const char *path, const char *base)
+{
+	char *given = strndup(path, (size_t)(base - path)), *result;
+	char *real = given ? realpath(*given ? given : ".", NULL) : NULL;
+
+	free(given);
+	if (!real)
+		return NULL;
+	if (asprintf(&result, "%s/%s", real[1] ? real : "", base) < 0)
+		result = NULL;
+	free(real);
+	return result;
+}
+
+/* NULL with errno. */
+static char *
+resolve(const char *path, bool *missing)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
+	char *real = realpath(path, NULL);
+
+	*missing = !real;
+	if (real || errno != ENOENT || !*base)
+		return real;
+	return beside(path, base);
+}
+
+static char *
+with_suffix(const char *path, size_t len, const char *suffix)
+{
+	char *result;
+
+	return asprintf(&result, "%.*s%s", (int)len, path, suffix) < 0 ? NULL :
+									 result;
+}
+
+/* What of a journal's name those of other files begin with. */
+static size_t
+stem(const char *journal)
+{
+	size_t len = strlen(journal), suffix = strlen(JOURNAL);
+
+	if (len > suffix && strcmp(journal + len - suffix, JOURNAL) == 0)
+		len -= suffix;
+	return len;
+}
+
+/* Beside the journal lies the state, called like it; false: out of memory. */
+static bool
+find_others(struct local *local)
+{
+	char **path = local->path;
+	const char *journal = path[FILES_JOURNAL];
+
+	path[FILES_STATE] = with_suffix(journal, stem(journal), ".state");
+	for (int role = 0; path[FILES_STATE] && role < FILES_ROLES; role++) {
+		const char *slash = strrchr(path[role], '/');
+
+		local->files.name[role] = path[role];
+		local->directory[role] = with_suffix(
+			path[role],
+			slash == path[role] ? 1 : (size_t)(slash - path[role]),
+			"");
+		if (role != FILES_VARS)
+			local->unfinished[role] = with_suffix(
+				path[role], strlen(path[role]), ".new");
+		if (!local->directory[role] ||
+		    (role != FILES_VARS && !local->unfinished[role]))
+			return false;
+	}
+	return path[FILES_STATE] != NULL;
+}
+
+static int
+find_names(struct local *local, const char *vars, const char *journal,
+	   struct error *err)
+{
+	char **path = local->path;
+
+	path[FILES_VARS] = resolve(vars, &local->missing);
+	if (!path[FILES_VARS])
+		return error_errno(err, errno, "%s", vars);
+	if (journal)
+		path[FILES_JOURNAL] = absolute(journal);
+	else
+		path[FILES_JOURNAL] = with_suffix(path[FILES_VARS],
+						  strlen(path[FILES_VARS]),
+						  JOURNAL);
+	if (!path[FILES_JOURNAL])
+		return error_errno(err, errno, "%s", journal ? journal : vars);
+	if (!find_others(local))
+		return error_set(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+int
+files_local(struct files **out, const char *vars, const char *journal,
+	    const struct sys *sys, struct error *err)
+{
+	struct local *local = calloc(1, sizeof(*local));
+	int rc;
+
+	if (!local)
+		return error_set(err, ENOMEM, "out of memory");
+	local->files.ops = &local_ops;
+	local->files.journal_given = journal != NULL;
+	local->sys = sys ? sys : &sys_kernel;
+	rc = find_names(local, vars, journal, err);
+	if (rc) {
+		local_close(&local->files);
+		return rc;
+	}
+	*out = &local->files;
+	return 0;
+}
