@@ -51,8 +51,8 @@ struct files_ops {
 	int (*install)(struct files *files, enum files_role role, bool replace,
 		       bool *named);
 	/*
-	 * Removes the file, durably, or its unfinished one.  Only FILES_STATE
-	 * has a name that may be removed (-EPERM).
+	 * Removes the file, durably, or its unfinished one; 0 also if there is
+	 * none.  Only FILES_STATE has a name that may be removed (-EPERM).
 	 */
 	int (*remove)(struct files *files, enum files_role role,
 		      bool unfinished);
@@ -70,7 +70,7 @@ struct files {
 	const struct files_ops *ops;
 	/* What messages call them; never NULL. */
 	const char *name[FILES_ROLES];
-	/* The journal was named by the user, and so need not lie beside VARS. */
+	/* The user has named the journal: it need not lie beside VARS. */
 	bool journal_given;
 };
 

@@ -188,15 +188,17 @@ struct store_open_burst {
 	uint32_t length;
 	uint32_t operation;
 	uint32_t next;
+	uint32_t chain; /* of that record, which tells journals apart; or 0 */
 };
 
 void store_note_burst(const struct store *store,
 		      struct store_open_burst *burst);
 
 /*
- * Goes on with it, after store_open(), before any change; one that was
- * committed is left alone.  -EINVAL: this is no burst of this store, which is
- * as before.
+ * Goes on with it, after store_open(), before any change.  One that was
+ * committed, or that was noted for another journal, is left alone.  -EINVAL:
+ * this is no burst of this store, which is as before; so it is if its journal
+ * cannot be read again, with the -errno of that.
  */
 int store_resume_burst(struct store *store,
 		       const struct store_open_burst *burst);

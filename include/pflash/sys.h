@@ -25,8 +25,8 @@ struct sys {
 	int (*fchmod)(int fd, mode_t mode);
 	int (*fchown)(int fd, uid_t owner, gid_t group);
 	/*
-	 * renameat2(2), without directories; flags: 0 or RENAME_NOREPLACE, which
-	 * works on every file system.
+	 * renameat2(2) without the directories; `flags` is 0, or
+	 * RENAME_NOREPLACE, which works on every file system.
 	 */
 	int (*rename)(const char *from, const char *to, unsigned int flags);
 	int (*unlink)(const char *path);

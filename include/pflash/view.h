@@ -18,7 +18,7 @@ struct view;
 /* Errors as for store_open(), but -EBUSY; -EAGAIN: never still enough. */
 int view_open(struct view **out, const struct sys *sys, const char *path,
 	      struct error *err);
-/* The same, of the configuration's path, journal, size and sys. */
+/* The same, of the configuration's files or path and journal, size and sys. */
 int view_open_files(struct view **out, const struct store_config *config,
 		    struct error *err);
 

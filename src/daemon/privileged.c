@@ -42,7 +42,8 @@ open_named(struct privileged *p, struct call *call)
 {
 	const char *path = call->call->text[0];
 	int flags = (int)call->call->number[0] & ~O_CLOEXEC;
-	const int of_file = O_ACCMODE | O_CREAT | O_EXCL | O_NOFOLLOW | O_PATH;
+	const int of_file = O_ACCMODE | O_CREAT | O_EXCL | O_NOFOLLOW | O_PATH |
+			    O_NONBLOCK;
 	bool ok = names_have(&p->names, path) ?
 			  !(flags & ~of_file) :
 			  names_have_directory(&p->names, path) &&
@@ -50,6 +51,7 @@ open_named(struct privileged *p, struct call *call)
 
 	if (!ok)
 		return -EPERM;
+	(void)names_resolve(&p->names, p->names.vars);
 	call->goes = sys_kernel.open(path, flags | O_CLOEXEC,
 				     S_IRUSR | S_IWUSR);
 	return call->goes < 0 ? -errno : 0;

@@ -32,7 +32,7 @@ struct store {
 	enum store_sync sync;
 	bool read_only;
 	struct store_stats stats;
-	uint64_t found; /* sequence of the last record, when it was opened */
+	bool opening;
 	bool released;
 	uint32_t kept; /* checksum of what was kept then */
 	int failed;    /* -errno */
@@ -201,6 +201,17 @@ history_fits(const struct store *store)
 	       journal->length - journal->kept <= store->history.bytes;
 }
 
+/*
+ * Whether the burst in borrowed memory is still open is read from the journal
+ * that it was noted for (store_resume_burst()), by this process or, if this one
+ * dies before, by another.
+ */
+static bool
+journal_is_needed(const struct store *store)
+{
+	return store->opening && store->burst.borrowed;
+}
+
 static int
 drop_history(struct store *store)
 {
@@ -210,7 +221,7 @@ drop_history(struct store *store)
 	size_t len;
 	int rc = 0;
 
-	if (history_fits(store))
+	if (journal_is_needed(store) || history_fits(store))
 		return 0;
 	if (journal_read(&store->journal, &bytes, &len, &store->failure))
 		return 0; /* it is only too long */
@@ -505,10 +516,12 @@ open_once(struct store **out, const struct store_config *config,
 		rc = load_image(store, &bytes, &scan, err);
 	if (!rc && then)
 		rc = check_same(store, then, err);
+	store->opening = true;
 	if (!rc && config->read_only)
 		settle_read_only(store);
 	else if (!rc)
 		rc = settle_image(store, bytes, &scan, err);
+	store->opening = false;
 	*replaced = rc == -EUCLEAN && bytes && scan.whole &&
 		    scan.end == scan.done && !scan.dropped;
 	free(bytes);
@@ -516,7 +529,6 @@ open_once(struct store **out, const struct store_config *config,
 		store_free(store);
 		return rc;
 	}
-	store->found = scan.sequence;
 	if (found)
 		*found = (struct store_recovery){ scan.bursts, scan.dropped };
 	*out = store;
@@ -565,6 +577,7 @@ take_files(struct store *store, struct store *fresh)
 	store->vars.stat = fresh->vars.stat;
 	fresh->vars.file.fd = -1;
 	store->journal = fresh->journal;
+	store->journal.file.written = &store->stats.written;
 	fresh->journal = journal;
 	store_free(fresh);
 }
@@ -625,6 +638,7 @@ store_note_burst(const struct store *store, struct store_open_burst *burst)
 	burst->length = store->burst.length;
 	burst->operation = store->burst.operation;
 	burst->next = store->burst.next;
+	burst->chain = store->journal.chain;
 }
 
 /* The last program may have grown beyond what was noted. */
@@ -645,27 +659,85 @@ trim_burst(struct burst *burst, const struct store_open_burst *noted)
 	return 0;
 }
 
-int
-store_resume_burst(struct store *store, const struct store_open_burst *noted)
+static uint32_t
+record_chain(const struct record *record)
+{
+	return get_le32(record->payload + record->length);
+}
+
+/*
+ * The record before it is in this journal, and no burst behind that; a process
+ * that took over and died has left records of other types there.
+ */
+static bool
+still_open(const struct scan *scan, const uint8_t *bytes,
+	   const struct store_open_burst *noted)
+{
+	size_t off = JOURNAL_HEADER_SIZE;
+	struct record record;
+	bool known = false;
+
+	while (scan_next(scan, bytes, &off, &record)) {
+		if (record.sequence == noted->sequence)
+			known = !noted->chain ||
+				noted->chain == record_chain(&record);
+		else if (record.sequence > noted->sequence &&
+			 record.type == RECORD_BURST)
+			return false;
+	}
+	return known;
+}
+
+/* 1, 0 if it was committed or is not this journal's, or -errno. */
+static int
+burst_is_open(struct store *store, const struct store_open_burst *noted)
+{
+	struct scan scan;
+	uint8_t *bytes;
+	size_t len;
+	int rc = journal_read(&store->journal, &bytes, &len, NULL);
+
+	if (rc)
+		return rc;
+	rc = scan_journal(&scan, bytes, len, store->journal.file.path, NULL);
+	if (!rc)
+		rc = still_open(&scan, bytes, noted);
+	free(bytes);
+	return rc;
+}
+
+/* -EINVAL: it is not sound, and the image is spoilt. */
+static int
+replay_burst(struct store *store)
 {
 	struct burst *burst = &store->burst;
 	struct operation op;
 	uint32_t pos = 0;
 	int rc;
 
-	if (store->failed || noted->length == 0 ||
-	    noted->sequence != store->found)
-		return 0;
-	rc = trim_burst(burst, noted);
-	while (!rc && (rc = burst_next(burst->payload, burst->length, &pos,
-				       store->size, &op)) > 0) {
+	while ((rc = burst_next(burst->payload, burst->length, &pos,
+				store->size, &op)) > 0)
 		operation_apply(&op, store->image);
-		rc = 0;
-	}
-	if (!rc && burst_can_grow(burst))
+	return rc || !burst_can_grow(burst) ? -EINVAL : 0;
+}
+
+int
+store_resume_burst(struct store *store, const struct store_open_burst *noted)
+{
+	int rc;
+
+	if (store->failed || noted->length == 0)
+		return 0;
+	rc = burst_is_open(store, noted);
+	if (rc <= 0)
+		return rc;
+	rc = trim_burst(&store->burst, noted);
+	if (!rc)
+		rc = replay_burst(store);
+	if (!rc)
 		return 0;
 	memcpy(store->image, store->committed, store->size);
-	burst_clear(burst);
+	burst_clear(&store->burst);
 	return -EINVAL;
 }
 

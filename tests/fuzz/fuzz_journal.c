@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define POINTS 64 /* of the past, compared in one run */
 
 /* One try: exactly as long as they say, so that the sanitizer sees the end. */
-struct files {
+struct pair {
 	uint8_t *vars;
 	uint32_t size;
 	uint8_t *journal;
@@ -55,7 +55,7 @@ copy(const void *from, size_t len)
 
 /* A record behind what is there. */
 static void
-append(struct files *files, enum record_type type, const uint8_t *payload,
+append(struct pair *files, enum record_type type, const uint8_t *payload,
        uint32_t length)
 {
 	const struct record_header header = {
@@ -73,7 +73,7 @@ append(struct files *files, enum record_type type, const uint8_t *payload,
 
 /* Sequence numbers and checksums, as far as the lengths lead. */
 static void
-make_right(struct files *files, bool numbers)
+make_right(struct pair *files, bool numbers)
 {
 	uint8_t *p = files->journal, *end = files->journal + files->len;
 	uint64_t sequence;
@@ -100,7 +100,7 @@ make_right(struct files *files, bool numbers)
 }
 
 static void
-put_crc(struct files *files, enum record_type type, const uint8_t *image)
+put_crc(struct pair *files, enum record_type type, const uint8_t *image)
 {
 	uint8_t payload[4];
 
@@ -125,7 +125,7 @@ draw_offset(uint32_t seed, uint32_t length, uint32_t size)
  * one of them leaves it.
  */
 static bool
-put_burst(struct files *files, uint8_t *image, uint32_t *seed)
+put_burst(struct pair *files, uint8_t *image, uint32_t *seed)
 {
 	uint8_t payload[512];
 	uint32_t length = 0, pos = 0, i, n;
@@ -158,7 +158,7 @@ put_burst(struct files *files, uint8_t *image, uint32_t *seed)
  * false if a burst leaves the image.
  */
 static bool
-write_files(struct files *files, uint8_t how, uint32_t bursts, uint32_t seed)
+write_files(struct pair *files, uint8_t how, uint32_t bursts, uint32_t seed)
 {
 	uint8_t snapshot[OPERATION_HEADER_SIZE];
 	uint8_t *image = room(files->size), *old;
@@ -195,7 +195,7 @@ write_files(struct files *files, uint8_t how, uint32_t bursts, uint32_t seed)
 
 /* A byte in the header of the record of this number, if there is one. */
 static void
-edit_record(struct files *files, uint32_t number, uint32_t at, uint8_t value)
+edit_record(struct pair *files, uint32_t number, uint32_t at, uint8_t value)
 {
 	size_t off = JOURNAL_HEADER_SIZE;
 
@@ -216,7 +216,7 @@ edit_record(struct files *files, uint32_t number, uint32_t at, uint8_t value)
 }
 
 static void
-edit(struct files *files, struct input *in)
+edit(struct pair *files, struct input *in)
 {
 	uint32_t what = (uint32_t)take(in, 1) % 8;
 	uint32_t where = (uint32_t)take(in, 3);
@@ -250,7 +250,7 @@ edit(struct files *files, struct input *in)
 
 /* Bytes as they come. */
 static void
-raw_files(struct files *files, struct input *in)
+raw_files(struct pair *files, struct input *in)
 {
 	files->len = in->left < ROOM ? in->left : ROOM;
 	memcpy(files->journal, in->data, files->len);
@@ -366,7 +366,7 @@ compare_pasts(const struct recovery *a, const struct recovery *b, uint32_t size)
 
 /* What VARS has after recovery, and the history that is kept of it. */
 static void
-compose(const struct files *files, const struct recovery *old, uint8_t *image,
+compose(const struct pair *files, const struct recovery *old, uint8_t *image,
 	uint8_t how)
 {
 	static const struct store_history histories[] = {
@@ -418,7 +418,7 @@ compose(const struct files *files, const struct recovery *old, uint8_t *image,
 }
 
 static void
-recover(const struct files *files, uint8_t how, bool good)
+recover(const struct pair *files, uint8_t how, bool good)
 {
 	uint8_t *image = copy(files->vars, files->size);
 	uint8_t *dirty = room(files->size / BLOCK), *clean = room(files->size);
@@ -465,7 +465,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t how = (uint8_t)take(&in, 1);
 	uint32_t bursts = (uint32_t)take(&in, 1);
 	uint32_t seed = (uint32_t)take(&in, 2);
-	struct files files = { .size = ((how & 3u) + 1) * BLOCK };
+	struct pair files = { .size = ((how & 3u) + 1) * BLOCK };
 	uint8_t *journal;
 	bool good;
 

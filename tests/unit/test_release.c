@@ -252,6 +252,28 @@ START_TEST(the_same_image_is_served)
 }
 END_TEST
 
+static uint64_t
+written_by_a_commit(struct store *store)
+{
+	uint64_t before = store_stats(store)->written;
+
+	program(store, 0, "x");
+	ck_assert_int_eq(store_commit(store), 0);
+	return store_stats(store)->written - before;
+}
+
+START_TEST(what_is_written_is_counted_on)
+{
+	struct store *source = open_store();
+
+	ck_assert_uint_eq(written_by_a_commit(source), BLOCK);
+	release(source);
+	ck_assert_int_eq(store_retake(source, false, &err), 0);
+	ck_assert_uint_eq(written_by_a_commit(source), BLOCK);
+	close_store(source);
+}
+END_TEST
+
 START_TEST(the_last_attempt_fails)
 {
 	struct store *source = open_store(), *target;
@@ -392,6 +414,7 @@ main(void)
 	tcase_add_loop_test(tc, what_another_has_changed_is_not_served, 0, 2);
 	tcase_add_test(tc, what_another_has_kept_is_not_served);
 	tcase_add_test(tc, the_same_image_is_served);
+	tcase_add_test(tc, what_is_written_is_counted_on);
 	tcase_add_test(tc, the_last_attempt_fails);
 	tcase_add_test(tc, a_file_that_is_gone);
 	tcase_add_test(tc, a_store_that_had_failed);

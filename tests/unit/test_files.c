@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The files of one flash in the file system: which names they have, what
+ * becomes of a name that is given or taken away, and what is left of it when a
+ * call fails.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support_store.h"
+
+static struct files *files;
+static struct error err;
+static bool named;
+
+/* Failures of the files' own calls are by -errno. */
+#define OPEN(role, write) files->ops->open(files, role, write)
+#define CREATE(role) files->ops->create(files, role)
+#define INSTALL(role, replace) files->ops->install(files, role, replace, &named)
+#define REMOVE(role, unfinished) files->ops->remove(files, role, unfinished)
+
+static void
+take(const char *vars, const char *journal)
+{
+	int rc = files_local(&files, vars, journal, &sys_faulty, &err);
+
+	ck_assert_msg(rc == 0, "%s", err.text);
+}
+
+static void
+drop(void)
+{
+	if (files)
+		files->ops->close(files);
+	files = NULL;
+}
+
+static void
+setup(void)
+{
+	scratch_make();
+	ck_assert_int_eq(chdir(scratch_path("")), 0);
+	memset(&fault, 0, sizeof(fault));
+}
+
+static void
+teardown(void)
+{
+	drop();
+	scratch_remove();
+}
+
+static void
+put(const char *name, const char *text)
+{
+	blob_write(scratch_path(name), text, strlen(text));
+}
+
+static bool
+has(const char *name, const char *text)
+{
+	struct blob blob = blob_read(scratch_path(name));
+	bool same = blob_equal(&blob, text, strlen(text));
+
+	blob_free(&blob);
+	return same;
+}
+
+static bool
+exists(const char *name)
+{
+	struct stat st;
+
+	return lstat(scratch_path(name), &st) == 0;
+}
+
+/* Opened and closed again. */
+static int
+opens(enum files_role role, bool write)
+{
+	int fd = OPEN(role, write);
+
+	if (fd >= 0)
+		ck_assert_int_eq(close(fd), 0);
+	return fd < 0 ? fd : 0;
+}
+
+static int
+creates(enum files_role role, const char *text)
+{
+	int fd = CREATE(role);
+
+	if (fd < 0)
+		return fd;
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	ck_assert_int_eq(close(fd), 0);
+	return 0;
+}
+
+static void
+names_are(const char *vars, const char *journal, const char *state)
+{
+	ck_assert_str_eq(files->name[FILES_VARS], scratch_path(vars));
+	ck_assert_str_eq(files->name[FILES_JOURNAL], scratch_path(journal));
+	ck_assert_str_eq(files->name[FILES_STATE], scratch_path(state));
+}
+
+START_TEST(names_beside_the_file)
+{
+	put("VARS", "v");
+	take(scratch_path("VARS"), NULL);
+	names_are("VARS", "VARS.journal", "VARS.state");
+	ck_assert(!files->journal_given);
+	drop();
+	take("VARS", NULL);
+	names_are("VARS", "VARS.journal", "VARS.state");
+}
+END_TEST
+
+START_TEST(names_beside_the_real_file)
+{
+	put("VARS", "v");
+	ck_assert_int_eq(mkdir(scratch_path("dir"), 0700), 0);
+	ck_assert_int_eq(symlink("../VARS", scratch_path("dir/link")), 0);
+	take(scratch_path("dir/link"), NULL);
+	names_are("VARS", "VARS.journal", "VARS.state");
+	ck_assert_int_eq(unlink(scratch_path("dir/link")), 0);
+	ck_assert_int_eq(opens(FILES_VARS, true), 0);
+}
+END_TEST
+
+START_TEST(names_of_a_file_that_is_not_there)
+{
+	ck_assert_int_eq(mkdir(scratch_path("real"), 0700), 0);
+	ck_assert_int_eq(symlink("real", scratch_path("dir")), 0);
+	take("dir/VARS", NULL);
+	names_are("real/VARS", "real/VARS.journal", "real/VARS.state");
+	drop();
+	take("VARS", NULL);
+	names_are("VARS", "VARS.journal", "VARS.state");
+	for (int role = 0; role < FILES_ROLES; role++)
+		ck_assert_int_eq(opens(role, _i), -ENOENT);
+	ck_assert_int_eq(chdir("/"), 0);
+	drop();
+	take("no-such-file", NULL);
+	ck_assert_str_eq(files->name[FILES_JOURNAL], "/no-such-file.journal");
+	ck_assert_int_eq(opens(FILES_JOURNAL, false), -ENOENT);
+}
+END_TEST
+
+/* With a name like VARS's journal has, and with another. */
+START_TEST(journal_elsewhere)
+{
+	put("VARS", "v");
+	take("VARS", "other.journal");
+	ck_assert(files->journal_given);
+	names_are("VARS", "other.journal", "other.state");
+	drop();
+	take("VARS", scratch_path("other"));
+	names_are("VARS", "other", "other.state");
+	ck_assert_int_eq(creates(FILES_JOURNAL, "j"), 0);
+	ck_assert(exists("other.new"));
+	ck_assert_int_eq(INSTALL(FILES_JOURNAL, false), 0);
+	ck_assert(has("other", "j") && !exists("other.new"));
+	drop();
+	take("VARS", ".journal");
+	names_are("VARS", ".journal", ".state");
+}
+END_TEST
+
+START_TEST(names_that_cannot_be)
+{
+	char gone[300];
+
+	(void)snprintf(gone, sizeof(gone), "%s/VARS",
+		       scratch_path("no-directory"));
+	ck_assert_int_eq(files_local(&files, gone, NULL, NULL, &err), -ENOENT);
+	ck_assert_ptr_eq(strstr(err.text, gone), err.text);
+	ck_assert_int_eq(files_local(&files, "", NULL, NULL, &err), -ENOENT);
+	ck_assert_int_eq(files_local(&files, "none/", NULL, NULL, &err),
+			 -ENOENT);
+	ck_assert_int_eq(symlink("loop", scratch_path("loop")), 0);
+	ck_assert_int_eq(files_local(&files, "loop", NULL, NULL, &err), -ELOOP);
+	put("file", "");
+	ck_assert_int_eq(files_local(&files, "file/VARS", NULL, NULL, &err),
+			 -ENOTDIR);
+	ck_assert_int_eq(mkdir(scratch_path("cwd"), 0700), 0);
+	ck_assert_int_eq(chdir("cwd"), 0);
+	ck_assert_int_eq(rmdir(scratch_path("cwd")), 0);
+	ck_assert_int_eq(files_local(&files, scratch_path("VARS"), "journal",
+				     NULL, &err),
+			 -ENOENT);
+	ck_assert_ptr_eq(strstr(err.text, "journal"), err.text);
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_ptr_null(files);
+}
+END_TEST
+
+START_TEST(no_memory_for_names)
+{
+	const char *const journals[] = { NULL, "journal" };
+	unsigned int n = 0, failures = 0;
+	int rc;
+
+	if (!memory_can_fail())
+		return;
+	if (_i / 2)
+		put("VARS", "v");
+	do {
+		memory_fault = (struct memory_fault){ .nth = ++n };
+		rc = files_local(&files, "VARS", journals[_i % 2], NULL, &err);
+		memory_fault.nth = 0;
+		ck_assert(rc == 0 || rc == -ENOMEM);
+		failures += rc != 0;
+		if (rc == 0)
+			drop();
+	} while (memory_fault.hits);
+	ck_assert_int_eq(rc, 0);
+	ck_assert_uint_gt(failures, 8);
+}
+END_TEST
+
+/* What is put there later is not followed, and VARS is not looked up again. */
+START_TEST(links_are_not_followed)
+{
+	put("VARS", "v");
+	put("victim", "precious");
+	take("VARS", NULL);
+	ck_assert_int_eq(unlink("VARS"), 0);
+	ck_assert_int_eq(symlink("victim", "VARS"), 0);
+	ck_assert_int_eq(symlink("victim", "VARS.journal"), 0);
+	ck_assert_int_eq(symlink("victim", "VARS.state"), 0);
+	for (int role = 0; role < FILES_ROLES; role++)
+		ck_assert_int_eq(opens(role, _i), -ELOOP);
+	ck_assert_int_eq(unlink("VARS"), 0);
+	put("VARS", "v");
+	ck_assert_int_eq(symlink("victim", "VARS.journal.new"), 0);
+	ck_assert_int_eq(creates(FILES_JOURNAL, "j"), 0);
+	ck_assert_int_eq(INSTALL(FILES_JOURNAL, true), 0);
+	ck_assert(has("VARS.journal", "j") && has("victim", "precious"));
+	ck_assert_int_eq(REMOVE(FILES_STATE, false), 0);
+	ck_assert(!exists("VARS.state") && has("victim", "precious"));
+}
+END_TEST
+
+/* It is no VARS file, and no place for one either. */
+START_TEST(link_that_leads_nowhere)
+{
+	ck_assert_int_eq(symlink("nowhere", scratch_path("VARS")), 0);
+	take("VARS", NULL);
+	ck_assert_int_eq(opens(FILES_VARS, _i), -ENOENT);
+	ck_assert_int_eq(creates(FILES_VARS, "v"), 0);
+	ck_assert_int_eq(INSTALL(FILES_VARS, false), -EEXIST);
+	ck_assert_int_eq(REMOVE(FILES_VARS, true), 0);
+	ck_assert_uint_eq(scratch_entries(), 1);
+}
+END_TEST
+
+START_TEST(reading_a_fifo_does_not_block)
+{
+	ck_assert_int_eq(mkfifo(scratch_path("VARS"), 0600), 0);
+	take("VARS", NULL);
+	ck_assert_int_eq(opens(FILES_VARS, false), 0);
+}
+END_TEST
+
+START_TEST(descriptors_are_as_they_should_be)
+{
+	int fd;
+
+	put("VARS", "v");
+	take("VARS", NULL);
+	for (int write = 0; write < 2; write++) {
+		fd = OPEN(FILES_VARS, write);
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+		ck_assert_int_eq(fcntl(fd, F_GETFL) & O_ACCMODE,
+				 write ? O_RDWR : O_RDONLY);
+		ck_assert_int_eq(close(fd), 0);
+	}
+	fd = CREATE(FILES_STATE);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR);
+	ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
+/* The name is durable only when it is opened to write. */
+START_TEST(opening_to_write_syncs_the_directory)
+{
+	put("VARS", "v");
+	put("VARS.journal", "j");
+	take("VARS", NULL);
+	for (int role = FILES_VARS; role <= FILES_JOURNAL; role++) {
+		fault = (struct fault){ .only = CALL_SYNC_DIRECTORY };
+		ck_assert_int_eq(opens(role, false), 0);
+		ck_assert_uint_eq(fault.calls, 0);
+		ck_assert_int_eq(opens(role, true), 0);
+		ck_assert_uint_eq(fault.calls, 1);
+		fault = (struct fault){ .only = CALL_SYNC_DIRECTORY,
+					.nth = 1,
+					.error = EINVAL };
+		ck_assert_int_eq(opens(role, true), 0);
+		ck_assert_uint_eq(fault.hits, 1);
+	}
+}
+END_TEST
+
+static void
+mode_and_owner_are(const char *name, mode_t mode, uid_t uid, gid_t gid)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(scratch_path(name), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, mode);
+	if (geteuid() == 0)
+		ck_assert(st.st_uid == uid && st.st_gid == gid);
+}
+
+/* _i: VARS was opened before. */
+START_TEST(new_files_are_owned_as_vars)
+{
+	put("VARS", "v");
+	ck_assert_int_eq(chmod(scratch_path("VARS"), 04640), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(chown(scratch_path("VARS"), 12, 34), 0);
+	take("VARS", NULL);
+	if (_i)
+		ck_assert_int_eq(opens(FILES_VARS, false), 0);
+	put("VARS.state.new", "left over");
+	ck_assert_int_eq(creates(FILES_STATE, "s"), 0);
+	ck_assert_int_eq(creates(FILES_JOURNAL, "j"), 0);
+	ck_assert(has("VARS.state.new", "s"));
+	mode_and_owner_are("VARS.state.new", 0640, 12, 34);
+	mode_and_owner_are("VARS.journal.new", 0640, 12, 34);
+}
+END_TEST
+
+/* Who opened VARS knows its owner, also when it has gone. */
+START_TEST(owner_of_a_file_that_is_gone)
+{
+	put("VARS", "v");
+	take("VARS", NULL);
+	ck_assert_int_eq(unlink("VARS"), 0);
+	ck_assert_int_eq(creates(FILES_STATE, "s"), -ENOENT);
+	put("VARS", "v");
+	ck_assert_int_eq(opens(FILES_VARS, false), 0);
+	ck_assert_int_eq(unlink("VARS"), 0);
+	ck_assert_int_eq(creates(FILES_STATE, "s"), 0);
+}
+END_TEST
+
+START_TEST(new_vars_is_private)
+{
+	take("VARS", NULL);
+	ck_assert_int_eq(creates(FILES_VARS, "first"), 0);
+	ck_assert_uint_eq(scratch_entries(), 1);
+	ck_assert_int_eq(creates(FILES_VARS, "second"), 0);
+	ck_assert_uint_eq(scratch_entries(), 1);
+	ck_assert_int_eq(INSTALL(FILES_VARS, false), 0);
+	ck_assert(named && has("VARS", "second"));
+	ck_assert_uint_eq(scratch_entries(), 1);
+	mode_and_owner_are("VARS", 0600, geteuid(), getegid());
+	ck_assert_int_eq(opens(FILES_VARS, true), 0);
+	no_random = true;
+	drop();
+	take("VARS", NULL);
+	ck_assert_int_eq(creates(FILES_VARS, "third"), -ENOSYS);
+	no_random = false;
+}
+END_TEST
+
+START_TEST(existing_names_are_not_taken)
+{
+	put("VARS", "v");
+	put("VARS.journal", "old");
+	put("VARS.state", "old");
+	take("VARS", NULL);
+	for (int role = 0; role < FILES_ROLES; role++) {
+		ck_assert_int_eq(creates(role, "new"), 0);
+		ck_assert_int_eq(INSTALL(role, false), -EEXIST);
+		ck_assert(!named);
+		ck_assert_int_eq(REMOVE(role, true), 0);
+		ck_assert_int_eq(REMOVE(role, true), 0);
+	}
+	ck_assert_uint_eq(scratch_entries(), 3);
+	ck_assert(has("VARS", "v") && has("VARS.journal", "old") &&
+		  has("VARS.state", "old"));
+}
+END_TEST
+
+START_TEST(existing_names_are_replaced)
+{
+	const char *const names[] = { "VARS", "VARS.journal", "VARS.state" };
+
+	put("VARS", "v");
+	take("VARS", NULL);
+	for (int role = FILES_JOURNAL; role < FILES_ROLES; role++)
+		for (int i = 0; i < 2; i++) {
+			char text[] = { (char)('0' + i), '\0' };
+
+			ck_assert_int_eq(creates(role, text), 0);
+			ck_assert_int_eq(INSTALL(role, true), 0);
+			ck_assert(named && has(names[role], text));
+		}
+	ck_assert_int_eq(creates(FILES_VARS, "w"), 0);
+	ck_assert_int_eq(INSTALL(FILES_VARS, true), -EPERM);
+	ck_assert(!named && has("VARS", "v"));
+	ck_assert_int_eq(REMOVE(FILES_VARS, true), 0);
+	ck_assert_uint_eq(scratch_entries(), 3);
+}
+END_TEST
+
+START_TEST(nothing_to_install)
+{
+	put("VARS", "v");
+	take("VARS", NULL);
+	for (int role = 0; role < FILES_ROLES; role++)
+		ck_assert_int_eq(INSTALL(role, false), -ENOENT);
+	ck_assert_int_eq(REMOVE(FILES_VARS, true), 0);
+	ck_assert_uint_eq(scratch_entries(), 1);
+}
+END_TEST
+
+START_TEST(only_the_state_may_be_removed)
+{
+	put("VARS", "v");
+	put("VARS.journal", "j");
+	put("VARS.state", "s");
+	take("VARS", NULL);
+	ck_assert_int_eq(REMOVE(FILES_VARS, false), -EPERM);
+	ck_assert_int_eq(REMOVE(FILES_JOURNAL, false), -EPERM);
+	fault = (struct fault){ .only = CALL_SYNC_DIRECTORY };
+	ck_assert_int_eq(REMOVE(FILES_STATE, false), 0);
+	ck_assert_uint_eq(fault.calls, 1);
+	ck_assert_int_eq(REMOVE(FILES_STATE, false), 0);
+	ck_assert_uint_eq(scratch_entries(), 2);
+}
+END_TEST
+
+/* --- each call fails --- */
+
+static int
+do_open(void)
+{
+	return opens(FILES_VARS, true);
+}
+
+static int
+do_create(void)
+{
+	return creates(FILES_STATE, "new");
+}
+
+static int
+do_create_vars(void)
+{
+	return creates(FILES_VARS, "new");
+}
+
+static int
+do_install(void)
+{
+	return INSTALL(FILES_JOURNAL, false);
+}
+
+static int
+do_replace(void)
+{
+	return INSTALL(FILES_STATE, true);
+}
+
+static int
+do_remove(void)
+{
+	return REMOVE(FILES_STATE, false);
+}
+
+static int
+do_remove_unfinished(void)
+{
+	return REMOVE(FILES_STATE, true);
+}
+
+/* Without a replacement the name is free; with one it tells who has it. */
+static void
+check_names(int (*call)(void))
+{
+	if (call == do_install)
+		ck_assert(!named && !exists("VARS.journal"));
+	if (call == do_replace)
+		ck_assert(has("VARS.state", named ? "new" : "old"));
+}
+
+static unsigned int
+descriptors(void)
+{
+	unsigned int count = 0;
+
+	for (int fd = 0; fd < 64; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void
+prepare(void)
+{
+	put("VARS.state", "old");
+	(void)unlink(scratch_path("VARS.journal"));
+	take("VARS", NULL);
+	ck_assert_int_eq(creates(FILES_JOURNAL, "new"), 0);
+	ck_assert_int_eq(creates(FILES_STATE, "new"), 0);
+	ck_assert_int_eq(creates(FILES_VARS, "new"), 0);
+}
+
+START_TEST(every_call_fails)
+{
+	static const struct {
+		int (*call)(void);
+		unsigned int calls;    /* at least */
+		unsigned int harmless; /* those whose failure is none */
+	} cases[] = {
+		{ do_open, 4, 1 },
+		{ do_create, 4, 0 },
+		{ do_create_vars, 2, 0 },
+		{ do_install, 3, 1 },
+		{ do_replace, 3, 1 },
+		{ do_remove, 3, 1 },
+		{ do_remove_unfinished, 1, 0 },
+	};
+	unsigned int n = 0, harmless = 0, before, hits;
+	int rc;
+
+	put("VARS", "v");
+	before = descriptors();
+	do {
+		prepare();
+		fault = (struct fault){ .nth = ++n, .error = EIO };
+		rc = cases[_i].call();
+		hits = fault.hits;
+		memset(&fault, 0, sizeof(fault));
+		ck_assert(rc == 0 || rc == -EIO);
+		if (rc)
+			check_names(cases[_i].call);
+		harmless += hits && !rc;
+		ck_assert_uint_eq(descriptors(), before);
+		ck_assert_int_eq(REMOVE(FILES_VARS, true), 0);
+		drop();
+	} while (hits);
+	ck_assert_int_eq(rc, 0);
+	ck_assert_uint_gt(n, cases[_i].calls);
+	ck_assert_uint_le(harmless, cases[_i].harmless);
+	ck_assert(has("VARS", "v"));
+}
+END_TEST
+
+#define CASES 7
+
+/* Of all errors, one is ignored: that of a user who may not give files away. */
+START_TEST(owner_that_cannot_be_given)
+{
+	put("VARS", "v");
+	take("VARS", NULL);
+	ck_assert_int_eq(opens(FILES_VARS, false), 0);
+	fault = (struct fault){ .only = CALL_OTHER, .nth = 1, .error = EPERM };
+	ck_assert_int_eq(creates(FILES_STATE, "s"), 0);
+	ck_assert_uint_eq(fault.hits, 1);
+	fault = (struct fault){ .only = CALL_OTHER, .nth = 2, .error = EPERM };
+	ck_assert_int_eq(creates(FILES_STATE, "s"), -EPERM);
+	ck_assert_uint_eq(fault.hits, 1);
+}
+END_TEST
+
+/* The name is taken back if that can be, and told as it is. */
+START_TEST(name_that_cannot_be_taken_back)
+{
+	put("VARS", "v");
+	take("VARS", NULL);
+	ck_assert_int_eq(creates(FILES_JOURNAL, "j"), 0);
+	fault = (struct fault){ .nth = 3, .persistent = true, .error = EIO };
+	ck_assert_int_eq(INSTALL(FILES_JOURNAL, false), -EIO);
+	ck_assert(named && exists("VARS.journal"));
+}
+END_TEST
+
+START_TEST(open_is_interrupted)
+{
+	put("VARS", "v");
+	take("VARS", NULL);
+	fault = (struct fault){ .kind = FAULT_EINTR, .nth = 1 };
+	ck_assert_int_eq(opens(FILES_VARS, false), 0);
+	ck_assert_uint_eq(fault.hits, 1);
+}
+END_TEST
+
+/* --- a store of these files --- */
+
+#define SIZE 8192u
+
+/* It has no path, and leaves the files to who gave them. */
+START_TEST(store_of_files)
+{
+	static uint8_t image[SIZE];
+	struct store_config config = { .size = SIZE };
+	struct store *store;
+	bool changed;
+
+	take("VARS", "other.journal");
+	config.files = files;
+	memset(image, 0xff, sizeof(image));
+	ck_assert_int_eq(store_check_free(&config, &err), -ENOENT);
+	ck_assert_int_eq(store_create(&config, image, &err), 0);
+	ck_assert_int_eq(store_create(&config, image, &err), -EEXIST);
+	ck_assert_int_eq(store_check_free(&config, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
+		ck_assert_str_eq(store_path(store), files->name[FILES_VARS]);
+		ck_assert_int_eq(store_program(store, (uint32_t)i, "x", 1), 0);
+		ck_assert_int_eq(store_release(store, &err), 0);
+		ck_assert_int_eq(store_retake(store, true, &err), 0);
+		ck_assert_int_eq(store_close(store), 0);
+	}
+	image[7] = 0;
+	blob_write(scratch_path("VARS"), image, SIZE);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EUCLEAN);
+	ck_assert_int_eq(store_accept(&config, &changed, &err), 0);
+	ck_assert(changed);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
+	ck_assert_mem_eq(store_image(store), image, SIZE);
+	ck_assert_int_eq(store_close(store), 0);
+	ck_assert_uint_eq(scratch_entries(), 2);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("files");
+	TCase *tc = tcase_create("files");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, names_beside_the_file);
+	tcase_add_test(tc, names_beside_the_real_file);
+	tcase_add_loop_test(tc, names_of_a_file_that_is_not_there, 0, 2);
+	tcase_add_test(tc, journal_elsewhere);
+	tcase_add_test(tc, names_that_cannot_be);
+	tcase_add_loop_test(tc, no_memory_for_names, 0, 4);
+	tcase_add_loop_test(tc, links_are_not_followed, 0, 2);
+	tcase_add_loop_test(tc, link_that_leads_nowhere, 0, 2);
+	tcase_add_test(tc, reading_a_fifo_does_not_block);
+	tcase_add_test(tc, descriptors_are_as_they_should_be);
+	tcase_add_test(tc, opening_to_write_syncs_the_directory);
+	tcase_add_loop_test(tc, new_files_are_owned_as_vars, 0, 2);
+	tcase_add_test(tc, owner_of_a_file_that_is_gone);
+	tcase_add_test(tc, new_vars_is_private);
+	tcase_add_test(tc, existing_names_are_not_taken);
+	tcase_add_test(tc, existing_names_are_replaced);
+	tcase_add_test(tc, nothing_to_install);
+	tcase_add_test(tc, only_the_state_may_be_removed);
+	tcase_add_loop_test(tc, every_call_fails, 0, CASES);
+	tcase_add_test(tc, owner_that_cannot_be_given);
+	tcase_add_test(tc, name_that_cannot_be_taken_back);
+	tcase_add_test(tc, open_is_interrupted);
+	tcase_add_test(tc, store_of_files);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
