@@ -8,13 +8,13 @@
 
 #include "pflash/control.h"
 
-#define DEPTH 16 /* of an answer; members that are known need 1 */
+#define DEPTH 16 /* of nesting; known members need 1 */
 #define WORD_SIZE 32
 
 enum kind {
-	SOCKET, /* a number, of the socket, whatever the answer says */
+	SOCKET, /* a number taken from the socket, not from the answer */
 	NUMBER,
-	WORD, /* a text of few, plain characters */
+	WORD, /* a short text of letters, digits, ".+~_-" */
 	TEXT,
 };
 
@@ -137,7 +137,7 @@ check_domain(struct json_object *said, uint32_t domain, struct error *err)
 			 json_object_get_uint64(value));
 }
 
-/* Takes `value` also if it fails; NULL: out of memory. */
+/* Owns `value`, also on failure; NULL: out of memory. */
 static int
 add(struct json_object *to, const char *name, struct json_object *value)
 {

@@ -128,7 +128,7 @@ end(struct guest *guest, enum ask_state state)
 	guest->state = state;
 }
 
-/* Of the process that listens, as it was then. */
+/* The kernel recorded these credentials when the process called listen(). */
 static int
 check_peer(struct guest *guest)
 {
@@ -201,7 +201,7 @@ start(struct guest *guest, const char *line)
 	} else if (check_peer(guest) < 0) {
 		end(guest, ASK_FAILED);
 	} else {
-		/* An old one that takes no line has answered by then. */
+		/* Before 0.1 a pflashd answers without a line. */
 		(void)send(guest->fd, line, strlen(line), MSG_NOSIGNAL);
 		guest->state = ASK_CONNECTED;
 	}
@@ -223,7 +223,7 @@ finish(struct guest *guest)
 	end(guest, ret < 0 ? ASK_FAILED : ASK_ANSWERED);
 }
 
-/* Unread bytes of the line make an end of the stream a reset. */
+/* A peer that closes without having read the line causes ECONNRESET. */
 static void
 receive(struct guest *guest)
 {
@@ -248,7 +248,10 @@ receive(struct guest *guest)
 	end(guest, ASK_FAILED);
 }
 
-/* The connections there are, for poll(); `later`: some are still missing. */
+/*
+ * Connects to those that are not connected, and fills `fds` for poll().
+ * `later`: some connections must be tried again.
+ */
 static size_t
 start_all(struct guests *guests, const char *line, struct pollfd *fds,
 	  bool *later)

@@ -41,18 +41,24 @@ struct guests {
 	size_t count;
 };
 
-/* False unless the text is a number below DOMID_FIRST_RESERVED, plain. */
+/* True if the text is a decimal domain id without leading zeros. */
 bool ask_domain(const char *text, size_t len, uint32_t *domain);
 
 /* Milliseconds of the clock of the deadlines. */
 int64_t ask_clock(void);
 
-/* The sockets there are, none asked yet; guests_close() after a failure too. */
+/*
+ * A list of all guests with a socket, or of one guest; nothing is sent yet.
+ * 0 or -errno; guests_close() after either.
+ */
 int guests_find(struct guests *guests, struct error *err);
 int guests_one(struct guests *guests, uint32_t domain, struct error *err);
 void guests_close(struct guests *guests);
 
-/* Says the line (with its '\n') to each; every one has an end state then. */
+/*
+ * Sends the line (with its '\n') to each, and returns when all have answered or
+ * failed, at the deadline at the latest.
+ */
 void ask(struct guests *guests, const char *line, int64_t deadline);
 
 #endif

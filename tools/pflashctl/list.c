@@ -9,7 +9,7 @@
 #include "pflash/control.h"
 #include "pflashctl.h"
 
-/* The first one from `*at` on that answered, or NULL; `*at` is behind it. */
+/* The next answer from index `*at` on, or NULL; advances `*at`. */
 static const struct answer *
 next(const struct guests *guests, size_t *at)
 {
@@ -131,7 +131,7 @@ metric_value(const struct answer *answer, const char *member, uint64_t *value)
 	return answer_text(answer, member).bytes != NULL;
 }
 
-/* A pflashd that does not say the number has no sample. */
+/* An answer without the number has no sample. */
 static void
 print_metric(const struct metric *metric, const struct guests *guests)
 {

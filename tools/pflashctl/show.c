@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What a byte that begins a sequence of 2, 3 or 4 bytes says. */
+/* The first byte of a sequence of 2, 3 or 4 bytes. */
 static const struct lead {
 	uint8_t mask, bits;
 	uint32_t least; /* smaller code points have a shorter sequence */
@@ -50,7 +50,7 @@ decode(const char *p, size_t left, uint32_t *code)
 	return len;
 }
 
-/* Of these a terminal shows nothing, or something else than a character. */
+/* Characters that a terminal obeys, or does not show. */
 static bool
 is_hidden(uint32_t code)
 {

@@ -10,22 +10,22 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* `bytes` may contain NUL; NULL: not known, which is shown as "?". */
+/* `bytes` may contain NUL bytes; a NULL pointer is shown as "?". */
 struct text {
 	const char *bytes;
 	size_t len;
 };
 
-/* For a person: these bytes as \xNN.  Returns the number of columns. */
+/* Such bytes become \xNN.  Returns the number of columns. */
 size_t show_text(FILE *to, struct text text);
 
 /* The same, a space too as \x20, and padded to `width` columns. */
 void show_cell(FILE *to, struct text text, size_t width);
 
-/* The inside of a label's quotes in OpenMetrics 1.0: UTF-8, escaped. */
+/* The value of a label in OpenMetrics 1.0, without its quotes. */
 void show_label(FILE *to, struct text text);
 
-/* A JSON document in ASCII: \uNNNN for the rest, \ufffd for no UTF-8. */
+/* A JSON document in ASCII; bytes that are not UTF-8 become \ufffd. */
 void show_json(FILE *to, const char *json);
 
 #endif

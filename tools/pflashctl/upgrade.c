@@ -26,7 +26,7 @@ struct upgrade {
 	bool tried;   /* it was in another state than "failed" */
 };
 
-/* A pflashd that does not say its state, 0.1, serves the flash. */
+/* Version 0.1 has no state, and answers only while it serves the flash. */
 static bool
 is_served(const struct answer *answer)
 {
@@ -59,7 +59,7 @@ has_other_version(const struct answer *before, const struct answer *now)
 
 /*
  * The number of takeovers is a claim of the worker, which may be hostile; it
- * counts only if the supervisor does not tell the worker's pid, as 0.1.
+ * is used only if the answer lacks the worker's pid, as that of 0.1 does.
  */
 static bool
 has_other_worker(const struct answer *before, const struct answer *now)
@@ -97,7 +97,7 @@ print_version(const struct answer *now)
 	putchar('\n');
 }
 
-/* False: not yet; else the exit code is in `code`. */
+/* Returns true when the upgrade is over, with the exit code in `code`. */
 static bool
 judge(struct upgrade *upgrade, const struct answer *now, int *code)
 {
@@ -116,7 +116,7 @@ judge(struct upgrade *upgrade, const struct answer *now, int *code)
 	return true;
 }
 
-/* While the program is replaced nobody may answer. */
+/* No answer is no failure: the socket is away while the program changes. */
 static bool
 look(struct upgrade *upgrade, int *code)
 {
@@ -154,7 +154,7 @@ wait_for_it(struct upgrade *upgrade)
 			upgrade->wanted, UPGRADE_MS / 1000);
 }
 
-/* SIGUSR2 for the process that has just answered; never for a pid it says. */
+/* The pid is that of SO_PEERCRED, never one in an answer. */
 static int
 signal_peer(const char *wanted, const struct guest *guest)
 {
@@ -171,7 +171,7 @@ static int
 obey(struct upgrade *upgrade, const struct guest *reply)
 {
 	if (reply->state == ASK_CLOSED)
-		return CTL_OK; /* it may execute the program at once */
+		return CTL_OK; /* it may have executed the new program */
 	if (reply->state != ASK_ANSWERED)
 		return find_unanswered(reply);
 	if (answer_is(&reply->answer, STATUS_ERROR, UNKNOWN_LINE))
