@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pflashctl.h"
+#include "show.h"
 
 const struct ctl_command ctl_commands[] = {
 	{ "accept", ctl_accept, 1, 1, "j", "VARS",
@@ -41,13 +43,19 @@ const struct ctl_command ctl_commands[] = {
 int
 ctl_fail(int code, const char *fmt, ...)
 {
+	char *text = NULL;
 	va_list args;
+	int len;
 
-	fputs("pflashctl: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	len = vasprintf(&text, fmt, args);
 	va_end(args);
+	fputs("pflashctl: ", stderr);
+	if (len >= 0)
+		(void)show_text(stderr, (struct text){ text, (size_t)len });
 	fputc('\n', stderr);
+	if (len >= 0)
+		free(text);
 	return code;
 }
 

@@ -61,7 +61,7 @@ int ctl_rollback(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);
 int ctl_upgrade(const struct ctl_options *options);
 
-/* One line on stderr; returns `code`. */
+/* One line on stderr, as show_text() shows it; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

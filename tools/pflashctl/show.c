@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "show.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The first byte of a sequence of 2, 3 or 4 bytes. */
+static const struct lead {
+	uint8_t mask, bits;
+	uint32_t least; /* smaller code points have a shorter sequence */
+} leads[] = {
+	{ 0xe0, 0xc0, 0x80 },
+	{ 0xf0, 0xe0, 0x800 },
+	{ 0xf8, 0xf0, 0x10000 },
+};
+
+static size_t
+lead_length(uint8_t byte)
+{
+	if (byte < 0x80)
+		return 1;
+	for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++)
+		if ((byte & leads[i].mask) == leads[i].bits)
+			return i + 2;
+	return 0;
+}
+
+/* The length of the code point at `p`, or 0 if it is not UTF-8 (RFC 3629). */
+static size_t
+decode(const char *p, size_t left, uint32_t *code)
+{
+	const uint8_t *bytes = (const uint8_t *)p;
+	size_t len = lead_length(bytes[0]);
+
+	if (len == 0 || len > left)
+		return 0;
+	*code = bytes[0];
+	if (len == 1)
+		return 1;
+	*code = bytes[0] & (uint8_t)~leads[len - 2].mask;
+	for (size_t i = 1; i < len; i++) {
+		if ((bytes[i] & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | (bytes[i] & 0x3f);
+	}
+	if (*code < leads[len - 2].least || *code > 0x10ffff ||
+	    (*code >= 0xd800 && *code <= 0xdfff))
+		return 0;
+	return len;
+}
+
+/* Characters that a terminal obeys, or does not show. */
+static bool
+is_hidden(uint32_t code)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{ 0x00, 0x1f },       /* C0 */
+		{ 0x7f, 0x9f },       /* DEL, C1 */
+		{ 0xad, 0xad },       /* soft hyphen */
+		{ 0x61c, 0x61c },     /* Arabic letter mark */
+		{ 0x180e, 0x180e },   /* vowel separator */
+		{ 0x200b, 0x200f },   /* zero width, direction marks */
+		{ 0x2028, 0x202e },   /* line ends, embeddings, overrides */
+		{ 0x2060, 0x206f },   /* joiner, isolates */
+		{ 0xfeff, 0xfeff },   /* byte order mark */
+		{ 0xfff9, 0xfffb },   /* annotations */
+		{ 0xe0000, 0xe0fff }, /* tags */
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
+}
+
+static size_t
+show_bytes(FILE *to, const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		fprintf(to, "\\x%02x", (unsigned char)bytes[i]);
+	return 4 * len;
+}
+
+static size_t
+show(FILE *to, struct text text, bool spaces)
+{
+	size_t columns = 0, len;
+	uint32_t code;
+
+	for (size_t i = 0; i < text.len; i += len) {
+		const char *p = text.bytes + i;
+
+		len = decode(p, text.len - i, &code);
+		if (len && !is_hidden(code) && (spaces || code != ' ')) {
+			fwrite(p, 1, len, to);
+			columns++;
+			continue;
+		}
+		len = len ? len : 1;
+		columns += show_bytes(to, p, len);
+	}
+	return columns;
+}
+
+static struct text
+or_unknown(struct text text)
+{
+	return text.bytes ? text : (struct text){ "?", 1 };
+}
+
+size_t
+show_text(FILE *to, struct text text)
+{
+	return show(to, or_unknown(text), true);
+}
+
+void
+show_cell(FILE *to, struct text text, size_t width)
+{
+	for (size_t n = show(to, or_unknown(text), false); n < width; n++)
+		fputc(' ', to);
+}
+
+void
+show_label(FILE *to, struct text text)
+{
+	uint32_t code;
+	size_t len;
+
+	for (size_t i = 0; i < text.len; i += len) {
+		const char *p = text.bytes + i;
+
+		len = decode(p, text.len - i, &code);
+		if (len == 0 || (is_hidden(code) && code != '\n')) {
+			len = len ? len : 1;
+			for (size_t k = 0; k < len; k++) {
+				fputc('\\', to);
+				(void)show_bytes(to, p + k, 1);
+			}
+		} else if (code == '\n') {
+			fputs("\\n", to);
+		} else {
+			if (code == '"' || code == '\\')
+				fputc('\\', to);
+			fwrite(p, 1, len, to);
+		}
+	}
+}
+
+static void
+show_escape(FILE *to, uint32_t code)
+{
+	if (code >= 0x10000) {
+		fprintf(to, "\\u%04x", (unsigned int)(0xd7c0 + (code >> 10)));
+		code = 0xdc00 + (code & 0x3ff);
+	}
+	fprintf(to, "\\u%04x", (unsigned int)code);
+}
+
+void
+show_json(FILE *to, const char *json)
+{
+	size_t left = strlen(json), len;
+	uint32_t code;
+
+	for (; left; json += len, left -= len) {
+		len = decode(json, left, &code);
+		if (len == 1 && code != 0x7f) {
+			fputc(*json, to);
+			continue;
+		}
+		show_escape(to, len ? code : 0xfffd);
+		len = len ? len : 1;
+	}
+}
