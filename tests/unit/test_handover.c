@@ -1193,43 +1193,43 @@ teardown(void)
 	ck_assert_int_eq(rmdir(dir), 0);
 }
 
+static TCase *
+add_case(Suite *suite, const char *name)
+{
+	TCase *tc = tcase_create(name);
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 600);
+	suite_add_tcase(suite, tc);
+	return tc;
+}
+
 int
 main(void)
 {
 	Suite *suite = suite_create("handover");
-	TCase *tc = tcase_create("requests");
-	TCase *between = tcase_create("between");
-	TCase *takeovers = tcase_create("takeovers");
 	SRunner *runner = srunner_create(suite);
+	TCase *requests = add_case(suite, "requests");
+	TCase *changes = add_case(suite, "changes");
+	TCase *takeovers = add_case(suite, "takeovers");
+	TCase *folding = add_case(suite, "folding");
 	int failed;
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 600);
-	tcase_add_loop_test(tc, each_request_by_another_process, 0, 2);
-	tcase_add_loop_test(tc, dies_at_each_step_of_a_program, 0, 2);
-	tcase_add_loop_test(tc, dies_at_each_step_of_a_commit, 0, 2);
-	tcase_add_loop_test(tc, dies_at_each_step, 0, 2);
-	suite_add_tcase(suite, tc);
-
-	tcase_add_checked_fixture(between, setup, teardown);
-	tcase_set_timeout(between, 600);
-	tcase_add_loop_test(between, dies_at_each_step_of_a_change_of_mode, 0,
+	tcase_add_loop_test(requests, each_request_by_another_process, 0, 2);
+	tcase_add_loop_test(requests, dies_at_each_step_of_a_program, 0, 2);
+	tcase_add_loop_test(requests, dies_at_each_step_of_a_commit, 0, 2);
+	tcase_add_loop_test(requests, dies_at_each_step, 0, 2);
+	tcase_add_loop_test(changes, dies_at_each_step_of_a_change_of_mode, 0,
 			    2);
-	tcase_add_loop_test(between, dies_at_each_call_of_a_save, 0, 2);
-	tcase_add_loop_test(between, another_file_is_not_taken_over, 0, 2);
-	suite_add_tcase(suite, between);
-
-	tcase_add_checked_fixture(takeovers, setup, teardown);
-	tcase_set_timeout(takeovers, 600);
+	tcase_add_loop_test(changes, dies_at_each_call_of_a_save, 0, 2);
+	tcase_add_loop_test(changes, another_file_is_not_taken_over, 0, 2);
 	tcase_add_loop_test(takeovers, dies_at_each_step_of_a_takeover, 0,
 			    2 * STAGES);
 	tcase_add_loop_test(takeovers,
 			    dies_at_each_step_of_a_takeover_between_modes, 0,
 			    2 * STAGES);
-	tcase_add_loop_test(takeovers,
-			    dies_at_each_step_of_a_takeover_that_folds, 0,
-			    2 * STAGES);
-	suite_add_tcase(suite, takeovers);
+	tcase_add_loop_test(folding, dies_at_each_step_of_a_takeover_that_folds,
+			    0, 2 * STAGES);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
