@@ -1182,9 +1182,9 @@ END_TEST
 static void
 setup(void)
 {
-	snprintf(dir, sizeof(dir), "/dev/shm/pflash-test-XXXXXX");
+	snprintf(dir, sizeof(dir), "/dev/shm/pflash-handover-XXXXXX");
 	if (!mkdtemp(dir)) {
-		snprintf(dir, sizeof(dir), "/tmp/pflash-test-XXXXXX");
+		snprintf(dir, sizeof(dir), "/tmp/pflash-handover-XXXXXX");
 		ck_assert_ptr_nonnull(mkdtemp(dir));
 	}
 	snprintf(path, sizeof(path), "%s/vars.fd", dir);
