@@ -11,8 +11,8 @@
 
 #include "pflash/cfi.h"
 #include "pflash/error.h"
+#include "pflash/handover.h"
 #include "pflash/ioreq.h"
-#include "pflash/live.h"
 #include "pflash/store.h"
 #include "pflash/window.h"
 
@@ -47,7 +47,13 @@ struct device_config {
 	 * memory has of it is wrong; "": that is not asked.
 	 */
 	char guest[DEVICE_GUEST_SIZE];
-	bool force; /* it need not be: the chip is at power-on then */
+	/*
+	 * The guest migrates to this host under a name that anybody could have
+	 * chosen: the flash must be the one that it was saved with, whatever
+	 * the mode, and whether the guest has memory there or not.
+	 */
+	bool incoming;
+	bool force; /* neither is asked: the chip is at power-on then */
 	/*
 	 * Called once, when a change could not be kept (store_failed()), before
 	 * the guest gets its answer.  NULL: nobody is told.
@@ -62,11 +68,18 @@ struct device_config {
 	void *opaque;
 	/*
 	 * Where the device notes what another process needs to go on with it;
-	 * borrowed.  NULL: nowhere.  If something is attached there, it is
-	 * adopted, with its base, size and mode; the server must be, too, and
-	 * the store must have its burst there.
+	 * made by handover_make(), borrowed.  NULL: nowhere.  The store must
+	 * have its burst there.  If handover_load() has put a flash there, it
+	 * is adopted, with its base, size and mode; the server must be, too.
+	 *
+	 * The record is complete when device_connect() has returned 0: after
+	 * that, and before ioreq_server_start(), the caller puts it in the
+	 * place of the one that it was loaded from.  Until then that earlier
+	 * one still leads to the same state of flash and guest, so that a
+	 * caller that dies or gives up just leaves everything as it is, without
+	 * device_close().
 	 */
-	struct live *live;
+	struct handover *handover;
 };
 
 struct device;
@@ -82,10 +95,11 @@ int device_open(struct device **out, struct ioreq_server *server,
 		struct error *note, struct error *err);
 
 /*
- * Powers the chip on, with what is in the store and what was kept;
- * before the server starts.  The store is borrowed.  -EINVAL: it is not of the
- * configured size, or what it keeps is of another kind of flash; -ESTALE: the
- * guest was saved with another flash.
+ * Powers the chip on, with what is in the store and what was kept, or goes on
+ * with an adopted one; before the server starts.  The store is borrowed.
+ * -EINVAL: it is not of the configured size, or what it keeps is of another
+ * kind of flash; -ESTALE: the guest was saved with another flash, or is
+ * incoming and not known to have been saved with this one.
  */
 int device_connect(struct device *device, struct store *store,
 		   struct error *err);

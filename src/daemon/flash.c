@@ -2,9 +2,12 @@
 #include "flash.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "ask.h"
@@ -36,7 +39,7 @@ connect_store(struct flash *flash, const struct options *options,
 		.history = &options->history,
 		.sync = options->sync,
 		.burst = flash->live ? flash->live->burst : NULL,
-		.burst_limit = flash->live ? LIVE_BURST_LIMIT : 0,
+		.burst_limit = flash->live ? HANDOVER_BURST_LIMIT : 0,
 		.sys = &sys_keeper,
 	};
 	struct store_recovery found = { 0 };
@@ -84,17 +87,66 @@ attach_code(struct flash *flash, const struct preflight *preflight,
 				   preflight->code + preflight->sec, size, err);
 }
 
+/*
+ * For as long as this process has the file itself: the record is made in the
+ * place of the one that it is loaded from.
+ */
+static int
+load_live(struct handover **out, const char *path, const char *life,
+	  struct error *err)
+{
+	static uint8_t old[HANDOVER_SIZE];
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	void *memory;
+	ssize_t len;
+	int ret;
+
+	if (fd < 0)
+		return error_errno(err, errno, "%s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		close(fd);
+		return error_set(err, EBUSY,
+				 "the guest has a flash already: another "
+				 "process has %s",
+				 path);
+	}
+	len = pread(fd, old, sizeof(old), 0);
+	ret = len < 0 ? errno : posix_fallocate(fd, 0, HANDOVER_SIZE);
+	memory = mmap(NULL, HANDOVER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      fd, 0);
+	if (ret || memory == MAP_FAILED) {
+		close(fd);
+		return error_errno(err, ret ? ret : ENOMEM, "%s", path);
+	}
+	memset(memory, 0, HANDOVER_SIZE);
+	handover_make(out, memory);
+	ret = handover_load(*out, old, (size_t)len, life, err);
+	if (ret >= 0)
+		return fd;
+	memcpy(memory, old, sizeof(old));
+	munmap(memory, HANDOVER_SIZE);
+	close(fd);
+	return ret;
+}
+
+static void
+close_live(struct handover *live, int fd)
+{
+	munmap(live, HANDOVER_SIZE);
+	close(fd);
+}
+
 /* Another one of this guest's may be about to die with its keeper. */
 static int
 wait_for_live(struct flash *flash, const char *path, struct error *err)
 {
 	const struct timespec step = { .tv_nsec = 20000000 };
 	const char *life = domain_life(flash->domain);
-	int ret = live_open(&flash->live, path, life, err);
+	int ret = load_live(&flash->live, path, life, err);
 
 	for (unsigned int i = 0; ret == -EBUSY && i < 50; i++) {
 		nanosleep(&step, NULL);
-		ret = live_open(&flash->live, path, life, err);
+		ret = load_live(&flash->live, path, life, err);
 	}
 	return ret;
 }
@@ -205,7 +257,7 @@ attach_device(struct flash *flash, const struct options *options,
 		.failed = on_failure,
 		.taken = on_taken,
 		.opaque = flash,
-		.live = flash->live,
+		.handover = flash->live,
 		.mode = options->mode,
 		.personality = options->personality,
 		.force = options->force,
@@ -428,7 +480,7 @@ flash_detach(struct flash *flash)
 		ret = store_close(flash->store);
 	if (flash->live) {
 		(void)ask_simply(CHANNEL_FORGET, &err);
-		live_close(flash->live, flash->live_lock);
+		close_live(flash->live, flash->live_lock);
 	}
 	return ret;
 }

@@ -22,7 +22,7 @@ struct flash {
 	struct ioreq_server *server;
 	struct store *store;
 	struct device *device;
-	struct live *live; /* or NULL */
+	struct handover *live; /* or NULL */
 	struct limit limit;
 	int live_lock;
 	struct error live_reason;      /* why there is none */

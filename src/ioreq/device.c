@@ -20,7 +20,7 @@ struct device {
 	struct transport *transport;
 	struct store *store;
 	struct window *window;
-	struct live *live; /* or NULL */
+	struct handover *handover; /* or NULL */
 	struct ioreq_notes notes;
 	bool adopted;
 	bool waits;    /* for the guest's firmware, with the ports claimed */
@@ -113,20 +113,20 @@ note_begin(void *opaque, unsigned int vcpu)
 {
 	const struct device *device = opaque;
 
-	live_begin(device->live, vcpu);
+	handover_begin(device->handover, vcpu);
 }
 
 static void
 note_done(void *opaque, uint32_t accesses)
 {
 	const struct device *device = opaque;
-	struct live_state *state = live_next(device->live);
+	struct handover_state *state = handover_next(device->handover);
 
-	state->request = device->live->request;
+	state->request = device->handover->request;
 	state->progress = accesses;
 	store_note_burst(device->store, &state->burst);
 	cfi_save_again(&device->chip, state->chip, &state->changes);
-	live_turn(device->live);
+	handover_turn(device->handover);
 }
 
 static void
@@ -134,7 +134,7 @@ note_end(void *opaque)
 {
 	const struct device *device = opaque;
 
-	live_end(device->live);
+	handover_end(device->handover);
 }
 
 static uint32_t
@@ -142,22 +142,22 @@ noted_progress(void *opaque, unsigned int vcpu)
 {
 	const struct device *device = opaque;
 
-	return live_progress(device->live, vcpu);
+	return handover_progress(device->handover, vcpu);
 }
 
-/* What is under way besides, LIVE_PAUSED and LIVE_BETWEEN. */
+/* What is under way besides, HANDOVER_PAUSED and HANDOVER_CHANGING. */
 static void
-note_mode(struct device *device, uint32_t what)
+note_mode(struct device *device, uint32_t mode)
 {
-	struct live *live = device->live;
+	struct handover *record = device->handover;
 
-	if (!live)
+	if (!record)
 		return;
 	if (window_mode(device->window) == WINDOW_DIRECT)
-		what |= LIVE_OWNS;
-	LIVE_ORDER();
-	__atomic_store_n(&live->owns, what, __ATOMIC_RELEASE);
-	LIVE_ORDER();
+		mode |= HANDOVER_DIRECT;
+	HANDOVER_ORDER();
+	__atomic_store_n(&record->mode, mode, __ATOMIC_RELEASE);
+	HANDOVER_ORDER();
 }
 
 /* All of it is there before it counts. */
@@ -165,23 +165,23 @@ static void
 note_attached(struct device *device)
 {
 	const struct device_config *config = &device->config;
-	struct live *live = device->live;
+	struct handover *record = device->handover;
 
-	memcpy(live->magic, LIVE_MAGIC, sizeof(live->magic));
-	live->server = ioreq_server_id(device->server);
-	memcpy(live->life, config->life, sizeof(live->life));
-	(void)snprintf(live->vars, sizeof(live->vars), "%s",
+	record->server = ioreq_server_id(device->server);
+	memcpy(record->life, config->life, sizeof(record->life));
+	(void)snprintf(record->vars, sizeof(record->vars), "%s",
 		       store_path(device->store));
-	live->base = config->base;
-	live->size = config->geometry.size;
+	record->base = config->base;
+	record->size = config->geometry.size;
 	note_mode(device, 0);
-	live->taken = !device->waits;
+	record->taken = !device->waits;
 	for (unsigned int i = 0; i < 2; i++) {
 		/* What lies there is no record yet. */
-		live_next(live)->changes = device->chip.changes + 1;
+		handover_next(record)->changes = device->chip.changes + 1;
 		note_done(device, 0);
 	}
-	__atomic_store_n(&live->attached, LIVE_ATTACHED, __ATOMIC_RELEASE);
+	__atomic_store_n(&record->attached, HANDOVER_ATTACHED,
+			 __ATOMIC_RELEASE);
 }
 
 /* QEMU's fw_cfg: its selector and its data (docs/specs/fw_cfg in QEMU). */
@@ -205,8 +205,8 @@ take_from_loader(struct device *device)
 	ret = window_take(device->window, &note);
 	ioreq_server_remove(device->server, IOREQ_SPACE_PORT, FW_CFG_PORT);
 	note_mode(device, 0);
-	if (device->live)
-		device->live->taken = 1;
+	if (device->handover)
+		device->handover->taken = 1;
 	if (ret < 0)
 		error_errno(&note, -ret, "cannot take the guest's memory");
 	if (device->config.taken)
@@ -276,7 +276,7 @@ claim(struct device *device, struct error *err)
 	bool waits = config->after_loader && !config->has_run;
 
 	if (device->adopted)
-		waits = !device->live->taken;
+		waits = !device->handover->taken;
 	if (ret == 0 && waits) {
 		ret = ioreq_server_add(device->server, &fw_cfg, err);
 		device->waits = ret == 0;
@@ -350,8 +350,8 @@ device_new(struct device **out, struct ioreq_server *server,
 	device->config = *config;
 	device->server = server;
 	device->transport = t;
-	device->live = config->live;
-	device->adopted = device->live && device->live->attached;
+	device->handover = config->handover;
+	device->adopted = device->handover && device->handover->attached;
 	device->notes = (struct ioreq_notes){
 		.begin = note_begin,
 		.done = note_done,
@@ -368,33 +368,26 @@ static int
 adopt_place(struct device *device, struct transport *t, struct error *err)
 {
 	const struct device_config *config = &device->config;
-	const struct live *live = device->live;
-	uint32_t owns = live->owns;
+	const struct handover *record = device->handover;
 	int ret;
 
-	if (live->base != config->base || live->size != config->geometry.size)
+	if (record->base != config->base ||
+	    record->size != config->geometry.size)
 		return error_set(
 			err, EINVAL,
 			"the guest has a flash of %u bytes at %#" PRIx64
 			", which %u bytes at %#" PRIx64 " cannot go on with",
-			live->size, live->base, config->geometry.size,
+			record->size, record->base, config->geometry.size,
 			config->base);
 	ret = claim(device, err);
-	if (ret == 0 && owns & LIVE_BETWEEN)
-		ret = window_adopt_between(&device->window, t, live->base,
-					   live->size, err);
+	if (ret == 0 && record->mode & HANDOVER_CHANGING)
+		ret = window_adopt_between(&device->window, t, record->base,
+					   record->size, err);
 	else if (ret == 0)
-		ret = window_adopt(&device->window, t, live->base, live->size,
-				   owns & LIVE_OWNS, err);
-	if (ret < 0)
-		return ret;
-	/* Noted after it is so: at worst it is done once more. */
-	if (owns & LIVE_BETWEEN)
-		note_mode(device, LIVE_PAUSED);
-	if (owns & LIVE_PAUSED)
-		t->ops->unpause(t);
-	note_mode(device, 0);
-	return 0;
+		ret = window_adopt(&device->window, t, record->base,
+				   record->size, record->mode & HANDOVER_DIRECT,
+				   err);
+	return ret;
 }
 
 int
@@ -490,23 +483,43 @@ forget_life(struct device *device, struct store_kept *kept, struct error *err)
 	return store_keep(device->store, kept, err);
 }
 
+/* Is what was kept this guest's?  -ESTALE: it must be, and is not. */
+static int
+check_kept(const struct device *device, const struct store_kept *kept,
+	   bool *ours, struct error *err)
+{
+	const struct device_config *config = &device->config;
+
+	*ours = of_this_image(device, kept);
+	if (!*ours && config->incoming && !config->force)
+		return error_set(err, ESTALE,
+				 "%s: not known to be the flash that the guest "
+				 "was saved with, and a guest that migrates to "
+				 "this host may have any name (--force "
+				 "attaches it all the same)",
+				 store_path(device->store));
+	*ours = *ours || of_this_life(device, kept);
+	if (!*ours && is_stale(device, kept))
+		return error_set(err, ESTALE,
+				 "%s: not known to be what it was when this "
+				 "guest was saved, which would damage it "
+				 "(--force attaches it all the same)",
+				 store_path(device->store));
+	return 0;
+}
+
 /* Takes up what was kept. */
 static int
 recall(struct device *device, struct error *err)
 {
 	struct store_kept kept;
 	int ret = store_recall(device->store, &kept, err);
-	bool ours;
+	bool ours = false;
 
+	if (ret == 0)
+		ret = check_kept(device, &kept, &ours, err);
 	if (ret < 0)
 		return ret;
-	ours = of_this_life(device, &kept) || of_this_image(device, &kept);
-	if (!ours && is_stale(device, &kept))
-		return error_set(err, ESTALE,
-				 "%s: not known to be what it was when this "
-				 "guest was saved, which would damage it "
-				 "(--force attaches it all the same)",
-				 store_path(device->store));
 	if (kept.len == 0)
 		return 0;
 	ret = (ours ? cfi_restore : cfi_restore_protect)(&device->chip,
@@ -537,17 +550,17 @@ check_saved(struct device *device, struct error *err)
 static int
 resume(struct device *device, struct error *err)
 {
-	const struct live_state *state = live_now(device->live);
+	struct handover *record = device->handover;
+	const struct handover_state *state = handover_now(record);
 	size_t len = cfi_state_size(&device->chip);
 
-	if (device->live->attached == LIVE_SAVED &&
-	    check_saved(device, err) < 0)
+	if (record->attached == HANDOVER_SAVED && check_saved(device, err) < 0)
 		return -ESTALE;
-	if (strncmp(device->live->vars, store_path(device->store),
-		    sizeof(device->live->vars) - 1) != 0)
+	if (strncmp(record->vars, store_path(device->store),
+		    sizeof(record->vars) - 1) != 0)
 		return error_set(err, EINVAL,
 				 "the guest's flash is %.200s, and no other",
-				 device->live->vars);
+				 record->vars);
 	if (store_resume_burst(device->store, &state->burst))
 		return error_set(err, EINVAL,
 				 "the burst that was open is not this file's");
@@ -556,9 +569,25 @@ resume(struct device *device, struct error *err)
 				 "the guest's flash is of another geometry or "
 				 "personality");
 	device->chip.changes = state->changes; /* they go on */
-	device->live->takeovers++;
-	device->live->attached = LIVE_ATTACHED;
+	record->takeovers++;
+	record->attached = HANDOVER_ATTACHED;
+	/* Of the journal as it is now: opening it may have added to it. */
+	note_done(device, handover_under_way(record));
 	return 0;
+}
+
+/*
+ * The process before has paused the guest, or was about to, to change the mode.
+ * Noted after it is so: at worst it is done once more.
+ */
+static void
+end_pause(struct device *device)
+{
+	struct transport *t = device->transport;
+
+	if (device->handover->mode & HANDOVER_PAUSED)
+		t->ops->unpause(t);
+	note_mode(device, 0);
 }
 
 int
@@ -586,9 +615,11 @@ device_connect(struct device *device, struct store *store, struct error *err)
 	if (ret < 0)
 		return ret;
 	window_connect(device->window, &device->chip);
-	if (device->live && !device->adopted)
+	if (device->adopted)
+		end_pause(device);
+	else if (device->handover)
 		note_attached(device);
-	if (device->live)
+	if (device->handover)
 		ioreq_server_set_notes(device->server, &device->notes);
 	return 0;
 }
@@ -629,19 +660,19 @@ device_set_mode(struct device *device, enum window_mode mode, struct error *err)
 				 "the guest's firmware has not started yet");
 	if (store_released(device->store))
 		return error_set(err, EAGAIN, "the guest is suspended");
-	note_mode(device, LIVE_PAUSED);
+	note_mode(device, HANDOVER_PAUSED);
 	if (!catch_guest(device)) {
 		note_mode(device, 0);
 		return error_set(err, ETIMEDOUT,
 				 "the guest cannot be paused between two of "
 				 "its accesses");
 	}
-	note_mode(device, LIVE_PAUSED | LIVE_BETWEEN);
+	note_mode(device, HANDOVER_PAUSED | HANDOVER_CHANGING);
 	ret = mode == WINDOW_TRAP ? window_trap(device->window, err) :
 				    window_direct(device->window, err);
 	if (ret == -ENOTRECOVERABLE)
 		return ret;
-	note_mode(device, LIVE_PAUSED);
+	note_mode(device, HANDOVER_PAUSED);
 	ioreq_server_unpause(device->server);
 	note_mode(device, 0);
 	return ret;
@@ -660,8 +691,8 @@ device_flush(struct device *device)
 
 	if (ret < 0)
 		cfi_report(&device->chip, ret);
-	if (device->live)
-		note_done(device, live_under_way(device->live));
+	if (device->handover)
+		note_done(device, handover_under_way(device->handover));
 }
 
 /* A guest that never touched its flash leaves no file behind. */
@@ -690,8 +721,8 @@ keep_saved(struct device *device, struct error *err)
 		return 0;
 	saved_tag(device, tag);
 	ret = keep(device, tag, err);
-	if (ret == 0 && device->live)
-		__atomic_store_n(&device->live->attached, LIVE_SAVED,
+	if (ret == 0 && device->handover)
+		__atomic_store_n(&device->handover->attached, HANDOVER_SAVED,
 				 __ATOMIC_RELEASE);
 	return ret;
 }
@@ -727,9 +758,9 @@ device_resume(struct device *device, bool last, struct error *err)
 		return ret;
 	if (ret < 0)
 		device->failure_told = false;
-	if (device->live) {
+	if (device->handover) {
 		note_done(device, 0); /* the journal may be another one */
-		device->live->attached = LIVE_ATTACHED;
+		device->handover->attached = HANDOVER_ATTACHED;
 	}
 	return told(device, ret);
 }
@@ -758,8 +789,8 @@ device_close(struct device *device, enum device_end end, struct error *err)
 	struct error why;
 	int ret = 0;
 
-	if (device->live)
-		device->live->attached = 0;
+	if (device->handover)
+		device->handover->attached = 0;
 	ioreq_server_set_notes(device->server, NULL);
 	/* Until frames and region are gone a write may be on its way. */
 	(void)window_trap(device->window, &why);

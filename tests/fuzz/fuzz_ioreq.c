@@ -50,7 +50,7 @@ struct setup {
 	enum window_mode mode;
 	enum cfi_personality personality;
 	bool after_loader; /* hvmloader has put memory there */
-	bool live;
+	bool handover;
 	bool adopts; /* a server whose page has been hostile before */
 	bool gate;   /* requests stop in their middle */
 };
@@ -65,7 +65,7 @@ static unsigned int maps, events, answers, lines, flood;
 static struct ioreq_server *server;
 static struct device *device;
 static struct store *store;
-static struct live live;
+static struct handover record;
 static struct error err;
 static uint32_t ports[VCPUS];
 static uint8_t image[SIZE];
@@ -256,15 +256,15 @@ no_sync(int fd)
 }
 
 static void
-open_store(bool lives)
+open_store(bool handover)
 {
 	static struct sys sys;
 	struct store_config config = {
 		.path = vars,
 		.size = SIZE,
 		.sys = &sys,
-		.burst = lives ? live.burst : NULL,
-		.burst_limit = lives ? LIVE_BURST_LIMIT : 0,
+		.burst = handover ? record.burst : NULL,
+		.burst_limit = handover ? HANDOVER_BURST_LIMIT : 0,
 	};
 
 	sys = sys_kernel;
@@ -361,7 +361,7 @@ open_device(const struct setup *setup)
 			      .interleave = 1,
 			      .regions = { { 4096, SIZE / 4096 } },
 			      .region_count = 1 },
-		.live = setup->live ? &live : NULL,
+		.handover = setup->handover ? &record : NULL,
 	};
 	struct error note;
 
@@ -371,15 +371,18 @@ open_device(const struct setup *setup)
 	       err.text);
 	demand(setup->after_loader || reset_add(server, t, &err) == 0,
 	       "no reset ports");
-	open_store(setup->live);
+	open_store(setup->handover);
 	demand(device_connect(device, store, &err) == 0, err.text);
 }
 
 static bool
 begin(const struct setup *setup)
 {
+	struct handover *made;
+
 	maps = events = answers = lines = flood = 0;
-	memset(&live, 0, sizeof(live));
+	memset(&record, 0, sizeof(record));
+	handover_make(&made, &record);
 	memset(sim_frame(sim, 0), 0, RAM_FRAMES * FRAME_SIZE);
 	if (setup->adopts)
 		open_adopted();
@@ -513,7 +516,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	setup = (struct setup){
 		.mode = how & 1 ? WINDOW_DIRECT : WINDOW_TRAP,
 		.after_loader = how & 2,
-		.live = (how & 12) == 4,
+		.handover = (how & 12) == 4,
 		.adopts = (how & 12) == 8,
 		.personality = (enum cfi_personality)((how >> 4 & 7) % 3),
 		.gate = how & 0x80,

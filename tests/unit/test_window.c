@@ -63,7 +63,7 @@ hypervisor(unsigned int spare, bool no_hap)
 	sim_set_server(sim, run, server);
 }
 
-static bool after_loader, has_run, force;
+static bool after_loader, has_run, force, incoming;
 static const char *guest = "";
 static unsigned int takings;
 
@@ -103,6 +103,7 @@ attach_life(enum window_mode mode, enum cfi_personality personality,
 		.after_loader = after_loader,
 		.has_run = has_run,
 		.force = force,
+		.incoming = incoming,
 		.personality = personality,
 		.taken = on_taken,
 		.failed = on_failed,
@@ -1056,6 +1057,54 @@ START_TEST(without_a_record_a_guest_is_not_restored)
 }
 END_TEST
 
+/* Of a guest that is called as it likes: also where it has no memory. */
+START_TEST(an_incoming_guest_has_the_flash_it_was_saved_with)
+{
+	const enum window_mode mode = both[_i];
+
+	save_in_a_program_command(mode);
+	incoming = true;
+	ck_assert_int_eq(restore(mode), 0);
+	ck_assert_uint_eq(r(0x2000), CFI_SR_READY);
+	detach();
+	guest = "another guest";
+	check_stale(mode);
+	ck_assert_ptr_nonnull(strstr(err.text, "migrates"));
+	guest = ""; /* nothing tells whose it is */
+	check_stale(mode);
+	guest = "a guest";
+	ck_assert_int_eq(unlink(state), 0);
+	check_stale(mode);
+	force = true;
+	ck_assert_int_eq(restore(mode), 0);
+	force = incoming = false;
+	ck_assert(!block_is_locked(1)); /* at power-on */
+	detach();
+	guest = "";
+}
+END_TEST
+
+/* A record of this life, or another image, says nothing of what was saved. */
+START_TEST(an_incoming_guest_needs_the_image_that_was_saved)
+{
+	const enum window_mode mode = both[_i];
+
+	save_in_a_program_command(mode);
+	has_run = true;
+	hypervisor(FRAMES, false);
+	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "restored"), 0);
+	w(0x3000, CFI_CMD_PROGRAM);
+	w(0x3000, 0x11);
+	detach_life(DEVICE_LIVES);
+	has_run = false;
+	ck_assert(state_exists());
+	incoming = true;
+	check_stale(mode);
+	incoming = false;
+	guest = "";
+}
+END_TEST
+
 /* Restored with less memory, or into another mode: what there is goes. */
 START_TEST(restored_memory_is_taken_in_any_mode)
 {
@@ -1192,6 +1241,12 @@ main(void)
 			    0, 2);
 	tcase_add_loop_test(tc, a_saved_guest_that_goes_on_has_its_chip, 0, 2);
 	tcase_add_test(tc, without_a_record_a_guest_is_not_restored);
+	tcase_add_loop_test(tc,
+			    an_incoming_guest_has_the_flash_it_was_saved_with,
+			    0, 2);
+	tcase_add_loop_test(tc,
+			    an_incoming_guest_needs_the_image_that_was_saved, 0,
+			    2);
 	tcase_add_test(tc, restored_memory_is_taken_in_any_mode);
 	tcase_add_test(tc, the_protection_register_outlives_guests);
 	tcase_add_test(tc, damaged_state_is_refused);

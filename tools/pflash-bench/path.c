@@ -23,7 +23,7 @@ struct path {
 	struct ioreq_server *server;
 	struct device *device;
 	struct store *store;
-	struct live *live;
+	struct handover *handover;
 };
 
 static int
@@ -69,16 +69,16 @@ path_store(struct path *path, const char *file, enum store_sync sync,
 	struct store_config config = {
 		.path = file,
 		.sync = sync,
-		.burst_limit = LIVE_BURST_LIMIT,
+		.burst_limit = HANDOVER_BURST_LIMIT,
 	};
+	void *memory;
 
-	path->live = mmap(NULL, sizeof(*path->live), PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (path->live == MAP_FAILED) {
-		path->live = NULL;
+	memory = mmap(NULL, HANDOVER_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
 		return error_set(err, ENOMEM, "out of memory");
-	}
-	config.burst = path->live->burst;
+	handover_make(&path->handover, memory);
+	config.burst = path->handover->burst;
 	return store_open(&path->store, &config, NULL, err);
 }
 
@@ -91,7 +91,7 @@ path_attach(struct path *path, uint32_t size, enum store_sync sync,
 		.mode = mode,
 		.show_busy = sync == STORE_SYNC_OP,
 		.life = "pflash-bench",
-		.live = path->live,
+		.handover = path->handover,
 	};
 	struct error note;
 	int ret = geometry_parse(&config.geometry, size, 1, 0, "4096", err);
@@ -116,8 +116,8 @@ path_close(void *flash)
 		sim_destroy(path->sim);
 	if (path->store)
 		store_close(path->store);
-	if (path->live)
-		munmap(path->live, sizeof(*path->live));
+	if (path->handover)
+		munmap(path->handover, HANDOVER_SIZE);
 	free(path);
 }
 

@@ -3,10 +3,11 @@
  * A server's process dies between any two of its instructions, and the next
  * one goes on: the guest, and what is on disk, must not show it.
  *
- * This process is the hypervisor and the guest.  Each request is served by a
- * child that takes over from the one before, which died while it was idle; and
- * before that by one that dies in the middle of it, stepped by the processor's
- * trap flag, at the first of its instructions, at the second, and so on.
+ * This process is the hypervisor, the guest and the supervisor.  Each request
+ * is served by a child that takes over from the one before, which died while it
+ * was idle; and before that by one that dies in the middle of it, stepped by
+ * the processor's trap flag, at the first of its instructions, at the second,
+ * and so on.  In some tests one more dies while it takes over.
  */
 #include <check.h>
 #include <errno.h>
@@ -32,7 +33,7 @@
 #define DIED 7
 #define TRAP_FLAG 0x100
 
-static char dir[64], path[96], live_path[112];
+static char dir[64], path[96];
 static struct sim *sim;
 static struct transport *t;
 static struct transport_ops ops;
@@ -53,8 +54,10 @@ static struct error err;
 static struct ioreq_server *server;
 static struct store *store;
 static struct device *device;
-static struct live *live;
+static struct handover *record;
 static volatile sig_atomic_t left, in_xen;
+static bool stepping, opening; /* opening: each system call is a step */
+static int hypercalls_left;    /* the last of them is not made */
 
 /* A hypercall is one step, as the guest and Xen see it. */
 static void
@@ -69,6 +72,8 @@ on_step(int number)
 	do {                                                                   \
 		int ret;                                                       \
                                                                                \
+		if (hypercalls_left && --hypercalls_left == 0)                 \
+			_exit(DIED);                                           \
 		in_xen++;                                                      \
 		ret = call;                                                    \
 		in_xen--;                                                      \
@@ -137,24 +142,38 @@ xen_unpause(struct transport *transport)
 }
 
 static void
-step_from_here(int steps)
+set_trap_flag(void)
 {
-	signal(SIGTRAP, on_step);
-	left = steps;
-	if (steps)
-		__asm__ volatile("pushfq; orq %0, (%%rsp); popfq"
-				 :
-				 : "i"(TRAP_FLAG)
-				 : "cc", "memory");
+	__asm__ volatile("pushfq; orq %0, (%%rsp); popfq"
+			 :
+			 : "i"(TRAP_FLAG)
+			 : "cc", "memory");
 }
 
 static void
-step_no_more(void)
+clear_trap_flag(void)
 {
 	__asm__ volatile("pushfq; andq %0, (%%rsp); popfq"
 			 :
 			 : "i"(~TRAP_FLAG)
 			 : "cc", "memory");
+}
+
+static void
+step_from_here(int steps)
+{
+	signal(SIGTRAP, on_step);
+	left = steps;
+	stepping = steps;
+	if (steps)
+		set_trap_flag();
+}
+
+static void
+step_no_more(void)
+{
+	clear_trap_flag();
+	stepping = false;
 }
 
 /*
@@ -167,6 +186,8 @@ static void
 on_call(void)
 {
 	if (calls_left && --calls_left == 0)
+		_exit(DIED);
+	if (opening && --left == 0)
 		_exit(DIED);
 }
 
@@ -199,6 +220,20 @@ dying_fdatasync(int fd)
 }
 
 static int
+dying_fsync(int fd)
+{
+	on_call();
+	return sys_kernel.fsync(fd);
+}
+
+static int
+dying_ftruncate(int fd, off_t size)
+{
+	on_call();
+	return sys_kernel.ftruncate(fd, size);
+}
+
+static int
 dying_rename(const char *from, const char *to, unsigned int flags)
 {
 	on_call();
@@ -222,6 +257,8 @@ dying_sys(void)
 	dying.close = dying_close;
 	dying.pwrite = dying_pwrite;
 	dying.fdatasync = dying_fdatasync;
+	dying.fsync = dying_fsync;
+	dying.ftruncate = dying_ftruncate;
 	dying.rename = dying_rename;
 	dying.lock = dying_lock;
 	return &dying;
@@ -237,13 +274,82 @@ must(int ret)
 	_exit(1);
 }
 
+/*
+ * What the supervisor has: two places for a record, and which of them has the
+ * name that the next process is given.
+ */
+#define NOWHERE (-1)
+
+static struct supervisor {
+	_Alignas(4096) int installed;
+	_Alignas(4096) uint8_t memory[2][HANDOVER_SIZE];
+} * supervisor;
+
+static int
+place_of_the_next(void)
+{
+	return supervisor->installed == 0 ? 1 : 0;
+}
+
 static void
-attach(void)
+load(void)
+{
+	int before = supervisor->installed;
+	uint8_t *old = supervisor->memory[before == 1];
+
+	handover_make(&record, supervisor->memory[place_of_the_next()]);
+	if (before == NOWHERE)
+		return;
+	must(mprotect(old, HANDOVER_SIZE, PROT_READ));
+	must(handover_load(record, old, HANDOVER_SIZE, "life", &err));
+}
+
+/* As rename(2) does it: at one moment. */
+static void
+install(void)
+{
+	__atomic_store_n(&supervisor->installed, place_of_the_next(),
+			 __ATOMIC_SEQ_CST);
+}
+
+/* In which part of its life a server dies. */
+static enum stage {
+	LOADS,
+	OPENS_STORE,
+	CONNECTS,
+	INSTALLS,
+	SERVES,
+	STAGES,
+} stage = SERVES;
+
+static void
+reach(enum stage now, int steps)
+{
+	if (now == stage)
+		step_from_here(steps);
+	else
+		step_no_more();
+}
+
+static void
+open_store(const struct store_config *config)
+{
+	clear_trap_flag();
+	opening = stepping;
+	must(store_open(&store, config, NULL, &err));
+	opening = false;
+	if (stepping)
+		set_trap_flag();
+}
+
+static void
+attach(int steps)
 {
 	struct store_config sc = {
 		.path = path,
 		.sync = sync_mode,
 		.sys = dying_sys(),
+		.burst_limit = HANDOVER_BURST_LIMIT,
 	};
 	struct device_config dc = {
 		.base = BASE,
@@ -255,25 +361,29 @@ attach(void)
 	};
 	struct error note;
 
-	must(live_open(&live, live_path, "life", &err));
-	sc.burst = live->burst;
-	sc.burst_limit = LIVE_BURST_LIMIT;
-	dc.live = live;
-	dc.has_run = live->attached;
-	if (live->attached)
-		must(ioreq_server_adopt(&server, t, live->server, &err));
+	reach(LOADS, steps);
+	load();
+	sc.burst = record->burst;
+	dc.handover = record;
+	dc.has_run = record->attached;
+	if (record->attached)
+		must(ioreq_server_adopt(&server, t, record->server, &err));
 	else
 		must(ioreq_server_open(&server, t, &err));
 	must(device_open(&device, server, t, &dc, &note, &err));
-	must(store_open(&store, &sc, NULL, &err));
+	reach(OPENS_STORE, steps);
+	open_store(&sc);
+	reach(CONNECTS, steps);
 	must(device_connect(device, store, &err));
+	reach(INSTALLS, steps);
+	install();
+	reach(SERVES, steps);
 }
 
 static void
 serve(int steps)
 {
-	attach();
-	step_from_here(steps);
+	attach(steps);
 	must(ioreq_server_start(server, &err));
 	ioreq_server_poll(server);
 	step_no_more();
@@ -283,25 +393,38 @@ serve(int steps)
 	}
 }
 
+static enum window_mode
+other_mode(void)
+{
+	return device_mode(device) == WINDOW_DIRECT ? WINDOW_TRAP :
+						      WINDOW_DIRECT;
+}
+
 /* The same with something else than a request, which is what it dies in. */
 static void
 change_mode(int steps)
 {
-	enum window_mode other;
-
-	attach();
+	attach(0);
 	must(ioreq_server_start(server, &err));
-	other = device_mode(device) == WINDOW_DIRECT ? WINDOW_TRAP :
-						       WINDOW_DIRECT;
 	step_from_here(steps);
-	must(device_set_mode(device, other, &err));
+	must(device_set_mode(device, other_mode(), &err));
 	step_no_more();
+}
+
+static void
+change_mode_by_calls(int hypercalls)
+{
+	attach(0);
+	must(ioreq_server_start(server, &err));
+	hypercalls_left = hypercalls;
+	must(device_set_mode(device, other_mode(), &err));
+	hypercalls_left = 0;
 }
 
 static void
 save(int calls)
 {
-	attach();
+	attach(0);
 	must(ioreq_server_start(server, &err));
 	calls_left = calls;
 	must(device_save(device, &err));
@@ -319,15 +442,25 @@ save_and_resume(int calls)
 
 /* --- this process --- */
 
+static pid_t
+begin_life(void)
+{
+	pid_t pid;
+
+	memset(supervisor->memory[place_of_the_next()], 0, HANDOVER_SIZE);
+	fflush(NULL);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	return pid;
+}
+
 static int
 child(void (*life)(int), int argument)
 {
 	int status;
 	pid_t pid;
 
-	fflush(NULL);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
+	pid = begin_life();
 	if (pid == 0) {
 		life(argument);
 		_exit(0);
@@ -349,25 +482,119 @@ static void
 finish(int unused)
 {
 	(void)unused;
-	attach();
+	attach(0);
 	must(ioreq_server_start(server, &err));
 	must(device_close(device, DEVICE_ENDS, &err));
 	must(store_close(store));
 	ioreq_server_close(server);
 }
 
+/* One server for several requests, which dies in the last, or behind it. */
+static struct {
+	pid_t pid;
+	int requests, answers; /* pipes: after how many steps it dies, an end */
+} resident;
+
+static void
+reside(int requests, int answers)
+{
+	int steps;
+
+	attach(0);
+	must(ioreq_server_start(server, &err));
+	while (read(requests, &steps, sizeof(steps)) == sizeof(steps)) {
+		step_from_here(steps);
+		ioreq_server_poll(server);
+		step_no_more();
+		if (write(answers, "", 1) != 1)
+			break;
+	}
+}
+
+static void
+resident_begins(void)
+{
+	int requests[2], answers[2];
+
+	ck_assert_int_eq(pipe(requests), 0);
+	ck_assert_int_eq(pipe(answers), 0);
+	resident.pid = begin_life();
+	if (resident.pid == 0) {
+		close(requests[1]);
+		close(answers[0]);
+		reside(requests[0], answers[1]);
+		_exit(1);
+	}
+	close(requests[0]);
+	close(answers[1]);
+	resident.requests = requests[1];
+	resident.answers = answers[0];
+}
+
+static void
+resident_ends(void)
+{
+	kill(resident.pid, SIGKILL);
+	ck_assert_int_eq(waitpid(resident.pid, NULL, 0), resident.pid);
+	sim_server_dies(sim);
+	close(resident.requests);
+	close(resident.answers);
+	resident.pid = 0;
+}
+
+/* False: it has died. */
+static bool
+resident_serves(int steps)
+{
+	char end;
+
+	ck_assert_int_eq(write(resident.requests, &steps, sizeof(steps)),
+			 sizeof(steps));
+	if (read(resident.answers, &end, 1) == 1)
+		return true;
+	resident_ends();
+	return false;
+}
+
 static int steps; /* after which the server of a request dies */
 static bool survived;
+static int taker_steps; /* and the first one that takes over from it */
+static bool taker_survived;
+static enum stage taker_stage;
+
+static bool
+dying_server_serves(void)
+{
+	int code;
+
+	if (resident.pid)
+		return resident_serves(steps);
+	code = child(serve, steps);
+	ck_assert(code == 0 || code == DIED);
+	return code == 0;
+}
+
+static bool
+dying_taker_serves(void)
+{
+	int code;
+
+	if (!taker_steps)
+		return false;
+	stage = taker_stage;
+	code = child(serve, taker_steps);
+	stage = SERVES;
+	ck_assert(code == 0 || code == DIED);
+	taker_survived = code == 0;
+	return taker_survived;
+}
 
 static void
 on_request(void *opaque)
 {
-	int code = child(serve, steps);
-
 	(void)opaque;
-	survived = code == 0;
-	ck_assert(code == 0 || code == DIED);
-	if (!survived)
+	survived = dying_server_serves();
+	if (!survived && !dying_taker_serves())
 		ck_assert_int_eq(child(serve, 0), 0);
 }
 
@@ -780,6 +1007,134 @@ START_TEST(dies_at_each_step_of_a_change_of_mode)
 }
 END_TEST
 
+/*
+ * In which part of its life the server that takes over dies: _i / 2; its mode:
+ * _i % 2.  Beyond so many steps as is returned the distance grows.
+ */
+static int
+begin_takeovers(int i)
+{
+	begin(i);
+	taker_stage = (enum stage)(i / 2);
+	taker_steps = 1;
+	taker_survived = false;
+	return taker_stage == LOADS || taker_stage == CONNECTS ? 3 : 24;
+}
+
+static void
+end_takeovers(void)
+{
+	taker_steps = 0;
+	power_off();
+}
+
+/* A burst is open, and the server before died in the middle of a request. */
+START_TEST(dies_at_each_step_of_a_takeover)
+{
+	const struct access end = { WRITE, 0x4000, 0xff, 1, 0 };
+	const struct access command = { WRITE, 0x4000, 0x10, 1, 0 };
+	const struct access look = { READ, 0x4000, 0, 8, 0 };
+	struct access data = { WRITE, 0x4000, 0x5a, 1, 0 };
+	int dense = begin_takeovers(_i), at = 1;
+
+	for (unsigned int round = 0; !taker_survived; round++) {
+		taker_steps = 0;
+		once(&command);
+		taker_steps = at;
+		at += 1 + at / dense;
+		steps = 1 + (int)(round * 37 % 600);
+		data.off = 0x4000 + round % 0x4000;
+		data.value = round >> 14 ? 0 : 0x5a;
+		on_reference(&data);
+		on_flash(&data);
+		steps = 0;
+		if (survived) /* it was too early to die */
+			taker_survived = false;
+		compare();
+		if (round % 8 == 7)
+			once(&end);
+		once(&look);
+	}
+	end_takeovers();
+	ck_assert_int_gt(at, 10);
+}
+END_TEST
+
+/*
+ * The same where the journal has bursts that the file has not: the server that
+ * takes over brings them there, and adds to the journal.
+ */
+START_TEST(dies_at_each_step_of_a_takeover_that_folds)
+{
+	const struct access end = { WRITE, 0x4000, 0xff, 1, 0 };
+	const struct access command = { WRITE, 0x4000, 0x10, 1, 0 };
+	const struct access look = { READ, 0x4000, 0, 8, 0 };
+	struct access data = { WRITE, 0x4000, 0x5a, 1, 0 };
+	int dense = begin_takeovers(_i), at = 1;
+
+	while (!taker_survived) {
+		taker_steps = 0;
+		resident_begins();
+		for (unsigned int i = 0; i < 2; i++) {
+			data.off = 0x4000 + (data.off + 1) % 0x4000;
+			once(&command);
+			once(&data);
+			if (i == 0)
+				once(&end);
+		}
+		once(&command);
+		taker_steps = at;
+		at += 1 + at / dense;
+		steps = 30;
+		data.off++;
+		on_reference(&data);
+		on_flash(&data);
+		ck_assert(!survived);
+		steps = 0;
+		compare();
+		once(&end);
+		once(&look);
+	}
+	end_takeovers();
+	ck_assert_int_gt(at, 10);
+}
+END_TEST
+
+/* The guest is paused until one that takes over has lived long enough. */
+START_TEST(dies_at_each_step_of_a_takeover_between_modes)
+{
+	const struct access command = { WRITE, 0x4000, 0x10, 1, 0 };
+	const struct access end = { WRITE, 0x4000, 0xff, 1, 0 };
+	const struct access look = { READ, 0x4000, 0, 8, 0 };
+	struct access data = { WRITE, 0x4000, 0x5a, 1, 0 };
+	int dense = begin_takeovers(_i), at = 1, change = 1;
+	unsigned int paused = 0;
+
+	mode_changes = true;
+	while (!taker_survived || paused < 20) {
+		once(&command);
+		if (child(change_mode_by_calls, change++) == 0)
+			change = 1;
+		taker_steps = at;
+		if (sim_stats(sim)->paused) {
+			paused++;
+			at += 1 + at / dense;
+			if (!dying_taker_serves())
+				ck_assert_int_eq(child(serve, 0), 0);
+		}
+		taker_steps = 0;
+		ck_assert_uint_eq(sim_stats(sim)->paused, 0);
+		data.off = 0x4000 + (data.off + 1) % 0x4000;
+		once(&data);
+		once(&look);
+		once(&end);
+		frames_that_trap();
+	}
+	end_takeovers();
+	mode_changes = false;
+}
+END_TEST
+
 /* _i: of a save, of what takes the file again after one. */
 START_TEST(dies_at_each_call_of_a_save)
 {
@@ -827,20 +1182,23 @@ END_TEST
 static void
 setup(void)
 {
-	snprintf(dir, sizeof(dir), "/dev/shm/pflash-live-XXXXXX");
+	snprintf(dir, sizeof(dir), "/dev/shm/pflash-handover-XXXXXX");
 	if (!mkdtemp(dir)) {
-		snprintf(dir, sizeof(dir), "/tmp/pflash-live-XXXXXX");
+		snprintf(dir, sizeof(dir), "/tmp/pflash-handover-XXXXXX");
 		ck_assert_ptr_nonnull(mkdtemp(dir));
 	}
 	snprintf(path, sizeof(path), "%s/vars.fd", dir);
-	snprintf(live_path, sizeof(live_path), "%s/live", dir);
+	supervisor = mmap(NULL, sizeof(*supervisor), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(supervisor, MAP_FAILED);
+	supervisor->installed = NOWHERE;
 }
 
 static void
 teardown(void)
 {
 	static const char *const names[] = { "vars.fd", "vars.fd.journal",
-					     "vars.fd.state", "live" };
+					     "vars.fd.state" };
 	char name[128];
 
 	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -850,24 +1208,43 @@ teardown(void)
 	ck_assert_int_eq(rmdir(dir), 0);
 }
 
-int
-main(void)
+static TCase *
+add_case(Suite *suite, const char *name)
 {
-	Suite *suite = suite_create("live");
-	TCase *tc = tcase_create("live");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	TCase *tc = tcase_create(name);
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 600);
-	tcase_add_loop_test(tc, each_request_by_another_process, 0, 2);
-	tcase_add_loop_test(tc, dies_at_each_step_of_a_program, 0, 2);
-	tcase_add_loop_test(tc, dies_at_each_step_of_a_commit, 0, 2);
-	tcase_add_loop_test(tc, dies_at_each_step, 0, 2);
-	tcase_add_loop_test(tc, dies_at_each_step_of_a_change_of_mode, 0, 2);
-	tcase_add_loop_test(tc, dies_at_each_call_of_a_save, 0, 2);
-	tcase_add_loop_test(tc, another_file_is_not_taken_over, 0, 2);
 	suite_add_tcase(suite, tc);
+	return tc;
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("handover");
+	SRunner *runner = srunner_create(suite);
+	TCase *requests = add_case(suite, "requests");
+	TCase *changes = add_case(suite, "changes");
+	TCase *takeovers = add_case(suite, "takeovers");
+	TCase *folding = add_case(suite, "folding");
+	int failed;
+
+	tcase_add_loop_test(requests, each_request_by_another_process, 0, 2);
+	tcase_add_loop_test(requests, dies_at_each_step_of_a_program, 0, 2);
+	tcase_add_loop_test(requests, dies_at_each_step_of_a_commit, 0, 2);
+	tcase_add_loop_test(requests, dies_at_each_step, 0, 2);
+	tcase_add_loop_test(changes, dies_at_each_step_of_a_change_of_mode, 0,
+			    2);
+	tcase_add_loop_test(changes, dies_at_each_call_of_a_save, 0, 2);
+	tcase_add_loop_test(changes, another_file_is_not_taken_over, 0, 2);
+	tcase_add_loop_test(takeovers, dies_at_each_step_of_a_takeover, 0,
+			    2 * STAGES);
+	tcase_add_loop_test(takeovers,
+			    dies_at_each_step_of_a_takeover_between_modes, 0,
+			    2 * STAGES);
+	tcase_add_loop_test(folding, dies_at_each_step_of_a_takeover_that_folds,
+			    0, 2 * STAGES);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

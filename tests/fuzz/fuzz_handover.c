@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libFuzzer: whatever bytes handover_load() gets, it reads nothing behind them
+ * and leaves a record with nothing attached, or one that the next process loads
+ * just the same.
+ *
+ * Input: a byte for the kind (modulo 3).  Kind 0: the record itself.  Kinds 1
+ * and 2: changes to a whole record of this version, or of version 0.1: three
+ * bytes for where (modulo its size), one to put there.
+ */
+#include <string.h>
+
+#include "input.h"
+
+#include "pflash/handover.h"
+
+#define LIFE "life"
+#define V01_SIZE 87344u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static _Alignas(4096) uint8_t memory[3][HANDOVER_SIZE];
+
+static struct handover *
+made(unsigned int i)
+{
+	struct handover *record;
+
+	memset(memory[i], 0, HANDOVER_SIZE);
+	handover_make(&record, memory[i]);
+	return record;
+}
+
+/* Of exactly its size, so that the sanitizer sees its end. */
+static uint8_t *
+allocate(size_t size)
+{
+	uint8_t *bytes = calloc(size ? size : 1, 1);
+
+	demand(bytes != NULL, "out of memory");
+	return bytes;
+}
+
+static uint8_t *
+whole_record(size_t *size)
+{
+	struct handover *record = made(0);
+	uint8_t *bytes;
+
+	strcpy(record->life, LIFE);
+	record->attached = HANDOVER_ATTACHED;
+	record->state[0].burst.length = 100;
+	*size = record->length;
+	bytes = allocate(*size);
+	memcpy(bytes, record, *size);
+	return bytes;
+}
+
+static uint8_t *
+record_01(size_t *size)
+{
+	uint8_t *bytes = allocate(V01_SIZE);
+
+	memcpy(bytes, "PFLASHL1\1", 9);
+	memcpy(bytes + 16, LIFE, sizeof(LIFE));
+	*size = V01_SIZE;
+	return bytes;
+}
+
+static void
+change(struct input *in, uint8_t *bytes, size_t size)
+{
+	while (in->left > 0) {
+		size_t at = (size_t)take(in, 3) % size;
+
+		bytes[at] = (uint8_t)take(in, 1);
+	}
+}
+
+static uint8_t *
+make_input(struct input *in, size_t *size)
+{
+	unsigned int kind = (unsigned int)take(in, 1) % 3;
+	uint8_t *bytes;
+
+	if (kind == 0) {
+		*size = in->left;
+		bytes = allocate(*size);
+		memcpy(bytes, in->data, *size);
+		return bytes;
+	}
+	bytes = kind == 1 ? whole_record(size) : record_01(size);
+	change(in, bytes, *size);
+	return bytes;
+}
+
+static bool
+has_one_end(const char *text, size_t room)
+{
+	return memchr(text, '\0', room) != NULL;
+}
+
+static void
+check_loaded(const struct handover *record)
+{
+	struct handover *again = made(2);
+	struct error err;
+
+	demand(record->attached == HANDOVER_ATTACHED ||
+		       record->attached == HANDOVER_SAVED,
+	       "nothing is attached");
+	demand(strcmp(record->life, LIFE) == 0, "of another life");
+	demand(has_one_end(record->vars, sizeof(record->vars)),
+	       "a path without an end");
+	demand(handover_now(record)->burst.length <= HANDOVER_BURST_LIMIT,
+	       "a burst that is too long");
+	demand(handover_load(again, record, HANDOVER_SIZE, LIFE, &err) == 1,
+	       "a loaded record is refused");
+	again->turn = record->turn;
+	demand(memcmp(again, record, HANDOVER_SIZE) == 0,
+	       "a loaded record is loaded otherwise");
+	(void)handover_progress(record, 0);
+	(void)handover_under_way(record);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+	struct handover *record;
+	struct error err = { .text = "" };
+	uint8_t *bytes = make_input(&in, &size);
+	int ret;
+
+	record = made(1);
+	ret = handover_load(record, bytes, size, LIFE, &err);
+	free(bytes);
+	demand(ret == 1 || ret == 0 || ret == -EINVAL, "what it returns");
+	demand((ret == -EINVAL) == (err.text[0] != '\0'), "the sentence");
+	if (ret == 1)
+		check_loaded(record);
+	else
+		demand(memcmp(record, made(2), HANDOVER_SIZE) == 0,
+		       "something is left");
+	return 0;
+}
