@@ -22,7 +22,6 @@ BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 XENDIR = /etc/xen
 UNITDIR = $(PREFIX)/lib/systemd/system
-SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 # Of xl's, which vif-pflash runs when it is called so.
 VIF_SCRIPTS = nat openvswitch route
 VERSION := $(shell cat VERSION)
@@ -160,7 +159,6 @@ install: programs
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR) \
-		$(DESTDIR)$(SYSUSERSDIR) \
 		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(XENDIR)/pflash
 	install -m 755 $(BUILD)/pflashd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/pflashctl $(BUILD)/pflash-replay \
@@ -179,10 +177,6 @@ install: programs
 	done
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
-	install -m 644 integration/systemd/pflashd.sysusers \
-		$(DESTDIR)$(SYSUSERSDIR)/pflashd.conf
-	$(if $(DESTDIR),,getent passwd pflashd >/dev/null || \
-		useradd --system --no-create-home --shell /usr/sbin/nologin pflashd)
 
 # The files in /etc/xen/pflash are the administrator's.
 uninstall:
@@ -199,8 +193,7 @@ uninstall:
 		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
-		$(DESTDIR)$(UNITDIR)/pflashd@.service \
-		$(DESTDIR)$(SYSUSERSDIR)/pflashd.conf
+		$(DESTDIR)$(UNITDIR)/pflashd@.service
 	-rmdir $(DESTDIR)$(XENDIR)/pflash 2>/dev/null
 
 clean:

@@ -231,9 +231,9 @@ lab_flash() {
     return 1
 }
 
-# lab_keepers: of each pflashd the process that was started; its worker is the
-# child
-lab_keepers() {
+# lab_supervisors: of each pflashd the process that was started; its worker is
+# the child
+lab_supervisors() {
     lab_all=" $(pidof pflashd) "
     for lab_pid in $lab_all; do
         case $lab_all in
@@ -247,7 +247,7 @@ lab_parent() {
     sed -n 's/^PPid:[^0-9]*//p' "/proc/$1/status"
 }
 
-# lab_worker KEEPER
+# lab_worker SUPERVISOR
 lab_worker() {
     for lab_pid in $(pidof pflashd); do
         [ "$(lab_parent "$lab_pid")" != "$1" ] || echo "$lab_pid"
@@ -256,6 +256,32 @@ lab_worker() {
 
 lab_flash_settled() {
     [ -s "/tmp/$1.ready" ] || ! kill -0 "$(cat "/tmp/$1.pid")"
+}
+
+# lab_field NAME FIELD: of `pflashctl status`
+lab_field() {
+    pflashctl status "$1" | sed -n "s/^$2: //p"
+}
+
+# lab_state NAME STATE: true if pflashd, which is asked, is in that state
+lab_state() {
+    [ "$(lab_field "$1" state)" = "$2" ]
+}
+
+# lab_replaced NAME WORKER: true if another worker than this one serves it
+lab_replaced() {
+    lab_new=$(lab_field "$1" worker)
+    lab_state "$1" running && [ "${lab_new:-0}" != 0 ] && [ "$lab_new" != "$2" ]
+}
+
+# lab_ended PID: the process has ended, whether or not it was waited for
+lab_ended() {
+    ! grep -qs '^State:[[:space:]]*[A-WYt]' "/proc/$1/status"
+}
+
+# lab_run_files ID: what /run/pflashd has of the domain with this number
+lab_run_files() {
+    ls -d /run/pflashd/"$1".* 2>/dev/null
 }
 
 # lab_flash_end NAME: waits for pflashd to leave; its exit status

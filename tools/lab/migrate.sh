@@ -98,9 +98,9 @@ arrived() {
     check "$1: the old domain is gone" test "$(lab_domid $name)" != "$domain"
     check_equal "$1: there is one" 1 "$(xl list | grep -c "^$name")"
     check "$1: and one pflashd, which is new" lab_wait 60 sh -c \
-        ". /lab/lib.sh; pids=\$(lab_keepers) && test \"\$pids\" != $pid &&
+        ". /lab/lib.sh; pids=\$(lab_supervisors) && test \"\$pids\" != $pid &&
             test \$(echo \$pids | wc -w) = 1"
-    domain=$(lab_domid $name) pid=$(lab_keepers)
+    domain=$(lab_domid $name) pid=$(lab_supervisors)
     check_equal "$1: it has the name" "$domain $name" \
         "$(pflashctl status $name | sed -nE 's/^(domain|name): //p' | xargs)"
     check "$1: its console has no mistake" sh -c \
@@ -113,7 +113,7 @@ stayed() {
     check "$1: no other is left" lab_wait 30 sh -c \
         "test \$(xl list | grep -c '^$name') = 1"
     check "$1: nor another pflashd" lab_wait 30 sh -c \
-        ". /lab/lib.sh; test \"\$(lab_keepers)\" = $pid"
+        ". /lab/lib.sh; test \"\$(lab_supervisors)\" = $pid"
     check_equal "$1: with the same name" "$name" \
         "$(pflashctl status $name | sed -n 's/^name: //p')"
 }
@@ -126,7 +126,7 @@ migrate_create() {
     xl_setup
     xl_config $name "$migrate_type" "test=steady seed=7 $migrate_words" "$@"
     xl_create $name || lab_die "not created: $(cat /tmp/$name.out)"
-    domain=$(lab_domid $name) pid=$(lab_keepers)
+    domain=$(lab_domid $name) pid=$(lab_supervisors)
     goes_on "created"
 }
 

@@ -35,7 +35,7 @@ rounds_create() {
 # numbers of domain and process.
 rounds_waits() {
     xl_waits "$name" 100 || lab_die "$name: it does not come there"
-    domain=$(lab_domid "$name") pid=$(lab_keepers)
+    domain=$(lab_domid "$name") pid=$(lab_supervisors)
     check "$name: it has a flash, in direct mode" sh -c \
         "pflashctl status $name | grep -q '^mode: direct'"
     check_equal "$name: by one process" 1 "$(echo "$pid" | wc -w)"
@@ -152,7 +152,7 @@ round_rename() {
     kept=$(rounds_kept "$name-")
     check "$name: the old one stays, by another name" test -n "$kept"
     check_equal "$name: the new one's file is its own" "$pid" \
-        "$(lab_keepers)"
+        "$(lab_supervisors)"
     xl destroy "$kept"
     check "$name: the new one is not touched by its end" \
         pflashctl status "$name"

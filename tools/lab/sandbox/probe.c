@@ -5,12 +5,21 @@
  * prints a line for each attempt: "own map: ok", "other map: <errno's text>".
  *	probe hypercall OWN OTHER
  * makes one in the sandbox, which should be its end.
+ *	probe as USER PID...
+ * what this user, by its number and without any capability, can do to these
+ * processes: "kill: ok", "ptrace: <errno's text>".
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <xencall.h>
 #include <xendevicemodel.h>
@@ -20,6 +29,9 @@
 #include "../../../src/daemon/sandbox.h"
 #include "pflash/control.h"
 #include "pflash/xen.h"
+
+/* The user of a domain's worker, see pflashd(8); its id is added. */
+#define FIRST_USER 2000000000u
 
 /* A frame that every guest has, and a port that none has opened to us. */
 #define FRAME 0x100
@@ -61,26 +73,77 @@ attempt(const struct handles *h, const char *whose, domid_t domid)
 }
 
 static int
-enter(const char *how, struct transport *t)
+enter(const char *how, domid_t own, struct transport *t)
 {
+	char user[16];
 	const struct sandbox sandbox = {
 		.level = strcmp(how, "none") == 0 ? SANDBOX_NONE : SANDBOX_FULL,
-		.user = SANDBOX_USER,
+		.user = user,
 		.transport = t,
 		.root = PFLASH_RUN_DIR "/empty",
 		.file_size = 1u << 20,
 		.memory = 64u << 20,
 	};
 	struct error note;
-	int ret = sandbox_enter(&sandbox, &note);
+	int ret;
 
+	(void)snprintf(user, sizeof(user), "%u", FIRST_USER + own);
+	ret = sandbox_enter(&sandbox, &note);
 	if (ret < 0)
 		fprintf(stderr, "probe: %s\n", note.text);
 	return ret;
 }
 
-int
-main(int argc, char **argv)
+static void
+report_call(const char *what, bool ok)
+{
+	printf("%s: %s\n", what, ok ? "ok" : strerror(errno));
+}
+
+static bool
+can_read_memory(pid_t pid)
+{
+	char byte;
+	const struct iovec here = { .iov_base = &byte, .iov_len = 1 };
+	const struct iovec there = { .iov_base = &byte, .iov_len = 1 };
+
+	/* EFAULT would be: it is allowed, and nothing is there. */
+	return process_vm_readv(pid, &here, 1, &there, 1, 0) == 1 ||
+	       errno == EFAULT;
+}
+
+static void
+attempt_process(pid_t pid)
+{
+	char path[48];
+	int fd;
+
+	report_call("kill", kill(pid, 0) == 0);
+	report_call("memory", can_read_memory(pid));
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	report_call("mem", fd >= 0);
+	if (fd >= 0)
+		close(fd);
+	/* The end of this process is the end of it. */
+	report_call("ptrace", ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0);
+}
+
+static int
+attempt_as(uid_t user, char **pids)
+{
+	if (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 ||
+	    setresuid(user, user, user) < 0) {
+		perror("probe");
+		return 1;
+	}
+	for (; *pids; pids++)
+		attempt_process((pid_t)atoi(*pids));
+	return 0;
+}
+
+static int
+attempt_in(const char *how, domid_t own, domid_t other)
 {
 	struct handles h = {
 		.devicemodel = xendevicemodel_open(NULL, 0),
@@ -90,23 +153,31 @@ main(int argc, char **argv)
 	};
 	struct transport *t;
 	struct error err;
-	domid_t own, other;
 
-	if (argc != 4 || !h.devicemodel || !h.memory || !h.events || !h.calls)
+	if (!h.devicemodel || !h.memory || !h.events || !h.calls)
 		return 2;
-	own = (domid_t)atoi(argv[2]);
-	other = (domid_t)atoi(argv[3]);
-	setvbuf(stdout, NULL, _IONBF, 0);
 	printf("begin\n"); /* asks for the kind of file that it is */
 	if (xen_transport_open(&t, own, &err) < 0) {
 		fprintf(stderr, "probe: %s\n", err.text);
 		return 1;
 	}
-	if (enter(argv[1], t) < 0)
+	if (enter(how, own, t) < 0)
 		return 1;
-	if (strcmp(argv[1], "hypercall") == 0)
+	if (strcmp(how, "hypercall") == 0)
 		return xencall1(h.calls, __HYPERVISOR_xen_version, 0) < 0;
 	attempt(&h, "own", own);
 	attempt(&h, "other", other);
 	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IONBF, 0);
+	if (argc >= 4 && strcmp(argv[1], "as") == 0)
+		return attempt_as((uid_t)strtoul(argv[2], NULL, 10), argv + 3);
+	if (argc != 4)
+		return 2;
+	return attempt_in(argv[1], (domid_t)atoi(argv[2]),
+			  (domid_t)atoi(argv[3]));
 }

@@ -44,7 +44,7 @@ goes_on() {
 }
 
 one_guest() {
-    test "$(xl list | wc -l)" = 3 && test "$(lab_keepers | wc -w)" = 1
+    test "$(xl list | wc -l)" = 3 && test "$(lab_supervisors | wc -w)" = 1
 }
 
 # stays NAME MODE: the guest was not migrated, and is as it was

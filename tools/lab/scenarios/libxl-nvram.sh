@@ -45,7 +45,7 @@ libxl_options=layout=2m,mode=trap,sync=op
 libxl_middle kept rest 1
 check "kept: the options reach pflashd" sh -c "pflashctl status kept |
     grep -c -e '^mode: trap' -e '^sync: op' | grep -qx 2"
-check_equal "kept: the process is known" "$(lab_keepers)" \
+check_equal "kept: the process is known" "$(lab_supervisors)" \
     "$(xenstore-read "/local/domain/$(lab_domid kept)/image/nvram-pid")"
 xl list -l kept >/tmp/kept.json
 check "kept: xl list -l has it" grep -q "\"vars\": \"$xl_dir/kept.fd\"" \
@@ -58,7 +58,7 @@ libxl_options=layout=2m
 
 # Its pid may be another process' by then.
 libxl_middle killed rest 2
-kill -KILL "$(lab_keepers)"
+kill -KILL "$(lab_supervisors)"
 xl destroy killed >/tmp/killed.out 2>&1
 check_equal "killed: destroyed without it" 0 $?
 rm -f /run/pflashd/* # it could not

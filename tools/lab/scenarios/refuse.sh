@@ -80,10 +80,10 @@ pflashd() {
     su -s /bin/sh nobody -c "$pflashd $*"
 }
 refused "no permission for xenstored" 5 "xenstored.*Permission denied" \
-    --domain one --vars /tmp/a.fd
+    --domain one --vars /tmp/a.fd --sandbox none
 chmod 666 /run/xenstored/socket /var/run/xenstored/socket 2>/dev/null
 refused "no permission for /dev/xen" 5 "/dev/xen/privcmd: Permission denied" \
-    --domain one --vars /tmp/a.fd
+    --domain one --vars /tmp/a.fd --sandbox none
 chmod 600 /run/xenstored/socket /var/run/xenstored/socket 2>/dev/null
 pflashd() {
     timeout 20 "$pflashd" "$@"
@@ -94,24 +94,27 @@ mv /dev/xen/gone /dev/xen/evtchn
 unset -f pflashd
 
 lab_flash one /tmp/a.fd --mode direct || lab_die "pflashd did not attach"
-holder=$(cat /tmp/one.pid)
-refused "a file in use" 4 "in use by pid $holder" --domain one --vars /tmp/a.fd \
-    --base 0xffc00000
+lab_guest other test=hole || lab_die "no guest"
+refused "a file in use" 4 "in use by pid" --domain other --vars /tmp/a.fd
+xl destroy other
 refused "a guest that has a flash" 4 "has a flash already" --domain one \
     --vars /tmp/b.fd
 # What Xen would refuse, if it were not known here.
-rm /run/pflashd/"$id".live
+forget() {
+    rm -f /run/pflashd/"$id".lock /run/pflashd/"$id".handover
+}
+forget
 refused "a place in use" 5 "has memory at 0xffe00000" --domain one --vars /tmp/b.fd
 refused "another owner of the page type" 5 "another server" --domain one \
     --vars /tmp/b.fd --base 0xffc00000 --mode direct
 check "its journal still has the torn tail" \
     test "$(wc -c </tmp/b.fd.journal)" = "$torn"
-kill "$holder"
+kill "$(cat /tmp/one.pid)"
 check "SIGTERM ends it" lab_flash_end one
 
 # Auto mode without the page type: trap mode, and it says why.
 lab_flash one /tmp/a.fd || lab_die "pflashd did not attach again"
-rm /run/pflashd/"$id".live
+forget
 pflashd --domain one --vars /tmp/b.fd --base 0xffc00000 --foreground \
     --ready-fd 8 8>/tmp/second.ready 2>/tmp/second.log 3>&- &
 second=$!

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: what pflashd's worker can no longer do, from inside, and which system calls it makes
+# about: what pflashd's worker can no longer do, which system calls it makes, and what its death costs
 # needs: build/lab/guest.elf build/lab/probe build/pflashd build/pflashctl
 # needs: /usr/bin/strace
-# timeout: 600
+# timeout: 700
 . /lab/lib.sh
 
 # fact PID FIELD: of /proc/PID/status
@@ -15,17 +15,34 @@ limit() {
     sed -n "s/^$2  *[^ ]*  *\([^ ]*\) .*/\1/p" "/proc/$1/limits"
 }
 
+# ids NAME: the four numbers of the user, or group, of its worker, by its domain
+ids() {
+    set -- $((2000000000 + $(lab_domid "$1")))
+    echo "$1 $1 $1 $1"
+}
+
+# user PID: its four
+user() {
+    fact "$1" Uid | tr '\t' ' '
+}
+
+# directories PID: which of its descriptors are one
+directories() {
+    for descriptor in "/proc/$1/fd/"*; do
+        [ ! -d "$descriptor" ] || readlink "$descriptor"
+    done
+}
+
 lab_guest one "test=random seed=3 count=1500" || lab_die "no guest"
 lab_guest two test=hole || lab_die "no guest"
 
 # --- the worker ---
 
 lab_flash one /tmp/one.fd --layout 2m --sandbox full || lab_die "no flash"
-keeper=$(cat /tmp/one.pid)
-worker=$(lab_worker "$keeper")
-check_equal "its user is its own" "64 64 64 64" \
-    "$(fact "$worker" Uid | tr '\t' ' ')"
-check_equal "its group, too" "64 64 64 64" "$(fact "$worker" Gid | tr '\t' ' ')"
+supervisor=$(cat /tmp/one.pid)
+worker=$(lab_worker "$supervisor")
+check_equal "its user is the domain's" "$(ids one)" "$(user "$worker")"
+check_equal "its group, too" "$(ids one)" "$(fact "$worker" Gid | tr '\t' ' ')"
 check_equal "it has no other group" "" "$(fact "$worker" Groups | tr -d ' ')"
 for set in CapInh CapPrm CapEff CapAmb; do
     check_equal "$set is empty" 0000000000000000 "$(fact "$worker" $set)"
@@ -43,13 +60,16 @@ for name in 'Max file size' 'Max address space'; do
     note "$name: $(limit "$worker" "$name")"
 done
 note "its descriptors: $(ls -l "/proc/$worker/fd" | sed -n 's/.* -> //p' | tr '\n' ' ')"
-check "none of them is a directory, a terminal or xenstore's" sh -c \
-    "! ls -l /proc/$worker/fd | grep -E '/dev/(tty|console|hvc)|/dev/pts|xenstore| -> /(tmp)?\$'"
-check_equal "the keeper stays root" "0 0 0 0" \
-    "$(fact "$keeper" Uid | tr '\t' ' ')"
-check_equal "pflashctl knows" "sandbox: full" \
-    "$(pflashctl status one | grep '^sandbox')"
-for pid in $keeper $worker; do
+check "none of them is a terminal or xenstore's" sh -c \
+    "! ls -l /proc/$worker/fd | grep -E '/dev/(tty|console|hvc)|/dev/pts|xenstore'"
+check_equal "none of them is a directory" "" "$(directories "$worker")"
+check_equal "the supervisor stays root" "0 0 0 0" "$(user "$supervisor")"
+check_equal "pflashctl knows the sandbox" full "$(lab_field one sandbox)"
+check_equal "and the supervisor" "$supervisor" "$(lab_field one pid)"
+check_equal "and the worker" "$worker" "$(lab_field one worker)"
+check_equal "that it runs" running "$(lab_field one state)"
+check_equal "and was never restarted" 0 "$(lab_field one restarts)"
+for pid in $supervisor $worker; do
     note "$pid: $(fact "$pid" VmRSS) resident, $(fact "$pid" RssAnon) of its own"
 done
 
@@ -92,41 +112,160 @@ check_equal "a hypercall is its end" $((128 + 31)) $?
 
 lab_flash two /tmp/two.fd --layout 2m --sandbox none || lab_die "no flash"
 worker=$(lab_worker "$(cat /tmp/two.pid)")
-check_equal "none: it stays root" "0 0 0 0" "$(fact "$worker" Uid | tr '\t' ' ')"
+check_equal "none: it stays root" "0 0 0 0" "$(user "$worker")"
 kill "$(cat /tmp/two.pid)"
 check "none: its end is clean" lab_flash_end two
 lab_flash two /tmp/two.fd --sandbox basic || lab_die "no flash"
 worker=$(lab_worker "$(cat /tmp/two.pid)")
-check_equal "basic: it has its user" "64 64 64 64" \
-    "$(fact "$worker" Uid | tr '\t' ' ')"
+check_equal "basic: it has its user" "$(ids two)" "$(user "$worker")"
 check_equal "basic: its system calls are not filtered" 0 \
     "$(fact "$worker" Seccomp)"
+check_equal "basic: none of its descriptors is a directory" "" \
+    "$(directories "$worker")"
 kill "$(cat /tmp/two.pid)"
 check "basic: its end is clean" lab_flash_end two
-pflashd --domain two --vars /tmp/two.fd --foreground --sandbox full \
-    --user nobody-here >/tmp/refused 2>&1
-check_equal "full without its user is refused" 1 $?
-check "in words" grep -q "no user 'nobody-here'" /tmp/refused
-lab_flash two /tmp/two.fd --user nobody-here || lab_die "no flash"
-check "by default it is told" grep -q "sandbox: none: no user" /tmp/two.pflashd
-
-# --- the worker dies ---
-
+lab_flash two /tmp/two.fd --user 65534 || lab_die "no flash"
 worker=$(lab_worker "$(cat /tmp/two.pid)")
-for n in 1 2; do
-    kill -SEGV "$worker"
-    lab_wait 60 sh -c "test \"\$(grep -c 'taken over' /tmp/two.pflashd)\" = $n"
-    old=$worker worker=$(lab_worker "$(cat /tmp/two.pid)")
-    check "crash $n: another one is there" test -n "$worker" -a "$worker" != "$old"
+check_equal "a user is given: it has that one" "65534 65534 65534 65534" \
+    "$(user "$worker")"
+kill "$(cat /tmp/two.pid)"
+check "a user is given: its end is clean" lab_flash_end two
+
+# refused TEXT PATTERN OPTION...
+refused() {
+    refused_text=$1 refused_pattern=$2
+    shift 2
+    timeout 60 pflashd --domain two --vars /tmp/two.fd --foreground "$@" \
+        >/tmp/refused 2>&1
+    check_equal "$refused_text: it is refused" 1 $?
+    check "$refused_text: in words" grep -q -e "$refused_pattern" /tmp/refused
+    check "$refused_text: that say what to do" \
+        grep -q -e '--sandbox' -e '--user' /tmp/refused
+    note "$refused_text: $(tail -n 1 /tmp/refused)"
+}
+
+refused "no such user" "'nobody-here'" --user nobody-here
+refused "no such user, and full" "'nobody-here'" --user nobody-here --sandbox full
+refused "root" root --user 0
+# A root directory that is none.
+rmdir /run/pflashd/empty && : >/run/pflashd/empty
+refused "no empty directory" empty
+rm -f /run/pflashd/empty
+
+# --- two workers ---
+
+lab_flash two /tmp/two.fd || lab_die "no flash"
+lab_flash three /tmp/three.fd --layout 2m || lab_die "no flash"
+check_equal "by default the sandbox is full" full "$(lab_field two sandbox)"
+worker=$(lab_worker "$(cat /tmp/two.pid)")
+other=$(lab_worker "$(cat /tmp/three.pid)")
+uid=$(fact "$worker" Uid | cut -f 1)
+check "they have different users" test "$uid" != "$(fact "$other" Uid | cut -f 1)"
+probe as "$uid" "$worker" >/tmp/self
+check "one with this user can signal its own" grep -q '^kill: ok' /tmp/self
+probe as "$uid" "$other" "$(cat /tmp/two.pid)" "$(cat /tmp/three.pid)" >/tmp/as
+check_equal "it can do nothing to the other, nor to a supervisor" "" \
+    "$(grep ': ok' /tmp/as)"
+check_equal "which was tried" 12 "$(wc -l </tmp/as)"
+check "it can't signal them" sh -c \
+    "test \$(grep -c '^kill: Operation not permitted' /tmp/as) = 3"
+check "nor trace them" sh -c \
+    "test \$(grep -c '^ptrace: Operation not permitted' /tmp/as) = 3"
+for name in two three; do
+    kill "$(cat /tmp/$name.pid)"
+    check "$name: the end is clean" lab_flash_end $name
 done
-kill -SEGV "$worker"
-wait "$(cat /tmp/two.pid)"
-check_equal "the third in ten seconds is the last" 1 $?
-check "it says so" grep -q 'the worker died of signal 11$' /tmp/two.pflashd
-lab_flash two /tmp/two.fd || lab_die "it is not taken over"
-check "another pflashd goes on" grep -q 'taken over' /tmp/two.pflashd
-kill -9 "$(cat /tmp/two.pid)"
-check "no worker outlives its keeper" lab_wait 60 sh -c '! pidof pflashd'
-xl destroy two
-xl destroy three
+
+# --- the worker dies, until its budget is spent ---
+
+# goes_on TEXT
+goes_on() {
+    lab_mark four
+    check "$1: the guest goes on" lab_expect four 30 '^w '
+}
+
+# dies SIGNAL N: the worker does, for the Nth time, and is replaced
+dies() {
+    worker=$(lab_field four worker)
+    start=$(lab_now)
+    kill -"$1" "$worker"
+    check "death $2, by $1: another worker is there" \
+        lab_wait 60 lab_replaced four "$worker"
+    note "death $2: replaced after $(lab_since "$start") s"
+    check_equal "death $2: it is counted" "$2" "$(lab_field four restarts)"
+    check_equal "death $2: the supervisor is the same" "$supervisor" \
+        "$(lab_field four pid)"
+    goes_on "death $2"
+}
+
+lab_guest four "test=random seed=4 count=1000000" || lab_die "no guest"
+lab_flash four /tmp/four.fd --layout 2m --restarts 3 || lab_die "no flash"
+supervisor=$(cat /tmp/four.pid)
+xl unpause four
+goes_on "at first"
+dies SEGV 1
+check "it says so" grep -q 'the worker died of signal 11' /tmp/four.pflashd
+check "the next one says that it goes on" grep -q 'taken over' /tmp/four.pflashd
+dies KILL 2
+check "a death by SIGKILL is one, too" \
+    grep -q 'the worker died of signal 9' /tmp/four.pflashd
+dies SEGV 3
+kill -SEGV "$(lab_field four worker)"
+check "death 4: the budget is spent" lab_wait 30 lab_state four failed
+check "death 4: the supervisor stays" kill -0 "$supervisor"
+check_equal "death 4: there is no worker" "" "$(lab_worker "$supervisor")"
+check_equal "death 4: pflashctl knows" 0 "$(lab_field four worker)"
+check "death 4: the log says what to do" \
+    grep -q 'pflashctl upgrade' /tmp/four.pflashd
+check "death 4: list has it" sh -c "pflashctl list | grep ' four '"
+sleep 1
+shown=$(wc -c <"$(lab_log four)")
+sleep 2
+check_equal "death 4: the guest waits" "$shown" "$(wc -c <"$(lab_log four)")"
+check "death 4: it lives" xl domid four
+check "death 4: there is no other worker after all" lab_state four failed
+check "upgrade starts the program anew" pflashctl upgrade four
+check "upgrade: it runs" lab_wait 30 lab_state four running
+check_equal "upgrade: in the same process" "$supervisor" "$(lab_field four pid)"
+goes_on "upgrade"
+# With a full budget: three more are not too many.
+before=$(lab_field four restarts)
+for n in 1 2 3; do
+    dies SEGV $((before + n))
+done
+
+# --- the worker dies while it stops ---
+
+worker=$(lab_field four worker)
+times=$(grep -c 'taken over' /tmp/four.pflashd)
+kill -STOP "$worker"
+kill "$supervisor"
+check "it is stopping" lab_wait 5 lab_state four stopping
+kill -KILL "$worker"
+check "killed while it stops: pflashd ends" lab_wait 8 lab_ended "$supervisor"
+lab_flash_end four
+check "killed while it stops: by its exit code it has failed" test $? -ne 0
+check_equal "killed while it stops: no other one came" "$times" \
+    "$(grep -c 'taken over' /tmp/four.pflashd)"
+check "killed while it stops: no process is left" sh -c '! pidof pflashd'
+lab_flash four /tmp/four.fd || lab_die "it is not taken over"
+check "another pflashd takes over" grep -q 'taken over' /tmp/four.pflashd
+goes_on "another pflashd"
+
+# --- signals are the supervisor's ---
+
+worker=$(lab_field four worker)
+for signal in TERM INT HUP; do
+    kill -$signal "$worker"
+done
+sleep 1
+check_equal "a worker ignores signals for an orderly end" "$worker" \
+    "$(lab_field four worker)"
+goes_on "signals to the worker"
+kill -9 "$(cat /tmp/four.pid)"
+check "no worker outlives its supervisor" lab_wait 60 sh -c '! pidof pflashd'
+wait "$(cat /tmp/four.pid)"
+for name in two three four; do
+    xl destroy $name
+done
 lab_done

@@ -10,10 +10,12 @@
 code=/lab/OVMF_XEN.fd
 UEFI_TIMEOUT=900
 
-# kill_one NAME: mostly the worker, which its keeper replaces
+# kill_one NAME: kills mostly the worker, which its supervisor replaces, sooner
+# after the first two deaths than after more, and the supervisor now and then
 kill_one() {
     if [ $((killed % 8)) = 7 ]; then
-        kill_all "$1" /tmp/vars.fd --base 0xffe00000
+        # shellcheck disable=SC2086
+        kill_all "$1" /tmp/vars.fd --base 0xffe00000 $KILLS_OPTIONS
     else
         kill_worker "$1"
     fi
@@ -21,7 +23,8 @@ kill_one() {
 
 lab_create first "kernel = \"$code\"" 'memory = 256' || lab_die "no guest"
 # Without --code the boot takes long enough for a hundred.
-lab_flash first /tmp/vars.fd --base 0xffe00000 --layout 2m ||
+# shellcheck disable=SC2086
+lab_flash first /tmp/vars.fd --base 0xffe00000 --layout 2m $KILLS_OPTIONS ||
     lab_die "pflashd did not attach"
 start=$(lab_now)
 xl unpause first

@@ -73,7 +73,7 @@ printf 'vars = /var/lib/pflash/two.fd\n' >$conf/thief.conf
 life_options=-p
 life_guest two 'extra = "test=hole"'
 life_guest three 'extra = "test=hole"'
-check_equal "two at once" 2 "$(lab_keepers | wc -w)"
+check_equal "two at once" 2 "$(lab_supervisors | wc -w)"
 check "list has both" sh -c \
     "pflashctl list | grep ' two ' && pflashctl list | grep ' three '"
 check "status says which file" sh -c \

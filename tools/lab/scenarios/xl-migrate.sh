@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: xl migrate to the same host, in the middle of commands; refused in direct mode; aborted before and after the guest was suspended
+# about: xl migrate to the same host, in the middle of commands; refused in direct mode and to another guest of that name; aborted before and after the guest was suspended
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tools/lab/xl.sh tools/lab/migrate.sh
 # slow: a guest is sent five times
@@ -43,6 +43,15 @@ for wanted in trap direct trap; do
     check_equal "the mode is $wanted" $wanted "$(mode)"
     goes_on "$wanted"
 done
+
+# --- another guest, with the name of one that arrives ---
+
+xl_config $name--incoming pvh test=hole 'memory = 32'
+xl_create $name--incoming
+check "tenant: a fresh guest of that name is refused" test $? -ne 0
+check "tenant: xl says why" grep -q 'pflashd: .*incoming' /tmp/$name--incoming.out
+stayed "tenant"
+goes_on "tenant"
 
 # --- in trap mode ---
 

@@ -24,12 +24,12 @@ xl_config soft hvm "test=middle at=rest seed=3 end=soft-reset" \
     'on_soft_reset = "soft-reset"'
 xl_create soft || lab_die "not created: $(cat /tmp/soft.out)"
 xl_waits soft 100 || lab_die "it does not come there"
-domain=$(lab_domid soft) pid=$(lab_keepers)
+domain=$(lab_domid soft) pid=$(lab_supervisors)
 check "it has a flash" test -n "$pid"
 lab_type soft go
 
 another() {
-    lab_now_pid=$(lab_keepers)
+    lab_now_pid=$(lab_supervisors)
     test -n "$lab_now_pid" && test "$lab_now_pid" != "$pid" &&
         pflashctl status soft
 }
@@ -37,7 +37,7 @@ another() {
 check "another pflashd serves it" lab_wait 120 another
 cat /var/log/xen/xl-soft.log
 check_equal "it is the same domain" "$domain" "$(lab_domid soft)"
-check_equal "by one process" 1 "$(lab_keepers | wc -w)"
+check_equal "by one process" 1 "$(lab_supervisors | wc -w)"
 xl list
 xl destroy soft
 check "nothing is left" lab_wait 60 sh -c \

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: under systemd each flash that xl starts is a unit; its log is in the journal
+# about: under systemd each flash that xl starts is a hardened unit; its log is in the journal, and at shutdown guests go first
 # needs: block systemd build/lab/guest.elf build/pflashd build/pflashctl integration/xl/block-pflash integration/xl/pflash-common.sh integration/systemd/pflashd@.service
-# timeout: 300
+# timeout: 600
 . /lab/lib.sh
 
 conf=/etc/xen/pflash
 mkdir -p $conf /var/lib/pflash
 cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
 chmod +x /etc/xen/scripts/block-pflash
-sed 's|@SBINDIR@|/lab|' /lab/pflashd@.service \
-    >/etc/systemd/system/pflashd@.service
-systemctl daemon-reload || lab_die "systemd does not answer"
+# unit_install [SED SCRIPT]: the unit as it is in the tree, or edited
+unit_install() {
+    sed -e 's|@SBINDIR@|/lab|' ${1:+-e "$1"} /lab/pflashd@.service \
+        >/etc/systemd/system/pflashd@.service
+    systemctl daemon-reload || lab_die "systemd does not answer"
+}
+
+unit_install
 note "$(systemctl --version | head -n 1)"
 
 # unit_guest NAME TEST: paused, with a disk that has the script
@@ -31,8 +36,20 @@ unit_is() {
     test "$(systemctl is-active "pflashd@$2.service")" = "$1"
 }
 
-journal() {
-    journalctl -q -o cat -u "pflashd@$1.service"
+# fact PID FIELD: of /proc/PID/status
+fact() {
+    sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+# main_pid ID
+main_pid() {
+    systemctl show -P MainPID "pflashd@$1.service"
+}
+
+# goes_on NAME TEXT
+goes_on() {
+    lab_mark "$1"
+    check "$2, the guest goes on" lab_expect "$1" 60 '^w |^# round'
 }
 
 # --- a life ---
@@ -66,8 +83,10 @@ unit_guest two test=hole
 check_equal "another guest is created" 0 $?
 unit_guest thief test=hole
 check "one with the file of another is not" test $? -ne 0
-check "xl names the domain that has it" grep -q \
-    "two.fd: in use by pid [0-9]* (.*--domain $(lab_domid two) " /tmp/thief.out
+# Without CAP_SYS_PTRACE the process that has it is not always found.
+check "xl says that the file is in use" grep -q 'two.fd: in use by ' \
+    /tmp/thief.out
+note "$(grep 'in use by' /tmp/thief.out)"
 check "no failed unit is left" sh -c \
     "! systemctl list-units --all --no-legend | grep 'pflashd.*failed'"
 
@@ -91,5 +110,147 @@ unit_guest three test=hole
 check_equal "its guest's next life has a flash" 0 $?
 check "in a unit of its own" unit_is active "$(lab_domid three)"
 xl destroy three
+
+# --- what the unit may do ---
+
+unit_conf hard /var/lib/pflash/hard.fd
+unit_guest hard 'test=random seed=9 count=1000000'
+check_equal "hard: a guest is created" 0 $?
+id=$(lab_domid hard) pid=$(main_pid "$(lab_domid hard)")
+worker=$(lab_worker "$pid")
+# CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SYS_CHROOT
+check_equal "hard: the supervisor has seven capabilities" 00000000000400eb \
+    "$(fact "$pid" CapEff)"
+check_equal "hard: and gets no other" 00000000000400eb "$(fact "$pid" CapBnd)"
+check_equal "hard: nor by executing" 1 "$(fact "$pid" NoNewPrivs)"
+check_equal "hard: its system calls are filtered" 2 "$(fact "$pid" Seccomp)"
+check "hard: it has no network" sh -c \
+    "test $(readlink "/proc/$pid/ns/net") != $(readlink /proc/1/ns/net)"
+check "hard: nor may it write to the operating system" sh -c \
+    "awk '\$5 == \"/etc\" && \$6 ~ /^ro/ { n++ } END { exit !n }' /proc/$pid/mountinfo"
+check_equal "hard: the worker has no capability" 0000000000000000 \
+    "$(fact "$worker" CapEff)"
+check_equal "hard: and its own user" $((2000000000 + id)) \
+    "$(fact "$worker" Uid | cut -f 1)"
+check_equal "hard: the sandbox is full" full "$(lab_field "$id" sandbox)"
+for name in MemoryMax TasksMax TasksCurrent MemoryCurrent; do
+    note "hard: $name $(systemctl show -P $name "pflashd@$id")"
+done
+xl unpause hard
+goes_on hard "hard: at first"
+kill -SEGV "$worker"
+check "hard: a worker that dies is replaced" \
+    lab_wait 30 lab_replaced "$id" "$worker"
+goes_on hard "hard: another worker"
+check "hard: the program is upgraded" pflashctl upgrade "$id"
+check_equal "hard: in the same process" "$pid" "$(main_pid "$id")"
+check "hard: in the same unit" unit_is active "$id"
+goes_on hard "hard: upgraded"
+# It is of another user, so that the supervisor needs CAP_KILL.
+worker=$(lab_field "$id" worker)
+kill -STOP "$worker"
+start=$(lab_now)
+systemctl stop "pflashd@$id"
+note "hard: stopped after $(lab_since "$start") s"
+check "hard: a worker that obeys nothing is killed by its supervisor" \
+    test "$(lab_since "$start" | cut -d. -f1)" -lt 25
+check "hard: it is gone" lab_ended "$worker"
+check "hard: systemd had nothing to kill" sh -c \
+    "! journalctl -q -u pflashd@$id | grep -i 'timed out'"
+systemctl reset-failed
+xl destroy hard
+
+# Others' files: the journal has the same owner. And a block device.
+mkdir -m 700 /var/lib/pflash/private
+pflashctl create --layout 2m /var/lib/pflash/private/owned.fd
+chmod 600 /var/lib/pflash/private/owned.fd
+chown -R 1234:1234 /var/lib/pflash/private
+unit_conf owned /var/lib/pflash/private/owned.fd
+unit_guest owned test=hole
+check_equal "owned: a VARS file of another user is attached" 0 $?
+check_equal "owned: its journal is that user's, too" "1234 1234 600" \
+    "$(stat -c '%u %g %a' /var/lib/pflash/private/owned.fd.journal)"
+xl destroy owned
+pflashctl create --layout 2m /var/lib/pflash/disk.img
+mknod /dev/loop7 b 7 7 2>/dev/null
+losetup /dev/loop7 /var/lib/pflash/disk.img || note "no loop device"
+printf 'vars = /dev/loop7\njournal = /var/lib/pflash/disk.journal\n' \
+    >$conf/device.conf
+unit_guest device test=hole
+check_equal "device: a block device is attached" 0 $?
+check "device: by the unit" unit_is active "$(lab_domid device)"
+xl destroy device
+check "device: no flash is left" lab_wait 60 sh -c '! pidof pflashd'
+losetup -d /dev/loop7
+
+# --- shutdown ---
+
+# What a host's xendomains.service does when it is stopped, slowly, and what it
+# finds then.
+cat >/tmp/xendomains-stop <<'EOF'
+#!/bin/sh
+# $1: a domain; $2: the file of what was found
+sleep 3
+pflashctl status "$1" | grep '^state: ' >"$2"
+xl shutdown -w "$1" && echo 'shut down' >>"$2"
+EOF
+chmod +x /tmp/xendomains-stop
+
+# shut_down NAME: a guest that writes, xendomains.service, and a transaction
+# that stops this and the flash's unit at once. Leaves what xendomains found in
+# /tmp/NAME.found.
+shut_down() {
+    unit_conf "$1" "/var/lib/pflash/$1.fd"
+    unit_guest "$1" 'test=steady seed=7 control=xenstore'
+    check_equal "$1: a guest is created" 0 $?
+    id=$(lab_domid "$1")
+    : >"/tmp/$1.found"
+    cat >/etc/systemd/system/xendomains.service <<EOF
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+Environment=PATH=/lab:/bin
+ExecStart=/bin/true
+ExecStop=/tmp/xendomains-stop $id /tmp/$1.found
+EOF
+    cat >/etc/systemd/system/shutdown-test.target <<EOF
+[Unit]
+DefaultDependencies=no
+Conflicts=xendomains.service pflashd@$id.service
+After=xendomains.service pflashd@$id.service
+EOF
+    systemctl daemon-reload
+    systemctl start xendomains.service ||
+        lab_die "xendomains.service does not start"
+    xl unpause "$1"
+    goes_on "$1" "$1: at first"
+    check "$1: both are stopped at once" systemctl start shutdown-test.target
+    check "$1: the flash's unit is" lab_wait 60 unit_is inactive "$id"
+    systemctl stop shutdown-test.target
+    tr '\n' ' ' <"/tmp/$1.found" >/tmp/line
+    note "$1: xendomains found: $(cat /tmp/line)"
+}
+
+check "the unit stops after xendomains.service" sh -c \
+    "systemctl show -P Before pflashd@1.service | tr ' ' '\n' | grep -qx xendomains.service"
+shut_down ordered
+check "ordered: the flash was there while guests were shut down" \
+    grep -qx 'state: running' /tmp/ordered.found
+check "ordered: the guest has shut down" grep -qx 'shut down' /tmp/ordered.found
+check "ordered: it has found nothing wrong" sh -c \
+    "! grep -q '^# failed' '$(lab_log ordered)'"
+check "ordered: it is gone" lab_wait 60 lab_gone ordered
+check "ordered: its file has all that its journal has" sh -c \
+    "pflashctl check /var/lib/pflash/ordered.fd | grep -q '^journal: 0 bursts'"
+check "ordered: no failed unit is left" sh -c \
+    "! systemctl list-units --all --no-legend | grep 'pflashd.*failed'"
+
+# The test itself: without this line of the unit it would have failed.
+unit_install '/^Before=/d'
+shut_down unordered
+check "unordered: without Before= the flash is gone by then" sh -c \
+    "! grep -q '^state: running' /tmp/unordered.found"
+xl destroy unordered 2>/dev/null
+unit_install
 check "no domain is left" lab_wait 60 sh -c 'test "$(xl list | wc -l)" = 2'
 lab_done

@@ -78,7 +78,7 @@ vif_guest two test=hole 'bridge=xenbr0'
 check_equal "by xl.conf, a guest that has a file is created" 0 $?
 vif_guest three test=hole 'bridge=xenbr0'
 check_equal "and one that has none" 0 $?
-check_equal "one flash for both" 1 "$(lab_keepers | wc -w)"
+check_equal "one flash for both" 1 "$(lab_supervisors | wc -w)"
 check "it is the first one's" sh -c "pflashctl list | grep -q ' two '"
 check "both have an interface" sh -c "ls -d /sys/class/net/xenbr0/brif/vif* |
     awk 'END { exit NR != 2 }'"
