@@ -47,7 +47,7 @@ DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c -lseccomp
 CHECK_LIBS = $(shell pkg-config --libs check)
 
 MAINS = src/daemon/main.c
-LIB_SRC = $(filter-out $(MAINS),$(wildcard src/*.c src/*/*.c))
+LIB_SRC = $(filter-out $(MAINS),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB = $(BUILD)/libpflash.a
 CTL_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/pflashctl/*.c))
@@ -56,10 +56,11 @@ BENCH_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/pflash-bench/*.c)) $(BU
 UNIT_SRC = $(filter-out tests/unit/support%,$(wildcard tests/unit/test_*.c))
 UNIT = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 SUPPORT_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support*.c))
+DOUBLE_OBJ = $(patsubst %,$(BUILD)/tests/unit/%.o,supervised double_domain double_worker)
 PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 	   $(BUILD)/pflash-bench
 OBJ = $(LIB_OBJ) $(MAINS:%.c=$(BUILD)/%.o) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) \
-      $(SUPPORT_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o)
+      $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o)
 
 .PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install uninstall clean \
 	format lint
@@ -86,6 +87,10 @@ $(BUILD)/lab/probe: $(BUILD)/tools/lab/sandbox/probe.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
+# The daemon's two processes meet in its own headers.
+$(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tools/lab/sandbox/%.o: \
+	ALL_CPPFLAGS += -Isrc/daemon
+
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -111,15 +116,20 @@ $(BUILD)/pflash-bench: $(BENCH_OBJ) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -ljson-c -lz -o $@
 
-$(BUILD)/tests/test_listener: CHECK_LIBS += -lev
+$(BUILD)/tests/test_control: CHECK_LIBS += -lev
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CHECK_LIBS) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(LIB) $(CHECK_LIBS) -o $@
 
 # The daemon's own modules.
 $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
+
+# The real supervisor, with doubles of the worker and the domain.
+SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker
+$(SUPERVISED): CHECK_LIBS += $(DAEMON_LIBS) -lm
+$(SUPERVISED): $(DOUBLE_OBJ)
 
 include $(wildcard tests/crash/Makefile.inc)
 CRASH = $(if $(CRASH_OBJ),$(BUILD)/tests-crash/crash)

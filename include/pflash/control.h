@@ -14,8 +14,8 @@
 
 #define PFLASH_RUN_DIR "/run/pflashd"
 
-#define CONTROL_LINE 128      /* longest line, without its end */
-#define CONTROL_ANSWER 16384  /* longest answer, bytes */
+#define CONTROL_LINE 128     /* longest line, without its end */
+#define CONTROL_ANSWER 16384 /* longest answer, bytes */
 
 /* The lines; whoever sends none gets the status a little later. */
 #define CONTROL_STATUS "status"
@@ -28,10 +28,10 @@
 #define STATUS_WORKER "worker"   /* number: pid of the worker, 0: none */
 #define STATUS_VERSION "version" /* string: of pflashd */
 #define STATUS_STATE "state" /* string: starting, running, waiting (for the */
-			     /* next worker), failed, stopping */
-#define STATUS_RESTARTS "restarts" /* number: of the worker */
-#define STATUS_VARS "vars"         /* string: path of the VARS file */
-#define STATUS_SYNC "sync"         /* string: burst, op or none */
+/* next worker), failed, stopping */
+#define STATUS_RESTARTS "restarts"       /* number: of the worker */
+#define STATUS_VARS "vars"               /* string: path of the VARS file */
+#define STATUS_SYNC "sync"               /* string: burst, op or none */
 #define STATUS_PERSONALITY "personality" /* string */
 #define STATUS_SANDBOX "sandbox"         /* string: none, basic or full */
 #define STATUS_ERROR "error" /* string: why that was not done; or missing */

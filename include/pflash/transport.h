@@ -90,7 +90,7 @@ struct transport_ops {
 	/*
 	 * -EINPROGRESS while the domain runs or is paused, else why it was shut
 	 * down, SHUTDOWN_* of xen/sched.h; a suspended one may be resumed.
-	 * -ESRCH: it is gone.
+	 * -ESRCH: it is gone, or about to go.
 	 */
 	int (*shutdown_reason)(struct transport *t);
 	/*

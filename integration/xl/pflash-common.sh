@@ -60,9 +60,12 @@ pflash_start() {
 # pflash_attach DOMAIN: the same, alone. With systemd each pflashd is a unit,
 # pflashd@DOMAIN; its log is the journal.
 pflash_attach() {
-    # By an earlier device's script? One that is about to end, because of a
-    # soft reset, does not answer.
-    ! pflashctl status "$1" >/dev/null 2>&1 || return 0
+    # By an earlier device's script? One that is stopping, because of a soft
+    # reset, is waited for.
+    case $(pflashctl status "$1" 2>/dev/null | sed -n 's/^state: //p') in
+    '' | stopping) ;;
+    *) return 0 ;;
+    esac
     if [ -d /run/systemd/system ] && [ -z "${PFLASH_NO_SYSTEMD:-}" ] &&
         systemctl cat "pflashd@$1.service" >/dev/null 2>&1; then
         systemctl start "pflashd@$1.service" && return 0

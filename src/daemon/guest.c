@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Behind the name until the guest has arrived, by xl migrate-receive. */
+#define INCOMING "--incoming"
+
 /* Bytes of a refused name that its error shows, at most. */
 #define SHOWN 160
 
@@ -101,4 +104,26 @@ guest_check_name(const char *name, struct error *err)
 	show(name, shown, sizeof(shown));
 	return error_set(err, EINVAL, "the guest's name '%s' is refused: it %s",
 			 shown, fault);
+}
+
+static bool
+has_suffix(const char *name)
+{
+	size_t len = strlen(name), cut = strlen(INCOMING);
+
+	return len > cut && strcmp(name + len - cut, INCOMING) == 0;
+}
+
+void
+guest_find_incoming(struct guest *guest)
+{
+	guest->incoming = guest->has_run && has_suffix(guest->name);
+}
+
+void
+guest_lasting_name(const struct guest *guest, char name[GUEST_NAME_SIZE])
+{
+	(void)snprintf(name, GUEST_NAME_SIZE, "%s", guest->name);
+	if (guest->incoming)
+		name[strlen(name) - strlen(INCOMING)] = '\0';
 }

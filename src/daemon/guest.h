@@ -22,7 +22,10 @@ struct guest {
 	bool pvh; /* nobody else answers its firmware's reset ports */
 	/* Its first vCPU has run: restored, migrated, or without its server. */
 	bool has_run;
-	/* It is called NAME--incoming: it must be the guest that was saved. */
+	/*
+	 * It has run and is called NAME--incoming, as xl migrate-receive calls
+	 * it: it must be the guest that was saved.
+	 */
 	bool incoming;
 	/* Text that no other domain has, on any host: one life of a guest. */
 	char life[STORE_TAG_SIZE];
@@ -38,5 +41,14 @@ struct guest {
  * byte of a control character as \x0a.
  */
 int guest_check_name(const char *name, struct error *err);
+
+/* Sets guest->incoming, by the name and by has_run. */
+void guest_find_incoming(struct guest *guest);
+
+/*
+ * The name that the guest has for good, and by which its files are found: of
+ * one that is incoming, the part before the suffix.
+ */
+void guest_lasting_name(const struct guest *guest, char name[GUEST_NAME_SIZE]);
 
 #endif

@@ -2,16 +2,12 @@
 #include "limit.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#define MAGIC "PFLASHW1"
 #define LEAST 4096u
 #define MOST (UINT64_C(1) << 40)
 
@@ -68,85 +64,59 @@ limit_clock(void)
 
 void
 limit_init(struct limit *limit, const struct limit_config *config,
-	   uint64_t written, double now)
+	   uint64_t used, double now)
 {
-	*limit = (struct limit){ .config = *config, .written = written };
-	limit->level = &limit->own;
-	memcpy(limit->own.magic, MAGIC, sizeof(limit->own.magic));
-	limit->own.bytes = (double)config->burst;
-	limit->own.when = now;
+	*limit = (struct limit){
+		.config = *config,
+		.level = { (double)config->burst, now },
+		.used = used,
+	};
 }
 
-/* What has come back since then. */
+/* With all that has come back since then. */
 static double
-level_at(const struct limit *limit, double now)
+units_at(const struct limit *limit, double now)
 {
-	const struct limit_level *level = limit->level;
-	double bytes = level->bytes +
+	const struct limit_level *level = &limit->level;
+	double units = level->units +
 		       (now - level->when) * (double)limit->config.rate;
 
-	return bytes < (double)limit->config.burst ?
-		       bytes :
+	return units < (double)limit->config.burst ?
+		       units :
 		       (double)limit->config.burst;
 }
 
-/* NULL with errno. */
-static struct limit_level *
-map_file(int fd)
+void
+limit_resume(struct limit *limit, const struct limit_level *level, double now)
 {
-	void *level = MAP_FAILED;
-
-	if (ftruncate(fd, sizeof(struct limit_level)) == 0)
-		level = mmap(NULL, sizeof(struct limit_level),
-			     PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return level == MAP_FAILED ? NULL : level;
-}
-
-int
-limit_keep(struct limit *limit, int fd, double now)
-{
-	struct limit_level *level = map_file(fd);
-	int ret = level ? 0 : -errno;
-
-	close(fd);
-	if (ret < 0)
-		return ret;
-	/* One of a time that has not come yet is of another clock. */
-	if (memcmp(level->magic, MAGIC, sizeof(level->magic)) != 0 ||
-	    !(level->when <= now) ||
-	    !(level->bytes <= (double)limit->config.burst))
-		*level = limit->own;
-	limit->level = level;
-	limit->kept = true;
-	return 0;
+	if (!isfinite(level->units) || !(level->when >= 0) ||
+	    !(level->when <= now))
+		return;
+	limit->level = *level;
+	if (level->units < -(double)LIMIT_DEBT_MOST)
+		limit->level.units = -(double)LIMIT_DEBT_MOST;
+	if (level->units > (double)limit->config.burst)
+		limit->level.units = (double)limit->config.burst;
 }
 
 bool
-limit_close(struct limit *limit, double now)
+limit_is_full(const struct limit *limit, double now)
 {
-	bool full = level_at(limit, now) >= (double)limit->config.burst;
-
-	if (!limit->kept)
-		return false;
-	munmap(limit->level, sizeof(*limit->level));
-	limit->level = &limit->own;
-	limit->kept = false;
-	return full;
+	return units_at(limit, now) >= (double)limit->config.burst;
 }
 
 bool
-limit_allows(struct limit *limit, uint64_t written, double now)
+limit_allows(struct limit *limit, uint64_t used, double now)
 {
-	struct limit_level *level = limit->level;
-	uint64_t more = written - limit->written;
+	uint64_t more = used - limit->used;
 	bool over;
 
-	limit->written = written;
+	limit->used = used;
 	if (limit->config.rate == 0)
 		return true;
-	level->bytes = level_at(limit, now) - (double)more;
-	level->when = now;
-	over = level->bytes < 0;
+	limit->level.units = units_at(limit, now) - (double)more;
+	limit->level.when = now;
+	over = limit->level.units < 0;
 	if (over && !limit->over) {
 		limit->times++;
 		limit->since = now;
@@ -161,9 +131,9 @@ limit_allows(struct limit *limit, uint64_t written, double now)
 double
 limit_wait(const struct limit *limit, double now)
 {
-	double bytes = level_at(limit, now);
+	double units = units_at(limit, now);
 
-	return bytes < 0 ? -bytes / (double)limit->config.rate + 0.001 : 0;
+	return units < 0 ? -units / (double)limit->config.rate + 0.001 : 0;
 }
 
 double

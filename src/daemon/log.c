@@ -3,50 +3,66 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE 1024
 
 static char context[256];
-static bool to_syslog;
-static void (*taker)(int level, const char *line);
+static enum { TO_STDERR, TO_SYSLOG, TO_SUPERVISOR } where;
 
 void
 log_context(const char *text)
 {
-	snprintf(context, sizeof(context), "%s: ", text);
+	(void)snprintf(context, sizeof(context), "%s: ", text);
 }
 
 void
 log_to_syslog(void)
 {
 	openlog("pflashd", LOG_PID, LOG_DAEMON);
-	to_syslog = true;
+	where = TO_SYSLOG;
 }
 
 void
-log_to(void (*function)(int level, const char *line))
+log_to_supervisor(void)
 {
-	taker = function;
+	where = TO_SUPERVISOR;
 }
 
-void
-log_plain(int level, const char *line)
+/* A line is one line, and no terminal takes it for anything else. */
+static void
+make_printable(char *text)
 {
-	if (taker)
-		taker(level, line);
-	else if (to_syslog)
-		syslog(level, "%s", line);
-	else
-		fprintf(stderr, "pflashd: %s\n", line);
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+/* One write, so that a line of less than PIPE_BUF bytes stays whole. */
+static void
+hand_over(int level, const char *text)
+{
+	char line[LINE + 8];
+	int len = snprintf(line, sizeof(line), "<%d>%s\n", level, text);
+
+	(void)!write(STDERR_FILENO, line, (size_t)len);
 }
 
 void
 log_line(int level, const char *fmt, ...)
 {
-	char line[sizeof(context) + 1024];
-	int begin = snprintf(line, sizeof(line), "%s", context);
+	char text[LINE];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(line + begin, sizeof(line) - (size_t)begin, fmt, args);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	log_plain(level, line);
+	make_printable(text);
+	if (where == TO_SUPERVISOR)
+		hand_over(level, text);
+	else if (where == TO_SYSLOG)
+		syslog(level, "%s%s", context, text);
+	else
+		fprintf(stderr, "pflashd: %s%s\n", context, text);
 }

@@ -4,35 +4,61 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "domain.h"
-#include "keeper.h"
 #include "log.h"
 #include "ready.h"
-#include "upgrade.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/upgrade.h"
+#include "worker/worker.h"
 
-static int
-find_name(void *opaque, const char *domain, char **name, struct error *err)
+/* The domain is opened once, by whoever asks for it first. */
+static void
+find_domain(struct supervisor_start *start)
 {
-	(void)opaque;
-	return domain_find_name(domain, name, err);
+	if (!start->domain && !start->no_domain_code)
+		start->no_domain_code = domain_open(&start->domain,
+						    start->options->domain,
+						    &start->no_domain);
 }
 
 static int
-run(const struct options *options)
+tell_name(void *opaque, const char *domain, char **name, struct error *err)
+{
+	struct supervisor_start *start = opaque;
+	char lasting[GUEST_NAME_SIZE];
+
+	(void)domain; /* it is in the options */
+	find_domain(start);
+	if (!start->domain) {
+		*err = start->no_domain;
+		return start->no_domain_code == -EINVAL ? -EINVAL : -ESRCH;
+	}
+	guest_lasting_name(domain_guest(start->domain), lasting);
+	*name = strdup(lasting);
+	return *name ? 0 : error_set(err, ENOMEM, "out of memory");
+}
+
+static int
+run(struct supervisor_start *start)
 {
 	struct error err;
-	int parent = -1, code = EXIT_OK, ret = 0;
+	int code = EXIT_OK, ret = 0;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	if (!options->foreground)
-		ret = ready_fork(&parent, &code, &err);
+	find_domain(start);
+	if (start->options->check_handover)
+		return worker_check_handover(
+			start->options,
+			start->domain ? domain_guest(start->domain) : NULL);
+	if (!start->options->foreground)
+		ret = ready_fork(&start->parent, &code, &err);
 	if (ret < 0) {
 		log_line(LOG_ERR, "%s", err.text);
 		return EXIT_RUNTIME;
 	}
-	return ret > 0 ? code : keeper_run(options, parent);
+	return ret > 0 ? code : supervisor_run(start);
 }
 
 static int
@@ -45,15 +71,6 @@ check_ready_fd(const struct options *options, struct error *err)
 	return EXIT_USAGE;
 }
 
-/* No flash is handed over yet, so none could go on. */
-static int
-check_handover(void)
-{
-	log_line(LOG_ERR, "--check-handover: this version takes over no flash "
-			  "from a running pflashd");
-	return EXIT_RUNTIME;
-}
-
 /* After an upgrade there is no terminal to let go of, and nobody who waits. */
 static void
 go_on(struct options *options)
@@ -62,30 +79,44 @@ go_on(struct options *options)
 	if (!options->foreground && options->log == OPTIONS_LOG_DEFAULT)
 		options->log = OPTIONS_LOG_SYSLOG;
 	options->foreground = true;
+	if (options_want_syslog(options))
+		log_to_syslog();
+}
+
+static int
+start_with(struct options *options, struct supervisor_start *start, int argc,
+	   char **argv)
+{
+	struct error err;
+	int code = options_parse(options, argc, argv, tell_name, start, &err);
+
+	if (start->lock >= 0)
+		go_on(options);
+	else if (code == EXIT_OK && !options->check_handover)
+		code = check_ready_fd(options, &err);
+	if (code != EXIT_OK)
+		log_line(LOG_ERR, "%s", err.text);
+	else if (options->help)
+		options_help();
+	else if (options->version)
+		puts("pflashd " PFLASH_VERSION);
+	else
+		code = run(start);
+	return code;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct options options;
-	struct error err;
+	struct supervisor_start start = { .options = &options, .parent = -1 };
 	int code;
 
 	upgrade_remember(argv);
-	code = options_parse(&options, argc, argv, find_name, NULL, &err);
-	if (upgrade_was_one())
-		go_on(&options);
-	else if (code == EXIT_OK)
-		code = check_ready_fd(&options, &err);
-	if (code != EXIT_OK)
-		log_line(LOG_ERR, "%s", err.text);
-	else if (options.help)
-		options_help();
-	else if (options.version)
-		puts("pflashd " PFLASH_VERSION);
-	else
-		code = options.check_handover ? check_handover() :
-						run(&options);
+	start.lock = upgrade_inherited();
+	code = start_with(&options, &start, argc, argv);
+	if (start.domain)
+		domain_close(start.domain);
 	options_free(&options);
 	return code;
 }

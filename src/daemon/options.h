@@ -12,7 +12,7 @@
 #include "pflash/fv.h"
 #include "pflash/store.h"
 #include "pflash/window.h"
-#include "sandbox.h"
+#include "worker/sandbox.h"
 
 /* Exit codes, documented in pflashd(8). */
 enum {

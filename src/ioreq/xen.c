@@ -337,7 +337,8 @@ xen_op_shutdown_reason(struct transport *t)
 
 	if (count < 0)
 		return -errno;
-	if (count == 0 || info.domain != xen->domid)
+	if (count == 0 || info.domain != xen->domid ||
+	    info.flags & XEN_DOMINF_dying)
 		return -ESRCH;
 	if (!(info.flags & XEN_DOMINF_shutdown))
 		return -EINPROGRESS;

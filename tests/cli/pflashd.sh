@@ -94,7 +94,7 @@ if [ -n "$root" ] && [ -z "$xen" ]; then
 	gets_to_xen "user" --vars "$v" --user 4711
 	refuses "a sandbox without its user" 1 "no user 'nobody-here'" "$d" \
 		--domain 1 --vars "$v" --foreground --user nobody-here
-	refuses "a sandbox of root's" 1 "'root' is root" "$d" --domain 1 --vars "$v" \
+	refuses "a sandbox of root's" 1 "'root' has root's number" "$d" --domain 1 --vars "$v" \
 		--foreground --user root
 	gets_to_xen "no sandbox, no user" --vars "$v" --sandbox none --user nobody-here
 else

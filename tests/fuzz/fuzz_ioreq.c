@@ -23,10 +23,8 @@
 
 #include "input.h"
 
-#include "../../src/daemon/log.h"
-#include "../../src/daemon/reset.h"
-
 #include "pflash/device.h"
+#include "pflash/reset.h"
 #include "pflash/sim.h"
 
 #define BASE UINT64_C(0xffe00000)
@@ -71,10 +69,11 @@ static uint32_t ports[VCPUS];
 static uint8_t image[SIZE];
 static char vars[64], journal[80], state[80];
 
-void
-log_line(int level, const char *fmt, ...)
+/* Each one is a line of the log. */
+static void
+on_reset(void *opaque, int ret)
 {
-	(void)level, (void)fmt;
+	(void)opaque, (void)ret;
 	lines++;
 }
 
@@ -369,7 +368,8 @@ open_device(const struct setup *setup)
 		xen->populate(t, BASE >> FRAME_SHIFT, SIZE / FRAME_SIZE);
 	demand(device_open(&device, server, t, &config, &note, &err) == 0,
 	       err.text);
-	demand(setup->after_loader || reset_add(server, t, &err) == 0,
+	demand(setup->after_loader ||
+		       reset_add(server, t, on_reset, NULL, &err) == 0,
 	       "no reset ports");
 	open_store(setup->handover);
 	demand(device_connect(device, store, &err) == 0, err.text);

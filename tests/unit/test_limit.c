@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The token bucket of --write-limit, by a clock of the test's own. */
+/* The token bucket, by a clock of the test's own. */
 #include <check.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "../../src/daemon/limit.h"
+#include "limit.h"
 
 static const struct limit_config config = { .rate = 1000, .burst = 50000 };
 static struct limit limit;
@@ -87,43 +84,96 @@ START_TEST(off_is_no_limit)
 	limit_init(&limit, &off, 0, now);
 	ck_assert(limit_allows(&limit, UINT64_MAX, now));
 	ck_assert(limit_is_quiet(&limit, UINT64_MAX));
+	ck_assert(limit_is_full(&limit, now));
 	ck_assert_uint_eq(limit.times, 0);
 }
 END_TEST
 
-START_TEST(another_process_goes_on)
+/* As the next process finds what the one before has left. */
+static struct limit
+resumed(double units, double when)
 {
-	char path[] = "/tmp/test_limit.XXXXXX";
+	const struct limit_level level = { units, when };
 	struct limit next;
 
-	close(mkstemp(path));
-	ck_assert_int_eq(limit_keep(&limit, open(path, O_RDWR), now), 0);
+	limit_init(&next, &config, 33, now);
+	limit_resume(&next, &level, now);
+	return next;
+}
+
+START_TEST(another_process_goes_on)
+{
+	struct limit next;
+
 	ck_assert(!limit_allows(&limit, 700 + 60000, now));
 	/* This one is killed here. */
 	now += 4;
-	limit_init(&next, &config, 33, now);
-	ck_assert_int_eq(limit_keep(&next, open(path, O_RDWR), now), 0);
+	next = resumed(limit.level.units, limit.level.when);
+	ck_assert(!limit_is_full(&next, now));
 	ck_assert(!limit_allows(&next, 33, now));
 	ck_assert_double_eq_tol(limit_wait(&next, now), 6, 0.01);
 	now += 7;
 	ck_assert(limit_allows(&next, 33, now));
-	ck_assert(!limit_close(&next, now));
-	/* A smaller bucket than it was, and then a full one. */
-	limit_init(&next, &config, 0, now + 1000);
-	ck_assert_int_eq(limit_keep(&next, open(path, O_RDWR), now + 1000), 0);
-	ck_assert(limit_close(&next, now + 1000));
-	/* Of another clock. */
-	limit_init(&next, &config, 0, 10);
-	ck_assert_int_eq(limit_keep(&next, open(path, O_RDWR), 10), 0);
-	ck_assert(!limit_allows(&next, 60000, 10));
-	limit_init(&next, &config, 0, 3);
-	ck_assert_int_eq(limit_keep(&next, open(path, O_RDWR), 3), 0);
-	ck_assert(limit_allows(&next, 50000, 3));
-	ck_assert(!limit_close(&next, 3));
-	ck_assert_int_eq(limit_keep(&next, open("/dev/null", O_RDWR), 3),
-			 -EINVAL);
-	(void)unlink(path);
-	limit_close(&limit, now);
+	ck_assert(!limit_is_full(&next, now));
+	ck_assert(limit_is_full(&next, now + 1000));
+}
+END_TEST
+
+/* No numbers, and times that have not come yet: a full bucket. */
+START_TEST(level_that_is_not_taken)
+{
+	const struct limit_level bad[] = {
+		{ (double)NAN, now },
+		{ (double)INFINITY, now },
+		{ -(double)INFINITY, now },
+		{ -1000, (double)NAN },
+		{ -1000, (double)INFINITY },
+		{ -1000, -(double)INFINITY },
+		{ -1000, -1 },
+		{ -1000, now + 0.001 },
+		{ -1000, 1e300 },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct limit next = resumed(bad[i].units, bad[i].when);
+
+		ck_assert_msg(limit_is_full(&next, now), "level %zu", i);
+		ck_assert(limit_allows(&next, 33 + 50000, now));
+		ck_assert(!limit_allows(&next, 33 + 50001, now));
+	}
+}
+END_TEST
+
+/* No debt lasts for ever, and no level is more than full. */
+START_TEST(level_is_bounded)
+{
+	const double most = (double)LIMIT_DEBT_MOST / 1000;
+	struct limit next = resumed(-1e300, now);
+
+	ck_assert(!limit_allows(&next, 33, now));
+	ck_assert_double_eq_tol(limit_wait(&next, now), most, 0.01);
+	ck_assert(limit_allows(&next, 33, now + most + 1));
+	next = resumed(-1e300, 0);
+	ck_assert_double_eq_tol(limit_wait(&next, now), most - now, 0.01);
+	next = resumed(1e300, now);
+	ck_assert(limit_allows(&next, 33 + 50000, now));
+	ck_assert(!limit_allows(&next, 33 + 50001, now));
+	/* Of a larger bucket than this process has. */
+	next = resumed(50001, now);
+	ck_assert(limit_is_full(&next, now));
+	ck_assert_double_eq(next.level.units, 50000);
+}
+END_TEST
+
+START_TEST(full_or_not)
+{
+	ck_assert(limit_is_full(&limit, now));
+	ck_assert(limit_allows(&limit, 701, now));
+	ck_assert(!limit_is_full(&limit, now));
+	ck_assert(limit_is_full(&limit, now + 0.002));
+	ck_assert(limit_allows(&limit, 701 + 2000, now + 1));
+	ck_assert(!limit_is_full(&limit, now + 2));
+	ck_assert(limit_is_full(&limit, now + 3.01));
 }
 END_TEST
 
@@ -187,6 +237,9 @@ main(void)
 	tcase_add_test(tc, rate_in_the_long_run);
 	tcase_add_test(tc, off_is_no_limit);
 	tcase_add_test(tc, another_process_goes_on);
+	tcase_add_test(tc, level_that_is_not_taken);
+	tcase_add_test(tc, level_is_bounded);
+	tcase_add_test(tc, full_or_not);
 	tcase_add_test(tc, texts);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -26,12 +26,11 @@
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
 
-#include "../../../src/daemon/sandbox.h"
 #include "pflash/control.h"
 #include "pflash/xen.h"
+#include "worker/sandbox.h"
 
 /* The user of a domain's worker, see pflashd(8); its id is added. */
-#define FIRST_USER 2000000000u
 
 /* A frame that every guest has, and a port that none has opened to us. */
 #define FRAME 0x100
@@ -75,10 +74,9 @@ attempt(const struct handles *h, const char *whose, domid_t domid)
 static int
 enter(const char *how, domid_t own, struct transport *t)
 {
-	char user[16];
 	const struct sandbox sandbox = {
 		.level = strcmp(how, "none") == 0 ? SANDBOX_NONE : SANDBOX_FULL,
-		.user = user,
+		.domain = own,
 		.transport = t,
 		.root = PFLASH_RUN_DIR "/empty",
 		.file_size = 1u << 20,
@@ -87,7 +85,6 @@ enter(const char *how, domid_t own, struct transport *t)
 	struct error note;
 	int ret;
 
-	(void)snprintf(user, sizeof(user), "%u", FIRST_USER + own);
 	ret = sandbox_enter(&sandbox, &note);
 	if (ret < 0)
 		fprintf(stderr, "probe: %s\n", note.text);

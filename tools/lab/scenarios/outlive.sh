@@ -2,7 +2,7 @@
 # about: pflashd is killed and upgraded under a guest again and again, and the guest notices nothing
 # needs: build/lab/guest.elf build/pflashd build/pflash-replay build/pflashctl
 # needs: /usr/share/OVMF/OVMF_VARS.fd tools/lab/compare.sh tools/lab/hammer.sh tools/lab/kills.sh
-# timeout: 600
+# timeout: 800
 . /lab/lib.sh
 . /lab/compare.sh
 . /lab/hammer.sh
@@ -47,15 +47,15 @@ outlive() {
     compare_replay "$name" "$dir"
 }
 
-outlive direct direct "test=random seed=5 count=4000"
-outlive trap trap "test=random seed=6 count=5000"
+outlive direct direct "test=random seed=5 count=6000"
+outlive trap trap "test=random seed=6 count=7000"
 
 # --- several vCPUs ---
 
 pflashctl create --layout 4m /tmp/hammer.fd
 mkdir /tmp/many.d
 ln -s /tmp/hammer.fd /tmp/many.d/vars.fd
-hammer_guest many direct /tmp/hammer.fd "test=hammer vcpus=4 count=120 size=0x84000" 'vcpus = 4'
+hammer_guest many direct /tmp/hammer.fd "test=hammer vcpus=4 count=300 size=0x84000" 'vcpus = 4'
 xl unpause many
 # shellcheck disable=SC2086
 kills many /tmp/many.d --base $HAMMER_BASE --mode direct --force $KILLS_OPTIONS

@@ -53,7 +53,7 @@ check_equal "its root is empty" /run/pflashd/empty \
     "$(readlink "/proc/$worker/root")"
 check_equal "so it is" "" "$(ls -A /run/pflashd/empty)"
 check_equal "no process" 0 "$(limit "$worker" 'Max processes')"
-check_equal "few descriptors" 64 "$(limit "$worker" 'Max open files')"
+check_equal "few descriptors" 32 "$(limit "$worker" 'Max open files')"
 check_equal "no core" 0 "$(limit "$worker" 'Max core file size')"
 for name in 'Max file size' 'Max address space'; do
     check "$name is limited" test "$(limit "$worker" "$name")" -gt 0

@@ -28,6 +28,20 @@ refused() {
     check "$1: the victim's files are as they were" cmp /tmp/before /tmp/after
 }
 
+# apart TEXT: one file serves all guests, and the tenant's guest has a flash of
+# its own, by its name as it is
+apart() {
+    xl_config $tenant pvh test=hole
+    xl create -p /tmp/$tenant.cfg
+    check_equal "$1: a fresh guest named $tenant is created" 0 $?
+    check_equal "$1: its flash is its own" "$xl_dir/$tenant.fd" \
+        "$(lab_field "$(lab_domid $tenant)" vars)"
+    xl destroy $tenant
+    check "$1: its domain is gone" lab_wait 30 lab_gone $tenant
+    lab_wait 30 test -z "$(pidof pflashd | grep ' ')"
+    rm -f $xl_dir/$tenant.fd*
+}
+
 # victim SEED: a guest that waits
 victim() {
     xl_config victim pvh "test=middle at=rest seed=$1 control=xenstore"
@@ -38,11 +52,11 @@ victim() {
 
 xl_setup
 victim 3
-refused "the victim runs"
+apart "the victim runs"
 check "the victim has its flash" lab_state victim running
 xl_completes "the victim" victim 3
 
-refused "the victim is off, one file for all guests"
+apart "the victim is off"
 check_equal "nothing of the tenant's is left" "" "$(xl_left)"
 mv $conf/default.conf $conf/victim.conf
 refused "the victim is off, a file of its own"

@@ -47,9 +47,11 @@ done
 # --- another guest, with the name of one that arrives ---
 
 xl_config $name--incoming pvh test=hole 'memory = 32'
-xl_create $name--incoming
-check "tenant: a fresh guest of that name is refused" test $? -ne 0
-check "tenant: xl says why" grep -q 'pflashd: .*incoming' /tmp/$name--incoming.out
+xl create -p /tmp/$name--incoming.cfg
+check_equal "tenant: a fresh guest of that name is created" 0 $?
+check_equal "tenant: its flash is its own" "$xl_dir/$name--incoming.fd" \
+    "$(lab_field "$(lab_domid $name--incoming)" vars)"
+xl destroy $name--incoming
 stayed "tenant"
 goes_on "tenant"
 

@@ -142,7 +142,9 @@ kill -SEGV "$worker"
 check "hard: a worker that dies is replaced" \
     lab_wait 30 lab_replaced "$id" "$worker"
 goes_on hard "hard: another worker"
-check "hard: the program is upgraded" pflashctl upgrade "$id"
+pflashctl upgrade "$id" >/tmp/upgrade.out 2>&1
+check_equal "hard: the program is upgraded" 0 $?
+note "hard: $(cat /tmp/upgrade.out)"
 check_equal "hard: in the same process" "$pid" "$(main_pid "$id")"
 check "hard: in the same unit" unit_is active "$id"
 goes_on hard "hard: upgraded"

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An administrator's commands: signals, and the lines of pflash/control.h. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "log.h"
+#include "pflash/control.h"
+#include "supervisor/state.h"
+#include "supervisor/status.h"
+
+/* Is there a flash to go on with, and a guest that waits for it? */
+static int
+may_upgrade(const struct supervisor *s, struct error *err)
+{
+	if (s->suspended)
+		return error_set(err, EAGAIN, "the guest is suspended");
+	if (s->state == STARTING || s->state == STOPPING || s->state == GONE ||
+	    s->upgrading)
+		return error_set(err, EAGAIN, "pflashd is %s",
+				 s->upgrading ?
+					 "upgrading" :
+					 supervisor_state_name(s->state));
+	if (s->state == RUNNING && !s->broker.installed)
+		return error_set(err, EOPNOTSUPP,
+				 "nothing would be left of the flash");
+	return 0;
+}
+
+/* Much may have happened since it was asked. */
+static void
+on_checked(void *opaque, const char *refusal)
+{
+	struct supervisor *s = opaque;
+	struct error err;
+
+	if (!refusal && may_upgrade(s, &err) < 0)
+		refusal = err.text;
+	if (refusal) {
+		log_line(LOG_ERR, "cannot upgrade: %s", refusal);
+		control_done(s->control, HELD_UPGRADE, refusal);
+		return;
+	}
+	log_line(LOG_INFO, "upgrading");
+	if (s->worker.pid <= 0) {
+		life_upgrade(s);
+		return;
+	}
+	s->upgrading = true;
+	supervisor_order(s, CHANNEL_UPGRADE);
+	supervisor_set_deadline(s, supervisor_stop_seconds);
+}
+
+/* The new program says first if it can go on; meanwhile this one serves. */
+static int
+begin_upgrade(struct supervisor *s, struct error *err)
+{
+	int ret = may_upgrade(s, err);
+
+	if (ret == 0)
+		ret = upgrade_check(&s->upgrade, s->ev, on_checked, s, err);
+	return ret < 0 ? ret : HELD_UPGRADE;
+}
+
+static void
+on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+	struct supervisor *s = watcher->data;
+	struct error err;
+
+	(void)ev, (void)events;
+	if (watcher->signum != SIGUSR2) {
+		log_line(LOG_INFO, "signal %d, detaching", watcher->signum);
+		supervisor_stop(s);
+	} else if (begin_upgrade(s, &err) < 0) {
+		log_line(LOG_ERR, "cannot upgrade: %s", err.text);
+	}
+}
+
+static void
+catch_signals(struct supervisor *s)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
+
+	for (unsigned int i = 0; i < 4; i++) {
+		ev_signal_init(&s->signals[i], on_signal, numbers[i]);
+		s->signals[i].data = s;
+		ev_signal_start(s->ev, &s->signals[i]);
+	}
+}
+
+static int
+begin_mode(struct supervisor *s, const char *mode, struct error *err)
+{
+	bool direct = strcmp(mode, "direct") == 0;
+
+	if (!direct && strcmp(mode, "trap") != 0)
+		return error_set(err, EINVAL, "neither direct nor trap");
+	if (s->state != RUNNING || s->suspended || s->broker.mode)
+		return error_set(err, EAGAIN, "%s",
+				 s->suspended   ? "the guest is suspended" :
+				 s->broker.mode ? "the mode is being changed" :
+						  "no worker serves the guest");
+	s->broker.mode = true;
+	supervisor_order(s, direct ? CHANNEL_TO_DIRECT : CHANNEL_TO_TRAP);
+	return HELD_MODE;
+}
+
+void
+commands_mode_done(void *opaque, int error)
+{
+	struct supervisor *s = opaque;
+	char why[sizeof(s->report->mode)];
+
+	status_take_text(why, sizeof(why), s->report->mode, sizeof(why));
+	control_done(s->control, HELD_MODE,
+		     !error ? NULL :
+		     why[0] ? why :
+			      strerror(error));
+}
+
+static int
+on_command(void *opaque, const char *line, struct error *err)
+{
+	struct supervisor *s = opaque;
+	size_t mode = strlen(CONTROL_MODE);
+
+	if (!*line || strcmp(line, CONTROL_STATUS) == 0)
+		return 0;
+	if (strcmp(line, CONTROL_UPGRADE) == 0)
+		return begin_upgrade(s, err);
+	if (strncmp(line, CONTROL_MODE, mode) == 0)
+		return begin_mode(s, line + mode, err);
+	return error_set(err, EINVAL,
+			 "this pflashd does not know what it is asked for");
+}
+
+static char *
+on_status(void *opaque, const char *error)
+{
+	const struct supervisor *s = opaque;
+	const struct status status = {
+		.options = s->options,
+		.guest = domain_guest(s->domain),
+		.report = s->report,
+		.state = supervisor_state_name(s->state),
+		.worker = s->worker.pid,
+		.restarts = s->restarts,
+		.error = error,
+	};
+
+	return status_text(&status);
+}
+
+void
+commands_open(struct supervisor *s)
+{
+	char path[RUNDIR_PATH];
+	struct error err;
+
+	if (s->control)
+		return;
+	rundir_path(domain_guest(s->domain)->id, "sock", path);
+	if (control_open(&s->control, s->ev, path, &s->control_ops, &err) < 0)
+		log_line(LOG_WARNING, "no control socket: %s", err.text);
+}
+
+void
+commands_init(struct supervisor *s)
+{
+	s->control_ops = (struct control_ops){ on_command, on_status, s };
+	catch_signals(s);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "supervisor/status.h"
+
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pflash/control.h"
+
+void
+status_take_text(char *to, size_t room, const char *text, size_t size)
+{
+	const volatile char *from = text;
+	size_t len = 0;
+	char c;
+
+	while (len < size && len < room - 1 && (c = from[len]) != '\0')
+		to[len++] = c < ' ' || c > '~' ? '?' : c;
+	to[len] = '\0';
+}
+
+static void
+add_text(struct json_object *object, const char *name, const char *text)
+{
+	json_object_object_add(object, name, json_object_new_string(text));
+}
+
+static void
+add_number(struct json_object *object, const char *name, uint64_t value)
+{
+	json_object_object_add(object, name, json_object_new_uint64(value));
+}
+
+static void
+add_identity(struct json_object *object, const struct status *status)
+{
+	const struct options *options = status->options;
+
+	add_number(object, STATUS_DOMAIN, status->guest->id);
+	add_text(object, STATUS_NAME, status->guest->name);
+	add_number(object, STATUS_PID, (uint64_t)getpid());
+	add_number(object, STATUS_WORKER, (uint64_t)status->worker);
+	add_text(object, STATUS_VERSION, PFLASH_VERSION);
+	add_text(object, STATUS_STATE, status->state);
+	add_number(object, STATUS_RESTARTS, status->restarts);
+	add_text(object, STATUS_VARS, options->vars);
+	add_text(object, STATUS_SYNC, options_sync_name(options));
+	add_text(object, STATUS_PERSONALITY, options_personality_name(options));
+	add_text(object, STATUS_SANDBOX, sandbox_name(options->sandbox));
+}
+
+/* Each number is read once: the worker may change it at any time. */
+static void
+add_report(struct json_object *object, const struct report *report)
+{
+	const volatile struct report *r = report;
+	char failure[sizeof(report->failure)];
+
+	status_take_text(failure, sizeof(failure), report->failure,
+			 sizeof(report->failure));
+	add_number(object, STATUS_BASE, r->base);
+	add_number(object, STATUS_SIZE, r->size);
+	add_text(object, STATUS_MODE, r->direct ? "direct" : "trap");
+	add_number(object, STATUS_SINCE, r->since);
+	add_number(object, STATUS_REQUESTS, r->requests);
+	add_number(object, STATUS_READS, r->reads);
+	add_number(object, STATUS_WRITES, r->writes);
+	add_number(object, STATUS_BURSTS, r->bursts);
+	add_number(object, STATUS_CHECKPOINTS, r->checkpoints);
+	add_number(object, STATUS_WRITTEN, r->written);
+	add_number(object, STATUS_THROTTLED, r->throttled);
+	add_number(object, STATUS_THROTTLED_SECONDS, r->throttled_seconds);
+	add_number(object, STATUS_TAKEOVERS, r->takeovers);
+	add_number(object, STATUS_ERRORS, r->failed != 0);
+	add_text(object, STATUS_FAILURE, failure);
+}
+
+char *
+status_text(const struct status *status)
+{
+	struct json_object *object = json_object_new_object();
+	const char *text;
+	char *copy = NULL;
+
+	if (!object)
+		return NULL;
+	add_identity(object, status);
+	add_report(object, status->report);
+	if (status->error)
+		add_text(object, STATUS_ERROR, status->error);
+	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+	if (text && strlen(text) <= CONTROL_ANSWER)
+		copy = strdup(text);
+	json_object_put(object);
+	return copy;
+}

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/flash.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "pflash/control.h"
+#include "pflash/reset.h"
+#include "pflash/xen.h"
+#include "worker/client.h"
+#include "worker/compact.h"
+#include "worker/preflight.h"
+#include "worker/sandbox.h"
+
+#define PAGE 4096
+#define FILE_MARGIN (UINT64_C(32) << 20)
+
+/* A guest that runs has in its memory where which variable is. */
+static bool
+may_compact(const struct flash *flash, const struct preflight *preflight)
+{
+	return preflight->compact && !flash->adopts &&
+	       !flash->start->guest->has_run;
+}
+
+static int
+connect_store(struct flash *flash, const struct options *options,
+	      const struct preflight *preflight, struct error *err)
+{
+	const struct store_config config = {
+		.files = flash->files,
+		.size = preflight->geometry.size,
+		.read_only = options->read_only,
+		.history = &options->history,
+		.sync = options->sync,
+		.burst = flash->record->burst,
+		.burst_limit = HANDOVER_BURST_LIMIT,
+	};
+	struct store_recovery found = { 0 };
+	int ret = 0;
+
+	if (preflight->initial) {
+		ret = store_create(&config, preflight->initial, err);
+		if (ret == 0)
+			log_line(LOG_INFO, "created");
+	}
+	if (ret == 0 && may_compact(flash, preflight))
+		ret = compact_store(&config, err);
+	if (ret == 0)
+		ret = store_open(&flash->store, &config, &found, err);
+	if (ret < 0)
+		return ret;
+	if (found.bursts)
+		log_line(LOG_NOTICE,
+			 "recovered %" PRIu64 " bursts from the "
+			 "journal",
+			 found.bursts);
+	if (found.dropped_bytes)
+		log_line(LOG_WARNING,
+			 "dropped a torn tail of %" PRIu64
+			 " bytes from the journal",
+			 found.dropped_bytes);
+	return device_connect(flash->device, flash->store, err);
+}
+
+/* The code must not come to lie where the flash is. */
+static int
+attach_code(struct flash *flash, const struct preflight *preflight,
+	    struct error *err)
+{
+	size_t size = preflight->code_size - preflight->sec;
+	uint64_t base = WINDOW_HOLE_LAST + 1 - size;
+	uint64_t flash_end = preflight->base + preflight->geometry.size;
+
+	if (base < flash_end)
+		return error_set(err, EINVAL,
+				 "the firmware's code from %#" PRIx64
+				 " on and the flash up to %#" PRIx64 " overlap",
+				 base, flash_end - 1);
+	return window_install_code(flash->transport,
+				   preflight->code + preflight->sec, size, err);
+}
+
+/*
+ * The record of this worker, with what the one before has left.  Without memory
+ * of the supervisor's it dies with this process, and so does the flash.
+ */
+static int
+load_record(struct flash *flash, struct error *err)
+{
+	const struct worker_start *start = flash->start;
+	void *memory = start->record;
+	int ret = 0;
+
+	if (!memory) {
+		log_line(LOG_WARNING,
+			 "%s: the guest's flash will not outlive this process",
+			 start->no_record->text);
+		memory = aligned_alloc(PAGE, HANDOVER_SIZE);
+		if (!memory)
+			return error_set(err, ENOMEM, "out of memory");
+		memset(memory, 0, HANDOVER_SIZE);
+	}
+	handover_make(&flash->record, memory);
+	if (start->before)
+		ret = handover_load(flash->record, start->before,
+				    start->before_size, start->guest->life,
+				    err);
+	flash->adopts = ret > 0;
+	return ret < 0 ? ret : 0;
+}
+
+/* All that is asked of Xen as a whole. */
+static int
+open_domain(struct flash *flash, struct error *err)
+{
+	const struct worker_start *start = flash->start;
+	int ret;
+
+	if (!start->guest) {
+		*err = *start->no_guest;
+		return start->no_guest_code;
+	}
+	ret = xen_transport_open(&flash->transport, start->guest->id, err);
+	if (ret == 0)
+		client_take_transport(flash->transport);
+	return ret;
+}
+
+static int
+attach_server(struct flash *flash, struct error *err)
+{
+	int ret = flash->adopts ?
+			  ioreq_server_adopt(&flash->server, flash->transport,
+					     flash->record->server, err) :
+			  ioreq_server_open(&flash->server, flash->transport,
+					    err);
+
+	if (ret == 0)
+		ioreq_server_set_patience(flash->server,
+					  flash->options->spin * 1000);
+	return ret;
+}
+
+/* Called once, before the guest's answer: the chip tells the guest. */
+static void
+on_failure(void *opaque)
+{
+	struct flash *flash = opaque;
+	int ret;
+
+	log_line(LOG_ERR, "%s; the flash is read-only from now on",
+		 store_failure(flash->store));
+	flash_report(flash);
+	if (!flash->options->pause)
+		return;
+	ret = client_pause_for_good();
+	if (ret < 0)
+		log_line(LOG_ERR, "the guest could not be paused: %s",
+			 strerror(-ret));
+	else
+		log_line(LOG_ERR, "the guest is paused: make room or repair, "
+				  "stop this pflashd and start it again, then "
+				  "`xl unpause`");
+}
+
+static const char *
+mode_name(const struct flash *flash)
+{
+	return device_mode(flash->device) == WINDOW_DIRECT ? "direct" : "trap";
+}
+
+static void
+on_taken(void *opaque, int ret, const struct error *note)
+{
+	const struct flash *flash = opaque;
+
+	if (ret < 0)
+		log_line(LOG_ERR, "the guest has no flash: %s", note->text);
+	else
+		log_line(LOG_INFO, "the firmware is there; %s mode%s%s",
+			 mode_name(flash), note->text[0] ? ": " : "",
+			 note->text);
+}
+
+static void
+on_reset(void *opaque, int ret)
+{
+	(void)opaque;
+	if (ret < 0)
+		log_line(LOG_ERR, "the domain cannot be rebooted: %s",
+			 strerror(-ret));
+	else
+		log_line(LOG_INFO, "the guest resets itself");
+}
+
+static int
+attach_device(struct flash *flash, const struct options *options,
+	      const struct preflight *preflight, struct error *err)
+{
+	const struct guest *guest = flash->start->guest;
+	struct device_config config = {
+		.base = preflight->base,
+		.geometry = preflight->geometry,
+		.show_busy = options->sync == STORE_SYNC_OP,
+		.after_loader = !guest->pvh,
+		.failed = on_failure,
+		.taken = on_taken,
+		.opaque = flash,
+		.handover = flash->record,
+		.has_run = guest->has_run || flash->adopts,
+		.incoming = guest->incoming,
+		.mode = options->mode,
+		.personality = options->personality,
+		.force = options->force,
+	};
+	struct error note;
+	int ret;
+
+	(void)snprintf(config.life, sizeof(config.life), "%s", guest->life);
+	(void)snprintf(config.guest, sizeof(config.guest), "%s", guest->uuid);
+	ret = device_open(&flash->device, flash->server, flash->transport,
+			  &config, &note, err);
+
+	if (ret < 0)
+		return ret;
+	flash->trap_reason = note;
+	if (guest->pvh)
+		ret = reset_add(flash->server, flash->transport, on_reset,
+				flash, err);
+	return ret;
+}
+
+static void
+log_attached(const struct flash *flash, uint64_t base)
+{
+	if (flash->trap_reason.text[0])
+		log_line(LOG_NOTICE, "reads are trapped: %s",
+			 flash->trap_reason.text);
+	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode%s",
+		 store_size(flash->store), base, mode_name(flash),
+		 flash->adopts            ? ", taken over" :
+		 flash->start->guest->pvh ? "" :
+					    " when the firmware starts");
+}
+
+/*
+ * The limit is the VARS file's, not the domain's: a guest that reboots itself
+ * again and again does not begin anew.  The supervisor knows what is left.
+ */
+static void
+open_limit(struct flash *flash)
+{
+	const struct options *options = flash->options;
+	const struct limit_config off = { .rate = 0 };
+	const struct limit_level level = { flash->start->report->level,
+					   flash->start->report->level_when };
+	double now = limit_clock();
+
+	limit_init(&flash->limit,
+		   options->read_only ? &off : &options->write_limit, 0, now);
+	limit_resume(&flash->limit, &level, now);
+}
+
+void
+flash_report(struct flash *flash)
+{
+	struct report *report = flash->start->report;
+	const struct ioreq_stats *requests = ioreq_server_stats(flash->server);
+	const struct store_stats *stored = store_stats(flash->store);
+	/* A read-only store was asked to be one. */
+	bool failed = store_failed(flash->store) && !flash->options->read_only;
+
+	report->direct = device_mode(flash->device) == WINDOW_DIRECT;
+	report->requests = requests->requests;
+	report->reads = requests->reads;
+	report->writes = requests->writes;
+	report->bursts = stored->bursts;
+	report->checkpoints = stored->checkpoints;
+	report->written = stored->written;
+	report->throttled = flash->limit.times;
+	report->throttled_seconds = (uint64_t)
+		limit_waited(&flash->limit, flash->limit.level.when);
+	report->level = flash->limit.level.units;
+	report->level_when = flash->limit.level.when;
+	if (failed && !report->failed)
+		(void)snprintf(report->failure, sizeof(report->failure), "%s",
+			       store_failure(flash->store));
+	report->failed = failed;
+}
+
+static void
+report_attached(struct flash *flash, uint64_t base)
+{
+	struct report *report = flash->start->report;
+
+	report->since = (uint64_t)time(NULL);
+	report->base = base;
+	report->size = store_size(flash->store);
+	report->takeovers = flash->record->takeovers;
+	report->failed = 0;
+	flash_report(flash);
+}
+
+/* The detach writes without waiting, but it counts. */
+static void
+close_limit(struct flash *flash)
+{
+	if (!flash->store)
+		return;
+	(void)store_checkpoint(flash->store); /* store_close() tells */
+	(void)limit_allows(&flash->limit, store_stats(flash->store)->written,
+			   limit_clock());
+	flash->start->report->level = flash->limit.level.units;
+	flash->start->report->level_when = flash->limit.level.when;
+}
+
+/*
+ * Bytes of any file that the worker may write: a journal with its history, the
+ * image some times, and the file system's own.
+ */
+static uint64_t
+file_most(const struct options *options)
+{
+	const struct store_history *history = &options->history;
+
+	return (history->seconds ? STORE_HISTORY_MOST : history->bytes) +
+	       4 * STORE_MAX_SIZE + FILE_MARGIN;
+}
+
+/* Without a domain there is no other worker to be apart from. */
+static int
+enter_sandbox(struct flash *flash, struct error *err)
+{
+	const struct options *options = flash->options;
+	const struct guest *guest = flash->start->guest;
+	const struct sandbox sandbox = {
+		.level = options->sandbox,
+		.user = options->user,
+		.domain = guest ? guest->id : DOMID_IDLE,
+		.transport = flash->transport,
+		.root = PFLASH_RUN_DIR "/empty",
+		.file_size = file_most(options),
+		.memory = 2 * file_most(options),
+	};
+	struct error why;
+	int ret = sandbox_enter(&sandbox, &why);
+
+	return ret < 0 ? error_set(err, -ret, "sandbox: %s", why.text) : 0;
+}
+
+/* From here on another worker can go on from this one's record. */
+static int
+install_record(const struct flash *flash, struct error *err)
+{
+	int ret = flash->start->record ? client_install_record() : 0;
+
+	return ret < 0 ? error_errno(err, -ret, "the handover record") : 0;
+}
+
+static int
+attach_to_domain(struct flash *flash, const struct preflight *preflight,
+		 struct error *err)
+{
+	const struct options *options = flash->options;
+	int ret;
+
+	if (attach_server(flash, err) < 0 ||
+	    attach_device(flash, options, preflight, err) < 0)
+		return EXIT_DOMAIN;
+	/* hvmloader has the firmware at the address it is linked for. */
+	if (preflight->code && flash->start->guest->pvh && !flash->adopts &&
+	    attach_code(flash, preflight, err) < 0)
+		return EXIT_DOMAIN;
+	ret = connect_store(flash, options, preflight, err);
+	if (ret < 0)
+		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
+	open_limit(flash);
+	if (install_record(flash, err) < 0 ||
+	    ioreq_server_start(flash->server, err) < 0)
+		return EXIT_DOMAIN;
+	flash->started = true;
+	report_attached(flash, preflight->base);
+	log_attached(flash, preflight->base);
+	return EXIT_OK;
+}
+
+/*
+ * Files are looked at first, then Xen is asked; the disk is changed last.
+ * What a guest has written, or a worker that it had taken over, is read in the
+ * sandbox.
+ */
+static int
+attach(struct flash *flash, struct preflight *preflight, struct error *err)
+{
+	const struct options *options = flash->options;
+	struct files *files = flash->files;
+	struct error why;
+	int found = open_domain(flash, &why);
+	int code = preflight_load(preflight, options, files, err);
+
+	if (code == EXIT_OK && enter_sandbox(flash, err) < 0)
+		code = EXIT_RUNTIME;
+	if (code == EXIT_OK && found == 0)
+		found = load_record(flash, &why);
+	if (code == EXIT_OK)
+		code = preflight_check(preflight, options, files, err);
+	/* A guest that has it already is not asked if it would take it. */
+	if (code == EXIT_OK && !flash->adopts)
+		code = preflight_check_contents(preflight, options, files, err);
+	if (code != EXIT_OK)
+		return code;
+	if (found < 0) {
+		*err = why;
+		return EXIT_DOMAIN;
+	}
+	return attach_to_domain(flash, preflight, err);
+}
+
+int
+flash_attach(struct flash *flash, struct error *err)
+{
+	struct preflight preflight;
+	int code;
+
+	flash->files = client_files(flash->start->files);
+	code = attach(flash, &preflight, err);
+	preflight_free(&preflight);
+	return code;
+}
+
+/*
+ * A guest that lives on may find another server.  For a suspended one all is
+ * kept already.
+ */
+static enum device_end
+how_it_ends(const struct flash *flash)
+{
+	struct transport *t = flash->transport;
+
+	return flash->started && !flash->suspended && t->ops->alive(t) ?
+		       DEVICE_LIVES :
+		       DEVICE_ENDS;
+}
+
+int
+flash_detach(struct flash *flash)
+{
+	struct transport *t = flash->transport;
+	struct error err;
+	int ret = 0;
+
+	/* The end of this process leaves the guest as it was found. */
+	if (flash->adopts && !flash->started)
+		return 0;
+	if (flash->device &&
+	    device_close(flash->device, how_it_ends(flash), &err) < 0)
+		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
+	if (flash->server)
+		ioreq_server_close(flash->server);
+	if (t)
+		t->ops->close(t);
+	close_limit(flash);
+	if (flash->store)
+		ret = store_close(flash->store);
+	return ret;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/loop.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "worker/client.h"
+
+static uint64_t
+writes(const struct loop *loop)
+{
+	return ioreq_server_stats(loop->flash->server)->writes;
+}
+
+static void
+idle_start(struct ev_loop *ev, struct loop *loop)
+{
+	loop->writes_seen = writes(loop);
+	ev_timer_set(&loop->idle, LOOP_IDLE_COMMIT, 0.);
+	ev_timer_start(ev, &loop->idle);
+}
+
+/* The clock is looked at now and then: this is asked for each access. */
+static bool
+has_time(struct loop *loop)
+{
+	if (++loop->accesses % 16 == 0 && !loop->late)
+		loop->late = limit_clock() - loop->began > LOOP_SLICE;
+	return !loop->late;
+}
+
+static bool
+may_go_on(void *opaque)
+{
+	struct loop *loop = opaque;
+	struct limit *limit = &loop->flash->limit;
+	uint64_t written = store_stats(loop->flash->store)->written;
+
+	return has_time(loop) && (limit_is_quiet(limit, written) ||
+				  limit_allows(limit, written, limit_clock()));
+}
+
+/*
+ * The guest waits for its disk, or others have waited for the guest.  Nobody
+ * listens to its events until the time has come.
+ */
+static void
+hold(struct ev_loop *ev, struct loop *loop)
+{
+	double wait = 0;
+
+	if (!loop->late)
+		wait = limit_wait(&loop->flash->limit, limit_clock());
+	ev_io_stop(ev, &loop->requests);
+	ev_timer_set(&loop->hold, wait, 0.);
+	ev_timer_start(ev, &loop->hold);
+}
+
+static void
+serve(struct ev_loop *ev, struct loop *loop)
+{
+	loop->began = limit_clock();
+	loop->accesses = 0;
+	loop->late = false;
+	ioreq_server_poll(loop->flash->server);
+	flash_report(loop->flash);
+	if (ioreq_server_waits(loop->flash->server))
+		hold(ev, loop);
+	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
+		idle_start(ev, loop);
+}
+
+static void
+on_requests(struct ev_loop *ev, ev_io *watcher, int events)
+{
+	(void)events;
+	serve(ev, watcher->data);
+}
+
+static void
+on_hold(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+
+	(void)events;
+	ev_io_start(ev, &loop->requests);
+	serve(ev, loop);
+}
+
+static void
+on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+
+	(void)events;
+	if (!device_pending(loop->flash->device))
+		return;
+	/* One that waits is not idle. */
+	if (writes(loop) != loop->writes_seen || ev_is_active(&loop->hold)) {
+		idle_start(ev, loop);
+		return;
+	}
+	device_flush(loop->flash->device);
+	flash_report(loop->flash);
+}
+
+/*
+ * From now on another process may have the file: that of the same guest, where
+ * it was restored or has migrated to.  Nothing is answered until this one has
+ * it again.
+ */
+static void
+suspend(struct loop *loop)
+{
+	struct flash *flash = loop->flash;
+	struct error err;
+
+	if (flash->suspended)
+		return;
+	flash->suspended = true;
+	ev_io_stop(loop->ev, &loop->requests);
+	ev_timer_stop(loop->ev, &loop->hold);
+	if (device_save(flash->device, &err) < 0)
+		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
+	flash_report(flash);
+	log_line(LOG_INFO, "the guest is suspended; the file is free");
+}
+
+/* The guest goes on: with the file that it knows, or with none. */
+static void
+try_resume(struct loop *loop, bool first)
+{
+	struct flash *flash = loop->flash;
+	bool last = ev_now(loop->ev) >= loop->deadline;
+	struct error err;
+	int ret = device_resume(flash->device, last, &err);
+
+	if (first && device_saved(flash->device))
+		log_line(LOG_WARNING, "the guest goes on and waits: %s",
+			 err.text);
+	if (device_saved(flash->device))
+		return;
+	if (ret == 0)
+		log_line(LOG_INFO, "the guest goes on; the file is taken");
+	flash->suspended = false;
+	flash_report(flash);
+	ev_timer_stop(loop->ev, &loop->resume);
+	ev_io_start(loop->ev, &loop->requests);
+}
+
+static void
+on_resume(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+	(void)ev, (void)events;
+	try_resume(watcher->data, false);
+}
+
+static void
+resume(struct loop *loop)
+{
+	if (!loop->flash->suspended)
+		return;
+	loop->deadline = ev_now(loop->ev) + LOOP_RESUME_WAIT;
+	ev_timer_again(loop->ev, &loop->resume);
+	try_resume(loop, true);
+}
+
+static void
+set_mode(struct loop *loop, enum window_mode mode, const char *name)
+{
+	struct flash *flash = loop->flash;
+	struct report *report = flash->start->report;
+	struct error err = { .text = "" };
+	int ret = device_set_mode(flash->device, mode, &err);
+
+	if (ret == 0)
+		log_line(LOG_INFO, "%s mode from now on", name);
+	else
+		log_line(ret == -ENOTRECOVERABLE ? LOG_ERR : LOG_WARNING,
+			 "not in %s mode: %s%s", name, err.text,
+			 ret == -ENOTRECOVERABLE ?
+				 "; the guest stays paused until another "
+				 "pflashd takes over from this one" :
+				 "");
+	(void)snprintf(report->mode, sizeof(report->mode), "%s", err.text);
+	flash_report(flash);
+	client_mode_done(-ret);
+}
+
+/* A record that dies with this process is nothing to go on with. */
+static void
+upgrade(struct loop *loop)
+{
+	if (!loop->flash->start->record || loop->flash->suspended)
+		return;
+	loop->end = LOOP_UPGRADE;
+	ev_break(loop->ev, EVBREAK_ALL);
+}
+
+static void
+on_order(struct ev_loop *ev, ev_io *watcher, int events)
+{
+	struct loop *loop = watcher->data;
+	uint8_t order;
+	ssize_t n = read(watcher->fd, &order, 1);
+
+	(void)events;
+	if (n < 0)
+		return;
+	if (n == 0)
+		_exit(EXIT_RUNTIME); /* there is no supervisor any more */
+	switch (order) {
+	case CHANNEL_SUSPEND: suspend(loop); return;
+	case CHANNEL_RESUME: resume(loop); return;
+	case CHANNEL_TO_DIRECT: set_mode(loop, WINDOW_DIRECT, "direct"); return;
+	case CHANNEL_TO_TRAP: set_mode(loop, WINDOW_TRAP, "trap"); return;
+	case CHANNEL_UPGRADE: upgrade(loop); return;
+	default: ev_break(ev, EVBREAK_ALL); return;
+	}
+}
+
+static void
+log_stats(const struct ioreq_stats *stats)
+{
+	log_line(LOG_INFO,
+		 "answered %" PRIu64 " requests: %" PRIu64 " reads, %" PRIu64
+		 " writes",
+		 stats->requests, stats->reads, stats->writes);
+}
+
+void
+loop_init(struct loop *loop)
+{
+	*loop = (struct loop){ .ev = ev_loop_new(EVFLAG_AUTO) };
+}
+
+void
+loop_start(struct loop *loop, struct flash *flash, int orders)
+{
+	struct transport *t = flash->transport;
+
+	loop->flash = flash;
+	ev_io_init(&loop->requests, on_requests, t->ops->event_fd(t), EV_READ);
+	ev_io_init(&loop->orders, on_order, orders, EV_READ);
+	ev_timer_init(&loop->idle, on_idle, LOOP_IDLE_COMMIT, 0.);
+	ev_timer_init(&loop->resume, on_resume, 0., LOOP_RESUME);
+	ev_init(&loop->hold, on_hold);
+	loop->requests.data = loop->orders.data = loop->idle.data = loop;
+	loop->resume.data = loop->hold.data = loop;
+	loop->gate = (struct ioreq_gate){ may_go_on, loop };
+	ioreq_server_set_gate(flash->server, &loop->gate);
+	ev_io_start(loop->ev, &loop->requests);
+	ev_io_start(loop->ev, &loop->orders);
+}
+
+enum loop_end
+loop_run(struct loop *loop)
+{
+	loop->end = LOOP_ENDS;
+	ev_run(loop->ev, 0);
+	log_stats(ioreq_server_stats(loop->flash->server));
+	return loop->end;
+}
+
+void
+loop_stop(struct loop *loop)
+{
+	ev_loop_destroy(loop->ev);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/preflight.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "log.h"
+#include "pflash/transport.h"
+#include "pflash/view.h"
+
+#define MAX_CODE (16u << 20)
+
+/* A new image from template or layout. */
+static int
+make_initial(struct preflight *preflight, const struct options *options,
+	     struct error *err)
+{
+	if (options->read_only)
+		return error_errno(err, ENOENT, "%s", options->vars);
+	if (options->template)
+		return file_load(options->template, STORE_MAX_SIZE,
+				 &preflight->initial, &preflight->initial_size,
+				 err);
+	if (!options->layout)
+		return error_set(err, ENOENT,
+				 "%s: does not exist, and neither "
+				 "--template nor --layout says what to begin "
+				 "with",
+				 options->vars);
+	preflight->initial = malloc(options->layout->size);
+	if (!preflight->initial)
+		return error_set(err, ENOMEM, "out of memory");
+	preflight->initial_size = options->layout->size;
+	fv_format(options->layout, preflight->initial);
+	return 0;
+}
+
+/* Devices come in sizes of their own; the volume at the start knows its own. */
+static int
+device_size(int fd, const char *path, uint64_t *size, struct error *err)
+{
+	uint8_t start[FV_BLOCK_SIZE];
+	off_t end = lseek(fd, 0, SEEK_END);
+	uint64_t length;
+
+	if (end < 0 ||
+	    pread(fd, start, sizeof(start), 0) != (ssize_t)sizeof(start))
+		return error_errno(err, errno, "%s", path);
+	length = fv_length(start, sizeof(start));
+	*size = length && length <= (uint64_t)end ? length : (uint64_t)end;
+	return 0;
+}
+
+static int
+find_size(const struct preflight *preflight, struct files *files,
+	  uint64_t *size, struct error *err)
+{
+	const char *path = files->name[FILES_VARS];
+	struct stat st;
+	int fd, ret = 0;
+
+	*size = preflight->initial_size;
+	if (preflight->initial)
+		return 0;
+	fd = files->ops->open(files, FILES_VARS, false);
+	if (fd < 0)
+		return error_errno(err, -fd, "%s", path);
+	if (sys_kernel.fstat(fd, &st) < 0)
+		ret = error_errno(err, errno, "%s", path);
+	else if (S_ISBLK(st.st_mode))
+		ret = device_size(fd, path, size, err);
+	else
+		*size = (uint64_t)st.st_size;
+	close(fd);
+	return ret;
+}
+
+/* The file whose size and contents it is. */
+static const char *
+source(const struct preflight *preflight, const struct options *options)
+{
+	return preflight->initial && options->template ? options->template :
+							 options->vars;
+}
+
+static int
+find_base(struct preflight *preflight, const struct options *options,
+	  uint64_t size, struct error *err)
+{
+	const struct fv_layout *layout = fv_layout_by_size(size);
+	const char *path = source(preflight, options);
+
+	if (size == 0 || size % FV_BLOCK_SIZE || size > STORE_MAX_SIZE)
+		return error_set(err, EINVAL,
+				 "%s: %" PRIu64 " bytes is no "
+				 "flash: a multiple of %u up to %u was "
+				 "expected",
+				 path, size, FV_BLOCK_SIZE, STORE_MAX_SIZE);
+	if (!options->base_given && !layout)
+		return error_set(err, EINVAL,
+				 "%s: %" PRIu64 " bytes is no "
+				 "size of OVMF's, so --base must say where the "
+				 "flash goes",
+				 path, size);
+	preflight->base = options->base_given ? options->base : layout->base;
+	return 0;
+}
+
+static int
+load_code(struct preflight *preflight, const char *path, struct error *err)
+{
+	size_t off = 0;
+	int ret = file_load(path, MAX_CODE, &preflight->code,
+			    &preflight->code_size, err);
+
+	if (ret < 0)
+		return ret;
+	if (preflight->code_size % FRAME_SIZE)
+		return error_set(err, EINVAL,
+				 "%s: %zu bytes is no firmware image: a "
+				 "multiple of %u was expected",
+				 path, preflight->code_size, FRAME_SIZE);
+	if (fv_find_sec(preflight->code, preflight->code_size, &off, err) < 0)
+		return error_set(err, EINVAL,
+				 "%s: no firmware volume at its end", path);
+	preflight->sec = off & ~(size_t)(FRAME_SIZE - 1);
+	return 0;
+}
+
+static int
+check_image(const char *path, const uint8_t *image, size_t size, bool force,
+	    struct fv_report *report, struct error *err)
+{
+	struct error text;
+
+	fv_check(image, size, report);
+	for (unsigned int i = 0; i < report->count; i++) {
+		const struct fv_finding *finding = &report->findings[i];
+
+		fv_finding_text(finding, &text);
+		if (finding->severity == FV_ERROR && !force)
+			return error_set(err, EUCLEAN,
+					 "%s: %s (--force attaches it all the "
+					 "same)",
+					 path, text.text);
+		if (finding->severity != FV_NOTE)
+			log_line(LOG_WARNING, "%s: %s", path, text.text);
+	}
+	return 0;
+}
+
+static struct store_config
+store_of(const struct preflight *preflight, const struct options *options,
+	 struct files *files)
+{
+	return (struct store_config){
+		.files = files,
+		.size = preflight->geometry.size,
+		.read_only = options->read_only,
+	};
+}
+
+/*
+ * Would the firmware take what it finds?  `strict` is for other drivers, and
+ * for contents of any kind.
+ */
+static int
+check_contents(struct preflight *preflight, const struct options *options,
+	       struct files *files, struct error *err)
+{
+	const struct store_config config = store_of(preflight, options, files);
+	uint32_t size = preflight->geometry.size;
+	struct fv_report report = { .count = 0 };
+	struct error why;
+	struct view *view;
+	int ret;
+
+	if (preflight->code &&
+	    fv_build_takes(preflight->code, preflight->code_size, size, &why) ==
+		    -EINVAL) {
+		if (!options->force)
+			return error_set(err, EINVAL,
+					 "%s, %s: %s (--force attaches it all "
+					 "the same)",
+					 options->vars, options->code,
+					 why.text);
+		log_line(LOG_WARNING, "%s", why.text);
+	}
+	if (preflight->initial)
+		return options->personality == CFI_STRICT ?
+			       0 :
+			       check_image(source(preflight, options),
+					   preflight->initial, size,
+					   options->force, &report, err);
+	ret = view_open_files(&view, &config, err);
+	if (ret < 0)
+		return ret;
+	if (options->personality != CFI_STRICT)
+		ret = check_image(options->vars, view_image(view), size,
+				  options->force, &report, err);
+	view_close(view);
+	preflight->compact = options->compact && !options->read_only &&
+			     fv_compact_is_due(&report);
+	return ret;
+}
+
+/* A guest that is started anew may come before the end of its last pflashd. */
+static int
+wait_for_lock(const struct store_config *config, uint64_t seconds,
+	      struct error *err)
+{
+	const struct timespec step = { .tv_nsec = 100000000 };
+	struct timespec now;
+	uint64_t end;
+	int ret = store_check_free(config, err);
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end = (uint64_t)now.tv_sec + seconds;
+	while (ret == -EBUSY && (uint64_t)now.tv_sec < end) {
+		nanosleep(&step, NULL);
+		ret = store_check_free(config, err);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	}
+	return ret;
+}
+
+int
+preflight_load(struct preflight *preflight, const struct options *options,
+	       struct files *files, struct error *err)
+{
+	int ret = 0, fd = files->ops->open(files, FILES_VARS, false);
+
+	*preflight = (struct preflight){ .initial = NULL };
+	if (fd >= 0)
+		close(fd);
+	else if (fd == -ENOENT)
+		ret = make_initial(preflight, options, err);
+	else
+		ret = error_errno(err, -fd, "%s", options->vars);
+	if (ret == 0 && options->code)
+		ret = load_code(preflight, options->code, err);
+	return ret < 0 ? EXIT_FILE : EXIT_OK;
+}
+
+int
+preflight_check(struct preflight *preflight, const struct options *options,
+		struct files *files, struct error *err)
+{
+	struct store_config config;
+	uint64_t size = 0;
+	int ret = 0;
+
+	if (find_size(preflight, files, &size, err) < 0 ||
+	    find_base(preflight, options, size, err) < 0)
+		return EXIT_FILE;
+	if (geometry_parse(&preflight->geometry, (uint32_t)size, options->width,
+			   options->interleave, options->blocks, err) < 0)
+		return EXIT_USAGE;
+	config = store_of(preflight, options, files);
+	if (!preflight->initial)
+		ret = wait_for_lock(&config, options->wait, err);
+	if (ret < 0)
+		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
+	return EXIT_OK;
+}
+
+int
+preflight_check_contents(struct preflight *preflight,
+			 const struct options *options, struct files *files,
+			 struct error *err)
+{
+	return check_contents(preflight, options, files, err) < 0 ? EXIT_FILE :
+								    EXIT_OK;
+}
+
+void
+preflight_free(struct preflight *preflight)
+{
+	free(preflight->initial);
+	free(preflight->code);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "pflash/control.h"
+#include "pflash/handover.h"
+#include "worker/client.h"
+#include "worker/loop.h"
+#include "worker/sandbox.h"
+
+#define PAGE 4096
+#define RECORD_MOST (1u << 20)
+
+static int
+serve(struct loop *loop, struct flash *flash, const struct worker_start *start,
+      struct error *err)
+{
+	enum loop_end end = LOOP_ENDS;
+	int ret;
+
+	loop_start(loop, flash, start->orders);
+	ret = client_ready();
+	if (ret == 0)
+		end = loop_run(loop);
+	else
+		error_errno(err, -ret, "the supervisor is not ready");
+	loop_stop(loop);
+	if (end == LOOP_UPGRADE)
+		return WORKER_UPGRADE;
+	return ret < 0 ? EXIT_RUNTIME : EXIT_OK;
+}
+
+static int
+detach(struct flash *flash, int code)
+{
+	int ret = flash_detach(flash);
+
+	if (ret == 0 || code != EXIT_OK)
+		return code;
+	log_line(LOG_ERR,
+		 "the journal could not be folded into the file (%s); both are "
+		 "kept as they are",
+		 strerror(-ret));
+	return EXIT_RUNTIME;
+}
+
+int
+worker_run(const struct worker_start *start)
+{
+	struct flash flash = { .start = start, .options = start->options };
+	struct loop loop;
+	struct error err;
+	int code;
+
+	client_init(start->requests);
+	if (sandbox_follow(start->supervisor) < 0)
+		return EXIT_RUNTIME;
+	loop_init(&loop);
+	code = flash_attach(&flash, &err);
+	if (code == EXIT_OK)
+		code = serve(&loop, &flash, start, &err);
+	if (code == WORKER_UPGRADE)
+		return code;
+	/* The supervisor can tell which process has the file. */
+	if (code != EXIT_OK && code != EXIT_BUSY)
+		log_line(LOG_ERR, "%s", err.text);
+	return detach(&flash, code);
+}
+
+/* --- the question of an upgrade --- */
+
+static int
+open_record(uint32_t id)
+{
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path),
+		       PFLASH_RUN_DIR "/%" PRIu32 ".handover", id);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The worker writes the record while it is read: a copy stands still. */
+static int
+load_record(int fd, void *copy, const struct guest *guest, struct error *err)
+{
+	struct handover *record;
+	void *memory = aligned_alloc(PAGE, HANDOVER_SIZE);
+	ssize_t size = pread(fd, copy, RECORD_MOST, 0);
+	int ret;
+
+	if (!memory || size < 0)
+		return error_errno(err, memory ? errno : ENOMEM,
+				   "the handover record");
+	memset(memory, 0, HANDOVER_SIZE);
+	handover_make(&record, memory);
+	ret = handover_load(record, copy, (size_t)size, guest->life, err);
+	if (ret == 0)
+		ret = error_set(err, ENOENT,
+				"the handover record has no flash of this "
+				"domain");
+	free(memory);
+	return ret;
+}
+
+static int
+check_record(const struct options *options, const struct guest *guest,
+	     struct error *err)
+{
+	const struct sandbox sandbox = {
+		.level = options->sandbox,
+		.user = options->user,
+		.domain = guest->id,
+		.root = PFLASH_RUN_DIR "/empty",
+		.file_size = 0,
+		.memory = 4 * RECORD_MOST,
+	};
+	void *copy = malloc(RECORD_MOST);
+	int fd = open_record(guest->id), ret = fd;
+
+	if (fd < 0)
+		error_errno(err, -fd, "the handover record");
+	else if (!copy)
+		ret = error_set(err, ENOMEM, "out of memory");
+	else
+		ret = sandbox_enter(&sandbox, err);
+	if (ret >= 0)
+		ret = load_record(fd, copy, guest, err);
+	free(copy);
+	return ret;
+}
+
+int
+worker_check_handover(const struct options *options, const struct guest *guest)
+{
+	struct error err;
+
+	if (guest && check_record(options, guest, &err) > 0)
+		return EXIT_OK;
+	log_line(LOG_ERR, "%s", guest ? err.text : "there is no such domain");
+	return EXIT_DOMAIN;
+}

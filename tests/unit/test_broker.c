@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The policy for a worker's requests, one by one and without processes, and the
+ * orders to it.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "double_domain.h"
+#include "pflash/control.h"
+#include "supervised.h"
+#include "supervisor/broker.h"
+#include "supervisor/process.h"
+#include "supervisor/status.h"
+
+/* The broker's state before the request. */
+#define ATTACHED 1u /* an earlier worker was */
+#define READY 2u
+#define INSTALLED 4u
+#define MODE 8u     /* is ordered */
+#define ALONE 16u   /* there is no domain */
+#define PAUSED 32u  /* by this flash, for a moment */
+#define STOPPED 64u /* for an administrator */
+
+#define REFUSED 1000 /* beside the results */
+
+static struct broker broker;
+static struct rundir rundir;
+static int ends[2]; /* of the broker, and of the worker */
+static int file_calls, file_result, mode_error;
+static unsigned int readies;
+
+/* --- files, which count their calls --- */
+
+static int
+fake_open(struct files *files, enum files_role role, bool write)
+{
+	(void)files, (void)role, (void)write;
+	file_calls++;
+	return file_result ? file_result : open("/dev/null", O_CLOEXEC);
+}
+
+static int
+fake_create(struct files *files, enum files_role role)
+{
+	return fake_open(files, role, true);
+}
+
+static int
+fake_install(struct files *files, enum files_role role, bool replace,
+	     bool *named)
+{
+	(void)files, (void)role, (void)replace;
+	*named = true;
+	file_calls++;
+	return file_result;
+}
+
+static int
+fake_remove(struct files *files, enum files_role role, bool unfinished)
+{
+	(void)files, (void)role, (void)unfinished;
+	file_calls++;
+	return file_result;
+}
+
+static const struct files_ops fake_ops = {
+	.open = fake_open,
+	.create = fake_create,
+	.install = fake_install,
+	.remove = fake_remove,
+};
+
+static struct files fake_files = { .ops = &fake_ops };
+
+static int
+on_ready(void *opaque)
+{
+	(void)opaque;
+	readies++;
+	return 0;
+}
+
+static void
+on_mode(void *opaque, int error)
+{
+	(void)opaque;
+	mode_error = error;
+}
+
+static void
+setup(void)
+{
+	struct error err;
+
+	stage_make();
+	ck_assert_int_eq(mkdir(PFLASH_RUN_DIR, 0700), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+				    ends),
+			 0);
+	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	(void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	ck_assert_int_eq(rundir_open(&rundir, DOMID, -1, 0, &err), 0);
+	ck_assert_int_eq(rundir_prepare(&rundir, &err), 0);
+	broker = (struct broker){
+		.files = &fake_files,
+		.transport = domain_transport(domain_double()),
+		.rundir = &rundir,
+		.ready = on_ready,
+		.mode_done = on_mode,
+	};
+	broker_begin(&broker);
+}
+
+static void
+set_state(unsigned int state)
+{
+	broker.attached = state & ATTACHED;
+	broker.is_ready = state & READY;
+	broker.installed = state & INSTALLED;
+	broker.mode = state & MODE;
+	broker.stopped = state & STOPPED;
+	if (state & ALONE) {
+		broker.transport = NULL;
+		broker.rundir = NULL;
+	} else {
+		ck_assert_int_eq(rundir_set_paused(&rundir, state & PAUSED), 0);
+	}
+}
+
+/* The result, with what was passed closed, or REFUSED. */
+static int
+serve(const struct channel_request *request)
+{
+	struct channel_reply reply = { .result = REFUSED };
+	struct error why = { .text = "" };
+	int passed = -1, ret;
+
+	ck_assert_int_eq(channel_send(ends[1], request, sizeof(*request), -1),
+			 0);
+	ret = broker_serve(&broker, ends[0], &why);
+	ck_assert_int_ne(ret, 0);
+	if (ret < 0) {
+		ck_assert_str_ne(why.text, "");
+		return REFUSED;
+	}
+	ck_assert_int_eq(channel_receive(ends[1], &reply, sizeof(reply),
+					 &passed),
+			 1);
+	if (passed >= 0)
+		close(passed);
+	return reply.result;
+}
+
+/* --- the table --- */
+
+static const struct {
+	const char *what;
+	struct channel_request request;
+	unsigned int state;
+	int result;
+} table[] = {
+#define FILES(what, verb, role, flag, state, result)                           \
+	{                                                                      \
+		what, { CHANNEL_##verb, role, flag, 0, 0, 0 }, state, result   \
+	}
+#define FRAMES(what, verb, gfn, count, result)                                 \
+	{                                                                      \
+		what, { CHANNEL_##verb, 0, 0, 0, count, gfn }, READY, result   \
+	}
+#define OTHER(what, verb, flag, state, result)                                 \
+	{                                                                      \
+		what, { CHANNEL_##verb, 0, flag, 0, 0, 0 }, state, result      \
+	}
+	/* VARS is made before the first worker is ready, and never replaced. */
+	FILES("VARS", OPEN, FILES_VARS, 1, 0, 0),
+	FILES("VARS", OPEN, FILES_VARS, 1, READY | ATTACHED, 0),
+	FILES("new VARS", CREATE, FILES_VARS, 0, 0, 0),
+	FILES("new VARS", CREATE, FILES_VARS, 0, READY, REFUSED),
+	FILES("new VARS", CREATE, FILES_VARS, 0, ATTACHED, REFUSED),
+	FILES("VARS' name", INSTALL, FILES_VARS, 0, 0, 0),
+	FILES("VARS' name", INSTALL, FILES_VARS, 0, READY, REFUSED),
+	FILES("VARS' name", INSTALL, FILES_VARS, 0, ATTACHED, REFUSED),
+	FILES("VARS replaced", INSTALL, FILES_VARS, 1, 0, REFUSED),
+	FILES("no VARS", REMOVE, FILES_VARS, 0, 0, REFUSED),
+	FILES("no unfinished VARS", REMOVE, FILES_VARS, 1, 0, 0),
+	FILES("no unfinished VARS", REMOVE, FILES_VARS, 1, READY, REFUSED),
+	/* The journal is replaced, and never removed. */
+	FILES("journal", OPEN, FILES_JOURNAL, 1, READY | ATTACHED, 0),
+	FILES("journal", CREATE, FILES_JOURNAL, 0, READY | ATTACHED, 0),
+	FILES("journal", INSTALL, FILES_JOURNAL, 1, READY | ATTACHED, 0),
+	FILES("no journal", REMOVE, FILES_JOURNAL, 0, 0, REFUSED),
+	FILES("no journal", REMOVE, FILES_JOURNAL, 0, READY, REFUSED),
+	FILES("unfinished journal", REMOVE, FILES_JOURNAL, 1, READY, 0),
+	FILES("state", CREATE, FILES_STATE, 0, READY, 0),
+	FILES("state", INSTALL, FILES_STATE, 1, READY, 0),
+	FILES("no state", REMOVE, FILES_STATE, 0, READY, 0),
+	/* The record is the supervisor's: it only gets its name. */
+	FILES("record", INSTALL, CHANNEL_HANDOVER, 0, 0, 0),
+	FILES("record", INSTALL, CHANNEL_HANDOVER, 0, READY, 0),
+	FILES("record twice", INSTALL, CHANNEL_HANDOVER, 0, INSTALLED, REFUSED),
+	FILES("record", INSTALL, CHANNEL_HANDOVER, 0, ALONE, REFUSED),
+	FILES("record", OPEN, CHANNEL_HANDOVER, 0, 0, REFUSED),
+	FILES("record", CREATE, CHANNEL_HANDOVER, 0, 0, REFUSED),
+	FILES("record", REMOVE, CHANNEL_HANDOVER, 1, 0, REFUSED),
+	FILES("role 4", OPEN, CHANNEL_ROLES, 0, 0, REFUSED),
+	FILES("role 255", REMOVE, 255, 1, 0, REFUSED),
+	/* The hole for firmware, without Xen's special pages. */
+	FRAMES("first", POPULATE, 0xfc000, 1, 0),
+	FRAMES("last", POPULATE, 0xfffff, 1, 0),
+	FRAMES("last", DEPOPULATE, 0xfffff, 1, 0),
+	FRAMES("16 MiB", POPULATE, 0xff000, 4096, 0),
+	FRAMES("more than 16 MiB", POPULATE, 0xfc000, 4097, REFUSED),
+	FRAMES("below", POPULATE, 0xfbfff, 1, REFUSED),
+	FRAMES("below", DEPOPULATE, 0xfbfff, 2, REFUSED),
+	FRAMES("RAM", DEPOPULATE, 0, 1, REFUSED),
+	FRAMES("above", POPULATE, 0x100000, 1, REFUSED),
+	FRAMES("over the end", POPULATE, 0xfffff, 2, REFUSED),
+	FRAMES("none", POPULATE, 0xfffff, 0, REFUSED),
+	FRAMES("none", DEPOPULATE, 0xfc000, 0, REFUSED),
+	FRAMES("huge", POPULATE, 0xfc000, UINT32_MAX, REFUSED),
+	FRAMES("wraps", POPULATE, UINT64_MAX, 1, REFUSED),
+	FRAMES("wraps", POPULATE, UINT64_MAX, 2, REFUSED),
+	FRAMES("wraps", DEPOPULATE, UINT64_C(0x100000000fc000), 1, REFUSED),
+	FRAMES("wraps", DEPOPULATE, UINT64_C(1) << 52, 1, REFUSED),
+	FRAMES("before the special ones", POPULATE, 0xfebff, 1, 0),
+	FRAMES("special", POPULATE, 0xfec00, 1, REFUSED),
+	FRAMES("special", DEPOPULATE, 0xfeffc, 4, REFUSED),
+	FRAMES("special", POPULATE, 0xfefff, 1, REFUSED),
+	FRAMES("behind them", POPULATE, 0xff000, 1, 0),
+	FRAMES("into them", POPULATE, 0xfebff, 2, REFUSED),
+	FRAMES("over them", POPULATE, 0xfeb00, 0x600, REFUSED),
+	FRAMES("any frame's type", GET_TYPE, 0, 0, HVMMEM_mmio_dm),
+	/* Each pause of the flash's own is undone, and no other one. */
+	OTHER("pause", PAUSE, 0, 0, 0),
+	OTHER("pause", PAUSE, 0, STOPPED, 0),
+	OTHER("pause twice", PAUSE, 0, PAUSED, REFUSED),
+	OTHER("pause for good", PAUSE, 1, PAUSED, 0),
+	OTHER("pause for good twice", PAUSE, 1, STOPPED, REFUSED),
+	OTHER("unpause", UNPAUSE, 0, PAUSED, 0),
+	OTHER("unpause", UNPAUSE, 0, STOPPED, 0),
+	OTHER("ready", READY, 0, 0, 0),
+	OTHER("ready", READY, 0, ATTACHED, 0),
+	OTHER("ready twice", READY, 0, READY, REFUSED),
+	OTHER("mode", MODE, 0, MODE | READY, 0),
+	OTHER("mode", MODE, 0, READY, REFUSED),
+	/* Without a domain there are files. */
+	FILES("VARS", OPEN, FILES_VARS, 1, ALONE, 0),
+	OTHER("pause", PAUSE, 0, ALONE, REFUSED),
+	OTHER("unpause", UNPAUSE, 0, ALONE, REFUSED),
+	OTHER("ready", READY, 0, ALONE, REFUSED),
+	OTHER("type", GET_TYPE, 0, ALONE, REFUSED),
+	/* No request at all. */
+	OTHER("flag", READY, 2, 0, REFUSED),
+	OTHER("flag", GET_TYPE, 255, 0, REFUSED),
+	{ "verb 0", { .verb = 0 }, 0, REFUSED },
+	{ "verb behind", { .verb = CHANNEL_VERBS }, 0, REFUSED },
+	{ "verb 255", { .verb = 255 }, 0, REFUSED },
+	{ "padding", { .verb = CHANNEL_READY, .zero = 1 }, 0, REFUSED },
+};
+
+static unsigned int
+calls(void)
+{
+	return (unsigned int)file_calls + stage->populates +
+	       stage->depopulates + stage->types + stage->pauses +
+	       stage->unpauses + readies;
+}
+
+/* A refused request does nothing. */
+START_TEST(policy)
+{
+	int result;
+
+	set_state(table[_i].state);
+	result = serve(&table[_i].request);
+	ck_assert_msg(result == table[_i].result, "%s: %d, not %d",
+		      table[_i].what, result, table[_i].result);
+	if (result == REFUSED)
+		ck_assert_msg(calls() == 0, "%s", table[_i].what);
+}
+END_TEST
+
+/* --- what is done --- */
+
+START_TEST(unpause_undoes_its_own_pause_only)
+{
+	const struct channel_request pauses = { .verb = CHANNEL_PAUSE };
+	const struct channel_request unpause = { .verb = CHANNEL_UNPAUSE };
+	const struct channel_request stop = { .verb = CHANNEL_PAUSE,
+					      .flag = 1 };
+
+	ck_assert_int_eq(serve(&unpause), 0);
+	ck_assert_uint_eq(stage->unpauses, 0);
+	ck_assert_int_eq(serve(&stop), 0);
+	ck_assert_int_eq(serve(&unpause), 0);
+	ck_assert_uint_eq(stage->unpauses, 0);
+	ck_assert_int_eq(serve(&pauses), 0);
+	ck_assert_int_eq(serve(&unpause), 0);
+	ck_assert_int_eq(serve(&unpause), 0);
+	ck_assert_uint_eq(stage->pauses, 2);
+	ck_assert_uint_eq(stage->unpauses, 1);
+}
+END_TEST
+
+START_TEST(each_worker_may_pause_for_good)
+{
+	const struct channel_request stop = { .verb = CHANNEL_PAUSE,
+					      .flag = 1 };
+
+	ck_assert_int_eq(serve(&stop), 0);
+	broker_begin(&broker);
+	ck_assert_int_eq(serve(&stop), 0);
+	ck_assert_int_eq(serve(&stop), REFUSED);
+	ck_assert_uint_eq(stage->pauses, 2);
+}
+END_TEST
+
+START_TEST(record_gets_its_name_once)
+{
+	const struct channel_request install = { .verb = CHANNEL_INSTALL,
+						 .role = CHANNEL_HANDOVER };
+
+	ck_assert(exists("7.handover.new"));
+	ck_assert(!exists("7.handover"));
+	ck_assert_int_eq(serve(&install), 0);
+	ck_assert(!exists("7.handover.new"));
+	ck_assert(exists("7.handover"));
+	ck_assert_int_eq(serve(&install), REFUSED);
+}
+END_TEST
+
+START_TEST(record_that_cannot_get_its_name)
+{
+	const struct channel_request install = { .verb = CHANNEL_INSTALL,
+						 .role = CHANNEL_HANDOVER };
+
+	ck_assert_int_eq(unlink(PFLASH_RUN_DIR "/7.handover.new"), 0);
+	ck_assert_int_eq(serve(&install), -ENOENT);
+	ck_assert(!broker.installed);
+}
+END_TEST
+
+START_TEST(result_of_the_files)
+{
+	const struct channel_request install = { .verb = CHANNEL_INSTALL,
+						 .role = FILES_JOURNAL };
+	const struct channel_request open = { .verb = CHANNEL_OPEN,
+					      .role = FILES_JOURNAL };
+	unsigned int before = descriptors_of(getpid());
+
+	file_result = -EROFS;
+	ck_assert_int_eq(serve(&install), -EROFS);
+	ck_assert_int_eq(serve(&open), -EROFS);
+	file_result = 0;
+	ck_assert_int_eq(serve(&open), 0);
+	ck_assert_uint_eq(descriptors_of(getpid()), before);
+}
+END_TEST
+
+START_TEST(errno_of_a_mode)
+{
+	const struct channel_request mode = { .verb = CHANNEL_MODE,
+					      .count = EBUSY };
+
+	set_state(READY | MODE);
+	ck_assert_int_eq(serve(&mode), 0);
+	ck_assert_int_eq(mode_error, EBUSY);
+	ck_assert_int_eq(serve(&mode), REFUSED);
+}
+END_TEST
+
+/* GET_TYPE is the only request that a guest causes at any rate. */
+START_TEST(too_many_requests)
+{
+	const struct channel_request type = { .verb = CHANNEL_GET_TYPE };
+	const struct channel_request open = { .verb = CHANNEL_REMOVE,
+					      .role = FILES_STATE };
+	unsigned int count = 0;
+
+	for (int i = 0; i < 20000; i++)
+		ck_assert_int_eq(serve(&type), HVMMEM_mmio_dm);
+	while (serve(&open) == 0)
+		ck_assert_uint_lt(++count, 20000);
+	ck_assert_uint_ge(count, 9999);
+	broker_begin(&broker);
+	ck_assert_int_eq(serve(&open), 0);
+}
+END_TEST
+
+/* --- messages --- */
+
+static void
+send_raw(size_t size, int count)
+{
+	char space[CMSG_SPACE(8 * sizeof(int))] = { 0 };
+	char bytes[64] = { CHANNEL_GET_TYPE };
+	struct iovec part = { bytes, size };
+	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+	size_t fds = (size_t)count * sizeof(int);
+	struct cmsghdr *control;
+
+	if (count > 0) {
+		header.msg_control = space;
+		header.msg_controllen = CMSG_SPACE(fds);
+		control = CMSG_FIRSTHDR(&header);
+		control->cmsg_level = SOL_SOCKET;
+		control->cmsg_type = SCM_RIGHTS;
+		control->cmsg_len = CMSG_LEN(fds); /* of standard input */
+	}
+	ck_assert_int_eq(sendmsg(ends[1], &header, 0), (ssize_t)size);
+}
+
+START_TEST(messages)
+{
+	static const struct {
+		size_t size;
+		int descriptors, result;
+	} sent[] = { { 16, 0, 1 },        { 15, 0, -EBADMSG },
+		     { 17, 0, -EBADMSG }, { 1, 0, -EBADMSG },
+		     { 64, 0, -EBADMSG }, { 16, 1, -EBADMSG },
+		     { 16, 2, -EBADMSG }, { 16, 3, -EBADMSG },
+		     { 8, 2, -EBADMSG },  { 0, 0, 0 } };
+	unsigned int before = descriptors_of(getpid());
+	struct error why;
+
+	send_raw(sent[_i].size, sent[_i].descriptors);
+	ck_assert_int_eq(broker_serve(&broker, ends[0], &why), sent[_i].result);
+	ck_assert_uint_eq(descriptors_of(getpid()), before);
+}
+END_TEST
+
+/* The worker's side: a reply has a descriptor, or none. */
+START_TEST(descriptors_in_a_reply)
+{
+	char bytes[16];
+	unsigned int before = descriptors_of(getpid());
+	int passed = -1;
+
+	send_raw(16, 1);
+	ck_assert_int_eq(channel_receive(ends[0], bytes, 16, &passed), 1);
+	ck_assert_int_ge(passed, 0);
+	close(passed);
+	send_raw(16, _i);
+	ck_assert_int_eq(channel_receive(ends[0], bytes, 16, &passed),
+			 _i > 1 ? -EBADMSG : 1);
+	ck_assert_int_eq(passed, -1);
+	send_raw(15, 1);
+	ck_assert_int_eq(channel_receive(ends[0], bytes, 16, &passed),
+			 -EBADMSG);
+	ck_assert_uint_eq(descriptors_of(getpid()), before);
+}
+END_TEST
+
+START_TEST(channel_is_closed)
+{
+	struct error why;
+
+	ck_assert_int_eq(broker_serve(&broker, ends[0], &why), 1); /* empty */
+	close(ends[1]);
+	ck_assert_int_eq(broker_serve(&broker, ends[0], &why), 0);
+}
+END_TEST
+
+START_TEST(replies_are_not_read)
+{
+	struct error why;
+	int ret = 1;
+
+	for (int i = 0; i < 100000 && ret == 1; i++) {
+		send_raw(16, 0);
+		ret = broker_serve(&broker, ends[0], &why);
+	}
+	ck_assert_int_eq(ret, -EAGAIN);
+}
+END_TEST
+
+/* --- orders --- */
+
+static void
+fill_pipe(int fd)
+{
+	static const uint8_t zeros[4096];
+
+	while (write(fd, zeros, sizeof(zeros)) > 0)
+		;
+	while (write(fd, zeros, 1) > 0)
+		;
+}
+
+/* The last of the suspensions counts, when they do not fit. */
+START_TEST(orders_that_do_not_fit)
+{
+	struct process process = { .pid = 1 };
+	uint8_t bytes[1u << 17];
+	int orders[2];
+
+	ck_assert_int_eq(pipe2(orders, O_NONBLOCK | O_CLOEXEC), 0);
+	process.orders = orders[1];
+	fill_pipe(orders[1]);
+	process_order(&process, CHANNEL_SUSPEND);
+	process_order(&process, CHANNEL_RESUME);
+	process_order(&process, CHANNEL_SUSPEND);
+	process_order(&process, CHANNEL_TO_TRAP);
+	ck_assert_uint_eq(process.pending, CHANNEL_SUSPEND | CHANNEL_TO_TRAP);
+	ck_assert(!process_flush(&process));
+	ck_assert_int_gt(read(orders[0], bytes, sizeof(bytes)), 0);
+	ck_assert(process_flush(&process));
+	ck_assert_uint_eq(process.pending, 0);
+	ck_assert_int_eq(read(orders[0], bytes, sizeof(bytes)), 2);
+	ck_assert_int_eq(bytes[0], CHANNEL_SUSPEND);
+	ck_assert_int_eq(bytes[1], CHANNEL_TO_TRAP);
+	close(orders[0]);
+	(void)signal(SIGPIPE, SIG_IGN);
+	process_order(&process, CHANNEL_STOP);
+	ck_assert(process_flush(&process)); /* nobody will read it */
+}
+END_TEST
+
+/* --- texts of the report --- */
+
+START_TEST(texts)
+{
+	char to[8];
+
+	status_take_text(to, sizeof(to), "\033[1m\"\\\xff", 8);
+	ck_assert_str_eq(to, "?[1m\"\\?");
+	status_take_text(to, sizeof(to), "unterminated", 12);
+	ck_assert_str_eq(to, "untermi");
+	status_take_text(to, sizeof(to), "unterminated", 3);
+	ck_assert_str_eq(to, "unt");
+	status_take_text(to, sizeof(to), "", 1);
+	ck_assert_str_eq(to, "");
+	status_take_text(to, 1, "text", 4);
+	ck_assert_str_eq(to, "");
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(*(array))))
+
+static void
+add_tests(TCase *tc)
+{
+	tcase_add_checked_fixture(tc, setup, stage_remove);
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, policy, 0, COUNT(table));
+	tcase_add_test(tc, unpause_undoes_its_own_pause_only);
+	tcase_add_test(tc, each_worker_may_pause_for_good);
+	tcase_add_test(tc, record_gets_its_name_once);
+	tcase_add_test(tc, record_that_cannot_get_its_name);
+	tcase_add_test(tc, result_of_the_files);
+	tcase_add_test(tc, errno_of_a_mode);
+	tcase_add_test(tc, too_many_requests);
+	tcase_add_loop_test(tc, messages, 0, 10);
+	tcase_add_loop_test(tc, descriptors_in_a_reply, 2, 4);
+	tcase_add_test(tc, channel_is_closed);
+	tcase_add_test(tc, replies_are_not_read);
+	tcase_add_test(tc, orders_that_do_not_fit);
+	tcase_add_test(tc, texts);
+}
+
+START_TEST(nothing_can_be_tested)
+{
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("broker");
+	TCase *tc = tcase_create("policy");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	if (stage_possible())
+		add_tests(tc);
+	else
+		tcase_add_test(tc, nothing_can_be_tested);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
