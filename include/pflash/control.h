@@ -17,7 +17,7 @@
 #define CONTROL_LINE 128     /* longest line, without its end */
 #define CONTROL_ANSWER 16384 /* longest answer, bytes */
 
-/* The lines; whoever sends none gets the status a little later. */
+/* The lines; a client that sends none gets the status a little later. */
 #define CONTROL_STATUS "status"
 #define CONTROL_MODE "mode " /* and "direct" or "trap" */
 #define CONTROL_UPGRADE "upgrade"

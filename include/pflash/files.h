@@ -6,7 +6,7 @@
  *
  * An unfinished file belongs to each role: files_ops.create() makes it, and
  * files_ops.install() gives it the role's name.  The implementation decides
- * where it lies; one that a crash has left means nothing.
+ * where it lies; a file that a crash has left means nothing.
  *
  * Descriptors are the caller's, opened with O_CLOEXEC.  Errors are -errno.
  */
@@ -68,7 +68,7 @@ struct files_ops {
 /* The common head of every implementation. */
 struct files {
 	const struct files_ops *ops;
-	/* What messages call them; never NULL. */
+	/* Their names in messages; never NULL. */
 	const char *name[FILES_ROLES];
 	/* The user has named the journal: it need not lie beside VARS. */
 	bool journal_given;

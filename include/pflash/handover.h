@@ -52,7 +52,7 @@ struct handover_section {
 	uint32_t length; /* of the value; the next one begins at 8 bytes */
 };
 
-/* What was true between two accesses. */
+/* The state between two accesses. */
 struct handover_state {
 	struct handover_section state_section;
 	uint64_t request;  /* its number, while it was under way */

@@ -68,7 +68,7 @@ enum channel_order {
 };
 
 /*
- * What pflashctl shows of the worker.  Each number is written whole; the
+ * The worker's part of what pflashctl shows.  Each number is written whole; the
  * supervisor believes none of them, and takes the texts for hostile.
  */
 struct report {
@@ -80,7 +80,7 @@ struct report {
 	uint64_t throttled, throttled_seconds;
 	uint64_t takeovers;
 	uint64_t failed; /* 1: read-only because of a failure */
-	/* What is left of the write limit, and when: limit_level. */
+	/* The level of the write limit, and its time: limit_level. */
 	double level, level_when;
 	char failure[256]; /* the sentence for it */
 	char mode[256];    /* why the mode could not be changed */

@@ -14,11 +14,7 @@
 
 struct guest {
 	uint32_t id;
-	/*
-	 * The name; of a domain that migrates to this host, the one that it
-	 * will have.  guest_check_name() has accepted it.
-	 */
-	char name[GUEST_NAME_SIZE];
+	char name[GUEST_NAME_SIZE]; /* guest_check_name() has accepted it */
 	bool pvh; /* nobody else answers its firmware's reset ports */
 	/* Its first vCPU has run: restored, migrated, or without its server. */
 	bool has_run;
@@ -34,11 +30,11 @@ struct guest {
 };
 
 /*
- * May a path be made of this name?  Whoever creates guests chooses it, so these
- * names are refused: the empty one, one that begins with '.', one with '/' or a
- * control character (C0, DEL, C1), one that is not UTF-8, and one longer than
- * GUEST_NAME_SIZE - 1 bytes.  -EINVAL with a sentence that shows the name, each
- * byte of a control character as \x0a.
+ * May a path be made of this name?  A tenant may have chosen it, so a name is
+ * refused that is empty, begins with '.', has '/' or a control character (C0,
+ * DEL, C1), is not UTF-8, or is longer than GUEST_NAME_SIZE - 1 bytes.  -EINVAL
+ * with a sentence that shows the name, each byte of a control character as
+ * \x0a.
  */
 int guest_check_name(const char *name, struct error *err);
 
@@ -46,8 +42,8 @@ int guest_check_name(const char *name, struct error *err);
 void guest_find_incoming(struct guest *guest);
 
 /*
- * The name that the guest has for good, and by which its files are found: of
- * one that is incoming, the part before the suffix.
+ * The name that the guest has for good, and by which its files are found: that
+ * of an incoming guest is the part before the suffix.
  */
 void guest_lasting_name(const struct guest *guest, char name[GUEST_NAME_SIZE]);
 

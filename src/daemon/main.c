@@ -12,7 +12,7 @@
 #include "supervisor/upgrade.h"
 #include "worker/worker.h"
 
-/* The domain is opened once, by whoever asks for it first. */
+/* The domain is opened once, when it is first asked for. */
 static void
 find_domain(struct supervisor_start *start)
 {

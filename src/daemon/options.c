@@ -402,7 +402,7 @@ parse_arguments(struct options *options, int argc, char **argv,
 	return 0;
 }
 
-/* What config_read()'s functions need. */
+/* The context of config_read()'s functions. */
 struct source {
 	struct options *options;
 	options_find_name *find_name;
@@ -418,7 +418,7 @@ ask_name(void *opaque, char **name, struct error *err)
 				 err);
 }
 
-/* What concerns one process and not the guest's flash is not for a file. */
+/* Options of one process, not of the guest's flash, are not for a file. */
 static int
 set_from_file(void *opaque, const char *name, const char *value,
 	      struct error *err)

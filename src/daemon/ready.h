@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Telling whoever started the daemon that the flash is attached. */
+/* Telling the process that started the daemon that the flash is attached. */
 #ifndef PFLASHD_READY_H
 #define PFLASHD_READY_H
 

@@ -34,7 +34,7 @@ local_of(struct files *files)
 	return (struct local *)files;
 }
 
-/* What open(2) returns, or -errno. */
+/* The result of open(2), or -errno. */
 static int
 open_path(const struct local *local, const char *path, int flags)
 {
@@ -124,7 +124,7 @@ own_like_vars(const struct local *local, int fd)
 	return sys->fchmod(fd, vars->st_mode & 0666) < 0 ? -errno : 0;
 }
 
-/* One that another process makes at the same time has another name. */
+/* Another process that makes one at the same time has another name for it. */
 static int
 name_new_vars(struct local *local)
 {
@@ -289,7 +289,7 @@ with_suffix(const char *path, size_t len, const char *suffix)
 									 result;
 }
 
-/* What of a journal's name those of other files begin with. */
+/* The part of the journal's name that other names begin with. */
 static size_t
 stem(const char *journal)
 {

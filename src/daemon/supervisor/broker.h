@@ -21,7 +21,7 @@ struct broker {
 	int (*ready)(void *opaque);
 	void (*mode_done)(void *opaque, int error);
 	void *opaque;
-	/* What this worker may still do. */
+	/* The state of this worker, which decides what is allowed. */
 	bool attached;  /* a worker of this supervisor was: VARS is there */
 	bool is_ready;  /* this one has said so */
 	bool installed; /* and has installed its record */

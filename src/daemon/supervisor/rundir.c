@@ -15,7 +15,7 @@
 #include "pflash/control.h"
 #include "pflash/handover.h"
 
-#define LEAST_WAIT 1 /* seconds: one that is about to end */
+#define LEAST_WAIT 1 /* seconds: a pflashd that is about to end */
 #define STEP_NS 20000000L
 #define RECORD_MOST (1u << 20) /* bytes, of any version */
 

@@ -42,7 +42,7 @@ struct supervisor {
 	uint64_t spent; /* of the budget */
 	unsigned int restarts;
 	struct error no_record; /* why the flash does not outlive it */
-	bool told;      /* whoever waits knows that the flash is there */
+	bool told; /* the starter of pflashd knows that the flash is there */
 	bool suspended; /* the domain */
 	bool ended;     /* the domain is gone, or shut down */
 	bool upgrading; /* the worker was ordered to end for that */
@@ -73,7 +73,7 @@ void supervisor_set_deadline(struct supervisor *s, double seconds);
 void supervisor_stop(struct supervisor *s);
 void supervisor_finish(struct supervisor *s, int code);
 
-/* What is left of the write limit is there for the next pflashd. */
+/* Keeps the level of the write limit for the next pflashd. */
 void supervisor_save_level(struct supervisor *s);
 
 /* life.c */

@@ -38,7 +38,9 @@ upgrade_inherited(void)
 	int fd = mark ? atoi(mark) : -1;
 
 	unsetenv(MARK);
-	return fd > STDERR_FILENO ? fd : -1;
+	if (!mark)
+		return -1;
+	return fd > STDERR_FILENO ? fd : UPGRADE_NO_LOCK;
 }
 
 /* The arguments of this program, and CHECK; in the child. */

@@ -32,9 +32,11 @@ struct upgrade {
 void upgrade_remember(char **argv);
 
 /*
- * Did an older program execute this one?  The lock's descriptor that it has
- * left, or -1.  The answer is given once.
+ * Did an older program execute this one?  The descriptor of the lock that it has
+ * left, UPGRADE_NO_LOCK after version 0.1, which has none, or -1: no.  The
+ * answer is given once.
  */
+#define UPGRADE_NO_LOCK 0
 int upgrade_inherited(void);
 
 /* Asks the new program; `checked` is called when it has answered. */

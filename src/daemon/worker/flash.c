@@ -391,9 +391,8 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 }
 
 /*
- * Files are looked at first, then Xen is asked; the disk is changed last.
- * What a guest has written, or a worker that it had taken over, is read in the
- * sandbox.
+ * Files are looked at first, then Xen is asked; the disk is changed last.  The
+ * data of a guest, and of a worker that died, are read in the sandbox.
  */
 static int
 attach(struct flash *flash, struct preflight *preflight, struct error *err)

@@ -98,7 +98,7 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 	(void)events;
 	if (!device_pending(loop->flash->device))
 		return;
-	/* One that waits is not idle. */
+	/* A guest that waits is not idle. */
 	if (writes(loop) != loop->writes_seen || ev_is_active(&loop->hold)) {
 		idle_start(ev, loop);
 		return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a process gives up before it reads what a guest has written.
+ * The privileges that a process gives up before it reads a guest's data.
  *
  * basic: it has a user of its own and no capability, sees an empty directory as
  * the root, can't get a privilege by executing anything, and has limits on
