@@ -32,7 +32,9 @@ program "$bin/xenstore-write" <<-'EOT'
 	echo "$*" >>"$STATE/written"
 EOT
 program "$bin/pflashctl" <<-'EOT'
-	[ "$1" = status ] && [ -e "$STATE/attached-$2" ]
+	[ "$1" = status ] && [ -e "$STATE/attached-$2" ] || exit 1
+	echo "name: guest"
+	echo "state: $(cat "$STATE/state" 2>/dev/null || echo running)"
 EOT
 # One pflashd a domain, which is slow to start, and leaves a daemon.
 program "$bin/pflashd" <<-'EOT'
@@ -192,10 +194,25 @@ check_equal "both say why" "2 2 0" \
 	"$(lines started) $(lines written) $(lines devices)"
 check_equal "and no lock is left" "" "$(ls "$run")"
 
+# After a soft reset the pflashd of before may still be about to end.
+begin web
+: >"$conf/default.conf"
+vif 1
+for known in starting waiting failed running; do
+	echo $known >"$state/state"
+	vif 1 1
+	check_equal "one that is $known is left alone" "0 1" "$? $(lines started)"
+done
+echo stopping >"$state/state"
+rmdir "$state/has-1"
+vif 1 2
+check_equal "one that is stopping is followed by another" "0 2" \
+	"$? $(lines started)"
+
 # --- without flock(1) ---
 
 mkdir "$tmp/few"
-for name in cat cp mkdir rm sleep sh; do
+for name in cat cp mkdir rm sed sleep sh; do
 	ln -s "$(command -v $name)" "$tmp/few/$name"
 done
 begin web

@@ -185,7 +185,7 @@ set_mode(struct loop *loop, enum window_mode mode, const char *name)
 				 "; the guest stays paused until another "
 				 "pflashd takes over from this one" :
 				 "");
-	(void)snprintf(report->mode, sizeof(report->mode), "%s", err.text);
+	(void)snprintf(report->mode, sizeof(report->mode), "%.255s", err.text);
 	flash_report(flash);
 	client_mode_done(-ret);
 }
