@@ -30,6 +30,9 @@
 /* Bytes of memory for a record, in whole pages. */
 #define HANDOVER_SIZE (22u * 4096u)
 
+/* No record of any version has more bytes. */
+#define HANDOVER_MOST (1u << 20)
+
 /* Section types.  A reader may skip a section that it does not know if: */
 #define HANDOVER_OPTIONAL 0x80000000u
 

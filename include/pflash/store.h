@@ -158,7 +158,7 @@ uint32_t store_size(const struct store *store);
 /* CRC32C of the image. */
 uint32_t store_checksum(const struct store *store);
 
-/* What messages call the VARS file: by its path, without symbolic links. */
+/* The VARS file's name in messages: its path, without symbolic links. */
 const char *store_path(const struct store *store);
 
 /*

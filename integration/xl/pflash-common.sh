@@ -52,7 +52,7 @@ pflash_start() {
         pflash_attach "$1" 9>&-
     ) 9>"$pflash_lock"
     pflash_code=$?
-    # Whoever comes now finds the flash, or the domain is given up anyway.
+    # A later script finds the flash, or the domain is given up anyway.
     rm -f "$pflash_lock"
     [ "$pflash_code" -eq 0 ] || exit 1
 }

@@ -145,7 +145,7 @@ noted_progress(void *opaque, unsigned int vcpu)
 	return handover_progress(device->handover, vcpu);
 }
 
-/* What is under way besides, HANDOVER_PAUSED and HANDOVER_CHANGING. */
+/* `mode`: HANDOVER_PAUSED and HANDOVER_CHANGING, while that is under way. */
 static void
 note_mode(struct device *device, uint32_t mode)
 {

@@ -72,7 +72,7 @@ write_file(struct vars *vars, const void *image, size_t size, struct error *err)
 	return error_errno(err, -rc, "%s", vars->file.path);
 }
 
-/* What exists is said before anything else; the naming has the last word. */
+/* A file that exists is the first error; the naming has the last word. */
 int
 store_create(const struct store_config *config, const void *image,
 	     struct error *err)

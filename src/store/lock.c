@@ -98,7 +98,7 @@ read_command(int pid, char *command, size_t room)
 		(void)snprintf(command, room, "?");
 }
 
-/* What `pid` runs, as /proc has it, and its parent; false: nobody knows. */
+/* The program of `pid`, as /proc has it, and its parent; false: not known. */
 static bool
 read_status(int pid, char name[PROCESS_NAME], int *parent)
 {

@@ -27,7 +27,7 @@ enum vars_use {
 };
 
 /*
- * What is opened later: `files` and `sys` of the configuration, or its own.
+ * Sets `files` and `sys`, those of the configuration or its own; opens nothing.
  * Also after a failure, vars_close().
  */
 int vars_init(struct vars *vars, const struct store_config *config,

@@ -115,7 +115,7 @@ replace_worker(struct supervisor *s, int status)
 	s->restarts++;
 	s->state = WAITING;
 	if (s->suspended)
-		return; /* the file is free: life_start() when the guest goes on */
+		return; /* until the guest goes on: the file is free */
 	ev_timer_set(&s->pause, pause_seconds(s), 0.);
 	ev_timer_start(s->ev, &s->pause);
 }

@@ -17,7 +17,6 @@
 
 #define LEAST_WAIT 1 /* seconds: a pflashd that is about to end */
 #define STEP_NS 20000000L
-#define RECORD_MOST (1u << 20) /* bytes, of any version */
 
 void
 rundir_path(uint32_t id, const char *suffix, char *path)
@@ -168,7 +167,7 @@ map_before(struct rundir *rundir, const char *path, struct error *err)
 					 error_errno(err, errno, "%s", path);
 	if (fstat(fd, &st) < 0)
 		ret = error_errno(err, errno, "%s", path);
-	else if (st.st_size > RECORD_MOST)
+	else if (st.st_size > HANDOVER_MOST)
 		ret = error_set(err, EINVAL, "%s: %jd bytes are no record",
 				path, (intmax_t)st.st_size);
 	else if (st.st_size > 0)

@@ -32,8 +32,8 @@ struct upgrade {
 void upgrade_remember(char **argv);
 
 /*
- * Did an older program execute this one?  The descriptor of the lock that it has
- * left, UPGRADE_NO_LOCK after version 0.1, which has none, or -1: no.  The
+ * Did an older program execute this one?  The descriptor of the lock that it
+ * has left, UPGRADE_NO_LOCK after version 0.1, which has none, or -1: no.  The
  * answer is given once.
  */
 #define UPGRADE_NO_LOCK 0

@@ -86,6 +86,16 @@ attach_code(struct flash *flash, const struct preflight *preflight,
 				   preflight->code + preflight->sec, size, err);
 }
 
+void *
+flash_private_record(void)
+{
+	void *memory = aligned_alloc(PAGE, HANDOVER_SIZE);
+
+	if (memory)
+		memset(memory, 0, HANDOVER_SIZE);
+	return memory;
+}
+
 /*
  * The record of this worker, with what the one before has left.  Without memory
  * of the supervisor's it dies with this process, and so does the flash.
@@ -101,10 +111,9 @@ load_record(struct flash *flash, struct error *err)
 		log_line(LOG_WARNING,
 			 "%s: the guest's flash will not outlive this process",
 			 start->no_record->text);
-		memory = aligned_alloc(PAGE, HANDOVER_SIZE);
+		memory = flash_private_record();
 		if (!memory)
 			return error_set(err, ENOMEM, "out of memory");
-		memset(memory, 0, HANDOVER_SIZE);
 	}
 	handover_make(&flash->record, memory);
 	if (start->before)
@@ -267,6 +276,15 @@ open_limit(struct flash *flash)
 	limit_resume(&flash->limit, &level, now);
 }
 
+static void
+report_level(const struct flash *flash)
+{
+	struct report *report = flash->start->report;
+
+	report->level = flash->limit.level.units;
+	report->level_when = flash->limit.level.when;
+}
+
 void
 flash_report(struct flash *flash)
 {
@@ -286,8 +304,7 @@ flash_report(struct flash *flash)
 	report->throttled = flash->limit.times;
 	report->throttled_seconds = (uint64_t)
 		limit_waited(&flash->limit, flash->limit.level.when);
-	report->level = flash->limit.level.units;
-	report->level_when = flash->limit.level.when;
+	report_level(flash);
 	if (failed && !report->failed)
 		(void)snprintf(report->failure, sizeof(report->failure), "%s",
 			       store_failure(flash->store));
@@ -316,8 +333,7 @@ close_limit(struct flash *flash)
 	(void)store_checkpoint(flash->store); /* store_close() tells */
 	(void)limit_allows(&flash->limit, store_stats(flash->store)->written,
 			   limit_clock());
-	flash->start->report->level = flash->limit.level.units;
-	flash->start->report->level_when = flash->limit.level.when;
+	report_level(flash);
 }
 
 /*

@@ -35,6 +35,12 @@ struct flash {
  */
 int flash_attach(struct flash *flash, struct error *err);
 
+/*
+ * Memory for a handover record that no other process sees, as handover_make()
+ * wants it; free() it.  NULL without memory.
+ */
+void *flash_private_record(void);
+
 /* Brings the supervisor's report up to date. */
 void flash_report(struct flash *flash);
 

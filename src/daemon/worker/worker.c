@@ -16,9 +16,6 @@
 #include "worker/loop.h"
 #include "worker/sandbox.h"
 
-#define PAGE 4096
-#define RECORD_MOST (1u << 20)
-
 static int
 serve(struct loop *loop, struct flash *flash, const struct worker_start *start,
       struct error *err)
@@ -94,14 +91,13 @@ static int
 load_record(int fd, void *copy, const struct guest *guest, struct error *err)
 {
 	struct handover *record;
-	void *memory = aligned_alloc(PAGE, HANDOVER_SIZE);
-	ssize_t size = pread(fd, copy, RECORD_MOST, 0);
+	void *memory = flash_private_record();
+	ssize_t size = pread(fd, copy, HANDOVER_MOST, 0);
 	int ret;
 
 	if (!memory || size < 0)
 		return error_errno(err, memory ? errno : ENOMEM,
 				   "the handover record");
-	memset(memory, 0, HANDOVER_SIZE);
 	handover_make(&record, memory);
 	ret = handover_load(record, copy, (size_t)size, guest->life, err);
 	if (ret == 0)
@@ -122,9 +118,9 @@ check_record(const struct options *options, const struct guest *guest,
 		.domain = guest->id,
 		.root = PFLASH_RUN_DIR "/empty",
 		.file_size = 0,
-		.memory = 4 * RECORD_MOST,
+		.memory = 4 * HANDOVER_MOST,
 	};
-	void *copy = malloc(RECORD_MOST);
+	void *copy = malloc(HANDOVER_MOST);
 	int fd = open_record(guest->id), ret = fd;
 
 	if (fd < 0)

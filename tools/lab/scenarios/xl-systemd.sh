@@ -187,8 +187,8 @@ losetup -d /dev/loop7
 
 # --- shutdown ---
 
-# What a host's xendomains.service does when it is stopped, slowly, and what it
-# finds then.
+# The part of a host's xendomains.service: it stops slowly, and notes whether
+# the flash is still served.
 cat >/tmp/xendomains-stop <<'EOF'
 #!/bin/sh
 # $1: a domain; $2: the file of what was found
