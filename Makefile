@@ -70,25 +70,25 @@ all: programs
 
 programs: $(PROGRAMS)
 
-GUEST_RULES = $(wildcard tools/lab/guest/Makefile.inc)
+GUEST_RULES = $(wildcard tests/lab/guest/Makefile.inc)
 include $(GUEST_RULES)
 
 all: $(if $(GUEST_RULES),$(BUILD)/lab/guest.elf)
 
 all: $(BUILD)/lab/probe $(BUILD)/lab/answer
 
-$(BUILD)/lab/answer: $(BUILD)/tools/lab/answer/answer.o $(LIB)
+$(BUILD)/lab/answer: $(BUILD)/tests/lab/answer/answer.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(XEN_LIBS) -o $@
 
-$(BUILD)/lab/probe: $(BUILD)/tools/lab/sandbox/probe.o $(LIB)
+$(BUILD)/lab/probe: $(BUILD)/tests/lab/sandbox/probe.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
 # The daemon's two processes meet in its own headers.
-$(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tools/lab/sandbox/%.o: \
+$(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: \
 	ALL_CPPFLAGS += -Isrc/daemon
 
 $(BUILD)/%.o: %.c Makefile
@@ -138,7 +138,7 @@ check: all $(UNIT) $(CRASH)
 	$(Q)BUILD=$(BUILD) tests/run all
 
 check-full: all $(UNIT) $(CRASH)
-	$(Q)tools/firmware/build --buffered
+	$(Q)integration/edk2/build --buffered
 	$(Q)BUILD=$(BUILD) tests/run full
 
 unit: programs $(UNIT)
@@ -160,10 +160,10 @@ lab-scenarios: all
 	$(Q)BUILD=$(BUILD) tests/run lab
 
 demo: all
-	$(Q)tools/lab/lab run uefi-persist
+	$(Q)tests/lab/lab run uefi-persist
 
 lab: all
-	$(Q)tools/lab/lab run $(S)
+	$(Q)tests/lab/lab run $(S)
 
 install: programs
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Builds what every run boots: hypervisor, kernel and the base initramfs.
+
+The base holds nothing of this repository; init, the scripts and what a
+scenario needs are added to it run by run (overlay.py).
+"""
+
+import fcntl
+import glob
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+
+from labkit import cpio, elf, packages, paths
+from labkit.report import LabError
+
+MODULES = ("xen-privcmd", "xen-evtchn", "xen-gntalloc", "xen-gntdev",
+           "xenfs/xenfs")
+XEN_PROGRAMS = ("xl", "xenstored", "xenconsoled", "xenconsole",
+                "xen-init-dom0", "libxl-save-helper", "lsevtchn", "xen-hvmctx")
+STORE_PROGRAMS = ("xenstore-read", "xenstore-write", "xenstore-ls",
+                  "xenstore-list", "xenstore-rm", "xenstore-watch",
+                  "xenstore-exists", "xenstore-chmod")
+# pthread_cancel() loads this at run time, so no NEEDED entry names it.
+LATE_LIBRARY = "libgcc_s.so.1"
+DIRECTORIES = ("proc", "sys", "dev", "tmp", "root", "mnt", "lab", "etc/xen",
+               "run/xen", "run/lock", "var/log/xen/console", "var/lib/xen/dump",
+               "var/lib/xenstored", "var/cache")
+LINKS = {"var/run": "/run", "var/lock": "/run/lock", "lib64": "/lib",
+         "usr/bin": "/bin", "usr/sbin": "/bin", "sbin": "/bin"}
+FILES = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"
+                       "nobody:x:65534:65534:nobody:/:/bin/false\n",
+         "etc/group": "root:x:0:\nnogroup:x:65534:\n",
+         "etc/xen/xl.conf": 'autoballoon="off"\n'}
+
+
+def _inputs_digest():
+    """Changes when the code that makes the base does."""
+    digest = hashlib.sha256()
+    for name in ("base", "packages", "cpio", "elf"):
+        with open(os.path.join(paths.HERE, "labkit", name + ".py"), "rb") as f:
+            digest.update(f.read())
+    return digest.hexdigest()
+
+
+def _stamp():
+    try:
+        with open(paths.base("stamp"), encoding="ascii") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def require():
+    """Raises unless the base that this very source makes is there."""
+    if _stamp() != _inputs_digest():
+        raise LabError("not built, or built by another version: "
+                       "run `tests/lab/lab build`")
+
+
+def build(progress, update=False):
+    """Makes the base unless it is there. A second build at once waits."""
+    os.makedirs(paths.lab_cache(), exist_ok=True)
+    lock = os.path.join(paths.lab_cache(), "lock")
+    with open(lock, "w", encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        if update or _stamp() != _inputs_digest():
+            _build_locked(progress, update)
+        progress.say(f"ready: {paths.base()}")
+
+
+def _build_locked(progress, update):
+    root, kernel = packages.ensure_root(progress, update)
+    version = kernel.removeprefix("linux-image-")
+    new = paths.base().rstrip("/") + ".new"
+    shutil.rmtree(new, ignore_errors=True)
+    os.makedirs(new)
+    _boot_files(root, version, new)
+    progress.say("hypervisor and kernel unpacked")
+    with open(os.path.join(new, "base.cpio"), "wb") as out:
+        _initramfs(cpio.Writer(out), root, version)
+        progress.say(f"dom0 initramfs: {out.tell() >> 10} KiB")
+    with open(os.path.join(new, "stamp"), "w", encoding="ascii") as f:
+        f.write(_inputs_digest())
+    shutil.rmtree(paths.base(), ignore_errors=True)
+    os.rename(new, paths.base())
+
+
+def _boot_files(root, version, new):
+    with gzip.open(f"{root}/boot/xen-{packages.XEN}-amd64.gz") as src, \
+            open(os.path.join(new, "xen"), "wb") as out:
+        shutil.copyfileobj(src, out)
+    with open(f"{root}/boot/vmlinuz-{version}", "rb") as f:
+        bzimage = f.read()
+    with open(os.path.join(new, "vmlinuz"), "wb") as f:
+        f.write(bzimage)
+    with open(os.path.join(new, "vmlinux"), "wb") as f:
+        f.write(elf.vmlinux(bzimage) or bzimage)
+
+
+def _initramfs(writer, root, version):
+    for name in DIRECTORIES:
+        writer.directory(name)
+    for name, target in LINKS.items():
+        writer.symlink(name, target)
+    for name, text in FILES.items():
+        writer.data(name, text.encode())
+    writer.device("dev/console", 5, 1)
+    writer.device("dev/null", 1, 3, 0o666)
+    for i, name in enumerate(MODULES):
+        source = f"{root}/lib/modules/{version}/kernel/drivers/xen/{name}.ko"
+        writer.file(f"lib/modules/{i}-{os.path.basename(source)}", source)
+    _programs(writer, root)
+    _busybox(writer, f"{root}/bin/busybox")
+    writer.close()
+
+
+def _programs(writer, root):
+    tools = f"usr/lib/xen-{packages.XEN}/bin"
+    programs = {f"bin/{n}": f"{root}/{tools}/{n}" for n in XEN_PROGRAMS}
+    programs.update({f"bin/{n}": f"{root}/usr/bin/{n}" for n in STORE_PROGRAMS})
+    late = glob.glob(f"{root}/**/{LATE_LIBRARY}", recursive=True)
+    programs[f"lib/{LATE_LIBRARY}"] = late[0]
+    for target, source in programs.items():
+        writer.file(target, source)
+    for target, source in elf.closure(programs.values(), [root]).items():
+        if target.lstrip("/") not in programs:
+            writer.file(target.replace("/lib64/", "/lib/"), source, 0o755)
+    # libxl runs its helpers by their installed names.
+    for name in XEN_PROGRAMS:
+        writer.symlink(f"{tools}/{name}", f"/bin/{name}")
+
+
+def _busybox(writer, busybox):
+    applets = subprocess.run([busybox, "--list"], check=True, text=True,
+                             capture_output=True).stdout.split()
+    writer.file("bin/busybox", busybox)
+    for name in applets:
+        if name != "busybox":
+            writer.symlink(f"bin/{name}", "busybox")

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where things are."""
+
+import os
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TOP = os.path.dirname(os.path.dirname(HERE))
+SCENARIOS = os.path.join(HERE, "scenarios")
+DOM0 = os.path.join(HERE, "dom0")
+
+
+def cache():
+    """The cache of the whole project, shared with integration/edk2."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.environ.get("PFLASH_CACHE") or os.path.join(home, "xen-pflash")
+
+
+def lab_cache():
+    return os.path.join(cache(), "lab")
+
+
+def base(name=""):
+    """A file of the built base: xen, vmlinux, vmlinuz, base.cpio, root."""
+    return os.path.join(lab_cache(), "base", name)

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs scenarios and says how they ended."""
+
+import contextlib
+import fcntl
+import os
+import selectors
+import shutil
+import time
+
+from labkit import base, paths, scenario as scenarios
+from labkit.channel import Results
+from labkit.machine import Machine
+from labkit.report import LabError, Progress, fail
+
+PASSED, FAILED, BROKEN, SKIPPED = 0, 1, 2, 77
+BOOT_TIMEOUT = 120      # seconds until dom0 must be up
+QUIET = 10              # seconds without news until one line is shown
+KNOWN_ABORTS_MAX = 3
+CONSOLE_TAIL = 40       # lines of the console shown after a failure
+LOGS_KEPT = 60
+
+
+class KnownAbort(Exception):
+    """QEMU died of the defect that machine.py describes."""
+
+
+def _new_log_directory(name):
+    top = os.path.join(paths.lab_cache(), "logs")
+    os.makedirs(top, exist_ok=True)
+    for old in sorted(os.listdir(top))[:-LOGS_KEPT]:
+        shutil.rmtree(os.path.join(top, old), ignore_errors=True)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    path = os.path.join(top, f"{stamp}-{name}-{os.getpid()}")
+    os.makedirs(path)
+    return path
+
+
+class Boot:
+    """One boot of one scenario, watched to its end."""
+
+    def __init__(self, machine, results, progress, options):
+        self.machine = machine
+        self.results = results
+        self.progress = progress
+        self.verbose = options.verbose
+        self.timeout = options.timeout or machine.scenario.timeout
+        self.deadline = progress.elapsed() + BOOT_TIMEOUT
+        self.news = progress.elapsed()
+        self.shown = 0      # bytes of the console already shown
+        self.rest = b""     # of the channel, without its end of line yet
+
+    def watch(self):
+        """Returns when the scenario has ended; raises LabError if it never
+        does, KnownAbort if QEMU has died of its known defect."""
+        with selectors.DefaultSelector() as selector:
+            channel = self.machine.process.stdout
+            os.set_blocking(channel.fileno(), False)
+            selector.register(channel, selectors.EVENT_READ)
+            while not self.results.ended():
+                if selector.select(0.5) and not self._take(channel):
+                    self._machine_ended()
+                self._tell()
+                if self.progress.elapsed() > self.deadline:
+                    raise LabError(self._late())
+
+    def _take(self, channel):
+        data = channel.read()
+        if not data:
+            return data is None
+        was_ready = self.results.ready
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            self.results.line(line.decode(errors="replace"))
+        if self.results.ready is not None and was_ready is None:
+            self.progress.say(f"dom0 is up (its uptime {self.results.ready} s)")
+            self.deadline = self.progress.elapsed() + self.timeout
+        self.news = self.progress.elapsed()
+        return True
+
+    def _machine_ended(self):
+        if self.machine.died_of_known_abort():
+            raise KnownAbort()
+        code = self.machine.process.wait()
+        errors = self.machine.error_text()
+        raise LabError(f"QEMU ended before the scenario did (status {code}); "
+                       f"{errors or 'see the console for why'}")
+
+    def _tell(self):
+        if self.verbose:
+            text = self.machine.console_text()
+            print(text[self.shown:], end="", flush=True)
+            self.shown = len(text)
+        if self.progress.elapsed() - self.news > QUIET:
+            self.news = self.progress.elapsed()
+            state = ("booting" if self.results.ready is None
+                     else f"running, last: {self.results.last}")
+            self.progress.say(state)
+
+    def _late(self):
+        if self.results.ready is None:
+            return f"dom0 was not up after {BOOT_TIMEOUT} s"
+        return f"not finished after {self.timeout} s; last: {self.results.last}"
+
+
+def _verdict(results):
+    """(exit code, reason or None) of a scenario that has ended."""
+    counts = results.counts
+    if results.fatal:
+        return BROKEN, f"dom0 did not come up: {results.fatal}"
+    if results.skipped is not None:
+        return SKIPPED, None
+    if results.status or not results.done:
+        return FAILED, f"the scenario died (status {results.status})"
+    if not sum(counts.values()):
+        return FAILED, "the scenario checked nothing"
+    if counts["not ok"]:
+        return FAILED, None
+    return (PASSED if counts["ok"] else SKIPPED), None
+
+
+@contextlib.contextmanager
+def _alone(progress):
+    """One machine at a time: each wants both processors of a small host, and
+    two of them slow each other down tenfold and more."""
+    with open(os.path.join(paths.lab_cache(), "run.lock"), "w",
+              encoding="ascii") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.say("waiting for another run to end")
+            fcntl.flock(f, fcntl.LOCK_EX)
+        progress.start_again()
+        yield
+
+
+def _boot_once(scenario, options, out, progress):
+    results = Results(lambda text: print(text, flush=True), out)
+    with _alone(progress), Machine(out, scenario, options.build) as machine:
+        try:
+            Boot(machine, results, progress, options).watch()
+            code, reason = _verdict(results)
+        except LabError as error:
+            code, reason = BROKEN, str(error)
+        if code in (FAILED, BROKEN):
+            _show_console(machine, reason)
+        if options.log:
+            shutil.copyfile(machine.console, options.log)
+    return code, results
+
+
+def _show_console(machine, reason):
+    lines = [line for line in machine.console_text().splitlines() if line]
+    for line in lines[-CONSOLE_TAIL:]:
+        print(f"  | {line}", flush=True)
+    if reason:
+        fail(f"{machine.scenario.name}: {reason}")
+    fail(f"{machine.scenario.name}: console log: {machine.console}")
+
+
+def _boot_until_it_stays(scenario, options, out, progress):
+    """(exit code, results, aborts): repeats a boot only if QEMU died of its
+    known defect."""
+    for aborts in range(KNOWN_ABORTS_MAX + 1):
+        try:
+            return (*_boot_once(scenario, options, out, progress), aborts)
+        except KnownAbort:
+            if aborts < KNOWN_ABORTS_MAX:
+                progress.say("QEMU aborted of its known defect (README.md), "
+                             f"repeating: {aborts + 1} of {KNOWN_ABORTS_MAX}")
+    fail(f"{scenario.name}: QEMU aborted {aborts + 1} times; "
+         "`tests/lab/lab build --qemu` makes one that does not")
+    return BROKEN, Results(print, out), aborts + 1
+
+
+def _run_one(scenario, options, totals):
+    out = options.out or _new_log_directory(scenario.name)
+    os.makedirs(out, exist_ok=True)
+    progress = Progress(scenario.name)
+    progress.say(scenario.about or "starts")
+    code, results, aborts = _boot_until_it_stays(scenario, options, out,
+                                                 progress)
+    totals["aborts"] += aborts
+    for kind, count in results.counts.items():
+        totals[kind] += count
+    if code == FAILED and not results.counts["not ok"]:
+        totals["not ok"] += 1
+    if results.skipped is not None:
+        totals["skip"] += 1
+        print(f"skip - {scenario.name}: {results.skipped}")
+    progress.say({PASSED: "passed", FAILED: "FAILED", BROKEN: "LAB FAILURE",
+                  SKIPPED: "skipped"}[code])
+    return code
+
+
+def _summary(totals):
+    parts = [f"{totals['ok']} passed", f"{totals['not ok']} failed"]
+    if totals["skip"]:
+        parts.append(f"{totals['skip']} skipped")
+    if totals["aborts"]:
+        parts.append(f"{totals['aborts']} QEMU aborts")
+    return ", ".join(parts)
+
+
+def run(options):
+    """Runs the scenarios one after the other; returns the exit code."""
+    base.require()
+    loaded = [scenarios.load(name) for name in options.scenario]
+    for scenario in loaded:
+        scenarios.needed_files(scenario, options.build)
+    totals = {"ok": 0, "not ok": 0, "skip": 0, "aborts": 0}
+    codes = [_run_one(scenario, options, totals) for scenario in loaded]
+    print(_summary(totals), flush=True)
+    for code in (BROKEN, FAILED, PASSED):
+        if code in codes:
+            return code
+    return SKIPPED
+
+
+def shell(scenario, build):
+    """Gives the terminal to a dom0 with the scenario's files, if any."""
+    base.require()
+    print("lab: QEMU's monitor and way out: Ctrl-A c, Ctrl-A x", flush=True)
+    with Machine(paths.lab_cache(), scenario, build, interactive=True) as m:
+        return BROKEN if m.process.wait() else PASSED

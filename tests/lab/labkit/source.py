@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Programs that are built from a Debian source package with our patches.
+
+They lie in a directory of the cache with a stamp, which changes with the
+patches and with what is configured.
+"""
+
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+
+from labkit import paths
+from labkit.report import LabError
+
+FETCH = os.path.join(paths.TOP, "tools", "debian-source")
+
+
+class Source:
+    """What is built of `package`, kept in the cache under `name`."""
+
+    def __init__(self, name, package, patches, configure):
+        self.name = name
+        self.package = package
+        self._patches = patches
+        self._configure = configure
+
+    def path(self, name=""):
+        return os.path.join(paths.lab_cache(), self.name, name)
+
+    def is_built(self):
+        try:
+            with open(self.path("stamp"), encoding="ascii") as f:
+                return f.read() == self._inputs()
+        except OSError:
+            return False
+
+    def patches(self):
+        return sorted(glob.glob(os.path.join(self._patches, "*.patch")))
+
+    def _inputs(self):
+        digest = hashlib.sha256(" ".join(self._configure).encode())
+        for name in self.patches():
+            with open(name, "rb") as f:
+                digest.update(f.read())
+        return digest.hexdigest()
+
+    def unpack(self, work):
+        """Downloads, unpacks and patches; none of it needs root."""
+        self.run([FETCH, self.package, os.path.join(work, "package")], work)
+        for dsc in glob.glob(os.path.join(work, "package", "*.dsc")):
+            self.run(["dpkg-source", "--no-check", "-x", dsc], work)
+        package = self.package.split("/", maxsplit=1)[0]
+        trees = glob.glob(os.path.join(work, package + "-*/"))
+        if len(trees) != 1:
+            raise LabError(f"the source package of {package} did not unpack")
+        for patch in self.patches():
+            self.run(["patch", "-p1", "-i", patch], trees[0])
+        return trees[0]
+
+    def install(self, files):
+        """{name: file} of what was built."""
+        shutil.rmtree(self.path(), ignore_errors=True)
+        os.makedirs(self.path())
+        for name, built in files.items():
+            self.run(["strip", "-o", self.path(name), built], self.path())
+        with open(self.path("stamp"), "w", encoding="ascii") as f:
+            f.write(self._inputs())
+
+    def run(self, words, directory):
+        try:
+            done = subprocess.run(words, cwd=directory, text=True, check=False,
+                                  stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
+        except FileNotFoundError:
+            raise LabError(f"{words[0]} is missing; see tests/lab/README.md "
+                           f"for what --{self.name} needs") from None
+        if done.returncode:
+            print("\n".join(done.stdout.splitlines()[-20:]), flush=True)
+            raise LabError(f"{words[0]} failed in {directory}")

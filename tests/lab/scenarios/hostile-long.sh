@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: a guest with four vCPUs does all the harm it can for ten minutes
+# needs: build/lab/guest.elf build/pflashd build/pflashctl
+# needs: /usr/share/OVMF/OVMF_VARS.fd tests/lab/hostile.sh
+# slow: ten minutes are ten minutes
+# timeout: 1200
+. /lab/lib.sh
+HOSTILE_SEED=$(($(date +%s) % 100000)) HOSTILE_WORDS=
+. /lab/hostile.sh
+
+note "seed $HOSTILE_SEED"
+hostile_beside 220
+hostile_trapped 220
+hostile_ballooned 60
+hostile_limited 100
+lab_done

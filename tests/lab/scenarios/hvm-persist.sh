@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: UEFI variables of an HVM guest outlive it, move to a PVH guest and back
+# needs: hvm block firmware /usr/share/ovmf/OVMF.fd build/pflashd build/pflashctl integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/uefi.sh tests/lab/hvm.sh
+# slow: the firmware asks QEMU for every PCI device there could be: minutes for a boot
+# timeout: 2400
+. /lab/lib.sh
+. /lab/uefi.sh
+. /lab/hvm.sh
+
+conf debian
+hvm debian /lab/OVMF.fd
+check_equal "debian: direct mode" direct "$(status debian mode)"
+set_variable debian Lab1 DEADBEEF
+has debian Lab1 'DE AD BE EF'
+check_equal "debian: no read was trapped" 0 "$(status debian reads)"
+ends debian
+
+conf trap 'mode = trap'
+hvm trap /lab/OVMF.fd
+check_equal "trap: trap mode" trap "$(status trap mode)"
+has trap Lab1 'DE AD BE EF'
+set_variable trap Lab2 C0FFEE00
+ends trap
+
+conf pvh
+lab_create pvh 'kernel = "/lab/OVMF_XEN.fd"' 'memory = 256' "$disk" ||
+    lab_die "pvh: no guest"
+uefi_shell pvh
+has pvh Lab1 'DE AD BE EF'
+has pvh Lab2 'C0 FF EE 00'
+set_variable pvh Lab3 0BADF00D
+ends pvh
+
+conf back
+hvm back /lab/OVMF.fd
+has back Lab1 'DE AD BE EF'
+has back Lab2 'C0 FF EE 00'
+has back Lab3 '0B AD F0 0D'
+ends back
+check "the file is sound" pflashctl check $vars
+lab_done

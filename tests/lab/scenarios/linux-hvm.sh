@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: what Linux wrote on PVH is there on HVM, beside QEMU, where it boots the same entries and writes
+# needs: hvm block firmware /usr/share/ovmf/OVMF.fd linux efilinux build/pflashd build/pflashctl
+# needs: integration/xl/block-pflash integration/xl/pflash-common.sh
+# needs: tests/lab/linux/linux.sh tests/lab/linux/guest-init
+# modules: fat vfat nls_cp437 nls_ascii
+# programs: sfdisk
+# slow: the firmware asks QEMU for every PCI device there could be, in both boots
+# timeout: 5400
+. /lab/lib.sh
+. /lab/linux.sh
+
+LINUX_TIMEOUT=1800
+linux_prepare
+linux_install lab_create 'kernel = "/lab/OVMF_XEN.fd"'
+linux_conf
+linux_boots lab_create_hvm 'bios_path_override = "/lab/OVMF.fd"'
+linux_file
+lab_done

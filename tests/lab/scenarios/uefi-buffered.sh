@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: firmware that programs by way of the write buffer, beside firmware that does not: first boot, one variable, a reclaim
+# needs: firmware buffered build/pflashd build/pflashctl tests/lab/uefi.sh tests/lab/fill.sh
+# timeout: 3600
+# slow: a firmware of its own, which takes minutes to build, and a reclaim byte by byte
+. /lab/lib.sh
+. /lab/uefi.sh
+. /lab/fill.sh
+
+UEFI_TIMEOUT=2400
+
+# status NAME FIELD
+status() {
+    pflashctl status "$1" | sed -n "s/^$2: //p"
+}
+
+# boot NAME FIRMWARE VARS [OPTION...]: leaves the time it took in $seconds
+boot() {
+    boot_start=$(lab_now)
+    boot_name=$1 boot_firmware=$2 boot_vars=$3
+    shift 3
+    lab_create "$boot_name" "kernel = \"/lab/$boot_firmware\"" \
+        'memory = 256' || lab_die "$boot_name: no guest"
+    lab_flash "$boot_name" "$boot_vars" --base 0xffe00000 \
+        --code "/lab/$boot_firmware" --compact never "$@" ||
+        lab_die "$boot_name: pflashd did not attach"
+    uefi_shell "$boot_name"
+    seconds=$(lab_since "$boot_start")
+}
+
+# measure NAME FIRMWARE: leaves its numbers of writes in NAME_first, _variable
+# and _reclaim
+measure() {
+    boot "$1" "$2" "/tmp/$1.fd" --layout 2m
+    first=$(status "$1" writes) first_seconds=$seconds
+    uefi_command "$1" "setvar LabVar -guid $UEFI_GUID -bs -nv =0x1122334455"
+    variable=$(($(status "$1" writes) - first))
+    uefi_command "$1" "setvar LabVar -guid $UEFI_GUID"
+    check "$1: the variable is there" \
+        grep -q '55 44 33 22 11 00 00 00' "/tmp/$1.out"
+    check_equal "$1: no read was trapped" 0 "$(status "$1" reads)"
+    uefi_destroy "$1"
+    # So full that the firmware writes the store anew before it starts a system.
+    vars=/tmp/$1.fd
+    fill $(($(figure free) / 4064))
+    live=$(figure live)
+    boot "$1" "$2" "/tmp/$1.fd"
+    reclaim=$(status "$1" writes)
+    uefi_command "$1" "setvar LabVar -guid $UEFI_GUID"
+    check "$1: the variable is there after the reclaim" \
+        grep -q '55 44 33 22 11 00 00 00' "/tmp/$1.out"
+    uefi_destroy "$1"
+    check "$1: room was made" test "$(figure free)" -gt 30000
+    check "$1: no variable is gone" test "$(figure live)" -ge "$live"
+    note "$1: writes: first boot $first in $first_seconds s, a variable $variable," \
+        "a boot with a reclaim $reclaim in $seconds s"
+}
+
+measure buffered OVMF_XEN.buffered.fd
+quick="$first $variable $reclaim"
+measure bytes OVMF_XEN.fd
+# shellcheck disable=SC2086 # three numbers
+set -- $quick
+check "a first boot takes less than a half of the writes" test $(($1 * 2)) -lt "$first"
+check "so does a variable" test $(($2 * 2)) -lt "$variable"
+check "and a reclaim less than a fifth" test $(($3 * 5)) -lt "$reclaim"
+lab_done

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: without --code a PVH guest gets to its shell all the same, but slowly
+# needs: firmware build/pflashd tests/lab/uefi.sh
+# slow: the firmware is several times slower without its code
+# timeout: 900
+. /lab/lib.sh
+. /lab/uefi.sh
+
+UEFI_TIMEOUT=600
+uefi_boot nocode /tmp/vars.fd --layout 2m
+uefi_destroy nocode
+lab_done

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: a UEFI variable outlives its guest: setvar, xl destroy, create, read it
+# needs: firmware build/pflashd build/pflashctl tests/lab/uefi.sh
+# timeout: 1500
+. /lab/lib.sh
+. /lab/uefi.sh
+
+# setvar takes =0x... as a number: 64 bits, the lowest byte first.
+number=0x1122334455
+stored=5544332211000000
+shown='55 44 33 22 11 00 00 00'
+
+uefi_boot first /tmp/vars.fd --layout 2m --code /lab/OVMF_XEN.fd
+uefi_command first "setvar LabVar -guid $UEFI_GUID -bs -nv =$number"
+check "setvar says nothing" test "$(grep -c . /tmp/first.out)" = 2
+uefi_destroy first
+check "the VARS file is consistent" pflashctl export /tmp/vars.fd /tmp/image.fd
+xxd -p /tmp/image.fd | tr -d '\n' >/tmp/image.hex
+check "the variable is in it" grep -q "$stored" /tmp/image.hex
+check "its image has the size of the flash" test "$(wc -c </tmp/image.fd)" = 131072
+
+uefi_boot second /tmp/vars.fd --code /lab/OVMF_XEN.fd
+uefi_command second "setvar LabVar -guid $UEFI_GUID"
+sed 's/^/| /' /tmp/second.out | while read -r line; do note "$line"; done
+check "the next guest reads it back" grep -q "$shown" /tmp/second.out
+
+# The firmware's own reset, which pokes the ports of a PC.
+lab_export "$(lab_log second)" second.console
+lab_type second reset
+check "reset in the shell ends the guest" lab_wait 60 lab_gone second
+check "second: pflashd leaves with the guest" lab_flash_end second
+check "it was asked for the reset" grep -q 'the guest resets itself' /tmp/second.pflashd
+for boot in first second; do
+    note "$boot: $(grep -o 'answered .*' /tmp/$boot.pflashd)"
+    check "$boot: no read was trapped" grep -q ' 0 reads' /tmp/$boot.pflashd
+done
+check "no domain is left" lab_wait 60 sh -c 'test "$(xl list | wc -l)" = 2'
+lab_export /tmp/image.fd vars.fd
+lab_done

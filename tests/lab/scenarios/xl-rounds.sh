@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: a guest ends in one way or another, and xl does with it what it can
+# needs: block build/lab/guest.elf build/pflashd build/pflashctl
+# needs: integration/xl/block-pflash integration/xl/pflash-common.sh
+# needs: tests/lab/xl.sh tests/lab/rounds.sh
+# slow: five guests, two of them twice; xl-life has the short of it
+# timeout: 900
+. /lab/lib.sh
+. /lab/xl.sh
+. /lab/rounds.sh
+xl_setup
+rounds pvh 5 reboot preserve rename xlshutdown writing
+lab_done
