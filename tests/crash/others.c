@@ -8,7 +8,7 @@
 
 #include "random.h"
 
-#include "pflash/view.h"
+#include "pflash/reader.h"
 
 #define BACKUP "B"
 
@@ -183,13 +183,13 @@ agree(const struct run *run)
 {
 	struct fault fault = put_faults_off();
 	struct error err = { "" };
-	struct view *view;
+	struct reader *reader;
 	bool good;
 
-	good = !view_open(&view, &sys_machine, run->setting->path, &err);
+	good = !reader_open(&reader, &sys_machine, run->setting->path, &err);
 	machine.fault = fault;
 	if (good)
-		view_close(view);
+		reader_close(reader);
 	return good;
 }
 

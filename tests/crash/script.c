@@ -10,7 +10,7 @@
 #include "others.h"
 #include "random.h"
 
-#include "pflash/view.h"
+#include "pflash/reader.h"
 
 #define BLOCK 4096u
 
@@ -170,17 +170,17 @@ check_kept(struct run *run)
 #define MAX_POINTS 20000
 
 struct points {
-	struct view_point point[MAX_POINTS];
+	struct reader_point point[MAX_POINTS];
 	size_t count;
 };
 
 static bool
-is_past(const struct run *run, const struct view *view, uint64_t sequence,
+is_past(const struct run *run, const struct reader *reader, uint64_t sequence,
 	uint32_t number)
 {
 	uint8_t *image = malloc(run->setting->size);
 	struct error err = { "" };
-	bool same = image && !view_past(view, sequence, image, &err) &&
+	bool same = image && !reader_past(reader, sequence, image, &err) &&
 		    model_is(run->model, number, image);
 
 	free(image);
@@ -189,14 +189,14 @@ is_past(const struct run *run, const struct view *view, uint64_t sequence,
 
 /* The points are the states that led to `number`; the ends and some between. */
 static bool
-history_leads_to(const struct run *run, const struct view *view,
+history_leads_to(const struct run *run, const struct reader *reader,
 		 const struct points *points, uint32_t number)
 {
 	uint64_t random = mix(run->key, 77);
 	bool all = run->alike || points->count <= 6 || !below(&random, 64);
 
 	for (size_t i = points->count; i-- > 0;) {
-		const struct view_point *point = &points->point[i];
+		const struct reader_point *point = &points->point[i];
 		bool end = i == 0 || i + 1 == points->count;
 
 		if (number == 0 || point->oldest != (i == 0) ||
@@ -206,7 +206,7 @@ history_leads_to(const struct run *run, const struct view *view,
 		    !model_number(run->model, number, point->sequence))
 			return false;
 		if ((all || end || !below(&random, (uint32_t)points->count)) &&
-		    !is_past(run, view, point->sequence, number))
+		    !is_past(run, reader, point->sequence, number))
 			return false;
 		number = model_state(run->model, number)->before;
 	}
@@ -218,21 +218,21 @@ read_history(struct run *run, uint32_t number)
 {
 	static struct points points;
 	struct error err = { "" };
-	struct view *view;
+	struct reader *reader;
 	size_t cursor = 0;
 	bool good;
 
-	if (view_open(&view, &sys_machine, run->setting->path, &err))
-		return run_wrong(run, "view_open: %s", err.text);
+	if (reader_open(&reader, &sys_machine, run->setting->path, &err))
+		return run_wrong(run, "reader_open: %s", err.text);
 	points.count = 0;
 	while (points.count < MAX_POINTS &&
-	       view_next(view, &cursor, &points.point[points.count]))
+	       reader_next(reader, &cursor, &points.point[points.count]))
 		points.count++;
-	good = model_is(run->model, number, view_image(view)) &&
-	       history_leads_to(run, view, &points, number);
+	good = model_is(run->model, number, reader_image(reader)) &&
+	       history_leads_to(run, reader, &points, number);
 	if (good && run->setting->whole_history)
 		good = points.count == model_state(run->model, number)->bursts;
-	view_close(view);
+	reader_close(reader);
 	return good || run_wrong(run,
 				 "the history of %zu points does not lead to "
 				 "state %u, which is there",
@@ -295,32 +295,32 @@ check_image(struct run *run)
 }
 
 /* A reader who came before has seen what the writer found, and NULL is none. */
-static struct view *
+static struct reader *
 look(struct run *run)
 {
 	struct error err = { "" };
-	struct view *view;
+	struct reader *reader;
 
 	if (run_tolerant() || run->key % 4 ||
 	    disk_find(machine.disk, machine.vars) < 0)
 		return NULL;
-	if (!view_open(&view, &sys_machine, run->setting->path, &err))
-		return view;
+	if (!reader_open(&reader, &sys_machine, run->setting->path, &err))
+		return reader;
 	if (!run->model->may.touched)
-		(void)run_wrong(run, "view_open, before store_open: %s",
+		(void)run_wrong(run, "reader_open, before store_open: %s",
 				err.text);
 	return NULL;
 }
 
 static bool
-same_as_seen(struct run *run, struct view *view)
+same_as_seen(struct run *run, struct reader *reader)
 {
-	bool same = !view || !run->store ||
-		    !memcmp(view_image(view), store_image(run->store),
+	bool same = !reader || !run->store ||
+		    !memcmp(reader_image(reader), store_image(run->store),
 			    run->setting->size);
 
-	if (view)
-		view_close(view);
+	if (reader)
+		reader_close(reader);
 	return (same && !run->why[0]) ||
 	       run_wrong(run, "a reader saw another image before store_open");
 }
@@ -338,7 +338,7 @@ try_to_open(struct run *run, struct error *err)
 		.history = &setting->history,
 		.sys = &sys_machine,
 	};
-	struct view *seen = machine.fault.kind ? NULL : look(run);
+	struct reader *seen = machine.fault.kind ? NULL : look(run);
 	unsigned long changes = machine.changes;
 	int rc;
 

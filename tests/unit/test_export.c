@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pflash/view.h"
+#include "pflash/reader.h"
 
 #include "support_store.h"
 
@@ -329,15 +329,15 @@ START_TEST(export_of_a_file_that_gets_shorter)
 }
 END_TEST
 
-START_TEST(view_has_size_and_image)
+START_TEST(reader_has_size_and_image)
 {
-	struct view *view;
+	struct reader *reader;
 
 	open_writer(false, true);
-	ck_assert_int_eq(view_open(&view, NULL, scratch_path("VARS"), &err), 0);
-	ck_assert_uint_eq(view_size(view), SIZE);
-	ck_assert_mem_eq(view_image(view), store_image(writer), SIZE);
-	view_close(view);
+	ck_assert_int_eq(reader_open(&reader, NULL, scratch_path("VARS"), &err), 0);
+	ck_assert_uint_eq(reader_size(reader), SIZE);
+	ck_assert_mem_eq(reader_image(reader), store_image(writer), SIZE);
+	reader_close(reader);
 	ck_assert(!store_close(writer));
 }
 END_TEST
@@ -403,7 +403,7 @@ export_suite(void)
 	tcase_add_test(tc, export_that_never_gets_still_files);
 	tcase_add_test(tc, export_is_tried_twice_without_a_writer);
 	tcase_add_test(tc, export_of_a_file_that_gets_shorter);
-	tcase_add_test(tc, view_has_size_and_image);
+	tcase_add_test(tc, reader_has_size_and_image);
 	tcase_add_test(tc, export_under_a_writer);
 	suite_add_tcase(suite, tc);
 	return suite;

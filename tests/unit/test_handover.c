@@ -22,7 +22,7 @@
 
 #include "pflash/device.h"
 #include "pflash/sim.h"
-#include "pflash/view.h"
+#include "pflash/reader.h"
 
 #define BASE UINT64_C(0xffe00000)
 #define SIZE 0x10000u
@@ -912,15 +912,15 @@ END_TEST
 static unsigned int
 bursts(void)
 {
-	struct view_point point;
-	struct view *view;
+	struct reader_point point;
+	struct reader *reader;
 	unsigned int count = 0;
 	size_t cursor = 0;
 
-	ck_assert_int_eq(view_open(&view, NULL, path, &err), 0);
-	while (view_next(view, &cursor, &point))
+	ck_assert_int_eq(reader_open(&reader, NULL, path, &err), 0);
+	while (reader_next(reader, &cursor, &point))
 		count++;
-	view_close(view);
+	reader_close(reader);
 	return count;
 }
 

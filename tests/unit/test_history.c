@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "pflash/le.h"
-#include "pflash/view.h"
+#include "pflash/reader.h"
 
 #include "support_store.h"
 
@@ -100,32 +100,32 @@ open_store(const struct store_history *history, const struct sys *sys)
 	return store;
 }
 
-static struct view *
-open_view(void)
+static struct reader *
+open_reader(void)
 {
-	struct view *view = NULL;
-	int rc = view_open(&view, &sys_unsynced, scratch_path("VARS"), &err);
+	struct reader *reader = NULL;
+	int rc = reader_open(&reader, &sys_unsynced, scratch_path("VARS"), &err);
 
-	ck_assert_msg(rc == 0, "view: %s", err.text);
-	return view;
+	ck_assert_msg(rc == 0, "reader: %s", err.text);
+	return reader;
 }
 
 /* How many points there are; first and last of them, if there are any. */
 static unsigned int
-points(struct view_point *first, struct view_point *last)
+points(struct reader_point *first, struct reader_point *last)
 {
-	struct view *view = open_view();
-	struct view_point point;
+	struct reader *reader = open_reader();
+	struct reader_point point;
 	unsigned int count = 0;
 	size_t cursor = 0;
 
-	while (view_next(view, &cursor, &point)) {
+	while (reader_next(reader, &cursor, &point)) {
 		if (!count++ && first)
 			*first = point;
 		if (last)
 			*last = point;
 	}
-	view_close(view);
+	reader_close(reader);
 	return count;
 }
 
@@ -133,7 +133,7 @@ points(struct view_point *first, struct view_point *last)
 static void
 commit(struct store *store)
 {
-	struct view_point last = { .sequence = 0 };
+	struct reader_point last = { .sequence = 0 };
 
 	ck_assert_int_eq(store_commit(store), 0);
 	if (points(NULL, &last) && last.sequence > numbers[image_count - 1])
@@ -154,10 +154,10 @@ step(struct store *store, unsigned int n)
 }
 
 static void
-check_past(const struct view *view, uint64_t number)
+check_past(const struct reader *reader, uint64_t number)
 {
 	uint8_t image[SIZE];
-	int rc = view_past(view, number, image, &err);
+	int rc = reader_past(reader, number, image, &err);
 
 	ck_assert_msg(rc == 0, "number %llu: %s", (unsigned long long)number,
 		      err.text);
@@ -165,11 +165,11 @@ check_past(const struct view *view, uint64_t number)
 }
 
 static void
-check_no_past(const struct view *view, uint64_t number)
+check_no_past(const struct reader *reader, uint64_t number)
 {
 	uint8_t image[SIZE];
 
-	ck_assert_int_eq(view_past(view, number, image, &err), -ENOENT);
+	ck_assert_int_eq(reader_past(reader, number, image, &err), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "has no history"));
 }
 
@@ -180,13 +180,13 @@ check_no_past(const struct view *view, uint64_t number)
 static unsigned int
 check_history(void)
 {
-	struct view *view = open_view();
-	struct view_point point = { .sequence = 0 };
+	struct reader *reader = open_reader();
+	struct reader_point point = { .sequence = 0 };
 	unsigned int count = 0, expected = 0;
 	uint64_t number = 0;
 	size_t cursor = 0;
 
-	while (view_next(view, &cursor, &point)) {
+	while (reader_next(reader, &cursor, &point)) {
 		ck_assert_uint_gt(point.sequence, number);
 		ck_assert_int_eq(point.oldest, count == 0);
 		if (count++) {
@@ -197,18 +197,18 @@ check_history(void)
 		}
 		for (number = number ? number + 1 : point.sequence;
 		     number < point.sequence; number++)
-			check_past(view, number);
-		check_past(view, number);
+			check_past(reader, number);
+		check_past(reader, number);
 		if (count == 1)
-			check_no_past(view, number - 1);
+			check_no_past(reader, number - 1);
 	}
 	if (count) {
 		ck_assert_uint_eq(expected, image_count - 1);
-		ck_assert_mem_eq(view_image(view), images[expected], SIZE);
+		ck_assert_mem_eq(reader_image(reader), images[expected], SIZE);
 	}
-	check_no_past(view, 0);
-	check_no_past(view, UINT64_MAX);
-	view_close(view);
+	check_no_past(reader, 0);
+	check_no_past(reader, UINT64_MAX);
+	reader_close(reader);
 	return count;
 }
 
@@ -222,8 +222,8 @@ END_TEST
 START_TEST(points_say_what_was_done)
 {
 	struct store *store = open_store(NULL, NULL);
-	struct view_point point;
-	struct view *view;
+	struct reader_point point;
+	struct reader *reader;
 	size_t cursor = 0;
 	uint64_t begin = fake_clock;
 
@@ -237,19 +237,19 @@ START_TEST(points_say_what_was_done)
 	ck_assert(!store_erase(store, 0, 1));
 	commit(store);
 
-	view = open_view();
-	ck_assert(view_next(view, &cursor, &point));
+	reader = open_reader();
+	ck_assert(reader_next(reader, &cursor, &point));
 	ck_assert(point.oldest && point.sequence == 1 && point.time == begin);
-	ck_assert(view_next(view, &cursor, &point));
+	ck_assert(reader_next(reader, &cursor, &point));
 	ck_assert(!point.oldest && point.sequence == 3);
 	ck_assert_uint_eq(point.time, begin + 5 * SECOND);
 	ck_assert(point.programmed == 15 && point.erased == BLOCK);
-	ck_assert(view_next(view, &cursor, &point));
+	ck_assert(reader_next(reader, &cursor, &point));
 	ck_assert(point.sequence == 6 && point.time == fake_clock);
 	ck_assert(point.programmed == 0 && point.erased == 1);
-	ck_assert(!view_next(view, &cursor, &point));
-	check_no_past(view, 7);
-	view_close(view);
+	ck_assert(!reader_next(reader, &cursor, &point));
+	check_no_past(reader, 7);
+	reader_close(reader);
 	ck_assert_uint_eq(check_history(), 3);
 	ck_assert(!store_close(store));
 	ck_assert_uint_eq(check_history(), 3);
@@ -310,7 +310,7 @@ END_TEST
 START_TEST(history_begins_and_ends_with_the_setting)
 {
 	struct store *store = open_store(&none, NULL);
-	struct view_point first = { .sequence = 0 };
+	struct reader_point first = { .sequence = 0 };
 
 	ck_assert(!store_program(store, 0, "not kept", 8));
 	ck_assert(!store_close(store));
@@ -496,7 +496,7 @@ static void
 change_vars_at_random(const struct store_config *config)
 {
 	struct blob vars = blob_read(config->path);
-	struct view_point last;
+	struct reader_point last;
 	struct store *store;
 	bool changed;
 
@@ -770,7 +770,7 @@ END_TEST
 START_TEST(accepting_a_change_makes_it_a_burst)
 {
 	struct store *store = open_store(NULL, NULL);
-	struct view_point last;
+	struct reader_point last;
 	struct blob vars;
 	bool changed;
 
@@ -799,7 +799,7 @@ END_TEST
 START_TEST(accepting_leaves_the_rest_in_the_history)
 {
 	struct store *store = open_store(NULL, &sys_faulty);
-	struct view_point last;
+	struct reader_point last;
 	struct blob vars;
 	bool changed;
 
@@ -897,7 +897,7 @@ START_TEST(accepting_fails_whole)
 	struct store_config config = { .path = scratch_path("VARS") };
 	unsigned int n = 0, failures = 0, hits;
 	struct blob journal, vars;
-	struct view_point last;
+	struct reader_point last;
 	bool changed;
 	int rc;
 
@@ -938,44 +938,44 @@ END_TEST
 START_TEST(walk_goes_through_all_images)
 {
 	struct store *store = open_store(NULL, NULL);
-	struct view_point point;
-	struct view *view = open_view();
+	struct reader_point point;
+	struct reader *reader = open_reader();
 	uint8_t image[SIZE];
 	size_t cursor = 0;
 	unsigned int count = 0;
 
-	ck_assert(view_has_journal(view));
-	ck_assert_uint_eq(view_pending(view), 0);
-	view_close(view);
+	ck_assert(reader_has_journal(reader));
+	ck_assert_uint_eq(reader_pending(reader), 0);
+	reader_close(reader);
 	for (unsigned int n = 1; n < 5; n++)
 		step(store, n);
 	ck_assert(!store_erase(store, 7, BLOCK));
 	commit(store);
 	ck_assert(!store_program(store, 5, "last", 4));
 	commit(store);
-	view = open_view();
+	reader = open_reader();
 	memset(image, 0x33, SIZE);
-	while (view_walk(view, &cursor, &point, image)) {
+	while (reader_walk(reader, &cursor, &point, image)) {
 		ck_assert_mem_eq(image, images[find_image(point.sequence)],
 				 SIZE);
 		count++;
 	}
 	ck_assert_uint_eq(count, image_count);
-	ck_assert_uint_eq(view_pending(view), 2);
-	ck_assert_uint_eq(view_torn_bytes(view), 0);
-	view_close(view);
+	ck_assert_uint_eq(reader_pending(reader), 2);
+	ck_assert_uint_eq(reader_torn_bytes(reader), 0);
+	reader_close(reader);
 	ck_assert(!store_close(store));
 }
 END_TEST
 
-START_TEST(view_tells_what_is_torn)
+START_TEST(reader_tells_what_is_torn)
 {
-	struct view *view = open_view();
+	struct reader *reader = open_reader();
 	struct blob journal;
 
-	ck_assert(!view_has_journal(view));
-	ck_assert_uint_eq(view_pending(view) + view_torn_bytes(view), 0);
-	view_close(view);
+	ck_assert(!reader_has_journal(reader));
+	ck_assert_uint_eq(reader_pending(reader) + reader_torn_bytes(reader), 0);
+	reader_close(reader);
 	ck_assert(!store_close(open_store(NULL, NULL)));
 	journal = blob_read(scratch_path("VARS.journal"));
 	journal.data = realloc(journal.data, journal.len + 33);
@@ -983,33 +983,33 @@ START_TEST(view_tells_what_is_torn)
 	memset(journal.data + journal.len, 0, 33);
 	blob_write(scratch_path("VARS.journal"), journal.data,
 		   journal.len + 33);
-	view = open_view();
-	ck_assert_uint_eq(view_torn_bytes(view), 33);
-	view_close(view);
+	reader = open_reader();
+	ck_assert_uint_eq(reader_torn_bytes(reader), 33);
+	reader_close(reader);
 	blob_free(&journal);
 }
 END_TEST
 
-/* Opens what view_open() refuses; how many points there are then. */
+/* Opens what reader_open() refuses; how many points there are then. */
 static unsigned int
 check_rescue(const uint8_t *vars, const char *text)
 {
 	const struct store_config config = { .path = scratch_path("VARS") };
-	struct view_point point;
-	struct view *view;
+	struct reader_point point;
+	struct reader *reader;
 	unsigned int count = 0;
 	size_t cursor = 0;
 
-	ck_assert_int_eq(view_open_files(&view, &config, &err), -EUCLEAN);
+	ck_assert_int_eq(reader_open_files(&reader, &config, &err), -EUCLEAN);
 	err.text[0] = '\0';
-	ck_assert_int_eq(view_open_rescue(&view, &config, &err), 1);
+	ck_assert_int_eq(reader_open_rescue(&reader, &config, &err), 1);
 	ck_assert_msg(strstr(err.text, text) != NULL, "%s", err.text);
-	ck_assert_mem_eq(view_image(view), vars, SIZE);
-	while (view_next(view, &cursor, &point)) {
-		check_past(view, point.sequence);
+	ck_assert_mem_eq(reader_image(reader), vars, SIZE);
+	while (reader_next(reader, &cursor, &point)) {
+		check_past(reader, point.sequence);
 		count++;
 	}
-	view_close(view);
+	reader_close(reader);
 	return count;
 }
 
@@ -1018,13 +1018,13 @@ START_TEST(rescue_takes_what_is_whole)
 	const struct store_config config = { .path = scratch_path("VARS") };
 	struct store *store = open_store(NULL, NULL);
 	struct blob journal, vars;
-	struct view *view;
+	struct reader *reader;
 
 	for (unsigned int n = 1; n < 4; n++)
 		step(store, n);
 	ck_assert(!store_close(store));
-	ck_assert_int_eq(view_open_rescue(&view, &config, &err), 0);
-	view_close(view);
+	ck_assert_int_eq(reader_open_rescue(&reader, &config, &err), 0);
+	reader_close(reader);
 	journal = blob_read(scratch_path("VARS.journal"));
 	vars = blob_read(scratch_path("VARS"));
 	/* In the second of three bursts, in the first, in the header. */
@@ -1045,7 +1045,7 @@ START_TEST(rescue_takes_what_is_whole)
 	blob_write(scratch_path("VARS"), vars.data, SIZE);
 	ck_assert_uint_eq(check_rescue(vars.data, "other content"), 4);
 	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
-	ck_assert_int_eq(view_open_rescue(&view, &config, &err), -ENOENT);
+	ck_assert_int_eq(reader_open_rescue(&reader, &config, &err), -ENOENT);
 	blob_free(&journal);
 	blob_free(&vars);
 }
@@ -1056,7 +1056,7 @@ START_TEST(rescue_fails_cleanly)
 {
 	struct store_config config = { .path = scratch_path("VARS") };
 	unsigned int n = 0, failures = 0, hits;
-	struct view *view = NULL;
+	struct reader *reader = NULL;
 	struct blob vars;
 	int rc;
 
@@ -1067,12 +1067,12 @@ START_TEST(rescue_fails_cleanly)
 	do {
 		fault = (struct fault){ .nth = ++n, .error = EIO };
 		memory_fault = (struct memory_fault){ .nth = _i ? n : 0 };
-		rc = view_open_rescue(&view, &config, &err);
+		rc = reader_open_rescue(&reader, &config, &err);
 		memory_fault.nth = 0;
 		hits = _i ? memory_fault.hits : fault.hits;
 		if (rc == 1) {
-			ck_assert_mem_eq(view_image(view), vars.data, SIZE);
-			view_close(view);
+			ck_assert_mem_eq(reader_image(reader), vars.data, SIZE);
+			reader_close(reader);
 			continue;
 		}
 		ck_assert_int_lt(rc, 0);
@@ -1180,7 +1180,7 @@ history_suite(void)
 	tcase_add_loop_test(tc, accepting_fails_whole, 0,
 			    memory_can_fail() ? 2 : 1);
 	tcase_add_test(tc, walk_goes_through_all_images);
-	tcase_add_test(tc, view_tells_what_is_torn);
+	tcase_add_test(tc, reader_tells_what_is_torn);
 	tcase_add_test(tc, rescue_takes_what_is_whole);
 	tcase_add_loop_test(tc, rescue_fails_cleanly, 0,
 			    memory_can_fail() ? 2 : 1);

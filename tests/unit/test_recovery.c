@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pflash/view.h"
+#include "pflash/reader.h"
 
 #include "support_store.h"
 
@@ -336,16 +336,16 @@ struct rot {
 
 /* Whatever the history still has is right. */
 static void
-check_history(const struct view *view)
+check_history(const struct reader *reader)
 {
 	uint8_t past[SIZE];
-	struct view_point point;
+	struct reader_point point;
 	unsigned int n = 0;
 	size_t cursor = 0;
 
-	while (view_next(view, &cursor, &point)) {
+	while (reader_next(reader, &cursor, &point)) {
 		ck_assert_uint_lt(n, STATES);
-		ck_assert_int_eq(view_past(view, point.sequence, past, &err),
+		ck_assert_int_eq(reader_past(reader, point.sequence, past, &err),
 				 0);
 		ck_assert_mem_eq(past, states[n], SIZE);
 		n++;
@@ -362,8 +362,8 @@ check_rotten(struct rot *rot, bool in_last, const char *where, size_t bit)
 	};
 	struct store_recovery found;
 	struct store *store;
-	struct view *view;
-	int rc = view_open_files(&view, &config, &err);
+	struct reader *reader;
+	int rc = reader_open_files(&reader, &config, &err);
 	bool right;
 
 	if (rc) {
@@ -375,18 +375,18 @@ check_rotten(struct rot *rot, bool in_last, const char *where, size_t bit)
 		return;
 	}
 	ck_assert_int_eq(store_open(&store, &config, &found, &err), 0);
-	ck_assert_mem_eq(store_image(store), view_image(view), SIZE);
-	right = !memcmp(view_image(view), rot->truth, SIZE);
+	ck_assert_mem_eq(store_image(store), reader_image(reader), SIZE);
+	right = !memcmp(reader_image(reader), rot->truth, SIZE);
 	if (found.dropped_bytes) {
 		ck_assert_msg(in_last, "%s, bit %zu: dropped", where, bit);
-		right = !memcmp(view_image(view), rot->before, SIZE);
+		right = !memcmp(reader_image(reader), rot->before, SIZE);
 		rot->dropped++;
 	} else {
 		rot->harmless++;
 	}
 	ck_assert_msg(right, "%s, bit %zu: silently wrong", where, bit);
-	check_history(view);
-	view_close(view);
+	check_history(reader);
+	reader_close(reader);
 	ck_assert_int_eq(store_close(store), 0);
 }
 

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "pflash/view.h"
+#include "pflash/reader.h"
 #include "support_store.h"
 
 #define BLOCK 4096u
@@ -117,15 +117,15 @@ expect(struct store *store, bool open, const char *text)
 static unsigned int
 points(void)
 {
-	struct view_point point;
-	struct view *view;
+	struct reader_point point;
+	struct reader *reader;
 	unsigned int count = 0;
 	size_t cursor = 0;
 
-	ck_assert_int_eq(view_open(&view, NULL, config.path, &err), 0);
-	while (view_next(view, &cursor, &point))
+	ck_assert_int_eq(reader_open(&reader, NULL, config.path, &err), 0);
+	while (reader_next(reader, &cursor, &point))
 		count++;
-	view_close(view);
+	reader_close(reader);
 	return count;
 }
 

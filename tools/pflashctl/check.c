@@ -9,14 +9,14 @@
 #include "pflashctl.h"
 
 static void
-print_history(const struct view *view)
+print_history(const struct reader *reader)
 {
-	struct view_point first = { 0 }, point = { 0 };
+	struct reader_point first = { 0 }, point = { 0 };
 	char from[32], to[32];
 	size_t cursor = 0;
 	uint64_t count = 0;
 
-	while (view_next(view, &cursor, &point))
+	while (reader_next(reader, &cursor, &point))
 		if (count++ == 0)
 			first = point;
 	if (count == 0) {
@@ -31,20 +31,20 @@ print_history(const struct view *view)
 }
 
 static void
-print_journal(const struct view *view)
+print_journal(const struct reader *reader)
 {
-	if (!view_has_journal(view)) {
+	if (!reader_has_journal(reader)) {
 		puts("journal: none");
 		return;
 	}
 	printf("journal: %" PRIu64 " bursts are not in the file yet\n",
-	       view_pending(view));
-	if (view_torn_bytes(view))
+	       reader_pending(reader));
+	if (reader_torn_bytes(reader))
 		printf("journal: %" PRIu64 " bytes of a torn record at its end "
 		       "will be dropped; but for --sync none, no answered "
 		       "burst is in them\n",
-		       view_torn_bytes(view));
-	print_history(view);
+		       reader_torn_bytes(reader));
+	print_history(reader);
 }
 
 static bool
@@ -90,14 +90,14 @@ print_code(const char *path, size_t vars_size)
 }
 
 static void
-print_way_out(const struct view *view)
+print_way_out(const struct reader *reader)
 {
 	puts("nothing was changed; ways out:\n"
 	     "  - put the VARS file and the journal of one time back, from a "
 	     "backup");
-	if (view_journal_is_whole(view))
+	if (reader_journal_is_whole(reader))
 		puts("  - `pflashctl accept` takes the VARS file as it is");
-	if (view_has_journal(view))
+	if (reader_has_journal(reader))
 		puts("  - `pflashctl log`, then `pflashctl export --at`, takes "
 		     "out what the journal still has\n"
 		     "  - remove the journal: the VARS file then counts alone");
@@ -107,21 +107,21 @@ int
 ctl_check(const struct ctl_options *options)
 {
 	const struct store_config config = ctl_config(options);
-	struct view *view;
+	struct reader *reader;
 	struct error err;
 	bool good;
-	int ret = view_open_rescue(&view, &config, &err);
+	int ret = reader_open_rescue(&reader, &config, &err);
 
 	if (ret < 0)
 		return ctl_refused(ret, &err);
 	if (ret > 0)
 		printf("error: %s\n", err.text);
-	print_journal(view);
-	good = print_variables(view_image(view), view_size(view));
-	if (options->code && !print_code(options->code, view_size(view)))
+	print_journal(reader);
+	good = print_variables(reader_image(reader), reader_size(reader));
+	if (options->code && !print_code(options->code, reader_size(reader)))
 		good = false;
 	if (ret > 0)
-		print_way_out(view);
-	view_close(view);
+		print_way_out(reader);
+	reader_close(reader);
 	return good && ret == 0 ? CTL_OK : CTL_FILE;
 }

@@ -73,15 +73,15 @@ ctl_load(const char *path, uint8_t **bytes, size_t *size)
 }
 
 int
-ctl_image(const struct view *view, bool past, uint64_t sequence,
+ctl_image(const struct reader *reader, bool past, uint64_t sequence,
 	  uint8_t **image, struct error *err)
 {
-	*image = malloc(view_size(view));
+	*image = malloc(reader_size(reader));
 	if (!*image)
 		return error_set(err, ENOMEM, "out of memory");
 	if (past)
-		return view_past(view, sequence, *image, err);
-	memcpy(*image, view_image(view), view_size(view));
+		return reader_past(reader, sequence, *image, err);
+	memcpy(*image, reader_image(reader), reader_size(reader));
 	return 0;
 }
 

@@ -8,16 +8,16 @@
 #include "pflashctl.h"
 
 static int
-compact(const struct ctl_options *options, const struct view *view)
+compact(const struct ctl_options *options, const struct reader *reader)
 {
-	uint32_t size = view_size(view);
+	uint32_t size = reader_size(reader);
 	uint8_t *image = malloc(size);
 	struct error err;
 	int code = CTL_OK, gained;
 
 	if (!image)
 		return ctl_fail(CTL_FAILED, "out of memory");
-	gained = fv_compact(view_image(view), size, image, &err);
+	gained = fv_compact(reader_image(reader), size, image, &err);
 	if (gained < 0)
 		code = ctl_fail(CTL_FILE, "%s: not compacted: %s",
 				options->files[0], err.text);
@@ -33,15 +33,15 @@ int
 ctl_compact(const struct ctl_options *options)
 {
 	const struct store_config config = ctl_config(options);
-	struct view *view;
+	struct reader *reader;
 	struct error err;
 	int code, ret = store_check_free(&config, &err);
 
 	if (ret == 0)
-		ret = view_open_files(&view, &config, &err);
+		ret = reader_open_files(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	code = compact(options, view);
-	view_close(view);
+	code = compact(options, reader);
+	reader_close(reader);
 	return code;
 }

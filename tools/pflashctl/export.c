@@ -81,16 +81,16 @@ static int
 take_image(const struct ctl_options *options, uint8_t **image, size_t *size)
 {
 	const struct store_config config = ctl_config(options);
-	struct view *view;
+	struct reader *reader;
 	struct error err;
-	int ret = options->has_at ? view_open_rescue(&view, &config, &err) :
-				    view_open_files(&view, &config, &err);
+	int ret = options->has_at ? reader_open_rescue(&reader, &config, &err) :
+				    reader_open_files(&reader, &config, &err);
 
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	*size = view_size(view);
-	ret = ctl_image(view, options->has_at, options->at, image, &err);
-	view_close(view);
+	*size = reader_size(reader);
+	ret = ctl_image(reader, options->has_at, options->at, image, &err);
+	reader_close(reader);
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
 }
 

@@ -9,19 +9,19 @@
 #include "pflashctl.h"
 
 static uint64_t
-count_points(const struct view *view)
+count_points(const struct reader *reader)
 {
-	struct view_point point;
+	struct reader_point point;
 	size_t cursor = 0;
 	uint64_t count = 0;
 
-	while (view_next(view, &cursor, &point))
+	while (reader_next(reader, &cursor, &point))
 		count++;
 	return count;
 }
 
 static void
-print_point(const struct view_point *point)
+print_point(const struct reader_point *point)
 {
 	char when[32];
 
@@ -35,11 +35,11 @@ print_point(const struct view_point *point)
 }
 
 static int
-print_log(const struct view *view, uint64_t skip)
+print_log(const struct reader *reader, uint64_t skip)
 {
-	uint32_t size = view_size(view);
+	uint32_t size = reader_size(reader);
 	uint8_t *now = malloc(size), *before = malloc(size);
-	struct view_point point;
+	struct reader_point point;
 	size_t cursor = 0;
 
 	if (!now || !before) {
@@ -47,7 +47,7 @@ print_log(const struct view *view, uint64_t skip)
 		free(before);
 		return ctl_fail(CTL_FAILED, "out of memory");
 	}
-	while (view_walk(view, &cursor, &point, now)) {
+	while (reader_walk(reader, &cursor, &point, now)) {
 		if (skip) {
 			skip--;
 		} else {
@@ -66,20 +66,20 @@ int
 ctl_log(const struct ctl_options *options)
 {
 	const struct store_config config = ctl_config(options);
-	struct view *view;
+	struct reader *reader;
 	struct error err;
 	uint64_t count;
-	int code, ret = view_open_rescue(&view, &config, &err);
+	int code, ret = reader_open_rescue(&reader, &config, &err);
 
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	count = count_points(view);
-	code = print_log(view, options->last && options->last < count ?
+	count = count_points(reader);
+	code = print_log(reader, options->last && options->last < count ?
 				       count - options->last :
 				       0);
 	if (count == 0 && ret == 0)
 		puts("no history");
-	view_close(view);
+	reader_close(reader);
 	return ret > 0 ? ctl_refused(-EUCLEAN, &err) : code;
 }
 
@@ -94,18 +94,18 @@ count_differences(const uint8_t *a, const uint8_t *b, size_t size)
 }
 
 static int
-print_diff(const struct view *view, const struct ctl_options *options)
+print_diff(const struct reader *reader, const struct ctl_options *options)
 {
 	uint8_t *old = NULL, *new = NULL;
 	struct error err;
-	int ret = ctl_image(view, true, options->at, &old, &err);
+	int ret = ctl_image(reader, true, options->at, &old, &err);
 
 	if (ret == 0)
-		ret = ctl_image(view, options->has_to, options->to, &new, &err);
+		ret = ctl_image(reader, options->has_to, options->to, &new, &err);
 	if (ret == 0) {
-		ctl_print_changes("", old, new, view_size(view));
+		ctl_print_changes("", old, new, reader_size(reader));
 		printf("%" PRIu64 " bytes differ\n",
-		       count_differences(old, new, view_size(view)));
+		       count_differences(old, new, reader_size(reader)));
 	}
 	free(old);
 	free(new);
@@ -116,17 +116,17 @@ int
 ctl_diff(const struct ctl_options *options)
 {
 	const struct store_config config = ctl_config(options);
-	struct view *view;
+	struct reader *reader;
 	struct error err;
 	int code, ret;
 
 	if (!options->has_at)
 		return ctl_fail(CTL_USAGE, "diff: --at is missing");
-	ret = view_open_files(&view, &config, &err);
+	ret = reader_open_files(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	code = print_diff(view, options);
-	view_close(view);
+	code = print_diff(reader, options);
+	reader_close(reader);
 	return code;
 }
 
@@ -135,7 +135,7 @@ ctl_rollback(const struct ctl_options *options)
 {
 	const struct store_config config = ctl_config(options);
 	uint8_t *image = NULL;
-	struct view *view;
+	struct reader *reader;
 	struct error err;
 	int code, ret;
 
@@ -143,13 +143,13 @@ ctl_rollback(const struct ctl_options *options)
 		return ctl_fail(CTL_USAGE, "rollback: --to is missing");
 	ret = store_check_free(&config, &err);
 	if (ret == 0)
-		ret = view_open_files(&view, &config, &err);
+		ret = reader_open_files(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	ret = ctl_image(view, true, options->to, &image, &err);
+	ret = ctl_image(reader, true, options->to, &image, &err);
 	code = ret < 0 ? ctl_refused(ret, &err) :
-			 ctl_replace(options, image, view_size(view));
+			 ctl_replace(options, image, reader_size(reader));
 	free(image);
-	view_close(view);
+	reader_close(reader);
 	return code;
 }

@@ -9,7 +9,7 @@
 
 #include "pflash/error.h"
 #include "pflash/store.h"
-#include "pflash/view.h"
+#include "pflash/reader.h"
 
 /* Exit codes, documented in pflashctl(1). */
 enum {
@@ -71,7 +71,7 @@ int ctl_refused(int ret, const struct error *err);
 struct store_config ctl_config(const struct ctl_options *options);
 
 /* The image at a point, or now; malloc()ed, also after a failure. */
-int ctl_image(const struct view *view, bool past, uint64_t sequence,
+int ctl_image(const struct reader *reader, bool past, uint64_t sequence,
 	      uint8_t **image, struct error *err);
 
 /* A whole file, of at most STORE_MAX_SIZE bytes; malloc()ed. */

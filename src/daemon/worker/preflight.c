@@ -12,7 +12,7 @@
 #include "file.h"
 #include "log.h"
 #include "pflash/transport.h"
-#include "pflash/view.h"
+#include "pflash/reader.h"
 
 #define MAX_CODE (16u << 20)
 
@@ -178,7 +178,7 @@ check_contents(struct preflight *preflight, const struct options *options,
 	uint32_t size = preflight->geometry.size;
 	struct fv_report report = { .count = 0 };
 	struct error why;
-	struct view *view;
+	struct reader *reader;
 	int ret;
 
 	if (preflight->code &&
@@ -198,13 +198,13 @@ check_contents(struct preflight *preflight, const struct options *options,
 			       check_image(source(preflight, options),
 					   preflight->initial, size,
 					   options->force, &report, err);
-	ret = view_open_files(&view, &config, err);
+	ret = reader_open_files(&reader, &config, err);
 	if (ret < 0)
 		return ret;
 	if (options->personality != CFI_STRICT)
-		ret = check_image(options->vars, view_image(view), size,
+		ret = check_image(options->vars, reader_image(reader), size,
 				  options->force, &report, err);
-	view_close(view);
+	reader_close(reader);
 	preflight->compact = options->compact && !options->read_only &&
 			     fv_compact_is_due(&report);
 	return ret;

@@ -7,7 +7,7 @@
  * checkpoint record, and the CRCs in the journal check the result.  Anything
  * else is tried again.
  */
-#include "pflash/view.h"
+#include "pflash/reader.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ struct reading {
 	size_t len;
 };
 
-struct view {
+struct reader {
 	struct vars vars;
 	struct reading reading;
 	uint8_t *image;
@@ -77,104 +77,104 @@ readings_agree(const struct reading *before, const struct reading *after)
 }
 
 static struct recovery
-recovery_of(const struct view *view)
+recovery_of(const struct reader *reader)
 {
 	return (struct recovery){
-		.scan = &view->reading.scan,
-		.journal = view->reading.bytes,
-		.vars_path = view->vars.file.path,
-		.journal_path = view->reading.journal.file.path,
+		.scan = &reader->reading.scan,
+		.journal = reader->reading.bytes,
+		.vars_path = reader->vars.file.path,
+		.journal_path = reader->reading.journal.file.path,
 	};
 }
 
-/* Uses the second reading, which the view then owns. */
+/* Uses the second reading, which the reader then owns. */
 static int
-combine(struct view *view, const struct reading *before, struct error *err)
+combine(struct reader *reader, const struct reading *before, struct error *err)
 {
-	struct recovery recovery = recovery_of(view);
+	struct recovery recovery = recovery_of(reader);
 
-	if (!readings_agree(before, &view->reading))
+	if (!readings_agree(before, &reader->reading))
 		return error_set(err, EAGAIN, "%s: changes too fast to be read",
-				 view->vars.file.path);
-	if (!view->reading.bytes)
+				 reader->vars.file.path);
+	if (!reader->reading.bytes)
 		return 0;
-	return recover_image(&recovery, view->image, view->vars.size, NULL,
+	return recover_image(&recovery, reader->image, reader->vars.size, NULL,
 			     err);
 }
 
 /* -EAGAIN if the files changed meanwhile. */
 static int
-read_once(struct view *view, struct error *err)
+read_once(struct reader *reader, struct error *err)
 {
 	struct reading before;
 	int rc;
 
-	rc = reading_take(&before, &view->vars, err);
+	rc = reading_take(&before, &reader->vars, err);
 	if (rc)
 		return rc;
-	rc = vars_read(&view->vars, view->image, err);
+	rc = vars_read(&reader->vars, reader->image, err);
 	if (!rc)
-		rc = reading_take(&view->reading, &view->vars, err);
+		rc = reading_take(&reader->reading, &reader->vars, err);
 	if (!rc)
-		rc = combine(view, &before, err);
+		rc = combine(reader, &before, err);
 	if (rc)
-		reading_free(&view->reading);
+		reading_free(&reader->reading);
 	reading_free(&before);
 	return rc;
 }
 
 /* Where nobody holds the lock, nothing changes: once more is enough. */
 static int
-read_both(struct view *view, struct error *err)
+read_both(struct reader *reader, struct error *err)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	bool last_try = false;
 	int tries = 0, rc;
 
 	for (;;) {
-		rc = read_once(view, err);
+		rc = read_once(reader, err);
 		if (last_try || (rc != -EAGAIN && rc != -EUCLEAN))
 			return rc;
-		last_try = !lock_is_held(&view->vars.file) || ++tries == TRIES;
+		last_try = !lock_is_held(&reader->vars.file) || ++tries == TRIES;
 		if (!last_try)
 			(void)nanosleep(&pause, NULL);
 	}
 }
 
 static int
-view_prepare(struct view **out, const struct store_config *config,
+reader_prepare(struct reader **out, const struct store_config *config,
 	     struct error *err)
 {
-	struct view *view = calloc(1, sizeof(*view));
+	struct reader *reader = calloc(1, sizeof(*reader));
 	int rc;
 
-	if (!view)
+	if (!reader)
 		return error_set(err, ENOMEM, "out of memory");
-	view->reading.journal.file.fd = -1;
-	rc = vars_open(&view->vars, config, VARS_LOOK, err);
+	reader->reading.journal.file.fd = -1;
+	rc = vars_open(&reader->vars, config, VARS_LOOK, err);
 	if (!rc) {
-		view->image = vars_alloc(view->vars.size);
-		if (!view->image)
+		reader->image = vars_alloc(reader->vars.size);
+		if (!reader->image)
 			rc = error_set(err, ENOMEM, "out of memory");
 	}
 	if (rc) {
-		view_close(view);
+		reader_close(reader);
 		return rc;
 	}
-	*out = view;
+	*out = reader;
 	return 0;
 }
 
 /* The journal as far as it goes, after read_both() gave up. */
 static void
-take_what_there_is(struct view *view)
+take_what_there_is(struct reader *reader)
 {
-	struct reading *reading = &view->reading;
+	struct reading *reading = &reader->reading;
 	struct error err;
 
 	*reading = (struct reading){ .bytes = NULL };
-	if (journal_open(&reading->journal, view->vars.file.sys,
-			 view->vars.files, false, &err) < 0)
+	if (journal_open(&reading->journal, reader->vars.file.sys,
+			 reader->vars.files, false, &err) < 0)
 		return;
 	if (journal_read(&reading->journal, &reading->bytes, &reading->len,
 			 &err) == 0)
@@ -184,86 +184,86 @@ take_what_there_is(struct view *view)
 }
 
 int
-view_open_rescue(struct view **out, const struct store_config *config,
+reader_open_rescue(struct reader **out, const struct store_config *config,
 		 struct error *err)
 {
-	struct view *view;
+	struct reader *reader;
 	struct error ignored;
-	int rc = view_open_files(out, config, err);
+	int rc = reader_open_files(out, config, err);
 
 	if (rc != -EUCLEAN)
 		return rc;
-	rc = view_prepare(&view, config, &ignored);
+	rc = reader_prepare(&reader, config, &ignored);
 	if (rc)
 		return rc;
-	take_what_there_is(view);
-	if (vars_read(&view->vars, view->image, &ignored)) {
-		view_close(view);
+	take_what_there_is(reader);
+	if (vars_read(&reader->vars, reader->image, &ignored)) {
+		reader_close(reader);
 		return -EIO;
 	}
-	*out = view;
+	*out = reader;
 	return 1;
 }
 
 int
-view_open(struct view **out, const struct sys *sys, const char *path,
+reader_open(struct reader **out, const struct sys *sys, const char *path,
 	  struct error *err)
 {
 	const struct store_config config = { .path = path, .sys = sys };
 
-	return view_open_files(out, &config, err);
+	return reader_open_files(out, &config, err);
 }
 
 int
-view_open_files(struct view **out, const struct store_config *config,
+reader_open_files(struct reader **out, const struct store_config *config,
 		struct error *err)
 {
-	struct view *view;
-	int rc = view_prepare(&view, config, err);
+	struct reader *reader;
+	int rc = reader_prepare(&reader, config, err);
 
 	if (rc)
 		return rc;
-	rc = read_both(view, err);
+	rc = read_both(reader, err);
 	if (rc) {
-		view_close(view);
+		reader_close(reader);
 		return rc;
 	}
-	*out = view;
+	*out = reader;
 	return 0;
 }
 
 void
-view_close(struct view *view)
+reader_close(struct reader *reader)
 {
-	reading_free(&view->reading);
-	vars_close(&view->vars);
-	free(view->image);
-	free(view);
+	reading_free(&reader->reading);
+	vars_close(&reader->vars);
+	free(reader->image);
+	free(reader);
 }
 
 const uint8_t *
-view_image(const struct view *view)
+reader_image(const struct reader *reader)
 {
-	return view->image;
+	return reader->image;
 }
 
 uint32_t
-view_size(const struct view *view)
+reader_size(const struct reader *reader)
 {
-	return view->vars.size;
+	return reader->vars.size;
 }
 
 /* The next record that is a point in time. */
 static bool
-next_record(const struct view *view, size_t *cursor, struct record *record)
+next_record(const struct reader *reader, size_t *cursor, struct record *record)
 {
-	const struct scan *scan = &view->reading.scan;
+	const struct scan *scan = &reader->reading.scan;
 
-	if (!view->reading.bytes || !scan->snapshot)
+	if (!reader->reading.bytes || !scan->snapshot)
 		return false;
 	if (*cursor == 0)
 		*cursor = JOURNAL_HEADER_SIZE;
-	while (scan_next(scan, view->reading.bytes, cursor, record))
+	while (scan_next(scan, reader->reading.bytes, cursor, record))
 		if (record->type == RECORD_BURST ||
 		    record->type == RECORD_SNAPSHOT)
 			return true;
@@ -271,16 +271,16 @@ next_record(const struct view *view, size_t *cursor, struct record *record)
 }
 
 bool
-view_walk(const struct view *view, size_t *cursor, struct view_point *point,
+reader_walk(const struct reader *reader, size_t *cursor, struct reader_point *point,
 	  uint8_t *image)
 {
-	uint32_t size = view->vars.size, pos = 0;
+	uint32_t size = reader->vars.size, pos = 0;
 	struct record record;
 	struct operation op;
 
-	if (!next_record(view, cursor, &record))
+	if (!next_record(reader, cursor, &record))
 		return false;
-	*point = (struct view_point){
+	*point = (struct reader_point){
 		.sequence = record.sequence,
 		.time = record.time,
 		.oldest = record.type == RECORD_SNAPSHOT,
@@ -297,60 +297,60 @@ view_walk(const struct view *view, size_t *cursor, struct view_point *point,
 }
 
 bool
-view_next(const struct view *view, size_t *cursor, struct view_point *point)
+reader_next(const struct reader *reader, size_t *cursor, struct reader_point *point)
 {
-	return view_walk(view, cursor, point, NULL);
+	return reader_walk(reader, cursor, point, NULL);
 }
 
 uint64_t
-view_pending(const struct view *view)
+reader_pending(const struct reader *reader)
 {
-	return view->reading.scan.bursts;
+	return reader->reading.scan.bursts;
 }
 
 bool
-view_has_journal(const struct view *view)
+reader_has_journal(const struct reader *reader)
 {
-	return view->reading.bytes != NULL;
+	return reader->reading.bytes != NULL;
 }
 
 bool
-view_journal_is_whole(const struct view *view)
+reader_journal_is_whole(const struct reader *reader)
 {
-	return view->reading.bytes && view->reading.scan.whole;
+	return reader->reading.bytes && reader->reading.scan.whole;
 }
 
 uint64_t
-view_torn_bytes(const struct view *view)
+reader_torn_bytes(const struct reader *reader)
 {
-	return view->reading.scan.dropped;
+	return reader->reading.scan.dropped;
 }
 
 int
-view_past(const struct view *view, uint64_t sequence, uint8_t *image,
+reader_past(const struct reader *reader, uint64_t sequence, uint8_t *image,
 	  struct error *err)
 {
-	struct recovery recovery = recovery_of(view);
+	struct recovery recovery = recovery_of(reader);
 
-	if (!view->reading.bytes)
+	if (!reader->reading.bytes)
 		return error_set(err, ENOENT, "%s: has no history",
-				 view->vars.file.path);
-	return recover_past(&recovery, sequence, image, view->vars.size, err);
+				 reader->vars.file.path);
+	return recover_past(&recovery, sequence, image, reader->vars.size, err);
 }
 
 int
 store_export(const struct sys *sys, const char *path, uint8_t **image,
 	     size_t *size, struct error *err)
 {
-	struct view *view;
-	int rc = view_open(&view, sys, path, err);
+	struct reader *reader;
+	int rc = reader_open(&reader, sys, path, err);
 
 	*image = NULL;
 	if (rc)
 		return rc;
-	*size = view->vars.size;
-	*image = view->image;
-	view->image = NULL;
-	view_close(view);
+	*size = reader->vars.size;
+	*image = reader->image;
+	reader->image = NULL;
+	reader_close(reader);
 	return 0;
 }
