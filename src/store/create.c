@@ -81,7 +81,7 @@ store_create(const struct store_config *config, const void *image,
 	struct vars vars;
 	int rc = vars_init(&vars, config, err);
 
-	if (!rc && (!size || size > STORE_MAX_SIZE || size % VARS_BLOCK_SIZE))
+	if (!rc && (!size || size > STORE_MAX_SIZE || size % BLOCK_SIZE))
 		rc = error_set(err, EINVAL,
 			       "%s: an image of %u bytes, expected "
 			       "4 KiB blocks, at most %u bytes",

@@ -60,10 +60,10 @@ file_read(const struct file *file, void *buf, size_t len, uint64_t off,
 static void
 count_written(const struct file *file, size_t len, uint64_t off)
 {
-	uint64_t blocks = (off + len - 1) / FILE_BLOCK - off / FILE_BLOCK + 1;
+	uint64_t blocks = (off + len - 1) / BLOCK_SIZE - off / BLOCK_SIZE + 1;
 
 	if (file->written && len > 0)
-		*file->written += blocks * FILE_BLOCK;
+		*file->written += blocks * BLOCK_SIZE;
 }
 
 int

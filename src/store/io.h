@@ -25,7 +25,9 @@ struct file {
 	uint64_t *written;
 };
 
-#define FILE_BLOCK 4096u
+/* Of the count of written bytes, the map of dirty blocks, and the undo list. */
+#define BLOCK_SHIFT 12
+#define BLOCK_SIZE (1u << BLOCK_SHIFT)
 
 /* The file of this role, to read it or also to write it. */
 int file_open(struct file *file, struct files *files, enum files_role role,

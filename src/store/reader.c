@@ -135,7 +135,8 @@ read_both(struct reader *reader, struct error *err)
 		rc = read_once(reader, err);
 		if (last_try || (rc != -EAGAIN && rc != -EUCLEAN))
 			return rc;
-		last_try = !lock_is_held(&reader->vars.file) || ++tries == TRIES;
+		last_try = !lock_is_held(&reader->vars.file) ||
+			   ++tries == TRIES;
 		if (!last_try)
 			(void)nanosleep(&pause, NULL);
 	}
@@ -143,7 +144,7 @@ read_both(struct reader *reader, struct error *err)
 
 static int
 reader_prepare(struct reader **out, const struct store_config *config,
-	     struct error *err)
+	       struct error *err)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
 	int rc;
@@ -185,7 +186,7 @@ take_what_there_is(struct reader *reader)
 
 int
 reader_open_rescue(struct reader **out, const struct store_config *config,
-		 struct error *err)
+		   struct error *err)
 {
 	struct reader *reader;
 	struct error ignored;
@@ -207,7 +208,7 @@ reader_open_rescue(struct reader **out, const struct store_config *config,
 
 int
 reader_open(struct reader **out, const struct sys *sys, const char *path,
-	  struct error *err)
+	    struct error *err)
 {
 	const struct store_config config = { .path = path, .sys = sys };
 
@@ -216,7 +217,7 @@ reader_open(struct reader **out, const struct sys *sys, const char *path,
 
 int
 reader_open_files(struct reader **out, const struct store_config *config,
-		struct error *err)
+		  struct error *err)
 {
 	struct reader *reader;
 	int rc = reader_prepare(&reader, config, err);
@@ -271,8 +272,8 @@ next_record(const struct reader *reader, size_t *cursor, struct record *record)
 }
 
 bool
-reader_walk(const struct reader *reader, size_t *cursor, struct reader_point *point,
-	  uint8_t *image)
+reader_walk(const struct reader *reader, size_t *cursor,
+	    struct reader_point *point, uint8_t *image)
 {
 	uint32_t size = reader->vars.size, pos = 0;
 	struct record record;
@@ -297,7 +298,8 @@ reader_walk(const struct reader *reader, size_t *cursor, struct reader_point *po
 }
 
 bool
-reader_next(const struct reader *reader, size_t *cursor, struct reader_point *point)
+reader_next(const struct reader *reader, size_t *cursor,
+	    struct reader_point *point)
 {
 	return reader_walk(reader, cursor, point, NULL);
 }
@@ -328,7 +330,7 @@ reader_torn_bytes(const struct reader *reader)
 
 int
 reader_past(const struct reader *reader, uint64_t sequence, uint8_t *image,
-	  struct error *err)
+	    struct error *err)
 {
 	struct recovery recovery = recovery_of(reader);
 

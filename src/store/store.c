@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The image is kept twice: as the guest sees it, and as it was at the last
- * commit.  A commit copies what its burst touched one way, a failure copies it
- * the other way, and noting a change costs no old bytes.
+ * One image, as the guest sees it.  The open burst knows how to undo itself
+ * (burst.h); without one the image is what the journal has.
  */
 #include "pflash/store.h"
 
@@ -24,7 +23,6 @@ struct store {
 	struct journal journal;
 	struct burst burst;
 	uint8_t *image;
-	uint8_t *committed;
 	uint8_t *dirty; /* blocks that differ from the VARS file */
 	uint32_t size;
 	uint32_t journal_limit;
@@ -93,28 +91,11 @@ store_failure(const struct store *store)
 	return store->failure.text;
 }
 
-/* Copies what the open burst touches; `dirty` may be NULL. */
-static void
-copy_burst(const struct burst *burst, uint32_t size, uint8_t *to,
-	   const uint8_t *from, uint8_t *dirty)
-{
-	struct operation op;
-	uint32_t pos = 0;
-
-	while (burst_next(burst->payload, burst->length, &pos, size, &op) > 0) {
-		memcpy(to + op.offset, from + op.offset, op.length);
-		if (dirty)
-			vars_mark(dirty, op.offset, op.length);
-	}
-}
-
-/* From here on the store is read-only; what was not committed is undone. */
+/* From here on the store is read-only; the open burst is undone. */
 static int
 store_fail(struct store *store, int rc)
 {
-	copy_burst(&store->burst, store->size, store->image, store->committed,
-		   NULL);
-	burst_clear(&store->burst);
+	burst_undo(&store->burst);
 	store->failed = rc;
 	return rc;
 }
@@ -131,9 +112,7 @@ commit_burst(struct store *store)
 		rc = journal_sync(&store->journal, &store->failure);
 	if (rc)
 		return store_fail(store, rc);
-	copy_burst(burst, store->size, store->committed, store->image,
-		   store->dirty);
-	burst_clear(burst);
+	burst_end(burst, store->dirty);
 	store->stats.bursts++;
 	return 0;
 }
@@ -172,7 +151,7 @@ new_journal(struct store *store, const struct recovery *old, struct error *err)
 	const struct composition in = {
 		.old = old,
 		.history = &store->history,
-		.image = store->committed,
+		.image = store->image,
 		.size = store->size,
 	};
 	struct scan scan;
@@ -237,14 +216,14 @@ drop_history(struct store *store)
 static int
 fold_journal(struct store *store)
 {
-	uint32_t crc = crc32c(0, store->committed, store->size);
+	uint32_t crc = crc32c(0, store->image, store->size);
 	int rc;
 
 	rc = append_crc(store, RECORD_CHECKPOINT, crc);
 	if (!rc)
 		rc = journal_sync(&store->journal, &store->failure);
 	if (!rc)
-		rc = vars_write(&store->vars, store->committed, store->dirty,
+		rc = vars_write(&store->vars, store->image, store->dirty,
 				&store->failure);
 	if (!rc)
 		rc = append_crc(store, RECORD_DONE, crc);
@@ -254,7 +233,7 @@ fold_journal(struct store *store)
 		return store_fail(store, rc);
 	store->failure.text[0] = '\0';
 	store->stats.checkpoints++;
-	memset(store->dirty, 0, store->size / VARS_BLOCK_SIZE);
+	memset(store->dirty, 0, store->size / BLOCK_SIZE);
 	return 0;
 }
 
@@ -314,7 +293,6 @@ store_program(struct store *store, uint32_t off, const void *bytes,
 	if (rc || !len)
 		return rc;
 	burst_program(&store->burst, off, bytes, len);
-	copy_bytes(store->image + off, bytes, len);
 	return end_change(store);
 }
 
@@ -326,7 +304,6 @@ store_erase(struct store *store, uint32_t off, uint32_t len)
 	if (rc || !len)
 		return rc;
 	burst_erase(&store->burst, off, len);
-	memset(store->image + off, 0xff, len);
 	return end_change(store);
 }
 
@@ -349,7 +326,6 @@ store_free(struct store *store)
 	vars_close(&store->vars);
 	burst_free(&store->burst);
 	free(store->dirty);
-	free(store->committed);
 	free(store->image);
 	free(store);
 }
@@ -376,12 +352,10 @@ store_alloc(struct store *store, const struct store_config *config,
 		limit = STORE_MAX_SIZE;
 	store->size = store->vars.size;
 	store->image = vars_alloc(store->size);
-	store->committed = vars_alloc(store->size);
-	store->dirty = calloc(store->size / VARS_BLOCK_SIZE, 1);
-	if (config->burst)
-		burst_borrow(&store->burst, limit, config->burst);
-	if (!store->image || !store->committed || !store->dirty ||
-	    (!config->burst && burst_init(&store->burst, limit, store->size)))
+	store->dirty = calloc(store->size / BLOCK_SIZE, 1);
+	if (!store->image || !store->dirty ||
+	    burst_init(&store->burst, store->image, store->size, limit,
+		       config->burst) < 0)
 		return error_errno(err, ENOMEM, "%s", store->vars.file.path);
 	return 0;
 }
@@ -422,7 +396,6 @@ settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
 {
 	int rc = 0;
 
-	memcpy(store->committed, store->image, store->size);
 	if (bytes)
 		rc = journal_resume(&store->journal, bytes, scan, err);
 	/* What follows a torn tail must not fit the chain of what it was. */
@@ -458,7 +431,6 @@ open_files(struct store *store, const struct store_config *config,
 static void
 settle_read_only(struct store *store)
 {
-	memcpy(store->committed, store->image, store->size);
 	store->failed = -EROFS;
 	error_set(&store->failure, EROFS, "%s: read-only",
 		  store->vars.file.path);
@@ -619,18 +591,6 @@ store_retake(struct store *store, bool last, struct error *err)
 	return store_fail(store, rc);
 }
 
-static bool
-burst_can_grow(const struct burst *burst)
-{
-	const uint8_t *op = burst->payload + burst->operation;
-
-	if (burst->next == BURST_NO_NEXT)
-		return true;
-	return burst->operation + OPERATION_HEADER_SIZE + get_le32(op + 4) ==
-		       burst->length &&
-	       get_le32(op) + get_le32(op + 4) == burst->next;
-}
-
 void
 store_note_burst(const struct store *store, struct store_open_burst *burst)
 {
@@ -706,21 +666,6 @@ burst_is_open(struct store *store, const struct store_open_burst *noted)
 	return rc;
 }
 
-/* -EINVAL: it is not sound, and the image is spoilt. */
-static int
-replay_burst(struct store *store)
-{
-	struct burst *burst = &store->burst;
-	struct operation op;
-	uint32_t pos = 0;
-	int rc;
-
-	while ((rc = burst_next(burst->payload, burst->length, &pos,
-				store->size, &op)) > 0)
-		operation_apply(&op, store->image);
-	return rc || !burst_can_grow(burst) ? -EINVAL : 0;
-}
-
 int
 store_resume_burst(struct store *store, const struct store_open_burst *noted)
 {
@@ -733,11 +678,10 @@ store_resume_burst(struct store *store, const struct store_open_burst *noted)
 		return rc;
 	rc = trim_burst(&store->burst, noted);
 	if (!rc)
-		rc = replay_burst(store);
-	if (!rc)
+		rc = burst_replay(&store->burst, store->size);
+	if (!rc && burst_can_grow(&store->burst))
 		return 0;
-	memcpy(store->image, store->committed, store->size);
-	burst_clear(&store->burst);
+	burst_undo(&store->burst);
 	return -EINVAL;
 }
 
@@ -772,27 +716,6 @@ store_check_free(const struct store_config *config, struct error *err)
 	return rc;
 }
 
-/* Does the open burst lead from the committed image to the image? */
-static bool
-burst_explains_image(const struct store *store)
-{
-	uint8_t *replayed = vars_alloc(store->size);
-	struct operation op;
-	uint32_t pos = 0;
-	int rc;
-	bool same;
-
-	if (!replayed)
-		return true;
-	memcpy(replayed, store->committed, store->size);
-	while ((rc = burst_next(store->burst.payload, store->burst.length, &pos,
-				store->size, &op)) > 0)
-		operation_apply(&op, replayed);
-	same = !rc && !memcmp(replayed, store->image, store->size);
-	free(replayed);
-	return same;
-}
-
 bool
 store_verify(const struct store *store)
 {
@@ -800,14 +723,13 @@ store_verify(const struct store *store)
 
 	if (store->failed)
 		return store->failed < 0 && !store_pending(store) &&
-		       store->failure.text[0] &&
-		       !memcmp(store->image, store->committed, store->size);
+		       store->failure.text[0];
 	return !store->failure.text[0] &&
 	       journal->length >= JOURNAL_HEADER_SIZE &&
 	       journal->durable <= journal->sequence &&
 	       journal->done <= journal->length &&
 	       (journal->length > journal->done ||
-		!memchr(store->dirty, 1, store->size / VARS_BLOCK_SIZE)) &&
-	       !burst_full(&store->burst) && burst_can_grow(&store->burst) &&
-	       burst_explains_image(store);
+		!memchr(store->dirty, 1, store->size / BLOCK_SIZE)) &&
+	       !burst_full(&store->burst) &&
+	       burst_verify(&store->burst, store->size);
 }

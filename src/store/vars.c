@@ -26,7 +26,7 @@ check_size(struct vars *vars, const struct store_config *config,
 				 "%s: size is %lld bytes, expected %u",
 				 vars->file.path, (long long)size,
 				 config->size);
-	if (size <= 0 || size > (off_t)STORE_MAX_SIZE || size % VARS_BLOCK_SIZE)
+	if (size <= 0 || size > (off_t)STORE_MAX_SIZE || size % BLOCK_SIZE)
 		return error_set(err, EINVAL,
 				 "%s: size is %lld bytes, expected "
 				 "4 KiB blocks, at most %u bytes",
@@ -118,7 +118,7 @@ vars_close(struct vars *vars)
 uint8_t *
 vars_alloc(uint32_t size)
 {
-	return aligned_alloc(VARS_BLOCK_SIZE, size);
+	return aligned_alloc(BLOCK_SIZE, size);
 }
 
 int
@@ -138,28 +138,27 @@ vars_settle(const struct vars *vars, const uint8_t *image, struct error *err)
 void
 vars_mark(uint8_t *dirty, uint32_t off, uint32_t len)
 {
-	uint32_t first = off / VARS_BLOCK_SIZE;
+	uint32_t first = off / BLOCK_SIZE;
 
 	if (len)
 		memset(dirty + first, 1,
-		       (off + len - 1) / VARS_BLOCK_SIZE - first + 1);
+		       (off + len - 1) / BLOCK_SIZE - first + 1);
 }
 
 int
 vars_write(const struct vars *vars, const uint8_t *image, const uint8_t *dirty,
 	   struct error *err)
 {
-	uint32_t blocks = vars->size / VARS_BLOCK_SIZE, first, end;
+	uint32_t blocks = vars->size / BLOCK_SIZE, first, end;
 	int rc = 0;
 
 	for (first = 0; !rc && first < blocks; first = end) {
 		for (end = first; end < blocks && dirty[end]; end++)
 			;
 		if (end > first)
-			rc = file_write(&vars->file,
-					image + first * VARS_BLOCK_SIZE,
-					(end - first) * VARS_BLOCK_SIZE,
-					first * VARS_BLOCK_SIZE, err);
+			rc = file_write(&vars->file, image + first * BLOCK_SIZE,
+					(end - first) * BLOCK_SIZE,
+					first * BLOCK_SIZE, err);
 		else
 			end++;
 	}

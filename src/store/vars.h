@@ -10,8 +10,6 @@
 
 #include "pflash/store.h"
 
-#define VARS_BLOCK_SIZE 4096u
-
 struct vars {
 	struct file file;
 	struct files *files;
