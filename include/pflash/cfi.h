@@ -64,7 +64,7 @@ enum cfi_personality {
 #define CFI_PROTECT_WORD 0x80u /* its address, of the part */
 
 /*
- * What the chip asks of its owner.  All but show return 0 or -errno; a failure
+ * What the chip asks of its owner.  All return 0 or -errno; a failure
  * becomes status bits: SR.4 or SR.5, and with them SR.1 for -EROFS (a
  * protected part) and SR.3 for anything but -EROFS and -ENOSPC (the backing is
  * lost).
@@ -82,8 +82,6 @@ struct cfi_ops {
 	 * part; they are durable on return.  cfi_save() has them already.
 	 */
 	int (*protect)(void *owner, const uint8_t *registers, uint32_t len);
-	/* What reads return has changed: cfi_render() gives the new view. */
-	void (*show)(void *owner);
 };
 
 struct cfi_config {
@@ -91,8 +89,8 @@ struct cfi_config {
 	struct geometry geometry;
 	enum cfi_personality personality;
 	/*
-	 * Programs and erases are durable when ops return: show SR.7 = 0 while
-	 * they run, for those who read the window meanwhile.
+	 * Programs and erases are durable when ops return: SR.7 is 0 while they
+	 * run, and the owner shows that to other vCPUs by cfi_render().
 	 */
 	bool show_busy;
 	const struct cfi_ops *ops;
@@ -128,15 +126,15 @@ struct cfi_part {
 	uint8_t state; /* enum cfi_state */
 	uint8_t view;  /* enum cfi_view */
 	uint8_t status;
-	uint8_t burst; /* SR bits a failed commit will set */
-	uint8_t last;  /* SR bit that SUSPEND would set now, or 0 */
-	bool bad;      /* the load is out of its range */
-	uint8_t shown; /* the byte STATUS or BUFFER view showed last */
+	uint8_t burst;      /* SR bits a failed commit will set */
+	uint8_t last;       /* SR bit that SUSPEND would set now, or 0 */
+	bool bad;           /* the load is out of its range */
+	uint8_t shown;      /* the byte STATUS or BUFFER view showed last */
 	uint8_t shown_view; /* and whether it was one of these */
-	uint32_t erased;  /* the block last erased, or suspended */
-	uint32_t start;   /* first address of the load */
-	uint32_t words;   /* of the load */
-	uint32_t pending; /* words still to come */
+	uint32_t erased;    /* the block last erased, or suspended */
+	uint32_t start;     /* first address of the load */
+	uint32_t words;     /* of the load */
+	uint32_t pending;   /* words still to come */
 	uint8_t buffer[CFI_BUFFER_SIZE];
 	uint8_t loaded[CFI_BUFFER_SIZE / 8]; /* a bit for each word */
 };
@@ -144,12 +142,13 @@ struct cfi_part {
 /* Embedded by its owner; its members are the chip's alone. */
 struct cfi {
 	struct cfi_config config;
-	uint8_t width_shift; /* 2^n bytes of the bus */
-	uint8_t lane_shift;  /* 2^n bytes of a lane */
-	uint8_t all;         /* a bit for each part */
-	bool plain;        /* one x8 part, nothing locked, busy is not shown */
-	uint8_t byte;      /* that is programmed */
-	uint32_t parts_at; /* where the parts are in a record */
+	uint8_t width_shift;              /* 2^n bytes of the bus */
+	uint8_t lane_shift;               /* 2^n bytes of a lane */
+	uint8_t all;                      /* a bit for each part */
+	bool x8;                          /* the bank is one x8 part */
+	bool locked;                      /* any block of any part */
+	uint8_t word[GEOMETRY_MAX_WIDTH]; /* the bus word being programmed */
+	uint32_t parts_at;                /* where the parts are in a record */
 	struct cfi_part part[GEOMETRY_MAX_PARTS];
 	/* For each block, by part: bit n locked, bit 4 + n locked down. */
 	uint8_t locks[GEOMETRY_MAX_BLOCKS];
@@ -163,17 +162,21 @@ int cfi_init(struct cfi *chip, const struct cfi_config *config);
 
 /*
  * One access of 1 to 8 bytes, little-endian; docs/chip.md, section 1, says
- * which bus cycles it makes.
+ * which bus cycles it makes.  cfi_write() returns true when reads return
+ * something else than before: cfi_render() has the new view.
  */
-void cfi_write(struct cfi *chip, uint64_t off, unsigned int size,
+bool cfi_write(struct cfi *chip, uint64_t off, unsigned int size,
 	       uint64_t value);
 uint64_t cfi_read(const struct cfi *chip, uint64_t off, unsigned int size);
 
 /* What reads of [off, off + len) return now; 0xff beyond the array. */
 void cfi_render(const struct cfi *chip, uint64_t off, void *dst, size_t len);
 
-/* A commit made behind the chip's back (an idle timer) failed with -errno. */
-void cfi_report(struct cfi *chip, int error);
+/*
+ * A commit that the guest did not ask for (an idle timer) failed with -errno.
+ * Returns as cfi_write().
+ */
+bool cfi_report(struct cfi *chip, int error);
 
 /* Checks every invariant of the structure; false says it is broken. */
 bool cfi_verify(const struct cfi *chip);

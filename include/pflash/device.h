@@ -55,11 +55,6 @@ struct device_config {
 	bool incoming;
 	bool force; /* neither is asked: the chip is at power-on then */
 	/*
-	 * Called once, when a change could not be kept (store_failed()), before
-	 * the guest gets its answer.  NULL: nobody is told.
-	 */
-	void (*failed)(void *opaque);
-	/*
 	 * Called when what the loader put there was taken (after_loader).  ret
 	 * is 0 or the -errno for which the guest has no flash; `note` has the
 	 * reason for that, or for trap mode, or an empty text.

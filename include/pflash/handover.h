@@ -176,6 +176,22 @@ handover_end(struct handover *record)
 	__atomic_store_n(&record->vcpu, 0, __ATOMIC_RELEASE);
 }
 
+/*
+ * A record and the state that goes into it; all are borrowed.  The server marks
+ * with it the begin and end of each request, and its accesses.
+ */
+struct handover_writer {
+	struct handover *record;
+	const struct cfi *chip; /* NULL: there is no flash, only requests */
+	const struct store *store;
+};
+
+/*
+ * Writes the state of chip and store after this many accesses of the request
+ * under way, or between two requests.
+ */
+void handover_write(const struct handover_writer *writer, uint32_t accesses);
+
 /* Of the request that this vCPU's slot shows as under way: accesses done. */
 uint32_t handover_progress(const struct handover *record, unsigned int vcpu);
 

@@ -63,36 +63,27 @@ int ioreq_server_adopt(struct ioreq_server **out, struct transport *t,
 uint32_t ioreq_server_id(const struct ioreq_server *server);
 
 /*
- * Somebody who notes what is done, so that another process can go on with it.
- * A request begins; this many of its accesses are done; its answer can be
- * seen.  progress() says how many of a request's accesses a dead process has
- * done.
+ * Where the server marks the begin, the accesses and the end of each request,
+ * so that another process can continue it; borrowed, NULL: nowhere.  Before
+ * the start.
  */
-struct ioreq_notes {
-	void (*begin)(void *opaque, unsigned int vcpu);
-	void (*done)(void *opaque, uint32_t accesses);
-	void (*end)(void *opaque);
-	uint32_t (*progress)(void *opaque, unsigned int vcpu);
-	void *opaque;
-};
-
-/* `notes` is borrowed; before the start. */
-void ioreq_server_set_notes(struct ioreq_server *server,
-			    const struct ioreq_notes *notes);
+struct handover_writer;
+void ioreq_server_set_handover(struct ioreq_server *server,
+			       const struct handover_writer *writer);
 
 /*
- * Who says whether the guest may go on, asked before each of its accesses.
- * While it may not, its vCPUs wait for their answers; as one chip has one bus,
- * one that may not keeps the others from going on, too.
+ * A throttle: the server asks may_go_on() before each access of the guest.
+ * While the answer is no, the vCPUs wait for their answers, all of them: one
+ * chip has one bus.
  */
-struct ioreq_gate {
-	bool (*open)(void *opaque);
+struct ioreq_throttle {
+	bool (*may_go_on)(void *opaque);
 	void *opaque;
 };
 
-/* After the start.  `gate` is borrowed; NULL: it is always open. */
-void ioreq_server_set_gate(struct ioreq_server *server,
-			   const struct ioreq_gate *gate);
+/* After the start.  `throttle` is borrowed; NULL: every access goes on. */
+void ioreq_server_set_throttle(struct ioreq_server *server,
+			       const struct ioreq_throttle *throttle);
 
 /* Claims the region's addresses; before or after the start. */
 int ioreq_server_add(struct ioreq_server *server,
@@ -110,27 +101,27 @@ void ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,
 int ioreq_server_start(struct ioreq_server *server, struct error *err);
 
 /*
- * For how many nanoseconds ioreq_server_poll() watches the slots for a next
- * request, if the last ones came so soon that it is not in vain; 0, as it is
- * without this call: not at all.
+ * The poll budget: for this many nanoseconds ioreq_server_poll() polls the
+ * slots for the next request before it returns, as long as the next request
+ * usually arrives within the budget.  0, the default: it does not poll.
  */
-void ioreq_server_set_patience(struct ioreq_server *server,
-			       uint64_t nanoseconds);
+void ioreq_server_set_poll_budget(struct ioreq_server *server,
+				  uint64_t nanoseconds);
 
 /*
- * Takes a pending event and answers every slot that is READY; never blocks.
- * Call it when the transport's event_fd is readable.  The result is the number
- * of requests answered.  With patience it goes on until the guest, or the gate,
- * has paused for so long.
+ * Consumes a pending event and answers every slot that is READY; never blocks.
+ * Call it when the transport's event_fd is readable.  Returns the number of
+ * answered requests.  With a poll budget it returns when no request arrived for
+ * that long, or when the throttle stopped the guest.
  */
 unsigned int ioreq_server_poll(struct ioreq_server *server);
 
 /*
- * Did a vCPU find the gate closed in the last ioreq_server_poll()?  That is to
- * be called again when the gate is open; no event will tell.  The functions
- * below do not ask the gate: what they say is answered, is.
+ * Did the throttle stop a vCPU in the last ioreq_server_poll()?  Then call that
+ * again when the throttle lets the guest go on; no event announces this.  The
+ * functions below ignore the throttle.
  */
-bool ioreq_server_waits(const struct ioreq_server *server);
+bool ioreq_server_throttled(const struct ioreq_server *server);
 
 /*
  * Pauses the guest at a moment when none of its requests is under way: before

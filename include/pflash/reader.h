@@ -17,10 +17,10 @@ struct reader;
 
 /* Errors as for store_open(), but -EBUSY; -EAGAIN: never still enough. */
 int reader_open(struct reader **out, const struct sys *sys, const char *path,
-	      struct error *err);
+		struct error *err);
 /* The same, of the configuration's files or path and journal, size and sys. */
 int reader_open_files(struct reader **out, const struct store_config *config,
-		    struct error *err);
+		      struct error *err);
 
 /*
  * For rescue: a journal that is damaged, or disagrees with VARS, is taken as
@@ -28,7 +28,7 @@ int reader_open_files(struct reader **out, const struct store_config *config,
  * is what VARS has then.
  */
 int reader_open_rescue(struct reader **out, const struct store_config *config,
-		     struct error *err);
+		       struct error *err);
 
 void reader_close(struct reader *reader);
 
@@ -47,11 +47,11 @@ struct reader_point {
 
 /* The next point, oldest first; *cursor is 0 at the beginning. */
 bool reader_next(const struct reader *reader, size_t *cursor,
-	       struct reader_point *point);
+		 struct reader_point *point);
 
 /* The same, and brings `image`, reader_size() bytes, from point to point. */
 bool reader_walk(const struct reader *reader, size_t *cursor,
-	       struct reader_point *point, uint8_t *image);
+		 struct reader_point *point, uint8_t *image);
 
 /* Bursts that are in the journal and not in the VARS file yet. */
 uint64_t reader_pending(const struct reader *reader);
@@ -65,6 +65,6 @@ uint64_t reader_torn_bytes(const struct reader *reader);
 
 /* reader_size() bytes: the image at this point.  -ENOENT: there is none. */
 int reader_past(const struct reader *reader, uint64_t sequence, uint8_t *image,
-	      struct error *err);
+		struct error *err);
 
 #endif

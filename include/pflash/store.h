@@ -86,6 +86,12 @@ struct store_config {
 	 * memory that outlives this process.  NULL: the store's own.
 	 */
 	void *burst;
+	/*
+	 * Called once when the store becomes read-only (store_failed()), before
+	 * the guest gets its answer; not by store_open().  May be NULL.
+	 */
+	void (*on_failure)(void *opaque);
+	void *opaque;
 	/* Of descriptors, and of names where `files` is NULL. */
 	const struct sys *sys; /* NULL: sys_kernel */
 };

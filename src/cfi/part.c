@@ -11,14 +11,6 @@
 #include <string.h>
 
 static enum effect
-setup(struct cfi_part *part, enum cfi_state state)
-{
-	part->state = (uint8_t)state;
-	part->view = CFI_VIEW_STATUS;
-	return EFFECT_NONE;
-}
-
-static enum effect
 buffer_setup(struct cfi_part *part, const struct personality *p)
 {
 	part->view = CFI_VIEW_BUFFER;
@@ -78,12 +70,10 @@ command(struct cfi_part *part, const struct personality *p, uint8_t byte)
 		return show(part, CFI_VIEW_STATUS);
 	part->last = 0;
 	switch (byte) {
-	case CFI_CMD_PROGRAM:
-	case CFI_CMD_PROGRAM_ALT: return setup(part, CFI_STATE_PROGRAM);
-	case CFI_CMD_ERASE: return setup(part, CFI_STATE_ERASE);
+	case CFI_CMD_ERASE: return part_setup(part, CFI_STATE_ERASE);
 	case CFI_CMD_BUFFER: return buffer_setup(part, p);
-	case CFI_CMD_LOCK_SETUP: return setup(part, CFI_STATE_LOCK);
-	case CFI_CMD_PROTECT: return setup(part, CFI_STATE_PROTECT);
+	case CFI_CMD_LOCK_SETUP: return part_setup(part, CFI_STATE_LOCK);
+	case CFI_CMD_PROTECT: return part_setup(part, CFI_STATE_PROTECT);
 	case CFI_CMD_CLEAR_STATUS: return clear_status(part, p);
 	case CFI_CMD_SUSPEND: return suspend(part, last);
 	case CFI_CMD_RESUME: return resume(part);
@@ -142,7 +132,7 @@ count(struct cfi_part *part, uint32_t data, unsigned int lane)
 	part->start = 0;
 	memset(part->buffer, 0, sizeof(part->buffer));
 	memset(part->loaded, 0, sizeof(part->loaded));
-	return setup(part, CFI_STATE_LOAD);
+	return part_setup(part, CFI_STATE_LOAD);
 }
 
 static enum effect
@@ -167,14 +157,13 @@ load(struct cfi_part *part, uint32_t word, uint32_t data, unsigned int lane)
 }
 
 enum effect
-part_cycle(struct cfi_part *part, const struct personality *p, uint32_t word,
-	   uint32_t data, unsigned int lane)
+part_interpret(struct cfi_part *part, const struct personality *p,
+	       uint32_t word, uint32_t data, unsigned int lane)
 {
 	uint8_t byte = (uint8_t)data;
 	bool go = byte == CFI_CMD_CONFIRM;
 
 	switch (part->state) {
-	case CFI_STATE_PROGRAM: return confirm(part, EFFECT_PROGRAM);
 	case CFI_STATE_ERASE:
 		return confirm(part, go ? EFFECT_ERASE : EFFECT_NONE);
 	case CFI_STATE_LOCK: return confirm(part, lock_effect(byte));
@@ -218,8 +207,6 @@ load_fits(const struct cfi_part *part, uint32_t words, unsigned int lane)
 static bool
 status_fits(const struct cfi_part *part, const struct personality *p)
 {
-	const uint8_t suspended = CFI_SR_ERASE_SUSPENDED |
-				  CFI_SR_PROGRAM_SUSPENDED;
 	uint8_t status = part->status;
 
 	if (status & 1 || part->burst & ~SEQUENCE_ERROR)
@@ -229,7 +216,7 @@ status_fits(const struct cfi_part *part, const struct personality *p)
 		return false;
 	if (status & CFI_SR_READY)
 		return true;
-	return p->cleared & CFI_SR_READY && !(p->cleared & status & suspended);
+	return p->cleared & CFI_SR_READY && !(p->cleared & status & SUSPENDED);
 }
 
 /* What SUSPEND would be about has just ended, and nothing came since. */

@@ -8,9 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "part.h"
+#include "bank.h"
 #include "pflash/le.h"
-#include "state.h"
 
 #define MAGIC "PFLASHC1"
 #define HEADER_SIZE 48
@@ -196,8 +195,8 @@ cfi_restore(struct cfi *chip, const uint8_t *record, size_t len)
 		if (!get_part(&to.part[i], at + i * PART_SIZE))
 			return -EINVAL;
 	for (unsigned int i = 0; i < to.config.geometry.interleave; i++)
-		part_shown(&to.part[i]);
-	cfi_settle(&to);
+		(void)part_note_shown(&to.part[i]);
+	bank_note_locks(&to);
 	if (!cfi_verify(&to))
 		return -EINVAL;
 	*chip = to;

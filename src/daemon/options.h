@@ -56,7 +56,7 @@ struct options {
 	bool pause;   /* the guest, when its changes can't be kept */
 	struct store_history history;
 	struct limit_config write_limit;
-	uint64_t spin; /* microseconds; ioreq_server_set_patience() */
+	uint64_t spin; /* microseconds; ioreq_server_set_poll_budget() */
 	enum options_log log;
 	enum sandbox_level sandbox;
 	const char *user;      /* of the worker; NULL: a uid of its own */

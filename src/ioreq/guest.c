@@ -46,7 +46,7 @@ guest_write(struct guest_mapping *map, uint64_t addr, unsigned int size,
 }
 
 void
-guest_unmap(struct guest_mapping *map)
+guest_unmap_frame(struct guest_mapping *map)
 {
 	if (map->frame)
 		map->transport->ops->unmap(map->transport, map->frame, 1);

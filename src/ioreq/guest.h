@@ -31,6 +31,14 @@ uint64_t guest_read(struct guest_mapping *map, uint64_t addr,
 		    unsigned int size);
 void guest_write(struct guest_mapping *map, uint64_t addr, unsigned int size,
 		 uint64_t value);
-void guest_unmap(struct guest_mapping *map);
+/* For guest_unmap() alone. */
+void guest_unmap_frame(struct guest_mapping *map);
+
+static inline void
+guest_unmap(struct guest_mapping *map)
+{
+	if (map->known)
+		guest_unmap_frame(map);
+}
 
 #endif

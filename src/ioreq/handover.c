@@ -359,6 +359,21 @@ handover_load(struct handover *to, const void *bytes, size_t size,
 	return ret;
 }
 
+void
+handover_write(const struct handover_writer *writer, uint32_t accesses)
+{
+	struct handover *record = writer->record;
+	struct handover_state *state = handover_next(record);
+
+	state->request = record->request;
+	state->progress = accesses;
+	if (writer->chip) {
+		store_note_burst(writer->store, &state->burst);
+		cfi_save_again(writer->chip, state->chip, &state->changes);
+	}
+	handover_turn(record);
+}
+
 uint32_t
 handover_progress(const struct handover *record, unsigned int vcpu)
 {

@@ -9,8 +9,10 @@
  * outside every region read 0xff and swallow writes, as a bus without a
  * device does.
  */
-#include "guest.h"
 #include "server.h"
+
+/* Keeps rare work out of the registers of a single access. */
+#define RARE __attribute__((cold, noinline)) static
 
 static inline const struct ioreq_region *
 region_find(const struct ioreq_server *server, enum ioreq_space space,
@@ -39,17 +41,20 @@ region_whole(const struct ioreq_server *server, enum ioreq_space space,
 	return NULL;
 }
 
-static uint64_t
-bus_read(struct ioreq_server *server, enum ioreq_space space, uint64_t addr,
-	 unsigned int size)
+static inline uint64_t bus_read(struct ioreq_server *server,
+				enum ioreq_space space, uint64_t addr,
+				unsigned int size);
+static inline void bus_write(struct ioreq_server *server,
+			     enum ioreq_space space, uint64_t addr,
+			     unsigned int size, uint64_t value);
+
+/* No region has all of the access: each byte for itself. */
+RARE uint64_t
+bus_read_bytes(struct ioreq_server *server, enum ioreq_space space,
+	       uint64_t addr, unsigned int size)
 {
-	const struct ioreq_region *region = region_whole(server, space, addr,
-							 size);
 	uint64_t value = 0;
 
-	if (region)
-		return region->ops->read(region->opaque, addr - region->first,
-					 size);
 	if (size == 1) {
 		server->stats.unclaimed++;
 		return 0xff;
@@ -59,18 +64,10 @@ bus_read(struct ioreq_server *server, enum ioreq_space space, uint64_t addr,
 	return value;
 }
 
-static void
-bus_write(struct ioreq_server *server, enum ioreq_space space, uint64_t addr,
-	  unsigned int size, uint64_t value)
+RARE void
+bus_write_bytes(struct ioreq_server *server, enum ioreq_space space,
+		uint64_t addr, unsigned int size, uint64_t value)
 {
-	const struct ioreq_region *region = region_whole(server, space, addr,
-							 size);
-
-	if (region) {
-		region->ops->write(region->opaque, addr - region->first, size,
-				   value);
-		return;
-	}
 	if (size == 1) {
 		server->stats.unclaimed++;
 		return;
@@ -79,35 +76,36 @@ bus_write(struct ioreq_server *server, enum ioreq_space space, uint64_t addr,
 		bus_write(server, space, addr + i, 1, value >> 8 * i & 0xff);
 }
 
-/* Element i of a repeated access that starts at `first`. */
-static uint64_t
-element(const struct ioreq *request, uint64_t first, uint32_t i)
+static inline uint64_t
+bus_read(struct ioreq_server *server, enum ioreq_space space, uint64_t addr,
+	 unsigned int size)
 {
-	uint64_t distance = (uint64_t)i * request->size;
+	const struct ioreq_region *region = region_whole(server, space, addr,
+							 size);
 
-	return request->df ? first - distance : first + distance;
-}
-
-/* Memory moves along with the repeat count; rep ins and outs name one port. */
-static uint64_t
-device_address(const struct ioreq *request, uint32_t i)
-{
-	if (request->type == IOREQ_TYPE_PIO)
-		return request->addr;
-	return element(request, request->addr, i);
+	if (!region)
+		return bus_read_bytes(server, space, addr, size);
+	return region->ops->read(region->opaque, addr - region->first, size);
 }
 
 static inline void
-note_done(const struct ioreq_server *server, uint32_t accesses)
+bus_write(struct ioreq_server *server, enum ioreq_space space, uint64_t addr,
+	  unsigned int size, uint64_t value)
 {
-	if (server->notes)
-		server->notes->done(server->notes->opaque, accesses);
+	const struct ioreq_region *region = region_whole(server, space, addr,
+							 size);
+
+	if (!region)
+		bus_write_bytes(server, space, addr, size, value);
+	else
+		region->ops->write(region->opaque, addr - region->first, size,
+				   value);
 }
 
 /*
- * Where the data is.  The flash has frames of the guest's memory, and Xen takes
- * an address there, from rep ins for one; but they are the chip's, and what
- * comes to them from elsewhere is an access of the chip.
+ * Is the data of a request in memory of the guest?  The frames of the flash are
+ * not memory, though Xen accepts their addresses (rep ins): data there is an
+ * access of the chip.
  */
 static bool
 in_memory(const struct ioreq_server *server, uint64_t addr, unsigned int size)
@@ -116,10 +114,10 @@ in_memory(const struct ioreq_server *server, uint64_t addr, unsigned int size)
 	       !region_find(server, IOREQ_SPACE_MEMORY, addr + size - 1);
 }
 
-static uint64_t
-data_read(struct ioreq_server *server, struct guest_mapping *map, uint64_t addr,
-	  unsigned int size)
+RARE uint64_t
+data_read(struct ioreq_server *server, uint64_t addr, unsigned int size)
 {
+	struct guest_mapping *map = &server->map;
 	uint64_t value = 0;
 
 	if (in_memory(server, addr, size))
@@ -127,14 +125,16 @@ data_read(struct ioreq_server *server, struct guest_mapping *map, uint64_t addr,
 	if (region_whole(server, IOREQ_SPACE_MEMORY, addr, size))
 		return bus_read(server, IOREQ_SPACE_MEMORY, addr, size);
 	for (unsigned int i = 0; i < size; i++)
-		value |= data_read(server, map, addr + i, 1) << 8 * i;
+		value |= data_read(server, addr + i, 1) << 8 * i;
 	return value;
 }
 
-static void
-data_write(struct ioreq_server *server, struct guest_mapping *map,
-	   uint64_t addr, unsigned int size, uint64_t value)
+RARE void
+data_write(struct ioreq_server *server, uint64_t addr, unsigned int size,
+	   uint64_t value)
 {
+	struct guest_mapping *map = &server->map;
+
 	if (in_memory(server, addr, size)) {
 		guest_write(map, addr, size, value);
 		return;
@@ -144,56 +144,50 @@ data_write(struct ioreq_server *server, struct guest_mapping *map,
 		return;
 	}
 	for (unsigned int i = 0; i < size; i++)
-		data_write(server, map, addr + i, 1, value >> 8 * i & 0xff);
+		data_write(server, addr + i, 1, value >> 8 * i & 0xff);
 }
 
-static void
-read_element(struct ioreq_server *server, struct guest_mapping *map,
-	     struct ioreq *request, enum ioreq_space space, uint32_t i)
-{
-	uint64_t value = bus_read(server, space, device_address(request, i),
-				  request->size);
-
-	if (request->data_is_ptr)
-		data_write(server, map, element(request, request->data, i),
-			   request->size, value);
-	else
-		request->data = value;
-}
-
-static void
-write_element(struct ioreq_server *server, struct guest_mapping *map,
-	      const struct ioreq *request, enum ioreq_space space, uint32_t i)
-{
-	uint64_t value = request->data;
-
-	if (request->data_is_ptr)
-		value = data_read(server, map,
-				  element(request, request->data, i),
-				  request->size);
-	bus_write(server, space, device_address(request, i), request->size,
-		  value);
-}
-
-/* The first access of each call is made without asking: its caller has. */
+/*
+ * Makes the accesses of a request from number *done on.  The addresses ascend,
+ * or descend with the direction flag; rep ins and outs name one port.  The
+ * caller has asked the throttle about the first access.
+ */
 static bool
-handle_access(struct ioreq_server *server, struct ioreq *request,
-	      enum ioreq_space space, uint32_t *done)
+make_accesses(struct ioreq_server *server, struct ioreq *request,
+	      uint32_t *done)
 {
-	struct guest_mapping map = { .transport = server->transport };
-	uint32_t first = *done;
+	const bool reads = request->dir == IOREQ_READ;
+	const bool is_port = request->type == IOREQ_TYPE_PIO;
+	const bool pointer = request->data_is_ptr;
+	const enum ioreq_space space = is_port ? IOREQ_SPACE_PORT :
+						 IOREQ_SPACE_MEMORY;
+	const unsigned int size = request->size;
+	const uint64_t step = request->df ? -(uint64_t)size : size;
+	const uint64_t addr_step = is_port ? 0 : step;
+	const uint64_t data_step = pointer ? step : 0;
+	const uint32_t count = request->count, first = *done;
+	uint64_t addr = request->addr + first * addr_step;
+	uint64_t data = request->data + first * data_step;
+	uint32_t i = first;
 
-	for (; *done < request->count; ++*done) {
-		if (*done > first && !gate_open(server))
-			break;
-		if (request->dir == IOREQ_READ)
-			read_element(server, &map, request, space, *done);
+	for (; i < count && (i == first || may_go_on(server)); i++) {
+		if (!reads)
+			bus_write(server, space, addr, size,
+				  pointer ? data_read(server, data, size) :
+					    data);
+		else if (pointer)
+			data_write(server, data, size,
+				   bus_read(server, space, addr, size));
 		else
-			write_element(server, &map, request, space, *done);
-		note_done(server, *done + 1);
+			request->data = bus_read(server, space, addr, size);
+		addr += addr_step;
+		data += data_step;
+		if (server->handover)
+			handover_write(server->handover, i + 1);
 	}
-	guest_unmap(&map);
-	return *done >= request->count;
+	guest_unmap(&server->map);
+	*done = i;
+	return i == count;
 }
 
 static void
@@ -206,84 +200,42 @@ count_access(struct ioreq_stats *stats, const struct ioreq *request)
 		stats->writes++;
 }
 
-static void
-handle_unknown(struct ioreq_server *server, struct ioreq *request)
-{
-	server->stats.unclaimed++;
-	if (request->dir == IOREQ_READ && !request->data_is_ptr)
-		request->data = UINT64_MAX;
-}
-
 #define SIZES (1u << 1 | 1u << 2 | 1u << 4 | 1u << 8)
 
-/* What Xen can have sent (hvmemul_do_io(): sizes; hvm_emulate: 4096 reps). */
+/* Xen sends these sizes (hvmemul_do_io()) and at most 4096 repetitions. */
 static inline bool
-access_ok(const struct ioreq *request)
+is_access(const struct ioreq *request)
 {
-	return request->size <= 8 && SIZES >> request->size & 1 &&
+	return (request->type == IOREQ_TYPE_COPY ||
+		request->type == IOREQ_TYPE_PIO) &&
+	       request->size <= 8 && SIZES >> request->size & 1 &&
 	       request->count <= 4096;
 }
 
-/*
- * One access of one region, with its data in the request, as nearly all are.
- * false: it is something else, for handle_access().
- */
-static inline bool
-handle_single(struct ioreq_server *server, struct ioreq *request)
+/* An invalidation asks for nothing, as nothing stays mapped. */
+static void
+answer_other(struct ioreq_server *server, struct ioreq *request)
 {
-	const struct ioreq_region *region;
-
-	if (request->count != 1 || request->data_is_ptr)
-		return false;
-	region = region_whole(server, IOREQ_SPACE_MEMORY, request->addr,
-			      request->size);
-	if (!region)
-		return false;
-	if (request->dir == IOREQ_READ) {
-		request->data = region->ops->read(region->opaque,
-						  request->addr - region->first,
-						  request->size);
-		server->stats.reads++;
-	} else {
-		region->ops->write(region->opaque,
-				   request->addr - region->first, request->size,
-				   request->data);
-		server->stats.writes++;
-	}
-	note_done(server, 1);
-	server->stats.requests++;
-	return true;
-}
-
-static __attribute__((noinline)) bool
-handle_any(struct ioreq_server *server, struct ioreq *request, uint32_t *done)
-{
-	struct ioreq_stats *stats = &server->stats;
-
 	if (request->type == IOREQ_TYPE_INVALIDATE) {
-		stats->invalidates++; /* nothing stays mapped */
-	} else if (!access_ok(request) || (request->type != IOREQ_TYPE_COPY &&
-					   request->type != IOREQ_TYPE_PIO)) {
-		handle_unknown(server, request);
-	} else {
-		if (!handle_access(server, request,
-				   request->type == IOREQ_TYPE_PIO ?
-					   IOREQ_SPACE_PORT :
-					   IOREQ_SPACE_MEMORY,
-				   done))
-			return false;
-		count_access(stats, request);
+		server->stats.invalidates++;
+		return;
 	}
-	stats->requests++;
-	return true;
+	server->stats.unclaimed++;
+	if (request->dir == IOREQ_READ && !request->data_is_ptr)
+		request->data = UINT64_MAX;
 }
 
 bool
 request_handle(struct ioreq_server *server, struct ioreq *request,
 	       uint32_t *done)
 {
-	if (request->type == IOREQ_TYPE_COPY && *done == 0 &&
-	    access_ok(request) && handle_single(server, request))
-		return true;
-	return handle_any(server, request, done);
+	if (is_access(request)) {
+		if (!make_accesses(server, request, done))
+			return false;
+		count_access(&server->stats, request);
+	} else {
+		answer_other(server, request);
+	}
+	server->stats.requests++;
+	return true;
 }

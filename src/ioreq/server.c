@@ -21,7 +21,7 @@ server_open(struct ioreq_server **out, struct transport *t, struct error *err)
 		free(server);
 		return error_set(err, ENOMEM, "out of memory");
 	}
-	server->transport = t;
+	server->transport = server->map.transport = t;
 	*out = server;
 	return 0;
 }
@@ -78,23 +78,23 @@ ioreq_server_id(const struct ioreq_server *server)
 }
 
 void
-ioreq_server_set_notes(struct ioreq_server *server,
-		       const struct ioreq_notes *notes)
+ioreq_server_set_handover(struct ioreq_server *server,
+			  const struct handover_writer *writer)
 {
-	server->notes = notes;
+	server->handover = writer;
 }
 
 void
-ioreq_server_set_gate(struct ioreq_server *server,
-		      const struct ioreq_gate *gate)
+ioreq_server_set_throttle(struct ioreq_server *server,
+			  const struct ioreq_throttle *throttle)
 {
-	server->gate = gate;
+	server->throttle = throttle;
 }
 
 void
-ioreq_server_set_patience(struct ioreq_server *server, uint64_t patience)
+ioreq_server_set_poll_budget(struct ioreq_server *server, uint64_t nanoseconds)
 {
-	server->patience = patience;
+	server->poll_budget = nanoseconds;
 }
 
 int
@@ -118,28 +118,24 @@ ioreq_server_add(struct ioreq_server *server, const struct ioreq_region *region,
 	return 0;
 }
 
-/* Only data and state are written back. */
+/* Writes the answer, data and state only, and wakes the vCPU. */
 static void
 slot_end(struct ioreq_server *server, unsigned int vcpu, uint64_t data)
 {
-	const struct ioreq_notes *notes = server->notes;
 	struct transport *t = server->transport;
 	struct ioreq *slot = &t->page->vcpu_ioreq[vcpu];
 
 	slot->data = data;
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	slot->state = STATE_IORESP_READY;
-	/*
-	 * The state must be there before the vCPU is woken to look at it.  It
-	 * is woken by stores that come later, those of the hypervisor's.
-	 */
+	/* The woken vCPU must see the state: the store precedes the wake-up. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	if (notes)
-		notes->end(notes->opaque);
+	if (server->handover)
+		handover_end(server->handover->record);
 	t->ops->notify(t, server->ports[vcpu]);
 }
 
-/* True: it was answered; else it stops, at the gate. */
+/* True: the request was answered.  False: the throttle stopped it. */
 static bool
 request_go_on(struct ioreq_server *server, unsigned int vcpu,
 	      struct ioreq *request, uint32_t done)
@@ -148,7 +144,7 @@ request_go_on(struct ioreq_server *server, unsigned int vcpu,
 		slot_end(server, vcpu, request->data);
 		return true;
 	}
-	server->stopped = server->waits = true;
+	server->stopped = server->throttled = true;
 	server->vcpu = vcpu;
 	server->request = *request;
 	server->done = done;
@@ -156,33 +152,35 @@ request_go_on(struct ioreq_server *server, unsigned int vcpu,
 }
 
 /*
- * Answers one slot, which is READY.  The request is copied out once, so that
- * what is checked is what is done.
+ * Answers one slot, which is READY.  The server copies the request once, so
+ * that the guest cannot change it after the checks.
  */
 static bool
 slot_answer(struct ioreq_server *server, unsigned int vcpu)
 {
-	const struct ioreq_notes *notes = server->notes;
 	struct ioreq *slot = &server->transport->page->vcpu_ioreq[vcpu];
 	struct ioreq request;
 
-	if (server->stopped || !gate_open(server)) {
-		server->waits = true;
+	if (server->stopped || !may_go_on(server)) {
+		server->throttled = true;
 		return false;
 	}
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	request = *slot;
 	slot->state = STATE_IOREQ_INPROCESS;
-	if (notes)
-		notes->begin(notes->opaque, vcpu);
+	if (server->handover)
+		handover_begin(server->handover->record, vcpu);
 	return request_go_on(server, vcpu, &request, 0);
 }
 
-/* A dead process may have taken the request, or answered and woken nobody. */
+/*
+ * Continues the slot of a process that died: it may have begun the request, or
+ * answered it without waking the vCPU.
+ */
 static void
 slot_resume(struct ioreq_server *server, unsigned int vcpu)
 {
-	const struct ioreq_notes *notes = server->notes;
+	const struct handover_writer *handover = server->handover;
 	struct transport *t = server->transport;
 	struct ioreq *slot = &t->page->vcpu_ioreq[vcpu];
 	struct ioreq request;
@@ -192,11 +190,11 @@ slot_resume(struct ioreq_server *server, unsigned int vcpu)
 		t->ops->notify(t, server->ports[vcpu]);
 	if (slot->state != STATE_IOREQ_INPROCESS)
 		return;
-	done = notes ? notes->progress(notes->opaque, vcpu) : 0;
-	if (notes && !done)
-		notes->begin(notes->opaque, vcpu);
+	done = handover ? handover_progress(handover->record, vcpu) : 0;
+	if (handover && !done)
+		handover_begin(handover->record, vcpu);
 	request = *slot;
-	/* What was read is lost with who read it: all is read again. */
+	/* The data of earlier reads died with that process: read all again. */
 	if (request.dir == IOREQ_READ)
 		done = 0;
 	request_go_on(server, vcpu, &request, done);
@@ -230,21 +228,22 @@ ioreq_server_start(struct ioreq_server *server, struct error *err)
 	ret = bind_all(server, err);
 	for (unsigned int i = 0; server->adopted && !ret && i < t->vcpus; i++)
 		slot_resume(server, i);
-	/* What is added from now on is new. */
+	/* Regions that are added from now on are not claimed yet. */
 	server->adopted = false;
 	return ret;
 }
 
-/* The request that was stopped; false if it goes on to be. */
+/* Continues the stopped request.  False: it was not answered. */
 static bool
 stopped_answer(struct ioreq_server *server)
 {
 	struct ioreq request = server->request;
 
-	if (!server->gate && !server->transport->ops->alive(server->transport))
-		return false; /* nor is there anybody who waits for it */
-	if (!gate_open(server)) {
-		server->waits = true;
+	if (!server->throttle &&
+	    !server->transport->ops->alive(server->transport))
+		return false; /* no vCPU waits for the answer */
+	if (!may_go_on(server)) {
+		server->throttled = true;
 		return false;
 	}
 	server->stopped = false;
@@ -264,15 +263,15 @@ slots_answer(struct ioreq_server *server)
 	return answered;
 }
 
-/* Whatever the gate says.  It may be called by a region's operations. */
+/* Ignores the throttle.  A region's operations may call it. */
 static void
 slots_answer_all(struct ioreq_server *server)
 {
-	const struct ioreq_gate *gate = server->gate;
+	const struct ioreq_throttle *throttle = server->throttle;
 
-	server->gate = NULL;
+	server->throttle = NULL;
 	slots_answer(server);
-	server->gate = gate;
+	server->throttle = throttle;
 }
 
 static uint64_t
@@ -284,7 +283,7 @@ nanoseconds(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* For the other thread of the processor's core. */
+/* Lets the other hardware thread of the core run. */
 static inline void
 relax(void)
 {
@@ -293,11 +292,11 @@ relax(void)
 #endif
 }
 
-#define LOOKS 16 /* at the slots, between two looks at the clock */
+#define POLLS 16 /* of the slots, between two readings of the clock */
 
-/* Until nothing has come for as long as there is patience. */
+/* Polls until no request has arrived for the poll budget. */
 static unsigned int
-slots_watch(struct ioreq_server *server)
+slots_poll(struct ioreq_server *server)
 {
 	uint64_t last = nanoseconds(), now;
 	unsigned int answered = 0;
@@ -305,7 +304,7 @@ slots_watch(struct ioreq_server *server)
 	do {
 		unsigned int more = 0;
 
-		for (unsigned int i = 0; !more && i < LOOKS; i++) {
+		for (unsigned int i = 0; !more && i < POLLS; i++) {
 			relax();
 			more = slots_answer(server);
 		}
@@ -313,31 +312,33 @@ slots_watch(struct ioreq_server *server)
 		now = nanoseconds();
 		if (more)
 			last = now;
-	} while (!server->waits && now - last < server->patience);
+	} while (!server->throttled && now - last < server->poll_budget);
 	return answered;
 }
 
-#define SOON 4    /* times the patience: such a one could be watched for */
-#define CREDIT 16 /* how many of them make up for one time in vain */
+#define SOON 4   /* poll budgets: a request this soon could be polled for */
+#define SCORE 16 /* requests that make up for one poll without any */
 
 /*
- * A firmware's next access is microseconds away, while to sleep and to be woken
- * takes tens of them, with an interrupt and some system calls.  But where guest
- * and server share a processor, the one cannot come while the other watches.
+ * The firmware's next access is microseconds away; sleep and wake-up take tens
+ * of microseconds, with an interrupt and some system calls.  Where guest and
+ * server share a processor, polling keeps the guest from making that access:
+ * the score finds out.
  */
 static unsigned int
-watch_if_worth(struct ioreq_server *server)
+poll_if_worth(struct ioreq_server *server)
 {
-	bool soon = nanoseconds() - server->answered < SOON * server->patience;
+	bool soon = nanoseconds() - server->poll_ended <
+		    SOON * server->poll_budget;
 	unsigned int answered = 0;
 
-	if (soon && server->credit < CREDIT)
-		server->credit++;
-	if (server->credit > 0) {
-		answered = slots_watch(server);
-		server->credit = answered ? CREDIT : -CREDIT;
+	if (soon && server->poll_score < SCORE)
+		server->poll_score++;
+	if (server->poll_score > 0) {
+		answered = slots_poll(server);
+		server->poll_score = answered ? SCORE : -SCORE;
 	}
-	server->answered = nanoseconds();
+	server->poll_ended = nanoseconds();
 	return answered;
 }
 
@@ -348,25 +349,25 @@ ioreq_server_poll(struct ioreq_server *server)
 	int port = t->ops->pending(t);
 	unsigned int answered;
 
-	server->waits = false;
+	server->throttled = false;
 	answered = slots_answer(server);
-	/* No event is made meanwhile: the one that was taken is masked. */
-	if (answered && server->patience && !server->waits)
-		answered += watch_if_worth(server);
+	/* The consumed event's port is masked: Xen sends no event meanwhile. */
+	if (answered && server->poll_budget && !server->throttled)
+		answered += poll_if_worth(server);
 	if (port < 0)
 		return answered;
 	/*
-	 * Unmasked before the slots are looked at for the last time, none falls
-	 * between.  Other events leave the descriptor readable.
+	 * Unmask, then look at the slots once more: no request is missed.
+	 * Events of other ports leave the descriptor readable.
 	 */
 	t->ops->unmask(t, port);
-	return server->waits ? answered : answered + slots_answer(server);
+	return server->throttled ? answered : answered + slots_answer(server);
 }
 
 bool
-ioreq_server_waits(const struct ioreq_server *server)
+ioreq_server_throttled(const struct ioreq_server *server)
 {
-	return server->waits;
+	return server->throttled;
 }
 
 static bool
@@ -381,8 +382,8 @@ slots_idle(const struct ioreq_server *server)
 }
 
 /*
- * A vCPU that accesses the flash all the time is without a request only for
- * the moment between two instructions, so that is what is watched for.
+ * A vCPU that accesses the flash all the time has no request only between two
+ * instructions: wait for that moment.
  */
 bool
 ioreq_server_pause(struct ioreq_server *server)
@@ -437,8 +438,8 @@ region_at(struct ioreq_server *server, enum ioreq_space space, uint64_t first)
 }
 
 /*
- * Among what is answered here may be a request whose region's operation has
- * this same region removed.
+ * The pending requests are answered first, and the operation of one of them may
+ * remove this region itself.
  */
 void
 ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,

@@ -3,38 +3,43 @@
 #ifndef PFLASH_IOREQ_SERVER_H
 #define PFLASH_IOREQ_SERVER_H
 
+#include "guest.h"
+#include "pflash/handover.h"
 #include "pflash/ioreq.h"
 
 struct ioreq_server {
 	struct transport *transport;
+	struct guest_mapping map; /* of the request under way */
 	struct ioreq_region regions[IOREQ_MAX_REGIONS];
 	unsigned int region_count;
 	int *ports; /* the local port of each vCPU */
 	bool adopted;
-	const struct ioreq_notes *notes; /* or NULL */
-	const struct ioreq_gate *gate;   /* or NULL: open */
-	bool waits;                      /* somebody, at the gate */
-	bool stopped;                    /* in the middle of this: */
+	const struct handover_writer *handover; /* or NULL */
+	const struct ioreq_throttle *throttle;  /* or NULL */
+	bool throttled; /* a vCPU waits for the throttle */
+	bool stopped;   /* the throttle stopped this request half-way: */
 	unsigned int vcpu;
 	struct ioreq request;
 	uint32_t done;
-	uint64_t patience; /* ns that the next request is watched for */
-	uint64_t answered; /* when it was no longer */
-	int credit;        /* above 0: it comes while it is watched for */
+	uint64_t poll_budget; /* ns */
+	uint64_t poll_ended;  /* when the last poll for a request ended */
+	int poll_score;       /* above 0: polling is worth while */
 	struct ioreq_stats stats;
 };
 
 static inline bool
-gate_open(const struct ioreq_server *server)
+may_go_on(const struct ioreq_server *server)
 {
-	return !server->gate || server->gate->open(server->gate->opaque);
+	const struct ioreq_throttle *throttle = server->throttle;
+
+	return !throttle || throttle->may_go_on(throttle->opaque);
 }
 
 /*
- * Does what one request says but for the *done accesses that were made
- * already; `request` is the server's own copy.  Its data member is the answer.
- * False: the gate was closed behind an access; to be called again with the
- * *done that it has left, once the gate is open.
+ * Makes the accesses of one request, except the first *done ones, which were
+ * made already; `request` is the server's own copy, and its data member is the
+ * answer.  False: the throttle stopped the request after an access; call again
+ * with the *done that was left when the throttle lets it go on.
  */
 bool request_handle(struct ioreq_server *server, struct ioreq *request,
 		    uint32_t *done);

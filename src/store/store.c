@@ -30,6 +30,8 @@ struct store {
 	enum store_sync sync;
 	bool read_only;
 	struct store_stats stats;
+	void (*on_failure)(void *opaque); /* or NULL */
+	void *opaque;
 	bool opening;
 	bool released;
 	uint32_t kept; /* checksum of what was kept then */
@@ -97,6 +99,8 @@ store_fail(struct store *store, int rc)
 {
 	burst_undo(&store->burst);
 	store->failed = rc;
+	if (store->on_failure)
+		store->on_failure(store->opaque);
 	return rc;
 }
 
@@ -501,6 +505,8 @@ open_once(struct store **out, const struct store_config *config,
 		store_free(store);
 		return rc;
 	}
+	store->on_failure = config->on_failure;
+	store->opaque = config->opaque;
 	if (found)
 		*found = (struct store_recovery){ scan.bursts, scan.dropped };
 	*out = store;

@@ -49,8 +49,8 @@ struct setup {
 	enum cfi_personality personality;
 	bool after_loader; /* hvmloader has put memory there */
 	bool handover;
-	bool adopts; /* a server whose page has been hostile before */
-	bool gate;   /* requests stop in their middle */
+	bool adopts;   /* a server whose page has been hostile before */
+	bool throttle; /* requests stop in their middle */
 };
 
 static struct sim *sim;
@@ -64,6 +64,10 @@ static struct ioreq_server *server;
 static struct device *device;
 static struct store *store;
 static struct handover record;
+
+/* What a server that died has left of its requests. */
+static struct handover dead;
+static const struct handover_writer dead_writer = { .record = &dead };
 static struct error err;
 static uint32_t ports[VCPUS];
 static uint8_t image[SIZE];
@@ -158,13 +162,13 @@ meanwhile(void)
 }
 
 static bool
-gate_is_open(void *opaque)
+may_go_on(void *opaque)
 {
 	(void)opaque;
 	return take(in, 1) < 0xc0;
 }
 
-static const struct ioreq_gate gate = { .open = gate_is_open };
+static const struct ioreq_throttle throttle = { .may_go_on = may_go_on };
 
 /* --- the transport -------------------------------------------------------- */
 
@@ -294,37 +298,14 @@ close_store(void)
 	(void)unlink(vars);
 }
 
-static uint32_t
-any_progress(void *opaque, unsigned int vcpu)
-{
-	(void)opaque, (void)vcpu;
-	return (uint32_t)take(in, 4);
-}
-
+/* Any request under way, with any progress. */
 static void
-note_vcpu(void *opaque, unsigned int vcpu)
+make_progress(void)
 {
-	(void)opaque, (void)vcpu;
+	memset(&dead, 0, sizeof(dead));
+	dead.vcpu = (uint32_t)take(in, 1) % (VCPUS + 2);
+	dead.state[0].progress = (uint32_t)take(in, 4);
 }
-
-static void
-note_count(void *opaque, uint32_t accesses)
-{
-	(void)opaque, (void)accesses;
-}
-
-static void
-note_end(void *opaque)
-{
-	(void)opaque;
-}
-
-static const struct ioreq_notes notes = {
-	.begin = note_vcpu,
-	.done = note_count,
-	.end = note_end,
-	.progress = any_progress,
-};
 
 /* What a server that has died left behind. */
 static void
@@ -336,7 +317,8 @@ open_adopted(void)
 	while (changes-- > 0)
 		change_page();
 	demand(ioreq_server_adopt(&server, t, xen->id(t), &err) == 0, err.text);
-	ioreq_server_set_notes(server, &notes);
+	make_progress();
+	ioreq_server_set_handover(server, &dead_writer);
 }
 
 static void
@@ -391,14 +373,14 @@ begin(const struct setup *setup)
 	sim_set_server(sim, run, server);
 	open_device(setup);
 	if (setup->adopts)
-		ioreq_server_set_notes(server, &notes);
+		ioreq_server_set_handover(server, &dead_writer);
 	if (ioreq_server_start(server, &err) < 0) {
 		demand(setup->adopts, err.text);
 		return false;
 	}
 	for (unsigned int i = 0; i < VCPUS; i++)
 		ports[i] = slot(i)->vp_eport;
-	ioreq_server_set_gate(server, setup->gate ? &gate : NULL);
+	ioreq_server_set_throttle(server, setup->throttle ? &throttle : NULL);
 	return true;
 }
 
@@ -442,8 +424,8 @@ serves(unsigned int vcpu, uint64_t off)
 
 	hostile = false;
 	flood = 0;
-	ioreq_server_set_gate(server, NULL);
-	run(server); /* what stopped at the gate */
+	ioreq_server_set_throttle(server, NULL);
+	run(server); /* what stopped at the throttle */
 	for (unsigned int i = 0; i < VCPUS; i++) {
 		slot(i)->state = STATE_IOREQ_NONE;
 		slot(i)->vp_eport = ports[i];
@@ -491,7 +473,8 @@ step(const struct setup *setup)
 	case 5: device_flush(device); break;
 	case 6:
 		serves((kind >> 3) % VCPUS, take(in, 2) % (SIZE - 7));
-		ioreq_server_set_gate(server, setup->gate ? &gate : NULL);
+		ioreq_server_set_throttle(server,
+					  setup->throttle ? &throttle : NULL);
 		break;
 	default:
 		hostile = kind & 0x80;
@@ -519,7 +502,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.handover = (how & 12) == 4,
 		.adopts = (how & 12) == 8,
 		.personality = (enum cfi_personality)((how >> 4 & 7) % 3),
-		.gate = how & 0x80,
+		.throttle = how & 0x80,
 	};
 	if (begin(&setup)) {
 		while (in->left > 0)

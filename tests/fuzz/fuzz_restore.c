@@ -60,7 +60,7 @@ survives(struct input *in, struct pair *p)
 		unsigned int size = (unsigned int)(take(in, 1) & 7) + 1;
 		uint64_t off = take(in, 2);
 
-		cfi_write(p->chip, off, size, take(in, size));
+		pair_write(p, off, size, take(in, size));
 		demand(cfi_verify(p->chip), "cfi_verify() after an access");
 		demand(!p->failed, p->why);
 	}
@@ -92,7 +92,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ret = cfi_restore(p.chip, record, len);
 	demand(ret == 0 || ret == -EINVAL, "what cfi_restore() returns");
 	demand(cfi_verify(p.chip), "cfi_verify() after cfi_restore()");
-	demand(p.shows == 0, "cfi_restore() shows something");
 	if (ret == 0) {
 		again = pair_save(&p, &again_len);
 		demand(again && again_len == len &&

@@ -48,7 +48,7 @@ struct pair {
 	struct cfi chips[2];
 	struct cfi *chip; /* one of them */
 	uint8_t *array, *committed, *window, *view;
-	uint64_t commits, programs, erases, shows;
+	uint64_t commits, programs, erases;
 	int fail_after; /* programs and erases from now on; below 0: never */
 	bool failed;
 	char why[512];
@@ -62,6 +62,10 @@ void pair_close(struct pair *p);
 
 /* Applies an event; false on a difference, with a sentence in why. */
 bool pair_apply(struct pair *p, const struct pair_event *event);
+
+/* A write to the chip alone; the window shows what it changes. */
+void pair_write(struct pair *p, uint64_t off, unsigned int size,
+		uint64_t value);
 
 /* The chip's record, to be freed by the caller; NULL on a difference. */
 uint8_t *pair_save(struct pair *p, size_t *size);

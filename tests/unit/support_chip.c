@@ -13,7 +13,7 @@ owner_program(void *opaque, uint32_t off, const uint8_t *bytes, uint32_t len)
 	struct owner *o = opaque;
 
 	o->programs++;
-	o->busy = o->view[0];
+	o->busy = (uint8_t)cfi_read(&chip, 0, 1);
 	ck_assert_uint_le(off + len, SIZE);
 	if (o->fail_program)
 		return o->fail_program;
@@ -27,7 +27,7 @@ owner_erase(void *opaque, uint32_t off, uint32_t len)
 	struct owner *o = opaque;
 
 	o->erases++;
-	o->busy = o->view[0];
+	o->busy = (uint8_t)cfi_read(&chip, 0, 1);
 	o->erased = len;
 	ck_assert_uint_eq(off % len, 0);
 	ck_assert_uint_le(off + len, SIZE);
@@ -52,20 +52,11 @@ owner_protect(void *opaque, const uint8_t *registers, uint32_t len)
 	struct owner *o = opaque;
 
 	o->protects++;
-	o->busy = o->view[0];
+	o->busy = (uint8_t)cfi_read(&chip, 0, 1);
 	ck_assert_uint_eq(len,
 			  chip.config.geometry.interleave * CFI_PROTECT_SIZE);
 	ck_assert_ptr_eq(registers, chip.protect);
 	return o->fail_protect;
-}
-
-static void
-owner_show(void *opaque)
-{
-	struct owner *o = opaque;
-
-	o->shows++;
-	cfi_render(&chip, 0, o->view, SIZE);
 }
 
 static const struct cfi_ops ops = {
@@ -73,7 +64,6 @@ static const struct cfi_ops ops = {
 	.erase = owner_erase,
 	.commit = owner_commit,
 	.protect = owner_protect,
-	.show = owner_show,
 };
 
 struct geometry
@@ -114,10 +104,30 @@ power_on(enum cfi_personality personality)
 }
 
 void
+write_chip(uint64_t off, unsigned int size, uint64_t value)
+{
+	show(cfi_write(&chip, off, size, value));
+	ck_assert(cfi_verify(&chip));
+}
+
+void
+show(bool changed)
+{
+	uint8_t view[SIZE];
+
+	cfi_render(&chip, 0, view, SIZE);
+	if (changed) {
+		owner.shows++;
+		memcpy(owner.view, view, SIZE);
+	} else {
+		ck_assert_mem_eq(owner.view, view, SIZE);
+	}
+}
+
+void
 w(uint64_t off, uint32_t value)
 {
-	cfi_write(&chip, off, chip.config.geometry.width, value);
-	ck_assert(cfi_verify(&chip));
+	write_chip(off, chip.config.geometry.width, value);
 }
 
 void

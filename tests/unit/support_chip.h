@@ -33,6 +33,12 @@ void power_on_bank(enum cfi_personality personality,
 /* x8, one part. */
 void power_on(enum cfi_personality personality);
 
+/* A write of any size; the view is shown if the chip says that it changed. */
+void write_chip(uint64_t off, unsigned int size, uint64_t value);
+
+/* Shows the view as its owner does after cfi_write() or cfi_report(). */
+void show(bool changed);
+
 /* An access of the width of the bus; after a write the chip is verified. */
 void w(uint64_t off, uint32_t value);
 uint32_t r(uint64_t off);

@@ -663,18 +663,11 @@ reference_protect(void *owner, const uint8_t *registers, uint32_t len)
 	return 0;
 }
 
-static void
-reference_show(void *owner)
-{
-	(void)owner;
-}
-
 static const struct cfi_ops reference_ops = {
 	.program = reference_program,
 	.erase = reference_erase,
 	.commit = reference_commit,
 	.protect = reference_protect,
-	.show = reference_show,
 };
 
 static void

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <string.h>
 
+#include "pflash/handover.h"
 #include "pflash/ioreq.h"
 #include "pflash/sim.h"
 
@@ -22,8 +23,9 @@ static struct transport_ops ops;
 static struct ioreq_server *server;
 static uint8_t memory[SIZE];
 static unsigned int writes, removals, maps, events;
-static unsigned int flood, notes_begun, notes_ended;
-static uint32_t progress;
+static unsigned int flood;
+static struct handover record;
+static const struct handover_writer writer = { .record = &record };
 
 static uint64_t
 memory_read(void *opaque, uint64_t off, unsigned int size)
@@ -97,8 +99,8 @@ setup(void)
 	struct error err;
 
 	memset(memory, 0, sizeof(memory));
-	writes = removals = maps = events = flood = progress = 0;
-	notes_begun = notes_ended = 0;
+	writes = removals = maps = events = flood = 0;
+	memset(&record, 0, sizeof(record));
 	ck_assert_int_eq(sim_create(&sim, &config), 0);
 	t = sim_transport(sim);
 	xen = t->ops;
@@ -268,49 +270,31 @@ open_for_some(void *opaque)
 	return let_pass-- > 0;
 }
 
-static const struct ioreq_gate gate = { .open = open_for_some };
+static const struct ioreq_throttle gate = { .may_go_on = open_for_some };
 
-static void
-begun(void *opaque, unsigned int vcpu)
+static uint32_t
+progress(void)
 {
-	(void)opaque, (void)vcpu;
-	ck_assert_uint_eq(notes_begun, notes_ended);
-	notes_begun++;
+	return handover_now(&record)->progress;
 }
-
-static void
-done(void *opaque, uint32_t accesses)
-{
-	(void)opaque;
-	progress = accesses;
-}
-
-static void
-ended(void *opaque)
-{
-	(void)opaque;
-	notes_ended++;
-}
-
-static const struct ioreq_notes notes = { begun, done, ended, NULL, NULL };
 
 START_TEST(closed_gate_keeps_all_waiting)
 {
-	ioreq_server_set_gate(server, &gate);
+	ioreq_server_set_throttle(server, &gate);
 	let_pass = 0;
 	put_write(0, 0, 1, 1);
 	put_write(3, 3, 1, 1);
 	ck_assert_uint_eq(ioreq_server_poll(server), 0);
-	ck_assert(ioreq_server_waits(server));
+	ck_assert(ioreq_server_throttled(server));
 	ck_assert_uint_eq(slot(0)->state, STATE_IOREQ_READY);
 	let_pass = 1;
 	ck_assert_uint_eq(ioreq_server_poll(server), 1);
-	ck_assert(ioreq_server_waits(server));
+	ck_assert(ioreq_server_throttled(server));
 	ck_assert_uint_eq(slot(0)->state, STATE_IORESP_READY);
 	ck_assert_uint_eq(slot(3)->state, STATE_IOREQ_READY);
 	let_pass = 1;
 	ck_assert_uint_eq(ioreq_server_poll(server), 1);
-	ck_assert(!ioreq_server_waits(server));
+	ck_assert(!ioreq_server_throttled(server));
 	ck_assert_uint_eq(writes, 2);
 	slot(0)->state = slot(3)->state = STATE_IOREQ_NONE;
 }
@@ -319,15 +303,16 @@ END_TEST
 /* Another vCPU's access never comes between: what is noted is of one request */
 START_TEST(request_stops_and_goes_on)
 {
-	ioreq_server_set_notes(server, &notes);
-	ioreq_server_set_gate(server, &gate);
+	ioreq_server_set_handover(server, &writer);
+	ioreq_server_set_throttle(server, &gate);
 	put_write(1, 0, 7, 10);
 	put_write(0, 100, 8, 1);
 	slot(0)->state = STATE_IOREQ_NONE;
 	let_pass = 3;
 	ck_assert_uint_eq(ioreq_server_poll(server), 0);
 	ck_assert_uint_eq(writes, 3);
-	ck_assert_uint_eq(progress, 3);
+	ck_assert_uint_eq(progress(), 3);
+	ck_assert_uint_eq(record.vcpu, 1 + 1);
 	ck_assert_uint_eq(slot(1)->state, STATE_IOREQ_INPROCESS);
 	slot(0)->state = STATE_IOREQ_READY;
 	/* It is the server's own copy that goes on. */
@@ -337,13 +322,13 @@ START_TEST(request_stops_and_goes_on)
 	ck_assert_uint_eq(ioreq_server_poll(server), 0);
 	ck_assert_uint_eq(writes, 7);
 	ck_assert_uint_eq(memory[100], 0);
-	ck_assert_uint_eq(notes_begun, 1);
+	ck_assert_uint_eq(record.request, 1);
 	let_pass = 100;
 	ck_assert_uint_eq(ioreq_server_poll(server), 2);
 	ck_assert_uint_eq(writes, 11);
-	ck_assert_uint_eq(progress, 1);
-	ck_assert_uint_eq(notes_begun, 2);
-	ck_assert_uint_eq(notes_ended, 2);
+	ck_assert_uint_eq(progress(), 1);
+	ck_assert_uint_eq(record.request, 2);
+	ck_assert_uint_eq(record.vcpu, 0);
 	ck_assert_mem_eq(memory, "\7\7\7\7\7\7\7\7\7\7\0", 11);
 	ck_assert_uint_eq(memory[100], 8);
 	ck_assert_uint_eq(ioreq_server_stats(server)->requests, 2);
@@ -364,16 +349,18 @@ open_but_once(void *opaque)
 /* The gate is open again by the time the other one is looked at. */
 START_TEST(stopped_request_is_not_overtaken)
 {
-	static const struct ioreq_gate once = { .open = open_but_once };
+	static const struct ioreq_throttle once = {
+		.may_go_on = open_but_once
+	};
 
-	ioreq_server_set_notes(server, &notes);
-	ioreq_server_set_gate(server, &once);
+	ioreq_server_set_handover(server, &writer);
+	ioreq_server_set_throttle(server, &once);
 	put_write(1, 0, 7, 10);
 	put_write(2, 100, 8, 1);
 	closed_at = 4;
 	ck_assert_uint_eq(ioreq_server_poll(server), 0);
 	ck_assert_uint_eq(writes, 4);
-	ck_assert(ioreq_server_waits(server));
+	ck_assert(ioreq_server_throttled(server));
 	ck_assert_uint_eq(slot(2)->state, STATE_IOREQ_READY);
 	ck_assert_uint_eq(ioreq_server_poll(server), 2);
 	ck_assert_uint_eq(writes, 11);
@@ -393,7 +380,7 @@ START_TEST(read_that_stops_has_all_its_data)
 
 	for (unsigned int i = 0; i < 64; i++)
 		memory[64 + i] = (uint8_t)(i + 1);
-	ioreq_server_set_gate(server, &gate);
+	ioreq_server_set_throttle(server, &gate);
 	put(2, q);
 	for (unsigned int polls = 0; slot(2)->state != STATE_IORESP_READY;
 	     polls++) {
@@ -409,7 +396,7 @@ END_TEST
 /* What gives the flash back has no time to wait. */
 START_TEST(removal_and_pause_do_not_ask)
 {
-	ioreq_server_set_gate(server, &gate);
+	ioreq_server_set_throttle(server, &gate);
 	put_write(1, 0, 7, 10);
 	let_pass = 3;
 	ioreq_server_poll(server);
@@ -428,7 +415,7 @@ END_TEST
 
 START_TEST(rest_is_dropped_with_the_guest)
 {
-	ioreq_server_set_gate(server, &gate);
+	ioreq_server_set_throttle(server, &gate);
 	put_write(1, 0, 7, 10);
 	let_pass = 3;
 	ioreq_server_poll(server);

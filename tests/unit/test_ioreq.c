@@ -446,7 +446,7 @@ serve_vcpus(uint64_t patience)
 
 	teardown();
 	start(4);
-	ioreq_server_set_patience(server, patience);
+	ioreq_server_set_poll_budget(server, patience);
 	wakes = 0;
 	__atomic_store_n(&stop, false, __ATOMIC_RELEASE);
 	pthread_create(&serving, NULL, server_thread, NULL);
@@ -481,13 +481,13 @@ START_TEST(watching_in_vain_becomes_rare)
 {
 	unsigned int times = 0;
 
-	ioreq_server_set_patience(server, 50000000);
+	ioreq_server_set_poll_budget(server, 50000000);
 	for (unsigned int i = 0; i < 40; i++) {
 		uint64_t value = i;
-		int before = server->credit;
+		int before = server->poll_score;
 
 		sim_guest_write(sim, 0, BASE, &value, 8);
-		times += server->credit < before;
+		times += server->poll_score < before;
 	}
 	ck_assert_uint_ge(times, 1);
 	ck_assert_uint_le(times, 3);
@@ -506,30 +506,30 @@ gate_for_some(void *opaque)
 
 START_TEST(closed_gate_ends_watching)
 {
-	const struct ioreq_gate gate = { .open = gate_for_some };
+	const struct ioreq_throttle gate = { .may_go_on = gate_for_some };
 	unsigned int id = 0, before = 0;
 	pthread_t thread;
 	void *why;
 
 	teardown();
 	start(1);
-	ioreq_server_set_patience(server, 60000000000);
-	server->credit = 1;
+	ioreq_server_set_poll_budget(server, 60000000000);
+	server->poll_score = 1;
 	gate_left = 100;
-	ioreq_server_set_gate(server, &gate);
+	ioreq_server_set_throttle(server, &gate);
 	pthread_create(&thread, NULL, vcpu_thread, &id);
 	while (before < 4000) {
 		before += ioreq_server_poll(server);
-		if (!ioreq_server_waits(server))
+		if (!ioreq_server_throttled(server))
 			continue;
 		gate_left = 100;
 		/* Behind the last one it would watch for a minute. */
 		if (before >= 3900)
-			ioreq_server_set_patience(server, 0);
+			ioreq_server_set_poll_budget(server, 0);
 	}
 	pthread_join(thread, &why);
 	ck_assert_msg(!why, "%s", (const char *)why);
-	ioreq_server_set_gate(server, NULL);
+	ioreq_server_set_throttle(server, NULL);
 }
 END_TEST
 

@@ -751,9 +751,9 @@ write_and_fail(struct pair *p, const struct pair_event *e)
 	memcpy(twin.array, p->array, g->size);
 	memcpy(p->view, p->array, g->size); /* what it was before */
 	ck_assert_int_eq(cfi_restore(twin.chip, record, size), 0);
-	cfi_write(twin.chip, e->off, e->size, e->value);
+	pair_write(&twin, e->off, e->size, e->value);
 	p->fail_after = (int)below(4);
-	cfi_write(p->chip, e->off, e->size, e->value);
+	pair_write(p, e->off, e->size, e->value);
 	p->fail_after = -1;
 	ck_assert(cfi_verify(p->chip));
 	for (i = 0; i < g->interleave; i++) {
@@ -796,7 +796,7 @@ START_TEST(host_fails_in_the_middle)
 			    e->off % e->size == 0 && chance(30))
 				undone += write_and_fail(&p, e);
 			else
-				cfi_write(p.chip, e->off, e->size, e->value);
+				pair_write(&p, e->off, e->size, e->value);
 		}
 		ck_assert_msg(!p.failed, "%s", p.why);
 		pair_close(&p);
@@ -821,8 +821,8 @@ START_TEST(sizes_that_are_none)
 	pair_open(&p, &setup);
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		for (k = 0; k < sizeof(offs) / sizeof(offs[0]); k++) {
-			cfi_write(p.chip, offs[k], sizes[i],
-				  UINT64_C(0x4001400240034004));
+			pair_write(&p, offs[k], sizes[i],
+				   UINT64_C(0x4001400240034004));
 			ck_assert(cfi_verify(p.chip));
 			cfi_read(p.chip, offs[k], sizes[i]);
 		}
@@ -874,7 +874,7 @@ START_TEST(verify_sees_damage)
 
 	pair_open(&p, &setup);
 	if (_i >= 14 && _i < 20)
-		cfi_write(p.chip, 0, 4, 0x000005e8);
+		pair_write(&p, 0, 4, 0x000005e8);
 	ck_assert(cfi_verify(p.chip));
 	damage(p.chip, (unsigned int)_i);
 	ck_assert(!cfi_verify(p.chip));

@@ -89,7 +89,8 @@ static int
 attach_life(enum window_mode mode, enum cfi_personality personality,
 	    const char *life)
 {
-	const struct store_config sc = { .path = path };
+	const struct store_config sc = { .path = path,
+					 .on_failure = on_failed };
 	struct device_config dc = {
 		.base = BASE,
 		.geometry = {
@@ -106,7 +107,6 @@ attach_life(enum window_mode mode, enum cfi_personality personality,
 		.incoming = incoming,
 		.personality = personality,
 		.taken = on_taken,
-		.failed = on_failed,
 	};
 	int ret;
 

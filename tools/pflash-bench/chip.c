@@ -47,20 +47,11 @@ keep_registers(void *owner, const uint8_t *registers, uint32_t len)
 	return 0;
 }
 
-static void
-show(void *owner)
-{
-	struct bare *bare = owner;
-
-	bare->shows++;
-}
-
 static const struct cfi_ops keep_ops = {
 	.program = keep_program,
 	.erase = keep_erase,
 	.commit = keep_nothing,
 	.protect = keep_registers,
-	.show = show,
 };
 
 static void

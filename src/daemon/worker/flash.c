@@ -20,6 +20,28 @@
 #define PAGE 4096
 #define FILE_MARGIN (UINT64_C(32) << 20)
 
+/* Called once, before the guest's answer: the chip tells the guest. */
+static void
+on_failure(void *opaque)
+{
+	struct flash *flash = opaque;
+	int ret;
+
+	log_line(LOG_ERR, "%s; the flash is read-only from now on",
+		 store_failure(flash->store));
+	flash_report(flash);
+	if (!flash->options->pause)
+		return;
+	ret = client_pause_for_good();
+	if (ret < 0)
+		log_line(LOG_ERR, "the guest could not be paused: %s",
+			 strerror(-ret));
+	else
+		log_line(LOG_ERR, "the guest is paused: make room or repair, "
+				  "stop this pflashd and start it again, then "
+				  "`xl unpause`");
+}
+
 /* A guest that runs has in its memory where which variable is. */
 static bool
 may_compact(const struct flash *flash, const struct preflight *preflight)
@@ -40,6 +62,8 @@ connect_store(struct flash *flash, const struct options *options,
 		.sync = options->sync,
 		.burst = flash->record->burst,
 		.burst_limit = HANDOVER_BURST_LIMIT,
+		.on_failure = on_failure,
+		.opaque = flash,
 	};
 	struct store_recovery found = { 0 };
 	int ret = 0;
@@ -151,31 +175,9 @@ attach_server(struct flash *flash, struct error *err)
 					    err);
 
 	if (ret == 0)
-		ioreq_server_set_patience(flash->server,
-					  flash->options->spin * 1000);
+		ioreq_server_set_poll_budget(flash->server,
+					     flash->options->spin * 1000);
 	return ret;
-}
-
-/* Called once, before the guest's answer: the chip tells the guest. */
-static void
-on_failure(void *opaque)
-{
-	struct flash *flash = opaque;
-	int ret;
-
-	log_line(LOG_ERR, "%s; the flash is read-only from now on",
-		 store_failure(flash->store));
-	flash_report(flash);
-	if (!flash->options->pause)
-		return;
-	ret = client_pause_for_good();
-	if (ret < 0)
-		log_line(LOG_ERR, "the guest could not be paused: %s",
-			 strerror(-ret));
-	else
-		log_line(LOG_ERR, "the guest is paused: make room or repair, "
-				  "stop this pflashd and start it again, then "
-				  "`xl unpause`");
 }
 
 static const char *
@@ -218,7 +220,6 @@ attach_device(struct flash *flash, const struct options *options,
 		.geometry = preflight->geometry,
 		.show_busy = options->sync == STORE_SYNC_OP,
 		.after_loader = !guest->pvh,
-		.failed = on_failure,
 		.taken = on_taken,
 		.opaque = flash,
 		.handover = flash->record,

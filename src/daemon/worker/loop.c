@@ -67,7 +67,7 @@ serve(struct ev_loop *ev, struct loop *loop)
 	loop->late = false;
 	ioreq_server_poll(loop->flash->server);
 	flash_report(loop->flash);
-	if (ioreq_server_waits(loop->flash->server))
+	if (ioreq_server_throttled(loop->flash->server))
 		hold(ev, loop);
 	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
 		idle_start(ev, loop);
@@ -250,8 +250,8 @@ loop_start(struct loop *loop, struct flash *flash, int orders)
 	ev_init(&loop->hold, on_hold);
 	loop->requests.data = loop->orders.data = loop->idle.data = loop;
 	loop->resume.data = loop->hold.data = loop;
-	loop->gate = (struct ioreq_gate){ may_go_on, loop };
-	ioreq_server_set_gate(flash->server, &loop->gate);
+	loop->throttle = (struct ioreq_throttle){ may_go_on, loop };
+	ioreq_server_set_throttle(flash->server, &loop->throttle);
 	ev_io_start(loop->ev, &loop->requests);
 	ev_io_start(loop->ev, &loop->orders);
 }

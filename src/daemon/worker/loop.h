@@ -37,7 +37,7 @@ struct loop {
 	ev_io requests;
 	ev_io orders;  /* enum channel_order */
 	ev_timer hold; /* until the guest may go on */
-	struct ioreq_gate gate;
+	struct ioreq_throttle throttle;
 	double began;          /* the look at the guest's requests */
 	unsigned int accesses; /* since then */
 	bool late;             /* others have waited long enough for its end */

@@ -61,7 +61,7 @@ start(struct ioreq_server *server, struct transport *t, char **argv,
 		ret = window_open(&window, t, region.first,
 				  (uint32_t)region.size, WINDOW_DIRECT, err);
 	if (argv[4])
-		ioreq_server_set_patience(server,
+		ioreq_server_set_poll_budget(server,
 					  strtoull(argv[4], NULL, 0) * 1000);
 	return ret < 0 ? ret : ioreq_server_start(server, err);
 }

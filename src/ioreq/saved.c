@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Saved and restored guests, and a server that ends while its guest lives: the
+ * chip's state in FILE.state, and whose it is.
+ */
+#include "device.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+int
+state_save(struct device *device, const char *tag, struct error *err)
+{
+	struct store_kept kept = { .len = cfi_state_size(&device->chip) };
+
+	(void)snprintf(kept.tag, sizeof(kept.tag), "%s", tag);
+	cfi_save(&device->chip, kept.record);
+	return store_keep(device->store, &kept, err);
+}
+
+#define SAVED "saved "
+
+/* The tag of a guest that was saved with this image. */
+static void
+saved_tag(const struct device *device, char *tag)
+{
+	(void)snprintf(tag, STORE_TAG_SIZE, SAVED "%08" PRIx32 " %s",
+		       store_checksum(device->store), device->config.guest);
+}
+
+static bool
+of_this_life(const struct device *device, const struct store_kept *kept)
+{
+	const char *life = device->config.life;
+
+	return life[0] && strcmp(kept->tag, life) == 0;
+}
+
+static bool
+of_this_image(const struct device *device, const struct store_kept *kept)
+{
+	char tag[STORE_TAG_SIZE];
+
+	saved_tag(device, tag);
+	return device->config.has_run && device->config.guest[0] &&
+	       strcmp(kept->tag, tag) == 0;
+}
+
+static bool
+is_saved(const struct store_kept *kept)
+{
+	return strncmp(kept->tag, SAVED, strlen(SAVED)) == 0;
+}
+
+/*
+ * Was the guest saved with another flash than this?  In trap mode the guest has
+ * no memory there, and only the tag says that it was saved.
+ */
+static bool
+is_stale(const struct device *device, const struct store_kept *kept)
+{
+	const struct device_config *config = &device->config;
+	bool restored = device->restored ||
+			(config->has_run && is_saved(kept) &&
+			 strcmp(kept->tag + strlen(SAVED "01234567 "),
+				config->guest) == 0);
+
+	return restored && config->guest[0] && !config->force &&
+	       store_failed(device->store) != -EROFS;
+}
+
+/*
+ * The state of an incarnation is good for one server: if it stayed in the file,
+ * a crash of this server would bring a stale state back.
+ */
+static int
+forget_life(struct device *device, struct store_kept *kept, struct error *err)
+{
+	if (kept->tag[0] == '\0' || is_saved(kept) ||
+	    store_failed(device->store))
+		return 0;
+	kept->tag[0] = '\0';
+	if (cfi_protect_is_new(&device->chip))
+		kept->len = 0;
+	return store_keep(device->store, kept, err);
+}
+
+/* *ours: the state is this guest's.  -ESTALE: it must be, and is not. */
+static int
+check_kept(const struct device *device, const struct store_kept *kept,
+	   bool *ours, struct error *err)
+{
+	const struct device_config *config = &device->config;
+
+	*ours = of_this_image(device, kept);
+	if (!*ours && config->incoming && !config->force)
+		return error_set(err, ESTALE,
+				 "%s: not known to be the flash that the guest "
+				 "was saved with, and a guest that migrates to "
+				 "this host may have any name (--force "
+				 "attaches it all the same)",
+				 store_path(device->store));
+	*ours = *ours || of_this_life(device, kept);
+	if (!*ours && is_stale(device, kept))
+		return error_set(err, ESTALE,
+				 "%s: not known to be what it was when this "
+				 "guest was saved, which would damage it "
+				 "(--force attaches it all the same)",
+				 store_path(device->store));
+	return 0;
+}
+
+int
+state_load(struct device *device, struct error *err)
+{
+	struct store_kept kept;
+	int ret = store_recall(device->store, &kept, err);
+	bool ours = false;
+
+	if (ret == 0)
+		ret = check_kept(device, &kept, &ours, err);
+	if (ret < 0)
+		return ret;
+	if (kept.len == 0)
+		return 0;
+	ret = (ours ? cfi_restore : cfi_restore_protect)(&device->chip,
+							 kept.record, kept.len);
+	if (ret < 0)
+		return error_set(err, EINVAL,
+				 "the .state file beside the flash was made by "
+				 "one of another geometry: remove it, and with "
+				 "it the protection register");
+	return forget_life(device, &kept, err);
+}
+
+/* The file was released: another process may have changed it. */
+int
+state_check_saved(struct device *device, struct error *err)
+{
+	struct store_kept kept;
+	int ret = store_recall(device->store, &kept, err);
+
+	if (ret < 0 || of_this_image(device, &kept))
+		return ret;
+	return error_set(err, ESTALE,
+			 "%s: was changed while the guest was suspended",
+			 store_path(device->store));
+}
+
+/* If the guest never used its flash there is no state to save. */
+static bool
+as_at_power_on(const struct device *device)
+{
+	const struct cfi *chip = &device->chip;
+	uint8_t now[CFI_STATE_MAX], then[CFI_STATE_MAX];
+	size_t size = cfi_state_size(chip);
+	struct cfi fresh;
+
+	cfi_save(chip, now);
+	cfi_init(&fresh, &chip->config);
+	cfi_restore_protect(&fresh, now, size);
+	cfi_save(&fresh, then);
+	return memcmp(now, then, size) == 0;
+}
+
+/* The guest may be restored with this image from now on. */
+static int
+keep_saved(struct device *device, struct error *err)
+{
+	char tag[STORE_TAG_SIZE];
+	int ret;
+
+	if (!device->config.guest[0] || store_failed(device->store) == -EROFS)
+		return 0;
+	saved_tag(device, tag);
+	ret = state_save(device, tag, err);
+	if (ret == 0 && device->handover.record)
+		__atomic_store_n(&device->handover.record->attached,
+				 HANDOVER_SAVED, __ATOMIC_RELEASE);
+	return ret;
+}
+
+int
+device_save(struct device *device, struct error *err)
+{
+	struct error why;
+	int ret, released;
+
+	if (store_released(device->store))
+		return 0;
+	device_flush(device);
+	ret = keep_saved(device, err);
+	released = store_release(device->store, &why);
+	if (ret == 0 && released < 0)
+		*err = why;
+	return ret < 0 ? ret : released;
+}
+
+bool
+device_saved(const struct device *device)
+{
+	return store_released(device->store);
+}
+
+int
+device_resume(struct device *device, bool last, struct error *err)
+{
+	int ret = store_retake(device->store, last, err);
+
+	if (store_released(device->store))
+		return ret;
+	if (device->handover.record) {
+		/* The journal may be another file. */
+		handover_write(&device->handover, 0);
+		device->handover.record->attached = HANDOVER_ATTACHED;
+	}
+	return ret;
+}
+
+/* For the next server of this guest.  Replaces the state of a saved guest. */
+int
+state_save_at_close(struct device *device, struct error *err)
+{
+	const char *life = device->config.life;
+	struct store_kept kept;
+
+	if (!life[0] || !device->store || store_released(device->store) ||
+	    store_failed(device->store) == -EROFS)
+		return 0;
+	if (as_at_power_on(device) &&
+	    (store_recall(device->store, &kept, err) < 0 || !is_saved(&kept)))
+		return 0;
+	return state_save(device, life, err);
+}
