@@ -234,7 +234,7 @@ for code in /usr/share/OVMF/OVMF_CODE_4M.fd:0: \
 		skip "check --code: $file is missing (package ovmf)"
 	fi
 done
-says "check --code: what is no firmware is no error" 0 "^note: .*can't be told" \
+says "check --code: what is no firmware is no error" 0 "^note: .*not a known build of OVMF" \
 	"$ctl" check --code "$tmp/4m.fd" "$v"
 says "check --code: no such file" 3 '^variables' "$ctl" check --code "$tmp/none" "$v"
 check "it says so" grep -q 'none: No such file' "$tmp/err"
@@ -253,7 +253,7 @@ says "compact again" 0 '^0 bytes gained$' "$ctl" compact "$c"
 quiet "rollback of it" "$ctl" rollback --to "$begin" "$c"
 check "the image is what it was" cmp -s "$tmp/second.fd" "$c"
 head -c 131072 /dev/zero >"$tmp/zero.fd"
-refuses "compact: no variable store" 3 'not compacted: its variables' "$ctl" compact "$tmp/zero.fd"
+refuses "compact: no variable store" 3 'not compacted: its variable store has findings' "$ctl" compact "$tmp/zero.fd"
 check "it is not touched" sh -c "test ! -e '$tmp/zero.fd.journal'"
 
 # --- rollback ---
