@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Errors that a person will read.
+ * Error messages for people.
  *
  * A function that can fail for a reason outside this program returns 0 or
- * -errno and leaves one sentence in a struct error: which file, domain or
- * address, and what was expected there.  The caller that gives up prints it,
- * once.  Functions on the way of a guest's write return the bare -errno.
+ * -errno and writes one sentence to a struct error: the file, domain or address
+ * concerned, and what was expected there.  The caller that handles the failure
+ * prints the sentence once.  Functions that carry out a guest's write return
+ * only -errno.
  */
 #ifndef PFLASH_ERROR_H
 #define PFLASH_ERROR_H
 
 struct error {
-	char text[512];
+	char text[512]; /* one sentence, cut to fit; without a full stop */
 };
 
 /*
@@ -22,7 +23,7 @@ struct error {
 int error_set(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same with ": " and strerror(code) behind the sentence. */
+/* Like error_set(), and appends ": " and strerror(code) to the sentence. */
 int error_errno(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

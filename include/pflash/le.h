@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Little-endian integers at any address. */
+/* Loads and stores of little-endian integers; `p` needs no alignment. */
 #ifndef PFLASH_LE_H
 #define PFLASH_LE_H
 

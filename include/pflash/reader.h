@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VARS file and its journal, read without a lock and without changing
- * either, also while a daemon writes them: the image, and its history.
+ * Reads the image and its history from a VARS file and its journal.  A reader
+ * takes no lock and changes no file, so it works while a daemon writes both
+ * files.  docs/format.md specifies the files.
+ *
+ * A reader holds the state of one moment, in memory; later changes of the files
+ * do not affect it.
  */
 #ifndef PFLASH_READER_H
 #define PFLASH_READER_H
@@ -15,55 +19,75 @@
 
 struct reader;
 
-/* Errors as for store_open(), but -EBUSY; -EAGAIN: never still enough. */
+/*
+ * Reads the VARS file `path` and the journal beside it.  The caller frees *out
+ * with reader_close().  The errors are those of store_open(), except -EBUSY,
+ * and -EAGAIN: the files changed during each of 200 attempts to read them.
+ * sys NULL: sys_kernel.
+ */
 int reader_open(struct reader **out, const struct sys *sys, const char *path,
 		struct error *err);
-/* The same, of the configuration's files or path and journal, size and sys. */
+
+/*
+ * Like reader_open(), for the files that the configuration names.  Its members
+ * files, path, journal, size and sys are used.
+ */
 int reader_open_files(struct reader **out, const struct store_config *config,
 		      struct error *err);
 
 /*
- * For rescue: a journal that is damaged, or disagrees with VARS, is taken as
- * far as it is whole.  1 if it is so, with the sentence in `err`; the image
- * is what VARS has then.
+ * Like reader_open_files(), but also opens a journal that is damaged or that
+ * disagrees with the VARS file.  Then it returns 1 with the sentence in `err`:
+ * the history ends before the damage, and the image is the VARS file alone.
  */
 int reader_open_rescue(struct reader **out, const struct store_config *config,
 		       struct error *err);
 
 void reader_close(struct reader *reader);
 
-/* The image, the reader's own. */
+/* The image, of reader_size() bytes; it belongs to the reader. */
 const uint8_t *reader_image(const struct reader *reader);
 uint32_t reader_size(const struct reader *reader);
 
-/* A point in time: the image after one burst. */
+/* A point in time of the history: the image after one burst. */
 struct reader_point {
-	uint64_t sequence;
+	uint64_t sequence;   /* of the burst's record in the journal */
 	uint64_t time;       /* CLOCK_REALTIME of the writer, ns since 1970 */
-	bool oldest;         /* the history begins here, with a whole image */
-	uint64_t programmed; /* bytes */
-	uint64_t erased;     /* bytes */
+	bool oldest;         /* a snapshot: the history begins here */
+	uint64_t programmed; /* bytes that the burst programmed */
+	uint64_t erased;     /* bytes that the burst erased */
 };
 
-/* The next point, oldest first; *cursor is 0 at the beginning. */
+/*
+ * Steps to the next point, from the oldest to the newest.  Begin with *cursor
+ * 0.  False at the end.
+ */
 bool reader_next(const struct reader *reader, size_t *cursor,
 		 struct reader_point *point);
 
-/* The same, and brings `image`, reader_size() bytes, from point to point. */
+/*
+ * Like reader_next(), and applies each burst to `image` of reader_size() bytes,
+ * so that after each step it is the image at *point.  Its contents before the
+ * first step do not matter.
+ */
 bool reader_walk(const struct reader *reader, size_t *cursor,
 		 struct reader_point *point, uint8_t *image);
 
-/* Bursts that are in the journal and not in the VARS file yet. */
+/* The number of bursts that are in the journal but not yet in VARS. */
 uint64_t reader_pending(const struct reader *reader);
 
-/* Is there a journal, and what lies behind its last complete record? */
 bool reader_has_journal(const struct reader *reader);
 
-/* Could all of it be read, but for a torn tail? */
+/* True if the journal has no damage; a torn tail is no damage. */
 bool reader_journal_is_whole(const struct reader *reader);
+
+/* Bytes of the torn tail: an incomplete record at the end of the journal. */
 uint64_t reader_torn_bytes(const struct reader *reader);
 
-/* reader_size() bytes: the image at this point.  -ENOENT: there is none. */
+/*
+ * Writes the image at the point `sequence`, reader_size() bytes, to `image`.
+ * -ENOENT if the history has no such point.
+ */
 int reader_past(const struct reader *reader, uint64_t sequence, uint8_t *image,
 		struct error *err);
 

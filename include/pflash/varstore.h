@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The variables in a VARS image, as edk2's driver sees them.  Works on the
- * bytes of an image, which must stay where they are while a struct varstore or
- * a struct variable points to them; nothing is allocated and nothing trusted.
+ * The variables in a VARS image, as edk2's variable driver reads them.  The
+ * functions allocate nothing and accept any bytes.  A struct varstore and a
+ * struct variable point into the caller's image, which must outlive them.
+ * Sizes and offsets are bytes; offsets count from the start of the image.
  *
  * Sources: edk2 MdeModulePkg/Include/Guid/VariableFormat.h (the format),
- * Universal/Variable/RuntimeDxe/VariableParsing.c (the walk, and which of two
- * of a name counts); UEFI specification 2.10, sections 8.2 (variables) and 8.3
- * (EFI_TIME), appendix A (GUIDs).  Lines are those of edk2 2022.11.
+ * Universal/Variable/RuntimeDxe/VariableParsing.c (the walk, and the choice
+ * between variables of one name); UEFI specification 2.10, sections 8.2
+ * (variables) and 8.3 (EFI_TIME), appendix A (GUIDs).  Line numbers are those
+ * of edk2 2022.11.
  */
 #ifndef PFLASH_VARSTORE_H
 #define PFLASH_VARSTORE_H
@@ -18,14 +20,14 @@
 
 #include "pflash/error.h"
 
-/* Variable state: bits are cleared, never set (VariableFormat.h:97-100). */
+/* Variable states; the driver only clears bits (VariableFormat.h:97-100). */
 enum {
-	VARIABLE_UNWRITTEN = 0xff,     /* header is there, or a part of it */
-	VARIABLE_HEADER_VALID = 0x7f,  /* and now complete */
-	VARIABLE_ADDED = 0x3f,         /* and name and data too */
-	VARIABLE_IN_TRANSITION = 0x3e, /* another one is about to follow it */
-	VARIABLE_DELETED = 0x3d,       /* without one that followed */
-	VARIABLE_SUPERSEDED = 0x3c,    /* after one that followed */
+	VARIABLE_UNWRITTEN = 0xff,     /* the header may be incomplete */
+	VARIABLE_HEADER_VALID = 0x7f,  /* the header is complete */
+	VARIABLE_ADDED = 0x3f,         /* name and data are complete too */
+	VARIABLE_IN_TRANSITION = 0x3e, /* the driver is writing a new value */
+	VARIABLE_DELETED = 0x3d,       /* deleted */
+	VARIABLE_SUPERSEDED = 0x3c,    /* deleted after IN_TRANSITION */
 };
 
 /* Attributes (UEFI specification 2.10, section 8.2.1). */
@@ -40,33 +42,35 @@ enum {
 	VARIABLE_ENHANCED_AUTHENTICATED = 1u << 7,
 };
 
+/* An open variable store.  varstore_open() sets all members. */
 struct varstore {
-	const uint8_t *image;
-	size_t start; /* offset of the first variable in the image */
-	size_t end;   /* and of the end of the store */
-	bool authenticated;
+	const uint8_t *image; /* the caller's */
+	size_t start;         /* offset of the first variable */
+	size_t end;           /* offset of the end of the store */
+	bool authenticated;   /* variables have the longer header */
 	/*
-	 * A pending fault-tolerant write will replace the store by the copy
-	 * in the spare area, so that is the one looked into (FtwMisc.c:1398).
+	 * The copy in the spare area is open, because a pending fault-tolerant
+	 * write will replace the store with it (FtwMisc.c:1398).
 	 */
 	bool in_spare;
 };
 
-/* EFI_TIME, without what variables leave 0. */
+/* EFI_TIME, without the members that are 0 in a variable. */
 struct variable_time {
 	uint16_t year;
 	uint8_t month, day, hour, minute, second;
 };
 
+/* One variable; the pointers point into the image. */
 struct variable {
-	size_t offset; /* in the image, of its header */
-	size_t next;   /* of the one behind it */
+	size_t offset; /* of its header */
+	size_t next;   /* offset of the next variable's header */
 	uint8_t state;
-	bool live; /* GetVariable() returns this one */
+	bool live; /* GetVariable() returns this variable */
 	uint32_t attributes;
-	const uint8_t *guid; /* the vendor's, 16 bytes */
+	const uint8_t *guid; /* vendor GUID, GUID_SIZE bytes */
 	const uint8_t *name; /* UTF-16LE, with its NUL */
-	uint32_t name_size;  /* bytes */
+	uint32_t name_size;  /* bytes, with the NUL */
 	const uint8_t *data;
 	uint32_t data_size; /* bytes */
 	/* All 0 in a store that is not authenticated. */
@@ -76,68 +80,80 @@ struct variable {
 };
 
 /*
- * Looks for the store in an image.  -EINVAL if there is none that can be
- * walked.  It asks for less than fv_check(), for damaged images are the ones
- * to be looked into: what fv_check() passes can be opened.
+ * Finds the variable store in an image.  -EINVAL if no store can be read.  The
+ * requirements are weaker than those of fv_check(), so that damaged images can
+ * be inspected: every image that passes fv_check() can be opened.
  */
 int varstore_open(struct varstore *store, const uint8_t *image, size_t size,
 		  struct error *err);
 
 /*
- * Steps to the next variable, of any state; to the first one if *variable is
- * all 0.  1 if there is one; 0 at the end of the chain, where variable->next
- * says how far it came; -EINVAL if the next one does not fit into the store,
- * with its start in variable->next.  `live` takes a look at all others.
+ * Steps to the next variable, whatever its state; to the first one if all of
+ * *variable is 0.  Returns 1 at a variable, 0 at the end of the chain (its
+ * offset is in variable->next), or -EINVAL if the next variable does not fit
+ * into the store (its offset is in variable->next).  Finding the value of
+ * `live` takes a walk through the store.
  */
 int varstore_next(const struct varstore *store, struct variable *variable);
 
 /*
- * The live variable of that vendor and name (name_size bytes of UTF-16LE with
- * the NUL).  -ENOENT if there is none.
+ * Finds the live variable with this vendor GUID and name, which has name_size
+ * bytes of UTF-16LE with the NUL.  -ENOENT if no such variable is live.
  */
 int varstore_find(const struct varstore *store, const uint8_t *guid,
 		  const uint8_t *name, uint32_t name_size,
 		  struct variable *variable);
 
-/* True if the name is a string: an even number of bytes, one NUL, the last. */
+/*
+ * True if the name is a string: an even number of bytes, at least one
+ * character, and a NUL at the end and nowhere else.
+ */
 bool variable_name_valid(const struct variable *variable);
 
 /*
- * The name in UTF-8, cut to fit into `size` bytes with its NUL (`size` > 0).
- * What is no character, and what a terminal would obey, becomes U+FFFD.
- * Returns the bytes that all of it needs, without the NUL.
+ * Writes the name as UTF-8 to `text`, cut between characters to fit into `size`
+ * bytes with the NUL; `size` must not be 0.  Unpaired surrogates and control
+ * characters become U+FFFD, so the result is safe to print on a terminal.
+ * Returns the length of the uncut name in bytes, without the NUL.
  */
 size_t variable_name(const struct variable *variable, char *text, size_t size);
 
 enum varstore_change {
 	VARSTORE_REMOVED,
-	VARSTORE_CHANGED, /* data, attributes, time, count or key */
+	VARSTORE_CHANGED, /* data, attributes, time, count or key index */
 	VARSTORE_ADDED,
 };
 
-/* A return value other than 0 ends varstore_diff().  NULL: not there. */
+/*
+ * Called for each difference.  `old` is NULL for an added variable, `new` for a
+ * removed one.  A return value other than 0 ends varstore_diff().
+ */
 typedef int (*varstore_diff_fn)(void *opaque, enum varstore_change change,
 				const struct variable *old,
 				const struct variable *new);
 
 /*
- * What happened to the live variables between two stores, by vendor and name:
- * first what was removed or changed, in the order of the old store, then what
- * was added, in that of the new one.  Returns 0, what the function returned,
- * or -EINVAL if the chain of one of them is broken, after all up to there.
+ * Compares the live variables of two stores by vendor and name.  Reports first
+ * removed and changed variables, in the order of the old store, then added
+ * ones, in the order of the new store.  Returns 0, or the value with which `fn`
+ * ended it, or -EINVAL if the chain of variables in a store is broken; the
+ * variables before the break are compared all the same.
  */
 int varstore_diff(const struct varstore *old, const struct varstore *new,
 		  varstore_diff_fn fn, void *opaque);
 
-/* --- GUIDs, as they lie in memory: 16 bytes, the first fields swapped --- */
+/* --- GUIDs in memory: 16 bytes, the first three fields little-endian --- */
 
 #define GUID_SIZE 16u
-#define GUID_TEXT_SIZE 37u
+#define GUID_TEXT_SIZE 37u /* with the NUL */
 
-/* "8be4df61-93ca-11d2-aa0d-00e098032b8c" */
+/* Writes a GUID as "8be4df61-93ca-11d2-aa0d-00e098032b8c". */
 void guid_format(const uint8_t *guid, char text[GUID_TEXT_SIZE]);
 
-/* What defines it calls it, or NULL: "EfiGlobalVariable". */
+/*
+ * The name of a known vendor GUID, such as "EfiGlobalVariable"; NULL if it is
+ * not known.
+ */
 const char *guid_name(const uint8_t *guid);
 
 #endif

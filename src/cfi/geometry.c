@@ -84,7 +84,7 @@ geometry_check(const struct geometry *g, struct error *err)
 	return ret;
 }
 
-/* A number with K or M behind it; 0 if there is none, or it is too large. */
+/* Parses a number with an optional K or M; 0 if it is missing or too large. */
 static uint32_t
 parse_number(const char **text)
 {
@@ -105,7 +105,7 @@ parse_number(const char **text)
 	return value > UINT32_MAX ? 0 : (uint32_t)value;
 }
 
-/* `rest`: bytes that the regions before it leave. */
+/* `rest`: bytes of the bank behind the previous regions. */
 static int
 parse_region(struct geometry_region *region, const char **text, uint64_t rest,
 	     struct error *err)
@@ -136,7 +136,7 @@ geometry_parse(struct geometry *g, uint32_t size, unsigned int width,
 
 	if (interleave == 0)
 		interleave = width > 2 ? width / 2 : 1;
-	/* What does not fit is no power of two below 256 either. */
+	/* geometry_check() rejects 0, as it would any value above 255. */
 	*g = (struct geometry){
 		.size = size,
 		.width = width > UINT8_MAX ? 0 : (uint8_t)width,

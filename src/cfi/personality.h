@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What differs between the personalities; docs/personalities.md says why. */
+/* The differences between the personalities (docs/personalities.md). */
 #ifndef PFLASH_CFI_PERSONALITY_H
 #define PFLASH_CFI_PERSONALITY_H
 
@@ -9,15 +9,15 @@
 #include "pflash/cfi.h"
 
 struct personality {
-	uint8_t cleared;     /* SR bits that CLEAR STATUS clears */
-	bool clear_to_array; /* CLEAR STATUS also shows the array */
-	bool overwrites;     /* programming stores, and does not only clear */
-	bool power_on_locked;
-	bool keeps_locks;
-	bool refuses_buffer; /* E8 is refused while SR.4 or SR.5 is set */
+	uint8_t cleared;     /* status bits that CLEAR STATUS clears */
+	bool clear_to_array; /* CLEAR STATUS also returns to array view */
+	bool overwrites;     /* programming can set bits, not only clear them */
+	bool power_on_locked; /* all blocks are locked at power-on */
+	bool keeps_locks;     /* lock commands have an effect */
+	bool refuses_buffer;  /* E8 fails while SR.4 or SR.5 is set */
 };
 
-/* By enum cfi_personality. */
+/* Indexed by enum cfi_personality. */
 extern const struct personality personalities[];
 
 static inline const struct personality *

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a part says of itself; docs/chip.md, section 7.
+ * The CFI query table of one part (docs/chip.md, section 7).
  *
- * The size is a power of two in CFI; where the part's is not, the field holds
- * the next one and the erase regions tell the true number of blocks.
+ * CFI expresses the size as a power of two.  If a part's size is not a power of
+ * two, the field holds the next larger one, and the erase regions have the
+ * exact number of blocks.
  */
 #include "query.h"
 
@@ -11,24 +12,24 @@
 
 enum {
 	QUERY_ID = 0x10,          /* "QRY" */
-	QUERY_COMMAND_SET = 0x13, /* primary vendor command set */
-	QUERY_EXTENDED = 0x15,    /* where the extended table is */
-	QUERY_VCC_MIN = 0x1b,     /* BCD volts and 100 mV */
+	QUERY_COMMAND_SET = 0x13, /* primary vendor command set ID */
+	QUERY_EXTENDED = 0x15,    /* address of the extended table */
+	QUERY_VCC_MIN = 0x1b,     /* BCD: volts, 100 mV */
 	QUERY_VCC_MAX = 0x1c,
 	QUERY_PROGRAM_TYPICAL = 0x1f, /* 2^n us */
 	QUERY_BUFFER_TYPICAL = 0x20,  /* 2^n us */
 	QUERY_ERASE_TYPICAL = 0x21,   /* 2^n ms */
-	QUERY_PROGRAM_MAX = 0x23,     /* 2^n times the typical */
+	QUERY_PROGRAM_MAX = 0x23,     /* 2^n times the typical time */
 	QUERY_BUFFER_MAX = 0x24,
 	QUERY_ERASE_MAX = 0x25,
 	QUERY_SIZE = 0x27,        /* 2^n bytes */
 	QUERY_INTERFACE = 0x28,   /* 0: x8, 1: x16 */
 	QUERY_BUFFER_SIZE = 0x2a, /* 2^n bytes */
 	QUERY_REGIONS = 0x2c,
-	QUERY_REGION = 0x2d, /* blocks - 1, block size / 256 */
+	QUERY_REGION = 0x2d, /* number of blocks - 1, block size / 256 */
 };
 
-/* The extended table, from its beginning. */
+/* Offsets in the extended table. */
 enum {
 	PRI_VERSION = 3,       /* "1.1" */
 	PRI_FEATURES = 5,      /* four bytes */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The CFI query structure (JESD68.01) of one part. */
+/*
+ * The CFI query table (JESD68.01) that each part of the bank returns.  An index
+ * is an address of the part; each entry is one byte.
+ */
 #ifndef PFLASH_CFI_QUERY_H
 #define PFLASH_CFI_QUERY_H
 
@@ -7,6 +10,7 @@
 
 #include "pflash/cfi.h"
 
+/* `g` must have passed geometry_check(). */
 void query_build(uint8_t table[CFI_QUERY_SIZE], const struct geometry *g);
 
 #endif

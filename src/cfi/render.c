@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What reads return: the views of all parts, woven together lane by lane. */
+/* The bytes that a read returns: the views of all parts, lane by lane. */
 #include "pflash/cfi.h"
 
 #include <string.h>
@@ -9,9 +9,9 @@
 /* Identifier codes (28F128J3 data sheet, table "Identifier Codes"). */
 #define ID_MANUFACTURER 0x89
 #define ID_DEVICE 0x18
-#define ID_LOCK 2 /* from the first address of a block */
+#define ID_LOCK 2 /* offset of the lock status in a block */
 
-/* A place in the bank to be filled: [off, off + len), inside the bank. */
+/* The bytes [off, off + len) of the bank, and the buffer to fill. */
 struct range {
 	const struct cfi *chip;
 	uint32_t off;
@@ -19,7 +19,7 @@ struct range {
 	uint8_t *out;
 };
 
-/* Fills with bus words that are all `word`. */
+/* Fills the range with copies of the bus word `word`. */
 static void
 fill(const struct range *r, const uint8_t *word)
 {
@@ -39,7 +39,7 @@ fill(const struct range *r, const uint8_t *word)
 	}
 }
 
-/* One value at a part's address, if it is within the range. */
+/* Stores a part's value at its address `word`, if that is in the range. */
 static void
 put(const struct range *r, unsigned int part, uint32_t word, uint16_t value)
 {

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The build that a firmware image comes from. */
+#include "build.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -6,34 +9,52 @@
 #include "guid.h"
 #include "header.h"
 
-#include "pflash/fv.h"
 #include "pflash/le.h"
 
-#define TOP UINT64_C(0x100000000)
+/* A firmware image ends at this guest physical address (4 GiB). */
+#define FIRMWARE_END UINT64_C(0x100000000)
 
 /* FW_SIZE and CODE_SIZE of OvmfPkgDefines.fdf.inc. */
-static const struct {
+static const struct image_size {
 	size_t size;
-	bool has_vars;
+	bool has_vars; /* FW_SIZE: the variables come before the code */
 	const char *layout;
-} builds[] = {
+} image_sizes[] = {
 	{ 0x100000, true, "2m" },  { 0x200000, true, "2m" },
 	{ 0x400000, true, "4m" },  { 0x0e0000, false, "2m" },
 	{ 0x1e0000, false, "2m" }, { 0x37c000, false, "4m" },
 };
 
-/* The first volume is a build's empty variables. */
+static const struct image_size *
+find_size(size_t size)
+{
+	for (size_t i = 0; i < sizeof(image_sizes) / sizeof(image_sizes[0]);
+	     i++)
+		if (image_sizes[i].size == size)
+			return &image_sizes[i];
+	return NULL;
+}
+
+bool
+build_is_firmware_size(size_t size)
+{
+	const struct image_size *found = find_size(size);
+
+	return found && found->has_vars;
+}
+
 static bool
 begins_with_vars(const struct fv_layout *layout, const uint8_t *image)
 {
 	uint16_t header = get_le16(image + FVH_HEADER_LENGTH);
 
-	return !memcmp(image + FVH_SIGNATURE, FVH_SIGNATURE_TEXT, 4) &&
+	return fv_has_signature(image) &&
 	       !memcmp(image + FVH_FILE_SYSTEM_GUID, guid_nv_data, GUID_SIZE) &&
 	       get_le64(image + FVH_FV_LENGTH) == layout->size &&
 	       header == FVH_MIN_LENGTH && fv_header_sum(image, header) == 0;
 }
 
+/* OvmfXen has an ELF header in place of the volume header (OvmfXen.fdf). */
 static bool
 is_build(const uint8_t *image, const struct fv_layout *layout, bool has_vars,
 	 struct fv_build *build)
@@ -50,26 +71,24 @@ int
 fv_build_find(const uint8_t *image, size_t size, struct fv_build *build,
 	      struct error *err)
 {
-	const struct fv_layout *layout;
+	const struct image_size *found = find_size(size);
+	const struct fv_layout *layout = NULL;
 	size_t sec;
 
 	memset(build, 0, sizeof(*build));
-	for (size_t i = 0; i < sizeof(builds) / sizeof(builds[0]); i++) {
-		if (builds[i].size != size)
-			continue;
-		layout = fv_layout_by_name(builds[i].layout);
-		if (fv_find_sec(image, size, &sec, NULL) < 0 ||
-		    !is_build(image, layout, builds[i].has_vars, build))
-			break;
-		build->vars_base = TOP - size;
-		if (!builds[i].has_vars)
-			build->vars_base -= layout->size;
-		return 0;
+	if (found)
+		layout = fv_layout_by_name(found->layout);
+	if (!found || fv_find_sec(image, size, &sec, NULL) < 0 ||
+	    !is_build(image, layout, found->has_vars, build)) {
+		memset(build, 0, sizeof(*build));
+		return error_set(err, ENOENT,
+				 "not a known build of OVMF, so the size of "
+				 "its VARS file is unknown");
 	}
-	memset(build, 0, sizeof(*build));
-	return error_set(err, ENOENT,
-			 "it can't be told for which variable store this "
-			 "firmware was built");
+	build->vars_base = FIRMWARE_END - size;
+	if (!found->has_vars)
+		build->vars_base -= layout->size;
+	return 0;
 }
 
 int
@@ -83,7 +102,9 @@ fv_build_takes(const uint8_t *image, size_t size, uint64_t vars_size,
 		return ret;
 	return error_set(err, EINVAL,
 			 "the firmware was built for %#jx bytes of variables "
-			 "(layout %s), and would erase all in a file of %#jx",
+			 "(layout %s), and would erase all variables in a VARS "
+			 "file of %#jx bytes; use a firmware and a VARS file "
+			 "of the same build",
 			 (uintmax_t)build.layout->size, build.layout->name,
 			 (uintmax_t)vars_size);
 }

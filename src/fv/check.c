@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fv_check(): the file as a whole, and the header of its volume. */
+/* fv_check(): the file as a whole, and the volume header. */
 #include <string.h>
 
+#include "build.h"
 #include "check.h"
 #include "ftw.h"
 #include "guid.h"
@@ -16,8 +17,8 @@ is_zeroed(const uint8_t *p, size_t len)
 }
 
 /*
- * OVMF probes at the first byte of the first block that is not one of these
- * (QemuFlash.c:65-74).
+ * To detect a flash, OVMF writes to the first byte of the first block that has
+ * none of these three values (QemuFlash.c:65-74).
  */
 static bool
 has_probe(const uint8_t *p)
@@ -44,13 +45,6 @@ check_contents(struct check *c)
 	return c->report->errors == 0;
 }
 
-/* A build's size of variables and code (OvmfPkgDefines.fdf.inc, FW_SIZE). */
-static bool
-is_firmware_size(size_t size)
-{
-	return size == 0x100000 || size == 0x200000 || size == 0x400000;
-}
-
 static void
 check_length(struct check *c, size_t off, const uint8_t *p)
 {
@@ -61,13 +55,13 @@ check_length(struct check *c, size_t off, const uint8_t *p)
 	off += FVH_FV_LENGTH;
 	if (length > c->size)
 		check_add(c, FV_TRUNCATED, off, c->size, length);
-	else if (is_firmware_size(c->size) && fv_layout_by_size(length))
+	else if (build_is_firmware_size(c->size) && fv_layout_by_size(length))
 		check_add(c, FV_WHOLE_IMAGE, off, c->size, length);
 	else
 		check_add(c, FV_TRAILING, off, c->size, length);
 }
 
-/* Pairs of {number, length} up to {0, 0}, inside of the header. */
+/* The block map: pairs of {number, length}, the last one {0, 0}. */
 static void
 check_block_map(struct check *c, size_t off, const uint8_t *p, uint32_t header)
 {
@@ -77,7 +71,7 @@ check_block_map(struct check *c, size_t off, const uint8_t *p, uint32_t header)
 	for (; at + 8 <= header; at += 8) {
 		number = get_le32(p + at);
 		block = get_le32(p + at + 4);
-		/* OVMF erases blocks of this length, whatever stands here. */
+		/* OVMF erases FV_BLOCK_SIZE bytes whatever `block` is. */
 		if (block != FV_BLOCK_SIZE && (number || at == FVH_BLOCK_MAP))
 			check_add(c, FV_OTHER_BLOCK_SIZE, off + at + 4, block,
 				  FV_BLOCK_SIZE);
@@ -131,7 +125,7 @@ check_volume(struct check *c, size_t off)
 	const uint8_t *p = c->image + off;
 	uint32_t errors = c->report->errors;
 
-	if (memcmp(p + FVH_SIGNATURE, FVH_SIGNATURE_TEXT, 4)) {
+	if (!fv_has_signature(p)) {
 		if (c->size > FV_MAX_SIZE)
 			check_add(c, FV_TOO_LARGE, off, c->size, FV_MAX_SIZE);
 		else
@@ -152,9 +146,10 @@ check_volume(struct check *c, size_t off)
 }
 
 /*
- * OVMF looks at the volume's header before it looks for writes to be finished,
- * so a reclaim that was interrupted within the first block is not: the copy is
- * erased with all the rest (FwBlockService.c:929 against FtwMisc.c:1398).
+ * OVMF checks the volume header (FwBlockService.c:929) before it completes an
+ * interrupted write (FtwMisc.c:1398).  If a reclaim was interrupted while it
+ * wrote the first block, OVMF does not complete it, but erases the flash and
+ * the good copy in the spare area too.
  */
 static void
 check_spare(struct check *c, const struct fv_layout *layout)

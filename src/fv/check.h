@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The parts of fv_check(). */
+/* The parts of fv_check().  Each adds its findings to the report. */
 #ifndef FV_CHECK_H
 #define FV_CHECK_H
 
@@ -11,16 +11,20 @@ struct check {
 	struct fv_report *report;
 };
 
+/* Adds a finding to the report; the arguments are members of fv_finding. */
 void check_add(struct check *c, enum fv_code code, uint64_t off, uint64_t found,
 	       uint64_t wanted);
 
-/* A volume's header at an offset; false if it was found wrong. */
+/* Checks the volume header at `off`; false if it has an error. */
 bool check_volume(struct check *c, size_t off);
 
-/* The store in the volume whose header at `off` was found right. */
+/* Checks the store in the volume at `off`, whose header has no error. */
 void check_store(struct check *c, size_t off);
 
-/* The working block; in a volume of unknown layout behind `store_end`. */
+/*
+ * Checks the working block.  In a volume of unknown layout, searches for it
+ * from `store_end` on.
+ */
 void check_ftw(struct check *c, size_t store_end);
 
 #endif

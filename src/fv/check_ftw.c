@@ -9,8 +9,9 @@
 #include "pflash/le.h"
 
 /*
- * OVMF copies whole blocks, as many as the record wants, out of a buffer of the
- * spare area's size.
+ * OVMF copies whole blocks, as many as the record names, from a buffer that is
+ * as large as the spare area.  A record that names more makes it read and write
+ * out of bounds.
  */
 static void
 check_pending(struct check *c, const struct ftw_queue *queue, size_t off)
@@ -56,9 +57,9 @@ check_queue(struct check *c, size_t off, size_t size)
 	}
 }
 
-/* IsValidWorkSpace() (UpdateWorkingBlock.c:81), part by part. */
+/* The comparisons of IsValidWorkSpace() (UpdateWorkingBlock.c:81). */
 static void
-check_mismatch(struct check *c, size_t off, const uint8_t *wanted)
+check_header(struct check *c, size_t off, const uint8_t *wanted)
 {
 	const uint8_t *p = c->image + off;
 
@@ -83,7 +84,11 @@ check_mismatch(struct check *c, size_t off, const uint8_t *wanted)
 			  get_le64(wanted + FTW_QUEUE_SIZE));
 }
 
-/* Where it is not known where: at a block, with a queue that fits behind. */
+/*
+ * In an unknown layout: the first block that begins with the working block's
+ * GUID.  Sets *size to header and queue, or to one block if the queue's size is
+ * impossible.  0: not found.
+ */
 static size_t
 find_block(const struct check *c, size_t off, size_t *size)
 {
@@ -126,5 +131,5 @@ check_ftw(struct check *c, size_t store_end)
 	else if (layout && ftw_valid_at(layout, c->image, layout->ftw_spare))
 		check_add(c, FV_FTW_IN_SPARE, layout->ftw_spare, 0, 0);
 	else
-		check_mismatch(c, off, wanted);
+		check_header(c, off, wanted);
 }

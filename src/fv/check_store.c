@@ -30,7 +30,7 @@ check_store_status(struct check *c, size_t off, const uint8_t *p)
 			  STORE_HEALTHY);
 }
 
-/* `off` is the store's, `header` the size of what is before it. */
+/* `off`: the store's offset; `header`: the length of the volume header. */
 static void
 check_store_size(struct check *c, size_t off, size_t header)
 {
@@ -58,7 +58,7 @@ check_live(struct check *c, const struct variable *v)
 			  0);
 }
 
-/* Something that a guest could once read begins here, as far as one sees. */
+/* True if the bytes at `off` look like a variable that is or was live. */
 static bool
 looks_live(const struct varstore *store, size_t off)
 {
@@ -66,10 +66,9 @@ looks_live(const struct varstore *store, size_t off)
 
 	return variable_step(store, &v) > 0 &&
 	       store->image[off + VARIABLE_RESERVED] == 0 &&
-	       (v.state == VARIABLE_ADDED ||
-		v.state == VARIABLE_IN_TRANSITION) &&
-	       v.name_size >= 4 && v.name_size % 2 == 0 &&
-	       get_le16(v.name) != 0 && get_le16(v.name + v.name_size - 2) == 0;
+	       variable_can_be_live(v.state) && v.name_size >= 4 &&
+	       v.name_size % 2 == 0 && get_le16(v.name) != 0 &&
+	       get_le16(v.name + v.name_size - 2) == 0;
 }
 
 static uint64_t
@@ -116,7 +115,7 @@ check_variable(struct check *c, const struct varstore *store,
 	}
 }
 
-/* Where the next one does not fit: is it the header, or what it claims? */
+/* Reports the variable at v->next: its header or its size does not fit. */
 static void
 check_overrun(struct check *c, const struct varstore *store,
 	      const struct variable *v)
@@ -132,8 +131,8 @@ check_overrun(struct check *c, const struct varstore *store,
 }
 
 /*
- * Behind the chain all is erased, or OVMF writes the store anew without what is
- * there (Variable.c:3438-3444).
+ * If the bytes behind the last variable are not erased, OVMF rewrites the store
+ * without them (Variable.c:3438-3444).
  */
 static void
 check_free(struct check *c, const struct varstore *store, size_t off)
@@ -146,7 +145,7 @@ check_free(struct check *c, const struct varstore *store, size_t off)
 	check_add(c, lost ? FV_CHAIN_BROKEN : FV_FREE_DIRTY, off, lost, 0);
 }
 
-/* ReclaimForOS() (Variable.c:3242). */
+/* The condition of ReclaimForOS() (Variable.c:3242). */
 static void
 check_room(struct check *c, const struct varstore *store)
 {

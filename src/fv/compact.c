@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What Reclaim() of edk2's driver makes of a variable store
- * (MdeModulePkg/Universal/Variable/RuntimeDxe/Variable.c:491): the variables
- * that are added, in their order, then those in transition of which none is
- * added. The driver writes it by way of the spare area, which stays as it is
- * here, and so does the working block.
+ * Compacts a variable store as Reclaim() of edk2's variable driver does
+ * (MdeModulePkg/Universal/Variable/RuntimeDxe/Variable.c:491).  First come all
+ * variables in the state ADDED, in their order, then each variable
+ * IN_TRANSITION that has no ADDED variable of its name.  The driver writes the
+ * result through the spare area; here the spare area and the working block do
+ * not change.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,15 +16,15 @@
 
 #include "pflash/fv.h"
 
-/* A store that is written anew: variables, one behind the other. */
+/* The new store: variables without gaps. */
 struct compaction {
-	const struct varstore *from;
-	uint8_t *image;
-	size_t end; /* of what is there */
+	const struct varstore *from; /* the old store */
+	uint8_t *image;              /* the new image */
+	size_t end;                  /* of the variables copied so far */
 };
 
 static void
-put(struct compaction *to, const struct variable *v)
+append(struct compaction *to, const struct variable *v)
 {
 	size_t len = v->next - v->offset;
 
@@ -32,9 +33,9 @@ put(struct compaction *to, const struct variable *v)
 	to->end += len;
 }
 
-/* What the driver keeps of a variable that another one was to follow. */
+/* True if a variable of this name has been copied already. */
 static bool
-has_successor(const struct compaction *to, const struct variable *v)
+is_copied(const struct compaction *to, const struct variable *v)
 {
 	const struct varstore store = {
 		.image = to->image,
@@ -56,25 +57,26 @@ copy_all(struct compaction *to, uint8_t state)
 
 	while ((ret = variable_step(to->from, &v)) > 0)
 		if (v.state == state &&
-		    (state == VARIABLE_ADDED || !has_successor(to, &v)))
-			put(to, &v);
+		    (state == VARIABLE_ADDED || !is_copied(to, &v)))
+			append(to, &v);
 	return ret;
 }
 
-/* Is there a fault-tolerant write that is not done, or no place for one? */
+/* True if the working block is valid and has no unfinished write. */
 static bool
 is_at_rest(const struct fv_layout *layout, const uint8_t *image)
 {
 	struct ftw_queue queue;
 
-	if (!ftw_valid_at(layout, image, layout->ftw_work))
-		return false;
-	ftw_read(image + layout->ftw_work, layout->ftw_spare - layout->ftw_work,
-		 &queue);
-	return queue.progress == FTW_IDLE;
+	return ftw_read_image(layout, image, &queue) &&
+	       queue.progress == FTW_IDLE;
 }
 
-/* What would be lost, or taken for something else, is the firmware's matter. */
+/*
+ * False if compaction would remove bytes that can be variables, or if OVMF's
+ * choice between two variables could change.  The firmware handles such a store
+ * itself.
+ */
 static bool
 may_be_compacted(const struct fv_report *report)
 {
@@ -91,26 +93,29 @@ may_be_compacted(const struct fv_report *report)
 	       report->count < FV_MAX_FINDINGS;
 }
 
-/* The firmware finds other variables, or with other values. */
+/* A varstore_diff_fn that stops at the first difference. */
 static int
-differ(void *opaque, enum varstore_change change, const struct variable *old,
-       const struct variable *new)
+stop(void *opaque, enum varstore_change change, const struct variable *old,
+     const struct variable *new)
 {
 	(void)opaque, (void)change, (void)old, (void)new;
 	return 1;
 }
 
 /*
- * Two in transition and none added is what no driver leaves: it finds the last
- * one of them, and its reclaim keeps the first.
+ * True if the guest finds the same variables with the same values.  They differ
+ * if a name has two variables IN_TRANSITION and none ADDED, which no driver
+ * writes: FindVariableEx() returns the last of them, Reclaim() copies the
+ * first.
  */
 static bool
-is_the_same(const struct varstore *store, const uint8_t *out, size_t size)
+has_same_variables(const struct varstore *store, const uint8_t *out,
+		   size_t size)
 {
 	struct varstore compacted;
 
 	return varstore_open(&compacted, out, size, NULL) == 0 &&
-	       varstore_diff(store, &compacted, differ, NULL) == 0;
+	       varstore_diff(store, &compacted, stop, NULL) == 0;
 }
 
 int
@@ -122,11 +127,15 @@ fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 
 	fv_check(image, size, &report);
 	if (!may_be_compacted(&report))
-		return error_set(err, EINVAL,
-				 "its variables are not as they should be");
+		return error_set(
+			err, EINVAL,
+			"its variable store has findings that forbid it, "
+			"which `pflashctl check` lists");
 	if (!is_at_rest(report.layout, image))
 		return error_set(err, EBUSY,
-				 "the firmware has not finished a write");
+				 "a fault-tolerant write is unfinished, or its "
+				 "working block is invalid; the firmware "
+				 "repairs that at the guest's next start");
 	if (varstore_open(&store, image, size, err) < 0)
 		return -EINVAL;
 	memcpy(out, image, size);
@@ -134,16 +143,17 @@ fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 	to.end = store.start;
 	if (copy_all(&to, VARIABLE_ADDED) < 0 ||
 	    copy_all(&to, VARIABLE_IN_TRANSITION) < 0 ||
-	    !is_the_same(&store, out, size))
+	    !has_same_variables(&store, out, size))
 		return error_set(err, EINVAL,
-				 "its variables would not be the same");
+				 "the guest would find other variables");
 	return (int)(store.start + report.used - to.end);
 }
 
 /*
- * The firmware writes the store anew if there is less room than its largest
- * variable needs (Variable.c:3242, 2117). Half of the store is what a few
- * boots, and an update of keys or firmware, do not use up.
+ * The firmware compacts the store itself when less room is free than its
+ * largest variable needs (Variable.c:3242, 2117).  If half of the store is
+ * free, several boots and an update of keys or firmware do not reach that
+ * limit.
  */
 bool
 fv_compact_is_due(const struct fv_report *report)

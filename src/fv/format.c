@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An empty variable store: three headers in an erased flash.  With any of them
- * missing OVMF hangs or takes the flash for something else.
+ * An empty variable store: erased flash with a volume header, a variable store
+ * header and a working block header.  Without the first OVMF erases the flash,
+ * without the second it hangs.
  */
 #include <string.h>
 

@@ -7,7 +7,7 @@
 
 #include "pflash/le.h"
 
-#define FTW_VALID 0xfffffffeu /* WorkingBlockValid is set, the rest is not */
+#define FTW_VALID 0xfffffffeu /* only WorkingBlockValid is set */
 
 /* EFI_FAULT_TOLERANT_WRITE_HEADER (SystemNvDataGuid.h:70-78). */
 enum {
@@ -28,7 +28,7 @@ enum {
 #define RECORD_SPARE_DONE 0x02u
 #define RECORD_DONE 0x04u
 
-/* CRC-32 of IEEE 802.3, which edk2 uses; 32 bytes once need no table. */
+/* CRC-32 of IEEE 802.3, as in edk2; without a table, for 32 bytes only. */
 static uint32_t
 crc32(const uint8_t *p, size_t len)
 {
@@ -42,10 +42,7 @@ crc32(const uint8_t *p, size_t len)
 	return ~crc;
 }
 
-/*
- * The CRC is taken over the header before it is marked valid and with the CRC
- * field itself erased.
- */
+/* The CRC covers the header with the fields CRC and State still erased. */
 void
 ftw_header(uint64_t block_size, uint8_t *header)
 {
@@ -59,7 +56,6 @@ ftw_header(uint64_t block_size, uint8_t *header)
 	put_le32(header + FTW_STATE, FTW_VALID);
 }
 
-/* Each byte equals the one before it, and the first one is. */
 bool
 fv_is_erased(const uint8_t *p, size_t len)
 {
@@ -67,8 +63,8 @@ fv_is_erased(const uint8_t *p, size_t len)
 }
 
 /*
- * Bytes of the write at p, header and records (FTW_WRITE_TOTAL_SIZE); 0 if
- * they are more than there are, or if it has no record.
+ * FTW_WRITE_TOTAL_SIZE: the bytes of the write at `p`, header and records.  0
+ * if it has no record or is longer than `left`.
  */
 static size_t
 write_size(const uint8_t *p, size_t left)
@@ -83,7 +79,7 @@ write_size(const uint8_t *p, size_t left)
 	return (size_t)(WRITE_SIZE + count * (RECORD_SIZE + private));
 }
 
-/* FtwGetLastWriteRecord() (FtwMisc.c:848), and what FtwMisc.c:1358 does. */
+/* FtwGetLastWriteRecord() (FtwMisc.c:848) and FtwMisc.c:1358. */
 static void
 read_records(const uint8_t *write, struct ftw_queue *queue)
 {
@@ -110,7 +106,7 @@ read_records(const uint8_t *write, struct ftw_queue *queue)
 	}
 }
 
-/* A write whose header was only begun has its sizes still erased. */
+/* The sizes in a write's header are erased while it is incomplete. */
 static bool
 is_torn(const uint8_t *write)
 {
@@ -124,7 +120,7 @@ read_last(const uint8_t *block, size_t size, struct ftw_queue *queue)
 	size_t left = size - queue->offset;
 	size_t used = 0;
 
-	/* Any flag will do: HeaderAllocated is not asked for. */
+	/* The driver tests for any flag, not for HeaderAllocated. */
 	if (write[0] == 0xff) {
 		queue->dirty = !fv_is_erased(write, left);
 		return;
@@ -171,15 +167,23 @@ ftw_valid_at(const struct fv_layout *layout, const uint8_t *image, size_t off)
 }
 
 bool
+ftw_read_image(const struct fv_layout *layout, const uint8_t *image,
+	       struct ftw_queue *queue)
+{
+	if (!ftw_valid_at(layout, image, layout->ftw_work))
+		return false;
+	ftw_read(image + layout->ftw_work, layout->ftw_spare - layout->ftw_work,
+		 queue);
+	return true;
+}
+
+bool
 ftw_replaces_store(const struct fv_layout *layout, const uint8_t *image)
 {
 	struct ftw_queue queue;
 
-	if (!ftw_valid_at(layout, image, layout->ftw_work))
-		return false;
-	ftw_read(image + layout->ftw_work, layout->ftw_spare - layout->ftw_work,
-		 &queue);
-	return queue.progress == FTW_PENDING && queue.lba == 0 &&
+	return ftw_read_image(layout, image, &queue) &&
+	       queue.progress == FTW_PENDING && queue.lba == 0 &&
 	       queue.end >= layout->variable_size &&
 	       queue.end <= layout->size - layout->ftw_spare &&
 	       queue.relative == -(uint64_t)layout->ftw_spare;

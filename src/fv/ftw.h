@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The working block of edk2's fault-tolerant writes: a header, and a queue of
- * writes, each a header with its records (SystemNvDataGuid.h:31-98).  Flags are
- * active low, for a flash can only be programmed to 0.
+ * The working block of edk2's fault-tolerant writes (FTW): a header, and a
+ * queue of writes.  Each write has a header and records
+ * (SystemNvDataGuid.h:31-98).  A flag is set when its bit is 0, because flash
+ * can only be programmed to 0.
  */
 #ifndef FV_FTW_H
 #define FV_FTW_H
@@ -14,52 +15,60 @@
 #include "pflash/fv.h"
 
 enum {
-	FTW_CRC = 16, /* offsets in the header */
+	/* Offsets in the working block's header, and its size. */
+	FTW_CRC = 16,
 	FTW_STATE = 20,
 	FTW_QUEUE_SIZE = 24,
 	FTW_HEADER_SIZE = 32,
 };
 
-/* Of the last write, the one that is not complete. */
+/* The progress of the last write, the only one that can be incomplete. */
 enum ftw_progress {
-	FTW_IDLE,     /* there is none */
-	FTW_BEGUN,    /* the spare area is not complete */
-	FTW_PENDING,  /* it is, the destination may be anything */
-	FTW_FINISHED, /* destination too, but not marked complete */
-	FTW_BROKEN,   /* it does not fit into the block */
+	FTW_IDLE,     /* no write is incomplete */
+	FTW_BEGUN,    /* the spare area is not complete yet */
+	FTW_PENDING,  /* the spare area is complete, the destination not */
+	FTW_FINISHED, /* both are complete, the write is not marked so */
+	FTW_BROKEN,   /* the write does not fit into the block */
 };
 
 struct ftw_queue {
 	enum ftw_progress progress;
-	size_t offset; /* in the block, of the last write's header */
-	bool full;     /* complete writes reach its end, or beyond */
-	bool dirty;    /* something lies behind the last one */
-	/* Of a pending write's record. */
-	uint64_t lba;
-	uint64_t end;      /* offset and length, bytes from lba on; or ~0 */
-	uint64_t relative; /* of the destination to the spare area */
+	size_t offset; /* of the last write's header, in the block */
+	bool full;     /* complete writes fill the block */
+	bool dirty;    /* the bytes behind the last write are not erased */
+	/* From the record of a pending write; otherwise 0. */
+	uint64_t lba;      /* the first block of the destination */
+	uint64_t end;      /* end of the data, in bytes from lba on; or ~0 */
+	uint64_t relative; /* destination minus spare area, modulo 2^64 */
 };
 
 /*
- * Writes FTW_HEADER_SIZE bytes: the only header that the driver accepts for a
- * block of that size (UpdateWorkingBlock.c:38-67).
+ * Writes the FTW_HEADER_SIZE bytes of the only header that the driver accepts
+ * for a working block of this size (UpdateWorkingBlock.c:38-67).
  */
 void ftw_header(uint64_t block_size, uint8_t *header);
 
-/* Reads the queue of a block with a valid header. */
+/* Reads the queue of a block of `size` bytes with a valid header. */
 void ftw_read(const uint8_t *block, size_t size, struct ftw_queue *queue);
 
-/* The layout's working block, or its copy in the spare area, is valid. */
+/*
+ * True if a valid header for the layout's working block is at `off`: the block
+ * itself or its copy in the spare area.
+ */
 bool ftw_valid_at(const struct fv_layout *layout, const uint8_t *image,
 		  size_t off);
 
+/* Reads the queue of the layout's working block; false: it is not valid. */
+bool ftw_read_image(const struct fv_layout *layout, const uint8_t *image,
+		    struct ftw_queue *queue);
+
 /*
- * A pending write will copy a whole variable store out of the spare area of an
- * image of that layout to the image's start.
+ * True if a pending write will copy a whole variable store from the spare area
+ * of an image of this layout to the start of the image.
  */
 bool ftw_replaces_store(const struct fv_layout *layout, const uint8_t *image);
 
-/* All bytes are 0xff. */
+/* True if all bytes are 0xff, or `len` is 0. */
 bool fv_is_erased(const uint8_t *p, size_t len);
 
 #endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * GUIDs: as text, and the names of those that variables of virtual machines
- * are found under.
- */
+/* GUIDs as text, and the names of the vendor GUIDs of common variables. */
 #include "guid.h"
 
 #include <string.h>
@@ -32,9 +29,9 @@ const uint8_t guid_working_block[GUID_SIZE] = {
 };
 
 /*
- * Named as their sources name them, less a g before and a Guid behind.  From
+ * The names of the sources, without their prefix "g" and suffix "Guid".  From
  * edk2 2022.11: MdePkg.dec, MdeModulePkg.dec, NetworkPkg.dec, OvmfPkg.dec,
- * SecurityPkg.dec, ShellPkg.dec.  The others: Microsoft's Windows Hardware
+ * SecurityPkg.dec, ShellPkg.dec.  Others: Microsoft's Windows Hardware
  * Lab Kit, "UEFI Secure Boot" (MicrosoftVendor); shim's lib/guid.c (ShimLock);
  * systemd's Boot Loader Interface (LoaderInterface); Linux' include/linux/
  * efi.h (LinuxEfiCrash).
@@ -165,7 +162,7 @@ static const struct {
 	    0xa0 } }, /* cfc8fc79-be2e-4ddc-97f0-9f98bfe298a0 */
 };
 
-/* The order of the bytes: three little-endian fields, then as they come. */
+/* The text has the bytes of the first three fields in reverse order. */
 static const uint8_t text_order[GUID_SIZE] = { 3, 2, 1,  0,  5,  4,  7,  6,
 					       8, 9, 10, 11, 12, 13, 14, 15 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The GUIDs that headers in a VARS image begin with. */
+/* The GUIDs in the headers of a VARS image. */
 #ifndef FV_GUID_H
 #define FV_GUID_H
 
@@ -7,9 +7,11 @@
 
 #include "pflash/varstore.h"
 
-extern const uint8_t guid_nv_data[GUID_SIZE];       /* the volume's kind */
-extern const uint8_t guid_authenticated[GUID_SIZE]; /* the store's, long */
-extern const uint8_t guid_plain[GUID_SIZE];         /* and short headers */
+/* The file system GUID of a volume for variables. */
+extern const uint8_t guid_nv_data[GUID_SIZE];
+/* The signature of a store with authenticated, or with plain, headers. */
+extern const uint8_t guid_authenticated[GUID_SIZE];
+extern const uint8_t guid_plain[GUID_SIZE];
 extern const uint8_t guid_working_block[GUID_SIZE];
 
 #endif

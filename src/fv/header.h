@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Offsets in EFI_FIRMWARE_VOLUME_HEADER (PI specification vol. 3, section
- * 3.2.1.1).  The block map, pairs of {number, length} ended by {0, 0}, lies
- * behind the fixed part and belongs to the header.  And the store's header,
- * which lies behind it.
+ * 3.2.1.1) and in VARIABLE_STORE_HEADER, which follows it.  The volume header
+ * ends with the block map: pairs of {number, length}, the last one {0, 0}.
  */
 #ifndef FV_HEADER_H
 #define FV_HEADER_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum {
 	FVH_ZERO_VECTOR = 0,
@@ -21,10 +22,17 @@ enum {
 	FVH_EXT_HEADER_OFFSET = 52,
 	FVH_REVISION = 55,
 	FVH_BLOCK_MAP = 56,
-	FVH_MIN_LENGTH = 72, /* one block map entry and its end */
+	FVH_MIN_LENGTH = 72, /* with a block map of one pair and {0, 0} */
 };
 
 #define FVH_SIGNATURE_TEXT "_FVH"
+
+/* FVH_MIN_LENGTH bytes must be readable at `header`. */
+static inline bool
+fv_has_signature(const uint8_t *header)
+{
+	return !memcmp(header + FVH_SIGNATURE, FVH_SIGNATURE_TEXT, 4);
+}
 
 /* EFI_FVB_ATTRIBUTES_2 of VarStore.fdf.inc: readable, writable, erases to 1. */
 #define VARS_ATTRIBUTES 0x0004feffu
@@ -44,14 +52,14 @@ enum {
 #define STORE_FORMATTED 0x5a
 #define STORE_HEALTHY 0xfe
 
-/* HEADER_ALIGN() (VariableFormat.h:40-41), which is of 32 or 64 bits. */
+/* HEADER_ALIGN() (VariableFormat.h:40-41): 4-byte alignment. */
 static inline uint64_t
 variable_align(uint64_t off)
 {
 	return (off + 3) & ~UINT64_C(3);
 }
 
-/* The sum of the header's 16-bit words, which is 0 in a valid header. */
+/* The sum of the header's 16-bit words; 0 if the checksum is correct. */
 uint16_t fv_header_sum(const uint8_t *header, uint32_t len);
 
 #endif

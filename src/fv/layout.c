@@ -4,8 +4,8 @@
 #include "pflash/fv.h"
 
 /*
- * OvmfPkgDefines.fdf.inc, OvmfXen.dsc.  The 1 MiB build has the 2m layout, at
- * 0xfff00000.
+ * Sources: OvmfPkgDefines.fdf.inc, OvmfXen.dsc.  The 1 MiB build has the layout
+ * 2m too, at 0xfff00000.
  */
 static const struct fv_layout layouts[] = {
 	{

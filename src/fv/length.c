@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <string.h>
-
 #include "header.h"
 
 #include "pflash/fv.h"
@@ -9,8 +7,7 @@
 uint64_t
 fv_length(const uint8_t *start, size_t size)
 {
-	if (size < FVH_MIN_LENGTH ||
-	    memcmp(start + FVH_SIGNATURE, FVH_SIGNATURE_TEXT, 4) != 0)
+	if (size < FVH_MIN_LENGTH || !fv_has_signature(start))
 		return 0;
 	return get_le64(start + FVH_FV_LENGTH);
 }

@@ -9,7 +9,7 @@
 #include "pflash/fv.h"
 #include "pflash/le.h"
 
-/* PI specification vol. 3, section 3.2.1: volumes are 8-byte aligned. */
+/* Volumes are 8-byte aligned (PI specification vol. 3, section 3.2.1). */
 #define FV_ALIGNMENT 8u
 
 static bool
@@ -17,8 +17,8 @@ is_volume(const uint8_t *p, size_t left)
 {
 	uint16_t header;
 
-	/* The variables' volume is no firmware, though it ends a VARS file. */
-	if (memcmp(p + FVH_SIGNATURE, FVH_SIGNATURE_TEXT, 4) ||
+	/* A VARS file ends with the volume of variables, which has no code. */
+	if (!fv_has_signature(p) ||
 	    !memcmp(p + FVH_FILE_SYSTEM_GUID, guid_nv_data, GUID_SIZE) ||
 	    get_le64(p + FVH_FV_LENGTH) != left)
 		return false;
@@ -27,7 +27,10 @@ is_volume(const uint8_t *p, size_t left)
 	       fv_header_sum(p, header) == 0;
 }
 
-/* From the end, so that a volume that contains another one is not taken. */
+/*
+ * The search begins at the end of the image: a volume that contains another
+ * volume is longer, so it is not found first.
+ */
 int
 fv_find_sec(const uint8_t *image, size_t size, size_t *off, struct error *err)
 {

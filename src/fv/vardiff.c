@@ -3,9 +3,9 @@
 
 #include "pflash/varstore.h"
 
-/* Of two of one name. */
+/* Compares two variables of one name. */
 static bool
-is_same(const struct variable *a, const struct variable *b)
+has_same_value(const struct variable *a, const struct variable *b)
 {
 	return a->attributes == b->attributes && a->data_size == b->data_size &&
 	       !memcmp(a->data, b->data, a->data_size) &&
@@ -37,7 +37,7 @@ diff_old(const struct varstore *old, const struct varstore *new,
 			continue;
 		if (!has(new, &v, &other))
 			ret = fn(opaque, VARSTORE_REMOVED, &v, NULL);
-		else if (!is_same(&v, &other))
+		else if (!has_same_value(&v, &other))
 			ret = fn(opaque, VARSTORE_CHANGED, &v, &other);
 	}
 	return ret;

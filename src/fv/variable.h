@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Offsets in VARIABLE_HEADER and AUTHENTICATED_VARIABLE_HEADER
- * (VariableFormat.h:123-192), whose last field is the vendor's GUID.
+ * Offsets in VARIABLE_HEADER (PLAIN) and AUTHENTICATED_VARIABLE_HEADER (AUTH)
+ * (VariableFormat.h:123-192).  The last field of both is the vendor GUID.
  */
 #ifndef FV_VARIABLE_H
 #define FV_VARIABLE_H
@@ -11,21 +11,28 @@
 #define VARIABLE_START 0x55aau
 
 enum {
-	VARIABLE_STATE = 2, /* of both */
+	VARIABLE_STATE = 2, /* the first three are common to both */
 	VARIABLE_RESERVED = 3,
 	VARIABLE_ATTRIBUTES = 4,
-	PLAIN_NAME_SIZE = 8, /* and the data's behind it */
+	PLAIN_NAME_SIZE = 8, /* DataSize follows */
 	PLAIN_SIZE = 32,
 	AUTH_COUNT = 8,
 	AUTH_TIME = 16,
 	AUTH_KEY_INDEX = 32,
-	AUTH_NAME_SIZE = 36, /* and the data's behind it */
+	AUTH_NAME_SIZE = 36, /* DataSize follows */
 	AUTH_SIZE = 60,
 };
 
+/* GetVariable() finds variables in these two states only. */
+static inline bool
+variable_can_be_live(uint8_t state)
+{
+	return state == VARIABLE_ADDED || state == VARIABLE_IN_TRANSITION;
+}
+
 size_t variable_header_size(const struct varstore *store);
 
-/* varstore_next() without looking whether it is live. */
+/* Like varstore_next(), but does not set variable->live. */
 int variable_step(const struct varstore *store, struct variable *v);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names as UTF-8.  They come from a guest and go to terminals and into files:
- * the result is always well-formed (RFC 3629) and has no control character.
+ * Converts a variable's name to UTF-8.  The guest chooses the name, and the
+ * result goes to terminals and files, so it is always well-formed (RFC 3629)
+ * and has no control characters.
  */
 #include <string.h>
 
@@ -22,7 +23,7 @@ is_low(uint32_t unit)
 	return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-/* The character at *off, which goes behind it. */
+/* Returns the character at *off and moves *off behind it. */
 static uint32_t
 next_character(const uint8_t *name, uint32_t size, uint32_t *off)
 {
@@ -36,7 +37,7 @@ next_character(const uint8_t *name, uint32_t size, uint32_t *off)
 			return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 		}
 	}
-	/* C0, DEL and C1; halves of a pair. */
+	/* C0, DEL and C1 controls; unpaired surrogates. */
 	if (c < 0x20 || (c >= 0x7f && c < 0xa0) || is_high(c) || is_low(c))
 		return REPLACEMENT;
 	return c;
@@ -78,7 +79,7 @@ variable_name(const struct variable *variable, char *text, size_t size)
 		size_t len = encode(next_character(variable->name, end, &off),
 				    bytes);
 
-		/* Cut between characters, and nothing after a cut. */
+		/* Append whole characters, and none after the cut. */
 		if (written == total && len < size - written) {
 			memcpy(text + written, bytes, len);
 			written += len;

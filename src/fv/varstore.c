@@ -11,7 +11,10 @@
 
 #include "pflash/le.h"
 
-/* Where the volume begins whose variables count. */
+/*
+ * The offset of the volume with the current variables: the spare area if a
+ * pending write will copy it over the store.
+ */
 static size_t
 find_volume(const uint8_t *image, size_t size)
 {
@@ -36,13 +39,15 @@ varstore_open(struct varstore *store, const uint8_t *image, size_t size,
 				 "%zu bytes are too few for a variable store",
 				 size);
 	base = find_volume(image, size);
-	if (memcmp(image + base + FVH_SIGNATURE, FVH_SIGNATURE_TEXT, 4))
-		return error_set(err, EINVAL, "no volume begins at offset %#zx",
+	if (!fv_has_signature(image + base))
+		return error_set(err, EINVAL,
+				 "no firmware volume begins at offset %#zx",
 				 base);
 	header = get_le16(image + base + FVH_HEADER_LENGTH);
 	if (header < FVH_MIN_LENGTH || header > size - base - STORE_HEADER_SIZE)
 		return error_set(err, EINVAL,
-				 "the volume's header can't have %zu bytes",
+				 "the volume header claims an impossible "
+				 "length of %zu bytes",
 				 header);
 	p = image + base + header;
 	store->authenticated = !memcmp(p, guid_authenticated, GUID_SIZE);
@@ -53,7 +58,8 @@ varstore_open(struct varstore *store, const uint8_t *image, size_t size,
 	end = variable_align(base + header + get_le32(p + STORE_SIZE));
 	if (end > size || end < base + header + STORE_HEADER_SIZE)
 		return error_set(err, EINVAL,
-				 "the variable store can't have %u bytes",
+				 "the variable store claims an impossible "
+				 "size of %u bytes",
 				 get_le32(p + STORE_SIZE));
 	store->image = image;
 	store->start = (size_t)variable_align(base + header +
@@ -70,8 +76,8 @@ variable_header_size(const struct varstore *store)
 }
 
 /*
- * NameSizeOfVariable() and DataSizeOfVariable() (VariableParsing.c:115-213):
- * in a header that was not completed there are no sizes.
+ * NameSizeOfVariable() and DataSizeOfVariable() (VariableParsing.c:115-213)
+ * return 0 for an incomplete header.
  */
 static void
 read_sizes(const uint8_t *p, bool authenticated, struct variable *v)
@@ -142,8 +148,8 @@ same_name(const struct variable *v, const uint8_t *guid, const uint8_t *name,
 }
 
 /*
- * FindVariableEx() (VariableParsing.c:463): the first one that is added; if
- * there is none, the last one in transition.
+ * FindVariableEx() (VariableParsing.c:463): the first matching variable in the
+ * state VARIABLE_ADDED, or else the last one in VARIABLE_IN_TRANSITION.
  */
 int
 varstore_find(const struct varstore *store, const uint8_t *guid,
@@ -154,10 +160,8 @@ varstore_find(const struct varstore *store, const uint8_t *guid,
 
 	memset(variable, 0, sizeof(*variable));
 	while (variable_step(store, &v) > 0) {
-		if (v.state != VARIABLE_ADDED &&
-		    v.state != VARIABLE_IN_TRANSITION)
-			continue;
-		if (!same_name(&v, guid, name, name_size))
+		if (!variable_can_be_live(v.state) ||
+		    !same_name(&v, guid, name, name_size))
 			continue;
 		*variable = v;
 		if (v.state == VARIABLE_ADDED)
@@ -174,8 +178,7 @@ varstore_next(const struct varstore *store, struct variable *variable)
 	int ret = variable_step(store, variable);
 
 	variable->live = false;
-	if (ret <= 0 || (variable->state != VARIABLE_ADDED &&
-			 variable->state != VARIABLE_IN_TRANSITION))
+	if (ret <= 0 || !variable_can_be_live(variable->state))
 		return ret;
 	(void)varstore_find(store, variable->guid, variable->name,
 			    variable->name_size, &found);

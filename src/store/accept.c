@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VARS file that something else has changed: the journal is made to agree
- * with it.  The file itself is not written.
+ * Accepts a VARS file that was modified outside pflashd: writes a new journal
+ * that matches the file.  The file itself is not written.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -89,7 +89,7 @@ accept_files(struct both *both, const struct store_config *config,
 	    (both->scan.image_size != both->vars.size && !any_size))
 		return rc;
 	*changed = true;
-	/* The history of a flash of another size is none of this one. */
+	/* Images of another size cannot be in this file's history. */
 	return adopt(both,
 		     both->scan.image_size == both->vars.size ? &old : NULL,
 		     config, err);
@@ -114,7 +114,7 @@ accept_any(const struct store_config *config, bool any_size, bool *changed,
 	if (!rc)
 		rc = accept_files(&both, config, any_size, changed, err);
 	else if (rc == -ENOENT && both.vars.files)
-		rc = 0; /* without a journal there is nothing to agree with */
+		rc = 0; /* without a journal, any VARS file is accepted */
 	journal_close(&both.journal);
 	vars_close(&both.vars);
 	free(both.image);

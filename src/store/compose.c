@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Old history is dropped from its beginning: the snapshot moves forward to the
- * last of the bursts that go.  Records keep their numbers and times.
+ * The oldest bursts are dropped: a snapshot replaces the last of them, with the
+ * image after it.  Records keep their sequence numbers and times.
  */
 #include "compose.h"
 
@@ -15,7 +15,7 @@
 
 #include "pflash/le.h"
 
-/* Dropping less history than this is not worth a new file. */
+/* Bytes of old history below which a new file is not worth its cost. */
 #define SLACK (256u << 10)
 
 struct buffer {
@@ -31,7 +31,7 @@ keeps_history(const struct composition *in)
 	return in->history->bytes > 0;
 }
 
-/* The time before which records go. */
+/* The time of the oldest record to keep, in ns; 0: of any age. */
 static uint64_t
 oldest_to_keep(const struct store_history *history)
 {
@@ -40,7 +40,10 @@ oldest_to_keep(const struct store_history *history)
 	return history->seconds && age < now ? now - age : 0;
 }
 
-/* The number of the last burst that is to go, and how many bytes go. */
+/*
+ * Returns the sequence number of the last record to drop, and sets *bytes to
+ * the number of bytes to drop.
+ */
 static uint64_t
 last_to_drop(const struct composition *in, size_t *bytes)
 {
@@ -76,7 +79,7 @@ compose_is_due(const struct composition *in)
 	return bytes > SLACK;
 }
 
-/* The payload stands at its place already. */
+/* Adds a record whose payload the caller has written to payload(). */
 static void
 put_record(struct buffer *buffer, enum record_type type, uint64_t sequence,
 	   uint64_t time, uint32_t length)
@@ -85,7 +88,7 @@ put_record(struct buffer *buffer, enum record_type type, uint64_t sequence,
 		.type = type,
 		.salt = buffer->salt,
 		.sequence = sequence,
-		/* The file has no name before all of it is durable. */
+		/* The file gets its name only when all of it is durable. */
 		.durable = sequence - 1,
 		.time = time,
 		.length = length,
@@ -99,14 +102,14 @@ put_record(struct buffer *buffer, enum record_type type, uint64_t sequence,
 	buffer->length += body + RECORD_CHAIN_SIZE;
 }
 
-/* Where the payload of the next record goes. */
+/* The place for the payload of the next record. */
 static uint8_t *
 payload(const struct buffer *buffer)
 {
 	return buffer->bytes + buffer->length + RECORD_HEADER_SIZE;
 }
 
-/* Programs, from one image to another. */
+/* Writes to `p` the program operations that turn `from` into `to`. */
 static uint32_t
 difference(const uint8_t *from, const uint8_t *to, uint32_t size, uint8_t *p)
 {
@@ -122,7 +125,11 @@ difference(const uint8_t *from, const uint8_t *to, uint32_t size, uint8_t *p)
 	return length;
 }
 
-/* An erase of all, and programs of what is not erased; spoils `blank`. */
+/*
+ * Writes a snapshot to `p`: an erase of the whole image, then program
+ * operations for all bytes that are not 0xff.  `blank` is a scratch buffer of
+ * `size` bytes.
+ */
 static uint32_t
 from_nothing(uint8_t *blank, const uint8_t *image, uint32_t size, uint8_t *p)
 {
@@ -141,9 +148,9 @@ put_done(struct buffer *buffer, const struct composition *in, uint64_t sequence)
 }
 
 /*
- * The old history without its beginning.  Every record is copied, the done
- * records too: the numbers must have no gap.  `scratch` has room for two
- * images.
+ * Copies the old history from `snapshot` on, also its checkpoint and done
+ * records, because sequence numbers must have no gap.  `scratch` has room for
+ * two images.
  */
 static int
 put_history(struct buffer *buffer, const struct composition *in,
@@ -172,8 +179,8 @@ put_history(struct buffer *buffer, const struct composition *in,
 }
 
 /*
- * From the last image of the old history to the one that VARS has.  A
- * checkpoint that was under way is over.
+ * Adds a burst from the last image of the old history to in->image.  A done
+ * record ends a checkpoint that was interrupted.
  */
 static int
 put_adopted(struct buffer *buffer, const struct composition *in, uint64_t *next,
@@ -193,7 +200,10 @@ put_adopted(struct buffer *buffer, const struct composition *in, uint64_t *next,
 	return 0;
 }
 
-/* As much as snapshot and difference can need: up to half of each headers. */
+/*
+ * An upper bound for the journal's size.  In a snapshot or a difference,
+ * operation headers take at most as much room as data.
+ */
 static size_t
 room(const struct composition *in)
 {

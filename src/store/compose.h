@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A whole new journal, in memory: header, what history is to be kept, and the
- * done record that says VARS has the image.
+ * Composes a new journal file in memory: the header, the part of the history
+ * that the configuration keeps, and a done record with the checksum of VARS
+ * (docs/format.md).
  */
 #ifndef STORE_COMPOSE_H
 #define STORE_COMPOSE_H
@@ -11,21 +12,27 @@
 #include "pflash/store.h"
 
 struct composition {
-	const struct recovery *old;          /* NULL: there was no journal */
-	const struct store_history *history; /* what to keep */
-	const uint8_t *image;                /* the image, which VARS has */
-	bool adopt; /* which is not the last one of the old journal */
-	uint32_t size;
+	const struct recovery *old;          /* the old journal; NULL: none */
+	const struct store_history *history; /* limits of the new history */
+	const uint8_t *image;                /* the contents of VARS */
+	/* `image` differs from the last image in the old journal. */
+	bool adopt;
+	uint32_t size; /* of the image, in bytes */
 };
 
 /*
- * *bytes is malloc()ed and the caller's; `scan` describes it.  -ENOMEM, or
- * -EUCLEAN if the old journal has operations that do not fit.
+ * Composes the journal.  *bytes is allocated with malloc() and belongs to the
+ * caller; *scan describes it, scan->end bytes.  -ENOMEM, the -errno of
+ * getrandom(2), or -EUCLEAN if the old journal has operations outside the
+ * image.
  */
 int compose_journal(const struct composition *in, uint8_t **bytes,
 		    struct scan *scan, struct error *err);
 
-/* Is there so much to drop that a new journal is worth its writing? */
+/*
+ * True if the journal exceeds the history's limits by so much that a new file
+ * is worth its cost.  in->old must not be NULL.
+ */
 bool compose_is_due(const struct composition *in);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two ways to the same sum: the SSE4.2 instruction, eight bytes a step, and
- * eight tables of 256 entries ("slicing"), also eight bytes a step: tables[k]
- * carries a byte over k further bytes of zeroes.
+ * Two implementations: the SSE4.2 instruction, and "slicing by 8" with eight
+ * tables of 256 entries.  Both process eight bytes in a step.  tables[k][b] is
+ * the checksum state after the byte b and k zero bytes.
  */
 #include "crc32c.h"
 

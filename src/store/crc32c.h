@@ -11,15 +11,15 @@
 #include <stdint.h>
 
 /*
- * The checksum of `data` appended to what already has the checksum `crc`;
- * begin with 0.  The checksum of "123456789" is 0xe3069283.
+ * Extends the checksum `crc` of some bytes by the `len` bytes of `data`; begin
+ * with 0.  The checksum of "123456789" is 0xe3069283.
  */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);
 
-/* The same without the processor's help, for a processor that has none. */
+/* The same result without the SSE4.2 instruction. */
 uint32_t crc32c_table(uint32_t crc, const void *data, size_t len);
 
-/* Does crc32c() use the processor's CRC32 instruction (SSE4.2)? */
+/* True if crc32c() uses the processor's CRC32 instruction (SSE4.2). */
 bool crc32c_accelerated(void);
 
 #endif

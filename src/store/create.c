@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A new VARS file: written and synced as an unfinished file, then named, which
- * fails if something has the name.
+ * Creates a VARS file: writes and syncs a file without its final name, then
+ * gives it the name, which fails if the name exists.
  */
 #include <errno.h>
 
@@ -10,7 +10,7 @@
 
 #include "pflash/store.h"
 
-/* 0: nothing has this name; -EEXIST: something has. */
+/* 0: no file has this name; -EEXIST: a file has it. */
 static int
 look_for(const struct vars *vars, enum files_role role, struct error *err)
 {
@@ -23,7 +23,7 @@ look_for(const struct vars *vars, enum files_role role, struct error *err)
 	return error_errno(err, EEXIST, "%s", file.path);
 }
 
-/* What an earlier file of this name left behind says what VARS must be. */
+/* The journal of an earlier VARS file would not match a new one. */
 static int
 check_journal(const struct vars *vars, struct error *err)
 {
@@ -39,7 +39,7 @@ check_journal(const struct vars *vars, struct error *err)
 	return rc;
 }
 
-/* The protection register was that one's, too. */
+/* The protection register in it belongs to the earlier VARS file. */
 static int
 check_state(const struct vars *vars, struct error *err)
 {
@@ -72,7 +72,10 @@ write_file(struct vars *vars, const void *image, size_t size, struct error *err)
 	return error_errno(err, -rc, "%s", vars->file.path);
 }
 
-/* A file that exists is the first error; the naming has the last word. */
+/*
+ * Checks first whether the names are free, for a clear message.  If a file
+ * appears after that, install() fails.
+ */
 int
 store_create(const struct store_config *config, const void *image,
 	     struct error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How much history to keep, as people write it. */
+/* Parses the option for the limits of the history: "1M", "30d". */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,14 +8,14 @@
 
 static const struct {
 	char unit;
-	uint64_t seconds; /* 0: it is a size */
-	uint64_t bytes;
+	uint64_t seconds; /* of an age; 0: the unit is of a size */
+	uint64_t bytes;   /* of a size; 0: the unit is of an age */
 } units[] = {
 	{ '\0', 0, 1 },   { 'K', 0, 1u << 10 },  { 'M', 0, 1u << 20 },
 	{ 'h', 3600, 0 }, { 'd', 24 * 3600, 0 }, { 'w', 7 * 24 * 3600, 0 },
 };
 
-/* A hundred years are enough, and stay within nanoseconds of 64 bits. */
+/* A hundred years, which fit into 64 bits as nanoseconds. */
 #define MOST_SECONDS (UINT64_C(100) * 365 * 24 * 3600)
 
 static int
@@ -50,7 +50,7 @@ store_history_parse(struct store_history *history, const char *text,
 			    apply(history, number, i) == 0)
 				return 0;
 	return error_set(err, EINVAL,
-			 "'%s' is no history: a size up to %uM or an age such "
-			 "as 30d was expected",
+			 "'%s' is not a history limit: expected a size up to "
+			 "%uM or an age such as 30d",
 			 text, STORE_HISTORY_MOST >> 20);
 }

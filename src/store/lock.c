@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel does not say who holds an open file description lock (l_pid is
- * -1), but /proc/PID/fdinfo/FD shows it to whoever may look:
+ * F_OFD_GETLK does not return the process that holds a lock (l_pid is -1).  A
+ * process with enough privilege finds it in /proc/PID/fdinfo/FD:
  *	lock:	1: OFDLCK  ADVISORY  WRITE -1 fe:00:1234 0 EOF
  * with the device in hexadecimal and the inode number (proc(5)).
  */
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-/* With the '\0'; the kernel's names have 15 characters, escaped in /proc. */
+/* With the '\0'.  Names have 15 characters, which /proc escapes. */
 #define PROCESS_NAME 64
 
 static bool
@@ -56,7 +56,7 @@ process_holds(const char *pid, const char *inode)
 	return found;
 }
 
-/* The process that holds a lock on the inode, or 0. */
+/* The id of the process that holds a lock on the inode, or 0. */
 static int
 find_holder(const char *inode)
 {
@@ -74,7 +74,7 @@ find_holder(const char *inode)
 	return pid;
 }
 
-/* Its command line, which says for which guest it has the file. */
+/* The command line of `pid`, which names the guest; "?" if unreadable. */
 static void
 read_command(int pid, char *command, size_t room)
 {
@@ -98,7 +98,7 @@ read_command(int pid, char *command, size_t room)
 		(void)snprintf(command, room, "?");
 }
 
-/* The program of `pid`, as /proc has it, and its parent; false: not known. */
+/* The name and the parent of process `pid`, from /proc; false: unknown. */
 static bool
 read_status(int pid, char name[PROCESS_NAME], int *parent)
 {
@@ -119,7 +119,10 @@ read_status(int pid, char name[PROCESS_NAME], int *parent)
 	return named;
 }
 
-/* A worker's name is its supervisor's. */
+/*
+ * The supervisor, if `pid` is its worker; otherwise `pid`.  Both processes have
+ * the same name.
+ */
 static int
 find_supervisor(int pid)
 {

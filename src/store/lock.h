@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One writer for a VARS file: an open file description lock (fcntl(2),
- * F_OFD_SETLK) over the whole file.  It goes away with the last descriptor,
- * whatever kills the process.
+ * The lock that gives a VARS file or journal one writer: an open file
+ * description lock (fcntl(2), F_OFD_SETLK) on the whole file.  The kernel
+ * releases it when the last descriptor is closed, also after SIGKILL.
  */
 #ifndef STORE_LOCK_H
 #define STORE_LOCK_H
@@ -12,14 +12,18 @@
 #include "io.h"
 
 /*
- * F_WRLCK, or F_RDLCK to share it with other readers.  -EBUSY if another open
- * file has a lock on it that excludes this one, naming its process, if `files`
- * can tell.
+ * Locks the file.  `type` is F_WRLCK, or F_RDLCK to share it with other
+ * readers.  -EBUSY if another open file description has a conflicting lock; the
+ * sentence names its process if files->ops->holder() finds it.  Or the -errno
+ * of fcntl(2).
  */
 int lock_file(const struct file *file, const struct files *files, short type,
 	      struct error *err);
 
-/* Has another open file a lock on it?  If that can't be told, it has. */
+/*
+ * True if another open file description has a lock on the file, or if fcntl(2)
+ * fails.
+ */
 bool lock_is_held(const struct file *file);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading both files while a daemon may change them.  It changes VARS only
- * behind a checkpoint record, and every new journal file has a new salt.  So
- * VARS is read between two readings of the journal: if both have one salt,
- * either VARS was not touched meanwhile or the second reading has the
- * checkpoint record, and the CRCs in the journal check the result.  Anything
- * else is tried again.
+ * Reads both files while a daemon may write them.  The daemon writes VARS only
+ * after it has appended a checkpoint record, and each new journal file has a
+ * new salt.  So the reader reads the journal, then VARS, then the journal
+ * again.  If both readings of the journal have the same salt, then either VARS
+ * did not change in between, or the second reading has the checkpoint record.
+ * The CRCs in the journal verify the result.  In all other cases the reader
+ * tries again.
  */
 #include "pflash/reader.h"
 
@@ -23,7 +24,7 @@
 #define TRIES 200
 #define PAUSE_NS 2000000L
 
-/* One reading of the journal; bytes is NULL if there is none. */
+/* The journal at one moment; bytes is NULL if the file does not exist. */
 struct reading {
 	struct journal journal;
 	struct scan scan;
@@ -46,7 +47,7 @@ reading_free(struct reading *reading)
 }
 
 static int
-reading_take(struct reading *reading, const struct vars *vars,
+reading_load(struct reading *reading, const struct vars *vars,
 	     struct error *err)
 {
 	int rc;
@@ -67,7 +68,7 @@ reading_take(struct reading *reading, const struct vars *vars,
 	return rc;
 }
 
-/* Was VARS untouched between them, apart from a checkpoint that `after` has? */
+/* True if VARS did not change in between, or `after` has the checkpoint. */
 static bool
 readings_agree(const struct reading *before, const struct reading *after)
 {
@@ -87,14 +88,15 @@ recovery_of(const struct reader *reader)
 	};
 }
 
-/* Uses the second reading, which the reader then owns. */
+/* Makes the image from VARS and the second reading. */
 static int
 combine(struct reader *reader, const struct reading *before, struct error *err)
 {
 	struct recovery recovery = recovery_of(reader);
 
 	if (!readings_agree(before, &reader->reading))
-		return error_set(err, EAGAIN, "%s: changes too fast to be read",
+		return error_set(err, EAGAIN,
+				 "%s: changes too fast to be read; try again",
 				 reader->vars.file.path);
 	if (!reader->reading.bytes)
 		return 0;
@@ -102,19 +104,19 @@ combine(struct reader *reader, const struct reading *before, struct error *err)
 			     err);
 }
 
-/* -EAGAIN if the files changed meanwhile. */
+/* -EAGAIN if the files changed while they were read. */
 static int
 read_once(struct reader *reader, struct error *err)
 {
 	struct reading before;
 	int rc;
 
-	rc = reading_take(&before, &reader->vars, err);
+	rc = reading_load(&before, &reader->vars, err);
 	if (rc)
 		return rc;
 	rc = vars_read(&reader->vars, reader->image, err);
 	if (!rc)
-		rc = reading_take(&reader->reading, &reader->vars, err);
+		rc = reading_load(&reader->reading, &reader->vars, err);
 	if (!rc)
 		rc = combine(reader, &before, err);
 	if (rc)
@@ -123,7 +125,10 @@ read_once(struct reader *reader, struct error *err)
 	return rc;
 }
 
-/* Where nobody holds the lock, nothing changes: once more is enough. */
+/*
+ * If no process holds the lock the files do not change, and one more attempt is
+ * enough.
+ */
 static int
 read_both(struct reader *reader, struct error *err)
 {
@@ -166,9 +171,9 @@ reader_prepare(struct reader **out, const struct store_config *config,
 	return 0;
 }
 
-/* The journal as far as it goes, after read_both() gave up. */
+/* Loads the journal up to its damage, for reader_open_rescue(). */
 static void
-take_what_there_is(struct reader *reader)
+load_damaged_journal(struct reader *reader)
 {
 	struct reading *reading = &reader->reading;
 	struct error err;
@@ -197,7 +202,7 @@ reader_open_rescue(struct reader **out, const struct store_config *config,
 	rc = reader_prepare(&reader, config, &ignored);
 	if (rc)
 		return rc;
-	take_what_there_is(reader);
+	load_damaged_journal(reader);
 	if (vars_read(&reader->vars, reader->image, &ignored)) {
 		reader_close(reader);
 		return -EIO;
@@ -254,7 +259,7 @@ reader_size(const struct reader *reader)
 	return reader->vars.size;
 }
 
-/* The next record that is a point in time. */
+/* Steps to the next record that is a point in time of the history. */
 static bool
 next_record(const struct reader *reader, size_t *cursor, struct record *record)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VARS is either as it was written last, which the last done record has the
- * CRC of; or a checkpoint was under way: then it may be any mixture of old and
- * new, but every byte in which they differ is in the journal, and replaying
- * all of it must give the image whose CRC the checkpoint record holds.
+ * VARS is in one of two states.  Normally it is unchanged since the last
+ * checkpoint, and the last done record has its CRC.  During a checkpoint it may
+ * be any mixture of old and new contents; but the journal has every byte that
+ * differs, so replaying all bursts must give the image whose CRC the checkpoint
+ * record has.
  */
 #include "recover.h"
 
@@ -16,13 +17,14 @@
 #include "vars.h"
 
 static int
-foreign(const struct recovery *recovery, const char *what, struct error *err)
+mismatch(const struct recovery *recovery, const char *property,
+	 struct error *err)
 {
 	return error_set(err, EUCLEAN,
-			 "%s: %s than what was written last, says %s: put the "
-			 "right file in place (`pflashctl check` says which "
-			 "ways there are)",
-			 recovery->vars_path, what, recovery->journal_path);
+			 "%s: %s differs from the last write recorded in %s: "
+			 "put the right file in place (`pflashctl check` lists "
+			 "the options)",
+			 recovery->vars_path, property, recovery->journal_path);
 }
 
 static int
@@ -38,7 +40,7 @@ malformed(const struct recovery *recovery, const struct record *record,
 				 RECORD_HEADER_SIZE);
 }
 
-/* 0, or -EINVAL at an operation that does not fit. */
+/* -EINVAL if an operation is malformed or outside the image. */
 static int
 replay_operations(const struct record *record, uint8_t *image, uint32_t size,
 		  uint8_t *dirty)
@@ -56,7 +58,7 @@ replay_operations(const struct record *record, uint8_t *image, uint32_t size,
 	return rc;
 }
 
-/* The records from `off` on, up to a sequence number. */
+/* Replays the records from offset `off` up to the sequence number `last`. */
 static int
 replay(const struct recovery *recovery, size_t off, uint64_t last,
        uint8_t *image, uint32_t size, uint8_t *dirty, struct error *err)
@@ -74,7 +76,7 @@ replay(const struct recovery *recovery, size_t off, uint64_t last,
 	return 0;
 }
 
-/* A snapshot makes the whole image, whatever there was. */
+/* A snapshot must begin with an erase of the whole image. */
 static bool
 erases_all(const struct record *record, uint32_t size)
 {
@@ -86,7 +88,7 @@ erases_all(const struct record *record, uint32_t size)
 	       !op.data && op.offset == 0 && op.length == size;
 }
 
-/* Every record, also those that need no replay: history relies on them. */
+/* Checks all records, because the history uses also those before `done`. */
 static int
 check_operations(const struct recovery *recovery, uint32_t size,
 		 struct error *err)
@@ -122,18 +124,18 @@ recover_image(const struct recovery *recovery, uint8_t *image, uint32_t size,
 	int rc;
 
 	if (scan->image_size != size)
-		return foreign(recovery, "of another size", err);
+		return mismatch(recovery, "size", err);
 	rc = check_operations(recovery, size, err);
 	if (rc)
 		return rc;
 	if (!scan->checkpoint && crc32c(0, image, size) != scan->done_crc)
-		return foreign(recovery, "other content", err);
+		return mismatch(recovery, "content", err);
 	rc = replay(recovery, scan->done, scan->sequence, image, size, dirty,
 		    err);
 	if (rc)
 		return rc;
 	if (scan->checkpoint && crc32c(0, image, size) != scan->checkpoint_crc)
-		return foreign(recovery, "other content", err);
+		return mismatch(recovery, "content", err);
 	return 0;
 }
 
@@ -146,7 +148,7 @@ recover_past(const struct recovery *recovery, uint64_t sequence, uint8_t *image,
 	if (!scan->snapshot || scan->image_size != size ||
 	    sequence <= scan->first || sequence > scan->sequence)
 		return error_set(err, ENOENT,
-				 "%s: has no history of number %llu",
+				 "%s: the history has no point number %llu",
 				 recovery->journal_path,
 				 (unsigned long long)sequence);
 	return replay(recovery, JOURNAL_HEADER_SIZE, sequence, image, size,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The scan stops at the first record N that is not valid.  Appends may reach
- * the disk in any order before a sync, so that alone is a torn tail.  But if a
- * later record says that N was durable when it was written, N was there, was
- * answered to the guest, and has been damaged since: that must not be dropped.
+ * The scan stops at the first record N that is not valid.  Appended bytes reach
+ * the disk in any order before a sync, so an invalid record alone is a torn
+ * tail.  But if a later record says that N was durable when that record was
+ * written, then the guest had the answer for N, and N was damaged later.  Such
+ * a journal is refused, because dropping N would lose a completed write.
  */
 #include "scan.h"
 
@@ -42,7 +43,7 @@ scan_header(struct scan *scan, const uint8_t *p, size_t len, const char *path,
 	return 0;
 }
 
-/* A record header that is valid in itself, wherever it stands. */
+/* Decodes a record header; false if its magic, salt or checksum is wrong. */
 static bool
 decode_header(const uint8_t *p, size_t left, uint64_t salt,
 	      struct record *record)
@@ -65,7 +66,7 @@ record_size(const struct record *record)
 	return RECORD_HEADER_SIZE + (size_t)record->length + RECORD_CHAIN_SIZE;
 }
 
-/* The next record of the chain, if it is valid; takes it into `scan`. */
+/* Reads the record at scan->end and advances `scan` if it is valid. */
 static bool
 scan_record(struct scan *scan, const uint8_t *bytes, size_t len,
 	    struct record *record)
@@ -88,7 +89,10 @@ scan_record(struct scan *scan, const uint8_t *bytes, size_t len,
 	return true;
 }
 
-/* Does the record stand where one of its type may?  Notes what it says. */
+/*
+ * Enters the record in `scan`.  False if its type is not allowed at this
+ * position.
+ */
 static bool
 scan_shape(struct scan *scan, const struct record *record)
 {
@@ -114,7 +118,7 @@ scan_shape(struct scan *scan, const struct record *record)
 	}
 }
 
-/* Does a record behind scan->end say that the next one was durable? */
+/* True if a record behind scan->end says that the next one was durable. */
 static bool
 tail_was_durable(const struct scan *scan, const uint8_t *bytes, size_t len)
 {
@@ -155,18 +159,19 @@ scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
 	while (scan_record(scan, bytes, len, &record))
 		if (!scan_shape(scan, &record))
 			return error_set(err, EUCLEAN,
-					 "%s: record %llu, before offset %zu, "
-					 "cannot stand where it does",
+					 "%s: record %llu, which ends at "
+					 "offset %zu, has a type that is not "
+					 "allowed there",
 					 path,
 					 (unsigned long long)record.sequence,
 					 scan->end);
 	if (tail_was_durable(scan, bytes, len))
-		return damaged(scan, path,
-			       ", which a later record knows to be complete",
-			       err);
+		return damaged(
+			scan, path,
+			", which was durable when a later record was written",
+			err);
 	if (!scan->done)
-		return damaged(scan, path, ", with which every journal begins",
-			       err);
+		return damaged(scan, path, ", which every journal has", err);
 	scan->dropped = len - scan->end;
 	scan->whole = true;
 	return 0;

@@ -50,7 +50,7 @@ refuses "on-error" 2 "'stop'" "$d" --domain 1 --vars "$v" --on-error stop
 refuses "read-only, with a value" 2 'option' "$d" --domain 1 --vars "$v" --read-only=yes
 refuses "force, with a value" 2 'option' "$d" --domain 1 --vars "$v" --force=yes
 for history in '' x 3x -1 d 65M 1G 0d 100000w 1.5M 30dd; do
-	refuses "history '$history'" 2 "'$history' is no history" "$d" --domain 1 \
+	refuses "history '$history'" 2 "'$history' is not a history limit" "$d" --domain 1 \
 		--vars "$v" --history "$history"
 done
 for history in 0 1 4096 512K 1M 64M 12h 30d 8w; do
@@ -272,9 +272,9 @@ cp "$v" "$tmp/changed.fd"
 echo 'w 100 1 10
 w 100 1 0' | "$replay" --vars "$tmp/changed.fd"
 cp "$v" "$tmp/changed.fd"
-refuses "a file that was changed" 3 'other content' "$d" --domain 1 \
+refuses "a file that was changed" 3 'content differs' "$d" --domain 1 \
 	--vars "$tmp/changed.fd" --foreground
-refuses "a file that was changed, --force" 3 'other content' "$d" --domain 1 \
+refuses "a file that was changed, --force" 3 'content differs' "$d" --domain 1 \
 	--vars "$tmp/changed.fd" --force --foreground
 "$ctl" accept "$tmp/changed.fd" >/dev/null
 gets_to_xen "a file that was changed and accepted" --vars "$tmp/changed.fd"

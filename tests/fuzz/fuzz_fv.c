@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is read out of an image: fv_check(), the walk over its variables, the
- * difference to another one, the layout of a firmware image.  The input is
- * the image; its first byte says what is made of it, for no fuzzer finds the
- * sums, and few inputs are as large as a layout.
+ * Fuzzes the functions that read images: fv_check(), fv_compact(), the variable
+ * store, the difference between two stores, and the recognition of a firmware
+ * image.
  *
- * A store that is compacted is sound, and has the same variables.  Beside not
- * reading outside: what fv_check() passes can be opened and walked
- * to its end, with the counts of the report; a store equals itself; what was
- * added to one was removed from the other.
+ * The first byte of the input selects how the other bytes become an image.  A
+ * fuzzer cannot guess checksums, and few inputs are as large as a layout, so
+ * most images are made from a valid one.
+ *
+ * The sanitizers find reads outside the image.  Beside that the fuzzer checks:
+ * - an image that passes fv_check() can be opened and walked to the end of its
+ *   chain, with the counts of the report;
+ * - a store does not differ from itself;
+ * - a variable added in one direction is removed in the other;
+ * - a compacted store passes fv_check() and has the same variables.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,13 +30,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Bits of the first byte. */
 enum {
-	RAW = 1,        /* the input is the image as it is */
-	FIX_SUM = 2,    /* the volume header's sum is put right */
-	SMALL = 4,      /* 4 blocks of no known layout, not the 2m layout */
-	WORK_BLOCK = 8, /* input goes into the working block */
-	IN_SPARE = 16,  /* and a write of the store is pending */
-	HEADER = 32,    /* input goes to the start, not behind the headers */
-	PLAIN = 64,     /* short headers */
+	RAW = 1,        /* the input is the image, unchanged */
+	FIX_SUM = 2,    /* the volume header's checksum is corrected */
+	SMALL = 4,      /* an image of 4 blocks instead of the layout 2m */
+	WORK_BLOCK = 8, /* the input goes into the working block */
+	IN_SPARE = 16,  /* a write of the whole store is pending */
+	HEADER = 32,    /* the input overwrites the headers */
+	PLAIN = 64,     /* variables have the short header */
 	RECORDS = 128,  /* each 4 bytes of input make one variable */
 };
 
@@ -53,7 +58,7 @@ fix_sum(uint8_t *image, size_t size)
 	put_le16(image + 50, (uint16_t)-sum);
 }
 
-/* Of 4 blocks; the working block is the third. */
+/* Makes an image of 4 blocks; the third is the working block. */
 static void
 make_small(uint8_t *image, const uint8_t *model)
 {
@@ -81,7 +86,10 @@ make_pending(uint8_t *image, const struct fv_layout *layout)
 	put_le64(write + 40 + 32, -(uint64_t)layout->ftw_spare);
 }
 
-/* State, lengths of name and data, and what is not as it should be. */
+/*
+ * Makes variables: each four bytes of input select the state, the lengths of
+ * name and data, and a damage of the header.
+ */
 static void
 make_variables(uint8_t *p, const uint8_t *end, size_t header,
 	       const uint8_t *data, size_t size)
@@ -105,14 +113,14 @@ make_variables(uint8_t *p, const uint8_t *end, size_t header,
 		for (uint32_t i = 0; i + 2 < name; i += 2)
 			p[header + i] = 'A';
 		memset(p + header + name, data[2], len);
-		/* One byte of the header is something else. */
+		/* Damage one bit of the header. */
 		if (data[3] & 0xc0)
 			p[data[3] % header] ^= (uint8_t)(1u << (data[2] & 7));
 		p += total;
 	}
 }
 
-/* Returns the image, to be freed, and its size. */
+/* Returns the image, which the caller frees, and sets *size. */
 static uint8_t *
 make_image(uint8_t how, const uint8_t *data, size_t *size)
 {
@@ -169,7 +177,7 @@ count(void *opaque, enum varstore_change change, const struct variable *old,
 	return 0;
 }
 
-/* Two variables of the fixed image that inputs are compared with. */
+/* The image that is compared with each input: it has two variables. */
 static void
 make_fixed(uint8_t *image)
 {
@@ -211,7 +219,7 @@ compare(const struct varstore *store, bool whole)
 	must(forth[VARSTORE_CHANGED] == changes[VARSTORE_CHANGED]);
 }
 
-/* What is written anew is sound, and nobody finds anything else in it. */
+/* A compacted store must be sound and have the same variables. */
 static void
 compact(const uint8_t *image, size_t size, const struct fv_report *before,
 	const struct varstore *store)
@@ -293,7 +301,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	how = *data++;
 	size--;
 	if (how & RAW) {
-		/* Of its own, so that reads before and behind are seen. */
+		/* Allocate its exact size: the sanitizer sees overruns. */
 		image = malloc(size ? size : 1);
 		must(image != NULL);
 		memcpy(image, data, size);

@@ -298,7 +298,7 @@ START_TEST(export_is_tried_twice_without_a_writer)
 	ck_assert_int_eq(store_export(&sys, scratch_path("VARS"), &image, &size,
 				      &err),
 			 -EUCLEAN);
-	ck_assert_ptr_nonnull(strstr(err.text, "VARS: other content"));
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS: content differs"));
 	ck_assert_uint_eq(reads, 2);
 }
 END_TEST

@@ -325,11 +325,12 @@ START_TEST(other_variables_are_refused)
 			 -EINVAL);
 	ck_assert_str_eq(err.text,
 			 "the firmware was built for 0x84000 bytes of "
-			 "variables (layout 4m), and would erase all in a "
-			 "file of 0x20000");
+			 "variables (layout 4m), and would erase all variables "
+			 "in a VARS file of 0x20000 bytes; use a firmware and "
+			 "a VARS file of the same build");
 	ck_assert_int_eq(fv_build_takes(image, 0x1000, 0x20000, &err), -ENOENT);
-	ck_assert_str_eq(err.text, "it can't be told for which variable store "
-				   "this firmware was built");
+	ck_assert_str_eq(err.text, "not a known build of OVMF, so the size of "
+				   "its VARS file is unknown");
 	free(image);
 }
 END_TEST

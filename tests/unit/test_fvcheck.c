@@ -1054,7 +1054,7 @@ START_TEST(codes_have_names_and_sentences)
 	ck_assert_str_eq(fv_code_name(FV_CODES), "unknown");
 	ck_assert_str_eq(fv_code_name((enum fv_code) - 1), "unknown");
 	fv_finding_text(&(struct fv_finding){ .code = FV_CODES }, &text);
-	ck_assert_str_eq(text.text, "nothing is known of this finding");
+	ck_assert_str_eq(text.text, "this program does not know this finding");
 	ck_assert_str_eq(fv_severity_name(FV_NOTE), "note");
 	ck_assert_str_eq(fv_severity_name(FV_WARNING), "warning");
 	ck_assert_str_eq(fv_severity_name(FV_ERROR), "error");
@@ -1071,11 +1071,12 @@ START_TEST(sentences_have_the_numbers)
 	ck_assert(!check(&vars));
 	fv_finding_text(&report.findings[0], &text);
 	ck_assert_str_eq(text.text,
-			 "the volume header's checksum is 0xf919, and the "
-			 "header's bytes want 0xf918, so it is damaged: OVMF "
-			 "would erase all variables, and then hang at every "
-			 "boot; restore a backup, or start from an empty or a "
-			 "template file");
+			 "the volume header is damaged (checksum 0xf919 at "
+			 "offset 0x32, expected 0xf918): OVMF would erase all "
+			 "variables, and then hang at every boot; restore a "
+			 "backup, return to an earlier image with `pflashctl "
+			 "rollback`, or start empty with `pflashctl create "
+			 "--reset`");
 	ck_assert_str_eq(fv_code_name(report.findings[0].code),
 			 "header-checksum");
 	vars_free(&vars);

@@ -424,7 +424,7 @@ START_TEST(other_size_is_refused)
 	build_header(2, SIZE + BLOCK, 0);
 	build_crc(DONE, image);
 	build_record(BURST, "", 0);
-	check_refused("VARS: of another size than what was written last");
+	check_refused("VARS: size differs from the last write recorded");
 }
 END_TEST
 
@@ -488,7 +488,7 @@ START_TEST(shape_is_checked)
 		check_opens_as(image);
 	else
 		check_refused(strpbrk(shape->records, "dxCDZY") ?
-				      "cannot stand where it does" :
+				      "type that is not allowed there" :
 				      "VARS.journal: damaged at offset");
 }
 END_TEST
@@ -516,11 +516,11 @@ START_TEST(wrong_checkpoint_is_refused)
 	put_le32(payload, crc_bitwise(0, image, SIZE) ^ 1);
 	build_record(BURST, "", 0);
 	build_record(CHECKPOINT, payload, 4);
-	check_refused("VARS: other content than what was written last");
+	check_refused("VARS: content differs from the last write recorded");
 	build_start();
 	build_crc(CHECKPOINT, image);
 	build_record(CHECKPOINT, payload, 4);
-	check_refused("other content");
+	check_refused("content differs");
 }
 END_TEST
 
@@ -544,9 +544,9 @@ START_TEST(wrong_done_is_refused)
 
 	put_le32(payload, crc_bitwise(0, image, SIZE) ^ 1);
 	build_record(DONE, payload, 4);
-	check_refused("VARS: other content than what was written last");
+	check_refused("VARS: content differs from the last write recorded");
 	build_record(BURST, "", 0);
-	check_refused("VARS: other content than what was written last");
+	check_refused("VARS: content differs from the last write recorded");
 }
 END_TEST
 
@@ -565,7 +565,7 @@ START_TEST(checkpoint_allows_a_mixture)
 	memcpy(image + 5003, "defghij", 7);
 	blob_write(scratch_path("VARS"), image, SIZE);
 	build_record(BURST, payload, sizeof(payload));
-	check_refused("other content");
+	check_refused("content differs");
 	build_crc(CHECKPOINT, expected);
 	check_opens_as(expected);
 }

@@ -150,8 +150,8 @@ START_TEST(cut_in_the_beginning_is_refused)
 			      len < 64 ? "expected a journal header" :
 			      len < records[0] - 56 ?
 					 "damaged at offset 64: expected "
-					 "record 1, with which every" :
-					 "expected record 2, with which every");
+					 "record 1, which every" :
+					 "expected record 2, which every");
 }
 END_TEST
 
@@ -205,7 +205,8 @@ START_TEST(damage_in_the_beginning_is_refused)
 	for (size_t off = 64; off < records[0]; off++) {
 		journal.data[off] ^= 0x40;
 		check_refused(states[0], journal.data, journal.len,
-			      ", which a later record knows to be complete");
+			      ", which was durable when a later record was "
+			      "written");
 		journal.data[off] ^= 0x40;
 	}
 }
@@ -248,7 +249,7 @@ END_TEST
 START_TEST(foreign_vars_is_refused)
 {
 	static const char text[] =
-		"VARS: other content than what was written last, says ";
+		"VARS: content differs from the last write recorded in ";
 	const size_t lengths[] = { records[0], records[1], journal.len };
 	uint8_t other[SIZE];
 
@@ -285,7 +286,7 @@ START_TEST(stale_journal_is_refused)
 	make_burst(store, 4);
 	memcpy(later, store_image(store), SIZE);
 	ck_assert_int_eq(store_close(store), 0);
-	check_refused(later, journal.data, journal.len, "other content than");
+	check_refused(later, journal.data, journal.len, "content differs from");
 }
 END_TEST
 
@@ -297,7 +298,7 @@ START_TEST(stale_vars_is_refused)
 	ck_assert_uint_gt(folded.len, journal.len);
 	for (unsigned int n = 0; n < BURSTS; n++)
 		check_refused(states[n], folded.data, folded.len,
-			      "other content than");
+			      "content differs from");
 	blob_free(&folded);
 }
 END_TEST
