@@ -181,7 +181,7 @@ client_unpause(struct transport *t)
 }
 
 void
-client_take_transport(struct transport *t)
+client_wrap_transport(struct transport *t)
 {
 	static struct transport_ops ops;
 
@@ -195,7 +195,7 @@ client_take_transport(struct transport *t)
 }
 
 int
-client_pause_for_good(void)
+client_pause_for_admin(void)
 {
 	const struct channel_request request = { .verb = CHANNEL_PAUSE,
 						 .flag = 1 };

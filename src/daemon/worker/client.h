@@ -20,13 +20,13 @@ void client_init(int requests);
 struct files *client_files(const struct files *named);
 
 /* Gives the transport's privileged operations to the supervisor. */
-void client_take_transport(struct transport *t);
+void client_wrap_transport(struct transport *t);
 
 /* The new handover record gets the name; -errno. */
 int client_install_record(void);
 
 /* Until an administrator unpauses the domain; -errno. */
-int client_pause_for_good(void);
+int client_pause_for_admin(void);
 
 /* -errno */
 int client_ready(void);

@@ -137,7 +137,7 @@ open_domain(struct flash *flash, struct error *err)
 	}
 	ret = xen_transport_open(&flash->transport, start->guest->id, err);
 	if (ret == 0)
-		client_take_transport(flash->transport);
+		client_wrap_transport(flash->transport);
 	return ret;
 }
 
@@ -168,7 +168,7 @@ on_failure(void *opaque)
 	flash_report(flash);
 	if (!flash->options->pause)
 		return;
-	ret = client_pause_for_good();
+	ret = client_pause_for_admin();
 	if (ret < 0)
 		log_line(LOG_ERR, "the guest could not be paused: %s",
 			 strerror(-ret));

@@ -134,7 +134,7 @@ change_root(const char *root, struct error *err)
 }
 
 int
-sandbox_follow(pid_t parent)
+sandbox_die_with_parent(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
@@ -311,7 +311,7 @@ sandbox_enter(const struct sandbox *sandbox, struct error *err)
 		ret = confine_handles(sandbox->transport, err);
 	if (ret == 0)
 		ret = enter_basic(sandbox, &user, err);
-	if (ret == 0 && sandbox_follow(parent) < 0)
+	if (ret == 0 && sandbox_die_with_parent(parent) < 0)
 		ret = error_set(err, ESRCH, "the supervisor has gone");
 	if (ret == 0 && full)
 		ret = restrict_calls(err);

@@ -48,7 +48,7 @@ struct sandbox {
 int sandbox_enter(const struct sandbox *sandbox, struct error *err);
 
 /* Dies with its parent from now on, also when it has another user; -errno. */
-int sandbox_follow(pid_t parent);
+int sandbox_die_with_parent(pid_t parent);
 
 /* As on the command line. */
 const char *sandbox_name(enum sandbox_level level);

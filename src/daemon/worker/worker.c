@@ -58,7 +58,7 @@ worker_run(const struct worker_start *start)
 	int code;
 
 	client_init(start->requests);
-	if (sandbox_follow(start->supervisor) < 0)
+	if (sandbox_die_with_parent(start->supervisor) < 0)
 		return EXIT_RUNTIME;
 	loop_init(&loop);
 	code = flash_attach(&flash, &err);
