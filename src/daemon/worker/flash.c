@@ -20,7 +20,7 @@
 #define PAGE 4096
 #define FILE_MARGIN (UINT64_C(32) << 20)
 
-/* A running guest has the addresses of variables in memory: do not move them. */
+/* A running guest has addresses of variables in memory: do not move them. */
 static bool
 may_compact(const struct flash *flash, const struct preflight *preflight)
 {
@@ -355,7 +355,7 @@ file_most(const struct options *options)
 	       4 * STORE_MAX_SIZE + FILE_MARGIN;
 }
 
-/* Without a domain the worker gets the uid of DOMID_IDLE, which no domain has. */
+/* Without a domain the uid is that of DOMID_IDLE, which no guest has. */
 static int
 enter_sandbox(struct flash *flash, struct error *err)
 {
@@ -395,7 +395,7 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 	if (attach_server(flash, err) < 0 ||
 	    attach_device(flash, options, preflight, err) < 0)
 		return EXIT_DOMAIN;
-	/* On HVM, hvmloader copies the firmware to the address it is linked for. */
+	/* On HVM, hvmloader copies the firmware to its linked address. */
 	if (preflight->code && flash->start->guest->pvh && !flash->adopts &&
 	    attach_code(flash, preflight, err) < 0)
 		return EXIT_DOMAIN;

@@ -61,8 +61,8 @@ void loop_init(struct loop *loop);
 
 /*
  * Watches the guest's requests and the descriptor `orders`, and sets the
- * server's throttle.  `loop` must not move afterwards.  If the supervisor closes
- * the other end of `orders`, the process exits.
+ * server's throttle.  `loop` must not move afterwards.  If the supervisor
+ * closes the other end of `orders`, the process exits.
  */
 void loop_start(struct loop *loop, struct flash *flash, int orders);
 

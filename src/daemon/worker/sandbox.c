@@ -185,7 +185,7 @@ confine_handles(struct transport *t, struct error *err)
 			 0;
 }
 
-/* System calls that are allowed with any arguments; pflashd(8) explains each group. */
+/* Calls that are allowed with any arguments; pflashd(8) explains each group. */
 static const int allowed[] = {
 	/* files, by descriptors that are open or that the supervisor sends */
 	SCMP_SYS(pread64),
@@ -226,7 +226,7 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 };
 
-/* A system call that is allowed if one argument has this value. */
+/* A call that is allowed if one argument has this value. */
 struct choice {
 	int call;
 	unsigned int argument;
@@ -253,7 +253,7 @@ static const int refused[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat),
 			       SCMP_SYS(readlinkat), SCMP_SYS(sysinfo),
 			       SCMP_SYS(uname) };
 
-/* System calls that are allowed without PROT_EXEC. */
+/* Calls that are allowed without PROT_EXEC. */
 static const int mapping[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect) };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
