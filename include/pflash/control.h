@@ -1,56 +1,61 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where a pflashd listens, PFLASH_RUN_DIR/ID.sock with the id of its domain,
- * for one line, and answers with one JSON object with these members.  A reader
- * ignores members it does not know.
+ * The control protocol of a running pflashd, used by pflashctl.
  *
- * The supervisor of pflashd answers, root's process: SO_PEERCRED of the
- * connection is its own.  The members of the first group are the supervisor's
- * knowledge; those of the second are what its worker claims, which a hostile
- * guest may have in its hands.
+ * The pflashd of domain ID listens on the stream socket PFLASH_RUN_DIR/ID.sock.
+ * A client sends one line and gets one JSON object, the status with the members
+ * below; STATUS_ERROR says why a command failed.  A client ignores members that
+ * it does not know.
+ *
+ * The supervisor answers, a process of root: SO_PEERCRED has its pid.  It knows
+ * the first group of members by itself.  Its worker reports the second group,
+ * and a hostile guest may control the worker.
  */
 #ifndef PFLASH_CONTROL_H
 #define PFLASH_CONTROL_H
 
 #define PFLASH_RUN_DIR "/run/pflashd"
 
-#define CONTROL_LINE 128     /* longest line, without its end */
+#define CONTROL_LINE 128     /* longest line without its newline, bytes */
 #define CONTROL_ANSWER 16384 /* longest answer, bytes */
 
-/* The lines; a client that sends none gets the status a little later. */
+/* The lines.  A client that sends nothing gets the status after a delay. */
 #define CONTROL_STATUS "status"
-#define CONTROL_MODE "mode " /* and "direct" or "trap" */
+#define CONTROL_MODE "mode " /* followed by "direct" or "trap" */
 #define CONTROL_UPGRADE "upgrade"
 
-#define STATUS_DOMAIN "domain"   /* number: its id */
-#define STATUS_NAME "name"       /* string: of the domain */
-#define STATUS_PID "pid"         /* number: of pflashd, its supervisor */
+/* Known by the supervisor. */
+#define STATUS_DOMAIN "domain"   /* number: the domain's id */
+#define STATUS_NAME "name"       /* string: the domain's name */
+#define STATUS_PID "pid"         /* number: pid of the supervisor */
 #define STATUS_WORKER "worker"   /* number: pid of the worker, 0: none */
-#define STATUS_VERSION "version" /* string: of pflashd */
-#define STATUS_STATE "state" /* string: starting, running, waiting (for the */
-/* next worker), failed, stopping */
-#define STATUS_RESTARTS "restarts"       /* number: of the worker */
+#define STATUS_VERSION "version" /* string: version of pflashd */
+/* string: starting, running, waiting (for the next worker), failed, stopping */
+#define STATUS_STATE "state"
+#define STATUS_RESTARTS "restarts"       /* number: restarts of the worker */
 #define STATUS_VARS "vars"               /* string: path of the VARS file */
 #define STATUS_SYNC "sync"               /* string: burst, op or none */
-#define STATUS_PERSONALITY "personality" /* string */
+#define STATUS_PERSONALITY "personality" /* string: name of the chip */
 #define STATUS_SANDBOX "sandbox"         /* string: none, basic or full */
-#define STATUS_ERROR "error" /* string: why that was not done; or missing */
+/* string: why the command failed; the member is missing if it succeeded */
+#define STATUS_ERROR "error"
 
-#define STATUS_BASE "base"               /* number: address of the flash */
-#define STATUS_SIZE "size"               /* number: bytes */
-#define STATUS_MODE "mode"               /* string: direct or trap */
-#define STATUS_SINCE "since"             /* number: seconds since 1970 */
-#define STATUS_REQUESTS "requests"       /* number: answered */
-#define STATUS_READS "reads"             /* number: of these */
-#define STATUS_WRITES "writes"           /* number: of these */
-#define STATUS_BURSTS "bursts"           /* number: committed */
-#define STATUS_CHECKPOINTS "checkpoints" /* number */
-#define STATUS_WRITTEN "written"         /* number: bytes, to the disk */
-#define STATUS_THROTTLED "throttled" /* number: times it was over the limit */
-/* number: for how long, in all */
+/* Reported by the worker. */
+#define STATUS_BASE "base"         /* number: guest address of the flash */
+#define STATUS_SIZE "size"         /* number: bytes */
+#define STATUS_MODE "mode"         /* string: direct or trap */
+#define STATUS_SINCE "since"       /* number: attached, s since 1970 */
+#define STATUS_REQUESTS "requests" /* number: ioreqs answered */
+#define STATUS_READS "reads"       /* number: read accesses in them */
+#define STATUS_WRITES "writes"     /* number: write accesses in them */
+#define STATUS_BURSTS "bursts"     /* number: bursts committed */
+#define STATUS_CHECKPOINTS "checkpoints" /* number: checkpoints written */
+#define STATUS_WRITTEN "written"         /* number: bytes written to disk */
+/* number: how often, and for how many seconds, the write limit delayed it */
+#define STATUS_THROTTLED "throttled"
 #define STATUS_THROTTLED_SECONDS "throttled-seconds"
-#define STATUS_ERRORS "errors"       /* number: 1 if read-only by failure */
-#define STATUS_TAKEOVERS "takeovers" /* number: by another worker */
-#define STATUS_FAILURE "failure"     /* string: why, or "" */
+#define STATUS_ERRORS "errors"       /* number: 1: a write error, read-only */
+#define STATUS_TAKEOVERS "takeovers" /* number: workers that took over */
+#define STATUS_FAILURE "failure"     /* string: the write error, or "" */
 
 #endif

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The files of one flash, by role.  The store says which file it means and
- * what is to be done with its name; a name itself never passes this interface,
- * so that a store without any privilege works through a process that has them.
+ * The files of one flash: VARS, journal, saved state.  The store names a file
+ * by its role, never by its path.  So a store without privileges works through
+ * another process that has the paths: the worker uses an implementation that
+ * sends requests to the supervisor, other programs use files_local().
  *
- * An unfinished file belongs to each role: files_ops.create() makes it, and
- * files_ops.install() gives it the role's name.  The implementation decides
- * where it lies; a file that a crash has left means nothing.
+ * Each role also has an unfinished file: files_ops.create() makes it, and
+ * files_ops.install() renames it to the role's name.  The implementation
+ * chooses its path.  An unfinished file that a crash has left has no meaning.
  *
- * Descriptors are the caller's, opened with O_CLOEXEC.  Errors are -errno.
+ * Returned descriptors belong to the caller and have O_CLOEXEC.  A name is
+ * durable when the directory has been synced.  Functions return 0, or a
+ * descriptor, or -errno.
  */
 #ifndef PFLASH_FILES_H
 #define PFLASH_FILES_H
@@ -20,9 +23,9 @@
 #include "pflash/sys.h"
 
 enum files_role {
-	FILES_VARS,    /* the image */
-	FILES_JOURNAL, /* its journal */
-	FILES_STATE,   /* what the chip keeps beside its array */
+	FILES_VARS,    /* the flash image */
+	FILES_JOURNAL, /* VARS.journal */
+	FILES_STATE,   /* VARS.state: the saved state of the chip */
 	FILES_ROLES,
 };
 
@@ -30,55 +33,58 @@ struct files;
 
 struct files_ops {
 	/*
-	 * Opens the file, to read it or also to write it; in that case its
-	 * name is durable.  -ENOENT: there is none.  A journal or state that
-	 * is a symbolic link is refused (-ELOOP).
+	 * Opens the file for reading, or with `write` for reading and writing;
+	 * then also makes its name durable.  -ENOENT: there is none.  -ELOOP:
+	 * the journal or the state is a symbolic link.
 	 */
 	int (*open)(struct files *files, enum files_role role, bool write);
 	/*
-	 * Makes the unfinished file, empty, in place of one that was left, and
-	 * opens it to read and write.  It has owner and mode of the VARS file;
-	 * a new VARS file itself belongs to the process, with mode 0600.
+	 * Makes an empty unfinished file, in place of one that was left, and
+	 * opens it for reading and writing.  It gets owner and mode of the VARS
+	 * file; a new VARS file gets the process's owner and mode 0600.
 	 */
 	int (*create)(struct files *files, enum files_role role);
 	/*
-	 * Gives the unfinished file the role's name, durably.  Without
-	 * `replace` the name must be free (-EEXIST), and a failure leaves it
-	 * free.  With `replace`, *named says after a failure which file has the
-	 * name: the new one, not known to be durable, or the old one.  VARS is
-	 * never replaced (-EPERM).
+	 * Renames the unfinished file to the role's name, durably.
+	 * Without `replace`: -EEXIST if the name exists; after a failure the
+	 * name does not exist.
+	 * With `replace`: after a failure, *named is true if the new file has
+	 * the name, perhaps not durably, and false if the old one has it.
+	 * -EPERM: VARS is never replaced.
 	 */
 	int (*install)(struct files *files, enum files_role role, bool replace,
 		       bool *named);
 	/*
-	 * Removes the file, durably, or its unfinished one; 0 also if there is
-	 * none.  Only FILES_STATE has a name that may be removed (-EPERM).
+	 * Removes the file, durably, or with `unfinished` the role's unfinished
+	 * file.  0 also if there is none.  -EPERM: of the finished files only
+	 * FILES_STATE may be removed.
 	 */
 	int (*remove)(struct files *files, enum files_role role,
 		      bool unfinished);
 	/*
-	 * The process that has a lock on the file behind `fd`, 0 if that cannot
-	 * be told, and its command line.  NULL: it can never be told.
+	 * As sys_find_holder().  NULL: this implementation cannot find the
+	 * process.
 	 */
 	int (*holder)(int fd, char *command, size_t room);
-	/* Frees it. */
+	/* Frees the struct. */
 	void (*close)(struct files *files);
 };
 
 /* The common head of every implementation. */
 struct files {
 	const struct files_ops *ops;
-	/* Their names in messages; never NULL. */
+	/* The files' names for messages; never NULL. */
 	const char *name[FILES_ROLES];
-	/* The user has named the journal: it need not lie beside VARS. */
+	/* The user has given the journal's path (--journal). */
 	bool journal_given;
 };
 
 /*
- * The files of this VARS file and journal (NULL: beside it), by their names in
- * the file system.  Symbolic links to VARS are followed, so that the journal
- * lies beside the file itself.  VARS need not exist.  `sys` is borrowed; NULL:
- * sys_kernel.  Both paths are copied, and made absolute.
+ * The implementation by paths.  `vars` is the path of VARS, which need not
+ * exist; `journal` is the path of the journal, NULL: VARS.journal.  A symbolic
+ * link to VARS is resolved first, so the journal is beside the file itself.
+ * Both paths are copied and made absolute.  `sys` is borrowed; NULL:
+ * sys_kernel.  0, and files_ops.close() frees *out; or -errno and sets *err.
  */
 int files_local(struct files **out, const char *vars, const char *journal,
 		const struct sys *sys, struct error *err);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The reset ports of a PC, which OVMF pokes to reboot: the reset control
- * register 0xcf9 of Intel's south bridges and the keyboard controller's
- * command port 0x64.  On PVH nobody else answers them and the firmware would
- * hang; here they reboot the domain.
+ * The reset ports of a PC.  OVMF writes to them to reboot: port 0xcf9 is the
+ * reset control register of Intel's south bridges (ICH9 data sheet, RST_CNT),
+ * port 0x64 the command port of the keyboard controller (8042).  A PVH domain
+ * has neither device, so the firmware would hang.  This module claims the ports
+ * and reboots the domain.
  */
 #ifndef PFLASH_RESET_H
 #define PFLASH_RESET_H
@@ -11,12 +12,16 @@
 #include "pflash/error.h"
 #include "pflash/ioreq.h"
 
-/* The guest asked for a reset; ret: 0, or the -errno for which Xen refused. */
+/*
+ * Called when the guest has written a reset.  ret: 0: Xen reboots the domain;
+ * -errno: Xen has refused.
+ */
 typedef void reset_asked(void *opaque, int ret);
 
 /*
- * Claims the ports; once in a process.  `t` is borrowed until the server is
- * closed.
+ * Adds both ports to the server.  Call it once in a process: the state is
+ * static.  `t` is borrowed until the server is closed.  0, or -errno and sets
+ * *err: Xen or the server has refused a port.
  */
 int reset_add(struct ioreq_server *server, struct transport *t,
 	      reset_asked *asked, void *opaque, struct error *err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The system calls the store makes, as a table, so that a test can fail,
- * shorten or record the Nth one.  Each member has the meaning, the results and
- * the errno of the call it is named after.
+ * The system calls of the store as a table, so that a test can make the Nth
+ * call fail, transfer fewer bytes, or be recorded.  Each member behaves like
+ * the system call of its name: meaning, result and errno.
  */
 #ifndef PFLASH_SYS_H
 #define PFLASH_SYS_H
@@ -25,23 +25,25 @@ struct sys {
 	int (*fchmod)(int fd, mode_t mode);
 	int (*fchown)(int fd, uid_t owner, gid_t group);
 	/*
-	 * renameat2(2) without the directories; `flags` is 0, or
-	 * RENAME_NOREPLACE, which works on every file system.
+	 * renameat2(2) without the directories; `flags` is 0 or
+	 * RENAME_NOREPLACE.  It works also on file systems without
+	 * RENAME_NOREPLACE (NFS).
 	 */
 	int (*rename)(const char *from, const char *to, unsigned int flags);
 	int (*unlink)(const char *path);
-	/* fcntl(2), F_OFD_SETLK and F_OFD_GETLK */
+	/* fcntl(2) with F_OFD_SETLK or F_OFD_GETLK */
 	int (*lock)(int fd, int cmd, struct flock *lock);
 };
 
 /*
- * The process that has a lock on this file, and its command line; 0 if that
- * cannot be told.  Of a program's process that works for another one of the
- * same program, its parent, that other one is named: it is the one to signal.
+ * Finds the process that has a lock on the file `fd`, by /proc.  Returns its
+ * pid and copies its command line to `command`, `room` bytes; 0: not found.  If
+ * the parent of that process runs the same program, the parent is returned: a
+ * worker has the lock, and its supervisor is the process to signal.
  */
 int sys_find_holder(int fd, char *command, size_t room);
 
-/* The kernel's own calls. */
+/* The table of the real system calls. */
 extern const struct sys sys_kernel;
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The way to the hypervisor: everything an ioreq server asks of it for one
- * domain, as a table of operations with two implementations, Xen (xen.h) and
- * a simulated hypervisor in this process (sim.h).
+ * The hypervisor's operations for one domain, as a table with two
+ * implementations: Xen (xen.h), and a simulated hypervisor in this process
+ * (sim.h).
  *
- * Frames are guest frame numbers (gfn) of 4 KiB.  Every operation returns 0,
- * a number that is not negative, or -errno, unless it says otherwise.
+ * `gfn` is a guest frame number; a frame has 4 KiB.  Unless a comment says
+ * otherwise, an operation returns 0 or -errno.
  *
  * Sources: xen/include/public/hvm/dm_op.h (servers, ranges, page types),
  * public/hvm/ioreq.h (the shared page), public/memory.h (populating).
@@ -31,88 +31,114 @@ enum ioreq_space {
 struct transport;
 
 struct transport_ops {
-	/* Creates the (disabled) server and maps its page to t->page. */
+	/* --- the ioreq server --- */
+
+	/* Creates a server, disabled, and maps its page to t->page. */
 	int (*create)(struct transport *t);
 	/*
-	 * The same with a server that a process left behind, by its id: what
-	 * it claims and owns, and that it is enabled, has outlived it.
+	 * Maps the page of a server that another process has created.  The
+	 * server still has its ranges and its page type, and is enabled as
+	 * before.
 	 */
 	int (*adopt)(struct transport *t, uint32_t id);
-	/* Of the one that was created or adopted. */
+	/* The id of the server that was created or adopted. */
 	uint32_t (*id)(struct transport *t);
-	/* Undoes it.  Pending requests must have been answered. */
+	/* Destroys the server; answer its pending requests before. */
 	void (*destroy)(struct transport *t);
-	/* The ports in the page are meaningless before it is enabled. */
+	/*
+	 * Enables or disables the server.  The event channel ports in the page
+	 * are valid once it is enabled.
+	 */
 	int (*enable)(struct transport *t, bool on);
-
-	/* Addresses, both inclusive. */
+	/*
+	 * Claims or releases the addresses from `first` to `last`, both
+	 * inclusive: the guest's accesses become requests to this server.
+	 */
 	int (*claim)(struct transport *t, enum ioreq_space space,
 		     uint64_t first, uint64_t last);
 	int (*release)(struct transport *t, enum ioreq_space space,
 		       uint64_t first, uint64_t last);
 
-	/* Binds the vp_eport of a slot; the result is the local port. */
+	/* --- event channels --- */
+
+	/* Binds the vp_eport of a slot; returns the local port. */
 	int (*bind)(struct transport *t, uint32_t remote_port);
-	/* Readable when an event is pending. */
+	/* A descriptor that is readable while an event is pending. */
 	int (*event_fd)(struct transport *t);
-	/* The local port of the next event, or -EAGAIN. */
+	/* Returns the local port of the next event, or -EAGAIN. */
 	int (*pending)(struct transport *t);
+	/* Allows the next event of a port. */
 	int (*unmask)(struct transport *t, int port);
+	/* Sends an event to the guest's end of a port. */
 	int (*notify)(struct transport *t, int port);
 
-	/* Gives the guest `count` new frames at gfn, or none of them. */
+	/* --- guest memory --- */
+
+	/*
+	 * Adds `count` new frames to the guest at `gfn`; after a failure, none.
+	 * -ENOMEM: the domain's memory limit is reached.
+	 */
 	int (*populate)(struct transport *t, uint64_t gfn, unsigned int count);
-	/* Takes frames away, which leaves a hole.  Unmap them first. */
+	/* Removes frames, which leaves a hole.  Unmap them before. */
 	int (*depopulate)(struct transport *t, uint64_t gfn,
 			  unsigned int count);
-	/* `count` frames, contiguous here; NULL with errno set. */
+	/*
+	 * Maps `count` frames contiguously into this process; `prot` as for
+	 * mmap(2).  NULL with errno: failed.
+	 */
 	void *(*map)(struct transport *t, uint64_t gfn, unsigned int count,
 		     int prot);
 	void (*unmap)(struct transport *t, void *frames, unsigned int count);
 
-	/* HVMMEM_*; a hole reads as HVMMEM_mmio_dm. */
+	/* Returns a frame's HVMMEM_* type; HVMMEM_mmio_dm for a hole. */
 	int (*get_type)(struct transport *t, uint64_t gfn);
 	int (*set_type)(struct transport *t, hvmmem_type_t type, uint64_t gfn,
 			unsigned int count);
-	/* Owns writes to frames of type HVMMEM_ioreq_server, or lets go. */
+	/*
+	 * Claims the writes to frames of type HVMMEM_ioreq_server for this
+	 * server, or releases them.
+	 */
 	int (*own_type)(struct transport *t, bool own);
 
-	/* SHUTDOWN_* of xen/sched.h. */
+	/* --- the domain --- */
+
+	/* Shuts the domain down; `reason` is SHUTDOWN_* of xen/sched.h. */
 	int (*shutdown)(struct transport *t, unsigned int reason);
 	/*
-	 * Stops all vCPUs, and has waited until none runs.  Pauses are
-	 * counted; the last unpause lets the guest go on.
+	 * Pauses the domain: returns when no vCPU runs.  Xen counts pauses; the
+	 * guest runs again after as many unpauses.
 	 */
 	int (*pause)(struct transport *t);
 	int (*unpause)(struct transport *t);
-	/* Does the server (and with it the domain) still exist? */
+	/* Do the server and the domain still exist? */
 	bool (*alive)(struct transport *t);
 	/*
-	 * -EINPROGRESS while the domain runs or is paused, else why it was shut
-	 * down, SHUTDOWN_* of xen/sched.h; a suspended one may be resumed.
-	 * -ESRCH: it is gone, or about to go.
+	 * Returns why the domain was shut down, SHUTDOWN_* of xen/sched.h; a
+	 * suspended domain may be resumed.  -EINPROGRESS: it runs or is paused.
+	 * -ESRCH: it does not exist, or is being destroyed.
 	 */
 	int (*shutdown_reason)(struct transport *t);
 	/*
-	 * 1: the guest was restored from a file or has run for long, as its
-	 * first vCPU translates addresses; 0: it is new.
+	 * Has the guest run before?  1: its first vCPU has paging enabled, so
+	 * it was restored or has run for long; 0: it is new.
 	 */
 	int (*has_run)(struct transport *t);
 	/*
-	 * From now on its handles are for this domain only, and the operations
-	 * that need more fail: populate, depopulate, get_type, pause, unpause,
-	 * shutdown_reason, has_run.
+	 * Restricts all handles of Xen in this process to this domain.  From
+	 * now on these operations fail: populate, depopulate, get_type, pause,
+	 * unpause, shutdown_reason, has_run.
 	 */
 	int (*confine)(struct transport *t);
-	/* Frees the transport itself. */
+	/* Closes all handles and frees the transport. */
 	void (*close)(struct transport *t);
 };
 
 /* The common head of every transport. */
 struct transport {
 	const struct transport_ops *ops;
-	struct shared_iopage *page; /* from create() to destroy() */
-	unsigned int vcpus;         /* slots in use in the page */
+	/* The server's page, from create() or adopt() to destroy(). */
+	struct shared_iopage *page;
+	unsigned int vcpus; /* the domain's; slots in use in the page */
 };
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The transport to a real hypervisor. */
+/* The implementation of transport.h by the libraries of Xen. */
 #ifndef PFLASH_XEN_H
 #define PFLASH_XEN_H
 
@@ -9,9 +9,10 @@
 #include "pflash/transport.h"
 
 /*
- * Opens the hypervisor for one HVM or PVH domain.  -EACCES and -ENOENT name
- * the device node that could not be opened; -ESRCH: no such domain; -ENOTSUP:
- * a PV domain.
+ * Opens handles of the hypervisor for one HVM or PVH domain.  0, and
+ * transport_ops.close() frees *out; or -errno and sets *err.  -EACCES, -ENOENT:
+ * a device node in /dev/xen cannot be opened; -ESRCH: there is no such domain;
+ * -ENOTSUP: it is a PV domain.
  */
 int xen_transport_open(struct transport **out, uint32_t domid,
 		       struct error *err);

@@ -6,25 +6,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-union passing {
+union control_buffer {
 	struct cmsghdr header;
 	char bytes[CMSG_SPACE(sizeof(int))];
 };
 
 int
-channel_send(int fd, const void *message, uint32_t size, int passed)
+channel_send(int fd, const void *message, uint32_t size, int fd_out)
 {
 	struct iovec part = { .iov_base = (void *)(uintptr_t)message,
 			      .iov_len = size };
-	union passing control = { .bytes = { 0 } };
+	union control_buffer control = { .bytes = { 0 } };
 	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
 	ssize_t sent;
 
-	if (passed >= 0) {
+	if (fd_out >= 0) {
 		control.header.cmsg_level = SOL_SOCKET;
 		control.header.cmsg_type = SCM_RIGHTS;
 		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &passed, sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &fd_out, sizeof(int));
 		header.msg_control = &control;
 		header.msg_controllen = sizeof(control);
 	}
@@ -34,51 +34,53 @@ channel_send(int fd, const void *message, uint32_t size, int passed)
 	return sent < 0 ? -errno : 0;
 }
 
+/* The descriptor that a received message carries, or -1. */
 static int
-passed_of(struct msghdr *header)
+received_fd(struct msghdr *header)
 {
 	const struct cmsghdr *control = CMSG_FIRSTHDR(header);
-	int passed = -1;
+	int fd = -1;
 
 	if (control && control->cmsg_level == SOL_SOCKET &&
 	    control->cmsg_type == SCM_RIGHTS &&
 	    control->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&passed, CMSG_DATA(control), sizeof(int));
-	return passed;
+		memcpy(&fd, CMSG_DATA(control), sizeof(int));
+	return fd;
 }
 
 /*
- * The kernel installs as many descriptors as there is room for, and CMSG_SPACE
- * has room for two.  With the exact length there is room for one, or none.
+ * The kernel installs as many received descriptors as the control buffer can
+ * hold, and CMSG_SPACE(sizeof(int)) is large enough for two.  The exact length,
+ * CMSG_LEN, admits one descriptor; without a buffer the kernel installs none.
  */
 int
-channel_receive(int fd, void *message, uint32_t size, int *passed)
+channel_receive(int fd, void *message, uint32_t size, int *fd_in)
 {
 	struct iovec part = { .iov_base = message, .iov_len = size };
-	union passing control = { .bytes = { 0 } };
+	union control_buffer control = { .bytes = { 0 } };
 	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	int came = -1;
+	int received = -1;
 	ssize_t got;
 
-	if (passed) {
+	if (fd_in) {
 		header.msg_control = &control;
 		header.msg_controllen = CMSG_LEN(sizeof(int));
-		*passed = -1;
+		*fd_in = -1;
 	}
 	do
 		got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
 	while (got < 0 && errno == EINTR);
 	if (got <= 0)
 		return got < 0 ? -errno : 0;
-	if (passed)
-		came = passed_of(&header);
+	if (fd_in)
+		received = received_fd(&header);
 	if ((size_t)got != size ||
 	    header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-		if (came >= 0)
-			close(came);
+		if (received >= 0)
+			close(received);
 		return -EBADMSG;
 	}
-	if (passed)
-		*passed = came;
+	if (fd_in)
+		*fd_in = received;
 	return 1;
 }

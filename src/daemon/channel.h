@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * All that passes between the supervisor and its worker.  Nothing here is a
- * path, and nothing has a size that the worker decides.
+ * The messages between the supervisor and its worker.  No message holds a path,
+ * and the worker chooses the size of none.
  *
- *	requests  a socket of packets: struct channel_request from the worker,
- *		  struct channel_reply to it, one after the other; a descriptor
- *		  may come with a reply, never with a request
- *	orders    a pipe to the worker: one byte each, enum channel_order
+ *	requests  a SOCK_SEQPACKET socket: the worker sends one struct
+ *		  channel_request and waits for one struct channel_reply.  A
+ *		  reply may carry a descriptor, a request never does
+ *	orders    a pipe to the worker: one byte an order, enum channel_order
  *	log       a pipe from the worker, its standard output and error: lines,
- *		  each perhaps behind "<N>", a priority of syslog(3)
- *	report    memory that the worker writes and the supervisor reads
+ *		  each optionally with the prefix "<N>", a priority of syslog(3)
+ *	report    shared memory, struct report: the worker writes it, the
+ *		  supervisor reads it
  *
- * The supervisor takes the worker for hostile: a request that is malformed or
- * that the policy of broker.c forbids is the end of the worker.
+ * The supervisor treats the worker as hostile.  It kills a worker that sends a
+ * malformed request, or one that the policy (supervisor/broker.c) forbids.
  */
 #ifndef PFLASHD_CHANNEL_H
 #define PFLASHD_CHANNEL_H
@@ -20,26 +21,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * Requests.  Those on files name the file by its role: enum files_role of
+ * pflash/files.h, or CHANNEL_HANDOVER.
+ */
 enum channel_verb {
-	CHANNEL_OPEN = 1, /* role; flag: to write; the reply has a descriptor */
-	CHANNEL_CREATE,   /* role; the reply has a descriptor */
-	CHANNEL_INSTALL,  /* role; flag: replace; sets CHANNEL_NAMED */
-	CHANNEL_REMOVE,   /* role; flag: the unfinished one */
-	CHANNEL_POPULATE, /* gfn, count: of the guest, as in transport_ops */
+	CHANNEL_OPEN = 1, /* role; flag 1: for writing; replies a descriptor */
+	CHANNEL_CREATE,   /* role; replies a descriptor */
+	CHANNEL_INSTALL,  /* role; flag 1: replace; replies CHANNEL_NAMED */
+	CHANNEL_REMOVE,   /* role; flag 1: the unfinished file */
+	CHANNEL_POPULATE, /* gfn, count: guest frames, as in transport_ops */
 	CHANNEL_DEPOPULATE,
-	CHANNEL_GET_TYPE,
-	CHANNEL_PAUSE,   /* flag: until an administrator unpauses the domain */
-	CHANNEL_UNPAUSE, /* after a pause without the flag; else nothing */
+	CHANNEL_GET_TYPE, /* gfn; replies the frame's HVMMEM_* type */
+	CHANNEL_PAUSE,    /* flag 1: until an administrator unpauses */
+	CHANNEL_UNPAUSE, /* undoes CHANNEL_PAUSE with flag 0, or does nothing */
 	CHANNEL_READY,   /* the flash is attached */
-	CHANNEL_MODE, /* the mode was changed as ordered, or count is errno */
+	CHANNEL_MODE,    /* the ordered mode change ended; count: 0 or errno */
 	CHANNEL_VERBS,
 };
 
-/* Behind the roles of pflash/files.h: the record of pflash/handover.h. */
+/* The role after those of pflash/files.h: the record of pflash/handover.h. */
 #define CHANNEL_HANDOVER 3
 #define CHANNEL_ROLES 4
 
-/* 16 bytes */
+/* 16 bytes; fields that the verb does not use are 0. */
 struct channel_request {
 	uint8_t verb;
 	uint8_t role;
@@ -49,54 +54,63 @@ struct channel_request {
 	uint64_t gfn;
 };
 
+/* The new file has the name, see files_ops.install(). */
 #define CHANNEL_NAMED 1u
 
 /* 8 bytes */
 struct channel_reply {
-	int32_t result; /* not negative, or -errno */
-	uint32_t flags; /* CHANNEL_NAMED */
+	int32_t result; /* 0 or more, or -errno */
+	uint32_t flags; /* CHANNEL_NAMED or 0 */
 };
 
-/* Bits, so that a set of them is one number; one is sent as its byte. */
+/* Orders are bits, so that a set of orders fits in one number. */
 enum channel_order {
-	CHANNEL_STOP = 1,       /* detach, and end */
-	CHANNEL_UPGRADE = 2,    /* end, and leave the flash as it is */
-	CHANNEL_SUSPEND = 4,    /* the guest is suspended: let go of the file */
-	CHANNEL_RESUME = 8,     /* the guest goes on */
-	CHANNEL_TO_DIRECT = 16, /* change the mode; answered by CHANNEL_MODE */
+	CHANNEL_STOP = 1,       /* detach the flash and exit */
+	CHANNEL_UPGRADE = 2,    /* exit and leave the flash attached */
+	CHANNEL_SUSPEND = 4,    /* the guest is suspended: close its files */
+	CHANNEL_RESUME = 8,     /* the guest runs again: reopen its files */
+	CHANNEL_TO_DIRECT = 16, /* change the mode, answer with CHANNEL_MODE */
 	CHANNEL_TO_TRAP = 32,
 };
 
 /*
- * The worker's part of what pflashctl shows.  Each number is written whole; the
- * supervisor believes none of them, and takes the texts for hostile.
+ * The worker's part of the status that pflashctl shows.  The worker stores each
+ * number with one instruction.  The supervisor bounds every number that it uses
+ * and makes the texts printable.
  */
 struct report {
-	uint64_t since;      /* attached: seconds since 1970 */
+	uint64_t since;      /* time of the attach, seconds since 1970 */
 	uint64_t base, size; /* of the flash, bytes */
 	uint64_t direct;     /* 1: direct mode, 0: trap mode */
 	uint64_t requests, reads, writes;
-	uint64_t bursts, checkpoints, written;
+	uint64_t bursts, checkpoints;
+	uint64_t written; /* to the disk, bytes */
+	/* How often, and for how long, the write limit delayed the guest. */
 	uint64_t throttled, throttled_seconds;
 	uint64_t takeovers;
-	uint64_t failed; /* 1: read-only because of a failure */
-	/* The level of the write limit, and its time: limit_level. */
+	uint64_t failed; /* 1: a write error has made the flash read-only */
+	/* Level of the write limit's bucket: struct limit_level of limit.h. */
 	double level, level_when;
-	char failure[256]; /* the sentence for it */
-	char mode[256];    /* why the mode could not be changed */
+	char failure[256]; /* the write error, if `failed` is 1 */
+	char mode[256];    /* why the last mode change failed, or "" */
 };
 
 /*
- * `passed`: a descriptor, or -1.  Never blocks.  0 or -errno; -EAGAIN: the
- * other side does not read.
+ * Sends one message and, if `fd_out` is not -1, a copy of that descriptor.
+ * Never blocks.  Returns 0 or -errno; -EAGAIN: the socket's buffer is full,
+ * because the other process does not read.
  */
-int channel_send(int fd, const void *message, uint32_t size, int passed);
+int channel_send(int fd, const void *message, uint32_t size, int fd_out);
 
 /*
- * 1; 0: the other side has closed; -errno; -EBADMSG: not one message of this
- * size, or more descriptors than one, or one where `passed` is NULL.  None of
- * them stays open then.  *passed is a descriptor, the caller's, or -1.
+ * Receives one message of exactly `size` bytes and, if `fd_in` is not NULL, at
+ * most one descriptor: *fd_in is that descriptor, which the caller closes, or
+ * -1.  Blocks unless `fd` is non-blocking.
+ *
+ * Returns 1; 0: the other process has closed the socket; -errno.  -EBADMSG: the
+ * message has another size or more descriptors than allowed; all of its
+ * descriptors are closed.
  */
-int channel_receive(int fd, void *message, uint32_t size, int *passed);
+int channel_receive(int fd, void *message, uint32_t size, int *fd_in);
 
 #endif

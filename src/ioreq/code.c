@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The code tail: OVMF's SEC volume at the address it is linked for.
+ * Installs OVMF's SEC volume at the address it is linked for.
  *
- * On PVH the firmware is loaded at 1 MiB and runs there, but follows pointers
- * that were linked for the top of 4 GiB; without memory there each of these
- * reads is a trap to Xen.
+ * On PVH the firmware is loaded at 1 MiB and runs there, but it reads through
+ * pointers that are linked for the end of the first 4 GiB.  Without memory at
+ * these addresses each read traps to Xen.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,8 +16,8 @@
 #define FOUR_GIB (UINT64_C(1) << 32)
 
 /*
- * Is the code there already, from an earlier server of this domain, or saved
- * with it?  What was saved is restored as plain memory.
+ * Is the code present already?  An earlier server of this domain has installed
+ * it, or the domain was restored: xl restore makes plain memory of it.
  */
 static bool
 code_present(struct transport *t, uint64_t gfn, const uint8_t *code,

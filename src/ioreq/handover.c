@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The writer's way is struct handover itself.  The reader goes through the
- * sections, whatever their order and lengths, and copies the values that it
- * knows; what they say is checked in the copy.
+ * The writer stores into struct handover, which has the layout of the stream.
+ * The reader accepts sections in any order and of any length, copies the values
+ * of the sections that it knows into a struct handover, and checks the copy.
  */
 #include "pflash/handover.h"
 
@@ -14,12 +14,12 @@
 
 #define HEADER_SIZE 16u
 #define SECTION_SIZE 8u
-#define RECORD_ROOM 48u /* in front of a burst's payload, for its header */
+#define RECORD_ROOM 48u /* for the record header in front of a burst */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "the stream is little-endian, and struct handover is one");
 
-/* The offset of a value that directly follows its section. */
+/* Asserts that a value directly follows its section header. */
 #define AT(section, value)                                                     \
 	_Static_assert(offsetof(struct handover, value) ==                     \
 			       offsetof(struct handover, section) +            \
@@ -35,7 +35,7 @@ AT(state[0].chip_section, state[0].chip);
 AT(burst_section, burst);
 AT(counts_section, takeovers);
 
-/* Each section follows the value before it. */
+/* Asserts that each section header directly follows the value before it. */
 _Static_assert(
 	sizeof(struct handover_section) == SECTION_SIZE &&
 		offsetof(struct handover, flash_section) == HEADER_SIZE &&
@@ -54,12 +54,12 @@ _Static_assert(sizeof(struct handover) <= HANDOVER_SIZE &&
 		       HANDOVER_SIZE % 4096 == 0,
 	       "a record fits into its pages");
 
-/* The sections that this program writes. */
+/* The sections that this program writes and knows. */
 static const struct known {
 	uint32_t type;
-	uint32_t at;    /* of the value, in struct handover */
-	uint32_t size;  /* of the value there */
-	uint32_t least; /* that a reader needs */
+	uint32_t at;    /* offset of the value in struct handover */
+	uint32_t size;  /* of the value in struct handover, bytes */
+	uint32_t least; /* a shorter value is damaged */
 } sections[] = {
 	{ HANDOVER_FLASH, offsetof(struct handover, attached), 32, 32 },
 	{ HANDOVER_LIFE, offsetof(struct handover, life), STORE_TAG_SIZE, 1 },
@@ -113,17 +113,17 @@ empty(struct handover *record)
 	lay_out(record);
 }
 
-/* Where a reader is in a stream, and what it has found there. */
+/* The reader's position in the stream, and the sections found so far. */
 struct reader {
 	const uint8_t *bytes;
-	size_t length;    /* of the stream */
-	size_t at;        /* the next section */
-	size_t room;      /* of the burst that is there */
-	uint32_t found;   /* a bit for each of `sections` */
-	uint32_t unknown; /* type of a section that cannot be skipped, or 0 */
+	size_t length;    /* of the stream, bytes */
+	size_t at;        /* offset of the next section */
+	size_t room;      /* length of the burst section's value */
+	uint32_t found;   /* bit N: sections[N] was read */
+	uint32_t unknown; /* type of an unknown mandatory section, or 0 */
 };
 
-/* A section that fits into what is left; the reader is behind it then. */
+/* Reads a section header, sets *value, and moves behind the value. */
 static int
 next_section(struct reader *r, struct handover_section *section,
 	     const uint8_t **value, struct error *err)
@@ -158,7 +158,7 @@ find_known(uint32_t type)
 	return NULL;
 }
 
-/* A shorter value than this program's is followed by zeros, as `to` is. */
+/* `to` is zeroed, so a value that is shorter than this program's is padded. */
 static int
 copy_value(struct reader *r, struct handover *to,
 	   const struct handover_section *section, const uint8_t *value,
@@ -293,7 +293,7 @@ check_burst(const struct handover *to, size_t room, struct error *err)
 			 length, HANDOVER_BURST_LIMIT, room);
 }
 
-/* Of a flash that is attached in this life. */
+/* Checks a record of a flash that is attached in this incarnation. */
 static int
 check(const struct reader *r, const struct handover *to, struct error *err)
 {
@@ -316,7 +316,7 @@ check(const struct reader *r, const struct handover *to, struct error *err)
 	return ret == 0 ? check_burst(to, r->room, err) : ret;
 }
 
-/* The state that counts is there twice, as after two accesses. */
+/* Makes both states equal to the valid one, as after two accesses. */
 static void
 settle(struct handover *to)
 {
@@ -325,7 +325,7 @@ settle(struct handover *to)
 	lay_out(to);
 }
 
-/* Version 0.1 made its file before it had anything to write there. */
+/* Version 0.1 creates an empty file before it has a record to write. */
 static bool
 is_blank(const uint8_t *bytes, size_t size)
 {

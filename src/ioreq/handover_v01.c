@@ -6,7 +6,7 @@
 
 #include "pflash/le.h"
 
-/* Offsets in the file, and in each of its two states; docs/format.md. */
+/* Offsets in the file; STATE_*: in each of the two states; docs/format.md. */
 enum {
 	ATTACHED = 8,
 	SERVER = 12,

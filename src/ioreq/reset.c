@@ -6,12 +6,12 @@
 #include <xen/sched.h>
 
 #define PORT_RESET_CONTROL 0xcf9
-#define RESET_CPU 0x04 /* a rising edge resets (ICH9 data sheet, RST_CNT) */
+#define RESET_CPU 0x04 /* RST_CPU: a rising edge resets the CPU */
 
 #define PORT_KEYBOARD_COMMAND 0x64
 #define KEYBOARD_PULSE_RESET 0xfe /* pulse output line 0 of the 8042 */
 
-/* Ones, as from an empty bus: there is no keyboard controller to be found. */
+/* Returns ones, like an empty bus: the guest finds no keyboard controller. */
 static uint64_t
 port_read(void *opaque, uint64_t off, unsigned int size)
 {
@@ -19,17 +19,17 @@ port_read(void *opaque, uint64_t off, unsigned int size)
 	return UINT64_MAX;
 }
 
-/* There is one domain, and so one of these. */
+/* A process serves one domain. */
 static struct {
 	struct transport *transport;
 	reset_asked *asked;
 	void *opaque;
-	time_t last; /* that Xen was asked */
+	time_t last; /* the last request to Xen, CLOCK_MONOTONIC seconds */
 } reset;
 
 /*
- * One request can ask for it thousands of times, and several vCPUs at once: Xen
- * is asked once a second.
+ * Asks Xen at most once a second: one request (rep outs) can write the port
+ * thousands of times, and several vCPUs can write it at the same time.
  */
 static void
 reboot(void)

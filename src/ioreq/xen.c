@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Xen, through the libraries whose interface is stable: libxendevicemodel,
- * libxenforeignmemory, libxenevtchn and, for the two operations they lack
- * (populating frames, asking for a frame's type), libxencall.
+ * The transport by the libraries of Xen: libxendevicemodel,
+ * libxenforeignmemory and libxenevtchn have a stable interface.  libxencall
+ * makes the hypercalls that they lack (populating frames, a frame's type), and
+ * libxenctrl the domctls (pause, shutdown reason, vCPU context).
  */
 #include "pflash/xen.h"
 
@@ -42,10 +43,10 @@ struct xen {
 static struct xen *
 xen_of(struct transport *t)
 {
-	return (struct xen *)(void *)t; /* its first member */
+	return (struct xen *)(void *)t; /* the first member */
 }
 
-/* The libraries answer -1 and errno. */
+/* The libraries return -1 and set errno; converts that to -errno. */
 static int
 result(int ret)
 {
@@ -104,7 +105,7 @@ xen_op_destroy(struct transport *t)
 {
 	struct xen *xen = xen_of(t);
 
-	/* While its page is mapped, Xen keeps the server and the domain. */
+	/* While the page is mapped, Xen frees neither server nor domain. */
 	xenforeignmemory_unmap_resource(xen->memory, xen->page);
 	t->page = NULL;
 	xendevicemodel_destroy_ioreq_server(xen->devicemodel, xen->domid,
@@ -176,7 +177,10 @@ xen_op_notify(struct transport *t, int port)
 	return result(xenevtchn_notify(xen_of(t)->events, (evtchn_port_t)port));
 }
 
-/* XENMEM_populate_physmap or XENMEM_decrease_reservation; frames done. */
+/*
+ * `op` is XENMEM_populate_physmap or XENMEM_decrease_reservation.  Returns the
+ * number of frames that were added or removed, or -errno.
+ */
 static int
 reservation(struct xen *xen, unsigned int op, uint64_t gfn, unsigned int count)
 {
@@ -211,7 +215,7 @@ xen_op_populate(struct transport *t, uint64_t gfn, unsigned int count)
 
 	if (ret < 0 || (unsigned int)ret == count)
 		return ret < 0 ? ret : 0;
-	if (ret > 0) /* the domain's memory limit stopped it midway */
+	if (ret > 0) /* the domain has reached its memory limit: undo */
 		reservation(xen, XENMEM_decrease_reservation, gfn,
 			    (unsigned int)ret);
 	return -ENOMEM;
@@ -346,7 +350,7 @@ xen_op_shutdown_reason(struct transport *t)
 		     XEN_DOMINF_shutdownmask);
 }
 
-/* A new domain's vCPU is in protected mode without paging, hvmloader's too. */
+/* A new domain starts without paging, in the firmware and in hvmloader. */
 static int
 xen_op_has_run(struct transport *t)
 {
@@ -360,7 +364,7 @@ xen_op_has_run(struct transport *t)
 	return ret < 0 ? ret : (cpu.cr0 & CR0_PG) != 0;
 }
 
-/* Every handle of the process, this transport's and others'. */
+/* Restricts every handle of Xen that the process has. */
 static int
 xen_op_confine(struct transport *t)
 {
@@ -424,7 +428,7 @@ handles_open(struct xen *xen, struct error *err)
 	struct xentoollog_logger *log;
 	int flags;
 
-	/* What fails is said once, by whoever reads the error. */
+	/* The caller logs *err: keep the libraries' messages quiet. */
 	xen->log = xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
 	log = (struct xentoollog_logger *)xen->log;
 	xen->control = xc_interface_open(log, NULL, 0);

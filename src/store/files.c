@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The files of one flash in the file system.  All names are found once, when
- * VARS and the directory it lies in are what they are: a symbolic link that is
- * put in their place later is not followed.
+ * The files of one flash by their paths.  files_local() resolves all paths
+ * once: a symbolic link that replaces VARS or its directory later is not
+ * followed.
  */
 #include "pflash/files.h"
 
@@ -22,10 +22,10 @@ struct local {
 	const struct sys *sys;
 	char *path[FILES_ROLES];
 	char *directory[FILES_ROLES];
-	char *unfinished[FILES_ROLES]; /* of VARS: NULL, if none was made */
-	bool missing;                  /* VARS, when the names were found */
-	bool known;                    /* `vars` is */
-	struct stat vars;              /* when it was opened last */
+	char *unfinished[FILES_ROLES]; /* VARS: NULL until one is created */
+	bool missing;                  /* VARS did not exist at files_local() */
+	bool known;                    /* `vars` is valid */
+	struct stat vars;              /* of VARS, at its last open */
 };
 
 static struct local *
@@ -47,7 +47,7 @@ open_path(const struct local *local, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Some file systems have no fsync for directories and say EINVAL. */
+/* Some file systems cannot sync directories and return EINVAL. */
 static int
 sync_directory(const struct local *local, enum files_role role)
 {
@@ -71,8 +71,8 @@ know_vars(struct local *local, int fd)
 }
 
 /*
- * A FIFO does not block who only reads.  A link that led nowhere when the names
- * were found is no VARS file.
+ * O_NONBLOCK: opening a FIFO for reading must not block.  A VARS path that was
+ * a dangling symbolic link at files_local() is reported as missing.
  */
 static int
 local_open(struct files *files, enum files_role role, bool write)
@@ -96,7 +96,7 @@ local_open(struct files *files, enum files_role role, bool write)
 	return rc;
 }
 
-/* Also where nobody has opened it yet. */
+/* Sets local->vars, if VARS has not been opened yet. */
 static int
 find_owner(struct local *local)
 {
@@ -112,7 +112,7 @@ find_owner(struct local *local)
 	return rc;
 }
 
-/* Only root may give a file away. */
+/* EPERM: only root may change the owner; the file works all the same. */
 static int
 own_like_vars(const struct local *local, int fd)
 {
@@ -124,7 +124,7 @@ own_like_vars(const struct local *local, int fd)
 	return sys->fchmod(fd, vars->st_mode & 0666) < 0 ? -errno : 0;
 }
 
-/* Another process that makes one at the same time has another name for it. */
+/* A random name: another process may create a VARS file at the same time. */
 static int
 name_new_vars(struct local *local)
 {
@@ -140,7 +140,7 @@ name_new_vars(struct local *local)
 	return -ENOMEM;
 }
 
-/* The lock on VARS makes the names of the others free. */
+/* The lock on VARS protects the names of the other unfinished files. */
 static int
 free_unfinished(struct local *local, enum files_role role)
 {
@@ -172,7 +172,7 @@ local_create(struct files *files, enum files_role role)
 	return rc;
 }
 
-/* VARS never has two names, which store_open() would refuse. */
+/* rename(2), not link(2): store_open() refuses a VARS file with two names. */
 static int
 local_install(struct files *files, enum files_role role, bool replace,
 	      bool *named)
@@ -233,7 +233,7 @@ static const struct files_ops local_ops = {
 	.close = local_close,
 };
 
-/* NULL with errno; the working directory may be another one later. */
+/* Makes a path absolute, as the working directory may change.  NULL: errno. */
 static char *
 absolute(const char *path)
 {
@@ -250,7 +250,7 @@ absolute(const char *path)
 	return result;
 }
 
-/* The real name of what is not there yet: that of its directory, and `base`. */
+/* The real path of a missing file: its directory's real path and `base`. */
 static char *
 beside(const char *path, const char *base)
 {
@@ -266,7 +266,7 @@ beside(const char *path, const char *base)
 	return result;
 }
 
-/* NULL with errno. */
+/* The real path; *missing: there is no such file.  NULL with errno: failed. */
 static char *
 resolve(const char *path, bool *missing)
 {
@@ -289,7 +289,7 @@ with_suffix(const char *path, size_t len, const char *suffix)
 									 result;
 }
 
-/* The part of the journal's name that other names begin with. */
+/* Length of the journal's path without ".journal". */
 static size_t
 stem(const char *journal)
 {
@@ -300,7 +300,7 @@ stem(const char *journal)
 	return len;
 }
 
-/* Beside the journal lies the state, called like it; false: out of memory. */
+/* Sets all other names; the state is beside the journal.  false: no memory. */
 static bool
 find_others(struct local *local)
 {

@@ -14,8 +14,8 @@ sys_open(const char *path, int flags, mode_t mode)
 }
 
 /*
- * fstat(3) of glibc calls newfstatat(2), which takes a path: a sandbox that
- * allows none could not allow it.
+ * fstat(3) of glibc calls newfstatat(2), which takes a path, so the worker's
+ * sandbox cannot allow it.  Calls fstat(2) itself.
  */
 static int
 sys_fstat(int fd, struct stat *st)
@@ -30,8 +30,8 @@ sys_lock(int fd, int cmd, struct flock *lock)
 }
 
 /*
- * A file system that cannot do it in one step (NFS) does it in two; between
- * them the file has two names.
+ * RENAME_NOREPLACE for a file system without it (NFS): link(2) and unlink(2).
+ * Between the two calls the file has two names.
  */
 static int
 rename_in_two_steps(const char *from, const char *to)

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libFuzzer: whatever a worker sends, claims and prints, the supervisor's side
- * of the channel does nothing that the policy forbids, leaks no descriptor,
- * and its status is a JSON object of bounded length.
+ * libFuzzer: for any requests, report and log of a worker, the supervisor's
+ * side of the channel does nothing that the policy forbids and leaks no
+ * descriptor, and the status is a JSON object of bounded length.
  *
- * Input: steps, each a byte, its low three bits modulo 6 say what comes:
+ * The input is a sequence of steps.  The first byte of a step selects its kind,
+ * its low three bits modulo 6; these bytes follow:
  *
- *	0  a request: verb, role, flag, zero (a byte each), count and gfn; how
- *	   large they are is said by bits 3 (gfn: two bytes, above 0xfb000, or
- *	   eight) and 4 (count: one byte or four)
- *	1  the same; a byte is the message's length, and a byte modulo 4 is the
- *	   number of its descriptors
- *	2  a mode is ordered, or, with bit 3, another worker starts
- *	3  the worker does not read its replies, so many requests long
- *	4  a byte of length, and bytes for the log
- *	5  three bytes (where, and a length) and bytes of the report
+ *	0  a request: verb, role, flag, zero (a byte each), count and gfn.  Bit
+ *	   4: count has four bytes instead of one.  Bit 3: gfn has eight bytes
+ *	   instead of two, which are added to 0xfb000
+ *	1  the same, then a byte for the message's size, and a byte, modulo 4,
+ *	   for the number of descriptors
+ *	2  none: a mode change is ordered; with bit 3 the next worker starts
+ *	3  none: the worker reads no replies to the next requests; the upper
+ *	   five bits are their number
+ *	4  a length, and as many bytes for the log
+ *	5  an offset (two bytes), a length, and as many bytes for the report
  */
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -23,6 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../unit/raw_message.h"
 #include "input.h"
 
 #include "channel.h"
@@ -35,14 +38,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct broker broker;
-static struct relay relay;
+static struct relay *relay;
 static struct report *report;
 static int channel[2], pipe_ends[2];
-static bool paused; /* what rundir.h notes */
+static bool paused; /* rundir_paused() */
 static bool ready, ever_ready, installed, ordered;
 static unsigned int unread;
 
-/* --- what the supervisor's side calls --- */
+/* --- doubles of the functions that broker, relay and status call --- */
 
 void
 log_line(int level, const char *fmt, ...)
@@ -54,9 +57,10 @@ log_line(int level, const char *fmt, ...)
 	va_start(args, fmt);
 	len = vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	demand(level >= LOG_ERR && level <= LOG_DEBUG, "a level of the host's");
+	demand(level >= LOG_ERR && level <= LOG_DEBUG,
+	       "a level that is reserved for the host");
 	demand(len >= 0 && len <= RELAY_LINE, "a long line");
-	demand(!strchr(text, '\n'), "a line of two");
+	demand(!strchr(text, '\n'), "a newline within a line");
 }
 
 const char *
@@ -90,7 +94,7 @@ rundir_install(struct rundir *rundir)
 }
 
 void
-rundir_forget(const struct rundir *rundir)
+rundir_remove_record(const struct rundir *rundir)
 {
 	(void)rundir;
 	demand(!installed, "an installed record is removed");
@@ -107,7 +111,7 @@ int
 rundir_set_paused(struct rundir *rundir, bool now)
 {
 	(void)rundir;
-	demand(!now || !paused, "a pause that nobody will undo");
+	demand(!now || !paused, "a second pause, which nobody will undo");
 	paused = now;
 	return 0;
 }
@@ -184,7 +188,7 @@ static int
 fake_unpause(struct transport *t)
 {
 	(void)t;
-	demand(paused && pauses > 0, "somebody else's pause is undone");
+	demand(paused && pauses > 0, "a pause of somebody else is undone");
 	pauses--;
 	return 0;
 }
@@ -236,11 +240,11 @@ static void
 drop_replies(void)
 {
 	struct channel_reply reply;
-	int passed;
+	int fd_in;
 
-	while (channel_receive(channel[1], &reply, sizeof(reply), &passed) > 0)
-		if (passed >= 0)
-			close(passed);
+	while (channel_receive(channel[1], &reply, sizeof(reply), &fd_in) > 0)
+		if (fd_in >= 0)
+			close(fd_in);
 }
 
 static void
@@ -252,27 +256,7 @@ start_worker(void)
 	unread = 0;
 }
 
-static void
-send_message(const void *bytes, size_t size, unsigned int descriptors)
-{
-	char space[CMSG_SPACE(4 * sizeof(int))] = { 0 };
-	struct iovec part = { (void *)(uintptr_t)bytes, size };
-	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	struct cmsghdr *control;
-	size_t fds = descriptors * sizeof(int);
-
-	if (descriptors > 0) {
-		header.msg_control = space;
-		header.msg_controllen = CMSG_SPACE(fds);
-		control = CMSG_FIRSTHDR(&header);
-		control->cmsg_level = SOL_SOCKET;
-		control->cmsg_type = SCM_RIGHTS;
-		control->cmsg_len = CMSG_LEN(fds); /* of standard input */
-	}
-	demand(sendmsg(channel[1], &header, 0) == (ssize_t)size, "sendmsg");
-}
-
-/* A refusal is the end of the worker. */
+/* After a refused request the next worker starts. */
 static void
 request(struct input *in, uint8_t step)
 {
@@ -293,7 +277,8 @@ request(struct input *in, uint8_t step)
 		size = take(in, 1);
 		descriptors = (unsigned int)take(in, 1) % 4;
 	}
-	send_message(bytes, size, descriptors);
+	demand(send_raw(channel[1], bytes, size, descriptors) == (ssize_t)size,
+	       "sendmsg");
 	if (broker_serve(&broker, channel[0], &why) <= 0)
 		start_worker();
 	else
@@ -315,7 +300,7 @@ print_log(struct input *in)
 
 		demand(write(pipe_ends[1], &byte, 1) == 1, "write");
 	}
-	demand(relay_read(&relay, pipe_ends[0]), "the log's end");
+	demand(relay_read(relay, pipe_ends[0]), "the log's end");
 }
 
 static void
@@ -364,7 +349,7 @@ step(struct input *in)
 		if (what & 8)
 			start_worker();
 		else
-			broker.mode = ordered = true;
+			broker.mode_ordered = ordered = true;
 		return;
 	case 3: unread = what >> 3; return;
 	case 4: print_log(in); return;
@@ -392,7 +377,8 @@ begin(void)
 				  .mode_done = on_mode_done };
 	report = calloc(1, sizeof(*report));
 	demand(report != NULL, "out of memory");
-	relay_init(&relay);
+	relay = relay_open();
+	demand(relay != NULL, "out of memory");
 	paused = ever_ready = false;
 	pauses = 0;
 	start_worker();
@@ -402,7 +388,8 @@ static void
 end(void)
 {
 	drop_replies();
-	relay_finish(&relay, pipe_ends[0]);
+	relay_finish(relay, pipe_ends[0]);
+	relay_close(relay);
 	for (int i = 0; i < 2; i++) {
 		close(channel[i]);
 		close(pipe_ends[i]);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The answer of a pflashd, as pflashctl reads and shows it.  The input is the
- * answer, of the socket of domain 7.
+ * libFuzzer: pflashctl reads and prints the answer of a pflashd.  The input is
+ * the answer, from the socket of domain 7.
  *
- * Domain and pid are those of the socket.  Nothing that is printed has a
- * control character or a line of its own, the JSON output is ASCII, and read
- * again it says the same.
+ * For any input: domain and pid are those of the socket, the output has no
+ * control character and no line that the input forged, the JSON output is
+ * ASCII, and reading it again gives the same JSON.
  */
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -33,13 +33,13 @@ static void
 output_open(struct output *output)
 {
 	output->file = open_memstream(&output->text, &output->size);
-	demand(output->file != NULL, "a stream");
+	demand(output->file != NULL, "open_memstream");
 }
 
 static void
 output_end(struct output *output)
 {
-	demand(fclose(output->file) == 0, "the stream");
+	demand(fclose(output->file) == 0, "fclose");
 }
 
 static bool
@@ -64,13 +64,15 @@ check_numbers(const struct answer *answer)
 	uint64_t value;
 
 	demand(answer_number(answer, STATUS_DOMAIN, &value) && value == DOMAIN,
-	       "the socket's domain");
+	       "the domain is not the socket's");
 	demand(answer_number(answer, STATUS_PID, &value) && value == PID,
-	       "the socket's pid");
+	       "the pid is not the socket's");
 	if (answer_number(answer, STATUS_WRITES, &value))
-		demand(value != UINT64_MAX, "no number that was cut");
-	demand(!answer_number(answer, STATUS_NAME, &value), "a text");
-	demand(!answer_text(answer, STATUS_WRITES).bytes, "a number");
+		demand(value != UINT64_MAX, "a number out of range is shown");
+	demand(!answer_number(answer, STATUS_NAME, &value),
+	       "a text is read as a number");
+	demand(!answer_text(answer, STATUS_WRITES).bytes,
+	       "a number is read as a text");
 }
 
 static void
@@ -82,11 +84,12 @@ check_print(const struct answer *answer)
 	output_open(&output);
 	answer_print(output.file, answer);
 	output_end(&output);
-	demand(is_plain(output.text, output.size, false), "plain text");
+	demand(is_plain(output.text, output.size, false),
+	       "a control character is printed");
 	for (size_t i = 0; i < output.size; i++)
 		lines += output.text[i] == '\n';
 	demand(lines == (size_t)json_object_object_length(answer->members),
-	       "a line for each member");
+	       "lines and members differ in number");
 	free(output.text);
 }
 
@@ -100,17 +103,18 @@ check_json(const struct answer *answer)
 	output_open(&output);
 	answer_print_json(output.file, answer->members);
 	output_end(&output);
-	demand(is_plain(output.text, output.size, true), "ASCII");
+	demand(is_plain(output.text, output.size, true),
+	       "the JSON output is not ASCII");
 	demand(answer_read(&again, DOMAIN, PID, output.text, output.size,
 			   &err) == 0,
-	       "its own output");
+	       "the JSON output cannot be read again");
 	output_open(&second);
 	answer_print_json(second.file, again.members);
 	output_end(&second);
 	/* json-c 0.16 does not decode all surrogate pairs. */
 	demand(strstr(output.text, "\\ud") ||
 		       strcmp(output.text, second.text) == 0,
-	       "the same output");
+	       "the JSON output differs when read again");
 	answer_close(&again);
 	free(second.text);
 	free(output.text);
@@ -124,15 +128,17 @@ check_label(const struct answer *answer)
 	output_open(&output);
 	show_label(output.file, answer_text(answer, STATUS_NAME));
 	output_end(&output);
-	demand(is_plain(output.text, output.size, false), "a plain label");
+	demand(is_plain(output.text, output.size, false),
+	       "a control character in a label");
 	for (size_t i = 0; i < output.size; i++) {
 		char c = output.text[i];
 
-		demand(c != '"' && c != '\n', "an escape");
+		demand(c != '"' && c != '\n',
+		       "a character that must be escaped");
 		if (c != '\\')
 			continue;
 		c = output.text[++i];
-		demand(c == '"' || c == 'n' || c == '\\', "a known escape");
+		demand(c == '"' || c == 'n' || c == '\\', "an unknown escape");
 	}
 	free(output.text);
 }
@@ -148,19 +154,20 @@ check_cell(const struct answer *answer)
 	output_end(&output);
 	while (output.text[i] && output.text[i] != ' ')
 		i++;
-	demand(i + strspn(output.text + i, " ") == output.size, "one column");
+	demand(i + strspn(output.text + i, " ") == output.size,
+	       "a cell of two columns");
 	free(output.text);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Of its own, so that reads before and behind are seen. */
+	/* A copy of this size: AddressSanitizer finds reads outside it. */
 	char *text = malloc(size ? size : 1);
 	struct answer answer;
 	struct error err;
 
-	demand(text != NULL, "memory");
+	demand(text != NULL, "out of memory");
 	memcpy(text, data, size);
 	if (answer_read(&answer, DOMAIN, PID, text, size, &err) == 0) {
 		check_numbers(&answer);

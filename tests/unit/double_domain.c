@@ -82,7 +82,7 @@ domain_double(void)
 	return &domain;
 }
 
-/* main() is not here. */
+/* The test programs do not contain main.c, which calls this. */
 int
 domain_open(struct domain **out, const char *name, struct error *err)
 {
@@ -98,7 +98,7 @@ domain_close(struct domain *domain)
 }
 
 void
-domain_leave(struct domain *domain)
+domain_close_in_child(struct domain *domain)
 {
 	(void)domain;
 }
@@ -110,7 +110,7 @@ domain_guest(const struct domain *domain)
 }
 
 void
-domain_set_log(const struct domain *domain, const char *vars)
+domain_set_log_prefix(const struct domain *domain, const char *vars)
 {
 	char text[256];
 
@@ -140,7 +140,7 @@ domain_transport(struct domain *domain)
 }
 
 bool
-domain_event(struct domain *domain)
+domain_read_events(struct domain *domain)
 {
 	uint64_t count;
 

@@ -16,13 +16,14 @@
 
 #include "log.h"
 #include "pflash/handover.h"
+#include "raw_message.h"
 
-uint8_t breach[64];
-size_t breach_size;
-int breach_descriptors;
+uint8_t violation[64];
+size_t violation_size;
+unsigned int violation_descriptors;
 double scribble_level, scribble_when;
 
-/* Which descriptors are open, but for the one that this takes. */
+/* The open descriptors as bits, without the one of opendir(). */
 static int
 open_descriptors(void)
 {
@@ -47,9 +48,10 @@ worker_run(const struct worker_start *start)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	stage->descriptors = open_descriptors();
-	stage->before_size = start->before ? start->before_size : 0;
-	stage->before = start->before ? *(const uint8_t *)start->before : 0;
-	stage->fresh = start->record ? *(const uint8_t *)start->record : 0xff;
+	stage->old_record_size = start->before ? start->before_size : 0;
+	stage->old_record = start->before ? *(const uint8_t *)start->before : 0;
+	stage->new_record = start->record ? *(const uint8_t *)start->record :
+					    0xff;
 	stage->level = start->report->level;
 	stage->workers = number + 1;
 	return stage->acts[number < last ? number : last](start);
@@ -58,7 +60,7 @@ worker_run(const struct worker_start *start)
 /* --- requests --- */
 
 static int
-ask_for(const struct worker_start *start, struct channel_request request)
+send_request(const struct worker_start *start, struct channel_request request)
 {
 	struct channel_reply reply;
 
@@ -69,25 +71,25 @@ ask_for(const struct worker_start *start, struct channel_request request)
 }
 
 static int
-ask_verb(const struct worker_start *start, enum channel_verb verb)
+send_verb(const struct worker_start *start, enum channel_verb verb)
 {
-	return ask_for(start,
-		       (struct channel_request){ .verb = (uint8_t)verb });
+	return send_request(start,
+			    (struct channel_request){ .verb = (uint8_t)verb });
 }
 
 static void
 become_ready(const struct worker_start *start)
 {
-	(void)ask_verb(start, CHANNEL_READY);
+	(void)send_verb(start, CHANNEL_READY);
 	stage->ready++;
 }
 
 static void
 install(const struct worker_start *start)
 {
-	(void)ask_for(start,
-		      (struct channel_request){ .verb = CHANNEL_INSTALL,
-						.role = CHANNEL_HANDOVER });
+	(void)send_request(start, (struct channel_request){
+					  .verb = CHANNEL_INSTALL,
+					  .role = CHANNEL_HANDOVER });
 }
 
 static void
@@ -152,7 +154,7 @@ int
 act_serve_late(const struct worker_start *start)
 {
 	attach(start);
-	while (!stage->go)
+	while (!stage->proceed)
 		nap(0.002);
 	return serve(start);
 }
@@ -160,7 +162,7 @@ act_serve_late(const struct worker_start *start)
 int
 act_ready_late(const struct worker_start *start)
 {
-	while (!stage->go)
+	while (!stage->proceed)
 		nap(0.002);
 	attach(start);
 	return serve(start);
@@ -193,10 +195,10 @@ act_answer_modes(const struct worker_start *start)
 
 		if (order == CHANNEL_STOP)
 			return EXIT_OK;
-		(void)ask_for(start,
-			      (struct channel_request){
-				      .verb = CHANNEL_MODE,
-				      .count = (uint32_t)stage->result });
+		(void)send_request(start,
+				   (struct channel_request){
+					   .verb = CHANNEL_MODE,
+					   .count = (uint32_t)stage->result });
 	}
 }
 
@@ -213,7 +215,7 @@ act_claim_level(const struct worker_start *start)
 /* --- before it is ready --- */
 
 int
-act_say_nothing(const struct worker_start *start)
+act_send_nothing(const struct worker_start *start)
 {
 	(void)start;
 	return hang();
@@ -234,7 +236,7 @@ act_die_early(const struct worker_start *start)
 	return 0;
 }
 
-/* --- ends --- */
+/* --- exits after it is ready --- */
 
 int
 act_exit_0(const struct worker_start *start)
@@ -333,12 +335,12 @@ int
 act_pause_and_die(const struct worker_start *start)
 {
 	attach(start);
-	(void)ask_verb(start, CHANNEL_PAUSE);
+	(void)send_verb(start, CHANNEL_PAUSE);
 	(void)raise(SIGKILL);
 	return EXIT_OK;
 }
 
-/* --- until it is killed --- */
+/* --- runs until it is killed --- */
 
 int
 act_hang(const struct worker_start *start)
@@ -359,7 +361,7 @@ int
 act_pause_and_hang(const struct worker_start *start)
 {
 	attach(start);
-	(void)ask_verb(start, CHANNEL_PAUSE);
+	(void)send_verb(start, CHANNEL_PAUSE);
 	stage->replies++;
 	return hang();
 }
@@ -380,10 +382,10 @@ pour(const char *text, size_t len, unsigned int times)
 {
 	while (times--)
 		(void)!write(STDERR_FILENO, text, len);
-	stage->go = true;
+	stage->proceed = true;
 }
 
-/* The grandchild has the channel, and ends when nobody reads its lines. */
+/* The grandchild inherits the channel; it exits when the log pipe is closed. */
 int
 act_leave_grandchild(const struct worker_start *start)
 {
@@ -451,29 +453,15 @@ act_close_channel(const struct worker_start *start)
 	return hang();
 }
 
-/* --- against the policy --- */
+/* --- violates the policy --- */
 
 static void
-send_breach(const struct worker_start *start)
+send_violation(const struct worker_start *start)
 {
-	char space[CMSG_SPACE(8 * sizeof(int))] = { 0 };
-	struct iovec part = { breach, breach_size };
-	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	int fds[8] = { 0 };
-	size_t size = (size_t)breach_descriptors * sizeof(int);
 	struct channel_reply reply = { .result = -1 };
-	struct cmsghdr *control;
 
-	if (size > 0) {
-		header.msg_control = space;
-		header.msg_controllen = CMSG_SPACE(size);
-		control = CMSG_FIRSTHDR(&header);
-		control->cmsg_level = SOL_SOCKET;
-		control->cmsg_type = SCM_RIGHTS;
-		control->cmsg_len = CMSG_LEN(size);
-		memcpy(CMSG_DATA(control), fds, size);
-	}
-	(void)sendmsg(start->requests, &header, 0);
+	(void)send_raw(start->requests, violation, violation_size,
+		       violation_descriptors);
 	if (recv(start->requests, &reply, sizeof(reply), 0) > 0) {
 		stage->result = reply.result;
 		stage->replies++;
@@ -481,17 +469,17 @@ send_breach(const struct worker_start *start)
 }
 
 int
-act_breach(const struct worker_start *start)
+act_violate(const struct worker_start *start)
 {
 	attach(start);
-	send_breach(start);
+	send_violation(start);
 	return serve(start);
 }
 
 int
-act_breach_early(const struct worker_start *start)
+act_violate_early(const struct worker_start *start)
 {
-	send_breach(start);
+	send_violation(start);
 	attach(start);
 	return serve(start);
 }

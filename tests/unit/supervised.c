@@ -54,11 +54,11 @@ stage_possible(void)
 		(void)waitpid(child, &status, 0);
 	if (status == 0)
 		return true;
-	puts("SKIP: a mount namespace takes root");
+	puts("SKIP: a mount namespace needs root");
 	return false;
 }
 
-/* False: errno says why.  Outside of a test there is no ck_assert(). */
+/* false, with errno: it failed.  No ck_assert(): it may run outside a test. */
 static bool
 map_stage(int flags)
 {
@@ -74,7 +74,7 @@ map_stage(int flags)
 }
 
 static void
-set_options(void)
+set_globals(void)
 {
 	options = (struct options){
 		.domain = "7",
@@ -85,6 +85,8 @@ set_options(void)
 		.restarts = 20,
 		.write_limit = { LIMIT_RATE, LIMIT_BURST },
 	};
+	domain_event_end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	supervisor_stop_seconds = 0.4;
 }
 
 void
@@ -97,10 +99,8 @@ stage_make(void)
 	fd = open(VARS, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
-	set_options();
 	stage->reason = -EINPROGRESS;
-	domain_event_end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	supervisor_stop_seconds = 0.4;
+	set_globals();
 }
 
 bool
@@ -108,9 +108,7 @@ stage_find(void)
 {
 	if (!map_stage(0))
 		return false;
-	set_options();
-	domain_event_end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	supervisor_stop_seconds = 0.4;
+	set_globals();
 	return true;
 }
 
@@ -192,7 +190,8 @@ end_of(pid_t pid, double seconds)
 	int status = 0;
 
 	while (waitpid(pid, &status, WNOHANG) == 0) {
-		ck_assert_msg(seconds_now() < until, "it does not end");
+		ck_assert_msg(seconds_now() < until, "process %d does not end",
+			      pid);
 		nap(0.002);
 	}
 	if (pid == supervisor)
@@ -228,12 +227,12 @@ try_connect(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX,
 				       .sun_path = PFLASH_RUN_DIR "/7.sock" };
-	const struct timeval patience = { .tv_sec = 20 };
+	const struct timeval timeout = { .tv_sec = 20 };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	ck_assert_int_ge(fd, 0);
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
-			 sizeof(patience));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout,
+			 sizeof(timeout));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
 	close(fd);
@@ -246,6 +245,16 @@ client_connect(void)
 	int fd = try_connect();
 
 	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+int
+client_send(const char *text)
+{
+	int fd = client_connect();
+
+	ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL),
+			 (ssize_t)strlen(text));
 	return fd;
 }
 
@@ -276,10 +285,8 @@ client_answer(int fd)
 struct json_object *
 ask(const char *line)
 {
-	int fd = client_connect();
+	int fd = client_send(line);
 
-	ck_assert_int_eq(send(fd, line, strlen(line), MSG_NOSIGNAL),
-			 (ssize_t)strlen(line));
 	ck_assert_int_eq(send(fd, "\n", 1, MSG_NOSIGNAL), 1);
 	return client_answer(fd);
 }
@@ -313,7 +320,7 @@ state_is(const char *state)
 	bool is;
 
 	if (fd < 0)
-		return false; /* not yet */
+		return false; /* the socket is not open yet */
 	(void)shutdown(fd, SHUT_WR);
 	answer = client_answer(fd);
 	is = answer && strcmp(text_of(answer, STATUS_STATE), state) == 0;
@@ -321,7 +328,7 @@ state_is(const char *state)
 	return is;
 }
 
-/* --- what can be seen of it --- */
+/* --- the domain, the log, the files --- */
 
 void
 domain_happens(int reason)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A stage for the real supervisor: it runs in a child process, in a mount
- * namespace with a /run of its own, with a double of the domain
- * (double_domain.c) and a double of the worker (double_worker.c).  All of them
- * meet in one piece of shared memory.
+ * namespace with its own /run, with a double of the domain (double_domain.c)
+ * and a double of the worker (double_worker.c).  The test and the processes
+ * share one struct stage.
  */
 #ifndef SUPERVISED_H
 #define SUPERVISED_H
@@ -25,32 +25,32 @@
 #define ORDERS 4096
 #define CALLS 64
 
-/* What one worker does; its exit code. */
+/* The behaviour of one worker; returns its exit code. */
 typedef int act(const struct worker_start *start);
 
 struct stage {
-	/* Of the worker: the Nth does acts[N], the rest the last one. */
+	/* The worker: the Nth one does acts[N], later ones the last act. */
 	act *acts[ACTS];
 	unsigned int acts_count;
-	unsigned int workers; /* that were started */
+	unsigned int workers; /* started so far */
 	unsigned int ready;   /* replies to CHANNEL_READY */
-	unsigned int replies; /* to the request under test */
-	int result;           /* of the last one of these */
-	bool go;              /* what the worker waits for */
+	unsigned int replies; /* to the message under test */
+	int result;           /* of the last of these replies */
+	bool proceed;         /* an act waits for it, or sets it */
 	unsigned int orders;
 	uint8_t order[ORDERS];
-	int descriptors; /* of the worker, as bits */
-	size_t before_size;
-	uint8_t before, fresh; /* first byte of the old and the new record */
-	double level;          /* that the worker began with */
-	/* Of the domain. */
+	int descriptors; /* the worker's open ones, as bits */
+	size_t old_record_size;
+	uint8_t old_record, new_record; /* the first bytes; 0xff: no record */
+	double level;                   /* in the report at the start */
+	/* The domain. */
 	volatile int reason;         /* transport_ops.shutdown_reason() */
-	volatile unsigned int looks; /* at it */
+	volatile unsigned int looks; /* calls of it */
 	unsigned int pauses, unpauses, types, populates, depopulates;
 	unsigned int set_ready, clear_ready;
-	/* Of the new program. */
-	unsigned int upgrades; /* it was executed */
-	int lock;              /* the descriptor that it has got */
+	/* The new program. */
+	unsigned int upgrades; /* times it was executed */
+	int lock;              /* the descriptor that it has inherited */
 };
 
 extern struct stage *stage;
@@ -58,33 +58,37 @@ extern struct options options;
 extern pid_t supervisor;
 extern int ready_end;
 
-/* False, with a line for tests/run: there can be no mount namespace here. */
+/* false, with a SKIP line for tests/run: no mount namespace is possible. */
 bool stage_possible(void);
 
-/* Checked fixture: /run, stage, VARS and options are new. */
+/* Checked fixture: makes /run, stage, VARS and options anew. */
 void stage_make(void);
 void stage_remove(void);
 
-/* /run/stage, of the program that was there before. */
+/* In a new program: maps the stage that the old one has made. */
 bool stage_find(void);
 
-/* The supervisor in a child; only the last one is `supervisor`. */
+/* Starts the supervisor in a child; `supervisor` is the last one started. */
 pid_t run_supervisor(void);
+
+/* Runs the supervisor in this process; `lock` as in supervisor_start. */
 int supervise(int lock);
 
-/* With these acts, until it is ready. */
+/* Starts the supervisor with these acts and waits until it is ready. */
 #define START(...) start_with((act *const[]){ __VA_ARGS__, NULL })
 void start_with(act *const *acts);
+
+/* Sets the acts only. */
 #define ACT(...) set_acts((act *const[]){ __VA_ARGS__, NULL })
 void set_acts(act *const *acts);
 
-/* The exit code, within `seconds`. */
+/* Waits for the exit, at most `seconds`; returns the exit code. */
 int end_of(pid_t pid, double seconds);
 
 double seconds_now(void);
 void nap(double seconds);
 
-/* Fails when it is not true within ten seconds. */
+/* Fails if the condition does not become true within ten seconds. */
 #define UNTIL(condition) UNTIL_WITHIN(10., condition)
 #define UNTIL_WITHIN(seconds, condition)                                       \
 	do {                                                                   \
@@ -97,24 +101,30 @@ void nap(double seconds);
 	} while (0)
 
 /*
- * The control socket: a connection, and the answer to a line.  client_answer()
- * closes the connection; NULL: it has ended without an answer.
+ * Clients of the control socket.  client_answer() reads the answer and closes
+ * the connection; NULL: the connection ended without an answer.  client_send()
+ * connects and sends a text; ask() sends a line and returns the answer.
  */
 int client_connect(void);
+int client_send(const char *text);
 struct json_object *client_answer(int fd);
 struct json_object *ask(const char *line);
 const char *text_of(struct json_object *answer, const char *member);
 int64_t number_of(struct json_object *answer, const char *member);
 bool state_is(const char *state);
 
-/* As at @releaseDomain; the supervisor has looked at the domain then. */
+/*
+ * Changes the domain's shutdown reason, sends an event, and waits until the
+ * supervisor has read the reason.
+ */
 void domain_happens(int reason);
 
-/* malloc()ed, the supervisor's lines until now. */
+/* The supervisor's log until now, malloc()ed. */
 char *log_text(void);
 bool log_has(const char *text);
 
-bool exists(const char *name); /* in PFLASH_RUN_DIR */
+/* Is there a file of this name in PFLASH_RUN_DIR? */
+bool exists(const char *name);
 unsigned int descriptors_of(pid_t pid);
 double cpu_seconds_of(pid_t pid);
 

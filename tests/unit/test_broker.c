@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The policy for a worker's requests, one by one and without processes, and the
- * orders to it.
+ * orders to the worker.
  */
 #include <check.h>
 #include <errno.h>
@@ -18,29 +18,30 @@
 #include "channel.h"
 #include "double_domain.h"
 #include "pflash/control.h"
+#include "raw_message.h"
 #include "supervised.h"
 #include "supervisor/broker.h"
 #include "supervisor/process.h"
 #include "supervisor/status.h"
 
-/* The broker's state before the request. */
-#define ATTACHED 1u /* an earlier worker was */
+/* The broker's state before the request, as bits. */
+#define WAS_READY 1u
 #define READY 2u
 #define INSTALLED 4u
-#define MODE 8u     /* is ordered */
-#define ALONE 16u   /* there is no domain */
-#define PAUSED 32u  /* by this flash, for a moment */
-#define STOPPED 64u /* for an administrator */
+#define MODE 8u
+#define NO_DOMAIN 16u
+#define PAUSED 32u /* a pause that the flash must undo */
+#define ADMIN 64u  /* a pause for an administrator */
 
-#define REFUSED 1000 /* beside the results */
+#define REFUSED 1000 /* differs from every reply's result */
 
 static struct broker broker;
 static struct rundir rundir;
-static int ends[2]; /* of the broker, and of the worker */
+static int ends[2]; /* [0] of the broker, [1] of the worker */
 static int file_calls, file_result, mode_error;
 static unsigned int readies;
 
-/* --- files, which count their calls --- */
+/* --- files that count the calls --- */
 
 static int
 fake_open(struct files *files, enum files_role role, bool write)
@@ -125,12 +126,12 @@ setup(void)
 static void
 set_state(unsigned int state)
 {
-	broker.attached = state & ATTACHED;
+	broker.was_ready = state & WAS_READY;
 	broker.is_ready = state & READY;
-	broker.installed = state & INSTALLED;
-	broker.mode = state & MODE;
-	broker.stopped = state & STOPPED;
-	if (state & ALONE) {
+	broker.record_installed = state & INSTALLED;
+	broker.mode_ordered = state & MODE;
+	broker.paused_for_admin = state & ADMIN;
+	if (state & NO_DOMAIN) {
 		broker.transport = NULL;
 		broker.rundir = NULL;
 	} else {
@@ -138,13 +139,13 @@ set_state(unsigned int state)
 	}
 }
 
-/* The result, with what was passed closed, or REFUSED. */
+/* Returns the reply's result, or REFUSED; closes the reply's descriptor. */
 static int
 serve(const struct channel_request *request)
 {
 	struct channel_reply reply = { .result = REFUSED };
 	struct error why = { .text = "" };
-	int passed = -1, ret;
+	int fd_in = -1, ret;
 
 	ck_assert_int_eq(channel_send(ends[1], request, sizeof(*request), -1),
 			 0);
@@ -155,10 +156,10 @@ serve(const struct channel_request *request)
 		return REFUSED;
 	}
 	ck_assert_int_eq(channel_receive(ends[1], &reply, sizeof(reply),
-					 &passed),
+					 &fd_in),
 			 1);
-	if (passed >= 0)
-		close(passed);
+	if (fd_in >= 0)
+		close(fd_in);
 	return reply.result;
 }
 
@@ -182,34 +183,34 @@ static const struct {
 	{                                                                      \
 		what, { CHANNEL_##verb, 0, flag, 0, 0, 0 }, state, result      \
 	}
-	/* VARS is made before the first worker is ready, and never replaced. */
+	/* VARS is created before the first worker is ready, never replaced. */
 	FILES("VARS", OPEN, FILES_VARS, 1, 0, 0),
-	FILES("VARS", OPEN, FILES_VARS, 1, READY | ATTACHED, 0),
+	FILES("VARS", OPEN, FILES_VARS, 1, READY | WAS_READY, 0),
 	FILES("new VARS", CREATE, FILES_VARS, 0, 0, 0),
 	FILES("new VARS", CREATE, FILES_VARS, 0, READY, REFUSED),
-	FILES("new VARS", CREATE, FILES_VARS, 0, ATTACHED, REFUSED),
+	FILES("new VARS", CREATE, FILES_VARS, 0, WAS_READY, REFUSED),
 	FILES("VARS' name", INSTALL, FILES_VARS, 0, 0, 0),
 	FILES("VARS' name", INSTALL, FILES_VARS, 0, READY, REFUSED),
-	FILES("VARS' name", INSTALL, FILES_VARS, 0, ATTACHED, REFUSED),
+	FILES("VARS' name", INSTALL, FILES_VARS, 0, WAS_READY, REFUSED),
 	FILES("VARS replaced", INSTALL, FILES_VARS, 1, 0, REFUSED),
 	FILES("no VARS", REMOVE, FILES_VARS, 0, 0, REFUSED),
 	FILES("no unfinished VARS", REMOVE, FILES_VARS, 1, 0, 0),
 	FILES("no unfinished VARS", REMOVE, FILES_VARS, 1, READY, REFUSED),
-	/* The journal is replaced, and never removed. */
-	FILES("journal", OPEN, FILES_JOURNAL, 1, READY | ATTACHED, 0),
-	FILES("journal", CREATE, FILES_JOURNAL, 0, READY | ATTACHED, 0),
-	FILES("journal", INSTALL, FILES_JOURNAL, 1, READY | ATTACHED, 0),
+	/* The journal is replaced, never removed. */
+	FILES("journal", OPEN, FILES_JOURNAL, 1, READY | WAS_READY, 0),
+	FILES("journal", CREATE, FILES_JOURNAL, 0, READY | WAS_READY, 0),
+	FILES("journal", INSTALL, FILES_JOURNAL, 1, READY | WAS_READY, 0),
 	FILES("no journal", REMOVE, FILES_JOURNAL, 0, 0, REFUSED),
 	FILES("no journal", REMOVE, FILES_JOURNAL, 0, READY, REFUSED),
 	FILES("unfinished journal", REMOVE, FILES_JOURNAL, 1, READY, 0),
 	FILES("state", CREATE, FILES_STATE, 0, READY, 0),
 	FILES("state", INSTALL, FILES_STATE, 1, READY, 0),
 	FILES("no state", REMOVE, FILES_STATE, 0, READY, 0),
-	/* The record is the supervisor's: it only gets its name. */
+	/* The supervisor makes the record; the worker has it renamed. */
 	FILES("record", INSTALL, CHANNEL_HANDOVER, 0, 0, 0),
 	FILES("record", INSTALL, CHANNEL_HANDOVER, 0, READY, 0),
 	FILES("record twice", INSTALL, CHANNEL_HANDOVER, 0, INSTALLED, REFUSED),
-	FILES("record", INSTALL, CHANNEL_HANDOVER, 0, ALONE, REFUSED),
+	FILES("record", INSTALL, CHANNEL_HANDOVER, 0, NO_DOMAIN, REFUSED),
 	FILES("record", OPEN, CHANNEL_HANDOVER, 0, 0, REFUSED),
 	FILES("record", CREATE, CHANNEL_HANDOVER, 0, 0, REFUSED),
 	FILES("record", REMOVE, CHANNEL_HANDOVER, 1, 0, REFUSED),
@@ -241,26 +242,26 @@ static const struct {
 	FRAMES("into them", POPULATE, 0xfebff, 2, REFUSED),
 	FRAMES("over them", POPULATE, 0xfeb00, 0x600, REFUSED),
 	FRAMES("any frame's type", GET_TYPE, 0, 0, HVMMEM_mmio_dm),
-	/* Each pause of the flash's own is undone, and no other one. */
+	/* The flash undoes its own pause only. */
 	OTHER("pause", PAUSE, 0, 0, 0),
-	OTHER("pause", PAUSE, 0, STOPPED, 0),
+	OTHER("pause", PAUSE, 0, ADMIN, 0),
 	OTHER("pause twice", PAUSE, 0, PAUSED, REFUSED),
-	OTHER("pause for good", PAUSE, 1, PAUSED, 0),
-	OTHER("pause for good twice", PAUSE, 1, STOPPED, REFUSED),
+	OTHER("pause for an administrator", PAUSE, 1, PAUSED, 0),
+	OTHER("pause for an administrator twice", PAUSE, 1, ADMIN, REFUSED),
 	OTHER("unpause", UNPAUSE, 0, PAUSED, 0),
-	OTHER("unpause", UNPAUSE, 0, STOPPED, 0),
+	OTHER("unpause", UNPAUSE, 0, ADMIN, 0),
 	OTHER("ready", READY, 0, 0, 0),
-	OTHER("ready", READY, 0, ATTACHED, 0),
+	OTHER("ready", READY, 0, WAS_READY, 0),
 	OTHER("ready twice", READY, 0, READY, REFUSED),
 	OTHER("mode", MODE, 0, MODE | READY, 0),
 	OTHER("mode", MODE, 0, READY, REFUSED),
-	/* Without a domain there are files. */
-	FILES("VARS", OPEN, FILES_VARS, 1, ALONE, 0),
-	OTHER("pause", PAUSE, 0, ALONE, REFUSED),
-	OTHER("unpause", UNPAUSE, 0, ALONE, REFUSED),
-	OTHER("ready", READY, 0, ALONE, REFUSED),
-	OTHER("type", GET_TYPE, 0, ALONE, REFUSED),
-	/* No request at all. */
+	/* Without a domain, only requests on files are allowed. */
+	FILES("VARS", OPEN, FILES_VARS, 1, NO_DOMAIN, 0),
+	OTHER("pause", PAUSE, 0, NO_DOMAIN, REFUSED),
+	OTHER("unpause", UNPAUSE, 0, NO_DOMAIN, REFUSED),
+	OTHER("ready", READY, 0, NO_DOMAIN, REFUSED),
+	OTHER("type", GET_TYPE, 0, NO_DOMAIN, REFUSED),
+	/* Malformed requests. */
 	OTHER("flag", READY, 2, 0, REFUSED),
 	OTHER("flag", GET_TYPE, 255, 0, REFUSED),
 	{ "verb 0", { .verb = 0 }, 0, REFUSED },
@@ -277,7 +278,7 @@ calls(void)
 	       stage->unpauses + readies;
 }
 
-/* A refused request does nothing. */
+/* A refused request has no effect. */
 START_TEST(policy)
 {
 	int result;
@@ -291,7 +292,7 @@ START_TEST(policy)
 }
 END_TEST
 
-/* --- what is done --- */
+/* --- effects --- */
 
 START_TEST(unpause_undoes_its_own_pause_only)
 {
@@ -313,7 +314,7 @@ START_TEST(unpause_undoes_its_own_pause_only)
 }
 END_TEST
 
-START_TEST(each_worker_may_pause_for_good)
+START_TEST(each_worker_may_pause_for_an_administrator)
 {
 	const struct channel_request stop = { .verb = CHANNEL_PAUSE,
 					      .flag = 1 };
@@ -347,7 +348,7 @@ START_TEST(record_that_cannot_get_its_name)
 
 	ck_assert_int_eq(unlink(PFLASH_RUN_DIR "/7.handover.new"), 0);
 	ck_assert_int_eq(serve(&install), -ENOENT);
-	ck_assert(!broker.installed);
+	ck_assert(!broker.record_installed);
 }
 END_TEST
 
@@ -380,7 +381,7 @@ START_TEST(errno_of_a_mode)
 }
 END_TEST
 
-/* GET_TYPE is the only request that a guest causes at any rate. */
+/* CHANNEL_GET_TYPE is not limited: a guest can cause any number of them. */
 START_TEST(too_many_requests)
 {
 	const struct channel_request type = { .verb = CHANNEL_GET_TYPE };
@@ -401,31 +402,20 @@ END_TEST
 /* --- messages --- */
 
 static void
-send_raw(size_t size, int count)
+send_type_request(size_t size, unsigned int descriptors)
 {
-	char space[CMSG_SPACE(8 * sizeof(int))] = { 0 };
-	char bytes[64] = { CHANNEL_GET_TYPE };
-	struct iovec part = { bytes, size };
-	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	size_t fds = (size_t)count * sizeof(int);
-	struct cmsghdr *control;
+	const char bytes[64] = { CHANNEL_GET_TYPE };
 
-	if (count > 0) {
-		header.msg_control = space;
-		header.msg_controllen = CMSG_SPACE(fds);
-		control = CMSG_FIRSTHDR(&header);
-		control->cmsg_level = SOL_SOCKET;
-		control->cmsg_type = SCM_RIGHTS;
-		control->cmsg_len = CMSG_LEN(fds); /* of standard input */
-	}
-	ck_assert_int_eq(sendmsg(ends[1], &header, 0), (ssize_t)size);
+	ck_assert_int_eq(send_raw(ends[1], bytes, size, descriptors),
+			 (ssize_t)size);
 }
 
 START_TEST(messages)
 {
 	static const struct {
 		size_t size;
-		int descriptors, result;
+		unsigned int descriptors;
+		int result;
 	} sent[] = { { 16, 0, 1 },        { 15, 0, -EBADMSG },
 		     { 17, 0, -EBADMSG }, { 1, 0, -EBADMSG },
 		     { 64, 0, -EBADMSG }, { 16, 1, -EBADMSG },
@@ -434,30 +424,29 @@ START_TEST(messages)
 	unsigned int before = descriptors_of(getpid());
 	struct error why;
 
-	send_raw(sent[_i].size, sent[_i].descriptors);
+	send_type_request(sent[_i].size, sent[_i].descriptors);
 	ck_assert_int_eq(broker_serve(&broker, ends[0], &why), sent[_i].result);
 	ck_assert_uint_eq(descriptors_of(getpid()), before);
 }
 END_TEST
 
-/* The worker's side: a reply has a descriptor, or none. */
+/* The worker's side: a reply carries at most one descriptor. */
 START_TEST(descriptors_in_a_reply)
 {
 	char bytes[16];
 	unsigned int before = descriptors_of(getpid());
-	int passed = -1;
+	int fd_in = -1;
 
-	send_raw(16, 1);
-	ck_assert_int_eq(channel_receive(ends[0], bytes, 16, &passed), 1);
-	ck_assert_int_ge(passed, 0);
-	close(passed);
-	send_raw(16, _i);
-	ck_assert_int_eq(channel_receive(ends[0], bytes, 16, &passed),
+	send_type_request(16, 1);
+	ck_assert_int_eq(channel_receive(ends[0], bytes, 16, &fd_in), 1);
+	ck_assert_int_ge(fd_in, 0);
+	close(fd_in);
+	send_type_request(16, (unsigned int)_i);
+	ck_assert_int_eq(channel_receive(ends[0], bytes, 16, &fd_in),
 			 _i > 1 ? -EBADMSG : 1);
-	ck_assert_int_eq(passed, -1);
-	send_raw(15, 1);
-	ck_assert_int_eq(channel_receive(ends[0], bytes, 16, &passed),
-			 -EBADMSG);
+	ck_assert_int_eq(fd_in, -1);
+	send_type_request(15, 1);
+	ck_assert_int_eq(channel_receive(ends[0], bytes, 16, &fd_in), -EBADMSG);
 	ck_assert_uint_eq(descriptors_of(getpid()), before);
 }
 END_TEST
@@ -478,7 +467,7 @@ START_TEST(replies_are_not_read)
 	int ret = 1;
 
 	for (int i = 0; i < 100000 && ret == 1; i++) {
-		send_raw(16, 0);
+		send_type_request(16, 0);
 		ret = broker_serve(&broker, ends[0], &why);
 	}
 	ck_assert_int_eq(ret, -EAGAIN);
@@ -498,7 +487,7 @@ fill_pipe(int fd)
 		;
 }
 
-/* The last of the suspensions counts, when they do not fit. */
+/* Of suspend and resume orders that do not fit, the last one is sent. */
 START_TEST(orders_that_do_not_fit)
 {
 	struct process process = { .pid = 1 };
@@ -508,40 +497,41 @@ START_TEST(orders_that_do_not_fit)
 	ck_assert_int_eq(pipe2(orders, O_NONBLOCK | O_CLOEXEC), 0);
 	process.orders = orders[1];
 	fill_pipe(orders[1]);
-	process_order(&process, CHANNEL_SUSPEND);
-	process_order(&process, CHANNEL_RESUME);
-	process_order(&process, CHANNEL_SUSPEND);
-	process_order(&process, CHANNEL_TO_TRAP);
-	ck_assert_uint_eq(process.pending, CHANNEL_SUSPEND | CHANNEL_TO_TRAP);
-	ck_assert(!process_flush(&process));
+	process_send_order(&process, CHANNEL_SUSPEND);
+	process_send_order(&process, CHANNEL_RESUME);
+	process_send_order(&process, CHANNEL_SUSPEND);
+	process_send_order(&process, CHANNEL_TO_TRAP);
+	ck_assert_uint_eq(process.pending_orders,
+			  CHANNEL_SUSPEND | CHANNEL_TO_TRAP);
+	ck_assert(!process_flush_orders(&process));
 	ck_assert_int_gt(read(orders[0], bytes, sizeof(bytes)), 0);
-	ck_assert(process_flush(&process));
-	ck_assert_uint_eq(process.pending, 0);
+	ck_assert(process_flush_orders(&process));
+	ck_assert_uint_eq(process.pending_orders, 0);
 	ck_assert_int_eq(read(orders[0], bytes, sizeof(bytes)), 2);
 	ck_assert_int_eq(bytes[0], CHANNEL_SUSPEND);
 	ck_assert_int_eq(bytes[1], CHANNEL_TO_TRAP);
 	close(orders[0]);
 	(void)signal(SIGPIPE, SIG_IGN);
-	process_order(&process, CHANNEL_STOP);
-	ck_assert(process_flush(&process)); /* nobody will read it */
+	process_send_order(&process, CHANNEL_STOP);
+	ck_assert(process_flush_orders(&process)); /* EPIPE */
 }
 END_TEST
 
 /* --- texts of the report --- */
 
-START_TEST(texts)
+START_TEST(report_texts_are_printable)
 {
 	char to[8];
 
-	status_take_text(to, sizeof(to), "\033[1m\"\\\xff", 8);
+	status_copy_text(to, sizeof(to), "\033[1m\"\\\xff", 8);
 	ck_assert_str_eq(to, "?[1m\"\\?");
-	status_take_text(to, sizeof(to), "unterminated", 12);
+	status_copy_text(to, sizeof(to), "unterminated", 12);
 	ck_assert_str_eq(to, "untermi");
-	status_take_text(to, sizeof(to), "unterminated", 3);
+	status_copy_text(to, sizeof(to), "unterminated", 3);
 	ck_assert_str_eq(to, "unt");
-	status_take_text(to, sizeof(to), "", 1);
+	status_copy_text(to, sizeof(to), "", 1);
 	ck_assert_str_eq(to, "");
-	status_take_text(to, 1, "text", 4);
+	status_copy_text(to, 1, "text", 4);
 	ck_assert_str_eq(to, "");
 }
 END_TEST
@@ -555,7 +545,7 @@ add_tests(TCase *tc)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, policy, 0, COUNT(table));
 	tcase_add_test(tc, unpause_undoes_its_own_pause_only);
-	tcase_add_test(tc, each_worker_may_pause_for_good);
+	tcase_add_test(tc, each_worker_may_pause_for_an_administrator);
 	tcase_add_test(tc, record_gets_its_name_once);
 	tcase_add_test(tc, record_that_cannot_get_its_name);
 	tcase_add_test(tc, result_of_the_files);
@@ -566,10 +556,10 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, channel_is_closed);
 	tcase_add_test(tc, replies_are_not_read);
 	tcase_add_test(tc, orders_that_do_not_fit);
-	tcase_add_test(tc, texts);
+	tcase_add_test(tc, report_texts_are_printable);
 }
 
-START_TEST(nothing_can_be_tested)
+START_TEST(needs_a_mount_namespace)
 {
 }
 END_TEST
@@ -585,7 +575,7 @@ main(void)
 	if (stage_possible())
 		add_tests(tc);
 	else
-		tcase_add_test(tc, nothing_can_be_tested);
+		tcase_add_test(tc, needs_a_mount_namespace);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The control socket as its clients find it: in time, whatever they send. */
+/* The control socket answers each client in time, whatever it sends. */
 #include <check.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -17,26 +17,26 @@
 static char dir[64], path[96];
 static struct ev_loop *ev;
 static struct control *control;
-static char heard[512]; /* the lines, each in brackets */
+static char commands[512]; /* all lines, each in brackets */
 static char last[CONTROL_LINE + 1];
 static bool no_memory;
 
-/* Numbers of commands that take their time. */
-#define HELD 1
-#define HELD_TOO 2
+/* Numbers of deferred commands. */
+#define DEFERRED 1
+#define DEFERRED_TOO 2
 
-/* "hold" and "hold too" are held, "refuse" is refused, all else is done. */
+/* "defer" and "defer too" are deferred, "refuse" is refused, others succeed. */
 static int
 command(void *opaque, const char *line, struct error *err)
 {
 	ck_assert_ptr_eq(opaque, dir);
-	strcat(strcat(strcat(heard, "["), line), "]");
+	strcat(strcat(strcat(commands, "["), line), "]");
 	(void)snprintf(last, sizeof(last), "%s", line);
 	if (strcmp(line, "refuse") == 0)
 		return error_set(err, EINVAL, "it is refused");
-	if (strcmp(line, "hold too") == 0)
-		return HELD_TOO;
-	return strcmp(line, "hold") == 0 ? HELD : 0;
+	if (strcmp(line, "defer too") == 0)
+		return DEFERRED_TOO;
+	return strcmp(line, "defer") == 0 ? DEFERRED : 0;
 }
 
 static char *
@@ -62,7 +62,7 @@ setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/sock", dir);
 	ev = ev_loop_new(EVFLAG_AUTO);
-	heard[0] = last[0] = '\0';
+	commands[0] = last[0] = '\0';
 	no_memory = false;
 	ck_assert_int_eq(control_open(&control, ev, path, &ops, &err), 0);
 }
@@ -92,32 +92,32 @@ connect_client(void)
 }
 
 static void
-say(int fd, const char *text)
+send_text(int fd, const char *text)
 {
 	size_t len = strlen(text);
 
 	ck_assert_int_eq(send(fd, text, len, MSG_NOSIGNAL), (ssize_t)len);
 }
 
-/* Lets the loop run as long as it has something to do at once. */
+/* Handles all pending events. */
 static void
-turn(void)
+run_loop(void)
 {
 	for (int i = 0; i < 8; i++)
 		ev_run(ev, EVRUN_NOWAIT);
 }
 
 static int
-connect_and_say(const char *text)
+connect_and_send(const char *text)
 {
 	int fd = connect_client();
 
-	say(fd, text);
-	turn();
+	send_text(fd, text);
+	run_loop();
 	return fd;
 }
 
-/* True when the answer, and the end, has come. */
+/* true: the answer, which must be `wanted`, and the end have arrived. */
 static bool
 has_answer(int fd, const char *wanted)
 {
@@ -138,15 +138,15 @@ START_TEST(one_line_one_answer)
 {
 	int fd = connect_client();
 
-	say(fd, "mo");
-	turn();
-	say(fd, "de trap");
-	turn();
+	send_text(fd, "mo");
+	run_loop();
+	send_text(fd, "de trap");
+	run_loop();
 	ck_assert(!has_answer(fd, ""));
-	say(fd, "\nand more\n");
-	turn();
+	send_text(fd, "\nand more\n");
+	run_loop();
 	ck_assert(has_answer(fd, "to 'mode trap'"));
-	ck_assert_str_eq(heard, "[mode trap]");
+	ck_assert_str_eq(commands, "[mode trap]");
 }
 END_TEST
 
@@ -155,10 +155,10 @@ START_TEST(end_of_input_ends_the_line)
 	int fd = connect_client(), other = connect_client();
 
 	(void)shutdown(fd, SHUT_WR);
-	turn();
-	say(other, "status");
+	run_loop();
+	send_text(other, "status");
 	(void)shutdown(other, SHUT_WR);
-	turn();
+	run_loop();
 	ck_assert(has_answer(fd, "to ''"));
 	ck_assert(has_answer(other, "to 'status'"));
 }
@@ -168,8 +168,8 @@ START_TEST(silent_client_is_answered_in_time)
 {
 	int fd = connect_client(), other;
 
-	turn();
-	other = connect_and_say("half");
+	run_loop();
+	other = connect_and_send("half");
 	ck_assert(!has_answer(fd, ""));
 	ck_assert(!has_answer(other, ""));
 	ev_run(ev, EVRUN_ONCE);
@@ -177,7 +177,7 @@ START_TEST(silent_client_is_answered_in_time)
 		ev_run(ev, EVRUN_ONCE);
 	while (!has_answer(other, "to 'half'"))
 		ev_run(ev, EVRUN_ONCE);
-	ck_assert_str_eq(heard, "[][half]");
+	ck_assert_str_eq(commands, "[][half]");
 }
 END_TEST
 
@@ -188,31 +188,31 @@ START_TEST(line_without_an_end)
 
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	fd = connect_and_say(text);
+	fd = connect_and_send(text);
 	text[CONTROL_LINE] = '\0';
 	(void)snprintf(wanted, sizeof(wanted), "to '%s'", text);
 	ck_assert(has_answer(fd, wanted));
 }
 END_TEST
 
-/* Bytes that are no text are the command's affair; a NUL ends the line. */
+/* The command gets bytes that are not text; a NUL ends the line. */
 START_TEST(bytes_that_are_no_text)
 {
 	int fd = connect_client();
 
 	ck_assert_int_eq(send(fd, "a\033\377\0b\n", 6, MSG_NOSIGNAL), 6);
 	(void)shutdown(fd, SHUT_WR);
-	turn();
+	run_loop();
 	ck_assert(has_answer(fd, "to 'a\033\377'"));
 }
 END_TEST
 
 START_TEST(refused_command)
 {
-	int fd = connect_and_say("refuse\n");
+	int fd = connect_and_send("refuse\n");
 
 	ck_assert(has_answer(fd, "to 'refuse': it is refused"));
-	fd = connect_and_say("status\n");
+	fd = connect_and_send("status\n");
 	ck_assert(has_answer(fd, "to 'status'"));
 }
 END_TEST
@@ -222,149 +222,149 @@ START_TEST(no_memory_for_an_answer)
 	int fd;
 
 	no_memory = true;
-	fd = connect_and_say("status\n");
+	fd = connect_and_send("status\n");
 	ck_assert(has_answer(fd, ""));
 	no_memory = false;
-	fd = connect_and_say("status\n");
+	fd = connect_and_send("status\n");
 	ck_assert(has_answer(fd, "to 'status'"));
 }
 END_TEST
 
-/* A client that is gone does no harm, with and without a line. */
+/* Clients that close the connection, with and without a line. */
 START_TEST(clients_that_leave)
 {
 	int fd = connect_client();
 
 	close(fd);
-	turn();
+	run_loop();
 	fd = connect_client();
-	say(fd, "status\n");
+	send_text(fd, "status\n");
 	close(fd);
-	turn();
-	fd = connect_and_say("status\n");
+	run_loop();
+	fd = connect_and_send("status\n");
 	ck_assert(has_answer(fd, "to 'status'"));
 }
 END_TEST
 
-/* Clients that come when all places are taken by others that say nothing. */
-START_TEST(more_than_fit_wait)
+/* A client waits while silent clients have all slots. */
+START_TEST(clients_without_a_slot_wait)
 {
-	int fds[CONTROL_MOST], fd;
+	int fds[CONTROL_CLIENTS], fd;
 
-	for (unsigned int i = 0; i < CONTROL_MOST; i++)
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++)
 		fds[i] = connect_client();
 	fd = connect_client();
-	say(fd, "status\n");
-	for (unsigned int i = 0; i < CONTROL_MOST; i++)
-		turn();
+	send_text(fd, "status\n");
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++)
+		run_loop();
 	ck_assert(!has_answer(fd, ""));
-	say(fds[3], "status\n");
-	turn();
+	send_text(fds[3], "status\n");
+	run_loop();
 	ck_assert(has_answer(fds[3], "to 'status'"));
 	ck_assert(has_answer(fd, "to 'status'"));
-	for (unsigned int i = 0; i < CONTROL_MOST; i++)
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++)
 		if (i != 3)
 			close(fds[i]);
-	turn();
+	run_loop();
 }
 END_TEST
 
-/* --- commands that take their time --- */
+/* --- deferred commands --- */
 
-START_TEST(held_until_it_is_done)
+START_TEST(deferred_until_it_is_done)
 {
-	int fd = connect_and_say("hold\n"), other;
+	int fd = connect_and_send("defer\n"), other;
 
 	ck_assert(!has_answer(fd, ""));
-	/* Others are served meanwhile, and what it adds is not heard. */
-	say(fd, "status\n");
-	other = connect_and_say("status\n");
+	/* Others are served meanwhile; a second line is not read. */
+	send_text(fd, "status\n");
+	other = connect_and_send("status\n");
 	ck_assert(has_answer(other, "to 'status'"));
 	ck_assert(!has_answer(fd, ""));
-	control_done(control, HELD, NULL);
+	control_done(control, DEFERRED, NULL);
 	ck_assert(has_answer(fd, "to 'status'"));
-	ck_assert_str_eq(heard, "[hold][status]");
+	ck_assert_str_eq(commands, "[defer][status]");
 }
 END_TEST
 
-START_TEST(held_until_it_fails)
+START_TEST(deferred_until_it_fails)
 {
-	int fd = connect_and_say("hold\n");
+	int fd = connect_and_send("defer\n");
 
-	control_done(control, HELD, "no worker has done it");
-	ck_assert(has_answer(fd, "to 'hold': no worker has done it"));
-	fd = connect_and_say("refuse\n");
+	control_done(control, DEFERRED, "no worker has done it");
+	ck_assert(has_answer(fd, "to 'defer': no worker has done it"));
+	fd = connect_and_send("refuse\n");
 	ck_assert(has_answer(fd, "to 'refuse': it is refused"));
 }
 END_TEST
 
-START_TEST(all_that_are_held_are_answered)
+START_TEST(all_deferred_clients_are_answered)
 {
-	int fds[CONTROL_MOST], fd;
+	int fds[CONTROL_CLIENTS], fd;
 
-	for (unsigned int i = 0; i < CONTROL_MOST; i++)
-		fds[i] = connect_and_say("hold\n");
-	fd = connect_and_say("status\n");
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++)
+		fds[i] = connect_and_send("defer\n");
+	fd = connect_and_send("status\n");
 	ck_assert(!has_answer(fd, ""));
-	control_done(control, HELD, "later");
-	for (unsigned int i = 0; i < CONTROL_MOST; i++)
-		ck_assert(has_answer(fds[i], "to 'hold': later"));
-	turn();
+	control_done(control, DEFERRED, "later");
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++)
+		ck_assert(has_answer(fds[i], "to 'defer': later"));
+	run_loop();
 	ck_assert(has_answer(fd, "to 'status'"));
 }
 END_TEST
 
-/* The client is not waited for longer than others are. */
-START_TEST(held_client_that_leaves)
+/* A deferred client that has left gives its slot back. */
+START_TEST(deferred_client_that_leaves)
 {
-	int fd = connect_and_say("hold\n");
+	int fd = connect_and_send("defer\n");
 
 	close(fd);
-	turn();
-	fd = connect_and_say("hold\n");
-	control_done(control, HELD, NULL);
-	ck_assert(has_answer(fd, "to 'hold'"));
-	/* Both places are free again. */
-	for (unsigned int i = 0; i < 2 * CONTROL_MOST; i++) {
-		fd = connect_and_say("status\n");
+	run_loop();
+	fd = connect_and_send("defer\n");
+	control_done(control, DEFERRED, NULL);
+	ck_assert(has_answer(fd, "to 'defer'"));
+	/* Both slots are free again. */
+	for (unsigned int i = 0; i < 2 * CONTROL_CLIENTS; i++) {
+		fd = connect_and_send("status\n");
 		ck_assert(has_answer(fd, "to 'status'"));
 	}
 }
 END_TEST
 
-/* The end of one command is not that of another. */
+/* control_done() answers the command of its number only. */
 START_TEST(each_waits_for_its_own_command)
 {
-	int fd = connect_and_say("hold\n"), other;
+	int fd = connect_and_send("defer\n"), other;
 
-	other = connect_and_say("hold too\n");
-	control_done(control, HELD_TOO, "too");
-	ck_assert(has_answer(other, "to 'hold too': too"));
+	other = connect_and_send("defer too\n");
+	control_done(control, DEFERRED_TOO, "too");
+	ck_assert(has_answer(other, "to 'defer too': too"));
 	ck_assert(!has_answer(fd, ""));
-	control_done(control, HELD_TOO, NULL);
+	control_done(control, DEFERRED_TOO, NULL);
 	ck_assert(!has_answer(fd, ""));
-	control_done(control, HELD, NULL);
-	ck_assert(has_answer(fd, "to 'hold too'"));
+	control_done(control, DEFERRED, NULL);
+	ck_assert(has_answer(fd, "to 'defer too'"));
 }
 END_TEST
 
-/* Only a client that is held is answered by it. */
-START_TEST(done_without_a_held_client)
+/* control_done() answers deferred clients only. */
+START_TEST(done_without_a_deferred_client)
 {
-	int fd = connect_and_say("half");
+	int fd = connect_and_send("half");
 
-	control_done(control, HELD, NULL);
-	control_done(NULL, HELD, NULL);
+	control_done(control, DEFERRED, NULL);
+	control_done(NULL, DEFERRED, NULL);
 	ck_assert(!has_answer(fd, ""));
-	say(fd, " a line\n");
-	turn();
+	send_text(fd, " a line\n");
+	run_loop();
 	ck_assert(has_answer(fd, "to 'half a line'"));
 }
 END_TEST
 
 /* --- the socket itself --- */
 
-START_TEST(only_its_owner_may_ask)
+START_TEST(only_the_owner_may_connect)
 {
 	struct stat st;
 
@@ -373,16 +373,16 @@ START_TEST(only_its_owner_may_ask)
 }
 END_TEST
 
-/* The teardown closes it under those that are there. */
+/* teardown() closes the socket while clients are connected. */
 START_TEST(closed_under_clients)
 {
 	(void)connect_client();
-	(void)connect_and_say("half");
-	(void)connect_and_say("hold\n");
+	(void)connect_and_send("half");
+	(void)connect_and_send("defer\n");
 }
 END_TEST
 
-START_TEST(no_place_for_it)
+START_TEST(no_directory)
 {
 	struct control *none = NULL;
 	struct error err;
@@ -394,7 +394,7 @@ START_TEST(no_place_for_it)
 }
 END_TEST
 
-/* The process that had it was killed. */
+/* A killed process has left its socket. */
 START_TEST(socket_that_was_left)
 {
 	struct control *next;
@@ -402,7 +402,7 @@ START_TEST(socket_that_was_left)
 	int fd;
 
 	ck_assert_int_eq(control_open(&next, ev, path, &ops, &err), 0);
-	fd = connect_and_say("status\n");
+	fd = connect_and_send("status\n");
 	ck_assert(has_answer(fd, "to 'status'"));
 	control_close(next);
 }
@@ -419,21 +419,21 @@ add_lines(TCase *tc)
 	tcase_add_test(tc, refused_command);
 	tcase_add_test(tc, no_memory_for_an_answer);
 	tcase_add_test(tc, clients_that_leave);
-	tcase_add_test(tc, more_than_fit_wait);
+	tcase_add_test(tc, clients_without_a_slot_wait);
 }
 
 static void
 add_rest(TCase *tc)
 {
-	tcase_add_test(tc, held_until_it_is_done);
-	tcase_add_test(tc, held_until_it_fails);
-	tcase_add_test(tc, all_that_are_held_are_answered);
-	tcase_add_test(tc, held_client_that_leaves);
+	tcase_add_test(tc, deferred_until_it_is_done);
+	tcase_add_test(tc, deferred_until_it_fails);
+	tcase_add_test(tc, all_deferred_clients_are_answered);
+	tcase_add_test(tc, deferred_client_that_leaves);
 	tcase_add_test(tc, each_waits_for_its_own_command);
-	tcase_add_test(tc, done_without_a_held_client);
-	tcase_add_test(tc, only_its_owner_may_ask);
+	tcase_add_test(tc, done_without_a_deferred_client);
+	tcase_add_test(tc, only_the_owner_may_connect);
 	tcase_add_test(tc, closed_under_clients);
-	tcase_add_test(tc, no_place_for_it);
+	tcase_add_test(tc, no_directory);
 	tcase_add_test(tc, socket_that_was_left);
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The worker's lines on their way to the log. */
+/* The worker's log lines, as the supervisor relays them. */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -12,9 +13,9 @@
 
 #define BURST 500u
 
-static struct relay relay;
+static struct relay *relay;
 static int ends[2]; /* the worker's pipe */
-static int log_end; /* what the supervisor logs, with its levels */
+static int log_end; /* the supervisor's log, with its levels */
 static char text[1u << 20];
 
 static void
@@ -28,10 +29,17 @@ setup(void)
 	ck_assert_int_ge(dup2(logs[1], STDERR_FILENO), 0);
 	log_end = logs[0];
 	log_to_supervisor();
-	relay_init(&relay);
+	relay = relay_open();
+	ck_assert_ptr_nonnull(relay);
 }
 
-/* What was logged since the last call. */
+static void
+teardown(void)
+{
+	relay_close(relay);
+}
+
+/* Returns the lines that were logged since the last call. */
 static const char *
 logged(void)
 {
@@ -54,7 +62,7 @@ static const char *
 relayed(const char *bytes)
 {
 	send_bytes(bytes, strlen(bytes));
-	ck_assert(relay_read(&relay, ends[0]));
+	ck_assert(relay_read(relay, ends[0]));
 	return logged();
 }
 
@@ -70,7 +78,7 @@ count_lines(const char *lines)
 	return count;
 }
 
-/* LOG_ERR is the worst that a worker can say. */
+/* A worker cannot log above LOG_ERR. */
 START_TEST(levels)
 {
 	ck_assert_str_eq(relayed("<0>a\n<1>b\n<2>c\n"), "<3>a\n<3>b\n<3>c\n");
@@ -95,7 +103,7 @@ END_TEST
 START_TEST(zero_byte_ends_the_line)
 {
 	send_bytes("<6>seen\0unseen\n<6>next\n", 23);
-	ck_assert(relay_read(&relay, ends[0]));
+	ck_assert(relay_read(relay, ends[0]));
 	ck_assert_str_eq(logged(), "<6>seen\n<6>next\n");
 }
 END_TEST
@@ -105,9 +113,9 @@ START_TEST(line_in_pieces)
 	ck_assert_str_eq(relayed("<"), "");
 	ck_assert_str_eq(relayed("6>one"), "");
 	ck_assert_str_eq(relayed(" line\n<6>ano"), "<6>one line\n");
-	relay_finish(&relay, ends[0]);
+	relay_finish(relay, ends[0]);
 	ck_assert_str_eq(logged(), "<6>ano\n");
-	relay_finish(&relay, ends[0]);
+	relay_finish(relay, ends[0]);
 	ck_assert_str_eq(logged(), "");
 }
 END_TEST
@@ -121,7 +129,7 @@ START_TEST(long_line)
 	memset(line, 'x', sizeof(line));
 	line[sizeof(line) - 1] = '\n';
 	send_bytes(line, sizeof(line));
-	ck_assert(relay_read(&relay, ends[0]));
+	ck_assert(relay_read(relay, ends[0]));
 	log = logged();
 	ck_assert_uint_eq(count_lines(log), 3);
 	ck_assert_uint_eq(strcspn(log, "\n"), RELAY_LINE + 3);
@@ -131,30 +139,33 @@ END_TEST
 
 START_TEST(end_of_the_pipe)
 {
-	ck_assert(relay_read(&relay, ends[0]));
+	ck_assert(relay_read(relay, ends[0]));
 	send_bytes("<6>last", 7);
 	close(ends[1]);
-	ck_assert(!relay_read(&relay, ends[0]));
+	ck_assert(!relay_read(relay, ends[0]));
 	ck_assert_str_eq(logged(), "");
-	relay_finish(&relay, ends[0]);
+	relay_finish(relay, ends[0]);
 	ck_assert_str_eq(logged(), "<6>last\n");
 }
 END_TEST
 
-/* One call reads a bounded part of what a large pipe holds. */
+/* One call reads a bounded part of a large pipe. */
 START_TEST(bounded_call)
 {
 	static char lines[1u << 18];
+	int left = 0;
 
 	if (fcntl(ends[1], F_SETPIPE_SZ, (int)sizeof(lines)) < 0)
 		return; /* not root */
 	memset(lines, '\n', sizeof(lines));
 	send_bytes(lines, sizeof(lines));
-	ck_assert(relay_read(&relay, ends[0]));
-	ck_assert_uint_le(relay.lines + relay.dropped, 65536);
-	ck_assert_uint_ge(relay.lines, BURST);
-	relay_finish(&relay, ends[0]);
-	ck_assert_uint_le(relay.lines + relay.dropped, 2 * 65536);
+	ck_assert(relay_read(relay, ends[0]));
+	ck_assert_int_eq(ioctl(ends[0], FIONREAD, &left), 0);
+	ck_assert_uint_eq((size_t)left, sizeof(lines) - 65536);
+	ck_assert_uint_ge(count_lines(logged()), BURST);
+	relay_finish(relay, ends[0]);
+	ck_assert_int_eq(ioctl(ends[0], FIONREAD, &left), 0);
+	ck_assert_uint_eq((size_t)left, sizeof(lines) - 2 * 65536);
 }
 END_TEST
 
@@ -163,28 +174,33 @@ flood(unsigned int lines)
 {
 	while (lines--) {
 		send_bytes("<3>flood\n", 9);
-		ck_assert(relay_read(&relay, ends[0]));
+		ck_assert(relay_read(relay, ends[0]));
 	}
 }
 
-/* What was dropped is counted, and said with the next line that is logged. */
+/* The next logged line is preceded by the number of dropped ones. */
 START_TEST(rate)
 {
+	unsigned int lines, dropped = 0;
 	const char *log;
 
 	flood(2 * BURST);
-	ck_assert_uint_ge(relay.lines, BURST);
-	ck_assert_uint_le(relay.lines, BURST + 20);
-	ck_assert_uint_eq(relay.lines + relay.dropped, 2 * BURST);
-	ck_assert_uint_eq(count_lines(logged()), relay.lines);
-	relay.dropped = 77;
+	lines = count_lines(logged());
+	ck_assert_uint_ge(lines, BURST);
+	ck_assert_uint_le(lines, BURST + 20);
 	usleep(700000);
 	log = relayed("<6>one more\n");
-	ck_assert_str_eq(log, "<4>the worker's log: 77 lines were dropped\n"
-			      "<6>one more\n");
-	ck_assert_uint_eq(relay.dropped, 0);
+	ck_assert_int_eq(sscanf(log,
+				"<4>the worker's log: %u lines were dropped\n",
+				&dropped),
+			 1);
+	ck_assert_uint_eq(lines + dropped, 2 * BURST);
+	ck_assert_str_eq(strchr(log, '\n') + 1, "<6>one more\n");
 	flood(10);
-	ck_assert_uint_ge(relay.dropped, 8);
+	ck_assert_uint_le(count_lines(logged()), 2);
+	usleep(700000);
+	log = relayed("<6>and one more\n");
+	ck_assert_ptr_nonnull(strstr(log, " lines were dropped\n"));
 }
 END_TEST
 
@@ -196,7 +212,7 @@ main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, levels);
 	tcase_add_test(tc, control_characters);
 	tcase_add_test(tc, zero_byte_ends_the_line);

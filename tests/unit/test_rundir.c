@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The files in /run/pflashd, on a /run of the test's own. */
+/* The files in /run/pflashd, in a mount namespace with its own /run. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,15 +29,15 @@
 static struct rundir rundir;
 static struct error err;
 
-/* The name that the next flock(2) finds gone, or NULL. */
-static const char *loses_name;
+/* flock() removes this path once before it locks; NULL: none. */
+static const char *unlinked_at_flock;
 
 int
 flock(int fd, int operation)
 {
-	if (loses_name)
-		ck_assert_int_eq(unlink(loses_name), 0);
-	loses_name = NULL;
+	if (unlinked_at_flock)
+		ck_assert_int_eq(unlink(unlinked_at_flock), 0);
+	unlinked_at_flock = NULL;
 	return (int)syscall(SYS_flock, fd, operation);
 }
 
@@ -67,7 +67,7 @@ setup(void)
 	ck_assert_int_eq(mkdir(PFLASH_RUN_DIR, 0700), 0);
 	write_file(VARS, "x", 1);
 	rundir = (struct rundir){ .lock = -1 };
-	loses_name = NULL;
+	unlinked_at_flock = NULL;
 }
 
 static void
@@ -76,7 +76,7 @@ open_rundir(void)
 	ck_assert_int_eq(rundir_open(&rundir, ID, -1, 0, &err), 0);
 }
 
-/* As a supervisor that is killed: the kernel closes what it had. */
+/* SIGKILL to the supervisor: the kernel closes its descriptors. */
 static void
 die(void)
 {
@@ -84,7 +84,7 @@ die(void)
 	rundir = (struct rundir){ .lock = -1 };
 }
 
-/* Until nothing more fits. */
+/* Fills /run. */
 static void
 fill_up(void)
 {
@@ -110,10 +110,10 @@ START_TEST(lock_is_taken_once)
 	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 	ck_assert_int_eq(rundir_open(&second, ID, -1, 0, &err), -EBUSY);
 	ck_assert_str_eq(err.text, "the guest has a flash already: another "
-				   "process has " LOCK);
+				   "pflashd holds " LOCK);
 	ck_assert_int_eq(rundir_open(&other, ID + 1, -1, 0, &err), 0);
 	rundir_close(&other, true);
-	rundir_close(&second, true); /* does no harm */
+	rundir_close(&second, true); /* not locked: no effect */
 	ck_assert(is_there(LOCK));
 	rundir_close(&rundir, true);
 	ck_assert(!is_there(LOCK));
@@ -130,7 +130,7 @@ START_TEST(killed_process_leaves_no_lock)
 }
 END_TEST
 
-/* The supervisor before this one is about to end. */
+/* The last supervisor is about to exit. */
 START_TEST(lock_is_waited_for)
 {
 	pid_t child;
@@ -151,15 +151,15 @@ START_TEST(lock_is_waited_for)
 }
 END_TEST
 
-/* Else two processes would each have a lock, on two files. */
-START_TEST(lock_without_a_name_is_none)
+/* Otherwise two processes could each lock a file of their own. */
+START_TEST(lock_on_a_removed_file_is_repeated)
 {
 	struct stat locked, named;
 
 	write_file(LOCK, "", 0);
-	loses_name = LOCK;
+	unlinked_at_flock = LOCK;
 	open_rundir();
-	ck_assert_ptr_null(loses_name);
+	ck_assert_ptr_null(unlinked_at_flock);
 	ck_assert_int_eq(fstat(rundir.lock, &locked), 0);
 	ck_assert_int_eq(stat(LOCK, &named), 0);
 	ck_assert_uint_eq(locked.st_ino, named.st_ino);
@@ -184,7 +184,7 @@ START_TEST(no_directory)
 }
 END_TEST
 
-/* After execve(2) it is open, and not closed by the next one. */
+/* The lock stays open over execve(2), and closes at the next one. */
 START_TEST(inherited_lock)
 {
 	struct rundir next;
@@ -199,7 +199,7 @@ START_TEST(inherited_lock)
 }
 END_TEST
 
-/* A descriptor of something else is not taken for the lock. */
+/* A descriptor of another file is not the lock. */
 START_TEST(inherited_descriptor_that_is_no_lock)
 {
 	struct rundir other;
@@ -238,9 +238,9 @@ prepare(void)
 	ck_assert(is_zero(rundir.record, HANDOVER_SIZE));
 }
 
-/* A worker that fills its record; it is there for the next one. */
+/* A worker that fills and installs its record. */
 static void
-leave_record(const char *text)
+install_record(const char *text)
 {
 	prepare();
 	strcpy(rundir.record, text);
@@ -248,10 +248,10 @@ leave_record(const char *text)
 }
 
 static void
-assert_before(const char *text)
+assert_old_record(const char *text)
 {
-	ck_assert_ptr_nonnull(rundir.before);
-	ck_assert_str_eq(rundir.before, text);
+	ck_assert_ptr_nonnull(rundir.old_record);
+	ck_assert_str_eq(rundir.old_record, text);
 }
 
 START_TEST(record_of_the_first_worker)
@@ -259,14 +259,14 @@ START_TEST(record_of_the_first_worker)
 	struct stat st;
 
 	open_rundir();
-	ck_assert(!rundir.existed);
+	ck_assert(!rundir.had_record);
 	prepare();
-	ck_assert_ptr_null(rundir.before);
+	ck_assert_ptr_null(rundir.old_record);
 	ck_assert(!is_there(RECORD));
 	ck_assert_int_eq(stat(UNFINISHED, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 	ck_assert_int_eq(st.st_size, HANDOVER_SIZE);
-	/* No page of it is missing when it is written. */
+	/* All pages are allocated before the worker writes them. */
 	ck_assert_int_ge(st.st_blocks * 512, HANDOVER_SIZE);
 	ck_assert_int_eq(rundir_install(&rundir), 0);
 	ck_assert(is_there(RECORD) && !is_there(UNFINISHED));
@@ -277,79 +277,79 @@ END_TEST
 START_TEST(record_of_the_worker_before)
 {
 	open_rundir();
-	leave_record("first");
+	install_record("first");
 	prepare();
-	assert_before("first");
-	ck_assert_uint_eq(rundir.before_size, HANDOVER_SIZE);
-	/* A worker that dies before it is attached leaves all as it was. */
+	assert_old_record("first");
+	ck_assert_uint_eq(rundir.old_record_size, HANDOVER_SIZE);
+	/* A worker that dies before it installs its record changes nothing. */
 	strcpy(rundir.record, "unfinished");
 	prepare();
-	assert_before("first");
-	leave_record("second");
+	assert_old_record("first");
+	install_record("second");
 	prepare();
-	assert_before("second");
+	assert_old_record("second");
 }
 END_TEST
 
 START_TEST(record_outlives_the_supervisor)
 {
 	open_rundir();
-	leave_record("first");
+	install_record("first");
 	prepare();
 	die();
 	open_rundir();
-	ck_assert(rundir.existed);
+	ck_assert(rundir.had_record);
 	prepare();
-	assert_before("first");
+	assert_old_record("first");
 	rundir_close(&rundir, false);
 	ck_assert(is_there(RECORD) && !is_there(UNFINISHED));
 	open_rundir();
-	ck_assert(rundir.existed);
+	ck_assert(rundir.had_record);
 	prepare();
 	rundir_close(&rundir, true);
 	ck_assert(!is_there(RECORD) && !is_there(UNFINISHED));
 	open_rundir();
-	ck_assert(!rundir.existed);
+	ck_assert(!rundir.had_record);
 }
 END_TEST
 
-/* The worker before is dead: nobody has a reason to change what it left. */
-START_TEST(record_of_before_is_read_only)
+/* The next worker must not change the old record. */
+START_TEST(old_record_is_read_only)
 {
 	int status = 0;
 	pid_t child;
 
 	open_rundir();
-	leave_record("first");
+	install_record("first");
 	prepare();
 	child = fork();
 	if (child == 0) {
 		(void)signal(SIGSEGV, SIG_DFL);
-		*(volatile char *)rundir.before = 'x';
+		*(volatile char *)rundir.old_record = 'x';
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-	assert_before("first");
+	assert_old_record("first");
 }
 END_TEST
 
 START_TEST(no_room_for_a_record)
 {
 	open_rundir();
-	leave_record("first");
+	install_record("first");
 	fill_up();
 	ck_assert_int_eq(rundir_prepare(&rundir, &err), 0);
 	ck_assert_ptr_null(rundir.record);
 	ck_assert_str_eq(err.text, UNFINISHED ": No space left on device");
 	ck_assert(!is_there(UNFINISHED));
-	assert_before("first");
+	assert_old_record("first");
 	ck_assert_int_eq(rundir_install(&rundir), -ENOENT);
 	ck_assert(is_there(RECORD));
-	/* The worker after that has room again. */
+	/* The next worker has room again. */
 	ck_assert_int_eq(unlink("/run/full"), 0);
 	prepare();
-	assert_before("first");
+	assert_old_record("first");
 }
 END_TEST
 
@@ -357,7 +357,7 @@ START_TEST(unfinished_record_that_was_left)
 {
 	ck_assert_int_eq(symlink("/run/elsewhere", UNFINISHED), 0);
 	open_rundir();
-	leave_record("first");
+	install_record("first");
 	ck_assert(!is_there("/run/elsewhere"));
 }
 END_TEST
@@ -369,19 +369,20 @@ START_TEST(record_of_another_size)
 	open_rundir();
 	write_file(RECORD, bytes, LARGEST + 1);
 	ck_assert_int_eq(rundir_prepare(&rundir, &err), -EINVAL);
-	ck_assert_str_eq(err.text, RECORD ": 1048577 bytes are no record");
-	ck_assert_ptr_null(rundir.before);
-	/* What is in it is handover_load()'s to say. */
+	ck_assert_str_eq(err.text, RECORD ": 1048577 bytes are too many for a "
+				   "handover record");
+	ck_assert_ptr_null(rundir.old_record);
+	/* handover_load() checks the content. */
 	write_file(RECORD, bytes, LARGEST);
 	prepare();
-	ck_assert_uint_eq(rundir.before_size, LARGEST);
+	ck_assert_uint_eq(rundir.old_record_size, LARGEST);
 	write_file(RECORD, bytes, 1);
 	prepare();
-	assert_before("a");
-	ck_assert_uint_eq(rundir.before_size, 1);
+	assert_old_record("a");
+	ck_assert_uint_eq(rundir.old_record_size, 1);
 	write_file(RECORD, bytes, 0);
 	prepare();
-	ck_assert_ptr_null(rundir.before);
+	ck_assert_ptr_null(rundir.old_record);
 }
 END_TEST
 
@@ -390,45 +391,45 @@ START_TEST(record_that_is_a_link)
 	open_rundir();
 	ck_assert_int_eq(symlink(VARS, RECORD), 0);
 	ck_assert_int_eq(rundir_prepare(&rundir, &err), -ELOOP);
-	ck_assert_ptr_null(rundir.before);
+	ck_assert_ptr_null(rundir.old_record);
 	ck_assert_int_eq(unlink(RECORD), 0);
 	ck_assert_int_eq(mkdir(RECORD, 0700), 0);
 	ck_assert_int_lt(rundir_prepare(&rundir, &err), 0);
-	ck_assert_ptr_null(rundir.before);
+	ck_assert_ptr_null(rundir.old_record);
 	ck_assert_int_eq(rmdir(RECORD), 0);
 }
 END_TEST
 
-/* Of version 0.1, until a worker of this version has its own. */
+/* The record of version 0.1 stays until a worker installs its own. */
 START_TEST(record_of_the_older_name)
 {
 	write_file(OLDER, "PFLASHL1", 9);
 	open_rundir();
 	prepare();
-	assert_before("PFLASHL1");
+	assert_old_record("PFLASHL1");
 	ck_assert(is_there(OLDER));
 	ck_assert_int_eq(rundir_install(&rundir), 0);
 	ck_assert(!is_there(OLDER));
 }
 END_TEST
 
-/* Nothing is left to go on from, of either version. */
-START_TEST(record_that_is_forgotten)
+/* Removes the record of either version. */
+START_TEST(record_that_is_removed)
 {
 	open_rundir();
-	leave_record("first");
+	install_record("first");
 	write_file(OLDER, "PFLASHL1", 9);
-	rundir_forget(&rundir);
+	rundir_remove_record(&rundir);
 	ck_assert(!is_there(RECORD) && !is_there(OLDER));
 	prepare();
-	ck_assert_ptr_null(rundir.before);
-	rundir_forget(&rundir);
+	ck_assert_ptr_null(rundir.old_record);
+	rundir_remove_record(&rundir);
 }
 END_TEST
 
-/* --- a pause of the flash's own --- */
+/* --- the recorded pause --- */
 
-START_TEST(pause_is_noted)
+START_TEST(pause_is_recorded)
 {
 	open_rundir();
 	ck_assert(!rundir_paused(&rundir));
@@ -442,7 +443,7 @@ START_TEST(pause_is_noted)
 }
 END_TEST
 
-/* It is the next pflashd's to undo, if the guest has a flash. */
+/* The next pflashd undoes the pause, if the guest still has a flash. */
 START_TEST(pause_outlives_the_supervisor)
 {
 	open_rundir();
@@ -460,8 +461,8 @@ START_TEST(pause_outlives_the_supervisor)
 }
 END_TEST
 
-/* Then it is not made: nothing would tell that it is to be undone. */
-START_TEST(no_room_for_the_note)
+/* An error: the caller must not pause, as nobody would undo it. */
+START_TEST(no_room_to_record_a_pause)
 {
 	open_rundir();
 	fill_up();
@@ -482,7 +483,7 @@ level_file(const char *vars, char *path)
 		       (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
 }
 
-START_TEST(level_is_kept)
+START_TEST(level_is_saved)
 {
 	const struct limit_level saved = { -1234567, 98765.4321 };
 	struct limit_level level = { 0, 0 };
@@ -507,7 +508,7 @@ START_TEST(level_is_kept)
 }
 END_TEST
 
-/* By its numbers: a link is the same file, another one is not. */
+/* The key is the inode: a link to VARS has the same level. */
 START_TEST(level_belongs_to_the_file)
 {
 	const struct limit_level saved = { 5, 6 };
@@ -523,7 +524,7 @@ START_TEST(level_belongs_to_the_file)
 }
 END_TEST
 
-/* The file's text, and what a bucket of 50000 by 1000 makes of it. */
+/* The file's text, and the level of a bucket of 50000 that resumes with it. */
 static const struct {
 	const char *text;
 	double units;
@@ -584,7 +585,7 @@ START_TEST(level_does_not_follow_a_link)
 }
 END_TEST
 
-/* --- */
+/* --- the suite --- */
 
 START_TEST(no_mounts)
 {
@@ -599,7 +600,7 @@ add_lock(TCase *tc)
 	tcase_add_test(tc, lock_is_taken_once);
 	tcase_add_test(tc, killed_process_leaves_no_lock);
 	tcase_add_test(tc, lock_is_waited_for);
-	tcase_add_test(tc, lock_without_a_name_is_none);
+	tcase_add_test(tc, lock_on_a_removed_file_is_repeated);
 	tcase_add_test(tc, no_lock_through_a_link);
 	tcase_add_test(tc, no_directory);
 	tcase_add_test(tc, inherited_lock);
@@ -612,22 +613,22 @@ add_record(TCase *tc)
 	tcase_add_test(tc, record_of_the_first_worker);
 	tcase_add_test(tc, record_of_the_worker_before);
 	tcase_add_test(tc, record_outlives_the_supervisor);
-	tcase_add_test(tc, record_of_before_is_read_only);
+	tcase_add_test(tc, old_record_is_read_only);
 	tcase_add_test(tc, no_room_for_a_record);
 	tcase_add_test(tc, unfinished_record_that_was_left);
 	tcase_add_test(tc, record_of_another_size);
 	tcase_add_test(tc, record_that_is_a_link);
 	tcase_add_test(tc, record_of_the_older_name);
-	tcase_add_test(tc, record_that_is_forgotten);
-	tcase_add_test(tc, pause_is_noted);
+	tcase_add_test(tc, record_that_is_removed);
+	tcase_add_test(tc, pause_is_recorded);
 	tcase_add_test(tc, pause_outlives_the_supervisor);
-	tcase_add_test(tc, no_room_for_the_note);
+	tcase_add_test(tc, no_room_to_record_a_pause);
 }
 
 static void
 add_level(TCase *tc)
 {
-	tcase_add_test(tc, level_is_kept);
+	tcase_add_test(tc, level_is_saved);
 	tcase_add_test(tc, level_belongs_to_the_file);
 	tcase_add_loop_test(tc, level_of_any_text, 0,
 			    sizeof(texts) / sizeof(*texts));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sandbox from inside: what a worker that its guest has taken over could
- * still do, and that the store needs no more than is left.
+ * The sandbox from inside: the attempts of a worker that its guest controls
+ * fail, and the store works.
  */
 #include <check.h>
 #include <errno.h>
@@ -59,7 +59,7 @@ teardown(void)
 	scratch_remove();
 }
 
-/* --- what is given up --- */
+/* --- attempts --- */
 
 static int
 enter_as(enum sandbox_level level, const char *user, uint32_t domain,
@@ -88,11 +88,11 @@ enter(enum sandbox_level level)
 	return ret;
 }
 
-/* 0: it could not do it. */
+/* Returns 1: the attempt succeeded; 0: it failed. */
 typedef int attempt(void);
 
-/* A descriptor that it has: of VARS, or of the directory that VARS is in. */
-static int held;
+/* The worker's descriptor: of VARS, or of the directory of VARS. */
+static int own_fd;
 
 static int
 open_by_name(void)
@@ -100,11 +100,11 @@ open_by_name(void)
 	return open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0;
 }
 
-/* From the directory of the scratch files, three levels below the root. */
+/* The scratch directory is three levels below the root. */
 static int
 open_from_descriptor(void)
 {
-	return openat(held, "../../../etc/passwd", O_RDONLY | O_CLOEXEC) >= 0;
+	return openat(own_fd, "../../../etc/passwd", O_RDONLY | O_CLOEXEC) >= 0;
 }
 
 static int
@@ -112,7 +112,7 @@ stat_at(const char *path)
 {
 	struct stat st;
 
-	return syscall(SYS_newfstatat, held, path, &st, AT_EMPTY_PATH) == 0;
+	return syscall(SYS_newfstatat, own_fd, path, &st, AT_EMPTY_PATH) == 0;
 }
 
 static int
@@ -196,7 +196,7 @@ static int
 write_large_file(void)
 {
 	(void)signal(SIGXFSZ, SIG_IGN);
-	return pwrite(held, "x", 1, FILE_SIZE) == 1;
+	return pwrite(own_fd, "x", 1, FILE_SIZE) == 1;
 }
 
 static int
@@ -265,7 +265,7 @@ signal_itself(void)
 	return kill(getpid(), 0) == 0;
 }
 
-/* TIOCSTI, a hypercall, and what puts a lock on others' files */
+/* TIOCSTI */
 static int
 other_ioctl(void)
 {
@@ -289,7 +289,7 @@ stat_by_name(void)
 static int
 change_file_mode(void)
 {
-	return fchmod(held, 0666) == 0;
+	return fchmod(own_fd, 0666) == 0;
 }
 
 static attempt *const full[] = {
@@ -299,20 +299,21 @@ static attempt *const full[] = {
 	leave_root,  open_many,     make_process,
 };
 
-/* How a child ends that attempts it, `path` being open to it. */
+/* Runs the attempt in a sandboxed child with `path` open; its wait status. */
 static int
-attempted(enum sandbox_level level, attempt *what, const char *path, int flags)
+attempted(enum sandbox_level level, attempt *attempt_it, const char *path,
+	  int flags)
 {
 	int status = 0;
 	pid_t child = fork();
 
 	if (child == 0) {
 		(void)signal(SIGSYS, SIG_DFL);
-		held = open(path, flags | O_CLOEXEC);
-		if (held < 0 || enter(level) < 0)
+		own_fd = open(path, flags | O_CLOEXEC);
+		if (own_fd < 0 || enter(level) < 0)
 			_exit(2);
 		errno = 0;
-		_exit(what());
+		_exit(attempt_it());
 	}
 	ck_assert_int_gt(child, 0);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -326,8 +327,7 @@ assert_code(int number, int status, int code)
 		      "attempt %d: status %#x", number, (unsigned int)status);
 }
 
-/* An honest worker has files, and no directory. */
-START_TEST(basic_keeps_it_out)
+START_TEST(attempts_fail_in_basic)
 {
 	int status = attempted(SANDBOX_BASIC, basic[_i], vars, O_RDWR);
 
@@ -335,8 +335,8 @@ START_TEST(basic_keeps_it_out)
 }
 END_TEST
 
-/* Else the attempts above would prove nothing. */
-START_TEST(none_lets_it)
+/* The attempts must succeed without a sandbox, or they prove nothing. */
+START_TEST(attempts_succeed_in_none)
 {
 	static attempt *const some[] = { open_by_name, open_from_descriptor,
 					 stat_absolute_path,
@@ -348,7 +348,7 @@ START_TEST(none_lets_it)
 }
 END_TEST
 
-START_TEST(full_ends_it)
+START_TEST(attempts_are_fatal_in_full)
 {
 	int status = attempted(SANDBOX_FULL, full[_i], vars, O_RDWR);
 
@@ -367,15 +367,15 @@ static attempt *const refused[] = { open_by_name, open_from_descriptor,
 				    stat_absolute_path, stat_relative_path,
 				    stat_descriptor };
 
-/* Also with a directory, which no worker is given. */
+/* Also from a descriptor of a directory, which no worker gets. */
 START_TEST(full_refuses_every_path)
 {
 	int status = 0;
 	pid_t child = fork();
 
 	if (child == 0) {
-		held = open(scratch_path(""), O_RDONLY | O_DIRECTORY);
-		if (held < 0 || enter(SANDBOX_FULL) < 0)
+		own_fd = open(scratch_path(""), O_RDONLY | O_DIRECTORY);
+		if (own_fd < 0 || enter(SANDBOX_FULL) < 0)
 			_exit(2);
 		_exit(refused[_i]() || errno != EPERM);
 	}
@@ -384,9 +384,9 @@ START_TEST(full_refuses_every_path)
 }
 END_TEST
 
-/* As where the kernel has no other way to tell the time. */
+/* The system calls of a host whose vDSO has no clock. */
 static int
-ask_the_time(void)
+read_clocks(void)
 {
 	struct timespec spec;
 	struct timeval val;
@@ -397,16 +397,17 @@ ask_the_time(void)
 	       syscall(SYS_time, NULL) < 0;
 }
 
-START_TEST(full_has_the_time)
+START_TEST(full_allows_clocks)
 {
-	int status = attempted(SANDBOX_FULL, ask_the_time, vars, O_RDWR);
+	int status = attempted(SANDBOX_FULL, read_clocks, vars, O_RDWR);
 
 	assert_code(0, status, 0);
 }
 END_TEST
 
-/* --- whom it becomes --- */
+/* --- the user --- */
 
+/* 0: all ids of the process are `user`. */
 static int
 is_not(uid_t user)
 {
@@ -422,7 +423,7 @@ is_not(uid_t user)
 	return 0;
 }
 
-/* The exit code of a child that is in the sandbox as this user. */
+/* The wait status of a child in the sandbox; 0: its ids are `expected`. */
 static int
 become(const char *user, uint32_t domain, uid_t expected)
 {
@@ -447,7 +448,7 @@ START_TEST(each_domain_has_a_user_of_its_own)
 }
 END_TEST
 
-/* A worker of this domain, which waits for its end. */
+/* Starts a worker of this domain that waits for SIGKILL. */
 static pid_t
 start_other(uint32_t domain)
 {
@@ -511,16 +512,16 @@ START_TEST(workers_do_not_reach_each_other)
 	other = start_other(DOMAIN + 1);
 	assert_code(0, attempted(SANDBOX_BASIC, touch_other, vars, O_RDWR), 0);
 	end_other();
-	/* Those of one user do: the attempt is a true one. */
+	/* Workers of the same user do: the attempt can succeed. */
 	other = start_other(DOMAIN);
 	assert_code(1, attempted(SANDBOX_BASIC, find_other, vars, O_RDWR), 1);
 	end_other();
 }
 END_TEST
 
-/* --- what it is refused for --- */
+/* --- refusals --- */
 
-/* The child's sentence; it must not have been let in. */
+/* The sentence with which a child is refused; it must be refused. */
 static struct error
 refusal_of(enum sandbox_level level, const char *user, void (*prepare)(void))
 {
@@ -586,7 +587,7 @@ become_nobody(void)
 		_exit(2);
 }
 
-/* In a user namespace that has no numbers but root's. */
+/* Enters a user namespace that maps only uid 0. */
 static void
 have_few_users(void)
 {
@@ -629,7 +630,7 @@ occupy_root(void)
 	close(fd);
 }
 
-/* As in a container that allows no filters. */
+/* Behaves like a container that forbids seccomp filters. */
 static void
 forbid_filters(void)
 {
@@ -646,11 +647,11 @@ forbid_filters(void)
 	seccomp_release(filter);
 }
 
-/* The beginning of the sentence, and the way out in it. */
+/* The beginning of the sentence, and the advice in it. */
 static const struct {
 	void (*prepare)(void);
 	enum sandbox_level level;
-	const char *beginning, *way;
+	const char *beginning, *advice;
 } refusals[] = {
 	{ become_nobody, SANDBOX_BASIC, "only root can give up privileges",
 	  "start pflashd as root, or with --sandbox none" },
@@ -665,7 +666,7 @@ static const struct {
 	  "--sandbox basic" },
 };
 
-START_TEST(each_refusal_names_the_way_out)
+START_TEST(each_refusal_gives_advice)
 {
 	struct error err = refusal_of(refusals[_i].level, NULL,
 				      refusals[_i].prepare);
@@ -673,7 +674,7 @@ START_TEST(each_refusal_names_the_way_out)
 	ck_assert_msg(strncmp(err.text, refusals[_i].beginning,
 			      strlen(refusals[_i].beginning)) == 0,
 		      "%s", err.text);
-	ck_assert_msg(strstr(err.text, refusals[_i].way), "%s", err.text);
+	ck_assert_msg(strstr(err.text, refusals[_i].advice), "%s", err.text);
 }
 END_TEST
 
@@ -699,7 +700,7 @@ enter_with_handles(enum sandbox_level level, struct error *err)
 	return sandbox_enter(&sandbox, err);
 }
 
-/* Nothing is given up before; basic does not ask for it. */
+/* The process keeps its privileges then; basic does not need confine(). */
 START_TEST(handles_that_cannot_be_confined)
 {
 	struct error err;
@@ -726,7 +727,7 @@ START_TEST(levels_have_their_names)
 }
 END_TEST
 
-/* --- the store in it, its files from the broker --- */
+/* --- the store in the sandbox, with files from the broker --- */
 
 static unsigned int installed[FILES_ROLES];
 static const struct files_ops *local_ops;
@@ -770,7 +771,7 @@ serve(struct files *files, int channel)
 	files->ops->close(files);
 }
 
-/* The child's exit code; the parent is its supervisor meanwhile. */
+/* Runs `worker` in a sandboxed child and serves its requests; its exit code. */
 static int
 served(int (*worker)(enum sandbox_level level, struct files *files),
        enum sandbox_level level)
@@ -797,7 +798,7 @@ served(int (*worker)(enum sandbox_level level, struct files *files),
 	return WEXITSTATUS(status);
 }
 
-/* Enough for some journals. */
+/* Writes enough for several journals. */
 static int
 write_bursts(struct store *store)
 {
@@ -812,7 +813,7 @@ write_bursts(struct store *store)
 }
 
 static int
-keep_state(struct store *store)
+save_and_load_state(struct store *store)
 {
 	struct store_kept state = { .tag = "test", .record = "x", .len = 1 };
 	struct store_kept found;
@@ -822,9 +823,9 @@ keep_state(struct store *store)
 	       store_recall(store, &found, &err) < 0 || found.len != 1;
 }
 
-/* As for a guest that is suspended and goes on. */
+/* Like a suspend and a resume of the guest. */
 static int
-let_go_and_take(struct store *store)
+release_and_reopen(struct store *store)
 {
 	const uint8_t byte = 0x55;
 	struct error err;
@@ -855,9 +856,9 @@ use_store(enum sandbox_level level, struct files *files)
 		return 2;
 	if (store_stats(store)->checkpoints == 0)
 		return 3;
-	if (keep_state(store))
+	if (save_and_load_state(store))
 		return 4;
-	if (let_go_and_take(store))
+	if (release_and_reopen(store))
 		return 5;
 	return store_close(store) < 0 ? 6 : 0;
 }
@@ -873,7 +874,7 @@ assert_owned(const char *name, mode_t mode)
 	ck_assert_uint_eq(st.st_mode & 07777, mode);
 }
 
-START_TEST(store_works_in_it)
+START_TEST(store_works_in_the_sandbox)
 {
 	struct blob blob;
 
@@ -910,8 +911,8 @@ make_store(enum sandbox_level level, struct files *files)
 	return use_store(level, files);
 }
 
-/* A new VARS file is root's. */
-START_TEST(new_file_is_made_in_it)
+/* A new VARS file belongs to root. */
+START_TEST(new_file_is_created_in_the_sandbox)
 {
 	struct blob blob;
 	struct stat st;
@@ -943,8 +944,8 @@ open_locked(enum sandbox_level level, struct files *files)
 	return strstr(err.text, "vars.fd: in use by another process") ? 0 : 2;
 }
 
-/* The worker may not look for the holder; the supervisor does. */
-START_TEST(file_in_use_is_refused_in_it)
+/* The worker cannot find the holder; the supervisor does. */
+START_TEST(file_in_use_is_refused_in_the_sandbox)
 {
 	const struct store_config config = { .path = vars };
 	struct store *store;
@@ -956,25 +957,25 @@ START_TEST(file_in_use_is_refused_in_it)
 }
 END_TEST
 
-/* --- */
+/* --- the suite --- */
 
 START_TEST(only_root)
 {
-	puts("SKIP: only root can give up something");
+	puts("SKIP: the sandbox needs root");
 	(void)fflush(stdout);
 }
 END_TEST
 
 START_TEST(no_mounts)
 {
-	printf("SKIP: bad users of the sandbox: %s\n", mount_refusal());
+	printf("SKIP: bad users are refused: %s\n", mount_refusal());
 	(void)fflush(stdout);
 }
 END_TEST
 
 START_TEST(no_full)
 {
-	puts("SKIP: --sandbox full: a sanitizer makes system calls of its own");
+	puts("SKIP: --sandbox full: a sanitizer makes other system calls");
 	(void)fflush(stdout);
 }
 END_TEST
@@ -982,16 +983,16 @@ END_TEST
 static void
 add_full(TCase *tc)
 {
-	tcase_add_loop_test(tc, full_ends_it, 0, COUNT(full));
+	tcase_add_loop_test(tc, attempts_are_fatal_in_full, 0, COUNT(full));
 	tcase_add_loop_test(tc, full_refuses_every_path, 0, COUNT(refused));
-	tcase_add_test(tc, full_has_the_time);
+	tcase_add_test(tc, full_allows_clocks);
 }
 
 static void
 add_confinement(TCase *tc)
 {
-	tcase_add_loop_test(tc, basic_keeps_it_out, 0, COUNT(basic));
-	tcase_add_loop_test(tc, none_lets_it, 0, 4);
+	tcase_add_loop_test(tc, attempts_fail_in_basic, 0, COUNT(basic));
+	tcase_add_loop_test(tc, attempts_succeed_in_none, 0, 4);
 	if (memory_can_fail())
 		add_full(tc);
 	else
@@ -1008,8 +1009,7 @@ add_refusals(TCase *tc)
 	else
 		tcase_add_loop_test(tc, bad_users_are_refused, 0,
 				    COUNT(no_users));
-	tcase_add_loop_test(tc, each_refusal_names_the_way_out, 0,
-			    COUNT(refusals));
+	tcase_add_loop_test(tc, each_refusal_gives_advice, 0, COUNT(refusals));
 	tcase_add_test(tc, handles_that_cannot_be_confined);
 	tcase_add_test(tc, levels_have_their_names);
 }
@@ -1019,10 +1019,11 @@ add_store(TCase *tc)
 {
 	int end = memory_can_fail() ? SANDBOX_FULL + 1 : SANDBOX_FULL;
 
-	tcase_add_loop_test(tc, store_works_in_it, SANDBOX_NONE, end);
-	tcase_add_loop_test(tc, new_file_is_made_in_it, SANDBOX_NONE, end);
-	tcase_add_loop_test(tc, file_in_use_is_refused_in_it, SANDBOX_NONE,
-			    end);
+	tcase_add_loop_test(tc, store_works_in_the_sandbox, SANDBOX_NONE, end);
+	tcase_add_loop_test(tc, new_file_is_created_in_the_sandbox,
+			    SANDBOX_NONE, end);
+	tcase_add_loop_test(tc, file_in_use_is_refused_in_the_sandbox,
+			    SANDBOX_NONE, end);
 }
 
 static Suite *

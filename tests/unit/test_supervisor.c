@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The real supervisor, and the real channel, against a worker in the hands of
- * its guest (double_worker.c).  Faults that version 0.1 had, each with a test:
+ * The real supervisor and the real channel against a worker that its guest
+ * controls (double_worker.c).  Version 0.1 had these faults; each has a test:
  *
- *	the worker claims a pid, a name, a domain
+ *	the worker reports a pid, a name, a domain of its choice
  *		status_is_the_supervisors_own
  *	the status waits for a client or a worker
  *		twenty_silent_clients, a_client_that_drips
- *	the worker outlives its order or its domain, or stops the supervisor
+ *	the worker outlives its order or its domain, or blocks the supervisor
  *		worker_ignores_stop, worker_ignores_the_domains_end,
  *		worker_reads_no_reply, worker_sends_no_request,
  *		crash_while_it_detaches
- *	workers are replaced without an end
+ *	workers are restarted without a limit
  *		restarts_are_counted, failed_until_an_upgrade,
- *		exit_100_is_no_upgrade, breach_ends_the_worker
- *	a directory's descriptor is with the worker, and files to fill
+ *		exit_100_is_no_upgrade, violation_ends_the_worker
+ *	the worker has a descriptor of a directory, and files to fill
  *		worker_has_the_channel_only, limit_file_is_sane
- *	descriptors leak out of a message
+ *	a message leaks descriptors
  *		descriptors_in_a_request
- *	log lines pass for another guest's
+ *	log lines imitate another guest's
  *		forged_lines, flood_of_lines, endless_line
  *	texts reach a terminal (pflashctl's part: tests/cli/status.sh)
  *		report_full_of_garbage
- *	an administrator's pause is undone, Xen's frames are taken
+ *	the worker undoes an administrator's pause, removes Xen's frames
  *		pause_of_an_administrator, and test_broker.c
- *	an upgrade cannot be taken back
+ *	an upgrade that fails loses the flash
  *		new_program_refuses, new_program_takes_over,
  *		new_program_is_gone
  *	two processes hold the same lock
@@ -55,13 +55,14 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/upgrade.h"
 
-#define STOP_MOST 3. /* supervisor_stop_seconds, and a busy machine */
+/* Seconds: supervisor_stop_seconds, and some for a busy machine. */
+#define STOP_MAX 3.
 
 static int
 terminate(void)
 {
 	ck_assert_int_eq(kill(supervisor, SIGTERM), 0);
-	return end_of(supervisor, STOP_MOST);
+	return end_of(supervisor, STOP_MAX);
 }
 
 static void
@@ -82,7 +83,7 @@ record_is_left(void)
 	ck_assert(!exists("7.handover.new"));
 }
 
-/* The Nth worker serves. */
+/* Waits until the Nth worker serves. */
 static void
 until_served(unsigned int workers)
 {
@@ -99,7 +100,7 @@ asked_number(const char *member)
 	return number;
 }
 
-/* The sentence with which it was refused, or "". */
+/* The error of the answer, or ""; frees the answer. */
 static const char *
 refusal(struct json_object *answer)
 {
@@ -116,27 +117,20 @@ refusal(struct json_object *answer)
 
 static char new_name[] = "pflashd";
 
-/* This program, which main() makes the new one. */
+/*
+ * An upgrade executes this test program again, with `behaviour` as argument:
+ * see be_new_program().
+ */
 static void
-remember(const char *what)
+set_new_program(const char *behaviour)
 {
 	static char *arguments[3] = { new_name };
 
-	arguments[1] = strdup(what);
+	arguments[1] = strdup(behaviour);
 	upgrade_remember(arguments);
 }
 
-static int
-client_asks(const char *line)
-{
-	int fd = client_connect();
-
-	ck_assert_int_eq(send(fd, line, strlen(line), MSG_NOSIGNAL),
-			 (ssize_t)strlen(line));
-	return fd;
-}
-
-/* The program is executed, which ends the connection without an answer. */
+/* The upgrade executes the program: the connection ends without an answer. */
 static void
 upgrade_succeeds(int fd)
 {
@@ -144,7 +138,7 @@ upgrade_succeeds(int fd)
 	UNTIL(stage->upgrades > 0);
 }
 
-/* --- the ends of a life --- */
+/* --- the end of the domain, of the worker, of the supervisor --- */
 
 START_TEST(sigterm_detaches)
 {
@@ -166,7 +160,7 @@ START_TEST(domain_ends)
 {
 	START(act_serve);
 	domain_happens(ends_of_domain[_i]);
-	ck_assert_int_eq(end_of(supervisor, STOP_MOST), EXIT_OK);
+	ck_assert_int_eq(end_of(supervisor, STOP_MAX), EXIT_OK);
 	nothing_is_left();
 }
 END_TEST
@@ -180,9 +174,9 @@ START_TEST(hypervisor_has_no_answer)
 	stage->reason = -EINPROGRESS;
 	nap(0.2);
 	ck_assert_uint_eq(stage->orders, 0);
-	stage->reason = -ESRCH; /* no event says so, while nothing is known */
+	stage->reason = -ESRCH; /* found by polling, without an event */
 	domain_happens(-ESRCH);
-	ck_assert_int_eq(end_of(supervisor, STOP_MOST), EXIT_OK);
+	ck_assert_int_eq(end_of(supervisor, STOP_MAX), EXIT_OK);
 }
 END_TEST
 
@@ -191,7 +185,7 @@ START_TEST(failure_of_the_first_worker)
 	ACT(act_fail);
 	stage->result = _i;
 	(void)run_supervisor();
-	ck_assert_int_eq(end_of(supervisor, STOP_MOST), _i);
+	ck_assert_int_eq(end_of(supervisor, STOP_MAX), _i);
 	ck_assert_uint_eq(stage->workers, 1);
 	nothing_is_left();
 }
@@ -204,7 +198,7 @@ START_TEST(odd_failure_of_the_first_worker)
 	ACT(act_fail);
 	stage->result = odd[_i];
 	(void)run_supervisor();
-	ck_assert_int_eq(end_of(supervisor, STOP_MOST), EXIT_RUNTIME);
+	ck_assert_int_eq(end_of(supervisor, STOP_MAX), EXIT_RUNTIME);
 	ck_assert_uint_eq(stage->workers, 1);
 }
 END_TEST
@@ -213,13 +207,13 @@ START_TEST(death_of_the_first_worker)
 {
 	ACT(act_die_early);
 	(void)run_supervisor();
-	ck_assert_int_eq(end_of(supervisor, STOP_MOST), EXIT_RUNTIME);
+	ck_assert_int_eq(end_of(supervisor, STOP_MAX), EXIT_RUNTIME);
 	ck_assert_uint_eq(stage->workers, 1);
 	nothing_is_left();
 }
 END_TEST
 
-/* Somebody kills the supervisor: the next one goes on. */
+/* After SIGKILL to the supervisor, the next one takes over. */
 START_TEST(supervisor_is_killed)
 {
 	pid_t first;
@@ -231,7 +225,7 @@ START_TEST(supervisor_is_killed)
 	ck_assert(exists("7.sock"));
 	(void)run_supervisor();
 	until_served(2);
-	ck_assert_uint_eq(stage->before_size, HANDOVER_SIZE);
+	ck_assert_uint_eq(stage->old_record_size, HANDOVER_SIZE);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 	nothing_is_left();
 }
@@ -240,14 +234,14 @@ END_TEST
 /* --- a worker that does not end --- */
 
 static act *const deaf[] = { act_hang, act_pause_and_hang, act_flood_log,
-			     act_say_nothing, act_close_channel };
+			     act_send_nothing, act_close_channel };
 
 START_TEST(worker_ignores_stop)
 {
 	START(act_hang);
 	ck_assert_int_eq(terminate(), EXIT_RUNTIME);
 	ck_assert_uint_eq(stage->workers, 1);
-	ck_assert(log_has("did not end within 0 s of its order"));
+	ck_assert(log_has("did not end within 0 s"));
 	record_is_left();
 }
 END_TEST
@@ -256,14 +250,14 @@ START_TEST(worker_ignores_the_domains_end)
 {
 	START(act_hang);
 	domain_happens(-ESRCH);
-	ck_assert_int_eq(end_of(supervisor, STOP_MOST), EXIT_RUNTIME);
+	ck_assert_int_eq(end_of(supervisor, STOP_MAX), EXIT_RUNTIME);
 	ck_assert_uint_eq(stage->workers, 1);
 	nothing_is_left();
 }
 END_TEST
 
-/* Whatever it does instead. */
-START_TEST(any_worker_ends)
+/* SIGTERM ends pflashd whatever the worker does. */
+START_TEST(stops_with_any_worker)
 {
 	ACT(deaf[_i]);
 	(void)run_supervisor();
@@ -275,11 +269,11 @@ END_TEST
 
 START_TEST(worker_sends_no_request)
 {
-	ACT(act_say_nothing);
+	ACT(act_send_nothing);
 	(void)run_supervisor();
 	UNTIL(stage->workers == 1);
 	domain_happens(-ESRCH);
-	ck_assert_int_eq(end_of(supervisor, STOP_MOST), EXIT_RUNTIME);
+	ck_assert_int_eq(end_of(supervisor, STOP_MAX), EXIT_RUNTIME);
 	nothing_is_left();
 }
 END_TEST
@@ -336,7 +330,7 @@ START_TEST(crash_while_it_detaches)
 }
 END_TEST
 
-/* --- a worker that ends again and again --- */
+/* --- a worker that dies again and again --- */
 
 static act *const deaths[] = { act_exit_0,   act_exit_3,       act_exit_100,
 			       act_exit_255, act_abort,        act_kill,
@@ -368,12 +362,12 @@ START_TEST(no_restart_at_all)
 	UNTIL(state_is("failed"));
 	ck_assert_uint_eq(stage->workers, 1);
 	domain_happens(-ESRCH);
-	ck_assert_int_eq(end_of(supervisor, STOP_MOST), EXIT_OK);
+	ck_assert_int_eq(end_of(supervisor, STOP_MAX), EXIT_OK);
 	nothing_is_left();
 }
 END_TEST
 
-/* A worker that never gets ready is no exception, once one was. */
+/* After one worker was ready, a worker that never gets ready counts, too. */
 START_TEST(takeovers_that_fail_are_counted)
 {
 	options.restarts = 2;
@@ -396,7 +390,7 @@ START_TEST(exit_100_is_no_upgrade)
 }
 END_TEST
 
-/* SIGTERM in the pause before the next worker. */
+/* SIGTERM during the delay before the next worker. */
 START_TEST(stopped_while_it_waits)
 {
 	options.restarts = 6;
@@ -408,12 +402,12 @@ START_TEST(stopped_while_it_waits)
 }
 END_TEST
 
-/* --- against the protocol --- */
+/* --- a worker that violates protocol or policy --- */
 
 static const struct {
 	const char *what;
 	struct channel_request request;
-} breaches[] = {
+} violations[] = {
 	{ "no verb", { .verb = 0 } },
 	{ "unknown verb", { .verb = CHANNEL_VERBS } },
 	{ "the last verb", { .verb = 255 } },
@@ -438,18 +432,18 @@ static const struct {
 };
 
 static void
-set_breach(const void *bytes, size_t size, int descriptors)
+set_violation(const void *bytes, size_t size, unsigned int descriptors)
 {
-	memcpy(breach, bytes, size);
-	breach_size = size;
-	breach_descriptors = descriptors;
+	memcpy(violation, bytes, size);
+	violation_size = size;
+	violation_descriptors = descriptors;
 }
 
-/* Killed, counted, replaced; the request is not carried out. */
+/* The worker is killed and replaced; its request is not executed. */
 static void
-expect_breach(void)
+expect_violation(void)
 {
-	START(act_breach, act_serve);
+	START(act_violate, act_serve);
 	until_served(2);
 	ck_assert(log_has("; the worker is killed"));
 	ck_assert_uint_eq(stage->replies, 0);
@@ -459,10 +453,11 @@ expect_breach(void)
 	ck_assert_int_eq(terminate(), EXIT_OK);
 }
 
-START_TEST(breach_ends_the_worker)
+START_TEST(violation_ends_the_worker)
 {
-	set_breach(&breaches[_i].request, sizeof(breaches[_i].request), 0);
-	expect_breach();
+	set_violation(&violations[_i].request, sizeof(violations[_i].request),
+		      0);
+	expect_violation();
 }
 END_TEST
 
@@ -471,31 +466,32 @@ START_TEST(message_of_another_size)
 	static const size_t sizes[] = { 1, 8, 15, 17, 64 };
 	uint8_t bytes[64] = { CHANNEL_GET_TYPE };
 
-	set_breach(bytes, sizes[_i], 0);
-	expect_breach();
+	set_violation(bytes, sizes[_i], 0);
+	expect_violation();
 }
 END_TEST
 
-START_TEST(breach_before_it_is_ready)
+START_TEST(violation_before_it_is_ready)
 {
-	set_breach(&breaches[_i].request, sizeof(breaches[_i].request), 0);
-	ACT(act_breach_early);
+	set_violation(&violations[_i].request, sizeof(violations[_i].request),
+		      0);
+	ACT(act_violate_early);
 	(void)run_supervisor();
-	ck_assert_int_eq(end_of(supervisor, STOP_MOST), EXIT_RUNTIME);
+	ck_assert_int_eq(end_of(supervisor, STOP_MAX), EXIT_RUNTIME);
 	ck_assert_uint_eq(stage->workers, 1);
 	ck_assert_uint_eq(stage->ready, 0);
 	nothing_is_left();
 }
 END_TEST
 
-/* With its own number of descriptors in each worker's request. */
+/* _i + 1 descriptors in a request. */
 START_TEST(descriptors_in_a_request)
 {
 	const struct channel_request request = { .verb = CHANNEL_GET_TYPE };
 	unsigned int before;
 
-	set_breach(&request, sizeof(request), _i + 1);
-	START(act_serve_late, act_breach, act_breach, act_breach, act_serve);
+	set_violation(&request, sizeof(request), (unsigned int)_i + 1);
+	START(act_serve_late, act_violate, act_violate, act_violate, act_serve);
 	UNTIL(state_is("running"));
 	before = descriptors_of(supervisor);
 	ck_assert_int_eq(kill((pid_t)asked_number(STATUS_WORKER), SIGKILL), 0);
@@ -506,13 +502,13 @@ START_TEST(descriptors_in_a_request)
 }
 END_TEST
 
-/* The administrator's pause is not the worker's to undo. */
+/* The worker cannot undo an administrator's pause. */
 START_TEST(pause_of_an_administrator)
 {
 	const struct channel_request request = { .verb = CHANNEL_UNPAUSE };
 
-	set_breach(&request, sizeof(request), 0);
-	START(act_breach);
+	set_violation(&request, sizeof(request), 0);
+	START(act_violate);
 	UNTIL(stage->replies == 1);
 	ck_assert_int_eq(stage->result, 0);
 	ck_assert_uint_eq(stage->unpauses, 0);
@@ -520,14 +516,14 @@ START_TEST(pause_of_an_administrator)
 }
 END_TEST
 
-/* --- a pause for a moment, and its end --- */
+/* --- a pause by the flash, and its end --- */
 
 START_TEST(next_worker_ends_the_pause)
 {
 	const struct channel_request request = { .verb = CHANNEL_UNPAUSE };
 
-	set_breach(&request, sizeof(request), 0);
-	START(act_pause_and_die, act_breach);
+	set_violation(&request, sizeof(request), 0);
+	START(act_pause_and_die, act_violate);
 	UNTIL(stage->replies == 1);
 	ck_assert_uint_eq(stage->pauses, 1);
 	ck_assert_uint_eq(stage->unpauses, 1);
@@ -540,8 +536,8 @@ START_TEST(next_pflashd_ends_the_pause)
 {
 	const struct channel_request request = { .verb = CHANNEL_UNPAUSE };
 
-	set_breach(&request, sizeof(request), 0);
-	START(act_pause_and_hang, act_breach);
+	set_violation(&request, sizeof(request), 0);
+	START(act_pause_and_hang, act_violate);
 	UNTIL(stage->replies == 1);
 	ck_assert_int_eq(terminate(), EXIT_RUNTIME);
 	ck_assert(exists("7.handover"));
@@ -553,7 +549,7 @@ START_TEST(next_pflashd_ends_the_pause)
 }
 END_TEST
 
-/* --- what a worker has --- */
+/* --- the worker's descriptors --- */
 
 START_TEST(worker_has_the_channel_only)
 {
@@ -584,9 +580,9 @@ START_TEST(nothing_leaks_by_restarts)
 }
 END_TEST
 
-/* --- its lines --- */
+/* --- the worker's log lines --- */
 
-/* Each line is printable, and begins as the supervisor has it. */
+/* Each line is printable and begins with the supervisor's prefix. */
 static unsigned int
 check_lines(char *log)
 {
@@ -594,7 +590,7 @@ check_lines(char *log)
 
 	for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n")) {
 		ck_assert_msg(strncmp(line, PREFIX, strlen(PREFIX)) == 0,
-			      "a line of its own: %s", line);
+			      "a line without the prefix: %s", line);
 		for (const char *c = line; *c; c++)
 			ck_assert_msg(*c >= ' ' && *c <= '~', "%s", line);
 		ck_assert_uint_le(strlen(line), strlen(PREFIX) + 1024);
@@ -633,7 +629,7 @@ flood_with(act *flood)
 	char *log;
 
 	START(flood);
-	UNTIL(stage->go);
+	UNTIL(stage->proceed);
 	ck_assert(state_is("running"));
 	(void)terminate();
 	log = log_text();
@@ -653,7 +649,7 @@ START_TEST(endless_line)
 }
 END_TEST
 
-/* --- its report --- */
+/* --- the worker's report --- */
 
 START_TEST(report_full_of_garbage)
 {
@@ -692,7 +688,7 @@ START_TEST(status_is_the_supervisors_own)
 }
 END_TEST
 
-/* --- its write limit --- */
+/* --- the write limit --- */
 
 static const struct {
 	double level, when; /* when: 0 is now */
@@ -702,7 +698,7 @@ static const struct {
 	{ 0, -1 },     { 0, 1e300 },    { -1e308, 1e300 }, { 1000, 0 },
 };
 
-/* Numbers of the limit file; false: there is none. */
+/* Reads the limit file; false: there is none. */
 static bool
 limit_file(double *units, double *when)
 {
@@ -767,7 +763,7 @@ START_TEST(twenty_silent_clients)
 	START(act_kill, act_serve);
 	for (int i = 0; i < 20; i++)
 		fds[i] = client_connect();
-	until_served(2); /* the worker is replaced meanwhile */
+	until_served(2); /* the supervisor replaces the worker meanwhile */
 	began = seconds_now();
 	ck_assert(state_is("running"));
 	ck_assert_double_lt(seconds_now() - began, 5);
@@ -838,24 +834,24 @@ START_TEST(mode_is_changed)
 }
 END_TEST
 
-/* Two clients wait, for the worker and for the new program: in vain. */
+/* Two clients wait, one for the worker, one for the new program: in vain. */
 START_TEST(mode_is_never_answered)
 {
 	double began = seconds_now();
 	int mode, upgrade;
 
-	remember("hangs");
+	set_new_program("hangs");
 	START(act_serve);
-	mode = client_asks("mode trap\n");
-	upgrade = client_asks("upgrade\n");
+	mode = client_send("mode trap\n");
+	upgrade = client_send("upgrade\n");
 	UNTIL(stage->orders == 1);
 	ck_assert_str_eq(refusal(ask("mode trap")),
 			 "the mode is being changed");
 	ck_assert(state_is("running"));
 	ck_assert_str_eq(refusal(client_answer(upgrade)),
-			 "the new program gave no answer");
+			 "the new program did not answer within 10 s");
 	ck_assert_str_eq(refusal(client_answer(mode)),
-			 "the worker has not done it in time");
+			 "the worker did not answer in time");
 	ck_assert_double_lt(seconds_now() - began, 15);
 	ck_assert_uint_eq(stage->workers, 1);
 	ck_assert_int_eq(terminate(), EXIT_OK);
@@ -867,12 +863,13 @@ START_TEST(worker_dies_of_the_mode)
 	int fd;
 
 	START(act_serve);
-	fd = client_asks("mode trap\n");
+	fd = client_send("mode trap\n");
 	UNTIL(stage->orders == 1);
 	ck_assert_int_eq(kill((pid_t)asked_number(STATUS_WORKER), SIGKILL), 0);
 	ck_assert_str_eq(refusal(client_answer(fd)), "the worker has died");
 	until_served(2);
-	fd = client_asks("mode trap\n"); /* the order was the first worker's */
+	fd = client_send(
+		"mode trap\n"); /* the next worker gets an order, too */
 	UNTIL(stage->orders == 2);
 	close(fd);
 	ck_assert_int_eq(terminate(), EXIT_OK);
@@ -894,7 +891,7 @@ START_TEST(suspended_and_resumed)
 }
 END_TEST
 
-/* No event says that it goes on. */
+/* Xen sends no event for a resume. */
 START_TEST(resumed_without_an_event)
 {
 	START(act_serve);
@@ -909,7 +906,7 @@ START_TEST(resumed_without_an_event)
 }
 END_TEST
 
-/* Its file is another host's meanwhile: the next worker waits for the guest. */
+/* Another host may use the file: the next worker starts at the resume. */
 START_TEST(death_while_it_is_suspended)
 {
 	START(act_serve, act_serve);
@@ -926,13 +923,13 @@ START_TEST(death_while_it_is_suspended)
 }
 END_TEST
 
-/* The worker reads none of these until all are sent. */
+/* The worker reads its orders after all have been sent. */
 START_TEST(orders_keep_their_order)
 {
 	START(act_serve_late);
 	for (unsigned int i = 0; i < 20; i++)
 		domain_happens(i % 2 ? -EINPROGRESS : SHUTDOWN_suspend);
-	stage->go = true;
+	stage->proceed = true;
 	UNTIL(stage->orders == 20);
 	for (unsigned int i = 0; i < 20; i++)
 		ck_assert_int_eq(stage->order[i],
@@ -941,18 +938,18 @@ START_TEST(orders_keep_their_order)
 }
 END_TEST
 
-/* It was not ready yet when the guest was suspended. */
-START_TEST(next_worker_is_told_of_the_suspension)
+/* The guest is suspended before the worker is ready. */
+START_TEST(next_worker_gets_the_suspend_order)
 {
 	START(act_kill, act_ready_late);
 	UNTIL(stage->workers == 2);
 	domain_happens(SHUTDOWN_suspend);
-	stage->go = true;
+	stage->proceed = true;
 	UNTIL(stage->orders == 1);
 	ck_assert_int_eq(stage->order[0], CHANNEL_SUSPEND);
 	ck_assert_uint_eq(stage->workers, 2);
 	domain_happens(SHUTDOWN_poweroff);
-	ck_assert_int_eq(end_of(supervisor, STOP_MOST), EXIT_OK);
+	ck_assert_int_eq(end_of(supervisor, STOP_MAX), EXIT_OK);
 	nothing_is_left();
 }
 END_TEST
@@ -964,9 +961,9 @@ START_TEST(record_is_handed_on)
 	START(act_fill_and_die, act_fill_late, act_serve);
 	UNTIL(stage->workers >= 2);
 	until_served(3);
-	ck_assert_uint_eq(stage->before_size, HANDOVER_SIZE);
-	ck_assert_uint_eq(stage->before, 2);
-	ck_assert_uint_eq(stage->fresh, 0);
+	ck_assert_uint_eq(stage->old_record_size, HANDOVER_SIZE);
+	ck_assert_uint_eq(stage->old_record, 2);
+	ck_assert_uint_eq(stage->new_record, 0);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 	nothing_is_left();
 }
@@ -976,35 +973,35 @@ START_TEST(record_without_a_name)
 {
 	START(act_fill_uninstalled, act_serve);
 	until_served(2);
-	ck_assert_uint_eq(stage->before_size, 0);
-	ck_assert_uint_eq(stage->fresh, 0);
+	ck_assert_uint_eq(stage->old_record_size, 0);
+	ck_assert_uint_eq(stage->new_record, 0);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 	nothing_is_left();
 }
 END_TEST
 
-/* The first one's record is of the past when the second one has served. */
+/* Once the second worker was ready, the first one's record is obsolete. */
 START_TEST(record_of_two_workers_ago)
 {
 	START(act_fill_and_die, act_fill_uninstalled, act_serve);
 	until_served(3);
-	ck_assert_uint_eq(stage->before_size, 0);
+	ck_assert_uint_eq(stage->old_record_size, 0);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 }
 END_TEST
 
-/* But not when it has only tried to. */
+/* But not if the second one failed before it was ready. */
 START_TEST(record_outlives_a_failed_takeover)
 {
 	stage->result = EXIT_DOMAIN;
 	START(act_fill_and_die, act_fail, act_serve);
 	until_served(3);
-	ck_assert_uint_eq(stage->before, 1);
+	ck_assert_uint_eq(stage->old_record, 1);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 }
 END_TEST
 
-/* /run is full: the second worker has no record, and the first one's is old. */
+/* /run is full: the second worker has no record, only the first one's. */
 START_TEST(no_room_for_a_record)
 {
 	int fd;
@@ -1015,21 +1012,21 @@ START_TEST(no_room_for_a_record)
 		;
 	ck_assert_int_eq(kill((pid_t)asked_number(STATUS_WORKER), SIGKILL), 0);
 	until_served(2);
-	ck_assert_uint_eq(stage->fresh, 0xff); /* NULL */
-	ck_assert_uint_eq(stage->before, 1);
+	ck_assert_uint_eq(stage->new_record, 0xff); /* NULL */
+	ck_assert_uint_eq(stage->old_record, 1);
 	ck_assert_str_ne(refusal(ask("upgrade")), "");
 	ck_assert_int_eq(unlink("/run/full"), 0);
 	close(fd);
 	ck_assert_int_eq(kill((pid_t)asked_number(STATUS_WORKER), SIGKILL), 0);
 	until_served(3);
-	ck_assert_uint_eq(stage->fresh, 0);
-	ck_assert_uint_eq(stage->before_size, 0);
+	ck_assert_uint_eq(stage->new_record, 0);
+	ck_assert_uint_eq(stage->old_record_size, 0);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 	nothing_is_left();
 }
 END_TEST
 
-/* The second worker cannot be started: that counts, and is no end. */
+/* The second worker cannot start: that counts as a death. */
 START_TEST(record_that_cannot_be_read)
 {
 	options.restarts = 3;
@@ -1038,7 +1035,7 @@ START_TEST(record_that_cannot_be_read)
 	ck_assert_int_eq(truncate(PFLASH_RUN_DIR "/7.handover", 2 << 20), 0);
 	ck_assert_int_eq(kill((pid_t)asked_number(STATUS_WORKER), SIGKILL), 0);
 	UNTIL(state_is("failed"));
-	ck_assert(log_has("bytes are no record"));
+	ck_assert(log_has("bytes are too many for a handover record"));
 	ck_assert_uint_eq(stage->workers, 1);
 	ck_assert_int_eq(terminate(), EXIT_RUNTIME);
 	record_is_left();
@@ -1076,27 +1073,27 @@ START_TEST(second_supervisor_waits)
 	(void)run_supervisor();
 	nap(0.1);
 	ck_assert_int_eq(kill(first, SIGTERM), 0);
-	ck_assert_int_eq(end_of(first, STOP_MOST), EXIT_OK);
+	ck_assert_int_eq(end_of(first, STOP_MAX), EXIT_OK);
 	until_served(2);
-	ck_assert_uint_eq(stage->before_size, 0);
+	ck_assert_uint_eq(stage->old_record_size, 0);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 }
 END_TEST
 
-/* --- another program --- */
+/* --- upgrades --- */
 
 START_TEST(new_program_takes_over)
 {
 	double units = 0, when = 0;
 
-	remember("accepts");
+	set_new_program("accepts");
 	START(act_claim_level);
 	UNTIL(stage->replies == 1);
-	upgrade_succeeds(client_asks("upgrade\n"));
+	upgrade_succeeds(client_send("upgrade\n"));
 	UNTIL(stage->upgrades == 1 && stage->workers == 2);
 	until_served(2);
 	ck_assert_int_gt(stage->lock, STDERR_FILENO);
-	ck_assert_uint_eq(stage->before_size, HANDOVER_SIZE);
+	ck_assert_uint_eq(stage->old_record_size, HANDOVER_SIZE);
 	ck_assert(limit_file(&units, &when));
 	ck_assert_double_eq(stage->level, 1000);
 	ck_assert_int_eq(asked_number(STATUS_PID), supervisor);
@@ -1107,7 +1104,7 @@ END_TEST
 
 START_TEST(new_program_by_signal)
 {
-	remember("accepts");
+	set_new_program("accepts");
 	START(act_serve);
 	ck_assert_int_eq(kill(supervisor, SIGUSR2), 0);
 	UNTIL(stage->upgrades == 1);
@@ -1116,32 +1113,32 @@ START_TEST(new_program_by_signal)
 }
 END_TEST
 
-/* Its first worker dies: it is no first one. */
+/* The first worker of the new program dies: it is restarted. */
 START_TEST(new_program_stumbles)
 {
-	remember("stumbles");
+	set_new_program("stumbles");
 	START(act_serve);
-	upgrade_succeeds(client_asks("upgrade\n"));
+	upgrade_succeeds(client_send("upgrade\n"));
 	UNTIL(stage->upgrades == 1);
 	until_served(3);
-	ck_assert_uint_eq(stage->before_size, HANDOVER_SIZE);
+	ck_assert_uint_eq(stage->old_record_size, HANDOVER_SIZE);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 	nothing_is_left();
 }
 END_TEST
 
-/* The guest waits, and another upgrade can mend it. */
+/* The new program never serves: the guest waits until another upgrade. */
 START_TEST(new_program_never_serves)
 {
-	remember("falls");
+	set_new_program("falls");
 	START(act_serve);
-	upgrade_succeeds(client_asks("upgrade\n"));
+	upgrade_succeeds(client_send("upgrade\n"));
 	UNTIL(stage->upgrades == 1 && state_is("failed"));
 	ck_assert(exists("7.handover"));
-	upgrade_succeeds(client_asks("upgrade\n"));
+	upgrade_succeeds(client_send("upgrade\n"));
 	UNTIL(stage->upgrades == 2);
 	UNTIL(state_is("running"));
-	ck_assert_uint_eq(stage->before_size, HANDOVER_SIZE);
+	ck_assert_uint_eq(stage->old_record_size, HANDOVER_SIZE);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 	nothing_is_left();
 }
@@ -1155,7 +1152,7 @@ static const char *const refusals[][2] = {
 
 START_TEST(new_program_refuses)
 {
-	remember(refusals[_i][0]);
+	set_new_program(refusals[_i][0]);
 	START(act_serve);
 	ck_assert_str_eq(refusal(ask("upgrade")), refusals[_i][1]);
 	nap(0.05);
@@ -1174,21 +1171,21 @@ START_TEST(no_program)
 }
 END_TEST
 
-/* A worker that does not end for it is killed, and the program executed. */
+/* A worker that ignores the order is killed; the upgrade goes on. */
 START_TEST(worker_ignores_the_upgrade)
 {
-	remember("accepts");
+	set_new_program("accepts");
 	START(act_hang);
-	upgrade_succeeds(client_asks("upgrade\n"));
+	upgrade_succeeds(client_send("upgrade\n"));
 	UNTIL(stage->upgrades == 1);
 	until_served(2);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 }
 END_TEST
 
-START_TEST(nothing_to_go_on_with)
+START_TEST(no_upgrade_without_a_record)
 {
-	remember("accepts");
+	set_new_program("accepts");
 	START(act_serve_unrecorded);
 	ck_assert_str_ne(refusal(ask("upgrade")), "");
 	nap(0.1);
@@ -1199,22 +1196,22 @@ END_TEST
 
 START_TEST(failed_until_an_upgrade)
 {
-	remember("accepts");
+	set_new_program("accepts");
 	options.restarts = 1;
 	START(act_kill);
 	UNTIL(state_is("failed"));
-	upgrade_succeeds(client_asks("upgrade\n"));
+	upgrade_succeeds(client_send("upgrade\n"));
 	UNTIL(stage->upgrades == 1);
 	until_served(3);
-	ck_assert_uint_eq(stage->before_size, HANDOVER_SIZE);
+	ck_assert_uint_eq(stage->old_record_size, HANDOVER_SIZE);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 }
 END_TEST
 
-/* It has accepted, and is gone before it is executed. */
+/* The new program accepts, and is removed before it is executed. */
 START_TEST(new_program_is_gone)
 {
-	remember("vanishes");
+	set_new_program("vanishes");
 	START(act_serve);
 	ck_assert_ptr_nonnull(strstr(refusal(ask("upgrade")),
 				     "cannot upgrade to "));
@@ -1226,10 +1223,10 @@ START_TEST(new_program_is_gone)
 }
 END_TEST
 
-/* The pause of before must not start a second worker. */
+/* The restart delay must not start a second worker. */
 START_TEST(new_program_is_gone_while_it_waits)
 {
-	remember("vanishes");
+	set_new_program("vanishes");
 	options.restarts = 6;
 	START(act_kill, act_kill, act_kill, act_kill, act_kill, act_kill,
 	      act_serve);
@@ -1247,9 +1244,9 @@ START_TEST(suspended_while_it_is_checked)
 {
 	int fd;
 
-	remember("thinks");
+	set_new_program("thinks");
 	START(act_serve);
-	fd = client_asks("upgrade\n");
+	fd = client_send("upgrade\n");
 	nap(0.1);
 	domain_happens(SHUTDOWN_suspend);
 	ck_assert_str_eq(refusal(client_answer(fd)), "the guest is suspended");
@@ -1264,9 +1261,9 @@ START_TEST(stopped_while_it_is_checked)
 {
 	int fd;
 
-	remember("thinks");
+	set_new_program("thinks");
 	START(act_serve);
-	fd = client_asks("upgrade\n");
+	fd = client_send("upgrade\n");
 	nap(0.1);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 	ck_assert_str_eq(refusal(client_answer(fd)), "pflashd is stopping");
@@ -1276,14 +1273,14 @@ START_TEST(stopped_while_it_is_checked)
 }
 END_TEST
 
-/* The mode's answer, or the worker's death, is none to the upgrade. */
+/* The answer to the mode command does not end the upgrade. */
 START_TEST(mode_while_it_is_checked)
 {
 	int fd;
 
-	remember("thinks");
+	set_new_program("thinks");
 	START(act_answer_modes);
-	fd = client_asks("upgrade\n");
+	fd = client_send("upgrade\n");
 	nap(0.1);
 	stage->result = EBUSY;
 	ck_assert_str_eq(refusal(ask("mode trap")), strerror(EBUSY));
@@ -1294,14 +1291,14 @@ START_TEST(mode_while_it_is_checked)
 }
 END_TEST
 
-/* SIGTERM behind SIGUSR2: the flash is left in the domain. */
+/* SIGTERM during an upgrade: the flash stays attached. */
 START_TEST(stopped_while_it_upgrades)
 {
 	int fd;
 
-	remember("accepts");
+	set_new_program("accepts");
 	START(act_upgrade_slowly);
-	fd = client_asks("upgrade\n");
+	fd = client_send("upgrade\n");
 	UNTIL(stage->orders == 1);
 	ck_assert_int_eq(terminate(), EXIT_RUNTIME);
 	ck_assert_str_eq(refusal(client_answer(fd)), "pflashd is stopping");
@@ -1310,30 +1307,32 @@ START_TEST(stopped_while_it_upgrades)
 }
 END_TEST
 
-/* --- this program as the new one --- */
+/* --- this program as the new program --- */
 
+/* --check-handover: the exit code for this behaviour. */
 static int
-check_handover(const char *what)
+check_handover(const char *behaviour)
 {
-	if (strcmp(what, "accepts") == 0 || strcmp(what, "stumbles") == 0 ||
-	    strcmp(what, "falls") == 0)
+	if (strcmp(behaviour, "accepts") == 0 ||
+	    strcmp(behaviour, "stumbles") == 0 ||
+	    strcmp(behaviour, "falls") == 0)
 		return 0;
-	if (strcmp(what, "thinks") == 0)
+	if (strcmp(behaviour, "thinks") == 0)
 		nap(0.6);
-	else if (strcmp(what, "vanishes") == 0)
+	else if (strcmp(behaviour, "vanishes") == 0)
 		return mount("/dev/null", "/proc/self/exe", NULL, MS_BIND,
 			     NULL) < 0;
-	else if (strcmp(what, "hangs") == 0)
+	else if (strcmp(behaviour, "hangs") == 0)
 		nap(60);
-	else if (strcmp(what, "crashes") == 0)
+	else if (strcmp(behaviour, "crashes") == 0)
 		abort();
-	else if (strcmp(what, "refuses") == 0)
+	else if (strcmp(behaviour, "refuses") == 0)
 		fputs("pflashd: the record is too old\n", stderr);
-	for (int i = 0; strcmp(what, "chats") == 0 && i < 100; i++)
+	for (int i = 0; strcmp(behaviour, "chats") == 0 && i < 100; i++)
 		fprintf(stderr, "pflashd: note %d\n", i);
-	if (strcmp(what, "chats") == 0)
+	if (strcmp(behaviour, "chats") == 0)
 		fputs("pflashd: the reason\n", stderr);
-	return strcmp(what, "thinks") != 0;
+	return strcmp(behaviour, "thinks") != 0;
 }
 
 static int
@@ -1351,18 +1350,18 @@ be_new_program(int argc, char **argv)
 	options.restarts = 3;
 	stage->lock = upgrade_inherited();
 	stage->upgrades++;
-	remember("accepts");
+	set_new_program("accepts");
 	return supervise(stage->lock);
 }
 
-/* --- all of them --- */
+/* --- the suite --- */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(*(array))))
 
 static void
-add_lives(Suite *suite)
+add_ends(Suite *suite)
 {
-	TCase *tc = tcase_create("lives");
+	TCase *tc = tcase_create("ends");
 
 	tcase_add_checked_fixture(tc, stage_make, stage_remove);
 	tcase_set_timeout(tc, 60);
@@ -1375,7 +1374,7 @@ add_lives(Suite *suite)
 	tcase_add_test(tc, supervisor_is_killed);
 	tcase_add_test(tc, worker_ignores_stop);
 	tcase_add_test(tc, worker_ignores_the_domains_end);
-	tcase_add_loop_test(tc, any_worker_ends, 0, COUNT(deaf));
+	tcase_add_loop_test(tc, stops_with_any_worker, 0, COUNT(deaf));
 	tcase_add_test(tc, worker_sends_no_request);
 	tcase_add_test(tc, worker_reads_no_reply);
 	tcase_add_test(tc, worker_closes_the_channel);
@@ -1391,15 +1390,16 @@ add_lives(Suite *suite)
 }
 
 static void
-add_breaches(Suite *suite)
+add_violations(Suite *suite)
 {
-	TCase *tc = tcase_create("breaches");
+	TCase *tc = tcase_create("violations");
 
 	tcase_add_checked_fixture(tc, stage_make, stage_remove);
 	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, breach_ends_the_worker, 0, COUNT(breaches));
+	tcase_add_loop_test(tc, violation_ends_the_worker, 0,
+			    COUNT(violations));
 	tcase_add_loop_test(tc, message_of_another_size, 0, 5);
-	tcase_add_loop_test(tc, breach_before_it_is_ready, 0, 6);
+	tcase_add_loop_test(tc, violation_before_it_is_ready, 0, 6);
 	tcase_add_loop_test(tc, descriptors_in_a_request, 0, 3);
 	tcase_add_test(tc, pause_of_an_administrator);
 	tcase_add_test(tc, next_worker_ends_the_pause);
@@ -1434,7 +1434,7 @@ add_commands(Suite *suite)
 	tcase_add_test(tc, death_while_it_is_suspended);
 	tcase_add_test(tc, resumed_without_an_event);
 	tcase_add_test(tc, orders_keep_their_order);
-	tcase_add_test(tc, next_worker_is_told_of_the_suspension);
+	tcase_add_test(tc, next_worker_gets_the_suspend_order);
 	tcase_add_test(tc, record_is_handed_on);
 	tcase_add_test(tc, record_without_a_name);
 	tcase_add_test(tc, record_of_two_workers_ago);
@@ -1460,7 +1460,7 @@ add_upgrades(Suite *suite)
 	tcase_add_loop_test(tc, new_program_refuses, 0, COUNT(refusals));
 	tcase_add_test(tc, no_program);
 	tcase_add_test(tc, worker_ignores_the_upgrade);
-	tcase_add_test(tc, nothing_to_go_on_with);
+	tcase_add_test(tc, no_upgrade_without_a_record);
 	tcase_add_test(tc, failed_until_an_upgrade);
 	tcase_add_test(tc, new_program_is_gone);
 	tcase_add_test(tc, new_program_is_gone_while_it_waits);
@@ -1471,7 +1471,7 @@ add_upgrades(Suite *suite)
 	suite_add_tcase(suite, tc);
 }
 
-START_TEST(nothing_can_be_tested)
+START_TEST(needs_a_mount_namespace)
 {
 }
 END_TEST
@@ -1487,12 +1487,12 @@ main(int argc, char **argv)
 	if (argc > 1)
 		return be_new_program(argc, argv);
 	if (stage_possible()) {
-		add_lives(suite);
-		add_breaches(suite);
+		add_ends(suite);
+		add_violations(suite);
 		add_commands(suite);
 		add_upgrades(suite);
 	} else {
-		tcase_add_test(none, nothing_can_be_tested);
+		tcase_add_test(none, needs_a_mount_namespace);
 	}
 	suite_add_tcase(suite, none);
 	srunner_run_all(runner, CK_NORMAL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The open burst lies in memory that outlives the process, and the next one
- * goes on with it: once, and with the journal it was noted for, whoever had the
- * files in between.
+ * The open burst is in memory that outlives the process, and the next process
+ * resumes it: once, and only with the journal that it belongs to, also if other
+ * processes have changed the files in between.
  */
 #include <check.h>
 #include <errno.h>
@@ -19,11 +19,11 @@
 #define SIZE (2 * BLOCK)
 #define LIMIT 8192u
 
-/* What outlives a process. */
+/* The memory that outlives a process: a part of the handover record. */
 static struct {
-	struct store_open_burst noted;
+	struct store_open_burst recorded;
 	uint8_t burst[STORE_BURST_ROOM(LIMIT)];
-} * live;
+} * shared;
 
 static const struct store_history none = { .bytes = 0 };
 static struct store_config config;
@@ -42,9 +42,9 @@ program(struct store *store, uint32_t off, const char *text)
 	must(store_program(store, off, text, (uint32_t)strlen(text)) == 0);
 }
 
-/* One process that has the store, does this, and dies. */
+/* A process opens the store, calls `act`, and dies; NULL: dies at once. */
 static void
-life(void (*does)(struct store *))
+run_process(void (*act)(struct store *))
 {
 	int status;
 	pid_t pid = fork();
@@ -54,8 +54,8 @@ life(void (*does)(struct store *))
 		struct store *store;
 
 		must(store_open(&store, &config, NULL, NULL) == 0);
-		if (does)
-			does(store);
+		if (act)
+			act(store);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -63,18 +63,18 @@ life(void (*does)(struct store *))
 }
 
 static void
-note_open_burst(struct store *store)
+record_open_burst(struct store *store)
 {
 	program(store, 0, "committed");
 	must(store_commit(store) == 0);
 	program(store, 100, "open");
-	store_note_burst(store, &live->noted);
+	store_note_burst(store, &shared->recorded);
 }
 
 static void
-commit_noted_burst(struct store *store)
+commit_recorded_burst(struct store *store)
 {
-	note_open_burst(store);
+	record_open_burst(store);
 	must(store_commit(store) == 0);
 }
 
@@ -88,12 +88,12 @@ commit_another_burst(struct store *store)
 static void
 resume_and_commit(struct store *store)
 {
-	must(store_resume_burst(store, &live->noted) == 0);
+	must(store_resume_burst(store, &shared->recorded) == 0);
 	must(store_pending(store));
 	must(store_commit(store) == 0);
 }
 
-/* The next process, this one. */
+/* The test takes over as the next process. */
 static struct store *
 take_over(void)
 {
@@ -101,7 +101,7 @@ take_over(void)
 	int rc = store_open(&store, &config, NULL, &err);
 
 	ck_assert_msg(rc == 0, "%s", err.text);
-	ck_assert_int_eq(store_resume_burst(store, &live->noted), 0);
+	ck_assert_int_eq(store_resume_burst(store, &shared->recorded), 0);
 	ck_assert(store_verify(store));
 	return store;
 }
@@ -136,12 +136,12 @@ setup(void)
 
 	scratch_make();
 	memset(image, 0xff, sizeof(image));
-	live = mmap(NULL, sizeof(*live), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ck_assert(live != MAP_FAILED);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert(shared != MAP_FAILED);
 	config = (struct store_config){
 		.path = scratch_path("VARS"),
-		.burst = live->burst,
+		.burst = shared->burst,
 		.burst_limit = LIMIT,
 	};
 	ck_assert_int_eq(create_vars(NULL, config.path, image, SIZE, &err), 0);
@@ -150,116 +150,116 @@ setup(void)
 static void
 teardown(void)
 {
-	munmap(live, sizeof(*live));
+	munmap(shared, sizeof(*shared));
 	scratch_remove();
 }
 
-/* _i: processes between them, which die when they have opened the store. */
-START_TEST(open_burst_goes_on)
+/* _i processes in between open the store and die. */
+START_TEST(open_burst_is_resumed)
 {
-	life(note_open_burst);
+	run_process(record_open_burst);
 	for (int i = 0; i < _i; i++)
-		life(NULL);
+		run_process(NULL);
 	expect(take_over(), true, "open");
 	ck_assert_uint_eq(points(), 3);
 }
 END_TEST
 
-/* Where each checkpoint makes a new journal. */
-START_TEST(open_burst_goes_on_without_history)
+/* Without history each checkpoint makes a new journal. */
+START_TEST(open_burst_is_resumed_without_history)
 {
 	config.history = &none;
-	life(note_open_burst);
+	run_process(record_open_burst);
 	for (int i = 0; i < _i; i++)
-		life(NULL);
+		run_process(NULL);
 	expect(take_over(), true, "open");
 	ck_assert_uint_eq(points(), 0);
 }
 END_TEST
 
-/* A torn tail is dropped on the way. */
-START_TEST(open_burst_goes_on_behind_a_torn_tail)
+/* A process in between drops a torn tail. */
+START_TEST(open_burst_is_resumed_behind_a_torn_tail)
 {
 	const char *path = scratch_path("VARS.journal");
 	struct blob journal;
 
-	life(note_open_burst);
+	run_process(record_open_burst);
 	journal = blob_read(path);
 	journal.data = realloc(journal.data, journal.len + 20);
 	memset(journal.data + journal.len, 0x5a, 20);
 	blob_write(path, journal.data, journal.len + 20);
 	blob_free(&journal);
-	life(NULL);
+	run_process(NULL);
 	expect(take_over(), true, "open");
 }
 END_TEST
 
 START_TEST(committed_burst_is_left_alone)
 {
-	life(commit_noted_burst);
+	run_process(commit_recorded_burst);
 	for (int i = 0; i < _i; i++)
-		life(NULL);
+		run_process(NULL);
 	expect(take_over(), false, "open");
 	ck_assert_uint_eq(points(), 3);
 }
 END_TEST
 
-START_TEST(burst_is_committed_by_who_took_over)
+START_TEST(resumed_burst_is_committed)
 {
-	life(note_open_burst);
-	life(NULL);
-	life(resume_and_commit);
-	life(NULL);
+	run_process(record_open_burst);
+	run_process(NULL);
+	run_process(resume_and_commit);
+	run_process(NULL);
 	expect(take_over(), false, "open");
 	ck_assert_uint_eq(points(), 3);
 }
 END_TEST
 
-/* The commit is followed by a checkpoint, which makes a new journal. */
+/* A checkpoint follows the commit and makes a new journal. */
 START_TEST(committed_burst_in_no_journal_any_more)
 {
 	config.history = &none;
 	config.journal_limit = 1;
-	life(commit_noted_burst);
+	run_process(commit_recorded_burst);
 	for (int i = 0; i < _i; i++)
-		life(NULL);
+		run_process(NULL);
 	expect(take_over(), false, "open");
 }
 END_TEST
 
-/* Of another flash, with records of the same numbers. */
+/* The journal of another flash has the same sequence numbers. */
 START_TEST(burst_of_another_journal_is_left_alone)
 {
 	const char *path = scratch_path("VARS.journal");
 	struct blob blank = blob_read(config.path), journal;
 
-	life(commit_another_burst);
+	run_process(commit_another_burst);
 	journal = blob_read(path);
 	ck_assert_int_eq(unlink(path), 0);
-	life(note_open_burst);
+	run_process(record_open_burst);
 	blob_write(config.path, blank.data, blank.len);
 	blob_write(path, journal.data, journal.len);
 	for (int i = 0; i < _i; i++)
-		life(NULL);
+		run_process(NULL);
 	expect(take_over(), false, "\xff\xff\xff\xff");
 	blob_free(&blank);
 	blob_free(&journal);
 }
 END_TEST
 
-/* Both put back from an earlier time, and changed from there. */
+/* Both files are restored from a backup and changed after that. */
 START_TEST(burst_of_a_later_time_is_left_alone)
 {
 	const char *path = scratch_path("VARS.journal");
 	struct blob vars, journal;
 
-	life(commit_another_burst);
+	run_process(commit_another_burst);
 	vars = blob_read(config.path);
 	journal = blob_read(path);
-	life(note_open_burst);
+	run_process(record_open_burst);
 	blob_write(config.path, vars.data, vars.len);
 	blob_write(path, journal.data, journal.len);
-	life(commit_another_burst);
+	run_process(commit_another_burst);
 	expect(take_over(), false, "\xff\xff\xff\xff");
 	blob_free(&vars);
 	blob_free(&journal);
@@ -268,10 +268,10 @@ END_TEST
 
 START_TEST(burst_without_its_journal_is_left_alone)
 {
-	life(note_open_burst);
+	run_process(record_open_burst);
 	ck_assert_int_eq(unlink(scratch_path("VARS.journal")), 0);
 	for (int i = 0; i < _i; i++)
-		life(NULL);
+		run_process(NULL);
 	expect(take_over(), false, "\xff\xff\xff\xff");
 }
 END_TEST
@@ -280,13 +280,13 @@ START_TEST(journal_that_cannot_be_read_again)
 {
 	struct store *store;
 
-	life(note_open_burst);
+	run_process(record_open_burst);
 	config.sys = &sys_faulty;
 	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
 	fault = (struct fault){ .nth = 1, .error = EIO };
-	ck_assert_int_eq(store_resume_burst(store, &live->noted), -EIO);
+	ck_assert_int_eq(store_resume_burst(store, &shared->recorded), -EIO);
 	ck_assert(store_verify(store) && !store_pending(store));
-	ck_assert_int_eq(store_resume_burst(store, &live->noted), 0);
+	ck_assert_int_eq(store_resume_burst(store, &shared->recorded), 0);
 	expect(store, true, "open");
 }
 END_TEST
@@ -300,11 +300,11 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, open_burst_goes_on, 0, 3);
-	tcase_add_loop_test(tc, open_burst_goes_on_without_history, 0, 3);
-	tcase_add_test(tc, open_burst_goes_on_behind_a_torn_tail);
+	tcase_add_loop_test(tc, open_burst_is_resumed, 0, 3);
+	tcase_add_loop_test(tc, open_burst_is_resumed_without_history, 0, 3);
+	tcase_add_test(tc, open_burst_is_resumed_behind_a_torn_tail);
 	tcase_add_loop_test(tc, committed_burst_is_left_alone, 0, 3);
-	tcase_add_test(tc, burst_is_committed_by_who_took_over);
+	tcase_add_test(tc, resumed_burst_is_committed);
 	tcase_add_loop_test(tc, committed_burst_in_no_journal_any_more, 0, 3);
 	tcase_add_loop_test(tc, burst_of_another_journal_is_left_alone, 0, 3);
 	tcase_add_test(tc, burst_of_a_later_time_is_left_alone);

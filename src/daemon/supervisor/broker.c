@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The broker parses nothing but struct channel_request, and an honest worker
- * never sends one that check() refuses: a refusal ends the worker, for its
- * guest has it in its hands.
+ * The broker parses nothing but struct channel_request.  An honest worker never
+ * sends a request that check() refuses; one that does is controlled by its
+ * guest, and the supervisor kills it.
  */
 #include "supervisor/broker.h"
 
@@ -13,11 +13,11 @@
 #include "channel.h"
 #include "pflash/window.h"
 
-#define FRAMES_MOST 4096 /* at once: the largest flash */
+#define FRAMES_MAX 4096 /* in one request: the largest flash, 16 MiB */
 
 /*
- * Requests of an honest worker: three for a new journal, which takes writing a
- * quarter of a megabyte.
+ * Requests a second.  An honest worker sends three for each new journal, that
+ * is, for each quarter of a megabyte that the guest writes.
  */
 static const struct limit_config request_limit = { .rate = 200,
 						   .burst = 10000 };
@@ -25,9 +25,11 @@ static const struct limit_config request_limit = { .rate = 200,
 void
 broker_begin(struct broker *broker)
 {
-	broker->attached |= broker->is_ready;
-	broker->is_ready = broker->installed = broker->mode = false;
-	broker->stopped = false; /* its own disk may fail, too */
+	broker->was_ready |= broker->is_ready;
+	broker->is_ready = broker->record_installed = broker->mode_ordered =
+		false;
+	/* The next worker may find a failing disk, too. */
+	broker->paused_for_admin = false;
 	broker->requests = 0;
 	limit_init(&broker->limit, &request_limit, 0, limit_clock());
 }
@@ -45,67 +47,86 @@ changes_frames(const struct channel_request *request)
 	       request->verb == CHANNEL_DEPOPULATE;
 }
 
+/* Like check(), for the role CHANNEL_HANDOVER. */
+static const char *
+check_record(const struct broker *broker, const struct channel_request *request)
+{
+	if (!broker->rundir)
+		return "there is no domain";
+	if (request->verb != CHANNEL_INSTALL)
+		return "the handover record may only be installed";
+	return broker->record_installed ? "the record was installed already" :
+					  NULL;
+}
+
+/* Like check(), for CHANNEL_OPEN to CHANNEL_REMOVE. */
 static const char *
 check_file(const struct broker *broker, const struct channel_request *request)
 {
 	if (request->role == CHANNEL_HANDOVER)
-		return request->verb == CHANNEL_INSTALL && !broker->installed &&
-				       broker->rundir ?
-			       NULL :
-			       "the handover record is installed once";
+		return check_record(broker, request);
 	if (request->role >= FILES_ROLES)
 		return "unknown role";
 	if (request->role == FILES_VARS && request->verb != CHANNEL_OPEN &&
-	    (broker->attached || broker->is_ready))
-		return "the VARS file is there already";
+	    (broker->was_ready || broker->is_ready))
+		return "the VARS file exists already";
 	if (request->role == FILES_VARS && request->verb == CHANNEL_INSTALL &&
 	    request->flag)
 		return "the VARS file is never replaced";
 	if (request->verb == CHANNEL_REMOVE && !request->flag &&
 	    request->role != FILES_STATE)
-		return "only the state file is removed";
+		return "only the state file may be removed";
 	return NULL;
 }
 
-/* The flash, or the firmware's last volume: frames of the firmware's hole. */
+/*
+ * Like check(), for CHANNEL_POPULATE and CHANNEL_DEPOPULATE: the flash and the
+ * firmware's last volume lie in the hole for firmware.
+ */
 static const char *
 check_frames(const struct channel_request *request)
 {
 	struct error err;
 
 	if (request->gfn > WINDOW_HOLE_LAST >> FRAME_SHIFT ||
-	    request->count > FRAMES_MOST ||
+	    request->count > FRAMES_MAX ||
 	    window_check_addresses(request->gfn << FRAME_SHIFT,
 				   (uint64_t)request->count << FRAME_SHIFT,
 				   &err) < 0)
-		return "frames outside of the hole for firmware";
+		return "frames outside the hole for firmware";
 	return NULL;
 }
 
+/* Like check(), for the other verbs. */
 static const char *
-check_rest(const struct broker *broker, const struct channel_request *request)
+check_other(const struct broker *broker, const struct channel_request *request)
 {
 	switch (request->verb) {
 	case CHANNEL_PAUSE:
 		if (request->flag)
-			return broker->stopped ?
-				       "the domain waits for an administrator" :
+			return broker->paused_for_admin ?
+				       "it is paused for an administrator" :
 				       NULL;
 		return rundir_paused(broker->rundir) ?
 			       "the domain is paused already" :
 			       NULL;
 	case CHANNEL_READY:
-		return broker->is_ready ? "it was ready already" : NULL;
-	case CHANNEL_MODE: return broker->mode ? NULL : "no mode was ordered";
+		return broker->is_ready ? "the worker was ready already" : NULL;
+	case CHANNEL_MODE:
+		return broker->mode_ordered ? NULL :
+					      "no mode change was ordered";
 	default: return NULL;
 	}
 }
 
-/* The breach, or NULL: the request may be carried out. */
+/* Returns the violated rule, or NULL: the request is allowed. */
 static const char *
 check(struct broker *broker, const struct channel_request *request)
 {
-	/* A type is asked for wherever a guest's request points to its data. */
+	/*
+	 * CHANNEL_GET_TYPE is not limited: the guest causes one by each ioreq
+	 * whose data is in guest memory.
+	 */
 	if (request->verb != CHANNEL_GET_TYPE &&
 	    !limit_allows(&broker->limit, ++broker->requests, limit_clock()))
 		return "too many requests";
@@ -117,7 +138,7 @@ check(struct broker *broker, const struct channel_request *request)
 	if (!broker->transport)
 		return "there is no domain";
 	return changes_frames(request) ? check_frames(request) :
-					 check_rest(broker, request);
+					 check_other(broker, request);
 }
 
 static int
@@ -125,13 +146,13 @@ install_record(struct broker *broker)
 {
 	int ret = rundir_install(broker->rundir);
 
-	broker->installed = ret == 0;
+	broker->record_installed = ret == 0;
 	return ret;
 }
 
 static int
-on_file(struct broker *broker, const struct channel_request *request,
-	struct channel_reply *reply, int *passed)
+execute_file(struct broker *broker, const struct channel_request *request,
+	     struct channel_reply *reply, int *fd_out)
 {
 	struct files *files = broker->files;
 	enum files_role role = request->role;
@@ -142,10 +163,10 @@ on_file(struct broker *broker, const struct channel_request *request,
 		return install_record(broker);
 	switch (request->verb) {
 	case CHANNEL_OPEN:
-		ret = *passed = files->ops->open(files, role, request->flag);
+		ret = *fd_out = files->ops->open(files, role, request->flag);
 		break;
 	case CHANNEL_CREATE:
-		ret = *passed = files->ops->create(files, role);
+		ret = *fd_out = files->ops->create(files, role);
 		break;
 	case CHANNEL_INSTALL:
 		ret = files->ops->install(files, role, request->flag, &named);
@@ -157,8 +178,9 @@ on_file(struct broker *broker, const struct channel_request *request,
 }
 
 /*
- * A pause that the worker will undo is noted first: without the note it would
- * stay for ever.  A pause for an administrator is not noted, and stays.
+ * The lock file records a pause that the worker will undo, before the pause:
+ * without the record nobody would undo it if the worker died.  A pause for an
+ * administrator is not recorded.
  */
 static int
 pause_domain(struct broker *broker, bool for_administrator)
@@ -167,7 +189,7 @@ pause_domain(struct broker *broker, bool for_administrator)
 	int ret = 0;
 
 	if (for_administrator)
-		broker->stopped = true;
+		broker->paused_for_admin = true;
 	else
 		ret = rundir_set_paused(broker->rundir, true);
 	if (ret == 0)
@@ -178,8 +200,8 @@ pause_domain(struct broker *broker, bool for_administrator)
 }
 
 /*
- * Only a pause that was noted is undone, never an administrator's.  A worker
- * that takes over asks for it where it cannot know.
+ * Undoes only a recorded pause, never an administrator's.  A worker that takes
+ * over sends this request without knowing whether there was a pause.
  */
 static int
 unpause_domain(struct broker *broker)
@@ -195,19 +217,23 @@ unpause_domain(struct broker *broker)
 	return ret;
 }
 
-/* A record that the worker does not write is of a flash that was. */
+/*
+ * If this worker has installed no record, an installed one describes an earlier
+ * state of the flash: remove it.
+ */
 static int
 become_ready(struct broker *broker)
 {
 	broker->is_ready = true;
-	if (broker->rundir && !broker->installed)
-		rundir_forget(broker->rundir);
+	if (broker->rundir && !broker->record_installed)
+		rundir_remove_record(broker->rundir);
 	return broker->ready(broker->opaque);
 }
 
+/* Returns the reply's result; *fd_out is the reply's descriptor, if any. */
 static int
-carry_out(struct broker *broker, const struct channel_request *request,
-	  struct channel_reply *reply, int *passed)
+execute(struct broker *broker, const struct channel_request *request,
+	struct channel_reply *reply, int *fd_out)
 {
 	struct transport *t = broker->transport;
 
@@ -221,10 +247,10 @@ carry_out(struct broker *broker, const struct channel_request *request,
 	case CHANNEL_UNPAUSE: return unpause_domain(broker);
 	case CHANNEL_READY: return become_ready(broker);
 	case CHANNEL_MODE:
-		broker->mode = false;
+		broker->mode_ordered = false;
 		broker->mode_done(broker->opaque, (int)request->count);
 		return 0;
-	default: return on_file(broker, request, reply, passed);
+	default: return execute_file(broker, request, reply, fd_out);
 	}
 }
 
@@ -233,8 +259,8 @@ broker_serve(struct broker *broker, int channel, struct error *why)
 {
 	struct channel_request request;
 	struct channel_reply reply = { .flags = 0 };
-	const char *breach;
-	int passed = -1, ret;
+	const char *violation;
+	int fd_out = -1, ret;
 
 	ret = channel_receive(channel, &request, sizeof(request), NULL);
 	if (ret == -EAGAIN)
@@ -243,18 +269,18 @@ broker_serve(struct broker *broker, int channel, struct error *why)
 		return error_errno(why, -ret, "the worker's channel");
 	if (ret == 0)
 		return 0;
-	breach = check(broker, &request);
-	if (breach)
-		return error_set(why, EPERM,
-				 "the worker's request %u (%u, %#" PRIx64
-				 "): %s",
-				 request.verb, request.count, request.gfn,
-				 breach);
-	reply.result = carry_out(broker, &request, &reply, &passed);
-	ret = channel_send(channel, &reply, sizeof(reply), passed);
-	if (passed >= 0)
-		close(passed);
-	/* An honest worker waits for each reply. */
+	violation = check(broker, &request);
+	if (violation)
+		return error_set(
+			why, EPERM,
+			"the worker's request %u (count %u, gfn %#" PRIx64
+			"): %s",
+			request.verb, request.count, request.gfn, violation);
+	reply.result = execute(broker, &request, &reply, &fd_out);
+	ret = channel_send(channel, &reply, sizeof(reply), fd_out);
+	if (fd_out >= 0)
+		close(fd_out);
+	/* An honest worker waits for each reply, so the buffer has room. */
 	return ret < 0 ? error_errno(why, -ret, "the worker reads no reply") :
 			 1;
 }

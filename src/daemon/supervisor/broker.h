@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The policy for the worker's requests, and their execution: files of this
- * flash by role, frames in the hole for firmware, pauses of this domain.
+ * Checks the worker's requests against the policy and executes them: opening
+ * and installing files of this flash by role, populating frames in the hole for
+ * firmware, pausing this domain.  The policy is the table in architecture.md,
+ * "Two processes".
  */
 #ifndef PFLASHD_BROKER_H
 #define PFLASHD_BROKER_H
@@ -14,29 +16,39 @@
 #include "supervisor/rundir.h"
 
 struct broker {
+	/* The caller sets these before broker_begin(); they are borrowed. */
 	struct files *files;
 	struct transport *transport; /* NULL: there is no domain */
-	struct rundir *rundir;
-	/* The worker says what happened; -errno is its reply. */
+	struct rundir *rundir;       /* NULL: there is no domain */
+	/* Called at CHANNEL_READY; the result, 0 or -errno, is the reply. */
 	int (*ready)(void *opaque);
+	/* Called at CHANNEL_MODE with 0, or the errno of the failure. */
 	void (*mode_done)(void *opaque, int error);
 	void *opaque;
-	/* The state of this worker, which decides what is allowed. */
-	bool attached;  /* a worker of this supervisor was: VARS is there */
-	bool is_ready;  /* this one has said so */
-	bool installed; /* and has installed its record */
-	bool mode;      /* it was ordered to change the mode */
-	bool stopped;   /* and has paused the domain for an administrator */
+
+	/*
+	 * What the worker may do depends on what happened before.  The
+	 * supervisor reads these flags, and sets `mode_ordered`.
+	 */
+	bool was_ready;        /* an earlier worker: the VARS file exists */
+	bool is_ready;         /* this worker has sent CHANNEL_READY */
+	bool record_installed; /* it has installed its handover record */
+	bool mode_ordered;     /* it has an order to change the mode */
+	bool paused_for_admin; /* it has paused the domain with flag 1 */
+
+	/* The rate limit. */
 	struct limit limit;
 	uint64_t requests;
 };
 
-/* For a worker that starts now. */
+/* Resets the state for a worker that starts now. */
 void broker_begin(struct broker *broker);
 
 /*
- * Answers one request.  1; 0: the worker has closed the channel; -errno: it
- * broke the protocol or the policy, as `why` says, and must be killed.
+ * Receives one request from `channel`, a non-blocking socket, executes it and
+ * replies.  Returns 1: served, or there was no request; 0: the worker has
+ * closed the channel; -errno and sets *why: the worker broke the protocol or
+ * the policy and must be killed.
  */
 int broker_serve(struct broker *broker, int channel, struct error *why);
 

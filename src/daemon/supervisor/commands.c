@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An administrator's commands: signals, and the lines of pflash/control.h. */
+/*
+ * The administrator's commands: signals, and the lines of pflash/control.h that
+ * pflashctl sends.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -8,28 +11,34 @@
 #include "pflash/control.h"
 #include "supervisor/state.h"
 #include "supervisor/status.h"
+#include "supervisor/upgrade.h"
 
-/* Is there a flash to go on with, and a guest that waits for it? */
+/* May the program be replaced now?  0, or -errno and sets *err. */
 static int
 may_upgrade(const struct supervisor *s, struct error *err)
 {
-	if (s->suspended)
+	if (s->domain_suspended)
 		return error_set(err, EAGAIN, "the guest is suspended");
-	if (s->state == STARTING || s->state == STOPPING || s->state == GONE ||
-	    s->upgrading)
+	if (s->state == STARTING || s->state == STOPPING || s->state == ENDED ||
+	    s->upgrade_ordered)
 		return error_set(err, EAGAIN, "pflashd is %s",
-				 s->upgrading ?
+				 s->upgrade_ordered ?
 					 "upgrading" :
 					 supervisor_state_name(s->state));
-	if (s->state == RUNNING && !s->broker.installed)
-		return error_set(err, EOPNOTSUPP,
-				 "nothing would be left of the flash");
+	if (s->state == RUNNING && !s->broker.record_installed)
+		return error_set(
+			err, EOPNOTSUPP,
+			"this worker has no handover record, the upgrade would "
+			"lose the flash");
 	return 0;
 }
 
-/* Much may have happened since it was asked. */
+/*
+ * The new program has answered the check.  The state may have changed since the
+ * command: it is checked again.
+ */
 static void
-on_checked(void *opaque, const char *refusal)
+on_upgrade_checked(void *opaque, const char *refusal)
 {
 	struct supervisor *s = opaque;
 	struct error err;
@@ -38,28 +47,31 @@ on_checked(void *opaque, const char *refusal)
 		refusal = err.text;
 	if (refusal) {
 		log_line(LOG_ERR, "cannot upgrade: %s", refusal);
-		control_done(s->control, HELD_UPGRADE, refusal);
+		control_done(s->control, DEFERRED_UPGRADE, refusal);
 		return;
 	}
 	log_line(LOG_INFO, "upgrading");
 	if (s->worker.pid <= 0) {
-		life_upgrade(s);
+		restart_program(s);
 		return;
 	}
-	s->upgrading = true;
+	s->upgrade_ordered = true;
 	supervisor_order(s, CHANNEL_UPGRADE);
-	supervisor_set_deadline(s, supervisor_stop_seconds);
+	supervisor_set_exit_deadline(s, supervisor_stop_seconds);
 }
 
-/* The new program says first if it can go on; meanwhile this one serves. */
+/*
+ * Starts an upgrade with the check: does the new program accept the handover
+ * record?  The worker serves the guest meanwhile.
+ */
 static int
 begin_upgrade(struct supervisor *s, struct error *err)
 {
 	int ret = may_upgrade(s, err);
 
 	if (ret == 0)
-		ret = upgrade_check(&s->upgrade, s->ev, on_checked, s, err);
-	return ret < 0 ? ret : HELD_UPGRADE;
+		ret = upgrade_check(s->ev, on_upgrade_checked, s, err);
+	return ret < 0 ? ret : DEFERRED_UPGRADE;
 }
 
 static void
@@ -89,21 +101,26 @@ catch_signals(struct supervisor *s)
 	}
 }
 
+/* Orders the worker to change the mode, "direct" or "trap". */
 static int
 begin_mode(struct supervisor *s, const char *mode, struct error *err)
 {
 	bool direct = strcmp(mode, "direct") == 0;
 
 	if (!direct && strcmp(mode, "trap") != 0)
-		return error_set(err, EINVAL, "neither direct nor trap");
-	if (s->state != RUNNING || s->suspended || s->broker.mode)
+		return error_set(err, EINVAL,
+				 "unknown mode, use direct or trap");
+	if (s->state != RUNNING || s->domain_suspended ||
+	    s->broker.mode_ordered)
 		return error_set(err, EAGAIN, "%s",
-				 s->suspended   ? "the guest is suspended" :
-				 s->broker.mode ? "the mode is being changed" :
-						  "no worker serves the guest");
-	s->broker.mode = true;
+				 s->domain_suspended ?
+					 "the guest is suspended" :
+				 s->broker.mode_ordered ?
+					 "the mode is being changed" :
+					 "no worker serves the guest");
+	s->broker.mode_ordered = true;
 	supervisor_order(s, direct ? CHANNEL_TO_DIRECT : CHANNEL_TO_TRAP);
-	return HELD_MODE;
+	return DEFERRED_MODE;
 }
 
 void
@@ -112,13 +129,17 @@ commands_mode_done(void *opaque, int error)
 	struct supervisor *s = opaque;
 	char why[sizeof(s->report->mode)];
 
-	status_take_text(why, sizeof(why), s->report->mode, sizeof(why));
-	control_done(s->control, HELD_MODE,
+	status_copy_text(why, sizeof(why), s->report->mode, sizeof(why));
+	control_done(s->control, DEFERRED_MODE,
 		     !error ? NULL :
 		     why[0] ? why :
 			      strerror(error));
 }
 
+/*
+ * Implements control_ops.command.  Version 0.1 answers every command with the
+ * last sentence, and pflashctl recognizes it: do not change it.
+ */
 static int
 on_command(void *opaque, const char *line, struct error *err)
 {
@@ -135,6 +156,7 @@ on_command(void *opaque, const char *line, struct error *err)
 			 "this pflashd does not know what it is asked for");
 }
 
+/* Implements control_ops.status. */
 static char *
 on_status(void *opaque, const char *error)
 {
@@ -162,7 +184,10 @@ commands_open(struct supervisor *s)
 		return;
 	rundir_path(domain_guest(s->domain)->id, "sock", path);
 	if (control_open(&s->control, s->ev, path, &s->control_ops, &err) < 0)
-		log_line(LOG_WARNING, "no control socket: %s", err.text);
+		log_line(LOG_WARNING,
+			 "no control socket, pflashctl cannot reach this "
+			 "pflashd: %s",
+			 err.text);
 }
 
 void

@@ -16,9 +16,9 @@
 struct client {
 	struct control *control;
 	ev_io input;
-	ev_timer patience;
+	ev_timer timeout;
 	bool used;
-	int held; /* the number of its command, which is under way, or 0 */
+	int command; /* the number of its deferred command, or 0 */
 	size_t len;
 	char line[CONTROL_LINE + 1];
 };
@@ -27,27 +27,28 @@ struct control {
 	struct ev_loop *ev;
 	const struct control_ops *ops;
 	struct sockaddr_un address;
-	ev_io accepts;
+	ev_io listener;
 	unsigned int count;
-	struct client clients[CONTROL_MOST];
+	struct client clients[CONTROL_CLIENTS];
 };
 
 static void
-end(struct client *client)
+close_client(struct client *client)
 {
 	struct control *control = client->control;
 
 	ev_io_stop(control->ev, &client->input);
-	ev_timer_stop(control->ev, &client->patience);
+	ev_timer_stop(control->ev, &client->timeout);
 	close(client->input.fd);
 	client->used = false;
-	client->held = 0;
+	client->command = 0;
 	control->count--;
-	ev_io_start(control->ev, &control->accepts);
+	ev_io_start(control->ev, &control->listener);
 }
 
+/* Sends the status, with `error` if it is not NULL, and closes. */
 static void
-answer(struct client *client, const char *error)
+send_answer(struct client *client, const char *error)
 {
 	const struct control_ops *ops = client->control->ops;
 	char *text = ops->status(ops->opaque, error);
@@ -56,24 +57,25 @@ answer(struct client *client, const char *error)
 		(void)send(client->input.fd, text, strlen(text),
 			   MSG_DONTWAIT | MSG_NOSIGNAL);
 	free(text);
-	end(client);
+	close_client(client);
 }
 
-/* Until control_done(), or not for ever. */
+/* Defers the answer to control_done(), or to the timeout. */
 static void
-hold(struct client *client, int which)
+defer(struct client *client, int command)
 {
 	struct ev_loop *ev = client->control->ev;
 
-	client->held = which;
+	client->command = command;
 	ev_io_stop(ev, &client->input);
-	ev_timer_stop(ev, &client->patience);
-	ev_timer_set(&client->patience, CONTROL_HELD_SECONDS, 0.);
-	ev_timer_start(ev, &client->patience);
+	ev_timer_stop(ev, &client->timeout);
+	ev_timer_set(&client->timeout, CONTROL_DEFER_SECONDS, 0.);
+	ev_timer_start(ev, &client->timeout);
 }
 
+/* Executes the client's line, as far as it has arrived. */
 static void
-obey(struct client *client)
+run_command(struct client *client)
 {
 	const struct control_ops *ops = client->control->ops;
 	struct error err;
@@ -82,9 +84,9 @@ obey(struct client *client)
 	client->line[strcspn(client->line, "\n")] = '\0';
 	ret = ops->command(ops->opaque, client->line, &err);
 	if (ret > 0)
-		hold(client, ret);
+		defer(client, ret);
 	else
-		answer(client, ret < 0 ? err.text : NULL);
+		send_answer(client, ret < 0 ? err.text : NULL);
 }
 
 static void
@@ -98,29 +100,30 @@ on_input(struct ev_loop *ev, ev_io *watcher, int events)
 	(void)ev, (void)events;
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
-			end(client);
+			close_client(client);
 		return;
 	}
 	client->len += (size_t)n;
 	client->line[client->len] = '\0';
 	if (n == 0 || client->len == CONTROL_LINE || strchr(to, '\n'))
-		obey(client);
+		run_command(client);
 }
 
 static void
-on_patience(struct ev_loop *ev, ev_timer *watcher, int events)
+on_timeout(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	struct client *client = watcher->data;
 
 	(void)ev, (void)events;
-	if (client->held)
-		answer(client, "the worker has not done it in time");
+	if (client->command)
+		send_answer(client, "the worker did not answer in time");
 	else
-		obey(client);
+		run_command(client);
 }
 
+/* There is one: at CONTROL_CLIENTS the listener is stopped. */
 static struct client *
-unused(struct control *control)
+free_slot(struct control *control)
 {
 	struct client *client = control->clients;
 
@@ -139,14 +142,14 @@ on_accept(struct ev_loop *ev, ev_io *watcher, int events)
 	(void)events;
 	if (fd < 0)
 		return;
-	client = unused(control);
+	client = free_slot(control);
 	*client = (struct client){ .control = control, .used = true };
 	ev_io_init(&client->input, on_input, fd, EV_READ);
-	ev_timer_init(&client->patience, on_patience, CONTROL_SECONDS, 0.);
-	client->input.data = client->patience.data = client;
+	ev_timer_init(&client->timeout, on_timeout, CONTROL_LINE_SECONDS, 0.);
+	client->input.data = client->timeout.data = client;
 	ev_io_start(ev, &client->input);
-	ev_timer_start(ev, &client->patience);
-	if (++control->count == CONTROL_MOST)
+	ev_timer_start(ev, &client->timeout);
+	if (++control->count == CONTROL_CLIENTS)
 		ev_io_stop(ev, watcher);
 }
 
@@ -154,15 +157,15 @@ static int
 listen_at(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t before;
+	mode_t mask;
 	int ret;
 
 	if (fd < 0)
 		return -errno;
 	(void)unlink(address->sun_path);
-	before = umask(S_IXUSR | S_IRWXG | S_IRWXO);
+	mask = umask(S_IXUSR | S_IRWXG | S_IRWXO);
 	ret = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-	umask(before);
+	umask(mask);
 	if (ret == 0)
 		ret = listen(fd, SOMAXCONN);
 	if (ret == 0)
@@ -191,20 +194,20 @@ control_open(struct control **out, struct ev_loop *ev, const char *path,
 		free(control);
 		return error_errno(err, -fd, "%s", path);
 	}
-	ev_io_init(&control->accepts, on_accept, fd, EV_READ);
-	control->accepts.data = control;
-	ev_io_start(ev, &control->accepts);
+	ev_io_init(&control->listener, on_accept, fd, EV_READ);
+	control->listener.data = control;
+	ev_io_start(ev, &control->listener);
 	*out = control;
 	return 0;
 }
 
 void
-control_done(struct control *control, int which, const char *error)
+control_done(struct control *control, int command, const char *error)
 {
-	for (unsigned int i = 0; control && i < CONTROL_MOST; i++)
+	for (unsigned int i = 0; control && i < CONTROL_CLIENTS; i++)
 		if (control->clients[i].used &&
-		    control->clients[i].held == which)
-			answer(&control->clients[i], error);
+		    control->clients[i].command == command)
+			send_answer(&control->clients[i], error);
 }
 
 void
@@ -212,11 +215,11 @@ control_close(struct control *control)
 {
 	if (!control)
 		return;
-	for (unsigned int i = 0; i < CONTROL_MOST; i++)
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++)
 		if (control->clients[i].used)
-			end(&control->clients[i]);
-	ev_io_stop(control->ev, &control->accepts);
-	close(control->accepts.fd);
+			close_client(&control->clients[i]);
+	ev_io_stop(control->ev, &control->listener);
+	close(control->listener.fd);
 	(void)unlink(control->address.sun_path);
 	free(control);
 }

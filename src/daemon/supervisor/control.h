@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The control socket, PFLASH_RUN_DIR/ID.sock: a client sends one line of
- * pflash/control.h, or none, and gets one JSON object and the end of the
- * stream.  Directory and socket are root's alone.
+ * The control socket, PFLASH_RUN_DIR/ID.sock.  A client sends one line of
+ * pflash/control.h, or nothing; pflashd sends one JSON object and closes the
+ * connection.  Only root can connect: directory and socket are root's.
  *
- * The supervisor waits for no client: the line ends with '\n' or the end of
- * the stream; of a line that is too long, or does not end within
- * CONTROL_SECONDS, the part that has come counts.
+ * The supervisor never blocks on a client.  The line ends with a newline, with
+ * the end of the stream, after CONTROL_LINE bytes, or after
+ * CONTROL_LINE_SECONDS; the bytes that have arrived by then are the line.
  */
 #ifndef PFLASHD_CONTROL_H
 #define PFLASHD_CONTROL_H
@@ -15,36 +15,50 @@
 
 #include "pflash/error.h"
 
-#define CONTROL_SECONDS 0.5
-#define CONTROL_MOST 16 /* clients at once; the others wait */
+/* Seconds from a client's connect to the end of its line. */
+#define CONTROL_LINE_SECONDS 0.5
 
-/* For an answer that is not given at once. */
-#define CONTROL_HELD_SECONDS 12.
+/* Clients that are served at the same time; others wait in the backlog. */
+#define CONTROL_CLIENTS 16
+
+/*
+ * Seconds until a deferred command is answered with an error: longer than the
+ * check of an upgrade takes (upgrade.h).
+ */
+#define CONTROL_DEFER_SECONDS 12.
 
 struct control;
 
 struct control_ops {
 	/*
-	 * Does what the line says.  0: it is done; -errno: no, as `err` says; a
-	 * positive number: control_done() with this number will say when.
+	 * Executes a line, without its newline.  0: done; -errno and sets *err:
+	 * refused; a positive number: the answer is deferred, until
+	 * control_done() is called with this number.
 	 */
 	int (*command)(void *opaque, const char *line, struct error *err);
-	/* The answer, malloc()ed; `error` is a sentence, or NULL. */
+	/*
+	 * Returns the answer, malloc()ed, or NULL without memory.  `error` is
+	 * the sentence to put into it, or NULL.
+	 */
 	char *(*status)(void *opaque, const char *error);
 	void *opaque;
 };
 
 /*
- * Listens there.  A socket that lies there is of a process that was killed.
- * `ops` is borrowed.
+ * Creates the socket at `path` and serves it in the loop `ev`.  A socket that a
+ * killed process has left there is replaced.  `ops` is borrowed.  0, and
+ * control_close() frees *out; or -errno and sets *err.
  */
 int control_open(struct control **out, struct ev_loop *ev, const char *path,
 		 const struct control_ops *ops, struct error *err);
 
-/* Answers who waits for the command with this number; `error` as above. */
-void control_done(struct control *control, int which, const char *error);
+/*
+ * Answers all clients whose command was deferred with this number.  `error`:
+ * why it failed, or NULL.  `control` may be NULL.
+ */
+void control_done(struct control *control, int command, const char *error);
 
-/* Removes the socket; NULL is nothing to do. */
+/* Closes all connections and removes the socket; `control` may be NULL. */
 void control_close(struct control *control);
 
 #endif

@@ -18,10 +18,13 @@ struct domain {
 	struct xs_handle *xs;
 	struct transport *transport;
 	struct guest guest;
-	char ready_path[128]; /* "": not written */
+	char ready_path[128]; /* directory in xenstore; "": not written */
 };
 
-/* malloc()ed; a value with a NUL byte is no text, and read as none. */
+/*
+ * Returns the value, malloc()ed, or NULL.  `fmt` takes the domain's id.  A
+ * value with a NUL byte is not a text and counts as missing.
+ */
 static char *
 read_key(struct xs_handle *xs, const char *fmt, uint32_t id)
 {
@@ -53,8 +56,9 @@ has_name(struct xs_handle *xs, uint32_t id, const char *name)
 	return same;
 }
 
+/* Sets domain->guest.id. */
 static int
-id_by_name(struct domain *domain, const char *name, struct error *err)
+find_by_name(struct domain *domain, const char *name, struct error *err)
 {
 	unsigned int count = 0;
 	char **ids = xs_directory(domain->xs, XBT_NULL, "/local/domain",
@@ -72,14 +76,15 @@ id_by_name(struct domain *domain, const char *name, struct error *err)
 	return 0;
 }
 
+/* Sets domain->guest.id. */
 static int
-id_by_number(struct domain *domain, const char *text, struct error *err)
+find_by_id(struct domain *domain, const char *text, struct error *err)
 {
 	unsigned long id = strtoul(text, NULL, 10);
 
 	/* DOMID_FIRST_RESERVED, xen/include/public/xen.h */
 	if (strlen(text) > 5 || id >= 0x7ff0)
-		return error_set(err, ESRCH, "%s is no domain id", text);
+		return error_set(err, ESRCH, "%s is not a domain id", text);
 	domain->guest.id = (uint32_t)id;
 	if (!xs_is_domain_introduced(domain->xs, domain->guest.id))
 		return error_set(err, ESRCH, "no domain has the id %s", text);
@@ -87,20 +92,24 @@ id_by_number(struct domain *domain, const char *text, struct error *err)
 }
 
 static int
-find(struct domain *domain, const char *name, struct error *err)
+find_domain(struct domain *domain, const char *name, struct error *err)
 {
 	domain->xs = xs_open(0);
 	if (!domain->xs)
 		return error_errno(err, errno,
 				   "cannot reach xenstored "
 				   "(is this a Xen host's dom0?)");
-	return is_number(name) ? id_by_number(domain, name, err) :
-				 id_by_name(domain, name, err);
+	return is_number(name) ? find_by_id(domain, name, err) :
+				 find_by_name(domain, name, err);
 }
 
-/* The number of a domain is used again, but not while the host is up. */
+/*
+ * Sets guest->life, the incarnation: a text that identifies this domain from
+ * its creation to its end.  The boot id is part of it, because a host reuses
+ * domain ids after a reboot.
+ */
 static void
-read_life(struct guest *guest)
+read_incarnation(struct guest *guest)
 {
 	char boot[37] = "";
 	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
@@ -115,7 +124,7 @@ read_life(struct guest *guest)
 			       guest->uuid);
 }
 
-/* Saved and restored it keeps its UUID, and nothing else. */
+/* A saved and restored guest keeps its UUID; its id and incarnation change. */
 static void
 read_facts(struct domain *domain)
 {
@@ -129,11 +138,11 @@ read_facts(struct domain *domain)
 	guest->pvh = type && strcmp(type, "pvh") == 0;
 	free(type);
 	free(uuid);
-	read_life(guest);
+	read_incarnation(guest);
 }
 
 static int
-take_name(struct guest *guest, const char *name, struct error *err)
+set_name(struct guest *guest, const char *name, struct error *err)
 {
 	int ret = name ? guest_check_name(name, err) :
 			 error_set(err, ESRCH, "domain %" PRIu32 " has no name",
@@ -151,15 +160,18 @@ read_name(struct domain *domain, struct error *err)
 {
 	char *name = read_key(domain->xs, "/local/domain/%" PRIu32 "/name",
 			      domain->guest.id);
-	int ret = take_name(&domain->guest, name, err);
+	int ret = set_name(&domain->guest, name, err);
 
 	free(name);
 	return ret;
 }
 
-/* By handles of its own: those of a process do not outlive its fork(2). */
+/*
+ * Asks the hypervisor with handles that are closed at once: handles of Xen do
+ * not work after fork(2), and pflashd may still become a daemon.
+ */
 static int
-ask_hypervisor(struct domain *domain, struct error *err)
+read_has_run(struct domain *domain, struct error *err)
 {
 	struct transport *t;
 	int ret = xen_transport_open(&t, domain->guest.id, err);
@@ -179,9 +191,9 @@ domain_open(struct domain **out, const char *name, struct error *err)
 
 	if (!domain)
 		return error_set(err, ENOMEM, "out of memory");
-	ret = find(domain, name, err);
+	ret = find_domain(domain, name, err);
 	if (ret == 0)
-		ret = ask_hypervisor(domain, err);
+		ret = read_has_run(domain, err);
 	if (ret == 0)
 		ret = read_name(domain, err);
 	if (ret < 0) {
@@ -231,7 +243,7 @@ domain_close(struct domain *domain)
 }
 
 void
-domain_leave(struct domain *domain)
+domain_close_in_child(struct domain *domain)
 {
 	struct transport *t = domain->transport;
 
@@ -240,7 +252,7 @@ domain_leave(struct domain *domain)
 }
 
 void
-domain_set_log(const struct domain *domain, const char *vars)
+domain_set_log_prefix(const struct domain *domain, const char *vars)
 {
 	char text[256];
 
@@ -267,27 +279,30 @@ domain_event_fd(const struct domain *domain)
 	return xs_fileno(domain->xs);
 }
 
-/* A guest that has migrated has its own name again. */
+/*
+ * Reads the name again; true: it has changed.  xl renames NAME--incoming to
+ * NAME when a migration has completed.
+ */
 static bool
-is_renamed(struct domain *domain)
+update_name(struct domain *domain)
 {
-	struct guest before = domain->guest;
+	struct guest old = domain->guest;
 	struct error err;
 
 	if (read_name(domain, &err) < 0)
-		domain->guest = before;
-	return strcmp(domain->guest.name, before.name) != 0;
+		domain->guest = old;
+	return strcmp(domain->guest.name, old.name) != 0;
 }
 
 bool
-domain_event(struct domain *domain)
+domain_read_events(struct domain *domain)
 {
 	bool renamed = false;
 	char **event;
 
 	while ((event = xs_check_watch(domain->xs)) != NULL) {
 		if (strcmp(event[XS_WATCH_TOKEN], NAME_TOKEN) == 0)
-			renamed |= is_renamed(domain);
+			renamed |= update_name(domain);
 		free(event);
 	}
 	return renamed;
@@ -298,13 +313,13 @@ domain_set_ready(struct domain *domain, struct error *err)
 {
 	static const char state[] = "running";
 	unsigned int len;
-	char *us = xs_read(domain->xs, XBT_NULL, "domid", &len);
+	char *own_id = xs_read(domain->xs, XBT_NULL, "domid", &len);
 	char path[sizeof(domain->ready_path) + 8];
 
 	snprintf(domain->ready_path, sizeof(domain->ready_path),
 		 "/local/domain/%s/device-model/%" PRIu32 "/pflash",
-		 us ? us : "0", domain->guest.id);
-	free(us);
+		 own_id ? own_id : "0", domain->guest.id);
+	free(own_id);
 	snprintf(path, sizeof(path), "%s/state", domain->ready_path);
 	if (!xs_write(domain->xs, XBT_NULL, path, state, sizeof(state) - 1))
 		return error_errno(err, errno, "cannot write xenstore's %s",

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The channel: each pair is the parent's end and the child's. */
+/* Both ends of the channel: [0] is the parent's, [1] the child's. */
 struct ends {
 	int requests[2];
 	int orders[2];
@@ -58,11 +58,11 @@ make_ends(struct ends *ends, struct error *err)
 		close_ends(ends);
 		return error_errno(err, error, "a channel to the worker");
 	}
-	swap(ends->orders); /* the supervisor writes orders */
+	swap(ends->orders); /* pipe2() returns the reading end first */
 	return 0;
 }
 
-/* The supervisor's signals are not for its worker. */
+/* A terminal or systemd signals both processes: the supervisor decides. */
 static void
 ignore_signals(void)
 {
@@ -76,19 +76,20 @@ ignore_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Above all places where they go, so that none overwrites another. */
+/* Moves `fd` above CHILD_ORDERS, so that no dup2() overwrites it. */
 static int
-lift(int fd)
+move_above(int fd)
 {
 	return fcntl(fd, F_DUPFD_CLOEXEC, CHILD_ORDERS + 1);
 }
 
+/* In the child: arranges the descriptors as process.h says. */
 static bool
 place_ends(const struct ends *ends)
 {
-	int requests = lift(ends->requests[1]);
-	int orders = lift(ends->orders[1]);
-	int log = lift(ends->log[1]);
+	int requests = move_above(ends->requests[1]);
+	int orders = move_above(ends->orders[1]);
+	int log = move_above(ends->log[1]);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	return null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
@@ -99,7 +100,7 @@ place_ends(const struct ends *ends)
 }
 
 int
-process_start(struct process *process, void (*leave)(void *opaque),
+process_start(struct process *process, void (*close_handles)(void *opaque),
 	      int (*run)(void *opaque), void *opaque, struct error *err)
 {
 	struct ends ends;
@@ -116,7 +117,7 @@ process_start(struct process *process, void (*leave)(void *opaque),
 	}
 	if (pid == 0) {
 		ignore_signals();
-		leave(opaque);
+		close_handles(opaque);
 		_exit(place_ends(&ends) ? run(opaque) : 1);
 	}
 	close(ends.requests[1]);
@@ -131,7 +132,7 @@ process_start(struct process *process, void (*leave)(void *opaque),
 	};
 	if (process->pidfd >= 0)
 		return 0;
-	ret = error_errno(err, errno, "pidfd_open (Linux 5.3 has it)");
+	ret = error_errno(err, errno, "pidfd_open (needs Linux 5.3)");
 	process_kill(process);
 	(void)waitpid(pid, NULL, 0);
 	process_close(process);
@@ -139,26 +140,26 @@ process_start(struct process *process, void (*leave)(void *opaque),
 }
 
 void
-process_order(struct process *process, enum channel_order order)
+process_send_order(struct process *process, enum channel_order order)
 {
 	if (order == CHANNEL_SUSPEND || order == CHANNEL_RESUME)
-		process->pending &= ~(unsigned int)(CHANNEL_SUSPEND |
-						    CHANNEL_RESUME);
-	process->pending |= order;
-	(void)process_flush(process);
+		process->pending_orders &= ~(unsigned int)(CHANNEL_SUSPEND |
+							   CHANNEL_RESUME);
+	process->pending_orders |= order;
+	(void)process_flush_orders(process);
 }
 
 bool
-process_flush(struct process *process)
+process_flush_orders(struct process *process)
 {
-	for (unsigned int bit = 1; bit <= process->pending; bit <<= 1) {
+	for (unsigned int bit = 1; bit <= process->pending_orders; bit <<= 1) {
 		uint8_t byte = (uint8_t)bit;
 
-		if (!(process->pending & bit))
+		if (!(process->pending_orders & bit))
 			continue;
 		if (write(process->orders, &byte, 1) != 1)
-			return errno != EAGAIN; /* else nobody reads */
-		process->pending &= ~bit;
+			return errno != EAGAIN; /* EPIPE: the worker is gone */
+		process->pending_orders &= ~bit;
 	}
 	return true;
 }

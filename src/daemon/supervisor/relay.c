@@ -2,30 +2,50 @@
 #include "supervisor/relay.h"
 
 #include <inttypes.h>
-#include <string.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "limit.h"
 #include "log.h"
 
+/* One relay_read() reads so much, which is a pipe's default capacity. */
 #define CHUNK 4096
-#define CHUNKS 16 /* at once: a pipe holds that much */
+#define CHUNKS 16
 
-/* Lines of the worker: 500 at once, two a second after that. */
+struct relay {
+	struct limit limit;
+	uint64_t logged;  /* lines */
+	uint64_t dropped; /* lines, since the last one that was logged */
+	size_t length;    /* of the line that has not ended yet */
+	char line[RELAY_LINE + 1];
+};
+
 static const struct limit_config rate = { .rate = 2, .burst = 500 };
 
-void
-relay_init(struct relay *relay)
+struct relay *
+relay_open(void)
 {
-	*relay = (struct relay){ .lines = 0 };
-	limit_init(&relay->limit, &rate, 0, limit_clock());
+	struct relay *relay = calloc(1, sizeof(*relay));
+
+	if (relay)
+		limit_init(&relay->limit, &rate, 0, limit_clock());
+	return relay;
+}
+
+void
+relay_close(struct relay *relay)
+{
+	free(relay);
 }
 
 /*
- * "<N>text" as sd-daemon(3) has it; a line without it is a warning.  LOG_ERR is
- * the worker's worst: syslogd shows LOG_EMERG on every terminal of the host.
+ * Returns the level of "<N>text", the format of sd-daemon(3), and moves *line
+ * behind the prefix.  A line without the prefix is a warning.  The level is at
+ * most LOG_ERR: syslogd shows LOG_EMERG on every terminal of the host.
  */
 static int
-take_level(const char **line)
+parse_level(const char **line)
 {
 	const char *text = *line;
 
@@ -35,16 +55,17 @@ take_level(const char **line)
 	return text[1] - '0' < LOG_ERR ? LOG_ERR : text[1] - '0';
 }
 
+/* Logs the line that has ended, or drops it. */
 static void
-log_one(struct relay *relay)
+end_line(struct relay *relay)
 {
 	const char *line = relay->line;
 	int level;
 
 	relay->line[relay->length] = '\0';
 	relay->length = 0;
-	level = take_level(&line);
-	if (!limit_allows(&relay->limit, relay->lines, limit_clock())) {
+	level = parse_level(&line);
+	if (!limit_allows(&relay->limit, relay->logged, limit_clock())) {
 		relay->dropped++;
 		return;
 	}
@@ -53,20 +74,20 @@ log_one(struct relay *relay)
 			 "the worker's log: %" PRIu64 " lines were dropped",
 			 relay->dropped);
 	relay->dropped = 0;
-	relay->lines++;
+	relay->logged++;
 	log_line(level, "%s", line);
 }
 
 static void
-take(struct relay *relay, const char *bytes, size_t count)
+add_bytes(struct relay *relay, const char *bytes, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (bytes[i] == '\n') {
-			log_one(relay);
+			end_line(relay);
 			continue;
 		}
 		if (relay->length == RELAY_LINE)
-			log_one(relay);
+			end_line(relay);
 		relay->line[relay->length++] = bytes[i];
 	}
 }
@@ -81,7 +102,7 @@ relay_read(struct relay *relay, int fd)
 		count = read(fd, bytes, sizeof(bytes));
 		if (count <= 0)
 			return count < 0;
-		take(relay, bytes, (size_t)count);
+		add_bytes(relay, bytes, (size_t)count);
 	}
 	return true;
 }
@@ -91,5 +112,5 @@ relay_finish(struct relay *relay, int fd)
 {
 	(void)relay_read(relay, fd);
 	if (relay->length > 0)
-		log_one(relay);
+		end_line(relay);
 }

@@ -15,7 +15,7 @@
 #include "pflash/control.h"
 #include "pflash/handover.h"
 
-#define LEAST_WAIT 1 /* seconds: a pflashd that is about to end */
+#define WAIT_MIN 1 /* seconds: the last pflashd may be about to exit */
 #define STEP_NS 20000000L
 
 void
@@ -34,7 +34,10 @@ remove_file(uint32_t id, const char *suffix)
 	(void)unlink(path);
 }
 
-/* -EAGAIN: the file has lost its name to another supervisor's end. */
+/*
+ * Returns the locked descriptor or -errno.  -EAGAIN: another process has the
+ * lock, or has removed the file since open(2).
+ */
 static int
 lock_once(const char *path)
 {
@@ -56,11 +59,12 @@ lock_once(const char *path)
 	return ret;
 }
 
+/* Tries lock_once() for `wait` seconds, at least WAIT_MIN. */
 static int
 lock(const char *path, uint64_t wait, struct error *err)
 {
 	const struct timespec step = { .tv_nsec = STEP_NS };
-	uint64_t tries = (wait > LEAST_WAIT ? wait : LEAST_WAIT) *
+	uint64_t tries = (wait > WAIT_MIN ? wait : WAIT_MIN) *
 			 (1000000000u / STEP_NS);
 	int fd = lock_once(path);
 
@@ -71,12 +75,12 @@ lock(const char *path, uint64_t wait, struct error *err)
 	if (fd == -EAGAIN)
 		return error_set(err, EBUSY,
 				 "the guest has a flash already: another "
-				 "process has %s",
+				 "pflashd holds %s",
 				 path);
 	return fd < 0 ? error_errno(err, -fd, "%s", path) : fd;
 }
 
-/* Is it this lock, as an earlier program of this process took it? */
+/* Is `fd` the lock at `path`, inherited from the program before execve(2)? */
 static bool
 is_locked(int fd, const char *path)
 {
@@ -101,7 +105,7 @@ rundir_open(struct rundir *rundir, uint32_t id, int inherited, uint64_t wait,
 	if (rundir->lock < 0)
 		return rundir->lock;
 	rundir_path(id, "handover", path);
-	rundir->existed = access(path, F_OK) == 0;
+	rundir->had_record = access(path, F_OK) == 0;
 	return 0;
 }
 
@@ -110,34 +114,35 @@ unmap(struct rundir *rundir)
 {
 	if (rundir->record)
 		(void)munmap(rundir->record, HANDOVER_SIZE);
-	if (rundir->before)
-		(void)munmap(rundir->before, rundir->before_size);
-	rundir->record = rundir->before = NULL;
-	rundir->before_size = 0;
+	if (rundir->old_record)
+		(void)munmap(rundir->old_record, rundir->old_record_size);
+	rundir->record = rundir->old_record = NULL;
+	rundir->old_record_size = 0;
 }
 
 void
-rundir_close(struct rundir *rundir, bool over)
+rundir_close(struct rundir *rundir, bool flash_gone)
 {
 	if (rundir->lock < 0)
 		return;
 	unmap(rundir);
 	remove_file(rundir->id, "handover.new");
-	if (over)
+	if (flash_gone)
 		remove_file(rundir->id, "handover");
-	if (over || !rundir_paused(rundir))
+	if (flash_gone || !rundir_paused(rundir))
 		remove_file(rundir->id, "lock");
 	close(rundir->lock);
 	rundir->lock = -1;
 }
 
+/* NULL, with the reason in *why: there is no room for the record. */
 static void *
 map_new(const char *path, struct error *why)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
 		      S_IRUSR | S_IWUSR);
 	void *memory = MAP_FAILED;
-	/* A page that cannot be had when it is written would be the end. */
+	/* Allocate now: a store to a page without room is a SIGBUS. */
 	int error = fd < 0 ? errno : posix_fallocate(fd, 0, HANDOVER_SIZE);
 
 	if (!error) {
@@ -154,8 +159,9 @@ map_new(const char *path, struct error *why)
 	return NULL;
 }
 
+/* Maps the record of the worker before, if there is one. */
 static int
-map_before(struct rundir *rundir, const char *path, struct error *err)
+map_old_record(struct rundir *rundir, const char *path, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	void *memory = NULL;
@@ -168,7 +174,9 @@ map_before(struct rundir *rundir, const char *path, struct error *err)
 	if (fstat(fd, &st) < 0)
 		ret = error_errno(err, errno, "%s", path);
 	else if (st.st_size > HANDOVER_MOST)
-		ret = error_set(err, EINVAL, "%s: %jd bytes are no record",
+		ret = error_set(err, EINVAL,
+				"%s: %jd bytes are too many for a handover "
+				"record",
 				path, (intmax_t)st.st_size);
 	else if (st.st_size > 0)
 		memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED,
@@ -177,8 +185,8 @@ map_before(struct rundir *rundir, const char *path, struct error *err)
 		ret = error_errno(err, errno, "%s", path);
 	close(fd);
 	if (ret == 0 && memory) {
-		rundir->before = memory;
-		rundir->before_size = (size_t)st.st_size;
+		rundir->old_record = memory;
+		rundir->old_record_size = (size_t)st.st_size;
 	}
 	return ret;
 }
@@ -191,8 +199,9 @@ rundir_prepare(struct rundir *rundir, struct error *why)
 
 	unmap(rundir);
 	rundir_path(rundir->id, "handover", path);
-	rundir_path(rundir->id, "live", older); /* of version 0.1 */
-	ret = map_before(rundir, access(path, F_OK) == 0 ? path : older, why);
+	rundir_path(rundir->id, "live", older); /* the name in version 0.1 */
+	ret = map_old_record(rundir, access(path, F_OK) == 0 ? path : older,
+			     why);
 	if (ret < 0)
 		return ret;
 	remove_file(rundir->id, "handover.new");
@@ -215,7 +224,7 @@ rundir_install(struct rundir *rundir)
 }
 
 void
-rundir_forget(const struct rundir *rundir)
+rundir_remove_record(const struct rundir *rundir)
 {
 	remove_file(rundir->id, "handover");
 	remove_file(rundir->id, "live");
@@ -237,6 +246,7 @@ rundir_set_paused(struct rundir *rundir, bool paused)
 	return pwrite(rundir->lock, &byte, 1, 0) == 1 ? 0 : -EIO;
 }
 
+/* false: there is no VARS file. */
 static bool
 level_path(const char *vars, char *path)
 {

@@ -9,7 +9,7 @@
 #include "pflash/control.h"
 
 void
-status_take_text(char *to, size_t room, const char *text, size_t size)
+status_copy_text(char *to, size_t room, const char *text, size_t size)
 {
 	const volatile char *from = text;
 	size_t len = 0;
@@ -50,14 +50,14 @@ add_identity(struct json_object *object, const struct status *status)
 	add_text(object, STATUS_SANDBOX, sandbox_name(options->sandbox));
 }
 
-/* Each number is read once: the worker may change it at any time. */
+/* The worker may change a number at any time; volatile: read each once. */
 static void
 add_report(struct json_object *object, const struct report *report)
 {
 	const volatile struct report *r = report;
 	char failure[sizeof(report->failure)];
 
-	status_take_text(failure, sizeof(failure), report->failure,
+	status_copy_text(failure, sizeof(failure), report->failure,
 			 sizeof(report->failure));
 	add_number(object, STATUS_BASE, r->base);
 	add_number(object, STATUS_SIZE, r->size);

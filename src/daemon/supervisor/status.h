@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The JSON object of pflash/control.h. */
+/* The status of pflashd as a JSON object: pflash/control.h. */
 #ifndef PFLASHD_STATUS_H
 #define PFLASHD_STATUS_H
 
@@ -12,20 +12,24 @@
 struct status {
 	const struct options *options;
 	const struct guest *guest;
-	const struct report *report; /* the worker's, hostile */
-	const char *state;
-	pid_t worker;
+	const struct report *report; /* the worker may change it any time */
+	const char *state;           /* supervisor_state_name() */
+	pid_t worker;                /* 0: none */
 	unsigned int restarts;
-	const char *error; /* or NULL */
+	const char *error; /* why the client's command failed, or NULL */
 };
 
-/* malloc()ed, at most CONTROL_ANSWER bytes; NULL without memory. */
+/*
+ * Returns the object as text, malloc()ed, at most CONTROL_ANSWER bytes; NULL
+ * without memory.
+ */
 char *status_text(const struct status *status);
 
 /*
- * A text of the worker's, bounded and printable; `room` bytes at `to`.  Each
- * byte is read once: the worker may change it meanwhile.
+ * Copies a text of the report, which has at most `size` bytes, to `to`, which
+ * has `room` bytes.  Bytes that are not printable ASCII become '?'.  Each byte
+ * is read once, because the worker may change it meanwhile.
  */
-void status_take_text(char *to, size_t room, const char *text, size_t size);
+void status_copy_text(char *to, size_t room, const char *text, size_t size);
 
 #endif

@@ -12,27 +12,27 @@
 #include "pflash/control.h"
 #include "ready.h"
 #include "supervisor/state.h"
+#include "supervisor/upgrade.h"
 
 double supervisor_stop_seconds = 10.;
 
-/* A killed process that waits for its disk does not end at once. */
+/* SIGKILL does not end a process at once that waits for its disk. */
 #define KILL_SECONDS 5.
 
-/* A suspended domain is looked at so often: no event says that it goes on. */
-#define SUSPENDED_SECONDS 0.05
+/* Xen sends no event when a suspended domain is resumed: poll. */
+#define SUSPEND_POLL_SECONDS 0.05
 
-/* VARS is there, and the guest has the flash. */
 bool
 supervisor_has_served(const struct supervisor *s)
 {
-	return s->broker.attached || s->broker.is_ready;
+	return s->broker.was_ready || s->broker.is_ready;
 }
 
 const char *
 supervisor_state_name(enum state state)
 {
 	static const char *const names[] = { "starting", "running",  "waiting",
-					     "failed",   "stopping", "gone" };
+					     "failed",   "stopping", "ended" };
 
 	return names[state];
 }
@@ -40,30 +40,33 @@ supervisor_state_name(enum state state)
 void
 supervisor_finish(struct supervisor *s, int code)
 {
-	s->state = GONE;
-	s->code = code;
+	s->state = ENDED;
+	s->exit_code = code;
 	ev_break(s->ev, EVBREAK_ALL);
 }
 
 void
-supervisor_order(struct supervisor *s, enum channel_order what)
+supervisor_order(struct supervisor *s, enum channel_order order)
 {
 	if (s->worker.pid <= 0)
 		return;
-	process_order(&s->worker, what);
-	if (s->worker.pending)
+	process_send_order(&s->worker, order);
+	if (s->worker.pending_orders)
 		ev_io_start(s->ev, &s->on_writable);
 }
 
 void
-supervisor_set_deadline(struct supervisor *s, double seconds)
+supervisor_set_exit_deadline(struct supervisor *s, double seconds)
 {
-	ev_timer_stop(s->ev, &s->deadline);
-	ev_timer_set(&s->deadline, seconds, 0.);
-	ev_timer_start(s->ev, &s->deadline);
+	ev_timer_stop(s->ev, &s->exit_deadline);
+	ev_timer_set(&s->exit_deadline, seconds, 0.);
+	ev_timer_start(s->ev, &s->exit_deadline);
 }
 
-/* The control socket stays to the end, and says so, too. */
+/*
+ * Withdraws READY=1 from systemd and xenstore.  The control socket stays open
+ * until the end and reports the state `stopping`.
+ */
 static void
 announce_end(struct supervisor *s)
 {
@@ -78,75 +81,80 @@ announce_end(struct supervisor *s)
 void
 supervisor_stop(struct supervisor *s)
 {
-	if (s->state == STOPPING || s->state == GONE)
+	if (s->state == STOPPING || s->state == ENDED)
 		return;
 	announce_end(s);
-	ev_timer_stop(s->ev, &s->pause);
-	upgrade_cancel(&s->upgrade, s->ev);
-	control_done(s->control, HELD_UPGRADE, "pflashd is stopping");
+	ev_timer_stop(s->ev, &s->restart_delay);
+	upgrade_cancel(s->ev);
+	control_done(s->control, DEFERRED_UPGRADE, "pflashd is stopping");
 	if (s->worker.pid <= 0) {
-		supervisor_finish(s, s->ended ? EXIT_OK : EXIT_RUNTIME);
+		supervisor_finish(s, s->domain_ended ? EXIT_OK : EXIT_RUNTIME);
 		return;
 	}
 	s->state = STOPPING;
-	s->upgrading = false;
+	s->upgrade_ordered = false;
 	supervisor_order(s, CHANNEL_STOP);
-	supervisor_set_deadline(s, supervisor_stop_seconds);
+	supervisor_set_exit_deadline(s, supervisor_stop_seconds);
 }
 
-/* The worker had its time. */
+/* The worker has missed its exit deadline, before or after SIGKILL. */
 static void
-on_deadline(struct ev_loop *ev, ev_timer *watcher, int events)
+on_exit_deadline(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	struct supervisor *s = watcher->data;
 
 	(void)ev, (void)events;
-	if (s->killed) {
+	if (s->worker_killed) {
 		log_line(LOG_ERR,
-			 "the worker (%d) cannot be killed, it may "
-			 "wait for its disk; it is left alone",
+			 "the worker (pid %d) does not end after SIGKILL, it "
+			 "may wait for its disk; pflashd ends without it",
 			 s->worker.pid);
 		supervisor_finish(s, EXIT_RUNTIME);
 		return;
 	}
 	log_line(LOG_ERR,
-		 "the worker did not end within %.0f s of its order and is "
-		 "killed; the journal has all that was committed",
+		 "the worker did not end within %.0f s and is killed; the "
+		 "journal holds every committed write",
 		 supervisor_stop_seconds);
-	s->killed = true;
+	s->worker_killed = true;
 	process_kill(&s->worker);
-	supervisor_set_deadline(s, KILL_SECONDS);
+	supervisor_set_exit_deadline(s, KILL_SECONDS);
 }
 
-/* A domain that was shut down may be kept for long (on_crash = "preserve"). */
+/*
+ * Reads the domain's state and acts on a change.  A domain that was shut down
+ * ends the flash although the domain may still exist, with on_crash =
+ * "preserve" for long: the next domain needs the VARS file.
+ */
 static void
-look_at_domain(struct supervisor *s)
+check_domain(struct supervisor *s)
 {
 	struct transport *t = domain_transport(s->domain);
 	int reason = t->ops->shutdown_reason(t);
 	bool suspended = reason == SHUTDOWN_suspend;
 
-	/* The hypervisor had no answer: it is asked again. */
+	/* The hypervisor did not answer: ask again. */
 	if (reason < 0 && reason != -EINPROGRESS && reason != -ESRCH) {
-		ev_timer_again(s->ev, &s->look);
+		ev_timer_again(s->ev, &s->suspend_poll);
 		return;
 	}
 	if (reason != -EINPROGRESS && !suspended) {
-		if (!s->ended)
+		if (!s->domain_ended)
 			log_line(LOG_INFO, "the guest is gone");
-		s->ended = true;
+		s->domain_ended = true;
 		supervisor_stop(s);
 		return;
 	}
 	if (suspended)
-		ev_timer_again(s->ev, &s->look);
+		ev_timer_again(s->ev, &s->suspend_poll);
 	else
-		ev_timer_stop(s->ev, &s->look);
-	if (suspended == s->suspended)
+		ev_timer_stop(s->ev, &s->suspend_poll);
+	if (suspended == s->domain_suspended)
 		return;
-	s->suspended = suspended;
-	if (s->state == WAITING && !suspended && !ev_is_active(&s->pause))
-		life_start(s);
+	s->domain_suspended = suspended;
+	if (s->state == WAITING && !suspended &&
+	    !ev_is_active(&s->restart_delay))
+		restart_worker(s);
 	if (s->state == RUNNING)
 		supervisor_order(s,
 				 suspended ? CHANNEL_SUSPEND : CHANNEL_RESUME);
@@ -158,27 +166,31 @@ on_domain(struct ev_loop *ev, ev_io *watcher, int events)
 	struct supervisor *s = watcher->data;
 
 	(void)ev, (void)events;
-	if (domain_event(s->domain))
-		domain_set_log(s->domain, s->options->vars);
-	look_at_domain(s);
+	if (domain_read_events(s->domain))
+		domain_set_log_prefix(s->domain, s->options->vars);
+	check_domain(s);
 }
 
 static void
-on_look(struct ev_loop *ev, ev_timer *watcher, int events)
+on_suspend_poll(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	(void)ev, (void)events;
-	look_at_domain(watcher->data);
+	check_domain(watcher->data);
 }
 
+/*
+ * Reports that the flash is attached: to xenstore after each worker's start, to
+ * the process that started pflashd once.
+ */
 static int
-tell_ready(struct supervisor *s, struct error *err)
+report_ready(struct supervisor *s, struct error *err)
 {
 	const struct options *options = s->options;
 	int ret = domain_set_ready(s->domain, err);
 
-	if (ret < 0 || s->told)
+	if (ret < 0 || s->ready_reported)
 		return ret;
-	s->told = true;
+	s->ready_reported = true;
 	ret = ready_notify_socket("READY=1", err);
 	if (ret == 0 && options->ready_fd >= 0)
 		ret = ready_write_fd(options->ready_fd, err);
@@ -191,7 +203,10 @@ tell_ready(struct supervisor *s, struct error *err)
 		       ready_leave_parent(s->start->parent, options, err);
 }
 
-/* The worker is attached; its lines of before go to where those went. */
+/*
+ * Implements broker.ready.  The lines that the worker has logged until now are
+ * relayed first: report_ready() may redirect the log to syslog.
+ */
 static int
 on_ready(void *opaque)
 {
@@ -200,23 +215,26 @@ on_ready(void *opaque)
 	int ret;
 
 	if (s->state != STARTING)
-		return 0; /* it was ordered to end meanwhile */
-	(void)relay_read(&s->relay, s->worker.log);
+		return 0; /* the worker was ordered to exit meanwhile */
+	(void)relay_read(s->relay, s->worker.log);
 	commands_open(s);
-	ret = tell_ready(s, &err);
+	ret = report_ready(s, &err);
 	if (ret < 0) {
 		log_line(LOG_ERR, "%s", err.text);
-		s->code = EXIT_RUNTIME;
+		s->exit_code = EXIT_RUNTIME;
 		supervisor_stop(s);
 		return 0;
 	}
 	s->state = RUNNING;
-	if (s->suspended)
+	if (s->domain_suspended)
 		supervisor_order(s, CHANNEL_SUSPEND);
 	return 0;
 }
 
-/* The write limit goes on where the last pflashd of this file has left it. */
+/*
+ * Continues the write limit at the level that the last pflashd of this VARS
+ * file has saved.  Without a saved level the bucket is full: when = -1.
+ */
 static void
 load_level(struct supervisor *s)
 {
@@ -253,7 +271,10 @@ supervisor_watch(struct supervisor *s, ev_io *watcher,
 		ev_io_start(s->ev, watcher);
 }
 
-/* EXIT_OK, or the exit code that fits, with its sentence. */
+/*
+ * Opens the files, the lock and the domain.  Returns EXIT_OK, or another exit
+ * code of options.h and sets *err.
+ */
 static int
 open_all(struct supervisor *s, struct error *err)
 {
@@ -277,7 +298,7 @@ open_all(struct supervisor *s, struct error *err)
 		return EXIT_DOMAIN;
 	s->broker.transport = domain_transport(s->domain);
 	s->broker.rundir = &s->rundir;
-	if (s->told)
+	if (s->ready_reported)
 		commands_open(s);
 	supervisor_watch(s, &s->on_domain, on_domain,
 			 domain_event_fd(s->domain), EV_READ);
@@ -293,32 +314,35 @@ init(struct supervisor *s, const struct supervisor_start *start)
 		.domain = start->domain,
 		.worker = { .pid = 0, .pidfd = -1 },
 		.rundir = { .lock = -1 },
-		.told = start->lock >= 0,
-		/* The guest has a flash, which this program has accepted. */
-		.broker = { .attached = start->lock >= 0,
+		.ready_reported = start->lock >= 0,
+		/* After an upgrade the guest already has the flash. */
+		.broker = { .was_ready = start->lock >= 0,
 			    .ready = on_ready,
 			    .mode_done = commands_mode_done,
 			    .opaque = s },
-		/* The default loop would reap the worker. */
+		/* libev's default loop would reap the worker. */
 		.ev = ev_loop_new(EVFLAG_AUTO),
+		.relay = relay_open(),
 	};
 	s->report = mmap(NULL, sizeof(*s->report), PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ev_timer_init(&s->deadline, on_deadline, 0., 0.);
-	ev_timer_init(&s->look, on_look, 0., SUSPENDED_SECONDS);
-	s->deadline.data = s->look.data = s;
-	life_init(s);
+	ev_timer_init(&s->exit_deadline, on_exit_deadline, 0., 0.);
+	ev_timer_init(&s->suspend_poll, on_suspend_poll, 0.,
+		      SUSPEND_POLL_SECONDS);
+	s->exit_deadline.data = s->suspend_poll.data = s;
+	restart_init(s);
 }
 
 /*
- * The record stays for another pflashd while the guest has this flash, be it
- * of a worker that was killed or of a pflashd that this one could not follow.
+ * Does the guest have no flash any more?  Otherwise the handover record stays
+ * for the next pflashd: a worker was killed, or this pflashd found a record and
+ * could not take over.
  */
 static bool
-record_is_void(const struct supervisor *s)
+flash_is_gone(const struct supervisor *s)
 {
-	return s->ended || s->detached ||
-	       (!supervisor_has_served(s) && !s->rundir.existed);
+	return s->domain_ended || s->flash_detached ||
+	       (!supervisor_has_served(s) && !s->rundir.had_record);
 }
 
 static void
@@ -326,9 +350,10 @@ close_all(struct supervisor *s)
 {
 	supervisor_save_level(s);
 	control_close(s->control);
-	rundir_close(&s->rundir, record_is_void(s));
+	rundir_close(&s->rundir, flash_is_gone(s));
 	if (s->broker.files)
 		s->broker.files->ops->close(s->broker.files);
+	relay_close(s->relay);
 	(void)munmap(s->report, sizeof(*s->report));
 	ev_loop_destroy(s->ev);
 }
@@ -340,21 +365,21 @@ supervisor_run(const struct supervisor_start *start)
 	struct error err;
 
 	init(&s, start);
-	if (!s.ev || s.report == MAP_FAILED) {
+	if (!s.ev || !s.relay || s.report == MAP_FAILED) {
 		log_line(LOG_ERR, "out of memory");
 		return EXIT_RUNTIME;
 	}
 	if (s.domain)
-		domain_set_log(s.domain, s.options->vars);
+		domain_set_log_prefix(s.domain, s.options->vars);
 	commands_init(&s);
 	load_level(&s);
-	s.code = open_all(&s, &err);
-	if (s.code != EXIT_OK)
+	s.exit_code = open_all(&s, &err);
+	if (s.exit_code != EXIT_OK)
 		log_line(LOG_ERR, "%s", err.text);
 	else
-		life_start(&s);
-	if (s.code == EXIT_OK && s.state != GONE)
+		restart_worker(&s);
+	if (s.exit_code == EXIT_OK && s.state != ENDED)
 		ev_run(s.ev, 0);
 	close_all(&s);
-	return s.code;
+	return s.exit_code;
 }

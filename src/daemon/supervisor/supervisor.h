@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The process that keeps its privileges.  It reads nothing that a guest has
- * written: the worker, its child, is the flash (worker/worker.h).  The
- * supervisor owns the names of all files, watches the domain, does for the
- * worker what a confined process may not (broker.h), replaces a worker that
- * dies, and ends it with the domain.  It takes the worker for hostile, and
- * waits for it nowhere.
+ * The supervisor: the process that keeps root's privileges.  Its child, the
+ * worker (worker/worker.h), serves the guest.  The supervisor reads no byte
+ * that a guest has written.  It owns the names of all files, watches the
+ * domain, executes the worker's requests (broker.h), replaces a worker that
+ * dies, and stops the worker when the domain ends.  It treats the worker as
+ * hostile and never blocks on it.
  *
- *	STARTING  a worker attaches, or takes over
- *	RUNNING   it serves the guest
- *	WAITING   it died; the next one starts after a pause
- *	FAILED    it died too often; the guest waits for an administrator
- *	STOPPING  it was ordered to detach, and is killed after a while
- *	GONE      it has ended, and so does the supervisor
+ *	STARTING  a worker attaches the flash, or takes it over
+ *	RUNNING   the worker serves the guest
+ *	WAITING   the worker has died; the next one starts after a delay
+ *	FAILED    workers died too often; the guest waits for an administrator
+ *	STOPPING  the worker was ordered to detach; it is killed if it is late
+ *	ENDED     the worker has exited; the supervisor exits
  */
 #ifndef PFLASHD_SUPERVISOR_H
 #define PFLASHD_SUPERVISOR_H
@@ -20,19 +20,22 @@
 #include "options.h"
 #include "supervisor/domain.h"
 
-/* So long has a worker to detach, in seconds; tests shorten it. */
+/* How long a worker may take to detach, in seconds; tests shorten it. */
 extern double supervisor_stop_seconds;
 
 struct supervisor_start {
 	const struct options *options;
-	struct domain *domain; /* NULL: there is none, and why; borrowed */
-	struct error no_domain;
-	int no_domain_code; /* -errno of that */
-	int parent;         /* who waits for readiness (ready_fork()), or -1 */
-	int lock;           /* of the program before an upgrade, or -1 */
+	struct domain *domain;  /* borrowed; NULL: none was found, */
+	struct error no_domain; /* for this reason, */
+	int no_domain_code;     /* which is this -errno */
+	int parent; /* for ready_leave_parent(); -1: in the foreground */
+	int lock;   /* the lock's descriptor after an upgrade, or -1 */
 };
 
-/* Serves the guest until it is gone or a signal comes; the exit code. */
+/*
+ * Serves the guest until its domain ends, a signal stops pflashd, or the first
+ * worker fails.  Returns the exit code of pflashd.
+ */
 int supervisor_run(const struct supervisor_start *start);
 
 #endif

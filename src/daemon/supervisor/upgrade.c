@@ -13,14 +13,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MARK "PFLASHD_UPGRADE"
-#define ANSWER 400 /* bytes of the new program's sentence */
-#define ROOM 65536 /* bytes that a pipe holds */
-#define CHECK "--check-handover"
-#define NO_PROGRAM "cannot upgrade: /proc does not show the program"
+#define LOCK_VARIABLE "PFLASHD_UPGRADE" /* environment: the descriptor */
+#define CHECK_SECONDS 10.
+#define SENTENCE_SIZE 400 /* bytes of the new program's sentence */
+#define PIPE_SIZE 65536
+#define CHECK_OPTION "--check-handover"
+#define NO_PROGRAM "/proc/self/exe does not name the program"
 
 static char **arguments;
-static char program[PATH_MAX];
+static char program[PATH_MAX]; /* "": not known */
+
+/* The check that is running. */
+static struct {
+	pid_t pid;  /* 0: none */
+	int output; /* a pipe: the child's standard error */
+	ev_io exited;
+	ev_timer deadline;
+	upgrade_checked *checked; /* NULL: was called already */
+	void *opaque;
+} check;
 
 void
 upgrade_remember(char **argv)
@@ -34,57 +45,61 @@ upgrade_remember(char **argv)
 int
 upgrade_inherited(void)
 {
-	const char *mark = getenv(MARK);
-	int fd = mark ? atoi(mark) : -1;
+	const char *number = getenv(LOCK_VARIABLE);
+	int fd = number ? atoi(number) : -1;
 
-	unsetenv(MARK);
-	if (!mark)
+	unsetenv(LOCK_VARIABLE);
+	if (!number)
 		return -1;
 	return fd > STDERR_FILENO ? fd : UPGRADE_NO_LOCK;
 }
 
-/* The arguments of this program, and CHECK; in the child. */
+/* In the child: runs the new program with CHECK_OPTION as last argument. */
 static void
 execute_check(int output)
 {
 	size_t count = 0;
-	char **with;
+	char **argv;
 
 	while (arguments[count])
 		count++;
-	with = calloc(count + 2, sizeof(*with));
-	if (!with || dup2(output, STDERR_FILENO) < 0)
+	argv = calloc(count + 2, sizeof(*argv));
+	if (!argv || dup2(output, STDERR_FILENO) < 0)
 		_exit(1);
-	memcpy(with, arguments, count * sizeof(*with));
-	with[count] = (char *)(uintptr_t)CHECK;
-	execv(program, with);
+	memcpy(argv, arguments, count * sizeof(*argv));
+	argv[count] = (char *)(uintptr_t)CHECK_OPTION;
+	execv(program, argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", program, strerror(errno));
 	_exit(1);
 }
 
 static void
-finish(struct upgrade *upgrade, struct ev_loop *ev)
+end_check(struct ev_loop *ev)
 {
-	ev_io_stop(ev, &upgrade->ended);
-	ev_timer_stop(ev, &upgrade->deadline);
-	close(upgrade->ended.fd);
-	close(upgrade->output);
-	upgrade->pid = 0;
+	ev_io_stop(ev, &check.exited);
+	ev_timer_stop(ev, &check.deadline);
+	close(check.exited.fd);
+	close(check.output);
+	check.pid = 0;
 }
 
-/* The last line of all that it has printed. */
+/*
+ * Copies the last line that the new program has printed to `text`, which
+ * has SENTENCE_SIZE bytes.  The program has exited: nothing more is in the pipe
+ * than one read(2) returns.
+ */
 static void
-read_answer(int fd, char *text)
+read_sentence(int fd, char *text)
 {
-	static char all[ROOM];
+	static char all[PIPE_SIZE];
 	ssize_t count = read(fd, all, sizeof(all));
 	size_t len = count > 0 ? (size_t)count : 0;
 	const char *from = all;
 	char *line;
 
-	if (len > ANSWER - 1) {
-		from += len - (ANSWER - 1);
-		len = ANSWER - 1;
+	if (len > SENTENCE_SIZE - 1) {
+		from += len - (SENTENCE_SIZE - 1);
+		len = SENTENCE_SIZE - 1;
 	}
 	memcpy(text, from, len);
 	text[len] = '\0';
@@ -96,61 +111,70 @@ read_answer(int fd, char *text)
 }
 
 static void
-on_ended(struct ev_loop *ev, ev_io *watcher, int events)
+on_exited(struct ev_loop *ev, ev_io *watcher, int events)
 {
-	struct upgrade *upgrade = watcher->data;
-	upgrade_checked *checked = upgrade->checked;
-	char answer[ANSWER];
+	upgrade_checked *checked = check.checked;
+	char sentence[SENTENCE_SIZE];
 	int status = 0;
 
-	(void)events;
-	if (waitpid(upgrade->pid, &status, WNOHANG) != upgrade->pid)
+	(void)watcher, (void)events;
+	if (waitpid(check.pid, &status, WNOHANG) != check.pid)
 		return;
-	read_answer(upgrade->output, answer);
-	finish(upgrade, ev);
+	read_sentence(check.output, sentence);
+	end_check(ev);
 	if (!checked)
-		return; /* it was too late */
+		return; /* on_deadline() has called it */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		checked(upgrade->opaque, NULL);
+		checked(check.opaque, NULL);
 	else
-		checked(upgrade->opaque,
-			answer[0] ? answer : "the new program failed");
+		checked(check.opaque,
+			sentence[0] ? sentence : "the new program failed");
 }
 
-/* It may wait for its disk: on_ended() has patience. */
+/*
+ * The killed process may wait for its disk, so on_exited() still waits for its
+ * end: until then no other check is started.
+ */
 static void
 on_deadline(struct ev_loop *ev, ev_timer *watcher, int events)
 {
-	struct upgrade *upgrade = watcher->data;
+	upgrade_checked *checked = check.checked;
 
-	upgrade_checked *checked = upgrade->checked;
+	(void)ev, (void)watcher, (void)events;
+	(void)kill(check.pid, SIGKILL);
+	check.checked = NULL;
+	checked(check.opaque, "the new program did not answer within 10 s");
+}
 
-	(void)ev, (void)events;
-	(void)kill(upgrade->pid, SIGKILL);
-	upgrade->checked = NULL;
-	checked(upgrade->opaque, "the new program gave no answer");
+static void
+watch_check(struct ev_loop *ev, int pidfd)
+{
+	ev_io_init(&check.exited, on_exited, pidfd, EV_READ);
+	ev_timer_init(&check.deadline, on_deadline, CHECK_SECONDS, 0.);
+	ev_io_start(ev, &check.exited);
+	ev_timer_start(ev, &check.deadline);
 }
 
 int
-upgrade_check(struct upgrade *upgrade, struct ev_loop *ev,
-	      upgrade_checked *checked, void *opaque, struct error *err)
+upgrade_check(struct ev_loop *ev, upgrade_checked *checked, void *opaque,
+	      struct error *err)
 {
-	int output[2], ended = -1;
+	int output[2], pidfd = -1;
 	pid_t pid;
 
-	if (upgrade->pid)
+	if (check.pid)
 		return error_set(err, EAGAIN, "an upgrade is under way");
 	if (!program[0])
 		return error_set(err, ENOENT, NO_PROGRAM);
 	if (pipe2(output, O_CLOEXEC | O_NONBLOCK) < 0)
-		return error_errno(err, errno, "cannot upgrade");
+		return error_errno(err, errno, "a pipe to the new program");
 	pid = fork();
 	if (pid == 0)
 		execute_check(output[1]);
 	close(output[1]);
 	if (pid > 0)
-		ended = pidfd_open(pid, 0);
-	if (ended < 0) {
+		pidfd = pidfd_open(pid, 0);
+	if (pidfd < 0) {
 		int error = errno;
 
 		close(output[0]);
@@ -158,44 +182,40 @@ upgrade_check(struct upgrade *upgrade, struct ev_loop *ev,
 			(void)kill(pid, SIGKILL);
 			(void)waitpid(pid, NULL, 0);
 		}
-		return error_errno(err, error, "cannot ask the new program");
+		return error_errno(err, error, "cannot run the new program");
 	}
-	*upgrade = (struct upgrade){ .pid = pid,
-				     .output = output[0],
-				     .checked = checked,
-				     .opaque = opaque };
-	ev_io_init(&upgrade->ended, on_ended, ended, EV_READ);
-	ev_timer_init(&upgrade->deadline, on_deadline, UPGRADE_SECONDS, 0.);
-	upgrade->ended.data = upgrade->deadline.data = upgrade;
-	ev_io_start(ev, &upgrade->ended);
-	ev_timer_start(ev, &upgrade->deadline);
+	check.pid = pid;
+	check.output = output[0];
+	check.checked = checked;
+	check.opaque = opaque;
+	watch_check(ev, pidfd);
 	return 0;
 }
 
 void
-upgrade_cancel(struct upgrade *upgrade, struct ev_loop *ev)
+upgrade_cancel(struct ev_loop *ev)
 {
-	if (!upgrade->pid)
+	if (!check.pid)
 		return;
-	(void)kill(upgrade->pid, SIGKILL);
-	(void)waitpid(upgrade->pid, NULL, WNOHANG);
-	finish(upgrade, ev);
+	(void)kill(check.pid, SIGKILL);
+	(void)waitpid(check.pid, NULL, WNOHANG);
+	end_check(ev);
 }
 
 int
 upgrade_execute(int lock, struct error *err)
 {
-	char mark[16];
+	char number[16];
 	int ret;
 
-	(void)snprintf(mark, sizeof(mark), "%d", lock);
+	(void)snprintf(number, sizeof(number), "%d", lock);
 	if (!program[0])
-		return error_set(err, ENOENT, NO_PROGRAM);
-	if (setenv(MARK, mark, 1) < 0 || fcntl(lock, F_SETFD, 0) < 0)
+		return error_set(err, ENOENT, "cannot upgrade: " NO_PROGRAM);
+	if (setenv(LOCK_VARIABLE, number, 1) < 0 || fcntl(lock, F_SETFD, 0) < 0)
 		return error_errno(err, errno, "cannot upgrade");
 	execv(program, arguments);
 	ret = error_errno(err, errno, "cannot upgrade to %s", program);
 	(void)fcntl(lock, F_SETFD, FD_CLOEXEC);
-	unsetenv(MARK);
+	unsetenv(LOCK_VARIABLE);
 	return ret;
 }

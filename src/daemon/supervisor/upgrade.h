@@ -1,52 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The same process with a new program: it executes the file that it was
- * started from, which may be another one by now, and that takes over the guest
- * as after the death of a worker.  The new program is asked first whether it
- * can, by its own --check-handover, while the old one serves.
+ * Replaces the program of this process by execve(2) of the file that it was
+ * started from: a newer version may have been installed there.  The new program
+ * takes over the guest as after the death of a worker.
+ *
+ * Before that, the new program is run with --check-handover in a child process:
+ * its exit code says whether it accepts the handover record.  The old program
+ * serves the guest meanwhile.  A process has one program, so this module keeps
+ * its state in static variables, and one check runs at a time.
  */
 #ifndef PFLASHD_UPGRADE_H
 #define PFLASHD_UPGRADE_H
 
 #include <ev.h>
-#include <stdbool.h>
-#include <sys/types.h>
 
 #include "pflash/error.h"
 
-#define UPGRADE_SECONDS 10. /* for the new program to answer */
-
-/* NULL: the new program can go on; else the sentence with which it refuses. */
+/* The result of a check: why the new program refuses; NULL: it accepts. */
 typedef void upgrade_checked(void *opaque, const char *refusal);
 
-struct upgrade {
-	pid_t pid; /* 0: no check is under way */
-	int output;
-	ev_io ended;
-	ev_timer deadline;
-	upgrade_checked *checked;
-	void *opaque;
-};
-
-/* At the start of main(); `argv` stays the caller's. */
+/* Call it first in main(): stores the program's path, and borrows `argv`. */
 void upgrade_remember(char **argv);
 
 /*
- * Did an older program execute this one?  The descriptor of the lock that it
- * has left, UPGRADE_NO_LOCK after version 0.1, which has none, or -1: no.  The
- * answer is given once.
+ * Was this program executed by upgrade_execute() of an older one?  Returns the
+ * inherited descriptor of the lock; UPGRADE_NO_LOCK: the older one was version
+ * 0.1, which has no lock; -1: no.  Call it once: the environment variable that
+ * says so is removed.
  */
 #define UPGRADE_NO_LOCK 0
 int upgrade_inherited(void);
 
-/* Asks the new program; `checked` is called when it has answered. */
-int upgrade_check(struct upgrade *upgrade, struct ev_loop *ev,
-		  upgrade_checked *checked, void *opaque, struct error *err);
+/*
+ * Starts a check.  `checked` is called once from the event loop, after at most
+ * 10 seconds.  Returns 0, or -errno and sets *err; -EAGAIN: a check is running.
+ */
+int upgrade_check(struct ev_loop *ev, upgrade_checked *checked, void *opaque,
+		  struct error *err);
 
-/* Nobody is told any more. */
-void upgrade_cancel(struct upgrade *upgrade, struct ev_loop *ev);
+/* Ends a running check without a call of `checked`. */
+void upgrade_cancel(struct ev_loop *ev);
 
-/* `lock` stays open.  Returns only if it failed: -errno with its sentence. */
+/*
+ * Executes the new program, with the descriptor `lock` kept open.  Returns only
+ * if that fails: -errno and sets *err.
+ */
 int upgrade_execute(int lock, struct error *err);
 
 #endif

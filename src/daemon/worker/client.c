@@ -14,70 +14,75 @@ client_init(int requests)
 	channel = requests;
 }
 
+/* Sends the request and receives the reply; returns the reply's result. */
 static int
-ask(const struct channel_request *request, struct channel_reply *reply,
-    int *passed)
+request(const struct channel_request *message, struct channel_reply *reply,
+	int *fd_in)
 {
-	int ret = channel_send(channel, request, sizeof(*request), -1);
+	int ret = channel_send(channel, message, sizeof(*message), -1);
 
 	if (ret == 0)
-		ret = channel_receive(channel, reply, sizeof(*reply), passed);
+		ret = channel_receive(channel, reply, sizeof(*reply), fd_in);
 	if (ret <= 0)
 		_exit(EXIT_RUNTIME);
 	return reply->result;
 }
 
 static int
-ask_simply(const struct channel_request *request)
+request_verb(enum channel_verb verb, bool flag)
 {
+	const struct channel_request message = { .verb = (uint8_t)verb,
+						 .flag = flag };
 	struct channel_reply reply;
 
-	return ask(request, &reply, NULL);
+	return request(&message, &reply, NULL);
 }
 
 /* --- files --- */
 
 static int
-ask_descriptor(const struct channel_request *request)
+request_file(enum channel_verb verb, unsigned int role, bool flag,
+	     struct channel_reply *reply, int *fd_in)
+{
+	const struct channel_request message = { .verb = (uint8_t)verb,
+						 .role = (uint8_t)role,
+						 .flag = flag };
+
+	return request(&message, reply, fd_in);
+}
+
+/* Returns the descriptor of the reply, or -errno. */
+static int
+request_descriptor(enum channel_verb verb, enum files_role role, bool flag)
 {
 	struct channel_reply reply;
-	int fd, ret = ask(request, &reply, &fd);
+	int fd_in, ret = request_file(verb, role, flag, &reply, &fd_in);
 
 	if (ret < 0)
 		return ret;
-	return fd >= 0 ? fd : -EPROTO;
+	return fd_in >= 0 ? fd_in : -EPROTO;
 }
 
 static int
 client_open(struct files *files, enum files_role role, bool write)
 {
-	const struct channel_request request = { .verb = CHANNEL_OPEN,
-						 .role = (uint8_t)role,
-						 .flag = write };
-
 	(void)files;
-	return ask_descriptor(&request);
+	return request_descriptor(CHANNEL_OPEN, role, write);
 }
 
 static int
 client_create(struct files *files, enum files_role role)
 {
-	const struct channel_request request = { .verb = CHANNEL_CREATE,
-						 .role = (uint8_t)role };
-
 	(void)files;
-	return ask_descriptor(&request);
+	return request_descriptor(CHANNEL_CREATE, role, false);
 }
 
 static int
 client_install(struct files *files, enum files_role role, bool replace,
 	       bool *named)
 {
-	const struct channel_request request = { .verb = CHANNEL_INSTALL,
-						 .role = (uint8_t)role,
-						 .flag = replace };
 	struct channel_reply reply;
-	int ret = ask(&request, &reply, NULL);
+	int ret = request_file(CHANNEL_INSTALL, role, replace, &reply, NULL);
 
 	(void)files;
 	*named = reply.flags & CHANNEL_NAMED;
@@ -87,12 +92,10 @@ client_install(struct files *files, enum files_role role, bool replace,
 static int
 client_remove(struct files *files, enum files_role role, bool unfinished)
 {
-	const struct channel_request request = { .verb = CHANNEL_REMOVE,
-						 .role = (uint8_t)role,
-						 .flag = unfinished };
+	struct channel_reply reply;
 
 	(void)files;
-	return ask_simply(&request);
+	return request_file(CHANNEL_REMOVE, role, unfinished, &reply, NULL);
 }
 
 static void
@@ -122,66 +125,62 @@ client_files(const struct files *named)
 int
 client_install_record(void)
 {
-	const struct channel_request request = { .verb = CHANNEL_INSTALL,
-						 .role = CHANNEL_HANDOVER };
+	struct channel_reply reply;
 
-	return ask_simply(&request);
+	return request_file(CHANNEL_INSTALL, CHANNEL_HANDOVER, false, &reply,
+			    NULL);
 }
 
 /* --- the domain --- */
 
 static int
-client_populate(struct transport *t, uint64_t gfn, unsigned int count)
+request_frames(enum channel_verb verb, uint64_t gfn, unsigned int count)
 {
-	const struct channel_request request = { .verb = CHANNEL_POPULATE,
+	const struct channel_request message = { .verb = (uint8_t)verb,
 						 .count = count,
 						 .gfn = gfn };
+	struct channel_reply reply;
 
+	return request(&message, &reply, NULL);
+}
+
+static int
+client_populate(struct transport *t, uint64_t gfn, unsigned int count)
+{
 	(void)t;
-	return ask_simply(&request);
+	return request_frames(CHANNEL_POPULATE, gfn, count);
 }
 
 static int
 client_depopulate(struct transport *t, uint64_t gfn, unsigned int count)
 {
-	const struct channel_request request = { .verb = CHANNEL_DEPOPULATE,
-						 .count = count,
-						 .gfn = gfn };
-
 	(void)t;
-	return ask_simply(&request);
+	return request_frames(CHANNEL_DEPOPULATE, gfn, count);
 }
 
 static int
 client_get_type(struct transport *t, uint64_t gfn)
 {
-	const struct channel_request request = { .verb = CHANNEL_GET_TYPE,
-						 .gfn = gfn };
-
 	(void)t;
-	return ask_simply(&request);
+	return request_frames(CHANNEL_GET_TYPE, gfn, 0);
 }
 
 static int
 client_pause(struct transport *t)
 {
-	const struct channel_request request = { .verb = CHANNEL_PAUSE };
-
 	(void)t;
-	return ask_simply(&request);
+	return request_verb(CHANNEL_PAUSE, false);
 }
 
 static int
 client_unpause(struct transport *t)
 {
-	const struct channel_request request = { .verb = CHANNEL_UNPAUSE };
-
 	(void)t;
-	return ask_simply(&request);
+	return request_verb(CHANNEL_UNPAUSE, false);
 }
 
 void
-client_take_transport(struct transport *t)
+client_wrap_transport(struct transport *t)
 {
 	static struct transport_ops ops;
 
@@ -195,27 +194,23 @@ client_take_transport(struct transport *t)
 }
 
 int
-client_pause_for_good(void)
+client_pause_for_admin(void)
 {
-	const struct channel_request request = { .verb = CHANNEL_PAUSE,
-						 .flag = 1 };
-
-	return ask_simply(&request);
+	return request_verb(CHANNEL_PAUSE, true);
 }
 
 int
 client_ready(void)
 {
-	const struct channel_request request = { .verb = CHANNEL_READY };
-
-	return ask_simply(&request);
+	return request_verb(CHANNEL_READY, false);
 }
 
 void
 client_mode_done(int error)
 {
-	const struct channel_request request = { .verb = CHANNEL_MODE,
+	const struct channel_request message = { .verb = CHANNEL_MODE,
 						 .count = (uint32_t)error };
+	struct channel_reply reply;
 
-	(void)ask_simply(&request);
+	(void)request(&message, &reply, NULL);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The worker's side of the channel (channel.h).  Without a supervisor there is
- * no worker: when it does not answer the process ends at once.
+ * The worker's side of the requests in channel.h.  Each function sends one
+ * request and blocks until the reply has come.  If the supervisor is gone, the
+ * function does not return: the process exits with EXIT_RUNTIME.
  */
 #ifndef PFLASHD_CLIENT_H
 #define PFLASHD_CLIENT_H
@@ -10,28 +11,31 @@
 #include "pflash/files.h"
 #include "pflash/transport.h"
 
-/* The socket of all that follows. */
+/* Sets the socket for all functions below; it stays the caller's. */
 void client_init(int requests);
 
 /*
- * The flash's files by role, through the supervisor; messages call them as its
- * own `named` does.  There is one such struct.
+ * Returns an implementation of struct files by requests to the supervisor, with
+ * the names of `named` for messages.  The struct is static: there is one.
  */
 struct files *client_files(const struct files *named);
 
-/* Gives the transport's privileged operations to the supervisor. */
-void client_take_transport(struct transport *t);
+/*
+ * Replaces the operations of `t` that Xen forbids to a restricted handle by
+ * requests to the supervisor: populate, depopulate, get_type, pause, unpause.
+ */
+void client_wrap_transport(struct transport *t);
 
-/* The new handover record gets the name; -errno. */
+/* Installs the worker's handover record.  0 or -errno. */
 int client_install_record(void);
 
-/* Until an administrator unpauses the domain; -errno. */
-int client_pause_for_good(void);
+/* Pauses the domain until an administrator unpauses it.  0 or -errno. */
+int client_pause_for_admin(void);
 
-/* -errno */
+/* Reports that the flash is attached.  0 or -errno. */
 int client_ready(void);
 
-/* The ordered change of mode: 0, or the errno for which it failed. */
+/* Reports the end of an ordered mode change: 0, or the errno of its failure. */
 void client_mode_done(int error);
 
 #endif

@@ -20,7 +20,10 @@
 #define PAGE 4096
 #define FILE_MARGIN (UINT64_C(32) << 20)
 
-/* Called once, before the guest's answer: the chip tells the guest. */
+/*
+ * A write error has made the store read-only.  The store calls this once,
+ * before the guest sees the error in the chip's status register.
+ */
 static void
 on_failure(void *opaque)
 {
@@ -32,17 +35,17 @@ on_failure(void *opaque)
 	flash_report(flash);
 	if (!flash->options->pause)
 		return;
-	ret = client_pause_for_good();
+	ret = client_pause_for_admin();
 	if (ret < 0)
 		log_line(LOG_ERR, "the guest could not be paused: %s",
 			 strerror(-ret));
 	else
-		log_line(LOG_ERR, "the guest is paused: make room or repair, "
-				  "stop this pflashd and start it again, then "
+		log_line(LOG_ERR, "the guest is paused: make room or repair "
+				  "the disk, restart this pflashd, then run "
 				  "`xl unpause`");
 }
 
-/* A guest that runs has in its memory where which variable is. */
+/* A running guest has addresses of variables in memory: do not move them. */
 static bool
 may_compact(const struct flash *flash, const struct preflight *preflight)
 {
@@ -92,7 +95,7 @@ connect_store(struct flash *flash, const struct options *options,
 	return device_connect(flash->device, flash->store, err);
 }
 
-/* The code must not come to lie where the flash is. */
+/* Attaches the firmware's last volume, which must not overlap the flash. */
 static int
 attach_code(struct flash *flash, const struct preflight *preflight,
 	    struct error *err)
@@ -121,8 +124,9 @@ flash_private_record(void)
 }
 
 /*
- * The record of this worker, with what the one before has left.  Without memory
- * of the supervisor's it dies with this process, and so does the flash.
+ * Makes the handover record of this worker and loads the earlier worker's
+ * record into it.  If the supervisor had no room for a record, a private one is
+ * used: it ends with this process, and the flash with it.
  */
 static int
 load_record(struct flash *flash, struct error *err)
@@ -133,7 +137,8 @@ load_record(struct flash *flash, struct error *err)
 
 	if (!memory) {
 		log_line(LOG_WARNING,
-			 "%s: the guest's flash will not outlive this process",
+			 "%s: without a handover record the guest loses its "
+			 "flash if this worker dies",
 			 start->no_record->text);
 		memory = flash_private_record();
 		if (!memory)
@@ -148,7 +153,7 @@ load_record(struct flash *flash, struct error *err)
 	return ret < 0 ? ret : 0;
 }
 
-/* All that is asked of Xen as a whole. */
+/* Opens the handles of Xen. */
 static int
 open_domain(struct flash *flash, struct error *err)
 {
@@ -161,7 +166,7 @@ open_domain(struct flash *flash, struct error *err)
 	}
 	ret = xen_transport_open(&flash->transport, start->guest->id, err);
 	if (ret == 0)
-		client_take_transport(flash->transport);
+		client_wrap_transport(flash->transport);
 	return ret;
 }
 
@@ -194,7 +199,7 @@ on_taken(void *opaque, int ret, const struct error *note)
 	if (ret < 0)
 		log_line(LOG_ERR, "the guest has no flash: %s", note->text);
 	else
-		log_line(LOG_INFO, "the firmware is there; %s mode%s%s",
+		log_line(LOG_INFO, "the firmware has started; %s mode%s%s",
 			 mode_name(flash), note->text[0] ? ": " : "",
 			 note->text);
 }
@@ -260,8 +265,9 @@ log_attached(const struct flash *flash, uint64_t base)
 }
 
 /*
- * The limit is the VARS file's, not the domain's: a guest that reboots itself
- * again and again does not begin anew.  The supervisor knows what is left.
+ * The write limit belongs to the VARS file, not to the domain: a guest must not
+ * get a full bucket by a reboot.  The supervisor has put the saved level into
+ * the report.
  */
 static void
 open_limit(struct flash *flash)
@@ -292,7 +298,7 @@ flash_report(struct flash *flash)
 	struct report *report = flash->start->report;
 	const struct ioreq_stats *requests = ioreq_server_stats(flash->server);
 	const struct store_stats *stored = store_stats(flash->store);
-	/* A read-only store was asked to be one. */
+	/* With --read-only the store is read-only without a failure. */
 	bool failed = store_failed(flash->store) && !flash->options->read_only;
 
 	report->direct = device_mode(flash->device) == WINDOW_DIRECT;
@@ -325,21 +331,21 @@ report_attached(struct flash *flash, uint64_t base)
 	flash_report(flash);
 }
 
-/* The detach writes without waiting, but it counts. */
+/* The writes of the detach count against the limit, and are not delayed. */
 static void
 close_limit(struct flash *flash)
 {
 	if (!flash->store)
 		return;
-	(void)store_checkpoint(flash->store); /* store_close() tells */
+	(void)store_checkpoint(flash->store); /* store_close() reports */
 	(void)limit_allows(&flash->limit, store_stats(flash->store)->written,
 			   limit_clock());
 	report_level(flash);
 }
 
 /*
- * Bytes of any file that the worker may write: a journal with its history, the
- * image some times, and the file system's own.
+ * The sandbox's limit for file sizes, bytes: the largest journal, that is, its
+ * history and some images, and a margin.
  */
 static uint64_t
 file_most(const struct options *options)
@@ -350,7 +356,7 @@ file_most(const struct options *options)
 	       4 * STORE_MAX_SIZE + FILE_MARGIN;
 }
 
-/* Without a domain there is no other worker to be apart from. */
+/* Without a domain the uid is that of DOMID_IDLE, which no guest has. */
 static int
 enter_sandbox(struct flash *flash, struct error *err)
 {
@@ -371,7 +377,7 @@ enter_sandbox(struct flash *flash, struct error *err)
 	return ret < 0 ? error_set(err, -ret, "sandbox: %s", why.text) : 0;
 }
 
-/* From here on another worker can go on from this one's record. */
+/* From here on the next worker takes over from this worker's record. */
 static int
 install_record(const struct flash *flash, struct error *err)
 {
@@ -390,7 +396,7 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 	if (attach_server(flash, err) < 0 ||
 	    attach_device(flash, options, preflight, err) < 0)
 		return EXIT_DOMAIN;
-	/* hvmloader has the firmware at the address it is linked for. */
+	/* On HVM, hvmloader copies the firmware to its linked address. */
 	if (preflight->code && flash->start->guest->pvh && !flash->adopts &&
 	    attach_code(flash, preflight, err) < 0)
 		return EXIT_DOMAIN;
@@ -408,8 +414,8 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 }
 
 /*
- * Files are looked at first, then Xen is asked; the disk is changed last.  The
- * data of a guest, and of a worker that died, are read in the sandbox.
+ * Checks files first, then the domain; changes the disk last.  The data of a
+ * guest and of an earlier worker are read in the sandbox only.
  */
 static int
 attach(struct flash *flash, struct preflight *preflight, struct error *err)
@@ -426,7 +432,7 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 		found = load_record(flash, &why);
 	if (code == EXIT_OK)
 		code = preflight_check(preflight, options, files, err);
-	/* A guest that has it already is not asked if it would take it. */
+	/* A takeover continues with an image that was checked at the start. */
 	if (code == EXIT_OK && !flash->adopts)
 		code = preflight_check_contents(preflight, options, files, err);
 	if (code != EXIT_OK)
@@ -451,8 +457,8 @@ flash_attach(struct flash *flash, struct error *err)
 }
 
 /*
- * A guest that lives on may find another server.  For a suspended one all is
- * kept already.
+ * Does the guest live on without this server, so that the chip's state must be
+ * saved?  A suspended guest's state has been saved already.
  */
 static enum device_end
 how_it_ends(const struct flash *flash)
@@ -471,12 +477,13 @@ flash_detach(struct flash *flash)
 	struct error err;
 	int ret = 0;
 
-	/* The end of this process leaves the guest as it was found. */
+	/* A failed takeover changes nothing: the next worker may succeed. */
 	if (flash->adopts && !flash->started)
 		return 0;
 	if (flash->device &&
 	    device_close(flash->device, how_it_ends(flash), &err) < 0)
-		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
+		log_line(LOG_ERR, "the chip's state could not be saved: %s",
+			 err.text);
 	if (flash->server)
 		ioreq_server_close(flash->server);
 	if (t)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Attaching the flash to the domain and taking it off again: the way from the
- * options to the event loop.
+ * Attaches the flash to the domain and detaches it: creates the device, the
+ * ioreq server, the store and the transport, and frees them.
  */
 #ifndef PFLASHD_FLASH_H
 #define PFLASHD_FLASH_H
@@ -20,33 +20,36 @@ struct flash {
 	struct store *store;
 	struct device *device;
 	struct handover *record;
-	struct limit limit;
-	bool started;
-	bool adopts;    /* the flash of a worker that died */
-	bool suspended; /* the guest: it has let go of the file */
-	/* Why auto mode is trap mode; "": it is not. */
+	struct limit limit; /* the write limit */
+	bool started;       /* the server answers the guest */
+	bool adopts;        /* it takes over the flash of an earlier worker */
+	bool suspended;     /* the guest is suspended, the file is closed */
+	/* Why --mode auto has chosen trap mode; "": it has not. */
 	struct error trap_reason;
 };
 
 /*
- * Everything is checked before anything on disk is changed.  Returns EXIT_OK,
- * or the exit code that fits the failure, with its sentence; flash_detach()
- * is due in both cases.
+ * Attaches the flash, or takes it over from an earlier worker.  All checks come
+ * before the first change on disk.  The caller sets `start` and `options` and
+ * zeroes the rest.  Returns EXIT_OK, or another exit code of options.h and sets
+ * *err; call flash_detach() in both cases.
  */
 int flash_attach(struct flash *flash, struct error *err);
 
 /*
- * Memory for a handover record that no other process sees, as handover_make()
- * wants it; free() it.  NULL without memory.
+ * Allocates memory for handover_make() that is private to this process: zeroed,
+ * page-aligned, to be freed by free().  NULL: out of memory.
  */
 void *flash_private_record(void);
 
-/* Brings the supervisor's report up to date. */
+/* Updates the report to the supervisor (channel.h). */
 void flash_report(struct flash *flash);
 
 /*
- * Gives back the guest's frames, answers what is pending, folds the journal
- * into VARS.  -errno if that failed; everything is freed all the same.
+ * Removes the flash from the guest: frees its frames, answers pending requests,
+ * writes a checkpoint of the journal to VARS.  Frees everything.  0, or -errno:
+ * the checkpoint failed.  If flash_attach() failed in a takeover, the flash
+ * stays attached.
  */
 int flash_detach(struct flash *flash);
 

@@ -23,7 +23,7 @@ idle_start(struct ev_loop *ev, struct loop *loop)
 	ev_timer_start(ev, &loop->idle);
 }
 
-/* The clock is looked at now and then: this is asked for each access. */
+/* The server calls this before each access: read the clock at every 16th. */
 static bool
 has_time(struct loop *loop)
 {
@@ -44,8 +44,9 @@ may_go_on(void *opaque)
 }
 
 /*
- * The guest waits for its disk, or others have waited for the guest.  Nobody
- * listens to its events until the time has come.
+ * The throttle is closed: by the write limit, or because the request is late.
+ * Stops listening to the guest's events until the limit allows a write; a late
+ * request continues in the next turn of the loop.
  */
 static void
 hold(struct ev_loop *ev, struct loop *loop)
@@ -98,7 +99,7 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 	(void)events;
 	if (!device_pending(loop->flash->device))
 		return;
-	/* A guest that waits is not idle. */
+	/* A guest that waits for the throttle is not idle. */
 	if (writes(loop) != loop->writes_seen || ev_is_active(&loop->hold)) {
 		idle_start(ev, loop);
 		return;
@@ -108,9 +109,9 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 }
 
 /*
- * From now on another process may have the file: that of the same guest, where
- * it was restored or has migrated to.  Nothing is answered until this one has
- * it again.
+ * Closes the file: the same guest may be restored or migrated, and another
+ * process serves it then.  No request is answered until resume() has locked the
+ * file again.
  */
 static void
 suspend(struct loop *loop)
@@ -124,12 +125,17 @@ suspend(struct loop *loop)
 	ev_io_stop(loop->ev, &loop->requests);
 	ev_timer_stop(loop->ev, &loop->hold);
 	if (device_save(flash->device, &err) < 0)
-		log_line(LOG_ERR, "the flash's state is lost: %s", err.text);
+		log_line(LOG_ERR, "the chip's state could not be saved: %s",
+			 err.text);
 	flash_report(flash);
-	log_line(LOG_INFO, "the guest is suspended; the file is free");
+	log_line(LOG_INFO, "the guest is suspended; the file is unlocked");
 }
 
-/* The guest goes on: with the file that it knows, or with none. */
+/*
+ * The guest was resumed: opens and locks the file again.  If the file has
+ * changed, or another process still has it at the deadline, the flash becomes
+ * read-only.
+ */
 static void
 try_resume(struct loop *loop, bool first)
 {
@@ -139,12 +145,12 @@ try_resume(struct loop *loop, bool first)
 	int ret = device_resume(flash->device, last, &err);
 
 	if (first && device_saved(flash->device))
-		log_line(LOG_WARNING, "the guest goes on and waits: %s",
+		log_line(LOG_WARNING, "the guest was resumed and waits: %s",
 			 err.text);
 	if (device_saved(flash->device))
 		return;
 	if (ret == 0)
-		log_line(LOG_INFO, "the guest goes on; the file is taken");
+		log_line(LOG_INFO, "the guest was resumed; the file is locked");
 	flash->suspended = false;
 	flash_report(flash);
 	ev_timer_stop(loop->ev, &loop->resume);
@@ -177,10 +183,10 @@ set_mode(struct loop *loop, enum window_mode mode, const char *name)
 	int ret = device_set_mode(flash->device, mode, &err);
 
 	if (ret == 0)
-		log_line(LOG_INFO, "%s mode from now on", name);
+		log_line(LOG_INFO, "changed to %s mode", name);
 	else
 		log_line(ret == -ENOTRECOVERABLE ? LOG_ERR : LOG_WARNING,
-			 "not in %s mode: %s%s", name, err.text,
+			 "cannot change to %s mode: %s%s", name, err.text,
 			 ret == -ENOTRECOVERABLE ?
 				 "; the guest stays paused until another "
 				 "pflashd takes over from this one" :
@@ -190,7 +196,7 @@ set_mode(struct loop *loop, enum window_mode mode, const char *name)
 	client_mode_done(-ret);
 }
 
-/* A record that dies with this process is nothing to go on with. */
+/* Ignores the order if the next program could not take over. */
 static void
 upgrade(struct loop *loop)
 {
@@ -211,7 +217,7 @@ on_order(struct ev_loop *ev, ev_io *watcher, int events)
 	if (n < 0)
 		return;
 	if (n == 0)
-		_exit(EXIT_RUNTIME); /* there is no supervisor any more */
+		_exit(EXIT_RUNTIME); /* the supervisor has died */
 	switch (order) {
 	case CHANNEL_SUSPEND: suspend(loop); return;
 	case CHANNEL_RESUME: resume(loop); return;

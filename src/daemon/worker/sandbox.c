@@ -22,7 +22,8 @@
 #include <xen/sys/evtchn.h>
 #include <xen/sys/privcmd.h>
 
-#define DESCRIPTORS 32 /* twenty are in use on Xen */
+/* The limit of descriptors; the worker has twenty on Xen. */
+#define DESCRIPTORS 32
 
 struct identity {
 	uid_t uid;
@@ -37,6 +38,7 @@ sandbox_name(enum sandbox_level level)
 	return names[level];
 }
 
+/* Looks up --user: a name, or a number. */
 static int
 find_named(const char *name, struct identity *found, struct error *err)
 {
@@ -85,12 +87,11 @@ limit(__rlimit_resource_t resource, uint64_t most, struct error *err)
 	return setrlimit(resource, &value) < 0 ?
 		       error_errno(err, errno,
 				   "the worker's limits cannot be set (raise "
-				   "those of pflashd; --sandbox none does "
-				   "without)") :
+				   "those of pflashd, or use --sandbox none)") :
 		       0;
 }
 
-/* Bytes of address space, by /proc/self/statm; 0: who knows. */
+/* The size of the address space, bytes; 0: /proc/self/statm is unreadable. */
 static uint64_t
 memory_now(void)
 {
@@ -128,34 +129,35 @@ change_root(const char *root, struct error *err)
 	    chdir("/") < 0)
 		return error_errno(err, errno,
 				   "the worker's root %s cannot be entered "
-				   "(--sandbox none does without)",
+				   "(--sandbox none does not need it)",
 				   root);
 	return 0;
 }
 
 int
-sandbox_follow(pid_t parent)
+sandbox_die_with_parent(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
 	return getppid() == parent ? 0 : -ESRCH;
 }
 
-/* The capabilities go with the last of root's numbers. */
+/* The kernel drops all capabilities when no uid of the process is 0. */
 static int
 change_user(const struct identity *user, struct error *err)
 {
 	if (setgroups(0, NULL) < 0 ||
 	    setresgid(user->gid, user->gid, user->gid) < 0 ||
 	    setresuid(user->uid, user->uid, user->uid) < 0)
-		return error_errno(err, errno,
-				   "cannot become user %u (--user names "
-				   "another one, --sandbox none does without)",
-				   user->uid);
+		return error_errno(
+			err, errno,
+			"cannot become user %u (give another --user, "
+			"or use --sandbox none)",
+			user->uid);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, errno,
 				   "privileges cannot be given up for good "
-				   "(--sandbox none does without)");
+				   "(--sandbox none does not need it)");
 	return 0;
 }
 
@@ -170,7 +172,7 @@ enter_basic(const struct sandbox *sandbox, const struct identity *user,
 	return ret < 0 ? ret : change_user(user, err);
 }
 
-/* The kernel's privcmd and evtchn drivers have it since Linux 4.15. */
+/* Restricts the handles of Xen: possible since Linux 4.15 (privcmd, evtchn). */
 static int
 confine_handles(struct transport *t, struct error *err)
 {
@@ -178,14 +180,14 @@ confine_handles(struct transport *t, struct error *err)
 
 	return ret < 0 ? error_errno(err, -ret,
 				     "the handles of Xen cannot be confined to "
-				     "the domain (Linux 4.15 can; --sandbox "
-				     "basic does without)") :
+				     "the domain (it needs Linux 4.15; or use "
+				     "--sandbox basic)") :
 			 0;
 }
 
-/* With any arguments.  pflashd(8) explains each group. */
+/* Calls that are allowed with any arguments; pflashd(8) explains each group. */
 static const int allowed[] = {
-	/* the files of the flash, by descriptors that it has or was given */
+	/* files, by descriptors that are open or that the supervisor sends */
 	SCMP_SYS(pread64),
 	SCMP_SYS(pwrite64),
 	SCMP_SYS(fdatasync),
@@ -194,10 +196,10 @@ static const int allowed[] = {
 	SCMP_SYS(lseek),
 	SCMP_SYS(fstat),
 	SCMP_SYS(close),
-	/* the supervisor, and the log */
+	/* requests to the supervisor */
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(recvmsg),
-	/* event channels and the loop; on some hosts clocks need a call */
+	/* event channels, log, event loop; clocks, if the vDSO has none */
 	SCMP_SYS(read),
 	SCMP_SYS(write),
 	SCMP_SYS(epoll_wait),
@@ -216,7 +218,7 @@ static const int allowed[] = {
 	SCMP_SYS(mremap),
 	SCMP_SYS(madvise),
 	SCMP_SYS(futex),
-	/* itself */
+	/* the process itself */
 	SCMP_SYS(getrandom),
 	SCMP_SYS(getpid),
 	SCMP_SYS(rt_sigprocmask),
@@ -224,13 +226,13 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 };
 
+/* A call that is allowed if one argument has this value. */
 struct choice {
 	int call;
 	unsigned int argument;
 	uint64_t value;
 };
 
-/* With one argument of this value only. */
 static const struct choice choices[] = {
 	{ SCMP_SYS(ioctl), 1, IOCTL_PRIVCMD_DM_OP },
 	{ SCMP_SYS(ioctl), 1, IOCTL_PRIVCMD_MMAPBATCH_V2 },
@@ -243,14 +245,15 @@ static const struct choice choices[] = {
 };
 
 /*
- * libc tries these by itself and tolerates EPERM.  newfstatat() takes a path,
- * also with AT_EMPTY_PATH, so sys_kernel.fstat() does without it.
+ * System calls that fail with EPERM: libc makes them by itself and tolerates
+ * EPERM.  newfstatat(2) takes a path even with AT_EMPTY_PATH, so it cannot be
+ * allowed; sys_kernel.fstat() calls fstat(2) instead.
  */
 static const int refused[] = { SCMP_SYS(openat), SCMP_SYS(newfstatat),
 			       SCMP_SYS(readlinkat), SCMP_SYS(sysinfo),
 			       SCMP_SYS(uname) };
 
-/* Nothing that could be executed. */
+/* Calls that are allowed without PROT_EXEC. */
 static const int mapping[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect) };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -288,14 +291,15 @@ restrict_calls(struct error *err)
 		ret = seccomp_load(filter);
 	if (filter)
 		seccomp_release(filter);
-	return ret < 0 ? error_errno(err, -ret,
-				     "system calls cannot be filtered (the "
-				     "kernel needs CONFIG_SECCOMP_FILTER; "
-				     "--sandbox basic does without)") :
-			 0;
+	return ret < 0 ?
+		       error_errno(err, -ret,
+				   "system calls cannot be filtered (it needs "
+				   "a kernel with CONFIG_SECCOMP_FILTER; or "
+				   "use --sandbox basic)") :
+		       0;
 }
 
-/* The confinement of handles comes first: it needs /dev/null. */
+/* Confining the handles opens /dev/null: do it before chroot(2). */
 int
 sandbox_enter(const struct sandbox *sandbox, struct error *err)
 {
@@ -311,8 +315,8 @@ sandbox_enter(const struct sandbox *sandbox, struct error *err)
 		ret = confine_handles(sandbox->transport, err);
 	if (ret == 0)
 		ret = enter_basic(sandbox, &user, err);
-	if (ret == 0 && sandbox_follow(parent) < 0)
-		ret = error_set(err, ESRCH, "the supervisor has gone");
+	if (ret == 0 && sandbox_die_with_parent(parent) < 0)
+		ret = error_set(err, ESRCH, "the supervisor has died");
 	if (ret == 0 && full)
 		ret = restrict_calls(err);
 	return ret;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The privileges that a process gives up before it reads a guest's data.
+ * The sandbox: the process gives up its privileges before it reads a guest's
+ * data.  pflashd(8), PROCESSES, describes the levels for administrators.
  *
- * basic: it has a user of its own and no capability, sees an empty directory as
- * the root, can't get a privilege by executing anything, and has limits on
- * processes, descriptors, memory and the size of a file.
- * full: its handles of Xen are for one domain only, and it may make no system
- * call but those of a list.
+ * basic: a uid and gid of its own, no capability, an empty directory as root,
+ * no_new_privs, limits on processes, descriptors, memory and file sizes.
+ * full: basic, all handles of Xen restricted to one domain, and seccomp(2) with
+ * a list of allowed system calls; any other system call kills the process.
  */
 #ifndef PFLASHD_SANDBOX_H
 #define PFLASHD_SANDBOX_H
@@ -24,33 +24,39 @@ enum sandbox_level {
 };
 
 /*
- * The worker of domain N has the uid and gid SANDBOX_FIRST_UID + N, which no
- * account and no other worker has: so workers cannot signal or trace each
- * other.  Neither Debian's policy, nor shadow's subordinate ids, nor systemd
- * give these numbers away.
+ * The worker of domain N has uid and gid SANDBOX_FIRST_UID + N, so that workers
+ * cannot signal or trace each other.  No account has such a number: it is
+ * outside the ranges of Debian's policy, of shadow's subordinate ids and of
+ * systemd.
  */
 #define SANDBOX_FIRST_UID 2000000000u
 
 struct sandbox {
 	enum sandbox_level level;
-	const char *user; /* a name or a number; NULL: the worker's own */
-	uint32_t domain;  /* for that */
-	struct transport *transport; /* its handles; NULL: none */
-	const char *root;            /* an empty directory; it is made */
-	uint64_t file_size;          /* that it may write, bytes */
-	uint64_t memory;             /* beyond what it has, bytes */
+	/* Name or number of the user; NULL: SANDBOX_FIRST_UID + domain. */
+	const char *user;
+	uint32_t domain;
+	struct transport *transport; /* its handles are restricted; or NULL */
+	const char *root;            /* path of the empty directory to make */
+	uint64_t file_size;          /* limit for each file it writes, bytes */
+	uint64_t memory; /* limit, in addition to the present size, bytes */
 };
 
 /*
- * All of the level, or -errno with a sentence that says what to do.  A part
- * that was given up by then is not taken back.
+ * Enters the sandbox.  0, also for SANDBOX_NONE; or -errno, and *err says what
+ * to do: a part of the level is not possible on this host.  The privileges that
+ * were given up before the failure are lost.
  */
 int sandbox_enter(const struct sandbox *sandbox, struct error *err);
 
-/* Dies with its parent from now on, also when it has another user; -errno. */
-int sandbox_follow(pid_t parent);
+/*
+ * From now on the kernel kills this process when `parent` dies.  0 or -errno;
+ * -ESRCH: it is dead already.  A change of the uid resets this: sandbox_enter()
+ * sets it again.
+ */
+int sandbox_die_with_parent(pid_t parent);
 
-/* As on the command line. */
+/* The level's name on the command line. */
 const char *sandbox_name(enum sandbox_level level);
 
 #endif

@@ -16,6 +16,7 @@
 #include "worker/loop.h"
 #include "worker/sandbox.h"
 
+/* Serves the guest until an order ends the loop; returns the exit code. */
 static int
 serve(struct loop *loop, struct flash *flash, const struct worker_start *start,
       struct error *err)
@@ -28,13 +29,14 @@ serve(struct loop *loop, struct flash *flash, const struct worker_start *start,
 	if (ret == 0)
 		end = loop_run(loop);
 	else
-		error_errno(err, -ret, "the supervisor is not ready");
+		error_errno(err, -ret, "the supervisor refused CHANNEL_READY");
 	loop_stop(loop);
 	if (end == LOOP_UPGRADE)
 		return WORKER_UPGRADE;
 	return ret < 0 ? EXIT_RUNTIME : EXIT_OK;
 }
 
+/* Detaches the flash; `code` is the exit code unless the detach fails. */
 static int
 detach(struct flash *flash, int code)
 {
@@ -43,8 +45,8 @@ detach(struct flash *flash, int code)
 	if (ret == 0 || code != EXIT_OK)
 		return code;
 	log_line(LOG_ERR,
-		 "the journal could not be folded into the file (%s); both are "
-		 "kept as they are",
+		 "the changes in the journal could not be written to VARS "
+		 "(%s); VARS and journal together hold every committed write",
 		 strerror(-ret));
 	return EXIT_RUNTIME;
 }
@@ -58,7 +60,7 @@ worker_run(const struct worker_start *start)
 	int code;
 
 	client_init(start->requests);
-	if (sandbox_follow(start->supervisor) < 0)
+	if (sandbox_die_with_parent(start->supervisor) < 0)
 		return EXIT_RUNTIME;
 	loop_init(&loop);
 	code = flash_attach(&flash, &err);
@@ -66,13 +68,13 @@ worker_run(const struct worker_start *start)
 		code = serve(&loop, &flash, start, &err);
 	if (code == WORKER_UPGRADE)
 		return code;
-	/* The supervisor can tell which process has the file. */
+	/* At EXIT_BUSY the supervisor logs which process has the file. */
 	if (code != EXIT_OK && code != EXIT_BUSY)
 		log_line(LOG_ERR, "%s", err.text);
 	return detach(&flash, code);
 }
 
-/* --- the question of an upgrade --- */
+/* --- --check-handover --- */
 
 static int
 open_record(uint32_t id)
@@ -86,7 +88,10 @@ open_record(uint32_t id)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The worker writes the record while it is read: a copy stands still. */
+/*
+ * Loads a copy of the record: the serving worker changes the record meanwhile.
+ * Returns 1: accepted; or -errno and sets *err.
+ */
 static int
 load_record(int fd, void *copy, const struct guest *guest, struct error *err)
 {
@@ -108,6 +113,7 @@ load_record(int fd, void *copy, const struct guest *guest, struct error *err)
 	return ret;
 }
 
+/* Returns 1: this program accepts the record; or -errno and sets *err. */
 static int
 check_record(const struct options *options, const struct guest *guest,
 	     struct error *err)

@@ -15,7 +15,7 @@ for mode in direct trap; do
     lab_start=$(lab_now)
     xl unpause $name
     check "$mode: the firmware asks for fw_cfg" lab_wait 150 \
-        grep -q "the firmware is there; $mode mode\$" /tmp/$name.pflashd
+        grep -q "the firmware has started; $mode mode\$" /tmp/$name.pflashd
     note "$mode: after $(lab_since "$lab_start") s"
     # OVMF's driver: 0x50, 0x70, and what it must read then.
     check "$mode: it finds a flash there" lab_wait 100 sh -c \

@@ -39,7 +39,7 @@ rm /mnt/filler
 kill "$(cat /tmp/one.pid)"
 lab_flash_end one
 check_equal "the server that had failed says so in the end" 1 $?
-check "with room its state is kept" sh -c "! grep -q 'state is lost' /tmp/one.pflashd"
+check "with room its state is kept" sh -c "! grep -q 'state could not be saved' /tmp/one.pflashd"
 pflashctl export /mnt/one.fd /tmp/after.fd
 check "its end changes nothing" cmp /tmp/before.fd /tmp/after.fd
 lab_flash one /mnt/one.fd --layout 2m --on-error pause ||

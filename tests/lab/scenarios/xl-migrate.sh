@@ -92,7 +92,7 @@ check "late: another domain has the flash" lab_wait 200 \
     pflashctl status $name--incoming
 check "late: xl lets this one go on" lab_wait 60 sh -c '! pidof xl'
 check "late: it waits for the file" lab_wait 60 \
-    grep -q 'goes on and waits' /tmp/syslog
+    grep -q 'resumed and waits' /tmp/syslog
 xl destroy $name--incoming
 wait $!
 stayed "late"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One worker after another: its start, requests and death, and the next one. */
+/*
+ * Starts the worker, watches its descriptors, and starts the next worker when
+ * one dies.  --restarts bounds how often.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,13 +11,20 @@
 
 #include "log.h"
 #include "supervisor/state.h"
+#include "supervisor/upgrade.h"
 #include "worker/worker.h"
 
-/* Pauses before the next worker, once half of the budget is spent: doubling. */
-#define PAUSE_LEAST 0.25
-#define PAUSE_MOST 2.
+/*
+ * The first half of the restart budget is spent without a delay.  After that
+ * each delay is twice the one before, between these bounds, in seconds.
+ */
+#define DELAY_MIN 0.25
+#define DELAY_MAX 2.
 
-/* Of a role's file; false: nobody has it, or it cannot be told. */
+/*
+ * Logs which process has a lock on the role's file.  Returns false if none has,
+ * or if it cannot be found.
+ */
 static bool
 log_holder_of(struct files *files, enum files_role role)
 {
@@ -32,8 +42,8 @@ log_holder_of(struct files *files, enum files_role role)
 }
 
 /*
- * Says who has the file, which the worker may not look for.  The line is for
- * the administrator, and the worker has left it to the supervisor.
+ * Logs which process has the files after a worker has exited with EXIT_BUSY.
+ * The worker cannot look in /proc and logs nothing itself.
  */
 static void
 log_holder(struct supervisor *s)
@@ -46,7 +56,10 @@ log_holder(struct supervisor *s)
 			 files->name[FILES_VARS]);
 }
 
-/* A worker that never served is not replaced: its reason is pflashd's. */
+/*
+ * The first worker ended before it was ready: pflashd ends with the same exit
+ * code.
+ */
 static void
 give_up_start(struct supervisor *s, int status)
 {
@@ -60,13 +73,14 @@ give_up_start(struct supervisor *s, int status)
 				     EXIT_RUNTIME);
 }
 
+/* Takes one restart out of the budget; false: the budget is spent. */
 static bool
-may_restart(struct supervisor *s)
+take_restart(struct supervisor *s)
 {
 	if (s->options->restarts == 0)
 		return false;
-	s->spent += BUDGET_SECONDS;
-	return limit_allows(&s->budget, s->spent, limit_clock());
+	s->budget_used += RESTART_SECONDS;
+	return limit_allows(&s->restart_budget, s->budget_used, limit_clock());
 }
 
 static void
@@ -80,100 +94,107 @@ format_death(int status, char *text, size_t room)
 			       WEXITSTATUS(status));
 }
 
+/* How long to wait before the next worker, in seconds. */
 static double
-pause_seconds(const struct supervisor *s)
+delay_seconds(const struct supervisor *s)
 {
-	double spent = (double)s->budget.config.burst - s->budget.level.units;
-	unsigned int count = (unsigned int)(spent / BUDGET_SECONDS + 0.999);
-	unsigned int free = (s->options->restarts + 1) / 2;
-	double pause = PAUSE_LEAST;
+	double spent = (double)s->restart_budget.config.burst -
+		       s->restart_budget.level.units;
+	unsigned int count = (unsigned int)(spent / RESTART_SECONDS + 0.999);
+	unsigned int undelayed = (s->options->restarts + 1) / 2;
+	double delay = DELAY_MIN;
 
-	if (count <= free)
+	if (count <= undelayed)
 		return 0;
-	while (--count > free && pause < PAUSE_MOST)
-		pause *= 2;
-	return pause;
+	while (--count > undelayed && delay < DELAY_MAX)
+		delay *= 2;
+	return delay;
 }
 
-/* Every kind of death counts, also by a signal from outside. */
+/* Every death counts against the budget, also a SIGKILL from outside. */
 static void
 replace_worker(struct supervisor *s, int status)
 {
 	char death[64];
 
 	format_death(status, death, sizeof(death));
-	if (!may_restart(s)) {
+	if (!take_restart(s)) {
 		s->state = FAILED;
 		log_line(LOG_ERR,
 			 "%s, after %u restarts; the guest waits for its "
-			 "flash: `pflashctl upgrade %" PRIu32 "` starts "
-			 "pflashd anew, once the cause is mended",
+			 "flash: fix the cause, then run "
+			 "`pflashctl upgrade %" PRIu32 "`",
 			 death, s->restarts, domain_guest(s->domain)->id);
 		return;
 	}
-	log_line(LOG_ERR, "%s; another one takes over", death);
+	log_line(LOG_ERR, "%s; the next worker takes over", death);
 	s->restarts++;
 	s->state = WAITING;
-	if (s->suspended)
-		return; /* until the guest goes on: the file is free */
-	ev_timer_set(&s->pause, pause_seconds(s), 0.);
-	ev_timer_start(s->ev, &s->pause);
+	if (s->domain_suspended)
+		return; /* another host may use the file until the resume */
+	ev_timer_set(&s->restart_delay, delay_seconds(s), 0.);
+	ev_timer_start(s->ev, &s->restart_delay);
 }
 
 static void
-on_pause(struct ev_loop *ev, ev_timer *watcher, int events)
+on_restart_delay(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	(void)ev, (void)events;
-	life_start(watcher->data);
+	restart_worker(watcher->data);
 }
 
 /*
- * It has detached if it served, and had the time to end by itself, but for an
- * upgrade (WORKER_UPGRADE) that was ordered before.
+ * The worker ended in the state STOPPING.  A worker that was ready and exits
+ * with a code of options.h has detached the flash.  Any other end leaves the
+ * flash attached: a signal, or WORKER_UPGRADE for an earlier order.
  */
 static void
-end_stopped(struct supervisor *s, int status)
+finish_stop(struct supervisor *s, int status)
 {
 	bool exited = WIFEXITED(status) && WEXITSTATUS(status) <= EXIT_DOMAIN;
 	char death[64];
 
-	s->detached = exited && s->broker.is_ready;
+	s->flash_detached = exited && s->broker.is_ready;
 	if (exited) {
-		supervisor_finish(s, s->code ? s->code : WEXITSTATUS(status));
+		supervisor_finish(s, s->exit_code ? s->exit_code :
+						    WEXITSTATUS(status));
 		return;
 	}
 	format_death(status, death, sizeof(death));
-	if (!s->killed)
+	if (!s->worker_killed)
 		log_line(LOG_ERR, "%s while it detached", death);
 	supervisor_finish(s, EXIT_RUNTIME);
 }
 
-/* For pflashctl the end of its connection, which execve(2) closes, is yes. */
+/*
+ * execve(2) closes the connection of the pflashctl that waits; an end without
+ * an answer means that the program was replaced.
+ */
 void
-life_upgrade(struct supervisor *s)
+restart_program(struct supervisor *s)
 {
 	struct error err;
 
 	supervisor_save_level(s);
 	upgrade_execute(s->rundir.lock, &err);
 	log_line(LOG_ERR, "%s", err.text);
-	control_done(s->control, HELD_UPGRADE, err.text);
-	s->upgrading = false;
-	life_start(s);
+	control_done(s->control, DEFERRED_UPGRADE, err.text);
+	s->upgrade_ordered = false;
+	restart_worker(s);
 }
 
 static void
 worker_ended(struct supervisor *s, int status)
 {
-	control_done(s->control, HELD_MODE, "the worker has died");
-	if (s->state == GONE)
-		return; /* it was left alone */
+	control_done(s->control, DEFERRED_MODE, "the worker has died");
+	if (s->state == ENDED)
+		return; /* pflashd ends without the worker */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_BUSY)
 		log_holder(s);
 	if (s->state == STOPPING)
-		end_stopped(s, status);
-	else if (s->upgrading)
-		life_upgrade(s);
+		finish_stop(s, status);
+	else if (s->upgrade_ordered)
+		restart_program(s);
 	else if (!supervisor_has_served(s))
 		give_up_start(s, status);
 	else
@@ -187,7 +208,7 @@ stop_watching(struct supervisor *s)
 	ev_io_stop(s->ev, &s->on_request);
 	ev_io_stop(s->ev, &s->on_log);
 	ev_io_stop(s->ev, &s->on_writable);
-	ev_timer_stop(s->ev, &s->deadline);
+	ev_timer_stop(s->ev, &s->exit_deadline);
 }
 
 static void
@@ -200,7 +221,7 @@ on_exit_of_worker(struct ev_loop *ev, ev_io *watcher, int events)
 	if (!process_reap(&s->worker, &status))
 		return;
 	stop_watching(s);
-	relay_finish(&s->relay, s->worker.log);
+	relay_finish(s->relay, s->worker.log);
 	process_close(&s->worker);
 	worker_ended(s, status);
 }
@@ -215,7 +236,7 @@ on_request(struct ev_loop *ev, ev_io *watcher, int events)
 	(void)events;
 	if (ret > 0)
 		return;
-	/* Without a channel there is no worker; on_exit does the rest. */
+	/* on_exit_of_worker() replaces the killed worker. */
 	if (ret < 0)
 		log_line(LOG_ERR, "%s; the worker is killed", why.text);
 	ev_io_stop(ev, watcher);
@@ -228,7 +249,7 @@ on_writable(struct ev_loop *ev, ev_io *watcher, int events)
 	struct supervisor *s = watcher->data;
 
 	(void)events;
-	if (process_flush(&s->worker))
+	if (process_flush_orders(&s->worker))
 		ev_io_stop(ev, watcher);
 }
 
@@ -238,19 +259,21 @@ on_log(struct ev_loop *ev, ev_io *watcher, int events)
 	struct supervisor *s = watcher->data;
 
 	(void)events;
-	if (!relay_read(&s->relay, s->worker.log))
+	if (!relay_read(s->relay, s->worker.log))
 		ev_io_stop(ev, watcher);
 }
 
+/* In the worker's process: closes the supervisor's handles. */
 static void
-leave_supervisor(void *opaque)
+close_supervisor_handles(void *opaque)
 {
 	struct supervisor *s = opaque;
 
 	if (s->domain)
-		domain_leave(s->domain);
+		domain_close_in_child(s->domain);
 }
 
+/* In the worker's process: runs the worker; the result is its exit code. */
 static int
 run_worker(void *opaque)
 {
@@ -266,34 +289,35 @@ run_worker(void *opaque)
 		.orders = CHILD_ORDERS,
 		.files = s->broker.files,
 		.record = s->rundir.record,
-		.no_record = &s->no_record,
-		.before = s->rundir.before,
-		.before_size = s->rundir.before_size,
+		.no_record = &s->no_record_reason,
+		.before = s->rundir.old_record,
+		.before_size = s->rundir.old_record_size,
 		.report = s->report,
 	};
 
 	if (s->domain)
 		guest = *domain_guest(s->domain);
-	guest.has_run |= s->broker.attached;
+	guest.has_run |= s->broker.was_ready;
 	log_to_supervisor();
 	return worker_run(&start);
 }
 
-/* Memory for its record; without a domain there is nothing to hand over. */
+/* Maps the worker's handover record; without a domain there is none. */
 static int
 prepare_record(struct supervisor *s, struct error *err)
 {
 	int ret;
 
-	s->no_record.text[0] = '\0';
+	s->no_record_reason.text[0] = '\0';
 	if (!s->domain)
 		return 0;
-	ret = rundir_prepare(&s->rundir, &s->no_record);
+	ret = rundir_prepare(&s->rundir, &s->no_record_reason);
 	if (ret < 0)
-		*err = s->no_record;
+		*err = s->no_record_reason;
 	return ret;
 }
 
+/* Starts a worker, or returns -errno and sets *err. */
 static int
 try_start(struct supervisor *s, struct error *err)
 {
@@ -302,18 +326,19 @@ try_start(struct supervisor *s, struct error *err)
 	if (ret < 0)
 		return ret;
 	broker_begin(&s->broker);
-	s->killed = false;
+	s->worker_killed = false;
 	memset(s->report->failure, 0, sizeof(s->report->failure));
 	memset(s->report->mode, 0, sizeof(s->report->mode));
-	return process_start(&s->worker, leave_supervisor, run_worker, s, err);
+	return process_start(&s->worker, close_supervisor_handles, run_worker,
+			     s, err);
 }
 
 void
-life_start(struct supervisor *s)
+restart_worker(struct supervisor *s)
 {
 	struct error err;
 
-	ev_timer_stop(s->ev, &s->pause);
+	ev_timer_stop(s->ev, &s->restart_delay);
 	s->state = STARTING;
 	if (try_start(s, &err) < 0) {
 		log_line(LOG_ERR, "%s", err.text);
@@ -333,15 +358,14 @@ life_start(struct supervisor *s)
 }
 
 void
-life_init(struct supervisor *s)
+restart_init(struct supervisor *s)
 {
 	const struct limit_config budget = {
 		.rate = s->options->restarts,
-		.burst = (uint64_t)s->options->restarts * BUDGET_SECONDS,
+		.burst = (uint64_t)s->options->restarts * RESTART_SECONDS,
 	};
 
-	limit_init(&s->budget, &budget, 0, limit_clock());
-	relay_init(&s->relay);
-	ev_timer_init(&s->pause, on_pause, 0., 0.);
-	s->pause.data = s;
+	limit_init(&s->restart_budget, &budget, 0, limit_clock());
+	ev_timer_init(&s->restart_delay, on_restart_delay, 0., 0.);
+	s->restart_delay.data = s;
 }
