@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is read out of an image: fv_check(), the walk over its variables, the
- * difference to another one, the layout of a firmware image.  The input is
- * the image; its first byte says what is made of it, for no fuzzer finds the
- * sums, and few inputs are as large as a layout.
+ * libFuzzer target: the parsers of firmware images. Runs fv_check(), the
+ * iteration over variables, the difference of two images, the detection of the
+ * layout and fv_compact(). The first byte of the input says how the image is
+ * built, because a fuzzer cannot find valid checksums and few inputs are as
+ * large as a layout; the rest is the image or a part of it.
  *
- * A store that is compacted is sound, and has the same variables.  Beside not
- * reading outside: what fv_check() passes can be opened and walked
- * to its end, with the counts of the report; a store equals itself; what was
- * added to one was removed from the other.
+ * Beside memory errors it aborts unless:
+ * - an image that passes fv_check() can be opened and read to its end, with as
+ *   many variables as the report counts;
+ * - a store equals itself, and swapping the images of a comparison swaps
+ *   additions and removals;
+ * - a compacted store passes fv_check() and has the same variables.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,14 +28,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Bits of the first byte. */
 enum {
-	RAW = 1,        /* the input is the image as it is */
-	FIX_SUM = 2,    /* the volume header's sum is put right */
+	RAW = 1,        /* the input is the whole image */
+	FIX_SUM = 2,    /* correct the checksum of the volume header */
 	SMALL = 4,      /* 4 blocks of no known layout, not the 2m layout */
-	WORK_BLOCK = 8, /* input goes into the working block */
+	WORK_BLOCK = 8, /* the input goes into the FTW working block */
 	IN_SPARE = 16,  /* and a write of the store is pending */
-	HEADER = 32,    /* input goes to the start, not behind the headers */
-	PLAIN = 64,     /* short headers */
-	RECORDS = 128,  /* each 4 bytes of input make one variable */
+	HEADER = 32,   /* the input goes to the start, not behind the headers */
+	PLAIN = 64,    /* variables have short headers */
+	RECORDS = 128, /* each 4 bytes of input make one variable */
 };
 
 static void
@@ -53,7 +56,7 @@ fix_sum(uint8_t *image, size_t size)
 	put_le16(image + 50, (uint16_t)-sum);
 }
 
-/* Of 4 blocks; the working block is the third. */
+/* An image of 4 blocks, the third of which is the working block. */
 static void
 make_small(uint8_t *image, const uint8_t *model)
 {
@@ -81,7 +84,9 @@ make_pending(uint8_t *image, const struct fv_layout *layout)
 	put_le64(write + 40 + 32, -(uint64_t)layout->ftw_spare);
 }
 
-/* State, lengths of name and data, and what is not as it should be. */
+/*
+ * 4 input bytes: state, length of name, length of data, bit flip in the header.
+ */
 static void
 make_variables(uint8_t *p, const uint8_t *end, size_t header,
 	       const uint8_t *data, size_t size)
@@ -105,7 +110,7 @@ make_variables(uint8_t *p, const uint8_t *end, size_t header,
 		for (uint32_t i = 0; i + 2 < name; i += 2)
 			p[header + i] = 'A';
 		memset(p + header + name, data[2], len);
-		/* One byte of the header is something else. */
+		/* Flip one bit of the header. */
 		if (data[3] & 0xc0)
 			p[data[3] % header] ^= (uint8_t)(1u << (data[2] & 7));
 		p += total;
@@ -169,7 +174,7 @@ count(void *opaque, enum varstore_change change, const struct variable *old,
 	return 0;
 }
 
-/* Two variables of the fixed image that inputs are compared with. */
+/* Two variables for the fixed image with which inputs are compared. */
 static void
 make_fixed(uint8_t *image)
 {
@@ -211,7 +216,7 @@ compare(const struct varstore *store, bool whole)
 	must(forth[VARSTORE_CHANGED] == changes[VARSTORE_CHANGED]);
 }
 
-/* What is written anew is sound, and nobody finds anything else in it. */
+/* A compacted store must be valid, have the same variables, and be minimal. */
 static void
 compact(const uint8_t *image, size_t size, const struct fv_report *before,
 	const struct varstore *store)
@@ -293,7 +298,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	how = *data++;
 	size--;
 	if (how & RAW) {
-		/* Of its own, so that reads before and behind are seen. */
+		/*
+		 * An allocation of its own, so that the sanitizer sees reads
+		 * outside it.
+		 */
 		image = malloc(size ? size : 1);
 		must(image != NULL);
 		memcpy(image, data, size);
