@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Files of options, with guests' names that were chosen to do harm, and how
- * they meet the command line.
+ * Tests the files of options: hostile guest names, and the precedence of the
+ * command line.
  */
 #include <check.h>
 #include <errno.h>
@@ -23,14 +23,14 @@
 static char directory[64], path[128];
 static struct error err;
 
-/* What config_read() asked and said. */
+/* The arguments and results of config_read(). */
 static struct {
-	const char *name; /* NULL: there is no such domain */
+	const char *name; /* NULL: no such domain */
 	unsigned int asked;
 	unsigned int lines;
-	char last[64];         /* option */
-	char all[4096];        /* "option=value;" of each */
-	const char *values[2]; /* the first ones */
+	char last[64];         /* the last option */
+	char all[4096];        /* "option=value;" of each option */
+	const char *values[2]; /* the first two values */
 } seen;
 
 static void
@@ -106,7 +106,7 @@ read_path(const char *from)
 	char *text;
 	int ret = config_read(from, tell_name, keep, &seen, &text, &err);
 
-	/* The values live as long as the text does. */
+	/* The values must live as long as the text. */
 	if (ret == 0 && seen.lines >= 2)
 		ck_assert_ptr_ne(seen.values[0], seen.values[1]);
 	free(text);
@@ -205,7 +205,7 @@ START_TEST(the_longest_name_has_127_bytes)
 }
 END_TEST
 
-/* Nothing in the sentence moves a terminal's cursor. */
+/* Returns true if the text has no control character for a terminal. */
 static bool
 is_printable(const char *text)
 {
@@ -254,7 +254,10 @@ START_TEST(a_refused_name_has_no_file)
 }
 END_TEST
 
-/* The file is found also where the name leads out of the directory. */
+/*
+ * A name that leads out of the directory must be refused even if the file
+ * exists.
+ */
 START_TEST(no_file_of_another_directory)
 {
 	char inner[96];
@@ -451,7 +454,9 @@ find_name(void *opaque, const char *domain, char **name, struct error *why)
 	return tell_name(opaque, name, why);
 }
 
-/* options_parse() of pflashd --domain 5 and up to four more. */
+/*
+ * Calls options_parse() for pflashd --domain 5 and up to four more arguments.
+ */
 static int
 parse(struct options *options, const char *a, const char *b, const char *c,
       const char *d)

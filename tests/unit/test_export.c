@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading the image while nobody, or somebody, writes it. */
+/*
+ * Tests store_export(): reading the image without a lock, with and without a
+ * concurrent writer.
+ */
 #include <check.h>
 #include <errno.h>
 #include <signal.h>
@@ -74,7 +77,7 @@ START_TEST(export_without_a_journal)
 }
 END_TEST
 
-/* Committed bursts, and not the open one; nothing on disk changes. */
+/* An export has the committed bursts only, and changes no file. */
 START_TEST(export_has_what_is_committed)
 {
 	struct store *store = open_store(0);
@@ -117,7 +120,7 @@ START_TEST(export_of_what_is_not_there)
 }
 END_TEST
 
-/* Every call fails once: an error, or the right image, and nothing leaks. */
+/* Each call fails once: an error or the correct image, and no leak. */
 START_TEST(export_fails_cleanly)
 {
 	struct store *store = open_store(0);
@@ -172,7 +175,9 @@ fill_store(struct store *store, uint8_t value)
 	return store_commit(store);
 }
 
-/* Before its Nth read of at most a block, an export meets this writer. */
+/*
+ * What the writer does before the Nth read (of at most a block) of the export.
+ */
 enum act { ACT_COMMIT, ACT_FOLD, ACT_FOLD_AND_COMMIT, ACT_FOLD_HALF, ACTS };
 
 static struct store *writer;
@@ -197,7 +202,7 @@ take_turn(void)
 		ck_assert(!fill_store(writer, 3));
 }
 
-/* Without history every checkpoint renames a new journal to its place. */
+/* Without history every checkpoint renames a new journal into place. */
 static void
 open_writer(bool empty_journal, bool history)
 {
@@ -244,7 +249,7 @@ START_TEST(export_between_any_two_reads)
 }
 END_TEST
 
-/* A writer that replaces the journal whenever VARS is read. */
+/* A writer that replaces the journal at each read of VARS. */
 static ssize_t
 restless_pread(int fd, void *buf, size_t len, off_t off)
 {
@@ -282,7 +287,7 @@ counting_pread(int fd, void *buf, size_t len, off_t off)
 	return pread(fd, buf, len, off);
 }
 
-/* Nobody holds the lock: what does not fit will not fit later. */
+/* Without a lock holder a mismatch is permanent: no further tries. */
 START_TEST(export_is_tried_twice_without_a_writer)
 {
 	struct sys sys = sys_unsynced;
@@ -313,7 +318,7 @@ empty_pread(int fd, void *buf, size_t len, off_t off)
 	return 0;
 }
 
-/* A file that is cut between the question for its size and the reading. */
+/* A file that is truncated between fstat() and the read. */
 START_TEST(export_of_a_file_that_gets_shorter)
 {
 	struct sys sys = sys_unsynced;

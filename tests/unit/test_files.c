@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The files of one flash in the file system: which names they have, what
- * becomes of a name that is given or taken away, and what is left of it when a
- * call fails.
+ * Tests files_local(), the files of one flash in the file system: their names,
+ * creation, installation and removal, and the files left behind when a call
+ * fails.
  */
 #include <check.h>
 #include <errno.h>
@@ -19,7 +19,7 @@ static struct files *files;
 static struct error err;
 static bool named;
 
-/* Failures of the files' own calls are by -errno. */
+/* The operations of `struct files` return -errno and write no sentence. */
 #define OPEN(role, write) files->ops->open(files, role, write)
 #define CREATE(role) files->ops->create(files, role)
 #define INSTALL(role, replace) files->ops->install(files, role, replace, &named)
@@ -80,7 +80,7 @@ exists(const char *name)
 	return lstat(scratch_path(name), &st) == 0;
 }
 
-/* Opened and closed again. */
+/* Opens and closes the file. */
 static int
 opens(enum files_role role, bool write)
 {
@@ -154,7 +154,7 @@ START_TEST(names_of_a_file_that_is_not_there)
 }
 END_TEST
 
-/* With a name like VARS's journal has, and with another. */
+/* The journal's name may end like the default one's, or not. */
 START_TEST(journal_elsewhere)
 {
 	put("VARS", "v");
@@ -226,7 +226,9 @@ START_TEST(no_memory_for_names)
 }
 END_TEST
 
-/* What is put there later is not followed, and VARS is not looked up again. */
+/*
+ * Links made after files_local() are not followed; VARS is not resolved again.
+ */
 START_TEST(links_are_not_followed)
 {
 	put("VARS", "v");
@@ -249,7 +251,7 @@ START_TEST(links_are_not_followed)
 }
 END_TEST
 
-/* It is no VARS file, and no place for one either. */
+/* A dangling link is neither a VARS file nor a place for one. */
 START_TEST(link_that_leads_nowhere)
 {
 	ck_assert_int_eq(symlink("nowhere", scratch_path("VARS")), 0);
@@ -292,7 +294,7 @@ START_TEST(descriptors_are_as_they_should_be)
 }
 END_TEST
 
-/* The name is durable only when it is opened to write. */
+/* Only opening for writing must make the name durable. */
 START_TEST(opening_to_write_syncs_the_directory)
 {
 	put("VARS", "v");
@@ -343,7 +345,7 @@ START_TEST(new_files_are_owned_as_vars)
 }
 END_TEST
 
-/* Who opened VARS knows its owner, also when it has gone. */
+/* The owner of VARS is known from opening it, even after its removal. */
 START_TEST(owner_of_a_file_that_is_gone)
 {
 	put("VARS", "v");
@@ -489,7 +491,7 @@ do_remove_unfinished(void)
 	return REMOVE(FILES_STATE, true);
 }
 
-/* Without a replacement the name is free; with one it tells who has it. */
+/* A new name must not exist; a replaced one must be as `named` reports. */
 static void
 check_names(int (*call)(void))
 {
@@ -524,8 +526,9 @@ START_TEST(every_call_fails)
 {
 	static const struct {
 		int (*call)(void);
-		unsigned int calls;    /* at least */
-		unsigned int harmless; /* those whose failure is none */
+		unsigned int calls; /* minimum */
+		unsigned int
+			harmless; /* calls that may fail without an error */
 	} cases[] = {
 		{ do_open, 4, 1 },
 		{ do_create, 4, 0 },
@@ -563,7 +566,10 @@ END_TEST
 
 #define CASES 7
 
-/* Of all errors, one is ignored: that of a user who may not give files away. */
+/*
+ * Only EPERM of fchown() is ignored: that of a user who may not give away
+ * files.
+ */
 START_TEST(owner_that_cannot_be_given)
 {
 	put("VARS", "v");
@@ -578,7 +584,9 @@ START_TEST(owner_that_cannot_be_given)
 }
 END_TEST
 
-/* The name is taken back if that can be, and told as it is. */
+/*
+ * A failed installation removes the name if possible, and reports if it cannot.
+ */
 START_TEST(name_that_cannot_be_taken_back)
 {
 	put("VARS", "v");
@@ -600,11 +608,11 @@ START_TEST(open_is_interrupted)
 }
 END_TEST
 
-/* --- a store of these files --- */
+/* --- a store on such files --- */
 
 #define SIZE 8192u
 
-/* It has no path, and leaves the files to who gave them. */
+/* A store on caller-supplied files has no path and does not close the files. */
 START_TEST(store_of_files)
 {
 	static uint8_t image[SIZE];

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How a bank is laid out: what is refused, what is parsed, which block. */
+/*
+ * Tests the geometry of a bank: invalid ones, parsing, and the block of an
+ * offset.
+ */
 #include <check.h>
 #include <errno.h>
 #include <string.h>
@@ -25,7 +28,11 @@ START_TEST(bad_geometries_are_refused)
 		{ 0x1000, 1, 0, 1, { { 0x1000, 1 } } },
 		{ 0x1000, 4, 3, 1, { { 0x1000, 1 } } },
 		{ 0x1000, 4, 1, 1, { { 0x1000, 1 } } }, /* x32 */
-		{ 0x1000, 2, 4, 1, { { 0x1000, 1 } } }, /* half a byte each */
+		{ 0x1000,
+		  2,
+		  4,
+		  1,
+		  { { 0x1000, 1 } } }, /* half a byte per part */
 		{ 0x1000, 4, 8, 1, { { 0x1000, 1 } } },
 		{ 0x1000, 1, 1, 0, { { 0x1000, 1 } } },
 		{ 0x1000, 1, 1, 5, { { 0x1000, 1 } } },
@@ -37,7 +44,7 @@ START_TEST(bad_geometries_are_refused)
 		{ 0, 1, 1, 1, { { 0, 0 } } },
 		{ 0x1001000, 1, 1, 1, { { 0x1000, 4097 } } },
 		{ 0x3000, 1, 1, 2, { { 0x1000, 1 }, { 0x2000, 1 } } },
-		/* the sum is right modulo 4 GiB */
+		/* the sum is correct only modulo 4 GiB */
 		{ 0, 1, 1, 1, { { 0x100000, 4096 } } },
 	};
 	struct cfi chip;
