@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The token bucket, by a clock of the test's own. */
+/* Tests the token bucket, with a simulated clock. */
 #include <check.h>
 #include <errno.h>
 #include <math.h>
@@ -30,7 +30,9 @@ START_TEST(full_at_first)
 }
 END_TEST
 
-/* One large write overdraws it; the next one waits for all of that. */
+/*
+ * A large write overdraws the bucket; the next one waits for all of the debt.
+ */
 START_TEST(what_is_overdrawn_is_waited_for)
 {
 	ck_assert(!limit_allows(&limit, 700 + 60000, now));
@@ -54,7 +56,7 @@ START_TEST(no_more_than_full)
 }
 END_TEST
 
-/* Whoever writes whenever it may gets the rate, and the burst once. */
+/* A guest that writes whenever it may gets the rate, and the burst once. */
 START_TEST(rate_in_the_long_run)
 {
 	uint64_t written = 700;
@@ -89,7 +91,7 @@ START_TEST(off_is_no_limit)
 }
 END_TEST
 
-/* As the next process finds what the one before has left. */
+/* The next process resumes from the level that the previous one left. */
 static struct limit
 resumed(double units, double when)
 {
@@ -106,7 +108,7 @@ START_TEST(another_process_goes_on)
 	struct limit next;
 
 	ck_assert(!limit_allows(&limit, 700 + 60000, now));
-	/* This one is killed here. */
+	/* The process is killed here. */
 	now += 4;
 	next = resumed(limit.level.units, limit.level.when);
 	ck_assert(!limit_is_full(&next, now));
@@ -119,7 +121,7 @@ START_TEST(another_process_goes_on)
 }
 END_TEST
 
-/* No numbers, and times that have not come yet: a full bucket. */
+/* Invalid numbers, and times in the future: the bucket starts full. */
 START_TEST(level_that_is_not_taken)
 {
 	const struct limit_level bad[] = {
@@ -144,7 +146,7 @@ START_TEST(level_that_is_not_taken)
 }
 END_TEST
 
-/* No debt lasts for ever, and no level is more than full. */
+/* Neither debt nor credit of a resumed level exceeds its bound. */
 START_TEST(level_is_bounded)
 {
 	const double most = (double)LIMIT_DEBT_MOST / 1000;
@@ -158,7 +160,7 @@ START_TEST(level_is_bounded)
 	next = resumed(1e300, now);
 	ck_assert(limit_allows(&next, 33 + 50000, now));
 	ck_assert(!limit_allows(&next, 33 + 50001, now));
-	/* Of a larger bucket than this process has. */
+	/* The level of a larger bucket than this one. */
 	next = resumed(50001, now);
 	ck_assert(limit_is_full(&next, now));
 	ck_assert_double_eq(next.level.units, 50000);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The variables of an image: of Debian's files as another program listed them,
- * of stores made here in both formats, which of several is live, their names,
- * and what changed from one store to another.
+ * Tests reading the variables of an image: of Debian's files, compared with
+ * another program's output, and of stores made here in both formats; which copy
+ * of a variable is live; the printed names; the differences of two stores.
  */
 #include <check.h>
 #include <errno.h>
@@ -82,7 +82,7 @@ START_TEST(open_says_what_is_missing)
 	put_le32(vars.image + 88, 24);
 	ck_assert_int_eq(varstore_open(&store, vars.image, vars.size, &err),
 			 -EINVAL);
-	/* What does not keep it from being walked does not matter here. */
+	/* Errors that do not prevent iteration are accepted here. */
 	put_le32(vars.image + 88, 0x20000 - 72);
 	vars.image[0] = 1;
 	vars.image[92] = 0;
@@ -199,7 +199,7 @@ START_TEST(fields_are_read)
 	ck_assert_uint_eq(v.time.minute, _i ? 0 : 59);
 	ck_assert_uint_eq(v.time.second, _i ? 0 : 58);
 	ck_assert_uint_eq(v.key_index, _i ? 0 : 77);
-	/* The end, as often as one asks. */
+	/* The end is returned again at every call. */
 	ck_assert_int_eq(varstore_next(&store, &v), 0);
 	ck_assert_uint_eq(v.next, vars.at);
 	ck_assert_int_eq(varstore_next(&store, &v), 0);
@@ -207,7 +207,7 @@ START_TEST(fields_are_read)
 }
 END_TEST
 
-/* FindVariableEx(): the first that is added, or the last in transition. */
+/* FindVariableEx(): the first added one, else the last one in transition. */
 START_TEST(which_one_is_live)
 {
 	static const struct {
@@ -272,7 +272,7 @@ START_TEST(broken_chain_ends_the_walk)
 		ck_assert(!v.live);
 		ck_assert_uint_eq(v.next, off);
 	}
-	/* A header that crosses the end. */
+	/* A header that crosses the end of the store. */
 	put_le32(vars.image + 88, (uint32_t)(off + 56 - 72));
 	memset(&v, 0, sizeof(v));
 	store = opened(&vars);
@@ -313,7 +313,7 @@ named(const void *name, uint32_t size)
 START_TEST(names_become_utf8)
 {
 	static const struct {
-		uint16_t units[6]; /* a NUL follows */
+		uint16_t units[6]; /* followed by a NUL */
 		const char *text;
 	} cases[] = {
 		{ { 'B', 'o', 'o', 't', '0', '1' }, "Boot01" },
@@ -360,7 +360,7 @@ START_TEST(names_are_cut_between_characters)
 		ck_assert_mem_eq(text, whole, strlen(text));
 		free(text);
 	}
-	/* Half a character; a pair that the end cuts; nothing at all. */
+	/* Half a surrogate pair; a pair cut by the end; an empty name. */
 	v = named(name, 1);
 	ck_assert_str_eq(name_of(&v), "");
 	v = named(name, 9);
@@ -453,7 +453,7 @@ START_TEST(differences_are_told)
 }
 END_TEST
 
-/* Each field of a variable's header that is not its name or its state. */
+/* Each field of a header except name and state. */
 START_TEST(fields_are_compared)
 {
 	static const unsigned int fields[] = {
@@ -469,7 +469,7 @@ START_TEST(fields_are_compared)
 		ck_assert_str_eq(told, "!X ");
 		new.image[off + fields[i]] ^= 2;
 	}
-	/* Padding of the time, and what is reserved. */
+	/* The padding of the time, and the reserved byte. */
 	new.image[off + 3] ^= 2;
 	new.image[off + 23] ^= 2;
 	ck_assert_int_eq(diff(&old, &new, 0), 0);
