@@ -55,7 +55,7 @@ has(const struct vars *vars, const char *names)
 			 vars->size - store.end);
 }
 
-START_TEST(only_live_ones_are_left_in_their_order)
+START_TEST(only_live_variables_remain_in_order)
 {
 	struct vars vars = vars_make(_i ? "4m" : "2m");
 	int gained;
@@ -76,7 +76,7 @@ START_TEST(only_live_ones_are_left_in_their_order)
 END_TEST
 
 /* State 0x3e (in transition): dropped only if the new copy exists. */
-START_TEST(one_in_transition_is_kept_if_nothing_followed)
+START_TEST(variable_in_transition_stays_without_a_successor)
 {
 	struct vars vars = vars_make("2m");
 
@@ -117,7 +117,7 @@ END_TEST
 /*
  * fv_compact() refuses damaged images: they are for the firmware or for repair.
  */
-START_TEST(left_alone)
+START_TEST(damaged_stores_are_refused)
 {
 	struct vars vars = vars_make("2m"), other;
 	size_t at;
@@ -162,7 +162,7 @@ END_TEST
 /*
  * fv_compact() refuses an unfinished FTW write: the firmware will continue it.
  */
-START_TEST(unfinished_write)
+START_TEST(unfinished_write_is_refused)
 {
 	struct vars vars = vars_make("2m"), other;
 
@@ -205,7 +205,7 @@ due(const struct vars *vars)
 }
 
 /* Due if less than half is free and at least an eighth can be gained. */
-START_TEST(when_it_is_due)
+START_TEST(compaction_is_due)
 {
 	struct vars vars = vars_make("2m");
 	struct fv_report report;
@@ -249,13 +249,13 @@ main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_loop_test(tc, only_live_ones_are_left_in_their_order, 0, 2);
-	tcase_add_test(tc, one_in_transition_is_kept_if_nothing_followed);
+	tcase_add_loop_test(tc, only_live_variables_remain_in_order, 0, 2);
+	tcase_add_test(tc, variable_in_transition_stays_without_a_successor);
 	tcase_add_test(tc, shorter_headers);
 	tcase_add_test(tc, empty_store);
-	tcase_add_test(tc, left_alone);
-	tcase_add_test(tc, unfinished_write);
-	tcase_add_test(tc, when_it_is_due);
+	tcase_add_test(tc, damaged_stores_are_refused);
+	tcase_add_test(tc, unfinished_write_is_refused);
+	tcase_add_test(tc, compaction_is_due);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

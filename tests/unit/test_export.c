@@ -78,7 +78,7 @@ START_TEST(export_without_a_journal)
 END_TEST
 
 /* An export has the committed bursts only, and changes no file. */
-START_TEST(export_has_what_is_committed)
+START_TEST(export_has_committed_bursts_only)
 {
 	struct store *store = open_store(0);
 	struct blob vars, journal, now;
@@ -108,7 +108,7 @@ START_TEST(export_has_what_is_committed)
 }
 END_TEST
 
-START_TEST(export_of_what_is_not_there)
+START_TEST(export_of_a_missing_file)
 {
 	uint8_t *image = blank;
 	size_t size;
@@ -185,7 +185,7 @@ static unsigned int reads, writer_turn;
 static int writer_act;
 
 static void
-take_turn(void)
+write_in_between(void)
 {
 	ck_assert(!fill_store(writer, 2));
 	if (writer_act == ACT_FOLD_HALF) {
@@ -225,7 +225,7 @@ static ssize_t
 interleaved_pread(int fd, void *buf, size_t len, off_t off)
 {
 	if (++reads == writer_turn)
-		take_turn();
+		write_in_between();
 	return pread(fd, buf, len < 4096 ? len : 4096, off);
 }
 
@@ -260,7 +260,7 @@ restless_pread(int fd, void *buf, size_t len, off_t off)
 	return pread(fd, buf, len, off);
 }
 
-START_TEST(export_that_never_gets_still_files)
+START_TEST(export_of_files_that_keep_changing)
 {
 	struct sys sys = sys_unsynced;
 	uint8_t *image;
@@ -319,7 +319,7 @@ empty_pread(int fd, void *buf, size_t len, off_t off)
 }
 
 /* A file that is truncated between fstat() and the read. */
-START_TEST(export_of_a_file_that_gets_shorter)
+START_TEST(export_of_a_truncated_file)
 {
 	struct sys sys = sys_unsynced;
 	uint8_t *image;
@@ -339,7 +339,8 @@ START_TEST(reader_has_size_and_image)
 	struct reader *reader;
 
 	open_writer(false, true);
-	ck_assert_int_eq(reader_open(&reader, NULL, scratch_path("VARS"), &err), 0);
+	ck_assert_int_eq(reader_open(&reader, NULL, scratch_path("VARS"), &err),
+			 0);
 	ck_assert_uint_eq(reader_size(reader), SIZE);
 	ck_assert_mem_eq(reader_image(reader), store_image(writer), SIZE);
 	reader_close(reader);
@@ -401,13 +402,13 @@ export_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, export_without_a_journal);
-	tcase_add_test(tc, export_has_what_is_committed);
-	tcase_add_test(tc, export_of_what_is_not_there);
+	tcase_add_test(tc, export_has_committed_bursts_only);
+	tcase_add_test(tc, export_of_a_missing_file);
 	tcase_add_test(tc, export_fails_cleanly);
 	tcase_add_loop_test(tc, export_between_any_two_reads, 0, 4 * ACTS);
-	tcase_add_test(tc, export_that_never_gets_still_files);
+	tcase_add_test(tc, export_of_files_that_keep_changing);
 	tcase_add_test(tc, export_is_tried_twice_without_a_writer);
-	tcase_add_test(tc, export_of_a_file_that_gets_shorter);
+	tcase_add_test(tc, export_of_a_truncated_file);
 	tcase_add_test(tc, reader_has_size_and_image);
 	tcase_add_test(tc, export_under_a_writer);
 	suite_add_tcase(suite, tc);

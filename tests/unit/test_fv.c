@@ -67,7 +67,7 @@ START_TEST(bases_are_those_of_ovmf)
 END_TEST
 
 /* Checksums that edk2 computed, in case no template is installed. */
-START_TEST(format_has_the_known_sums)
+START_TEST(format_has_the_known_checksums)
 {
 	static const uint16_t sums[] = { 0xf919, 0xb8af };
 	const struct fv_layout *layout = fv_layout_by_name(templates[_i].name);
@@ -166,7 +166,7 @@ START_TEST(sec_is_the_last_volume)
 }
 END_TEST
 
-START_TEST(damaged_volume_is_none)
+START_TEST(damaged_volume_is_not_found)
 {
 	size_t off = 1;
 
@@ -227,7 +227,7 @@ static const struct {
 };
 #define BUILT (sizeof(built) / sizeof(built[0]))
 
-START_TEST(debian_builds_are_told)
+START_TEST(debian_builds_are_detected)
 {
 	struct fv_build build;
 	struct blob image;
@@ -346,13 +346,13 @@ fv_suite(void)
 
 	tcase_add_loop_test(tc, layouts_are_consistent, 0, 2);
 	tcase_add_test(tc, bases_are_those_of_ovmf);
-	tcase_add_loop_test(tc, format_has_the_known_sums, 0, 2);
+	tcase_add_loop_test(tc, format_has_the_known_checksums, 0, 2);
 	tcase_add_loop_test(tc, format_equals_the_template, 0, 2);
 	tcase_add_loop_test(tc, sec_is_found_in_firmware, 0, 2);
 	tcase_add_test(tc, sec_is_the_last_volume);
-	tcase_add_test(tc, damaged_volume_is_none);
+	tcase_add_test(tc, damaged_volume_is_not_found);
 	tcase_add_test(tc, header_length_is_checked);
-	tcase_add_loop_test(tc, debian_builds_are_told, 0, BUILT);
+	tcase_add_loop_test(tc, debian_builds_are_detected, 0, BUILT);
 	tcase_add_loop_test(tc, builds_of_every_size, 0, 6);
 	tcase_add_test(tc, other_variables_are_refused);
 	suite_add_tcase(suite, tc);

@@ -278,7 +278,7 @@ START_TEST(longer_files_are_found)
 }
 END_TEST
 
-START_TEST(large_files_are_not_looked_into)
+START_TEST(large_files_are_not_parsed)
 {
 	struct vars vars = vars_make_other(257, 0x4000);
 
@@ -402,7 +402,7 @@ START_TEST(header_lengths)
 }
 END_TEST
 
-START_TEST(wrong_sum_is_told_with_the_right_one)
+START_TEST(wrong_checksum_is_reported_with_the_right_one)
 {
 	struct vars vars = vars_make("4m");
 
@@ -573,7 +573,7 @@ START_TEST(unwritten_header_has_no_sizes)
 }
 END_TEST
 
-START_TEST(names_are_looked_at)
+START_TEST(names_are_checked)
 {
 	static const uint8_t open[] = { 'N', 0, 'o', 0 };
 	static const uint8_t two[] = { 'N', 0, 0, 0, 'o', 0, 0, 0 };
@@ -715,7 +715,7 @@ START_TEST(chain_ends_early)
 }
 END_TEST
 
-START_TEST(room_is_looked_at)
+START_TEST(free_space_is_checked)
 {
 	struct vars vars = vars_make(layouts[_i]);
 	uint32_t total = vars.layout->variable_size - 0x64;
@@ -824,7 +824,7 @@ START_TEST(queue_of_writes)
 	ck_assert(check(&vars));
 	expect_only(FV_FTW_PENDING, work + 32 + end);
 	ck_assert(!report.in_spare);
-	/* The drivers require no particular flag: any non-erased byte counts. */
+	/* The drivers accept any flags, if the byte is not erased. */
 	vars.image[work + 32 + end] = 0x5d;
 	ck_assert(check(&vars));
 	expect_only(FV_FTW_PENDING, work + 32 + end);
@@ -1218,21 +1218,21 @@ fvcheck_suite(void)
 	tcase_add_loop_test(tc, contents_without_a_store, 0, 2);
 	tcase_add_loop_test(tc, truncations_are_found, 0, 2);
 	tcase_add_loop_test(tc, longer_files_are_found, 0, 2);
-	tcase_add_test(tc, large_files_are_not_looked_into);
+	tcase_add_test(tc, large_files_are_not_parsed);
 	tcase_add_loop_test(tc, every_header_byte, 0, 2);
 	tcase_add_test(tc, header_lengths);
-	tcase_add_test(tc, wrong_sum_is_told_with_the_right_one);
+	tcase_add_test(tc, wrong_checksum_is_reported_with_the_right_one);
 	tcase_add_loop_test(tc, every_store_header_byte, 0, 2);
 	tcase_add_test(tc, every_variable_header_byte);
 	tcase_add_test(tc, states_are_counted);
 	tcase_add_test(tc, unwritten_header_has_no_sizes);
-	tcase_add_test(tc, names_are_looked_at);
+	tcase_add_test(tc, names_are_checked);
 	tcase_add_test(tc, duplicates_are_found);
 	tcase_add_test(tc, hidden_variables);
 	tcase_add_test(tc, sizes_beyond_the_end);
 	tcase_add_test(tc, last_bytes_of_the_store);
 	tcase_add_test(tc, chain_ends_early);
-	tcase_add_loop_test(tc, room_is_looked_at, 0, 2);
+	tcase_add_loop_test(tc, free_space_is_checked, 0, 2);
 	tcase_add_loop_test(tc, every_working_block_byte, 0, 2);
 	tcase_add_loop_test(tc, queue_of_writes, 0, 2);
 	tcase_add_test(tc, full_queue);

@@ -86,7 +86,7 @@ START_TEST(lists_of_blocks)
 }
 END_TEST
 
-START_TEST(lists_that_are_none)
+START_TEST(malformed_lists)
 {
 	static const char *const bad[] = {
 		"",
@@ -170,7 +170,7 @@ main(void)
 
 	tcase_add_test(tc, bad_geometries_are_refused);
 	tcase_add_test(tc, lists_of_blocks);
-	tcase_add_test(tc, lists_that_are_none);
+	tcase_add_test(tc, malformed_lists);
 	tcase_add_test(tc, every_offset_is_in_its_block);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

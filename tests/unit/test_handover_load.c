@@ -155,7 +155,7 @@ all_is_loaded(void)
 	ck_assert(is_filled(to->burst, sizeof(to->burst), 0xb5, 48 + BURST));
 }
 
-START_TEST(what_is_attached_is_loaded)
+START_TEST(attached_flash_is_loaded)
 {
 	ck_assert_int_eq(load(written, HANDOVER_SIZE), 1);
 	all_is_loaded();
@@ -188,7 +188,7 @@ START_TEST(nothing_is_attached)
 }
 END_TEST
 
-START_TEST(another_life)
+START_TEST(another_incarnation)
 {
 	const uint8_t *bytes = (const uint8_t *)written;
 	char longer[STORE_TAG_SIZE];
@@ -308,7 +308,7 @@ START_TEST(the_sections_are_the_documented_ones)
 }
 END_TEST
 
-START_TEST(in_any_order)
+START_TEST(sections_in_any_order)
 {
 	take_apart();
 	for (unsigned int i = 0; i < PARTS / 2; i++) {
@@ -427,7 +427,7 @@ START_TEST(too_short_values)
 }
 END_TEST
 
-START_TEST(a_path_that_is_too_long_is_cut)
+START_TEST(a_path_that_is_too_long_is_truncated)
 {
 	static uint8_t name[3000];
 	struct part *part;
@@ -664,17 +664,17 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, what_is_attached_is_loaded);
+	tcase_add_test(tc, attached_flash_is_loaded);
 	tcase_add_test(tc, nothing_is_attached);
-	tcase_add_test(tc, another_life);
+	tcase_add_test(tc, another_incarnation);
 	tcase_add_test(tc, the_sections_are_the_documented_ones);
-	tcase_add_test(tc, in_any_order);
+	tcase_add_test(tc, sections_in_any_order);
 	tcase_add_loop_test(tc, unknown_sections, 0, PARTS + 1);
 	tcase_add_loop_test(tc, missing_or_twice, 0, PARTS);
 	tcase_add_loop_test(tc, longer_values, 0, PARTS);
 	tcase_add_test(tc, shorter_values);
 	tcase_add_test(tc, too_short_values);
-	tcase_add_test(tc, a_path_that_is_too_long_is_cut);
+	tcase_add_test(tc, a_path_that_is_too_long_is_truncated);
 	tcase_add_test(tc, unknown_values);
 	tcase_add_test(tc, other_versions);
 	tcase_add_test(tc, cut_off_anywhere);

@@ -107,7 +107,8 @@ static struct reader *
 open_reader(void)
 {
 	struct reader *reader = NULL;
-	int rc = reader_open(&reader, &sys_unsynced, scratch_path("VARS"), &err);
+	int rc = reader_open(&reader, &sys_unsynced, scratch_path("VARS"),
+			     &err);
 
 	ck_assert_msg(rc == 0, "reader: %s", err.text);
 	return reader;
@@ -223,7 +224,7 @@ START_TEST(no_journal_has_no_history)
 END_TEST
 
 /* Checks each field of the points of a short history. */
-START_TEST(points_say_what_was_done)
+START_TEST(points_have_their_fields)
 {
 	struct store *store = open_store(NULL, NULL);
 	struct reader_point point;
@@ -293,7 +294,7 @@ START_TEST(new_files_have_new_salts_and_go_on_counting)
 END_TEST
 
 /* Opening and closing a store without changes keeps the journal file. */
-START_TEST(nothing_new_makes_no_new_file)
+START_TEST(no_change_keeps_the_journal_file)
 {
 	const struct store_history *both[] = { &none, &much };
 	struct blob before, after;
@@ -754,7 +755,7 @@ change_vars(uint32_t off)
 	blob_free(&vars);
 }
 
-START_TEST(accepting_what_has_not_changed_changes_nothing)
+START_TEST(accepting_an_unchanged_file_changes_nothing)
 {
 	struct store *store;
 	struct blob before, after;
@@ -808,7 +809,7 @@ START_TEST(accepting_a_change_makes_it_a_burst)
 END_TEST
 
 /* Bursts that VARS never had, with or without an unfinished checkpoint. */
-START_TEST(accepting_leaves_the_rest_in_the_history)
+START_TEST(accepting_keeps_unwritten_bursts_in_the_history)
 {
 	struct store *store = open_store(NULL, &sys_faulty);
 	struct reader_point last;
@@ -903,7 +904,7 @@ check_accepted(const struct store_config *config, int rc,
 	ck_assert_uint_eq(check_history(), image_count);
 }
 
-START_TEST(accepting_fails_whole)
+START_TEST(failed_accept_changes_nothing)
 {
 	struct store *store = open_store(NULL, NULL);
 	struct store_config config = { .path = scratch_path("VARS") };
@@ -980,13 +981,14 @@ START_TEST(walk_goes_through_all_images)
 }
 END_TEST
 
-START_TEST(reader_tells_what_is_torn)
+START_TEST(reader_reports_torn_bytes)
 {
 	struct reader *reader = open_reader();
 	struct blob journal;
 
 	ck_assert(!reader_has_journal(reader));
-	ck_assert_uint_eq(reader_pending(reader) + reader_torn_bytes(reader), 0);
+	ck_assert_uint_eq(reader_pending(reader) + reader_torn_bytes(reader),
+			  0);
 	reader_close(reader);
 	ck_assert(!store_close(open_store(NULL, NULL)));
 	journal = blob_read(scratch_path("VARS.journal"));
@@ -1025,7 +1027,7 @@ check_rescue(const uint8_t *vars, const char *text)
 	return count;
 }
 
-START_TEST(rescue_takes_what_is_whole)
+START_TEST(rescue_reads_intact_records)
 {
 	const struct store_config config = { .path = scratch_path("VARS") };
 	struct store *store = open_store(NULL, NULL);
@@ -1168,9 +1170,9 @@ history_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, no_journal_has_no_history);
-	tcase_add_test(tc, points_say_what_was_done);
+	tcase_add_test(tc, points_have_their_fields);
 	tcase_add_test(tc, new_files_have_new_salts_and_go_on_counting);
-	tcase_add_test(tc, nothing_new_makes_no_new_file);
+	tcase_add_test(tc, no_change_keeps_the_journal_file);
 	tcase_add_test(tc, history_begins_and_ends_with_the_setting);
 	tcase_add_test(tc, old_history_goes_when_it_is_too_long);
 	tcase_add_loop_test(tc, limit_is_exact, 0, 2);
@@ -1184,16 +1186,17 @@ history_suite(void)
 			    NEW_FILE_CALLS);
 	tcase_add_test(tc, new_file_in_whose_place_a_directory_is);
 	tcase_add_test(tc, old_journal_that_can_not_be_read);
-	tcase_add_test(tc, accepting_what_has_not_changed_changes_nothing);
+	tcase_add_test(tc, accepting_an_unchanged_file_changes_nothing);
 	tcase_add_test(tc, accepting_a_change_makes_it_a_burst);
-	tcase_add_loop_test(tc, accepting_leaves_the_rest_in_the_history, 0, 2);
+	tcase_add_loop_test(tc, accepting_keeps_unwritten_bursts_in_the_history,
+			    0, 2);
 	tcase_add_loop_test(tc, accepting_without_history, 0, 3);
 	tcase_add_test(tc, accepting_has_limits);
-	tcase_add_loop_test(tc, accepting_fails_whole, 0,
+	tcase_add_loop_test(tc, failed_accept_changes_nothing, 0,
 			    memory_can_fail() ? 2 : 1);
 	tcase_add_test(tc, walk_goes_through_all_images);
-	tcase_add_test(tc, reader_tells_what_is_torn);
-	tcase_add_test(tc, rescue_takes_what_is_whole);
+	tcase_add_test(tc, reader_reports_torn_bytes);
+	tcase_add_test(tc, rescue_reads_intact_records);
 	tcase_add_loop_test(tc, rescue_fails_cleanly, 0,
 			    memory_can_fail() ? 2 : 1);
 	tcase_add_test(tc, settings_are_parsed);

@@ -173,7 +173,7 @@ START_TEST(crc_vectors)
 END_TEST
 
 /* Both implementations, every length and alignment, in one part and in two. */
-START_TEST(crc_ways_agree)
+START_TEST(crc_implementations_agree)
 {
 	const uint8_t *p = image;
 
@@ -409,7 +409,7 @@ START_TEST(unknown_version_is_refused)
 END_TEST
 
 /* The reserved bytes are ignored, and `first` may have any value. */
-START_TEST(unknown_future_fields_are_read)
+START_TEST(reserved_fields_are_ignored)
 {
 	build_header(2, SIZE, UINT64_C(0xfffffffffffffff0));
 	memset(built + 40, 0x5a, 20);
@@ -479,7 +479,7 @@ build_shape(char record)
 		     payload, 8);
 }
 
-START_TEST(shape_is_checked)
+START_TEST(order_of_records_is_checked)
 {
 	const struct shape *shape = &shapes[_i];
 
@@ -576,7 +576,7 @@ START_TEST(checkpoint_allows_a_mixture)
 END_TEST
 
 /* store_accept() refuses a journal with an impossible history. */
-START_TEST(accepting_needs_a_history_that_can_be)
+START_TEST(impossible_history_is_not_accepted)
 {
 	const struct store_config config = { .path = scratch_path("VARS") };
 	uint8_t payload[8];
@@ -643,7 +643,7 @@ journal_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, crc_vectors);
-	tcase_add_test(tc, crc_ways_agree);
+	tcase_add_test(tc, crc_implementations_agree);
 	tcase_add_test(tc, written_journal);
 	tcase_add_test(tc, written_journal_without_history);
 	tcase_add_test(tc, no_clock_is_no_failure);
@@ -652,15 +652,15 @@ journal_suite(void)
 	tcase_add_loop_test(tc, operations_are_checked, 0, 8);
 	tcase_add_test(tc, cut_operation_is_refused);
 	tcase_add_test(tc, unknown_version_is_refused);
-	tcase_add_test(tc, unknown_future_fields_are_read);
+	tcase_add_test(tc, reserved_fields_are_ignored);
 	tcase_add_test(tc, other_size_is_refused);
-	tcase_add_loop_test(tc, shape_is_checked, 0, SHAPES);
+	tcase_add_loop_test(tc, order_of_records_is_checked, 0, SHAPES);
 	tcase_add_test(tc, open_checkpoint_is_ended);
 	tcase_add_test(tc, wrong_checkpoint_is_refused);
 	tcase_add_test(tc, earlier_checksums_do_not_count);
 	tcase_add_test(tc, wrong_done_is_refused);
 	tcase_add_test(tc, checkpoint_allows_a_mixture);
-	tcase_add_test(tc, accepting_needs_a_history_that_can_be);
+	tcase_add_test(tc, impossible_history_is_not_accepted);
 	tcase_add_test(tc, scan_survives_anything);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -33,7 +33,7 @@ END_TEST
 /*
  * A large write overdraws the bucket; the next one waits for all of the debt.
  */
-START_TEST(what_is_overdrawn_is_waited_for)
+START_TEST(overdraft_is_waited_for)
 {
 	ck_assert(!limit_allows(&limit, 700 + 60000, now));
 	ck_assert_double_eq_tol(limit_wait(&limit, now), 10, 0.01);
@@ -48,7 +48,7 @@ START_TEST(what_is_overdrawn_is_waited_for)
 }
 END_TEST
 
-START_TEST(no_more_than_full)
+START_TEST(bucket_does_not_overflow)
 {
 	now += 1e6;
 	ck_assert(limit_allows(&limit, 700 + 50000, now));
@@ -103,7 +103,7 @@ resumed(double units, double when)
 	return next;
 }
 
-START_TEST(another_process_goes_on)
+START_TEST(next_process_resumes_the_level)
 {
 	struct limit next;
 
@@ -122,7 +122,7 @@ START_TEST(another_process_goes_on)
 END_TEST
 
 /* Invalid numbers, and times in the future: the bucket starts full. */
-START_TEST(level_that_is_not_taken)
+START_TEST(invalid_levels_are_ignored)
 {
 	const struct limit_level bad[] = {
 		{ (double)NAN, now },
@@ -167,7 +167,7 @@ START_TEST(level_is_bounded)
 }
 END_TEST
 
-START_TEST(full_or_not)
+START_TEST(full_bucket_is_detected)
 {
 	ck_assert(limit_is_full(&limit, now));
 	ck_assert(limit_allows(&limit, 701, now));
@@ -234,14 +234,14 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, full_at_first);
-	tcase_add_test(tc, what_is_overdrawn_is_waited_for);
-	tcase_add_test(tc, no_more_than_full);
+	tcase_add_test(tc, overdraft_is_waited_for);
+	tcase_add_test(tc, bucket_does_not_overflow);
 	tcase_add_test(tc, rate_in_the_long_run);
 	tcase_add_test(tc, off_is_no_limit);
-	tcase_add_test(tc, another_process_goes_on);
-	tcase_add_test(tc, level_that_is_not_taken);
+	tcase_add_test(tc, next_process_resumes_the_level);
+	tcase_add_test(tc, invalid_levels_are_ignored);
 	tcase_add_test(tc, level_is_bounded);
-	tcase_add_test(tc, full_or_not);
+	tcase_add_test(tc, full_bucket_is_detected);
 	tcase_add_test(tc, texts);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -348,7 +348,8 @@ check_history(const struct reader *reader)
 
 	while (reader_next(reader, &cursor, &point)) {
 		ck_assert_uint_lt(n, STATES);
-		ck_assert_int_eq(reader_past(reader, point.sequence, past, &err),
+		ck_assert_int_eq(reader_past(reader, point.sequence, past,
+					     &err),
 				 0);
 		ck_assert_mem_eq(past, states[n], SIZE);
 		n++;

@@ -94,7 +94,7 @@ START_TEST(writes_that_reset)
 END_TEST
 
 /* The guest may write any number of times. */
-START_TEST(asked_once_a_second)
+START_TEST(at_most_one_request_a_second)
 {
 	for (unsigned int i = 0; i < 1000; i++)
 		sim_guest_out(sim, i % 2, i % 3 ? PORT_CONTROL : PORT_KEYBOARD,
@@ -116,7 +116,7 @@ refuse(struct transport *transport, unsigned int reason)
 	return -EPERM;
 }
 
-START_TEST(refusal_is_told)
+START_TEST(refusal_is_reported)
 {
 	ops.shutdown = refuse;
 	sim_guest_out(sim, 0, PORT_CONTROL, 1, 0x06);
@@ -133,7 +133,7 @@ claim_no_keyboard(struct transport *transport, enum ioreq_space space,
 	return first == PORT_KEYBOARD ? -EEXIST : 0;
 }
 
-START_TEST(port_that_is_taken)
+START_TEST(port_in_use)
 {
 	struct error err = { .text = "" };
 
@@ -155,9 +155,9 @@ main(void)
 	tcase_add_test(tc, ports_read_ones);
 	tcase_add_loop_test(tc, writes_that_reset, 0,
 			    sizeof(writes) / sizeof(*writes));
-	tcase_add_test(tc, asked_once_a_second);
-	tcase_add_test(tc, refusal_is_told);
-	tcase_add_test(tc, port_that_is_taken);
+	tcase_add_test(tc, at_most_one_request_a_second);
+	tcase_add_test(tc, refusal_is_reported);
+	tcase_add_test(tc, port_in_use);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

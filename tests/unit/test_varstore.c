@@ -40,7 +40,7 @@ name_of(const struct variable *v)
 
 /* --- opening --- */
 
-START_TEST(open_says_what_is_missing)
+START_TEST(open_reports_what_is_missing)
 {
 	struct vars vars = vars_make("2m");
 	struct varstore store;
@@ -208,7 +208,7 @@ START_TEST(fields_are_read)
 END_TEST
 
 /* FindVariableEx(): the first added one, else the last one in transition. */
-START_TEST(which_one_is_live)
+START_TEST(live_copy_is_chosen)
 {
 	static const struct {
 		uint8_t states[5];
@@ -254,7 +254,7 @@ START_TEST(which_one_is_live)
 }
 END_TEST
 
-START_TEST(broken_chain_ends_the_walk)
+START_TEST(broken_chain_ends_the_iteration)
 {
 	struct vars vars = vars_make("2m");
 	struct variable v = { 0 };
@@ -282,7 +282,7 @@ START_TEST(broken_chain_ends_the_walk)
 }
 END_TEST
 
-START_TEST(pending_write_is_looked_through)
+START_TEST(pending_write_is_read_from_the_spare_area)
 {
 	struct vars vars = vars_make(_i ? "4m" : "2m");
 	struct variable v = { 0 };
@@ -393,19 +393,19 @@ END_TEST
 
 /* --- differences --- */
 
-static char told[512];
+static char reported[512];
 static int stop_at;
 
 static int
-tell(void *opaque, enum varstore_change change, const struct variable *old,
-     const struct variable *new)
+report(void *opaque, enum varstore_change change, const struct variable *old,
+       const struct variable *new)
 {
-	size_t len = strlen(told);
+	size_t len = strlen(reported);
 
-	ck_assert_ptr_eq(opaque, told);
+	ck_assert_ptr_eq(opaque, reported);
 	ck_assert_int_eq(old != NULL, change != VARSTORE_ADDED);
 	ck_assert_int_eq(new != NULL, change != VARSTORE_REMOVED);
-	snprintf(told + len, sizeof(told) - len, "%c%s ", "-!+"[change],
+	snprintf(reported + len, sizeof(reported) - len, "%c%s ", "-!+"[change],
 		 name_of(old ? old : new));
 	return --stop_at == 0 ? 42 : 0;
 }
@@ -415,12 +415,12 @@ diff(const struct vars *old, const struct vars *new, int stop)
 {
 	struct varstore a = opened(old), b = opened(new);
 
-	told[0] = '\0';
+	reported[0] = '\0';
 	stop_at = stop;
-	return varstore_diff(&a, &b, tell, told);
+	return varstore_diff(&a, &b, report, reported);
 }
 
-START_TEST(differences_are_told)
+START_TEST(differences_are_reported)
 {
 	struct vars old = vars_make("2m"), new = vars_make("4m");
 
@@ -439,15 +439,17 @@ START_TEST(differences_are_told)
 	vars_add(&new, 0x3f, vendor_global, "Changed", "2");
 	vars_add(&new, 0x3f, vendor_global, "Deleted", "1");
 	ck_assert_int_eq(diff(&old, &new, 0), 0);
-	ck_assert_str_eq(told, "-Gone !Changed !Longer -Same +Added +Deleted ");
+	ck_assert_str_eq(reported,
+			 "-Gone !Changed !Longer -Same +Added +Deleted ");
 	ck_assert_int_eq(diff(&new, &old, 0), 0);
-	ck_assert_str_eq(told, "-Added !Longer !Changed -Deleted +Gone +Same ");
+	ck_assert_str_eq(reported,
+			 "-Added !Longer !Changed -Deleted +Gone +Same ");
 	ck_assert_int_eq(diff(&old, &old, 0), 0);
-	ck_assert_str_eq(told, "");
+	ck_assert_str_eq(reported, "");
 	ck_assert_int_eq(diff(&old, &new, 2), 42);
-	ck_assert_str_eq(told, "-Gone !Changed ");
+	ck_assert_str_eq(reported, "-Gone !Changed ");
 	ck_assert_int_eq(diff(&old, &new, 5), 42);
-	ck_assert_str_eq(told, "-Gone !Changed !Longer -Same +Added ");
+	ck_assert_str_eq(reported, "-Gone !Changed !Longer -Same +Added ");
 	vars_free(&old);
 	vars_free(&new);
 }
@@ -466,14 +468,14 @@ START_TEST(fields_are_compared)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		new.image[off + fields[i]] ^= 2;
 		ck_assert_int_eq(diff(&old, &new, 0), 0);
-		ck_assert_str_eq(told, "!X ");
+		ck_assert_str_eq(reported, "!X ");
 		new.image[off + fields[i]] ^= 2;
 	}
 	/* The padding of the time, and the reserved byte. */
 	new.image[off + 3] ^= 2;
 	new.image[off + 23] ^= 2;
 	ck_assert_int_eq(diff(&old, &new, 0), 0);
-	ck_assert_str_eq(told, "");
+	ck_assert_str_eq(reported, "");
 	vars_free(&old);
 	vars_free(&new);
 }
@@ -489,9 +491,9 @@ START_TEST(differences_up_to_the_break)
 	broken = vars_copy(&whole);
 	put_le32(broken.image + off + 40, 0x10000000);
 	ck_assert_int_eq(diff(&broken, &whole, 0), -EINVAL);
-	ck_assert_str_eq(told, "+B ");
+	ck_assert_str_eq(reported, "+B ");
 	ck_assert_int_eq(diff(&whole, &broken, 0), -EINVAL);
-	ck_assert_str_eq(told, "-B ");
+	ck_assert_str_eq(reported, "-B ");
 	vars_free(&whole);
 	vars_free(&broken);
 }
@@ -521,16 +523,17 @@ varstore_suite(void)
 	Suite *suite = suite_create("varstore");
 	TCase *tc = tcase_create("varstore");
 
-	tcase_add_test(tc, open_says_what_is_missing);
+	tcase_add_test(tc, open_reports_what_is_missing);
 	tcase_add_test(tc, debian_file_is_listed);
 	tcase_add_loop_test(tc, fields_are_read, 0, 2);
-	tcase_add_test(tc, which_one_is_live);
-	tcase_add_test(tc, broken_chain_ends_the_walk);
-	tcase_add_loop_test(tc, pending_write_is_looked_through, 0, 2);
+	tcase_add_test(tc, live_copy_is_chosen);
+	tcase_add_test(tc, broken_chain_ends_the_iteration);
+	tcase_add_loop_test(tc, pending_write_is_read_from_the_spare_area, 0,
+			    2);
 	tcase_add_test(tc, names_become_utf8);
 	tcase_add_test(tc, names_are_cut_between_characters);
 	tcase_add_test(tc, valid_names);
-	tcase_add_test(tc, differences_are_told);
+	tcase_add_test(tc, differences_are_reported);
 	tcase_add_test(tc, fields_are_compared);
 	tcase_add_test(tc, differences_up_to_the_break);
 	tcase_add_test(tc, guids_as_text);
