@@ -162,10 +162,10 @@ check_kept(struct run *run)
 			return true;
 		}
 		if (i == model->may.saved_lo)
-			return run_wrong(
-				run,
-				"the saved state is none of the states %u to %u",
-				model->may.saved_lo, model->may.saved_hi);
+			return run_wrong(run,
+					 "the saved state is none of %u to %u",
+					 model->may.saved_lo,
+					 model->may.saved_hi);
 	}
 }
 

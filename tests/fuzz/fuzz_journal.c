@@ -439,29 +439,28 @@ recover(const struct pair *files, uint8_t how, bool good)
 			      &err);
 
 	demand(rc == 0 || (rc == -EUCLEAN && said(&err)),
-	       "scan_journal() returns a wrong code or no sentence");
+	       "scan_journal(): wrong code or no sentence");
 	demand(scan.end <= files->len && (rc || scan.done <= scan.end),
 	       "the scan ends outside the file");
 	recovery = recovery_of(files->journal, &scan);
 	memset(dirty, 0, files->size / BLOCK);
-	/* As reader_open_rescue(): reads what is intact in a damaged journal. */
+	/* Like reader_open_rescue(): also read a damaged journal. */
 	(void)recover_past(&recovery, scan.sequence, clean, files->size, &err);
 	if (rc == 0)
 		rc = recover_image(&recovery, image, files->size, dirty, &err);
 	demand(rc == 0 || (rc == -EUCLEAN && said(&err)),
-	       "recover_image() returns a wrong code or no sentence");
+	       "recover_image(): wrong code or no sentence");
 	for (uint32_t i = 0; rc == 0 && i < files->size; i += BLOCK)
 		demand(dirty[i / BLOCK] ||
 			       memcmp(image + i, files->vars + i, BLOCK) == 0,
 		       "a changed block is not marked");
-	demand(rc == 0 || !good,
-	       "recovery refuses files that a store could have written");
+	demand(rc == 0 || !good, "recovery refuses files of a store");
 	demand(recover_past(&recovery, scan.sequence, clean,
 			    (uint32_t)scan.image_size + BLOCK, &err) == -ENOENT,
 	       "recover_past() accepts a wrong image size");
 	if (rc == 0) {
 		demand(has_the_form(files->journal, &scan, files->size),
-		       "recovery accepts a journal that docs/format.md forbids");
+		       "recovery accepts what docs/format.md forbids");
 		compose(files, &recovery, image, how);
 	}
 	free(clean);

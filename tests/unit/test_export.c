@@ -157,7 +157,7 @@ export_uniform(const struct sys *sys)
 	ck_assert_msg(rc == 0, "export: %d %s", rc, err.text);
 	value = image[0];
 	ck_assert_msg(!memcmp(image, image + 1, SIZE - 1),
-		      "a mixture of two bursts");
+		      "the image mixes two bursts");
 	free(image);
 	return value;
 }

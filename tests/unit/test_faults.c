@@ -146,8 +146,8 @@ find_state(const uint8_t *image, unsigned int from, unsigned int to)
 	for (unsigned int i = from; i <= to && i <= last_state; i++)
 		if (!memcmp(image, states[i], SIZE))
 			return i;
-	ck_abort_msg("call %u: image is none of the states %u to %u", fault.nth,
-		     from, to);
+	ck_abort_msg("call %u: the image is none of the states %u to %u",
+		     fault.nth, from, to);
 	return 0;
 }
 

@@ -55,7 +55,7 @@ expect_only(enum fv_code code, uint64_t off)
 		if (report.findings[i].code == code)
 			continue;
 		fv_finding_text(&report.findings[i], &text);
-		ck_abort_msg("not %s but %s: %s", fv_code_name(code),
+		ck_abort_msg("expected %s, found %s: %s", fv_code_name(code),
 			     fv_code_name(report.findings[i].code), text.text);
 	}
 	if (report.count != 1)
@@ -335,7 +335,7 @@ expect_damage(unsigned int i, enum fv_code code)
 			  found(FV_OTHER_BLOCK_SIZE) ||
 			  found(FV_STORE_SIGNATURE) || found(FV_STORE_ERASED));
 	else
-		ck_abort_msg("byte %u: not %s", i, fv_code_name(code));
+		ck_abort_msg("byte %u: no %s", i, fv_code_name(code));
 }
 
 /*

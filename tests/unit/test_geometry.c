@@ -55,7 +55,7 @@ START_TEST(bad_geometries_are_refused)
 
 		err.text[0] = '\0';
 		if (geometry_check(&bad[i], &err) != -EINVAL)
-			ck_abort_msg("number %zu was taken", i);
+			ck_abort_msg("number %zu was accepted", i);
 		ck_assert_str_ne(err.text, "");
 		ck_assert_int_eq(cfi_init(&chip, &config), -EINVAL);
 	}
@@ -121,7 +121,7 @@ START_TEST(malformed_lists)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		err.text[0] = '\0';
 		if (geometry_parse(&g, 0x20000, 1, 1, bad[i], &err) != -EINVAL)
-			ck_abort_msg("'%s' was taken", bad[i]);
+			ck_abort_msg("'%s' was accepted", bad[i]);
 		ck_assert_str_ne(err.text, "");
 	}
 	ck_assert_int_eq(geometry_parse(&g, 0x20000, 257, 1, "4K", &err),

@@ -1155,7 +1155,7 @@ START_TEST(settings_are_parsed)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ck_assert_msg(store_history_parse(&history, bad[i], &err) ==
 				      -EINVAL,
-			      "'%s' is taken", bad[i]);
+			      "'%s' is accepted", bad[i]);
 		ck_assert_ptr_nonnull(strstr(err.text, "is no history"));
 	}
 }

@@ -156,7 +156,7 @@ file_of(int fd)
 	for (int i = last_file; i > NO_FILE; i--)
 		if (fds[i] == fd)
 			return i;
-	ck_abort_msg("a write to a file that is not known");
+	ck_abort_msg("a write to an unknown descriptor");
 	return NO_FILE;
 }
 

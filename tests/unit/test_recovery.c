@@ -388,7 +388,8 @@ check_rotten(struct rot *rot, bool in_last, const char *where, size_t bit)
 	} else {
 		rot->harmless++;
 	}
-	ck_assert_msg(right, "%s, bit %zu: silently wrong", where, bit);
+	ck_assert_msg(right, "%s, bit %zu: wrong image without an error", where,
+		      bit);
 	check_history(reader);
 	reader_close(reader);
 	ck_assert_int_eq(store_close(store), 0);
