@@ -301,7 +301,7 @@ static const struct {
 	enum fv_code code; /* FV_CODES: no finding, harmless because of `why` */
 	const char *why;
 } header_bytes[] = {
-	{ 0, 15, FV_CODES, "ZeroVector: read by nobody but OVMF's probe" },
+	{ 0, 15, FV_CODES, "ZeroVector: read only by OVMF's probe" },
 	{ 16, 31, FV_FILE_SYSTEM, NULL },
 	{ 32, 39, FV_TRUNCATED, NULL }, /* or FV_TRAILING */
 	{ 40, 43, FV_SIGNATURE, NULL },
