@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# A reader of VARS and its journal, written from docs/format.md and from
-# nothing else, to tell whether that text is complete and the store keeps to it.
+# An independent reader of VARS and its journal, written from docs/format.md
+# alone. Tests compare it with the store, to check that docs/format.md is
+# complete and that the store follows it.
 #
-# reader.py VARS            the image, on standard output
-# reader.py --log VARS      the points of the history: number, time, bytes changed
-# reader.py --at SEQ VARS   the image at that point
+# reader.py VARS            prints the image
+# reader.py --log VARS      prints the history: number, time, bytes changed
+# reader.py --at SEQ VARS   prints the image at that point of the history
 #
-# Exits with 1 and a sentence where the text says refuse. Changes nothing.
+# Exits with 1 and a sentence where docs/format.md says that the files must be
+# refused. Changes no file.
 
 import argparse
 import os
@@ -69,7 +71,7 @@ def valid_in_itself(j, at, salt):
 
 
 def scan(j, salt, first):
-    """The valid records; steps 2 and 3."""
+    """Returns the valid records: steps 2 and 3 of docs/format.md."""
     records, at, chain = [], 64, number(j[60:64])
     while valid_in_itself(j, at, salt):
         r = Record(j, at)
@@ -107,16 +109,16 @@ def operations(record, size):
 
 
 def check_shape(records, size):
-    """Step 4, and payloads that break the rules. Where the last done is."""
+    """Checks step 4 and the payloads; returns the index of the last done record."""
     last_done, after_checkpoint = None, False
     for i, r in enumerate(records):
         if r.type in (BURST, SNAPSHOT):
             need(not after_checkpoint, f"record {r.seq}: burst after checkpoint")
             ops = operations(r, size)
             if r.type == SNAPSHOT:
-                need(i == 0, f"record {r.seq}: snapshot inside")
+                need(i == 0, f"record {r.seq}: snapshot after other records")
                 need(ops and ops[0] == (0, size, None),
-                     f"record {r.seq}: snapshot that does not erase all")
+                     f"record {r.seq}: the snapshot does not erase all")
         elif r.type in (CHECKPOINT, DONE):
             need(len(r.payload) == 4, f"record {r.seq}: length")
             after_checkpoint = r.type == CHECKPOINT
@@ -133,19 +135,19 @@ def apply(image, record):
 
 
 def recover(v, j):
-    """The image and the journal's records."""
-    need(v and len(v) % 4096 == 0 and len(v) <= 16 << 20, f"{len(v)} bytes are no flash")
+    """Returns the image and the journal's records."""
+    need(v and len(v) % 4096 == 0 and len(v) <= 16 << 20, f"{len(v)} bytes are not the size of a flash")
     if j is None:
         return v, []
     size, salt, first = header(j)
     need(size == len(v), f"journal of a file of {size} bytes")
     records = scan(j, salt, first)
     done = check_shape(records, size)
-    behind, image = records[done + 1:], bytearray(v)
-    for r in behind:
+    after_done, image = records[done + 1:], bytearray(v)
+    for r in after_done:
         if r.type == BURST:
             apply(image, r)
-    points = [r for r in behind if r.type == CHECKPOINT]
+    points = [r for r in after_done if r.type == CHECKPOINT]
     if points:
         need(crc(0, image) == number(points[-1].payload),
              f"the image is not that of checkpoint {points[-1].seq}")
@@ -162,20 +164,20 @@ def read(path):
 
 def read_journal(path):
     try:
-        need(stat.S_ISREG(os.lstat(path).st_mode), f"{path} is no regular file")
+        need(stat.S_ISREG(os.lstat(path).st_mode), f"{path} is not a regular file")
         return read(path)
     except FileNotFoundError:
         return None
 
 
 def load(path, tries=2):
-    """Without the lock."""
+    """Reads both files without the lock; tries again if they change meanwhile."""
     path = os.path.realpath(path)
     try:
         before = read_journal(path + ".journal")
         v, j = read(path), read_journal(path + ".journal")
         need((before is None) == (j is None)
-             and (j is None or header(before)[1] == header(j)[1]), "in motion")
+             and (j is None or header(before)[1] == header(j)[1]), "the journal changed during the reading")
         return recover(v, j)
     except Refused:
         if tries == 1:

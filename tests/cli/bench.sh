@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# pflash-bench: every command gives its figures. What they are is no test.
+# Tests pflash-bench: every command prints its figures, bad arguments are
+# refused, and an interrupted run leaves nothing behind. The values of the
+# figures are not tested.
 . tests/lib/cli.sh
 
 bench=$build/pflash-bench
 trace=$data/ovmf-2022.11-4m-firstboot.trace.gz
 
-# figures COMMAND...: the rows of its JSON, NAME=COUNT of figures, none negative
+# figures COMMAND...: prints NAME=COUNT for each row of the JSON output, or
+# NAME=bad if a figure is negative
 figures() {
 	"$bench" --json --rounds 2 --count 20 --directory "$tmp" "$@" \
 		>"$tmp/json" || return
@@ -35,10 +38,10 @@ check_equal "attach" 4 "$(figures attach | grep -c '=2$')"
 printf '# cycles ram-read 4\n# cycles array-read 5\nother\n' >"$tmp/console"
 check_equal "guest" "ram-read=2 array-read=2" \
 	"$(figures guest "$tmp/console" "$tmp/console" | tr '\n' ' ' | sed 's/ $//')"
-check "a ratio is that of the two" grep -q '"ratio": *1.25' "$tmp/json"
-check_equal "its files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
+check "the ratio is that of the two rows" grep -q '"ratio": *1.25' "$tmp/json"
+check_equal "its files are removed" "" "$(ls "$tmp" | grep pflash-bench)"
 
-# soon COMMAND...: within 20 s
+# soon COMMAND...: waits up to 20 s until COMMAND succeeds
 soon() {
 	for try in $(seq 200); do
 		"$@" && return
@@ -47,7 +50,7 @@ soon() {
 	return 1
 }
 
-# children PID...
+# children PID...: prints the children of these processes
 children() {
 	for of; do
 		cat "/proc/$of/task/$of/children" 2>/dev/null
@@ -58,7 +61,8 @@ has_files() {
 	ls "$tmp"/pflash-bench.*/*.fd >/dev/null 2>&1
 }
 
-# has_hosts PID COUNT: that process waits for the one that has them
+# has_hosts PID COUNT: true if the child of PID has at least COUNT children, the
+# hosts
 has_hosts() {
 	set -- "$2" $(children $(children "$1"))
 	[ $# -gt "$1" ]
@@ -68,7 +72,7 @@ is_gone() {
 	! kill -0 "$1" 2>/dev/null
 }
 
-# ended PID CODE
+# ended PID CODE: true if PID ends within 20 s and exits with CODE
 ended() {
 	soon is_gone "$1" || return
 	wait "$1"
@@ -77,23 +81,23 @@ ended() {
 
 "$bench" commit --directory "$tmp" --count 1000000 >/dev/null &
 pid=$!
-check "a run that takes long has begun" soon has_files
+check "a long run has started" soon has_files
 kill -TERM $pid
-check "SIGTERM ends it" ended $pid 143
-check_equal "and its files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
+check "SIGTERM ends the run" ended $pid 143
+check_equal "its files are removed after SIGTERM" "" "$(ls "$tmp" | grep pflash-bench)"
 "$bench" hosts 300 --directory "$tmp" >/dev/null 2>"$tmp/err" &
 pid=$!
-check "hosts have begun" soon has_hosts $pid 50
+check "50 hosts have started" soon has_hosts $pid 50
 set -- $(children $(children $pid))
 kill -KILL "$1"
-check "one that is killed ends all" ended $pid 1
-check "and it is said" grep -q 'was killed' "$tmp/err"
-check_equal "their files are gone" "" "$(ls "$tmp" | grep pflash-bench)"
+check "killing one host ends the run" ended $pid 1
+check "the error names the killed host" grep -q 'was killed' "$tmp/err"
+check_equal "the files of the hosts are removed" "" "$(ls "$tmp" | grep pflash-bench)"
 
 "$bench" path --rounds 2 --directory "$tmp" >"$tmp/table"
-check "a table names machine and command" \
+check "the table names machine and command" \
 	sh -c "grep -q '^machine: .' '$tmp/table' && grep -q '^command: .*path' '$tmp/table'"
-check "a table has a ratio" grep -q '^chip .* 0\.[0-9]*$' "$tmp/table"
+check "the table has a ratio" grep -q '^chip .* 0\.[0-9]*$' "$tmp/table"
 
 if command -v gnuplot >/dev/null; then
 	for command in path view commit; do
@@ -102,16 +106,17 @@ if command -v gnuplot >/dev/null; then
 		check "$command is drawn" grep -q '</svg>' "$tmp/$command.svg"
 	done
 else
-	skip "pictures: no gnuplot"
+	skip "plots: gnuplot is not installed"
 fi
 
-# wrong CODE TEXT ARGUMENT...
+# wrong CODE TEXT ARGUMENT...: pflash-bench must exit with CODE and print TEXT on
+# standard error
 wrong() {
 	code=$1 text=$2
 	shift 2
 	"$bench" "$@" >"$tmp/out" 2>"$tmp/err"
 	check_equal "exit code of: $*" "$code" $?
-	check "says why: $*" grep -q -e "$text" "$tmp/err"
+	check "error message of: $*" grep -q -e "$text" "$tmp/err"
 }
 
 wrong 2 COMMAND

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""tests/cli/hostile_daemon.py [--uid N] DIRECTORY ID[-ID]=BEHAVIOUR...: stands in for pflashds, most of them bad.
+"""tests/cli/hostile_daemon.py [--uid N] DIRECTORY ID[-ID]=BEHAVIOUR...: replaces pflashds, most of them hostile.
 
-Listens on /run/pflashd/ID.sock, prints its pid when all of them are there, and goes on in the background. A line for
-each connection, "ID LINE", is added to DIRECTORY/asked. With --uid it is that user when it listens.
+Listens on /run/pflashd/ID.sock, prints its pid when all sockets exist, and continues in the background. For each
+connection it appends a line "ID LINE" to DIRECTORY/asked. With --uid it listens as that user.
 
-BEHAVIOUR is {...}: the answer of a good one with these members instead; null in place of a name's value stays null, and
-"-name" leaves a member out; or "@FILE": the bytes of a file, or one of the names in the table at the end.
+BEHAVIOUR is {...}: an honest answer with these members replaced (null stays null, "-name" removes a member); or "@FILE":
+the bytes of a file; or one of the names in the table at the end.
 """
 
 import json
@@ -115,7 +115,7 @@ def never_ends(connection, domain, line, memory):
 
 
 def mode(connection, domain, line, memory):
-    """Does it, slowly."""
+    """Changes the mode, slowly."""
     if line.startswith("mode "):
         memory["mode"] = line.split()[1]
         time.sleep(1)
@@ -147,7 +147,7 @@ def upgrade_silent(connection, domain, line, memory):
 
 
 def upgrade(connection, domain, line, memory):
-    """The next worker, of the same version, serves after some more lines."""
+    """After some more requests the next worker, of the same version, serves."""
     if line == "upgrade":
         memory["left"] = 4
         send(connection, good(domain))
@@ -183,13 +183,13 @@ def upgrade_refused(connection, domain, line, memory):
 
 
 def upgrade_claimed(connection, domain, line, memory):
-    """A hostile worker counts takeovers; the supervisor knows of no other one."""
+    """A hostile worker reports takeovers, but there was no upgrade."""
     memory["takeovers"] = memory.get("takeovers", 0) + 1
     send(connection, {**good(domain), **memory})
 
 
 def upgrade_failed(connection, domain, line, memory):
-    """It was failed, and runs again after an upgrade."""
+    """The flash has failed, and runs again after an upgrade."""
     if line == "upgrade":
         memory.update(state="running", worker=NEXT_WORKER)
         send(connection, {**good(domain), "state": "starting", "worker": 0})
@@ -207,13 +207,13 @@ taken_over = [0]
 
 
 def old_one(connection, domain, line, memory):
-    """0.1: knows no line for an upgrade, and does it for SIGUSR2."""
+    """Version 0.1: has no upgrade request; SIGUSR2 starts an upgrade."""
     error = {} if line in ("", "status") else {"error": UNKNOWN}
     send(connection, {**old(domain), "takeovers": taken_over[0], **error, **memory})
 
 
 def old_liar(connection, domain, line, memory):
-    """The same, with a worker that names another process: that in DIRECTORY/victim."""
+    """Version 0.1 with a worker that claims the pid in DIRECTORY/victim."""
     victim = json.loads((directory / "victim").read_text())
     old_one(connection, domain, line, {"pid": victim})
 
@@ -229,7 +229,7 @@ def old_without_record(connection, domain, line, memory):
 
 
 def serve_one(connection, domain, behaviour, memory):
-    # One that takes no line is asked all the same.
+    # The request is read and logged for every behaviour.
     line = b""
     while not line.endswith(b"\n") and (more := connection.recv(128)):
         line += more
@@ -250,7 +250,7 @@ def serve(listener, domain, behaviour):
 
 
 def full_backlog(listener):
-    """Nobody accepts, and the queue is full: connect() says EAGAIN."""
+    """Never accepts, and fills the queue: connect() fails with EAGAIN."""
     waiting = []
     while True:
         client = socket.socket(socket.AF_UNIX)
@@ -278,7 +278,7 @@ def listen(domain, uid, backlog):
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
-    # SO_PEERCRED is what the process is when it listens.
+    # SO_PEERCRED has the user at the time of listen().
     if uid is not None:
         os.seteuid(uid)
     listener.listen(backlog)
@@ -323,7 +323,7 @@ def main():
             sys.exit(1)
         print(child)
         sys.exit(0)
-    # Blocked in all threads: main() alone takes it.
+    # Block it in all threads: only main() waits for it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
     for argument in arguments[1:]:
         start(argument, uid)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# pflashctl: every command, what it refuses, and with which exit code, on the
-# files that a real firmware's boots leave.
+# Tests pflashctl on the files that two boots of a real firmware leave: every
+# command, the errors and the exit codes.
 . tests/lib/cli.sh
 
 replay=$build/pflash-replay
@@ -25,7 +25,7 @@ says() {
 	fi
 }
 
-# quiet TEXT COMMAND...: exits with 0 and prints nothing
+# quiet TEXT COMMAND...: COMMAND exits with 0 and prints nothing
 quiet() {
 	lib_text=$1
 	shift
@@ -33,7 +33,7 @@ quiet() {
 	check_equal "$lib_text" "0 " "$? $(cat "$tmp/said" "$tmp/err")"
 }
 
-# hit FILE OFFSET: another byte there than was
+# hit FILE OFFSET: changes one byte
 hit() {
 	lib_byte=$(od -An -tu1 -j "$2" -N 1 "$1")
 	# shellcheck disable=SC2059
@@ -49,7 +49,7 @@ sums() {
 	echo "$lib_sums"
 }
 
-# unchanged TEXT: since `before` was set
+# unchanged TEXT: VARS and journal have not changed since before=$(sums)
 unchanged() {
 	check_equal "$1" "$before" "$(sums)"
 }
@@ -88,16 +88,16 @@ refuses "export: one file" 2 usage "$ctl" export "$v"
 refuses "create: no file" 2 usage "$ctl" create --layout 4m
 refuses "mode: no mode" 2 usage "$ctl" mode guest
 refuses "mode: another word" 2 "neither direct nor trap" "$ctl" mode guest auto
-refuses "mode: of nobody" 1 "no pflashd serves\\|denied" "$ctl" mode nobody-at-all trap
+refuses "mode: no such guest" 1 "no pflashd serves\\|denied" "$ctl" mode nobody-at-all trap
 
 # --- create ---
 
 quiet "create --layout 2m" "$ctl" create --layout 2m "$tmp/2m.fd"
 quiet "create --layout 4m" "$ctl" create --layout 4m "$tmp/4m.fd"
-check_equal "their sizes" "131072 540672" \
+check_equal "sizes of the new files" "131072 540672" \
 	"$(stat -c %s "$tmp/2m.fd" "$tmp/4m.fd" | paste -s -d ' ')"
-check_equal "nobody else may read them" 600 "$(stat -c %a "$tmp/2m.fd")"
-says "check: an empty store is sound" 0 '^variables: 0 live' "$ctl" check "$tmp/2m.fd"
+check_equal "only the owner may read a new file" 600 "$(stat -c %a "$tmp/2m.fd")"
+says "check: an empty store is valid" 0 '^variables: 0 live' "$ctl" check "$tmp/2m.fd"
 says "check: no journal" 0 '^journal: none$' "$ctl" check "$tmp/2m.fd"
 says "log: no history" 0 '^no history$' "$ctl" log "$tmp/2m.fd"
 says "accept: no journal" 0 '^nothing to accept: ' "$ctl" accept "$tmp/2m.fd"
@@ -106,8 +106,8 @@ refuses "rollback: no history" 3 'has no history' "$ctl" rollback --to 1 "$tmp/2
 refuses "export --at: no history" 3 'has no history' "$ctl" export --at 1 "$tmp/2m.fd" "$o"
 check "it made no file" test ! -e "$o"
 refuses "create: the file exists" 3 'File exists' "$ctl" create --layout 2m "$tmp/2m.fd"
-refuses "create: nothing to begin with" 2 'one of them' "$ctl" create "$v"
-refuses "create: two to begin with" 2 'one of them' "$ctl" create \
+refuses "create: neither layout nor template" 2 'one of them' "$ctl" create "$v"
+refuses "create: layout and template" 2 'one of them' "$ctl" create \
 	--layout 2m --template "$tmp/2m.fd" "$v"
 refuses "create: layout" 2 "'3m'" "$ctl" create --layout 3m "$v"
 refuses "create: no such template" 3 'none: No such file' "$ctl" create \
@@ -125,12 +125,12 @@ for bad in "00:nothing but zeros" "ff:nothing but 0xff" "cut:is cut off"; do
 		"$ctl" check "$tmp/${bad%%:*}"
 done
 head -c 5000 "$tmp/00" >"$tmp/5000"
-refuses "check: a size that is no flash" 3 'size is 5000 bytes' "$ctl" check "$tmp/5000"
+refuses "check: a size that is not that of a flash" 3 'size is 5000 bytes' "$ctl" check "$tmp/5000"
 dd if=/dev/zero bs=1048576 count=17 of="$tmp/17m" 2>/dev/null
 refuses "create: a template that is too large" 3 'too large' "$ctl" create \
 	--template "$tmp/17m" "$v"
 rm -f "$tmp/17m"
-check "no file was made" test ! -e "$v"
+check "no file was created" test ! -e "$v"
 quiet "create --template" "$ctl" create --template "$tmp/4m.fd" "$v"
 check "it is the template" cmp -s "$v" "$tmp/4m.fd"
 rm -f "$v"
@@ -139,10 +139,10 @@ refuses "create: the journal of an earlier file" 3 'journal of an earlier' \
 	"$ctl" create --layout 4m "$v"
 rm -f "$v.journal"
 if [ ! -w /dev/full ]; then
-	skip "standard output that is full: there is no /dev/full"
+	skip "full standard output: there is no /dev/full"
 else
 	"$ctl" check "$tmp/2m.fd" >/dev/full 2>"$tmp/err"
-	check_equal "standard output that is full" \
+	check_equal "standard output is full" \
 		"1 pflashctl: standard output could not be written" "$? $(cat "$tmp/err")"
 	refuses "export: full" 1 '/dev/full: No space' "$ctl" export "$tmp/2m.fd" /dev/full
 fi
@@ -154,7 +154,7 @@ fi
 
 # --- the history of two boots ---
 
-quiet "create, of what is installed" "$ctl" create --template "$template" "$v"
+quiet "create --template, Debian's" "$ctl" create --template "$template" "$v"
 zcat "$data/ovmf-2022.11-4m-firstboot.trace.gz" | "$replay" --vars "$v" >/dev/null
 cp "$v" "$tmp/first.fd"
 first=$(newest)
@@ -169,32 +169,32 @@ put() {
 	cp "$tmp/second.journal" "$v.journal"
 }
 
-says "check: two boots" 0 '^variables: [1-9][0-9]* live' "$ctl" check "$v"
+says "check: after two boots" 0 '^variables: [1-9][0-9]* live' "$ctl" check "$v"
 check "no error is found" sh -c "! grep -q '^error' '$tmp/said'"
 says "check: the history" 0 "^history: $(points) points, number 1 .* to $last " \
 	"$ctl" check "$v"
 says "log: the oldest point" 0 '^1  ....-..-.. ..:..:..  the history begins$' "$ctl" log "$v"
 check_equal "log: it comes first" 1 "$(head -n 1 "$tmp/said" | cut -d ' ' -f 1)"
 check "log: numbers grow" sh -c "grep '^[0-9]' '$tmp/said' | cut -d ' ' -f 1 | sort -n -u -C"
-says "log: what a boot added, by name" 0 '^ *+ EfiGlobalVariable BootOrder, ' "$ctl" log "$v"
-says "log: what it changed" 0 '^ *~ EfiGlobalVariable ConOut, [0-9]* to [0-9]* bytes' \
+says "log: variables that a boot added" 0 '^ *+ EfiGlobalVariable BootOrder, ' "$ctl" log "$v"
+says "log: variables that a boot changed" 0 '^ *~ EfiGlobalVariable ConOut, [0-9]* to [0-9]* bytes' \
 	"$ctl" log "$v"
-says "log: what it removed" 0 '^ *- EfiGlobalVariable ErrOut, [0-9]* bytes' "$ctl" log "$v"
+says "log: variables that a boot removed" 0 '^ *- EfiGlobalVariable ErrOut, [0-9]* bytes' "$ctl" log "$v"
 says "log: bytes" 0 '  [1-9][0-9]* bytes programmed, 0 erased$' "$ctl" log "$v"
 "$ctl" log "$v" | grep '^[0-9]' | tail -n 3 >"$tmp/three"
 "$ctl" log --last 3 "$v" | grep '^[0-9]' >"$tmp/said"
 check "log --last 3" cmp -s "$tmp/three" "$tmp/said"
-check_equal "log --last, more than there are" "$(points)" \
+check_equal "log --last with more points than there are" "$(points)" \
 	"$("$ctl" log --last 100000 "$v" | grep -c '^[0-9]')"
 refuses "log --last: no number" 2 "'3x'" "$ctl" log --last 3x "$v"
-refuses "log: an option of others" 2 'takes no --at' "$ctl" log --at=3 "$v"
-refuses "log: such an option and its value" 2 "takes no --at" "$ctl" log --at 3 "$v"
+refuses "log: an option of another command" 2 'takes no --at' "$ctl" log --at=3 "$v"
+refuses "log: an option of another command, with a value" 2 "takes no --at" "$ctl" log --at 3 "$v"
 
 says "diff: the second boot" 0 'EfiGlobalVariable ConOut' "$ctl" diff --at "$first" "$v"
 says "diff --to" 0 '^+ EfiGlobalVariable BootOrder' "$ctl" diff --at 1 --to "$first" "$v"
 check_equal "diff: the first boot removed nothing" 0 "$(grep -c '^-' "$tmp/said")"
 says "diff: backwards" 0 '^- EfiGlobalVariable BootOrder' "$ctl" diff --at "$first" --to 1 "$v"
-says "diff: nothing" 0 '^0 bytes differ$' "$ctl" diff --at "$last" "$v"
+says "diff: no difference" 0 '^0 bytes differ$' "$ctl" diff --at "$last" "$v"
 check_equal "diff: only that" 1 "$(wc -l <"$tmp/said")"
 says "diff: bytes" 0 "^$(cmp -l "$tmp/first.fd" "$v" | wc -l) bytes differ\$" \
 	"$ctl" diff --at "$first" "$v"
@@ -204,11 +204,11 @@ refuses "diff --to: no such number" 3 'history has no point number 99999' \
 	"$ctl" diff --at 1 --to 99999 "$v"
 
 quiet "export --at" "$ctl" export --at "$first" "$v" "$o"
-check "it is what the first boot left" cmp -s "$o" "$tmp/first.fd"
+check "it is the image after the first boot" cmp -s "$o" "$tmp/first.fd"
 quiet "export --at 1" "$ctl" export --at 1 "$v" "$o"
 check "it is the template" cmp -s "$o" "$template"
 quiet "export" "$ctl" export "$v" "$o"
-check "it is what the second boot left" cmp -s "$o" "$tmp/second.fd"
+check "it is the image after the second boot" cmp -s "$o" "$tmp/second.fd"
 check_equal "export --at, to standard output" "$(sum "$tmp/first.fd")" \
 	"$("$ctl" export --at "$first" "$v" - | sha256sum | cut -d ' ' -f 1)"
 for number in 0 99999; do
@@ -219,8 +219,8 @@ for number in -1 x 1x '' 99999999999999999999; do
 	refuses "export --at '$number'" 2 "'$number' is not a number" \
 		"$ctl" export --at "$number" "$v" "$tmp/no.fd"
 done
-check "they made no file" test ! -e "$tmp/no.fd"
-unchanged "nothing of this has changed either file"
+check "no file was created by export" test ! -e "$tmp/no.fd"
+unchanged "these commands changed neither file"
 
 # --- check --code ---
 
@@ -234,7 +234,7 @@ for code in /usr/share/OVMF/OVMF_CODE_4M.fd:0: \
 		skip "check --code: $file is missing (package ovmf)"
 	fi
 done
-says "check --code: what is no firmware is no error" 0 "^note: .*not a known build of OVMF" \
+says "check --code: a file that is not a firmware is not an error" 0 "^note: .*not a known build of OVMF" \
 	"$ctl" check --code "$tmp/4m.fd" "$v"
 says "check --code: no such file" 3 '^variables' "$ctl" check --code "$tmp/none" "$v"
 check "it says so" grep -q 'none: No such file' "$tmp/err"
@@ -245,40 +245,40 @@ c=$tmp/compact.fd
 cp "$tmp/second.fd" "$c"
 says "compact" 0 '^[1-9][0-9]* bytes gained$' "$ctl" compact "$c"
 check "the file has changed" sh -c "! cmp -s '$tmp/second.fd' '$c'"
-says "check: nothing is left to gain" 0 '^variables: .*, 0 deleted' "$ctl" check "$c"
+says "check: no deleted variables are left" 0 '^variables: .*, 0 deleted' "$ctl" check "$c"
 begin=$("$ctl" log "$c" | sed -n 's/^\([0-9]*\)  .*/\1/p' | head -n 1)
 check_equal "no variable has changed" "" \
 	"$("$ctl" diff --at "$begin" "$c" | grep -v 'bytes differ$')"
 says "compact again" 0 '^0 bytes gained$' "$ctl" compact "$c"
-quiet "rollback of it" "$ctl" rollback --to "$begin" "$c"
-check "the image is what it was" cmp -s "$tmp/second.fd" "$c"
+quiet "rollback of compact" "$ctl" rollback --to "$begin" "$c"
+check "the image is that before compact" cmp -s "$tmp/second.fd" "$c"
 head -c 131072 /dev/zero >"$tmp/zero.fd"
 refuses "compact: no variable store" 3 'not compacted: its variable store has findings' "$ctl" compact "$tmp/zero.fd"
-check "it is not touched" sh -c "test ! -e '$tmp/zero.fd.journal'"
+check "compact makes no journal then" sh -c "test ! -e '$tmp/zero.fd.journal'"
 
 # --- rollback ---
 
 quiet "rollback" "$ctl" rollback --to "$first" "$v"
 check "the image is that of the first boot" cmp -s "$v" "$tmp/first.fd"
 back=$(newest)
-check "it is a point of its own" test "$back" -gt "$last"
-says "log names what was undone" 0 'EfiGlobalVariable ConOut' "$ctl" log --last 1 "$v"
+check "the rollback is a new point" test "$back" -gt "$last"
+says "log names the variables restored" 0 'EfiGlobalVariable ConOut' "$ctl" log --last 1 "$v"
 quiet "rollback of the rollback" "$ctl" rollback --to "$last" "$v"
 check "the image is that of the second boot" cmp -s "$v" "$tmp/second.fd"
-check "that is one more" test "$(newest)" -gt "$back"
-check_equal "the number of a point stays" "$(sum "$tmp/first.fd")" \
+check "it is another new point" test "$(newest)" -gt "$back"
+check_equal "an older point keeps its number" "$(sum "$tmp/first.fd")" \
 	"$("$ctl" export --at "$back" "$v" - | sha256sum | cut -d ' ' -f 1)"
 before=$(sums)
-quiet "rollback to what it is" "$ctl" rollback --to "$last" "$v"
-unchanged "nothing is written then"
+quiet "rollback to the current image" "$ctl" rollback --to "$last" "$v"
+unchanged "rollback to the current image writes nothing"
 refuses "rollback: no --to" 2 '--to is missing' "$ctl" rollback "$v"
 refuses "rollback: no such number" 3 'history has no point number 99999' "$ctl" rollback --to 99999 "$v"
 refuses "rollback: no number" 2 "'-3'" "$ctl" rollback --to -3 "$v"
-unchanged "what is refused writes nothing"
+unchanged "refused rollbacks write nothing"
 check_equal "a boot after a rollback reads what the firmware read" 0 \
 	"$("$ctl" rollback --to "$first" "$v" &&
 		zcat "$data/ovmf-2022.11-4m-secondboot.trace.gz" | "$replay" --vars "$v")"
-check "and ends as it did" cmp -s "$v" "$tmp/second.fd"
+check "the boot ends in the same image" cmp -s "$v" "$tmp/second.fd"
 
 # --- create --reset ---
 
@@ -288,52 +288,52 @@ refuses "create --reset: another size" 3 'has 540672 bytes, not 131072' \
 	"$ctl" create --reset --layout 2m "$v"
 refuses "create --reset: a template that is refused" 3 'nothing but zeros' \
 	"$ctl" create --reset --template "$tmp/00" "$v"
-unchanged "what is refused writes nothing (create --reset)"
+unchanged "a refused create --reset writes nothing"
 quiet "create --reset" "$ctl" create --reset --layout 4m "$v"
 check "the image is an empty store" cmp -s "$v" "$tmp/4m.fd"
 quiet "the old image is a point" "$ctl" export --at "$last" "$v" "$o"
-check "it is what it was" cmp -s "$o" "$tmp/second.fd"
+check "the old image is unchanged" cmp -s "$o" "$tmp/second.fd"
 quiet "rollback undoes it" "$ctl" rollback --to "$last" "$v"
-check "it is what it was, again" cmp -s "$v" "$tmp/second.fd"
+check "the old image is back" cmp -s "$v" "$tmp/second.fd"
 rm -f "$v.journal"
 quiet "create --reset, without a journal" "$ctl" create --reset --layout 4m "$v"
 says "the old image is the oldest point" 0 '^1  .*history begins' "$ctl" log "$v"
-quiet "it can be taken out" "$ctl" export --at 1 "$v" "$o"
-check "and is what it was" cmp -s "$o" "$tmp/second.fd"
+quiet "the oldest point can be exported" "$ctl" export --at 1 "$v" "$o"
+check "the oldest point is the old image" cmp -s "$o" "$tmp/second.fd"
 
-# --- VARS changed by something else ---
+# --- VARS modified outside pflashd ---
 
 put
 says "accept: nothing to do" 0 '^nothing to accept: ' "$ctl" accept "$v"
 hit "$v" 400000
 cp "$v" "$tmp/changed.fd"
 before=$(sums)
-says "check: VARS was changed" 3 '^error: .*content differs' "$ctl" check "$v"
-check "it says what to do" grep -q 'pflashctl accept' "$tmp/said"
+says "check: VARS was modified" 3 '^error: .*content differs' "$ctl" check "$v"
+check "check names the command that helps" grep -q 'pflashctl accept' "$tmp/said"
 for command in "export $v $o" "rollback --to 1 $v" "diff --at 1 $v" \
 	"create --reset --layout 4m $v"; do
 	# shellcheck disable=SC2086
-	refuses "${command%% *}: VARS was changed" 3 'content differs' "$ctl" $command
+	refuses "${command%% *}: VARS was modified" 3 'content differs' "$ctl" $command
 done
-says "log: VARS was changed, the points are there" 3 "^$last " "$ctl" log "$v"
-quiet "export --at: VARS was changed" "$ctl" export --at "$last" "$v" "$o"
-check "it is what pflashd left" cmp -s "$o" "$tmp/second.fd"
-unchanged "neither file was changed"
+says "log: VARS was modified, the points are listed" 3 "^$last " "$ctl" log "$v"
+quiet "export --at: VARS was modified" "$ctl" export --at "$last" "$v" "$o"
+check "it is the last image of pflashd" cmp -s "$o" "$tmp/second.fd"
+unchanged "neither file was modified"
 cat "$o" >"$v"
-says "put into VARS, it fits the journal again" 0 '^history' "$ctl" check "$v"
+says "with that image in VARS, the files agree again" 0 '^history' "$ctl" check "$v"
 cp "$tmp/changed.fd" "$v"
 says "accept" 0 '^taken as it is$' "$ctl" accept "$v"
-check "VARS is as it was" cmp -s "$v" "$tmp/changed.fd"
+check "accept did not change VARS" cmp -s "$v" "$tmp/changed.fd"
 says "the change is a point" 0 '^[0-9]*  .*  1 bytes programmed' "$ctl" log --last 1 "$v"
-says "check: it is sound" 0 '^variables' "$ctl" check "$v"
-quiet "rollback: behind the change" "$ctl" rollback --to "$last" "$v"
-check "it is undone" cmp -s "$v" "$tmp/second.fd"
+says "check: the accepted VARS is valid" 0 '^variables' "$ctl" check "$v"
+quiet "rollback: to before the change" "$ctl" rollback --to "$last" "$v"
+check "the change is undone" cmp -s "$v" "$tmp/second.fd"
 put
 quiet "a later point" "$ctl" create --reset --layout 4m "$v"
 cp "$tmp/second.fd" "$v"
-refuses "VARS of an earlier time" 3 'content differs' "$ctl" export "$v" "$o"
+refuses "an older VARS" 3 'content differs' "$ctl" export "$v" "$o"
 put
-says "both of an earlier time are taken" 0 "^$last " "$ctl" log --last 1 "$v"
+says "an older VARS with its own journal" 0 "^$last " "$ctl" log --last 1 "$v"
 truncate -s 131072 "$v"
 before=$(sums)
 refuses "accept: another size" 3 'size differs' "$ctl" accept "$v"
@@ -346,7 +346,7 @@ put
 hit "$v.journal" $(($(stat -c %s "$v.journal") / 2))
 before=$(sums)
 says "check: the journal is damaged" 3 '^error: .*journal: damaged at offset' "$ctl" check "$v"
-check "it does not name accept, which would refuse" sh -c "! grep -q accept '$tmp/said'"
+check "check does not suggest accept, which would fail" sh -c "! grep -q accept '$tmp/said'"
 for command in "export $v $o" "rollback --to 1 $v" "accept $v" "diff --at 1 $v" \
 	"create --reset --layout 4m $v"; do
 	# shellcheck disable=SC2086
@@ -354,13 +354,13 @@ for command in "export $v $o" "rollback --to 1 $v" "accept $v" "diff --at 1 $v" 
 done
 refuses "pflash-replay: the journal is damaged" 3 'damaged at offset' "$replay" --vars "$v"
 whole=$(newest)
-check "log: some points are whole" test "$whole" -gt 1
-check "log: those behind the damage are not" test "$whole" -lt "$last"
-says "log: its exit code" 3 '^1  ' "$ctl" log "$v"
+check "log: some points are intact" test "$whole" -gt 1
+check "log: points behind the damage are missing" test "$whole" -lt "$last"
+says "log: exit code with a damaged journal" 3 '^1  ' "$ctl" log "$v"
 quiet "export --at: before the damage" "$ctl" export --at "$whole" "$v" "$o"
-unchanged "a damaged journal is left alone"
+unchanged "the damaged journal was not changed"
 put
-check_equal "what it gave is right" "$(sum "$o")" \
+check_equal "the exported image was correct" "$(sum "$o")" \
 	"$("$ctl" export --at "$whole" "$v" - | sha256sum | cut -d ' ' -f 1)"
 hit "$v.journal" $(($(stat -c %s "$v.journal") / 2))
 refuses "export --at: behind the damage" 3 "history has no point number $last" \
@@ -368,16 +368,16 @@ refuses "export --at: behind the damage" 3 "history has no point number $last" \
 put
 hit "$v.journal" 3
 says "check: no header" 3 'expected a journal header' "$ctl" check "$v"
-check "there is no history then" grep -q '^history: none' "$tmp/said"
+check "check: without a header there is no history" grep -q '^history: none' "$tmp/said"
 put
 head -c 40 /dev/zero >>"$v.journal"
 before=$(sums)
-says "check: a torn tail is sound" 0 '^journal: 40 bytes of a torn record' "$ctl" check "$v"
+says "check: a torn tail is not an error" 0 '^journal: 40 bytes of a torn record' "$ctl" check "$v"
 quiet "export: a torn tail" "$ctl" export "$v" "$o"
-check "it is not in the image" cmp -s "$o" "$tmp/second.fd"
-unchanged "a torn tail is left there"
+check "the image is complete without the torn tail" cmp -s "$o" "$tmp/second.fd"
+unchanged "the torn tail was not removed"
 rm -f "$v"
-refuses "create: beside an old journal" 3 'journal of an earlier' \
+refuses "create: an old journal exists" 3 'journal of an earlier' \
 	"$ctl" create --layout 4m "$v"
 
 # --- a server that was killed ---
@@ -404,23 +404,23 @@ says "check: VARS is in use" 0 '^journal: [1-9][0-9]* bursts are not in the file
 says "log: VARS is in use" 0 'EfiGlobalVariable ErrOut' "$ctl" log "$v"
 says "diff: VARS is in use" 0 'EfiGlobalVariable ErrOut' "$ctl" diff --at "$first" "$v"
 quiet "export: VARS is in use" "$ctl" export "$v" "$o"
-check "it is what the guest has" cmp -s "$o" "$tmp/second.fd"
+check "it is the image of the guest" cmp -s "$o" "$tmp/second.fd"
 unchanged "VARS in use: nothing was changed"
 kill -9 $pid
 wait $pid 2>/dev/null
 exec 3>&- 4<&-
-unchanged "nor by SIGKILL"
-check "VARS alone is not current" sh -c "! cmp -s '$v' '$tmp/second.fd'"
-says "accept: a killed server has changed nothing" 0 '^nothing to accept: ' "$ctl" accept "$v"
-unchanged "accept: nothing was written then"
+unchanged "SIGKILL changes neither file"
+check "VARS alone is not up to date" sh -c "! cmp -s '$v' '$tmp/second.fd'"
+says "accept: nothing to accept after a kill" 0 '^nothing to accept: ' "$ctl" accept "$v"
+unchanged "accept wrote nothing after a kill"
 hit "$v" 500000
-says "accept: changed after a kill" 0 '^taken as it is' "$ctl" accept "$v"
-quiet "what was only in the journal is a point" "$ctl" rollback --to "$(
+says "accept: VARS was modified after a kill" 0 '^taken as it is' "$ctl" accept "$v"
+quiet "rollback: to bursts that were only in the journal" "$ctl" rollback --to "$(
 	"$ctl" log "$v" | grep '^[0-9]' | tail -n 2 | head -n 1 | cut -d ' ' -f 1
 )" "$v"
-check "and can be gone back to" cmp -s "$v" "$tmp/second.fd"
+check "the image has these bursts" cmp -s "$v" "$tmp/second.fd"
 
-# Changed by something that does not care for the lock, while it is in use.
+# VARS is modified while in use, by a program that ignores the lock.
 put
 "$replay" --vars "$v" <"$tmp/in" >"$tmp/answer" 2>/dev/null &
 pid=$!
@@ -431,15 +431,15 @@ hit "$v" 500000
 printf 'r 7a120 1\nr 50000 1\n' >&3
 read -r changed <&4
 read -r written <&4
-check_equal "the guest does not see the change, but its own" "ff 0" "$changed $written"
-refuses "nobody can read the files then" 3 'content differs' "$ctl" export "$v" "$o"
+check_equal "the guest sees its own change only" "ff 0" "$changed $written"
+refuses "export: the files do not agree" 3 'content differs' "$ctl" export "$v" "$o"
 exec 3>&- 4<&-
 wait $pid
-check_equal "the server ends as if nothing were" 0 $?
+check_equal "the server ends without an error" 0 $?
 refuses "the next start is refused" 3 'content differs' "$build/pflashd" \
 	--domain 1 --vars "$v" --foreground
-says "accept: the change, and what the guest wrote" 0 '^taken' "$ctl" accept "$v"
-check_equal "both are there" " 00 00" "$(od -An -tx1 -j 500000 -N 1 "$v")$(
+says "accept: keeps both changes" 0 '^taken' "$ctl" accept "$v"
+check_equal "both changes are in VARS" " 00 00" "$(od -An -tx1 -j 500000 -N 1 "$v")$(
 	od -An -tx1 -j 327680 -N 1 "$v"
 )"
 
@@ -454,15 +454,15 @@ for command in "accept $v" "check $v" "log $v" "export $v $o" "rollback --to 1 $
 	refuses "${command%% *}: two names" 3 'has 2 names' "$ctl" $command
 done
 unchanged "two names: nothing was changed"
-says "--journal says which" 0 '^variables' "$ctl" check --journal "$v.journal" "$tmp/twin.fd"
+says "--journal decides" 0 '^variables' "$ctl" check --journal "$v.journal" "$tmp/twin.fd"
 rm -f "$tmp/twin.fd"
 mv "$v.journal" "$tmp/elsewhere"
 says "--journal: log" 0 "^$last " "$ctl" log --journal "$tmp/elsewhere" --last 1 "$v"
 quiet "--journal: export" "$ctl" export --journal "$tmp/elsewhere" --at "$first" "$v" "$o"
-check "--journal: it is the image of then" cmp -s "$o" "$tmp/first.fd"
+check "--journal: it is the old image" cmp -s "$o" "$tmp/first.fd"
 quiet "--journal: rollback" "$ctl" rollback --journal "$tmp/elsewhere" --to "$first" "$v"
-check "--journal: it is done" cmp -s "$v" "$tmp/first.fd"
-check "--journal: there is none beside VARS" test ! -e "$v.journal"
+check "--journal: the image is the old one" cmp -s "$v" "$tmp/first.fd"
+check "--journal: no second journal was created" test ! -e "$v.journal"
 put
 ln -s vars.fd "$tmp/link.fd"
 says "a symbolic link: the journal is the file's" 0 "^$last " "$ctl" log "$tmp/link.fd"
@@ -470,28 +470,29 @@ refuses "export: onto itself, by another name" 2 'is the file to export' \
 	"$ctl" export "$v" "$tmp/link.fd"
 mv "$v.journal" "$tmp/real.journal"
 ln -s real.journal "$v.journal"
-refuses "a symbolic link for a journal" 3 'symbolic links' "$ctl" check "$v"
+refuses "the journal is a symbolic link" 3 'symbolic links' "$ctl" check "$v"
 rm -f "$v.journal"
 mkdir "$v.journal"
-refuses "a directory for a journal" 3 'not a regular file' "$ctl" check "$v"
+refuses "the journal is a directory" 3 'not a regular file' "$ctl" check "$v"
 rmdir "$v.journal"
 
 # --- no room ---
 
-# limited COMMAND...: no file may grow beyond 16 blocks
+# limited COMMAND...: runs COMMAND so that no file can exceed 16 blocks
 # shellcheck disable=SC2317 # refuses() calls it
 limited() {
-	# The shells count in blocks of 512 bytes, or of 1024.
+	# A block of ulimit has 512 or 1024 bytes, depending on the shell.
 	sh -c 'trap "" XFSZ; ulimit -f 16; exec "$@"' sh "$@"
 }
 put
 before=$(sums)
 refuses "create: no room" 3 'File too large' limited "$ctl" create --layout 4m "$tmp/big.fd"
-check "nothing of it is left" sh -c "! ls '$tmp' | grep -q 'big.fd'"
+check "no part of the file is left" sh -c "! ls '$tmp' | grep -q 'big.fd'"
 unchanged "no room: nothing was changed"
 
-# A full disk and a read-only one, in a name space of mounts of their own.
-# on_tmpfs OPTIONS SCRIPT: SCRIPT in a file system, where it finds the files
+# A full disk and a read-only disk, in a separate mount name space.
+# on_tmpfs OPTIONS COMMAND...: runs COMMAND while $tmp/mnt is a full tmpfs with
+# the two files, remounted with OPTIONS
 # shellcheck disable=SC2016,SC2317 # another shell expands it; refuses() calls it
 on_tmpfs() {
 	unshare -m sh -c 'mount -t tmpfs -o size=600k tmpfs "$1/mnt" &&
@@ -502,20 +503,20 @@ on_tmpfs() {
 mkdir "$tmp/mnt"
 m=$tmp/mnt/v
 if ! on_tmpfs rw true 2>/dev/null; then
-	skip "a full disk, a read-only one: unshare or mount is not allowed"
+	skip "a full disk, a read-only disk: unshare or mount is not allowed"
 	finish
 fi
 refuses "create: a full disk" 1 'No space left' on_tmpfs rw "$ctl" create --layout 4m "$m.new"
 refuses "rollback: a full disk" 1 'No space left' on_tmpfs rw "$ctl" rollback --to 1 "$m"
-# More than the rest of the journal's last block.
+# A burst that does not fit into the last block of the journal.
 {
 	awk 'BEGIN { for (i = 327680; i < 333680; i++) printf "w %x 1 10\nw %x 1 0\n", i, i }'
 	printf 'w 0 1 ff\nw 0 1 70\nr 0 1\nw 0 1 ff\nr 50000 1\n'
 } >"$tmp/burst"
 says "pflash-replay: a full disk; the guest has SR.4" 1 '^90$' \
 	on_tmpfs rw sh -c "'$replay' --vars '$m' <'$tmp/burst'"
-check "it says which file" grep -q 'v.journal: write at offset .*: No space left' "$tmp/err"
-check_equal "what failed is not in it" "90 ff" "$(paste -s -d ' ' "$tmp/said")"
+check "the error names the journal" grep -q 'v.journal: write at offset .*: No space left' "$tmp/err"
+check_equal "the failed burst is not in the image" "90 ff" "$(paste -s -d ' ' "$tmp/said")"
 for command in "accept $m" "rollback --to 1 $m" "create --reset --layout 4m $m" \
 	"create --layout 4m $m.new"; do
 	# shellcheck disable=SC2086

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# pflashd's command line, and what it refuses where there is no Xen at all.
+# Tests pflashd's options and files of options, and the checks before the start,
+# as far as they need no Xen.
 . tests/lib/cli.sh
 
 d=$build/pflashd
@@ -7,18 +8,18 @@ ctl=$build/pflashctl
 v=$tmp/vars.fd
 "$ctl" create --layout 2m "$v"
 
-# A host with Xen has other reasons to refuse, or none.
+# On a Xen host pflashd gets further, or fails for other reasons.
 if [ -e /proc/xen/capabilities ]; then
 	xen=yes
 else
 	xen=
 fi
 
-# Nobody but root has a sandbox.
+# The sandbox needs root.
 root=
 [ "$(id -u)" -ne 0 ] || root=yes
 
-# gets_to_xen TEXT OPTION...: nothing is refused before Xen is asked
+# gets_to_xen TEXT OPTION...: all checks pass up to the connection to xenstored
 gets_to_xen() {
 	lib_text=$1
 	shift
@@ -76,7 +77,7 @@ gets_to_xen "on-error pause" --vars "$v" --on-error pause
 gets_to_xen "on-error report" --vars "$v" --on-error report
 refuses "width" 2 'width' "$d" --domain 1 --vars "$v" --width 3
 refuses "interleave" 2 'parts' "$d" --domain 1 --vars "$v" --interleave 2
-refuses "blocks that leave a rest" 2 '131072' "$d" --domain 1 --vars "$v" \
+refuses "blocks that do not fill the flash" 2 '131072' "$d" --domain 1 --vars "$v" \
 	--block-size 4Kx8 --foreground
 for restarts in '' x -1 1.5 10001; do
 	refuses "restarts '$restarts'" 2 "restarts: '$restarts' is not a number" "$d" \
@@ -92,9 +93,9 @@ if [ -n "$root" ] && [ -z "$xen" ]; then
 		gets_to_xen "sandbox $sandbox" --vars "$v" --sandbox $sandbox
 	done
 	gets_to_xen "user" --vars "$v" --user 4711
-	refuses "a sandbox without its user" 1 "no user 'nobody-here'" "$d" \
+	refuses "a sandbox with an unknown user" 1 "no user 'nobody-here'" "$d" \
 		--domain 1 --vars "$v" --foreground --user nobody-here
-	refuses "a sandbox of root's" 1 "'root' has root's number" "$d" --domain 1 --vars "$v" \
+	refuses "a sandbox with user root" 1 "'root' has root's number" "$d" --domain 1 --vars "$v" \
 		--foreground --user root
 	gets_to_xen "no sandbox, no user" --vars "$v" --sandbox none --user nobody-here
 else
@@ -103,11 +104,11 @@ fi
 refuses "check-handover, with a value" 2 'option' "$d" --domain 1 --vars "$v" \
 	--check-handover=yes
 "$d" --domain 1 --vars "$v" --check-handover >"$tmp/out" 2>&1
-check "check-handover: no flash to go on with" test $? -ne 0
-check "check-handover: it says why" test -s "$tmp/out"
+check "check-handover: there is no flash to take over" test $? -ne 0
+check "check-handover: there is an error message" test -s "$tmp/out"
 refuses "wait" 2 'wait' "$d" --domain 1 --vars "$v" --wait 3601
 
-# conf FILE LINE...: a file of options
+# conf FILE LINE...: makes a file of options
 conf() {
 	file=$1
 	shift
@@ -116,7 +117,7 @@ conf() {
 conf "$tmp/a.conf" '# a comment' '' "  vars = $v  " 'sync=op' 'read-only = no'
 gets_to_xen "--config" --config "$tmp/a.conf"
 gets_to_xen "--config, the command line wins" --config "$tmp/a.conf" --sync none
-refuses "--config, both say what is wrong" 2 "'x'" "$d" --domain 1 --config "$tmp/a.conf" --sync x
+refuses "--config, an error on the command line" 2 "'x'" "$d" --domain 1 --config "$tmp/a.conf" --sync x
 refuses "--config: no domain" 2 '--domain' "$d" --config "$tmp/a.conf"
 refuses "--config: no file" 3 "$tmp/none.conf: No such" "$d" --domain 1 --config "$tmp/none.conf"
 conf "$tmp/b.conf" 'sync = op'
@@ -155,7 +156,7 @@ head -c 70000 /dev/zero >"$tmp/b.conf"
 refuses "--config: too large" 3 '65536' "$d" --domain 1 --config "$tmp/b.conf"
 head -c 1000 /dev/urandom >"$tmp/b.conf"
 "$d" --domain 1 --config "$tmp/b.conf" >/dev/null 2>&1
-check "--config: noise" test $? -le 5
+check "--config: random bytes" test $? -le 5
 if [ -z "$xen" ]; then
 	refuses "--config: a directory, and no Xen" 5 'xenstored' "$d" --domain 1 --config "$tmp"
 	conf "$tmp/b.conf" "vars = $tmp/%n.fd"
@@ -164,15 +165,15 @@ fi
 refuses "ready-fd" 2 'descriptor' "$d" --domain 1 --vars "$v" --ready-fd 77
 refuses "template and layout" 2 'exclude' "$d" --domain 1 --vars "$v" \
 	--template "$v" --layout 2m
-refuses "missing file, nothing to start from" 3 "$tmp/none.fd" "$d" \
+refuses "a missing file without template and layout" 3 "$tmp/none.fd" "$d" \
 	--domain 1 --vars "$tmp/none.fd" --foreground
 refuses "missing template" 3 "$tmp/t.fd" "$d" --domain 1 \
 	--vars "$tmp/none.fd" --template "$tmp/t.fd" --foreground
 head -c 5000 "$v" >"$tmp/short.fd"
-refuses "size that is no flash" 3 '5000 bytes' "$d" --domain 1 \
+refuses "a size that is not that of a flash" 3 '5000 bytes' "$d" --domain 1 \
 	--vars "$tmp/short.fd" --foreground
 head -c 8192 "$v" >"$tmp/two.fd"
-refuses "template that is no flash" 3 "short.fd: 5000 bytes" "$d" --domain 1 \
+refuses "a template whose size is not that of a flash" 3 "short.fd: 5000 bytes" "$d" --domain 1 \
 	--vars "$tmp/none.fd" --template "$tmp/short.fd" --foreground
 refuses "size without a known base" 3 '--base' "$d" --domain 1 \
 	--vars "$tmp/two.fd" --foreground
@@ -195,10 +196,10 @@ for bad in "00:nothing but zeros" "ff:nothing but 0xff" "cut:is cut off"; do
 	refuses "a template that $why" 3 "$file: .*$why" "$d" --domain 1 \
 		--vars "$tmp/new.fd" --template "$file" --base 0xffe00000 --foreground
 	gets_to_xen "a file that $why, --force" --vars "$file" --base 0xffe00000 --force
-	[ -n "$xen" ] || check "but it is said" grep -q "$why" "$tmp/err"
+	[ -n "$xen" ] || check "--force: the damage is reported" grep -q "$why" "$tmp/err"
 	gets_to_xen "a file that $why, --personality strict" --vars "$file" \
 		--base 0xffe00000 --personality strict
-	[ -n "$xen" ] || check_equal "and nothing is said" 1 "$(wc -l <"$tmp/err")"
+	[ -n "$xen" ] || check_equal "--personality strict: nothing is reported" 1 "$(wc -l <"$tmp/err")"
 	refuses "a file that $why, --personality qemu" 3 "$why" "$d" --domain 1 \
 		--vars "$file" --base 0xffe00000 --personality qemu --foreground
 done
@@ -206,7 +207,7 @@ cp "$v" "$tmp/sum"
 printf '\001' | dd of="$tmp/sum" bs=1 seek=50 conv=notrunc 2>/dev/null
 refuses "a header's checksum" 3 'checksum' "$d" --domain 1 --vars "$tmp/sum" --foreground
 
-# The image is that of file and journal: what is in the file alone is not asked.
+# The image of VARS and journal is checked, not VARS alone.
 replay=$build/pflash-replay
 cp "$v" "$tmp/erased.fd"
 {
@@ -231,11 +232,11 @@ refuses "a file in use, --read-only" 4 "in use by pid $pid" "$d" --domain 1 \
 kill -9 $pid
 wait $pid 2>/dev/null
 exec 3>&- 4<&-
-check "the file alone is sound" cmp -s "$v" "$tmp/erased.fd"
-refuses "but what the journal makes of it is not" 3 'nothing but 0xff' "$d" --domain 1 \
+check "VARS alone is valid" cmp -s "$v" "$tmp/erased.fd"
+refuses "the image of VARS and journal is refused" 3 'nothing but 0xff' "$d" --domain 1 \
 	--vars "$tmp/erased.fd" --foreground
 
-# Code of another build, as if it were its own last volume.
+# A firmware that was built for another layout.
 for code in OVMF_CODE_4M.fd:0x84000 OVMF_CODE.fd:0x20000; do
 	file=/usr/share/OVMF/${code%:*}
 	if [ ! -r "$file" ]; then
@@ -253,31 +254,31 @@ for code in OVMF_CODE_4M.fd:0x84000 OVMF_CODE.fd:0x20000; do
 		--domain 1 --vars "$tmp/new.fd" --layout $layout --code "$file" --foreground
 	gets_to_xen "${code%:*}, file of $layout, --force" --vars "$other" --code "$file" --force
 done
-refuses "code that is none" 3 "ff: no firmware volume" "$d" --domain 1 --vars "$v" \
+refuses "code without a firmware volume" 3 "ff: no firmware volume" "$d" --domain 1 --vars "$v" \
 	--code "$tmp/ff" --foreground
-refuses "code that is the variables" 3 "no firmware volume" "$d" --domain 1 --vars "$v" \
+refuses "code that is the VARS file" 3 "no firmware volume" "$d" --domain 1 --vars "$v" \
 	--code "$v" --foreground
-refuses "code that is missing" 3 "$tmp/none" "$d" --domain 1 --vars "$v" \
+refuses "missing code" 3 "$tmp/none" "$d" --domain 1 --vars "$v" \
 	--code "$tmp/none" --foreground
 
 # --- the files ---
 
 ln "$v" "$tmp/twin.fd"
-refuses "a file of two names" 3 'has 2 names' "$d" --domain 1 --vars "$v" --foreground
-gets_to_xen "a file of two names, --journal" --vars "$v" --journal "$tmp/j"
+refuses "a file with two names" 3 'has 2 names' "$d" --domain 1 --vars "$v" --foreground
+gets_to_xen "a file with two names, --journal" --vars "$v" --journal "$tmp/j"
 rm -f "$tmp/twin.fd"
-refuses "a journal that is none" 3 '00: damaged at offset 0' "$d" --domain 1 \
+refuses "a journal without a journal header" 3 '00: damaged at offset 0' "$d" --domain 1 \
 	--vars "$v" --journal "$tmp/00" --foreground
 cp "$v" "$tmp/changed.fd"
 echo 'w 100 1 10
 w 100 1 0' | "$replay" --vars "$tmp/changed.fd"
 cp "$v" "$tmp/changed.fd"
-refuses "a file that was changed" 3 'content differs' "$d" --domain 1 \
+refuses "a file changed outside pflashd" 3 'content differs' "$d" --domain 1 \
 	--vars "$tmp/changed.fd" --foreground
-refuses "a file that was changed, --force" 3 'content differs' "$d" --domain 1 \
+refuses "a file changed outside pflashd, --force" 3 'content differs' "$d" --domain 1 \
 	--vars "$tmp/changed.fd" --force --foreground
 "$ctl" accept "$tmp/changed.fd" >/dev/null
-gets_to_xen "a file that was changed and accepted" --vars "$tmp/changed.fd"
+gets_to_xen "a file changed outside pflashd and accepted" --vars "$tmp/changed.fd"
 refuses "no file, --read-only" 3 'new.fd: No such file' "$d" --domain 1 \
 	--vars "$tmp/new.fd" --layout 2m --read-only --foreground
 gets_to_xen "--read-only" --vars "$v" --read-only
@@ -288,7 +289,7 @@ refuses "a directory" 3 "$tmp/dir" "$d" --domain 1 --vars "$tmp/dir" --base 0xff
 gets_to_xen "no Xen" --vars "$v"
 [ -n "$xen" ] || refuses "no Xen, daemon" 5 xenstore "$d" --domain 1 --vars "$v"
 gets_to_xen "no Xen, new file" --vars "$tmp/new.fd" --layout 2m
-check "nothing was created" test ! -e "$tmp/new.fd"
+check "no VARS file was created" test ! -e "$tmp/new.fd"
 check "no journal was created" test ! -e "$v.journal"
-check "nor elsewhere" test ! -e "$tmp/j"
+check "no journal was created elsewhere" test ! -e "$tmp/j"
 finish

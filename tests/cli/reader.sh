@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# tests/reader.py, written from docs/format.md alone, and pflashctl read the
-# same from every journal: whole, cut, damaged, or beside another VARS file.
+# Tests that tests/reader.py, which was written from docs/format.md alone, and
+# pflashctl read the same image, or both refuse, for any journal: intact,
+# truncated, damaged, or with another VARS file.
 . tests/lib/cli.sh
 
 replay=$build/pflash-replay
@@ -9,11 +10,12 @@ v=$tmp/vars.fd
 template=/usr/share/OVMF/OVMF_VARS_4M.fd
 
 if ! command -v python3 >/dev/null; then
-	skip "the independent reader: there is no python3"
+	skip "the independent reader: python3 is not installed"
 	finish
 fi
 
-# both FILE: `read` or `refused` if both readers say so, and read the same
+# both FILE: prints `read` if both readers print the same image, `refused` if
+# both refuse the files, else the difference
 both() {
 	"$ctl" export "$1" "$tmp/ctl.out" 2>"$tmp/ctl.err"
 	lib_ctl=$?
@@ -23,7 +25,7 @@ both() {
 		if cmp -s "$tmp/ctl.out" "$tmp/py.out"; then
 			echo read
 		else
-			echo "two images"
+			echo "different images"
 		fi
 		;;
 	3,1) echo refused ;;
@@ -31,8 +33,8 @@ both() {
 	esac
 }
 
-# run_killed: the accesses on standard input, then the files of a server that
-# is killed: what it has answered is in the journal only
+# run_killed: performs the accesses on standard input and kills the server, so
+# that answered bursts are in the journal only
 run_killed() {
 	rm -f "$tmp/in" "$tmp/answer"
 	mkfifo "$tmp/in" "$tmp/answer"
@@ -47,19 +49,19 @@ run_killed() {
 	exec 3>&- 4<&-
 }
 
-# keep, put: the files of before
-keep() {
-	cp "$v" "$tmp/kept.fd"
-	cp "$v.journal" "$tmp/kept.journal"
+# save, put: save and restore the two files
+save() {
+	cp "$v" "$tmp/saved.fd"
+	cp "$v.journal" "$tmp/saved.journal"
 	size=$(wc -c <"$v.journal")
 }
 
 put() {
-	cp "$tmp/kept.fd" "$v"
-	cp "$tmp/kept.journal" "$v.journal"
+	cp "$tmp/saved.fd" "$v"
+	cp "$tmp/saved.journal" "$v.journal"
 }
 
-# flip FILE OFFSET: all bits of one byte
+# flip FILE OFFSET: inverts all bits of one byte
 # shellcheck disable=SC2317 # every() calls it
 flip() {
 	lib_byte=$(od -An -tu1 -j "$2" -N 1 "$1")
@@ -68,18 +70,19 @@ flip() {
 		dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
-# every TEXT FILE FIRST STEP END COMMAND: COMMAND FILE OFFSET, and both agree
+# every TEXT FILE FIRST STEP END COMMAND: calls COMMAND FILE OFFSET for every
+# STEPth offset, each time on the saved files; both readers must agree
 every() {
 	lib_text=$1 lib_file=$2 lib_at=$3 lib_step=$4 lib_end=$5 lib_command=$6
 	lib_read=0 lib_refused=0 lib_other=
 	while [ "$lib_at" -lt "$lib_end" ]; do
 		put
 		"$lib_command" "$lib_file" "$lib_at"
-		lib_said=$(both "$v")
-		case $lib_said in
+		lib_result=$(both "$v")
+		case $lib_result in
 		read) lib_read=$((lib_read + 1)) ;;
 		refused) lib_refused=$((lib_refused + 1)) ;;
-		*) lib_other="$lib_at: $lib_said" ;;
+		*) lib_other="$lib_at: $lib_result" ;;
 		esac
 		lib_at=$((lib_at + lib_step))
 	done
@@ -87,7 +90,7 @@ every() {
 	check_equal "$lib_text ($lib_read read, $lib_refused refused)" "" "$lib_other"
 }
 
-# shellcheck disable=SC2317 # so is this
+# shellcheck disable=SC2317 # every() calls it
 cut_off() {
 	truncate -s "$2" "$1"
 }
@@ -101,32 +104,32 @@ if [ -r "$template" ]; then
 		[ ! -e "$v.journal" ] || cp "$v.journal" "$tmp/before.journal"
 		run_killed <"$tmp/trace"
 		check_equal "$trace, killed" read "$(both "$v")"
-		check "$trace: the journal has what VARS has not" \
+		check "$trace: the journal has changes that VARS lacks" \
 			sh -c "! cmp -s '$v' '$tmp/ctl.out'"
-		keep
-		every "$trace, killed, cut" "$v.journal" 70 $((size / 7)) "$size" cut_off
+		save
+		every "$trace, killed, truncated" "$v.journal" 70 $((size / 7)) "$size" cut_off
 		every "$trace, killed, damaged" "$v.journal" 37 $((size / 7)) "$size" flip
 		cp "$tmp/before.fd" "$v"
 		rm -f "$v.journal"
 		[ ! -e "$tmp/before.journal" ] || cp "$tmp/before.journal" "$v.journal"
 		"$replay" --vars "$v" <"$tmp/trace" >/dev/null
 		check_equal "$trace, closed" read "$(both "$v")"
-		check "$trace: the file alone is the image" cmp -s "$v" "$tmp/py.out"
+		check "$trace: VARS alone is the image" cmp -s "$v" "$tmp/py.out"
 	done
 	python3 tests/reader.py --log "$v" >"$tmp/log"
 	check "there is a history" test "$(wc -l <"$tmp/log")" -gt 2
 	python3 tests/reader.py --at "$(head -n 1 "$tmp/log" | cut -d ' ' -f 1)" "$v" >"$tmp/past"
-	check "it begins with the template" cmp -s "$tmp/past" "$template"
+	check "the history begins with the template" cmp -s "$tmp/past" "$template"
 	python3 tests/reader.py --at "$(tail -n 1 "$tmp/log" | cut -d ' ' -f 1)" "$v" >"$tmp/past"
-	check "it ends with the image" cmp -s "$tmp/past" "$v"
+	check "the history ends with the image" cmp -s "$tmp/past" "$v"
 	cp "$tmp/before.fd" "$v"
-	check_equal "the VARS of before beside the journal of after" refused "$(both "$v")"
+	check_equal "an older VARS with the newer journal" refused "$(both "$v")"
 else
 	skip "the traces: $template is missing (package ovmf)"
 fi
 
-# Small files, so that there is time for many of them: some bursts that are
-# folded, some that are not.
+# Small files, so that many can be tested; with bursts that are checkpointed and
+# bursts that are not.
 writes() {
 	for lib_n in $1; do
 		printf 'w %x 1 20\nw %x 1 d0\n' $((lib_n % 4 * 4096)) $((lib_n % 4 * 4096))
@@ -142,32 +145,32 @@ rm -f "$v.journal"
 dd if=/dev/zero bs=4096 count=4 2>/dev/null | tr '\0' '\377' >"$v"
 writes "1 2 3" | "$replay" --vars "$v" >/dev/null
 check_equal "small, closed" read "$(both "$v")"
-keep
-folded=$size
-every "small, closed, cut" "$v.journal" 0 61 "$size" cut_off
+save
+checkpointed=$size
+every "small, closed, truncated" "$v.journal" 0 61 "$size" cut_off
 every "small, closed, damaged" "$v.journal" 0 41 "$size" flip
 every "small, closed, VARS damaged" "$v" 0 1999 16384 flip
 writes "4 5 6" | run_killed
 check_equal "small, killed" read "$(both "$v")"
-keep
-check "small, killed: the journal has grown" test "$size" -gt "$folded"
-every "small, killed, cut" "$v.journal" 7 43 "$size" cut_off
+save
+check "small, killed: the journal has grown" test "$size" -gt "$checkpointed"
+every "small, killed, truncated" "$v.journal" 7 43 "$size" cut_off
 every "small, killed, damaged" "$v.journal" 5 29 "$size" flip
 every "small, killed, VARS damaged" "$v" 0 1999 16384 flip
 : >"$v.journal"
 check_equal "an empty journal" refused "$(both "$v")"
 rm "$v.journal"
-ln -s kept.journal "$v.journal"
-check_equal "a symbolic link for a journal" refused "$(both "$v")"
+ln -s saved.journal "$v.journal"
+check_equal "the journal is a symbolic link" refused "$(both "$v")"
 rm "$v.journal"
 put
 ln -s vars.fd "$tmp/link"
-check_equal "a symbolic link to VARS" read "$(both "$tmp/link")"
+check_equal "VARS is a symbolic link" read "$(both "$tmp/link")"
 truncate -s 16385 "$v"
-check_equal "a size that is no flash" refused "$(both "$v")"
+check_equal "the size is not that of a flash" refused "$(both "$v")"
 truncate -s 20480 "$v"
-check_equal "a journal of another size" refused "$(both "$v")"
+check_equal "VARS has another size than the journal" refused "$(both "$v")"
 put
-refuses "the reader, a number before the history" 1 'no record 0' \
+refuses "tests/reader.py: a number before the history" 1 'no record 0' \
 	python3 tests/reader.py --at 0 "$v"
 finish

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# pflash-replay: real firmware's traffic ends in the image it ended in there.
+# Tests pflash-replay: recorded boots of real firmware must read the same values
+# and end in the same image as in the recording; also its options and errors,
+# and pflashctl export.
 . tests/lib/cli.sh
 
 replay=$build/pflash-replay
@@ -41,7 +43,7 @@ got=$(printf '%s\n' '# a comment' '' 'w 0 1 10' 'w 0 1 a5' 'r 0 1' \
 check_equal "reads are printed in order, in hex" \
 	"80 ffffffa5 ffffffffffffffff 5251 " "$got"
 
-# One read at a time: the answer is there before the next access is sent.
+# An answer must be flushed before the next access is sent.
 mkfifo "$tmp/in" "$tmp/answer"
 "$replay" --vars "$v" <"$tmp/in" >"$tmp/answer" &
 exec 3>"$tmp/in" 4<"$tmp/answer"
@@ -64,7 +66,7 @@ for line in x 'r 0' 'r 0 3' 'w 0 1' 'r 0 1 2 3' 'w 0 1 2 3' 'r -1 1' 'rr 0 1' \
 		"2 pflash-replay: line 3 is no access: $line" \
 		"$? $(cat "$tmp/err")"
 done
-check_equal "what came before a bad line stands" "$n" \
+check_equal "the accesses before a bad line have been performed" "$n" \
 	"$(dd if="$v" bs=1 skip=4097 count=20 2>/dev/null | tr -d '\377' | wc -c)"
 
 refuses "replay: no options" 2 'missing.*--vars' "$replay"
@@ -75,12 +77,12 @@ refuses "replay: bad choice" 2 'sometimes' "$replay" --vars "$v" --sync sometime
 refuses "replay: bad number" 2 '4x' "$replay" --vars "$v" --width 4x
 refuses "replay: no such file" 3 "$tmp/none" "$replay" --vars "$tmp/none"
 refuses "replay: blocks that do not fit" 2 'not one fits' "$replay" --vars "$v" --block-size 256K
-refuses "replay: a list that is none" 2 '4Kx8;' "$replay" --vars "$v" --block-size '4Kx8;64K'
-refuses "replay: blocks that leave a rest" 2 '131072' "$replay" --vars "$v" --block-size 4Kx8
+refuses "replay: a malformed list" 2 '4Kx8;' "$replay" --vars "$v" --block-size '4Kx8;64K'
+refuses "replay: blocks that do not fill the flash" 2 '131072' "$replay" --vars "$v" --block-size 4Kx8
 refuses "replay: a bus of 3 bytes" 2 '1, 2 or 4' "$replay" --vars "$v" --width 3
 refuses "replay: a part without a lane" 2 'parts' "$replay" --vars "$v" --width 1 --interleave 2
 head -c 5000 "$v" >"$tmp/short.fd"
-refuses "replay: no multiple of 4096" 3 "short.fd" "$replay" --vars "$tmp/short.fd"
+refuses "replay: size not a multiple of 4096" 3 "short.fd" "$replay" --vars "$tmp/short.fd"
 check "replay: --help" sh -c "'$replay' --help | grep -q -e --block-size"
 check "replay: --version" sh -c "'$replay' --version | grep -q 'pflash-replay [0-9]'"
 
@@ -90,13 +92,13 @@ w 9000 1 42' >"$tmp/open"
 "$replay" --vars "$v" <"$tmp/open"
 before=$(sum "$v") journal=$(sum "$v.journal")
 check "export succeeds" "$ctl" export "$v" "$tmp/out.fd"
-check_equal "export is the image" "$before" "$(sum "$tmp/out.fd")"
+check_equal "the export is the image" "$before" "$(sum "$tmp/out.fd")"
 check_equal "export to standard output" "$before" \
 	"$("$ctl" export "$v" - | sha256sum | cut -d ' ' -f 1)"
 check_equal "export changes neither file" "$before $journal" \
 	"$(sum "$v") $(sum "$v.journal")"
 refuses "export: no such file" 3 "$tmp/none" "$ctl" export "$tmp/none" "$tmp/x"
-refuses "export: nowhere to write" 1 "/dev/full" "$ctl" export "$v" /dev/full
+refuses "export: the output device is full" 1 "/dev/full" "$ctl" export "$v" /dev/full
 refuses "export: onto itself" 2 "is the file to export" "$ctl" export "$v" "$v"
 ln -s vars.fd.journal "$tmp/link"
 refuses "export: onto its journal" 2 "or its journal" "$ctl" export "$v" "$tmp/link"
@@ -108,10 +110,10 @@ check "pflashctl: --help" sh -c "'$ctl' --help | grep -q export"
 if [ -w /dev/full ]; then
 	echo 'r 0 1' >"$tmp/look"
 	"$replay" --vars "$v" <"$tmp/look" >/dev/full 2>/dev/null
-	check_equal "reads that cannot be printed are a failure" 1 $?
+	check_equal "a read that cannot be printed fails" 1 $?
 fi
 
-# Killed while a burst is open: what was committed is there, nothing else.
+# After a kill with a burst open only the committed burst must be there.
 "$replay" --vars "$v" <"$tmp/in" >/dev/null &
 pid=$!
 exec 3>"$tmp/in"

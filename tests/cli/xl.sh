@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# xl's scripts, with other programs in place of pflashd, Xen's and xl's own:
-# hostile names of guests, and devices whose scripts run at the same time.
+# Tests the hotplug scripts of integration/xl: hostile names of guests, and
+# scripts of several devices that run at the same time. pflashd, pflashctl, the
+# xenstore tools and xl's own scripts are replaced by stubs.
 . tests/lib/cli.sh
 
 scripts=$tmp/scripts bin=$tmp/bin run=$tmp/run state=$tmp/state conf=$tmp/pflash
 mkdir "$scripts" "$bin" "$run" "$state" "$conf"
 export PFLASH_CONFIG="$conf" PFLASH_RUN="$run" PFLASH_NO_SYSTEMD=1 STATE="$state"
 
-# The scripts look into the system's directories before all others.
+# The scripts set PATH to the system's directories: put the stubs before them.
 cp integration/xl/* "$scripts"
 sed -i "s|^PATH=.*|PATH=\${TEST_PATH:-$bin:\$PATH}|" "$scripts/pflash-common.sh"
 chmod +x "$scripts/vif-pflash" "$scripts/block-pflash"
 
-# program NAME: the rest of it comes from standard input
+# program NAME: makes a stub; its code comes from standard input
 program() {
 	{
 		echo '#!/bin/sh'
@@ -21,7 +22,7 @@ program() {
 	chmod +x "$1"
 }
 
-# As of Xen 4.17: without -R a newline follows, and bytes are quoted.
+# Like that of Xen 4.17: without -R it quotes bytes and adds a newline.
 program "$bin/xenstore-read" <<-'EOT'
 	[ -e "$STATE/name" ] || exit 1
 	[ "$1" != -R ] || exec cat "$STATE/name"
@@ -36,7 +37,7 @@ program "$bin/pflashctl" <<-'EOT'
 	echo "name: guest"
 	echo "state: $(cat "$STATE/state" 2>/dev/null || echo running)"
 EOT
-# One pflashd a domain, which is slow to start, and leaves a daemon.
+# Only one per domain, slow to start; leaves a daemon.
 program "$bin/pflashd" <<-'EOT'
 	[ "$1" = --domain ] || exit 2
 	echo "$*" >>"$STATE/started"
@@ -62,7 +63,8 @@ end_daemons() {
 }
 trap 'end_daemons; rm -rf "$tmp"' EXIT
 
-# begin [NAME]: a new host, with a guest of this name, in printf's notation
+# begin [NAME]: starts with a new host that has a guest of this name, in the
+# notation of printf
 begin() {
 	[ ! -e "$state/daemons" ] || end_daemons
 	rm -rf "$state" "$conf"
@@ -71,7 +73,7 @@ begin() {
 	[ $# -eq 0 ] || printf -- "$1" >"$state/name"
 }
 
-# vif ID [DEVICE]; disk ID: what libxl runs
+# vif ID [DEVICE], disk ID: call the scripts as libxl does
 vif() {
 	XENBUS_PATH=backend/vif/$1/${2:-0} timeout 20 "$scripts/vif-pflash" \
 		online >>"$tmp/out" 2>&1
@@ -88,7 +90,8 @@ lines() {
 
 # --- names ---
 
-# starts TEXT NAME FILE: pflashd is started, and then the device's own script
+# starts TEXT NAME FILE: the script must start pflashd, and then the device's own
+# script
 starts() {
 	begin "$2"
 	[ -z "$3" ] || : >"$conf/$3"
@@ -96,7 +99,7 @@ starts() {
 	check_equal "$1: a flash" "0 1 1" "$? $(lines started) $(lines devices)"
 }
 
-# starts_none TEXT NAME FILE
+# starts_none TEXT NAME FILE: the script must start the device's script only
 starts_none() {
 	begin "$2"
 	[ -z "$3" ] || : >"$conf/$3"
@@ -104,7 +107,7 @@ starts_none() {
 	check_equal "$1: no flash" "0 0 1" "$? $(lines started) $(lines devices)"
 }
 
-# refused TEXT NAME FILE: pflashd is started, to refuse it in its own words
+# refused TEXT NAME FILE: the script must start pflashd, which refuses the name
 refused() {
 	begin "$2"
 	: >"$state/refuse"
@@ -119,34 +122,34 @@ refused() {
 starts "a name with a file" web web.conf
 starts "a name and the default" web default.conf
 starts_none "a name without a file" web other.conf
-starts "a name that arrives" web--incoming web.conf
-starts_none "another name that arrives" web--incoming2 web.conf
+starts "an incoming name" web--incoming web.conf
+starts_none "another incoming name" web--incoming2 web.conf
 starts "a blank" 'a b' 'a b.conf'
 starts "UTF-8" 'b\303\274cher' "$(printf 'b\303\274cher.conf')"
 starts "a backslash" 'a\\b' 'a\b.conf'
 starts_none "an asterisk" '*' web.conf
-starts_none "a dot in it" a.b a.conf
+starts_none "a name with a dot" a.b a.conf
 : >"$tmp/out.conf"
-refused "a path, of a file" ../out
-refused "a path, of no file" ../none
+refused "a path of an existing file" ../out
+refused "a path of a missing file" ../none
 refused "a path below" sub/web
-refused "a path that arrives" ../out--incoming
+refused "an incoming path" ../out--incoming
 refused "a hidden name" .web
 refused "a newline" 'x\nsandbox = none'
-refused "a newline at its end" 'web\n'
-refused "a newline at its end, and a file" 'web\n' web.conf
+refused "a newline at the end" 'web\n'
+refused "a newline at the end, and a file" 'web\n' web.conf
 refused "another control character" 'a\033[2Jb'
 refused "a carriage return" 'web\r'
-refused "nothing but incoming" --incoming
+refused "only --incoming" --incoming
 refused "an empty name" ''
 begin
 : >"$state/refuse"
 vif 1
-check_equal "no name: pflashd says so" "1 1 0" "$? $(lines started) $(lines devices)"
+check_equal "no name: pflashd refuses" "1 1 0" "$? $(lines started) $(lines devices)"
 
 # --- two devices of one domain ---
 
-# together ID COMMAND...: runs them at the same time, and counts the failures
+# together ID COMMAND...: runs the commands at the same time; prints how many fail
 together() {
 	together_id=$1 together_pids='' together_bad=0
 	shift
@@ -162,17 +165,17 @@ together() {
 
 begin web
 : >"$conf/default.conf"
-check_equal "two interfaces: both are there" 0 "$(together 1 vif vif)"
+check_equal "two interfaces: both succeed" 0 "$(together 1 vif vif)"
 check_equal "two interfaces: one pflashd" "1 2" "$(lines started) $(lines devices)"
-check_equal "nothing went wrong" 0 "$(lines written)"
+check_equal "two interfaces: no error in xenstore" 0 "$(lines written)"
 vif 1 2
-check_equal "another one later waits for nobody" "0 1 3" \
+check_equal "a later interface does not wait" "0 1 3" \
 	"$? $(lines started) $(lines devices)"
-check_equal "no lock is left" "" "$(ls "$run")"
+check_equal "two interfaces: no lock is left" "" "$(ls "$run")"
 
 begin web
 : >"$conf/default.conf"
-check_equal "six devices: all are there" 0 "$(together 7 vif disk vif disk disk vif)"
+check_equal "six devices: all succeed" 0 "$(together 7 vif disk vif disk disk vif)"
 check_equal "six devices: one pflashd" "1 6" "$(lines started) $(lines devices)"
 
 begin web
@@ -181,32 +184,32 @@ echo 3 >"$state/slow-1"
 vif 1 &
 pid=$!
 vif 2
-check_equal "another domain waits for nobody" "0 no" \
+check_equal "another domain does not wait" "0 no" \
 	"$? $([ -e "$state/attached-1" ] && echo yes || echo no)"
 wait $pid
-check_equal "both have a flash" "0 2" "$? $(lines started)"
+check_equal "both domains have a flash" "0 2" "$? $(lines started)"
 
 begin web
 : >"$conf/default.conf"
 : >"$state/refuse"
 check_equal "a refusal: both fail" 2 "$(together 1 vif vif)"
-check_equal "both say why" "2 2 0" \
+check_equal "a refusal: both report it" "2 2 0" \
 	"$(lines started) $(lines written) $(lines devices)"
-check_equal "and no lock is left" "" "$(ls "$run")"
+check_equal "a refusal: no lock is left" "" "$(ls "$run")"
 
-# After a soft reset the pflashd of before may still be about to end.
+# After a soft reset the old pflashd may not have ended yet.
 begin web
 : >"$conf/default.conf"
 vif 1
 for known in starting waiting failed running; do
 	echo $known >"$state/state"
 	vif 1 1
-	check_equal "one that is $known is left alone" "0 1" "$? $(lines started)"
+	check_equal "a pflashd that is $known is not replaced" "0 1" "$? $(lines started)"
 done
 echo stopping >"$state/state"
 rmdir "$state/has-1"
 vif 1 2
-check_equal "one that is stopping is followed by another" "0 2" \
+check_equal "a pflashd that is stopping is followed by another" "0 2" \
 	"$? $(lines started)"
 
 # --- without flock(1) ---
@@ -218,8 +221,8 @@ done
 begin web
 : >"$conf/default.conf"
 export TEST_PATH="$bin:$tmp/few"
-check "there is no flock" sh -c 'PATH=$TEST_PATH; ! command -v flock'
+check "flock is not available" sh -c 'PATH=$TEST_PATH; ! command -v flock'
 vif 1
-check_equal "one device has its flash" "0 1 1" "$? $(lines started) $(lines devices)"
+check_equal "without flock: one device gets its flash" "0 1 1" "$? $(lines started) $(lines devices)"
 unset TEST_PATH
 finish

@@ -11,7 +11,9 @@ enum fate { LOST, WRITTEN, GARBAGE };
 enum fill { FILL_ZERO, FILL_RANDOM, FILL_STALE, FILLS };
 enum sizes { SIZES_NATURAL, SIZES_FULL, SIZES_SHORT, SIZES };
 
-/* How a random choice treats one inode, or the directory. */
+/*
+ * How a random choice treats the pending ops of one inode or of the directory.
+ */
 enum manner { ALL_OF_IT, NONE_OF_IT, A_PREFIX, HALF, MOST, MANNERS };
 
 struct build {
@@ -106,7 +108,9 @@ apply_name(struct disk *disk, const struct op *op)
 		disk_rename(disk, op->name, op->to);
 }
 
-/* A sync takes its ops from the pending ones, in order. */
+/*
+ * A sync applies its ops to the durable disk and removes them from the pending.
+ */
 static void
 sync_pending(struct cut *cut, const struct op *sync)
 {
@@ -185,7 +189,7 @@ random_fate(struct build *build, enum manner manner, size_t i, size_t prefix)
 	}
 }
 
-/* What becomes of a unit of the pending op number i. */
+/* The fate of one unit (sector, truncation, name change) of pending op `i`. */
 static enum fate
 decide(struct build *build, size_t i, uint32_t sector, enum manner manner,
        size_t prefix)
@@ -207,7 +211,7 @@ decide(struct build *build, size_t i, uint32_t sector, enum manner manner,
 	}
 }
 
-/* Names whose earlier changes are lost. */
+/* Names that have lost a change: their later changes must be lost too. */
 struct blocked {
 	const char *name[2 * MAX_ENTRIES * 8];
 	size_t count;
@@ -229,7 +233,7 @@ random_manner(struct build *build, size_t *prefix)
 	return (enum manner)below(&build->random, MANNERS);
 }
 
-/* Any subset, but the changes of one name stay in their order. */
+/* Applies any subset, but keeps the order of the changes of each name. */
 static void
 build_names(struct build *build)
 {
@@ -262,7 +266,10 @@ build_names(struct build *build)
 	}
 }
 
-/* What a block had that was never written: for [off, end) of a file. */
+/*
+ * Gives bytes [off, end), which were never written, some contents: an allocated
+ * but unwritten block can hold anything.
+ */
 static void
 fill_bytes(struct build *build, struct bytes *bytes, size_t off, size_t end)
 {
@@ -289,7 +296,10 @@ write_garbage(struct build *build, struct bytes *bytes, size_t off,
 
 	if (had < off + len)
 		bytes_resize(bytes, off + len);
-	/* A number for each, so that salts and times do not decide what is. */
+	/*
+	 * Draw one number per byte, needed or not: the data contain salts and
+	 * times, and must not shift the random sequence.
+	 */
 	for (size_t i = 0; i < len; i++) {
 		uint8_t byte = (uint8_t)draw(&build->random);
 
@@ -327,7 +337,7 @@ build_write(struct build *build, size_t i, struct bytes *bytes,
 	}
 }
 
-/* The size is written at another time than the data. */
+/* The file system may write the new size before or after the data. */
 static void
 build_size(struct build *build, struct bytes *bytes, size_t durable,
 	   size_t full, bool truncated)
@@ -373,7 +383,7 @@ build_inode(struct build *build, int inode, struct bytes *bytes)
 	build_size(build, bytes, durable, full, truncated);
 }
 
-/* Only what has a name is there; the names get inodes 0, 1, ... */
+/* Builds only inodes that have a name, and renumbers them 0, 1, ... */
 static void
 build_inodes(struct build *build)
 {

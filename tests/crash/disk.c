@@ -101,7 +101,9 @@ disk_find(const struct disk *disk, const char *name)
 	return i < 0 ? -1 : disk->entry[i].inode;
 }
 
-/* The blocks of a file that goes turn up in files that grow. */
+/*
+ * Growing files may get the blocks of removed files, with their old contents.
+ */
 static void
 leave_stale(struct disk *disk, int inode)
 {
@@ -215,7 +217,10 @@ log_op(enum op_kind kind, int inode)
 	return op;
 }
 
-/* EINTR is for calls that can be interrupted, a part for writes and reads. */
+/*
+ * EINTR hits only interruptible calls; a short count hits reads and writes
+ * only.
+ */
 static bool
 hit(bool interruptible, bool divisible)
 {
@@ -269,14 +274,14 @@ new_fd(bool directory, int inode)
 	return fail(EMFILE);
 }
 
-/* The inode behind a descriptor; the store uses no other descriptors. */
+/* The inode of an open file. The store must not use any other descriptor. */
 static int
 inode_of(int fd)
 {
 	need(fd >= FIRST_FD && fd < FIRST_FD + MAX_FDS &&
 		     machine.fd[fd - FIRST_FD].used &&
 		     !machine.fd[fd - FIRST_FD].directory,
-	     "a descriptor that is no open file");
+	     "the descriptor is not that of an open file");
 	return machine.fd[fd - FIRST_FD].inode;
 }
 
@@ -360,7 +365,9 @@ machine_pwrite(int fd, const void *buf, size_t len, off_t off)
 	if (hit(!machine.fault.persistent, true)) {
 		if (machine.fault.kind == FAULT_ERROR || was_dead)
 			return -1;
-		/* Who is killed in the middle has written a part. */
+		/*
+		 * A process that is killed during a write has written a part.
+		 */
 		len = len / 2 + 1;
 		do_write(inode, buf, len, (size_t)off);
 		return machine.dead ? -1 : (ssize_t)len;
@@ -429,7 +436,7 @@ machine_fstat(int fd, struct stat *st)
 	return 0;
 }
 
-/* Only for the size of a block device, which no file here is. */
+/* The store seeks only for the size of a block device; there is none here. */
 static off_t
 machine_lseek(int fd, off_t off, int whence)
 {

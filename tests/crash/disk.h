@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A disk in memory behind the store's table of system calls.  It has what a
- * process sees, and it logs every change and every sync, so that what the
- * medium may hold at any moment can be worked out afterwards (cut.h).
+ * A simulated disk behind the store's table of system calls. It holds the files
+ * as a process sees them, and logs every change and every sync, from which
+ * cut.h works out what the medium may hold at any moment.
  */
 #ifndef CRASH_DISK_H
 #define CRASH_DISK_H
@@ -22,7 +22,7 @@ struct bytes {
 	size_t len, room;
 };
 
-/* Grows with zeros. */
+/* Fills new bytes with zeroes. */
 void bytes_resize(struct bytes *bytes, size_t len);
 void bytes_write(struct bytes *bytes, size_t off, const void *data, size_t len);
 void bytes_copy(struct bytes *to, const struct bytes *from);
@@ -33,7 +33,7 @@ struct entry {
 	int inode;
 };
 
-/* One directory.  What files once held is `stale`, by offset. */
+/* One directory. `stale` holds the contents of removed files, by offset. */
 struct disk {
 	struct bytes inode[MAX_INODES];
 	int inodes;
@@ -44,7 +44,7 @@ struct disk {
 
 void disk_clear(struct disk *disk);
 void disk_copy(struct disk *to, const struct disk *from);
-/* The inode of a name, or -1. */
+/* Returns the inode of a name, or -1. */
 int disk_find(const struct disk *disk, const char *name);
 void disk_link(struct disk *disk, const char *name, int inode);
 void disk_unlink(struct disk *disk, const char *name);
@@ -53,26 +53,29 @@ void disk_truncate(struct disk *disk, int inode, size_t len);
 
 enum op_kind {
 	OP_WRITE,
-	OP_TRUNCATE, /* to `off` */
+	OP_TRUNCATE, /* new size: `off` */
 	OP_SYNC,
-	OP_LOSE, /* a sync failed: what was not synced may never be written */
+	OP_LOSE, /* a sync failed: unsynced data may never be written */
 	OP_LINK,
 	OP_UNLINK,
 	OP_RENAME,
 	OP_SYNC_DIRECTORY,
 };
 
-/* What others than an open store have done to VARS. */
+/* What a process other than the open store has done to VARS. */
 enum touched {
 	TOUCHED_NOT,
-	TOUCHED_OTHER,  /* whole, but not what the journal knows */
+	TOUCHED_OTHER,  /* complete, but not what the journal expects */
 	TOUCHED_COPIED, /* written, not synced: it may hold anything */
-	TOUCHED_GONE, /* removed, or new: perhaps not what the journal knows */
+	TOUCHED_GONE,   /* removed or new: may not match the journal */
 };
 
-/* What may be found when the power is cut: states lo to hi (model.h). */
+/*
+ * The states that a power cut may leave: VARS lo to hi, the saved state saved
+ * lo to hi (model.h).
+ */
 struct range {
-	uint32_t lo, hi, kept_lo, kept_hi;
+	uint32_t lo, hi, saved_lo, saved_hi;
 	enum touched touched;
 };
 
@@ -80,7 +83,7 @@ struct op {
 	enum op_kind kind;
 	int inode;
 	size_t off, len;
-	size_t data; /* in log.data */
+	size_t data; /* offset in log.data */
 	char name[NAME_SIZE], to[NAME_SIZE];
 	struct range may;
 };
@@ -91,12 +94,12 @@ struct log {
 	struct bytes data;
 };
 
-/* What happens at call number `nth`, counted from 1. */
+/* The fault injected at call number `nth`, counted from 1. */
 enum fault_kind {
 	FAULT_NONE,
 	FAULT_ERROR,
-	FAULT_SHORT, /* a read or write does a part */
-	FAULT_KILL,  /* the process ends, the disk lives on */
+	FAULT_SHORT, /* a read or write transfers only a part */
+	FAULT_KILL,  /* the process ends, the disk keeps working */
 };
 
 struct fault {
@@ -104,8 +107,8 @@ struct fault {
 	int error;
 	bool persistent;
 	unsigned int nth, calls, hits;
-	bool lose;     /* a failed sync drops the pages */
-	size_t hit_at; /* ops in the log when it was hit first */
+	bool lose;     /* a failed sync drops the dirty pages */
+	size_t hit_at; /* number of logged ops at the first hit */
 };
 
 #define MAX_FDS 32
@@ -113,11 +116,14 @@ struct fault {
 struct machine {
 	struct disk *disk;
 	struct log *log;         /* NULL: nothing is logged */
-	const struct range *may; /* copied into the log */
+	const struct range *may; /* copied into each logged op */
 	const char *vars;        /* the name of the VARS file */
 	struct fault fault;
-	bool dead; /* no call does anything any more */
-	/* Syncs are changes, but for a directory's, which opening does. */
+	bool dead; /* every call fails */
+	/*
+	 * `changes` counts writes and syncs, but not directory syncs: opening a
+	 * store does one.
+	 */
 	unsigned long vars_writes, changes;
 	struct {
 		bool used;
@@ -129,9 +135,9 @@ struct machine {
 extern struct machine machine;
 extern const struct sys sys_machine;
 
-/* A disk after its computer was switched on. */
+/* Starts the computer with this disk: no open files, no fault. */
 void machine_start(struct disk *disk, struct log *log, const struct range *may);
-/* Is any descriptor open? */
+/* Returns true if any descriptor is open. */
 bool machine_leaks(void);
 
 #endif

@@ -62,7 +62,7 @@ recovery_steps(struct script *script, const struct setting *setting,
 	for (uint32_t n = below(&random, 3); n > 0; n--)
 		script_add_burst(script, &random, setting->size, 700);
 	if (!below(&random, 4))
-		script_add(script, STEP_KEEP)->seed = draw(&random);
+		script_add(script, STEP_SAVE_STATE)->seed = draw(&random);
 	script_add(script, STEP_CLOSE);
 	script_add(script, STEP_OPEN);
 }
@@ -88,7 +88,7 @@ explore_recovery(struct explorer *explorer, struct model *model, uint64_t key,
 	return good;
 }
 
-/* level[depth].base is the disk after the cut. */
+/* Recovers level[depth].base, the disk after the cut. */
 static bool
 recover(struct explorer *explorer, unsigned int depth, uint64_t key,
 	const struct range *may)
@@ -138,7 +138,7 @@ cut_here(struct explorer *explorer, unsigned int depth, uint64_t key,
 	return false;
 }
 
-/* Whole ops, and the sectors of the one that was under way. */
+/* Cuts after whole ops, and between the sectors of the op in progress. */
 static bool
 cut_prefixes(struct explorer *explorer, unsigned int depth, uint64_t key)
 {
@@ -211,7 +211,7 @@ cut_choices(struct explorer *explorer, unsigned int depth, uint64_t key)
 	return true;
 }
 
-/* A sync changes nothing that was not there to choose before. */
+/* Decides whether to cut at this op: obeys `first`, `forced` and the stride. */
 static bool
 is_worth_it(const struct explorer *explorer, const struct cut *cut,
 	    unsigned int depth, size_t first)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Cuts the power everywhere in what was logged, recovers, and again in what
- * was logged during the recovery.
+ * Cuts the power at every logged op, recovers, and then cuts the power again at
+ * every op of the recovery.
  */
 #ifndef CRASH_EXPLORE_H
 #define CRASH_EXPLORE_H
@@ -11,17 +11,19 @@
 
 #define MAX_DEPTH 3
 
-/* How many choices there are at each call. */
+/* How many choices are tried at each op. */
 struct plan {
-	uint32_t mask_units; /* all subsets of that many units */
+	uint32_t mask_units; /* up to so many units: try all subsets */
 	uint32_t prefixes;   /* of the pending ops and the last one's sectors */
 	uint32_t randoms;
-	uint32_t nested;  /* recoveries that are cut, one in so many; 0: none */
-	uint32_t nested2; /* and recoveries from these */
-	size_t stride;    /* looks at every so many calls; 0: all */
+	uint32_t nested;  /* cut one in so many recoveries; 0: none */
+	uint32_t nested2; /* the same for recoveries of those */
+	size_t stride;    /* cut at one in so many ops; 0: at all */
 };
 
-/* One cut: during which op of the log, and what was on the medium then. */
+/*
+ * One cut: the op during which it happens, and the choice of unsynced changes.
+ */
 struct place {
 	size_t at;
 	struct choice choice;
@@ -41,25 +43,26 @@ struct explorer {
 	struct plan plan;
 	struct level level[MAX_DEPTH + 1];
 	struct place place[MAX_DEPTH + 1];
-	unsigned int depth;         /* of the cut that is looked at */
-	const struct place *forced; /* only this way, `depth` long */
+	unsigned int depth; /* of the current cut */
+	const struct place
+		*forced; /* NULL, or the only cuts to make, one per depth */
 	unsigned int forced_depth;
 	unsigned long cuts, opened;
 	char why[600];
 	void (*progress)(struct explorer *);
-	bool expired; /* set it to end without a failure */
+	bool expired; /* set by progress() to end early without a failure */
 };
 
-/* level[0] has base, log and model; cuts from op `first` on. */
+/* Cuts from op `first` on. The caller fills base, log and model of level[0]. */
 bool explore(struct explorer *explorer, uint64_t key, size_t first);
 void explorer_free(struct explorer *explorer);
 
-/* "AT:CHOICE[+]/..." of the cut that is looked at. */
+/* Prints the current cut as "AT:CHOICE[+]/...". */
 void place_print(const struct explorer *explorer, char *to, size_t size);
-/* The number of places, or 0 if it is no such text. */
+/* Parses such a text; returns the number of places, 0 if it is malformed. */
 unsigned int place_parse(const char *text, struct place *place);
 
-/* Opens it, may write on, close and open again. */
+/* Opens the store and checks it; may also write, close and open it again. */
 bool explore_recovery(struct explorer *explorer, struct model *model,
 		      uint64_t key, bool whole);
 

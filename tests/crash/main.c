@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * No power cut loses or tears what was answered: every workload is done on a
- * simulated disk, the power is cut at every call, and what may then be on the
- * medium is recovered.
+ * Verifies that no power cut loses or tears a burst whose commit was answered:
+ * runs every workload on a simulated disk, cuts the power at every call, and
+ * recovers from each state that the medium may then have.
  *
  * crash [--long [--minutes N]] [--seed N] [--only NAME] [--case CASE]
  *       [--dump DIR] [--data DIR] [--stop] [--hard]
  *
- * --dump writes the files on the medium in a case, --stop ends at the first
- * failure.  CASE is NAME,SEED,FAULT,PLACES as a failure prints it.  What the
- * store does not survive: --hard leaves garbage wherever a sector was being
- * written.
+ * CASE is NAME,SEED,FAULT,PLACES, as a failure prints it. --dump writes the
+ * files on the medium in that case, --stop ends at the first failure. --hard
+ * leaves garbage wherever a sector was being written; the store does not
+ * survive that.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -30,12 +30,12 @@ static char directory[200], vars_path[220];
 static bool full, hard, stop;
 static uint64_t seed = 1;
 static const char *only, *dump;
-static double minutes = 50, share; /* share: seconds for a workload, or 0 */
+static double minutes = 50, share; /* share: seconds per workload, or 0 */
 static double began, began_cpu, reported;
 static const struct workload *current;
 static uint64_t current_seed;
 
-/* What happens to call number nth of a workload. */
+/* A fault at call number nth of a workload. */
 struct injection {
 	unsigned int nth, kind, persistent, lose;
 	int error;
@@ -62,12 +62,12 @@ show_progress(struct explorer *e)
 	if (t - reported < 5)
 		return;
 	reported = t;
-	fprintf(stderr, "# %s: seed %llu, %lu cuts, %.0f a second\n",
+	fprintf(stderr, "# %s: seed %llu, %lu cuts, %.0f per second\n",
 		current->name, (unsigned long long)current_seed, e->cuts,
 		(double)e->cuts / (t - began));
 }
 
-/* files_local() resolves the path with realpath(3): a file must be there. */
+/* files_local() resolves the path with realpath(3), so the file must exist. */
 static void
 make_scratch(void)
 {
@@ -107,7 +107,7 @@ set_fault(void)
 	};
 }
 
-/* The workload itself, on a disk that works or has the fault. */
+/* Runs the workload, on a disk that works or that has the injected fault. */
 static bool
 do_workload(const struct setting *setting, const struct script *script,
 	    uint64_t key, struct fault *fault)
@@ -132,7 +132,10 @@ do_workload(const struct setting *setting, const struct script *script,
 	good = run_heal(&run) && good;
 	if (!good)
 		memcpy(explorer.why, run.why, sizeof(run.why));
-	/* Without a cut: what was there is there, and is now made durable. */
+	/*
+	 * After a fault, recover also without a power cut: whatever was written
+	 * is still there.
+	 */
 	if (good && fault->kind != FAULT_NONE && fault->hits)
 		good = explore_recovery(&explorer, &level->model, key, true);
 	return good;
@@ -200,7 +203,7 @@ explore_workload(const struct workload *workload, bool *skipped)
 	       explore(&explorer, key, 0);
 }
 
-/* The files as they were on the medium after the last cut. */
+/* Writes the files as they were on the medium after the last cut. */
 static void
 dump_files(void)
 {
@@ -263,15 +266,15 @@ run_workload(const struct workload *workload)
 		       trace_directory, workload->trace);
 	else if (seeds)
 		printf("ok - %s: %lu cuts, %lu recoveries, %u seeds%s, "
-		       "%.1f s, %.0f cuts a CPU second\n",
+		       "%.1f s, %.0f cuts per CPU second\n",
 		       workload->name, explorer.cuts, explorer.opened, i,
-		       explorer.expired ? " (the last in part)" : "", seconds,
-		       (double)explorer.cuts / cpu);
+		       explorer.expired ? " (the last one incomplete)" : "",
+		       seconds, (double)explorer.cuts / cpu);
 	(void)fflush(stdout);
 	return good;
 }
 
-/* One case alone. */
+/* Repeats the single case that `text` names. */
 static int
 run_case(const char *text)
 {
@@ -363,7 +366,10 @@ main(int argc, char **argv)
 		default: return 2;
 		}
 	}
-	/* Every recovery asks for a megabyte that it hardly touches. */
+	/*
+	 * Without this, malloc() would map and unmap a megabyte per recovery,
+	 * of which recovery uses little.
+	 */
 	(void)mallopt(M_MMAP_THRESHOLD, 1 << 28);
 	(void)mallopt(M_TRIM_THRESHOLD, 1 << 28);
 	make_scratch();

@@ -11,7 +11,7 @@ fold(uint64_t hash, uint64_t word)
 	return hash ^ (hash >> 29);
 }
 
-/* Sizes are multiples of 32: four chains run side by side. */
+/* `size` must be a multiple of 32: four hash chains run side by side. */
 static void
 hash_image(const uint8_t *image, uint32_t size, uint64_t *hash)
 {
@@ -34,7 +34,7 @@ model_begin(struct model *model, uint32_t size)
 	model->count = 0;
 	model->done = 0;
 	model->may = (struct range){ .lo = 0 };
-	memset(model->kept, 0, sizeof(model->kept));
+	memset(model->saved, 0, sizeof(model->saved));
 	model->size = size;
 	model->image = realloc(model->image, size);
 	if (!model->image)
@@ -52,8 +52,8 @@ model_fork(struct model *model, const struct model *parent,
 	model->count = may->hi + 1;
 	model->done = may->hi;
 	model->may = *may;
-	memcpy(model->kept, parent->kept,
-	       (may->kept_hi + 1) * sizeof(model->kept[0]));
+	memcpy(model->saved, parent->saved,
+	       (may->saved_hi + 1) * sizeof(model->saved[0]));
 	if (model->size != parent->size || !model->image) {
 		model->size = parent->size;
 		model->image = realloc(model->image, model->size);
@@ -123,8 +123,10 @@ model_found(struct model *model, uint32_t number)
 {
 	struct range *may = &model->may;
 
-	/* Those behind it were begun and are no more: they keep their numbers,
-	 * and it gets a new one. */
+	/*
+	 * Later states were begun but are lost. They keep their numbers, and
+	 * the state that was found gets a new one.
+	 */
 	if (number < may->hi) {
 		struct state *state = add_state(model, may->hi + 1);
 
@@ -174,15 +176,15 @@ model_number(struct model *model, uint32_t number, uint64_t sequence)
 }
 
 void
-model_found_kept(struct model *model, uint32_t number)
+model_found_saved(struct model *model, uint32_t number)
 {
 	struct range *may = &model->may;
 
-	if (number < may->kept_hi) {
-		if (may->kept_hi + 1 >= MAX_KEPT)
+	if (number < may->saved_hi) {
+		if (may->saved_hi + 1 >= MAX_SAVED)
 			abort();
-		model->kept[may->kept_hi + 1] = model->kept[number];
-		number = may->kept_hi + 1;
+		model->saved[may->saved_hi + 1] = model->saved[number];
+		number = may->saved_hi + 1;
 	}
-	may->kept_lo = may->kept_hi = number;
+	may->saved_lo = may->saved_hi = number;
 }

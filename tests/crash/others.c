@@ -35,9 +35,9 @@ has_journal(void)
 	return content(journal_name()) != NULL;
 }
 
-/* The calls that fail are the store's. */
+/* Faults must hit the store's calls only, so these calls are spared. */
 static struct fault
-put_faults_off(void)
+suspend_faults(void)
 {
 	struct fault fault = machine.fault;
 
@@ -54,11 +54,11 @@ sync_directory(void)
 	(void)sys_machine.close(fd);
 }
 
-/* As cp(1) does it, which syncs nothing. */
+/* Writes a file as cp(1) does, which does not sync. */
 static void
 write_file(const char *name, const uint8_t *image, uint32_t size, bool sync)
 {
-	struct fault fault = put_faults_off();
+	struct fault fault = suspend_faults();
 	int fd;
 
 	fd = sys_machine.open(name, O_RDWR | O_CREAT, 0600);
@@ -86,7 +86,10 @@ create(const struct run *run, struct error *err)
 	return store_create(&config, run->model->image, err);
 }
 
-/* It may be that VARS goes first, and then it is whole. */
+/*
+ * The removal of the journal may become durable although the earlier removal of
+ * VARS does not: then VARS is there, complete but without history.
+ */
 static bool
 remove_left_over(struct run *run)
 {
@@ -134,7 +137,7 @@ others_remove_vars(struct run *run)
 	struct fault fault;
 
 	run->model->may.touched = TOUCHED_GONE;
-	fault = put_faults_off();
+	fault = suspend_faults();
 	(void)sys_machine.unlink(machine.vars);
 	machine.fault = fault;
 	return true;
@@ -145,10 +148,10 @@ others_remove_journal(struct run *run)
 {
 	struct fault fault;
 
-	if (!run->complete) /* a fault kept it from becoming that */
+	if (!run->complete) /* a fault prevented a clean close */
 		return true;
 	model_begin_history(run->model);
-	fault = put_faults_off();
+	fault = suspend_faults();
 	(void)sys_machine.unlink(journal_name());
 	sync_directory();
 	machine.fault = fault;
@@ -162,7 +165,7 @@ others_back_up(struct run *run, uint64_t seed)
 	const struct bytes *vars = content(machine.vars);
 	uint8_t *image;
 
-	/* A fault kept it from being made, or the last one from being used. */
+	/* After a fault VARS may be missing or may not be usable. */
 	if (!vars || run->model->may.touched)
 		return true;
 	image = malloc(vars->len);
@@ -177,11 +180,11 @@ others_back_up(struct run *run, uint64_t seed)
 	return true;
 }
 
-/* Does a reader find VARS and journal in agreement? */
+/* Returns true if a reader finds that VARS and journal agree. */
 static bool
 agree(const struct run *run)
 {
-	struct fault fault = put_faults_off();
+	struct fault fault = suspend_faults();
 	struct error err = { "" };
 	struct reader *reader;
 	bool good;
@@ -215,7 +218,7 @@ others_copy(struct run *run, bool sync)
 	return true;
 }
 
-/* VARS is as long as it should be. */
+/* The caller has ensured that VARS has the right size. */
 bool
 others_accept(struct run *run)
 {
@@ -254,9 +257,12 @@ others_accept(struct run *run)
 	return true;
 }
 
-/* With no journal, nothing tells a part of a copy from the whole. */
+/*
+ * Without a journal the store cannot tell a partial copy from a whole one, so
+ * whatever VARS holds becomes a possible state.
+ */
 void
-others_look(struct run *run)
+others_before_open(struct run *run)
 {
 	const struct bytes *vars = content(machine.vars);
 	struct model *model = run->model;
@@ -269,7 +275,7 @@ others_look(struct run *run)
 }
 
 bool
-others_excuse(const struct run *run, int rc)
+others_explain(const struct run *run, int rc)
 {
 	const struct range *may = &run->model->may;
 
@@ -285,7 +291,7 @@ others_excuse(const struct run *run, int rc)
 	}
 }
 
-/* What was synced by others is there as they wrote it. */
+/* Returns true if VARS holds what the other process wrote and synced. */
 static bool
 is_whole(const struct run *run, const struct bytes *vars)
 {
@@ -304,7 +310,7 @@ is_whole(const struct run *run, const struct bytes *vars)
 }
 
 bool
-others_mend(struct run *run, int rc, uint64_t seed, bool again)
+others_repair(struct run *run, int rc, uint64_t seed, bool again)
 {
 	const struct bytes *vars = content(machine.vars);
 
@@ -315,7 +321,7 @@ others_mend(struct run *run, int rc, uint64_t seed, bool again)
 	     run->model->may.touched == TOUCHED_COPIED))
 		return others_copy(run, false);
 	if (!is_whole(run, vars))
-		return run_wrong(run, "VARS is not what was put there");
-	/* What was accepted is accepted. */
+		return run_wrong(run, "VARS is not the image that was written");
+	/* The second call must find nothing left to accept. */
 	return others_accept(run) && others_accept(run);
 }

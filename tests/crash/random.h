@@ -14,7 +14,7 @@ mix(uint64_t a, uint64_t b)
 	return x ^ (x >> 31);
 }
 
-/* The next number of a sequence. */
+/* Returns the next number of a sequence. */
 static inline uint64_t
 draw(uint64_t *state)
 {

@@ -67,7 +67,7 @@ script_add_burst(struct script *script, uint64_t *random, uint32_t size,
 
 	for (uint32_t n = below(random, 3); n > 0; n--)
 		add_change(script, random, size, longest);
-	/* So that no two bursts end in the same image. */
+	/* A random program ensures that no two bursts end in the same image. */
 	step = script_add(script, STEP_PROGRAM);
 	step->seed = draw(random);
 	step->len = 8 + below(random, 8);
@@ -88,7 +88,7 @@ run_fill(uint8_t *to, uint32_t len, uint64_t seed)
 		to[i] = (uint8_t)(draw(&seed) >> 24);
 }
 
-/* What was begun is now on disk, and was answered unless nothing is synced. */
+/* A burst is now on disk. It counts as answered if it was synced. */
 static void
 committed(struct run *run, bool durable)
 {
@@ -103,7 +103,7 @@ committed(struct run *run, bool durable)
 
 /* A call failed that had begun state may.hi, or nothing. */
 static bool
-broke(struct run *run, int rc, const char *what)
+check_failure(struct run *run, int rc, const char *what)
 {
 	struct model *model = run->model;
 	const uint8_t *image = store_image(run->store);
@@ -121,7 +121,8 @@ broke(struct run *run, int rc, const char *what)
 	run->failed = rc;
 	if (rc >= 0 || store_failed(run->store) != rc ||
 	    !store_failure(run->store)[0] || !store_verify(run->store))
-		return run_wrong(run, "%s: %d, and the store does not say so",
+		return run_wrong(run,
+				 "%s: %d, but the store does not report it",
 				 what, rc);
 	if (!model_is(model, model->done, image) &&
 	    !model_is(model, model->may.hi, image))
@@ -152,18 +153,19 @@ check_kept(struct run *run)
 	if (rc)
 		return run_tolerant() ||
 		       run_wrong(run, "store_recall: %s", err.text);
-	for (uint32_t i = model->may.kept_hi;; i--) {
-		make_kept(&expected, model->kept[i]);
+	for (uint32_t i = model->may.saved_hi;; i--) {
+		make_kept(&expected, model->saved[i]);
 		if (found.len == expected.len &&
 		    !memcmp(found.record, expected.record, found.len) &&
 		    !strcmp(found.tag, expected.tag)) {
-			model_found_kept(model, i);
+			model_found_saved(model, i);
 			return true;
 		}
-		if (i == model->may.kept_lo)
-			return run_wrong(run, "kept: none of %u to %u",
-					 model->may.kept_lo,
-					 model->may.kept_hi);
+		if (i == model->may.saved_lo)
+			return run_wrong(run,
+					 "the saved state is none of %u to %u",
+					 model->may.saved_lo,
+					 model->may.saved_hi);
 	}
 }
 
@@ -187,7 +189,10 @@ is_past(const struct run *run, const struct reader *reader, uint64_t sequence,
 	return same;
 }
 
-/* The points are the states that led to `number`; the ends and some between. */
+/*
+ * The points must be the states that led to `number`. Images are compared for
+ * the first and last point, and for a sample of the others.
+ */
 static bool
 history_leads_to(const struct run *run, const struct reader *reader,
 		 const struct points *points, uint32_t number)
@@ -235,11 +240,11 @@ read_history(struct run *run, uint32_t number)
 	reader_close(reader);
 	return good || run_wrong(run,
 				 "the history of %zu points does not lead to "
-				 "state %u, which is there",
+				 "state %u, which was found",
 				 points.count, number);
 }
 
-/* A reader's calls are not those that are to fail. */
+/* Faults must not hit the reader's calls. */
 static bool
 check_history(struct run *run, uint32_t number)
 {
@@ -253,7 +258,7 @@ check_history(struct run *run, uint32_t number)
 }
 
 static bool
-found(struct run *run, uint32_t number)
+accept_state(struct run *run, uint32_t number)
 {
 	struct model *model = run->model;
 
@@ -276,7 +281,10 @@ count_alike(const struct run *run, uint32_t lo)
 	return count;
 }
 
-/* Which state is it?  Two may look alike; then the history decides. */
+/*
+ * Finds the state that the image has. Two states may have equal images; then
+ * the history decides.
+ */
 static bool
 check_image(struct run *run)
 {
@@ -285,18 +293,21 @@ check_image(struct run *run)
 	uint32_t lo = model->may.lo ? model->may.lo : 1;
 
 	if (store_size(run->store) != model->size)
-		return run_wrong(run, "the image has another size");
+		return run_wrong(run, "the image has the wrong size");
 	run->alike = count_alike(run, lo) > 1;
 	for (uint32_t i = model->may.hi; i >= lo; i--)
-		if (model_is(model, i, image) && found(run, i))
+		if (model_is(model, i, image) && accept_state(run, i))
 			return true;
 	return run_wrong(run, "the image is none of the states %u to %u", lo,
 			 model->may.hi);
 }
 
-/* A reader who came before has seen what the writer found, and NULL is none. */
+/*
+ * Reads the files before the store opens them: the reader must see the image
+ * that the store will find. NULL: no reader this time.
+ */
 static struct reader *
-look(struct run *run)
+read_before_open(struct run *run)
 {
 	struct error err = { "" };
 	struct reader *reader;
@@ -322,7 +333,8 @@ same_as_seen(struct run *run, struct reader *reader)
 	if (reader)
 		reader_close(reader);
 	return (same && !run->why[0]) ||
-	       run_wrong(run, "a reader saw another image before store_open");
+	       run_wrong(run,
+			 "a reader saw a different image before store_open");
 }
 
 static int
@@ -338,18 +350,19 @@ try_to_open(struct run *run, struct error *err)
 		.history = &setting->history,
 		.sys = &sys_machine,
 	};
-	struct reader *seen = machine.fault.kind ? NULL : look(run);
+	struct reader *seen = machine.fault.kind ? NULL : read_before_open(run);
 	unsigned long changes = machine.changes;
 	int rc;
 
 	run->complete = false;
-	others_look(run);
+	others_before_open(run);
 	rc = store_open(&run->store, &config, NULL, err);
 	if (rc)
 		run->store = NULL;
-	if (same_as_seen(run, seen) && others_excuse(run, rc) &&
+	if (same_as_seen(run, seen) && others_explain(run, rc) &&
 	    machine.changes != changes)
-		(void)run_wrong(run, "store_open refuses and changes");
+		(void)run_wrong(run,
+				"store_open failed, but changed the files");
 	return rc;
 }
 
@@ -359,8 +372,8 @@ open_store(struct run *run, uint64_t seed)
 	struct error err = { "" };
 	int rc = try_to_open(run, &err);
 
-	for (int i = 0; i < 3 && !run->why[0] && others_excuse(run, rc); i++) {
-		if (!others_mend(run, rc, seed, i > 0))
+	for (int i = 0; i < 3 && !run->why[0] && others_explain(run, rc); i++) {
+		if (!others_repair(run, rc, seed, i > 0))
 			return false;
 		rc = try_to_open(run, &err);
 	}
@@ -377,7 +390,7 @@ open_store(struct run *run, uint64_t seed)
 	return check_image(run) && check_kept(run);
 }
 
-/* Calls that change or commit: `begun` says that a burst is. */
+/* Checks the result of a call that changes or commits. */
 static bool
 after_change(struct run *run, int rc, unsigned long vars_writes,
 	     const char *what)
@@ -385,7 +398,7 @@ after_change(struct run *run, int rc, unsigned long vars_writes,
 	bool synced = run->setting->sync != STORE_SYNC_NONE;
 
 	if (rc)
-		return broke(run, rc, what);
+		return check_failure(run, rc, what);
 	if (run->failed)
 		return run_wrong(run, "%s: success, though the store failed",
 				 what);
@@ -422,7 +435,7 @@ change(struct run *run, const struct step *step)
 						       "store_program");
 }
 
-/* With nothing to do it is a success, also on a store that failed. */
+/* Without an open burst a commit succeeds, even in a failed store. */
 static bool
 commit(struct run *run)
 {
@@ -441,35 +454,35 @@ checkpoint(struct run *run)
 	int rc = store_checkpoint(run->store);
 
 	if (rc)
-		return broke(run, rc, "store_checkpoint");
+		return check_failure(run, rc, "store_checkpoint");
 	committed(run, true);
 	return true;
 }
 
 static bool
-keep(struct run *run, uint64_t seed)
+save_state(struct run *run, uint64_t seed)
 {
 	static struct store_kept kept;
 	struct range *may = &run->model->may;
 	struct error err = { "" };
 	int rc;
 
-	if (may->kept_hi + 2 >= MAX_KEPT)
-		return run_wrong(run, "too much is kept");
+	if (may->saved_hi + 2 >= MAX_SAVED)
+		return run_wrong(run, "the script saves too many states");
 	if (seed % 4 == 0)
 		seed = 0;
 	make_kept(&kept, seed);
-	run->model->kept[++may->kept_hi] = seed;
+	run->model->saved[++may->saved_hi] = seed;
 	rc = store_keep(run->store, &kept, &err);
 	if (rc)
 		return run_tolerant() ||
 		       run_wrong(run, "store_keep: %s", err.text);
-	may->kept_lo = may->kept_hi;
+	may->saved_lo = may->saved_hi;
 	return true;
 }
 
 static bool
-pass(struct run *run)
+release_and_retake(struct run *run)
 {
 	struct error err = { "" };
 	int rc = store_release(run->store, &err);
@@ -477,7 +490,7 @@ pass(struct run *run)
 	if (machine_leaks())
 		return run_wrong(run, "store_release leaves a file open");
 	if (rc && store_failed(run->store)) {
-		if (!broke(run, rc, "store_release"))
+		if (!check_failure(run, rc, "store_release"))
 			return false;
 	} else {
 		if (rc && !run_tolerant())
@@ -487,7 +500,7 @@ pass(struct run *run)
 	}
 	rc = store_retake(run->store, false, &err);
 	if (rc)
-		return broke(run, rc, "store_retake");
+		return check_failure(run, rc, "store_retake");
 	return machine.dead || run->failed || check_image(run);
 }
 
@@ -516,7 +529,7 @@ close_store(struct run *run)
 	return true;
 }
 
-/* Another image, wholly or here and there, as one burst. */
+/* Replaces the image, wholly or in a few places, as one burst. */
 static bool
 replace(struct run *run, uint64_t seed)
 {
@@ -542,7 +555,9 @@ replace(struct run *run, uint64_t seed)
 	return after_change(run, rc, vars_writes, "store_replace");
 }
 
-/* At one of its next calls; what was written lives on in the page cache. */
+/*
+ * Kills the process at one of its next calls; the page cache keeps its writes.
+ */
 static void
 kill_store(struct run *run, uint64_t seed)
 {
@@ -584,13 +599,13 @@ run_step(struct run *run, const struct step *step)
 {
 	if (is_for_closed(step->kind))
 		return run_closed_step(run, step);
-	if (!run->store) /* a fault kept it from being opened */
+	if (!run->store) /* a fault prevented store_open() */
 		return true;
 	switch (step->kind) {
 	case STEP_COMMIT: return commit(run);
 	case STEP_CHECKPOINT: return checkpoint(run);
-	case STEP_KEEP: return keep(run, step->seed);
-	case STEP_PASS: return pass(run);
+	case STEP_SAVE_STATE: return save_state(run, step->seed);
+	case STEP_RETAKE: return release_and_retake(run);
 	case STEP_REPLACE: return replace(run, step->seed);
 	case STEP_KILL: kill_store(run, step->seed); return true;
 	case STEP_CLOSE: return close_store(run);

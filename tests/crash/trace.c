@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A recorded boot as steps: `w OFF SIZE VALUE` of a byte-wide flash, in hex.
- * 0x10 or 0x40 and a byte program, 0x20 and 0xd0 erase a block, 0xff (READ
- * ARRAY) ends a burst.  Programming clears bits only.
+ * Reads a recorded boot as steps. A trace line is `w OFF SIZE VALUE` in hex, a
+ * write to a byte-wide flash: 0x10 or 0x40 and a byte program, 0x20 and 0xd0
+ * erase a block, 0xff (READ ARRAY) ends a burst. Programming only clears bits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +16,12 @@ const char *trace_directory = "tests/data";
 
 struct recording {
 	struct script *script;
-	uint8_t *image, *bytes; /* of all programs, one behind the other */
+	uint8_t *image,
+		*bytes; /* of `bytes`: the data of all programs, concatenated */
 	size_t used;
 	uint32_t size;
 	unsigned int command;
-	bool open; /* a burst */
+	bool open; /* a burst is open */
 };
 
 static void

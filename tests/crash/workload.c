@@ -33,7 +33,8 @@ add_bursts(struct script *script, const struct workload *workload,
 		if (!below(random, 6))
 			script_add(script, STEP_CHECKPOINT);
 		if (!below(random, 6))
-			script_add(script, STEP_KEEP)->seed = draw(random);
+			script_add(script, STEP_SAVE_STATE)->seed =
+				draw(random);
 	}
 }
 
@@ -50,10 +51,10 @@ build_small(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
-/* The guest is suspended and goes on, now and then. */
+/* The guest is suspended and resumed a few times, with a burst open. */
 static void
-build_pass(struct script *script, const struct workload *workload,
-	   uint64_t seed)
+build_suspend(struct script *script, const struct workload *workload,
+	      uint64_t seed)
 {
 	uint64_t random = mix(seed, 11);
 
@@ -61,16 +62,16 @@ build_pass(struct script *script, const struct workload *workload,
 	for (int i = 0; i < 3; i++) {
 		add_bursts(script, workload, &random, 1);
 		script_add_burst(script, &random, workload->setting.size, 900);
-		script->steps--; /* left open */
-		script_add(script, STEP_PASS);
+		script->steps--; /* drop the commit: the burst stays open */
+		script_add(script, STEP_RETAKE);
 	}
 	script_add(script, STEP_CLOSE);
 }
 
-/* The journal is removed and a new one begun: the old one's blocks turn up. */
+/* A new journal replaces a removed one, whose blocks it may get. */
 static void
-build_lives(struct script *script, const struct workload *workload,
-	    uint64_t seed)
+build_new_journal(struct script *script, const struct workload *workload,
+		  uint64_t seed)
 {
 	uint64_t random = mix(seed, 2);
 
@@ -83,7 +84,7 @@ build_lives(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
-/* So much that old history is dropped again and again. */
+/* Writes so much that old history is dropped again and again. */
 static void
 build_history(struct script *script, const struct workload *workload,
 	      uint64_t seed)
@@ -106,8 +107,8 @@ build_history(struct script *script, const struct workload *workload,
 }
 
 /*
- * As FtwDxe and VariableSmm: the spare is erased and written, then the
- * variables are; each is a burst of many blocks.
+ * Does what FtwDxe and VariableSmm do for a reclaim: erases and writes the
+ * spare area, then the variable area, each as one burst of many blocks.
  */
 static void
 build_reclaim(struct script *script, const struct workload *workload,
@@ -141,7 +142,9 @@ build_reclaim(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
-/* VARS becomes that of the seed; 0: it becomes what it is. */
+/*
+ * Overwrites VARS with an image made from the seed, or (0) with its own image.
+ */
 static void
 copy_over(struct script *script, uint64_t seed, bool sync)
 {
@@ -149,7 +152,9 @@ copy_over(struct script *script, uint64_t seed, bool sync)
 	script_add(script, STEP_COPY)->len = sync;
 }
 
-/* Another tool writes VARS, also of a process that was killed. */
+/*
+ * Another tool writes VARS, in one case after the store's process was killed.
+ */
 static void
 build_accept(struct script *script, const struct workload *workload,
 	     uint64_t seed)
@@ -173,7 +178,7 @@ build_accept(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
-/* As pflashctl create --reset and rollback do it. */
+/* Replaces the image as pflashctl create --reset and rollback do. */
 static void
 build_replace(struct script *script, const struct workload *workload,
 	      uint64_t seed)
@@ -192,7 +197,7 @@ build_replace(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
-/* A file of the name of one that was removed, whose journal lies there. */
+/* Creates a file with the name of a removed one, whose journal still exists. */
 static void
 build_create(struct script *script, const struct workload *workload,
 	     uint64_t seed)
@@ -210,7 +215,7 @@ build_create(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
-/* cp(1) puts VARS in place and syncs nothing: once beside its journal. */
+/* cp(1) overwrites VARS without a sync, once beside the file's journal. */
 static void
 build_copied(struct script *script, const struct workload *workload,
 	     uint64_t seed)
@@ -321,19 +326,19 @@ const struct workload workloads[] = {
 	      true),
 	SMALL("small-none-forget", STORE_SYNC_NONE, 2 * BLOCK, 900, KEEP_NONE,
 	      false),
-	{ "lives-burst", build_lives,
+	{ "new-journal-burst", build_new_journal,
 	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true,
 	    false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL },
-	{ "pass-burst", build_pass,
+	{ "pass-burst", build_suspend,
 	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true,
 	    false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
-	{ "pass-none", build_pass,
+	{ "pass-none", build_suspend,
 	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
 	    false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
-	{ "lives-none", build_lives,
+	{ "new-journal-none", build_new_journal,
 	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
 	    false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
@@ -359,7 +364,7 @@ const struct workload workloads[] = {
 	FAULTS("faults-op", build_small, STORE_SYNC_OP, 900, KEEP_ALL, false),
 	FAULTS("faults-none", build_small, STORE_SYNC_NONE, 2000, KEEP_NONE,
 	       false),
-	FAULTS("faults-pass", build_pass, STORE_SYNC_BURST, 900, KEEP_ALL,
+	FAULTS("faults-pass", build_suspend, STORE_SYNC_BURST, 900, KEEP_ALL,
 	       true),
 	FAULTS("faults-accept", build_accept, STORE_SYNC_BURST, 0, KEEP_ALL,
 	       true),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The workloads: what is done with the file, with which limits, and how
- * thoroughly the power is cut.
+ * The workloads: the operations on the file, the store's limits, and how many
+ * power cuts are tried.
  */
 #ifndef CRASH_WORKLOAD_H
 #define CRASH_WORKLOAD_H
@@ -14,7 +14,7 @@ struct workload {
 		      uint64_t seed);
 	struct setting setting;
 	struct plan quick, full;
-	unsigned int quick_seeds; /* 0: not at all; at length, as many as fit */
+	unsigned int quick_seeds; /* 0: none; --long: as many as fit */
 	bool faults;              /* calls fail, then the power is cut */
 	const char *trace;
 };
@@ -22,10 +22,13 @@ struct workload {
 extern const struct workload workloads[];
 extern const size_t workload_count;
 
-/* Where the traces are. */
+/* The directory of the traces. */
 extern const char *trace_directory;
 
-/* The bursts of a recorded boot, on a blank image; false: it can't be read. */
+/*
+ * Adds the bursts of a recorded boot, for a blank image; returns false if the
+ * trace cannot be read.
+ */
 bool trace_steps(struct script *script, const char *name, uint32_t size);
 
 #endif

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libFuzzer: accesses and happenings that the input names, given to the chip
- * and to the model of tests/model; aborts on any difference.
+ * libFuzzer target: sends accesses and events, both chosen by the input, to the
+ * chip and to the model of tests/model, and aborts when they differ.
  *
  * Input: a byte for the geometry, a byte for personality (modulo 3) and
  * show_busy (bit 7), and events:
  *
  *   00..7f OFF16 BYTES   write of (low 3 bits + 1) bytes
- *   80..9f BYTES         the same at the offset of the last one
- *   a0..bf CODE          a command to all parts there; bit 0: one word on
+ *   80..9f BYTES         write at the offset of the last access
+ *   a0..bf CODE          command to all parts there; bit 0: one word further
  *   c0..cf OFF16         read of (low 3 bits + 1) bytes
- *   d0..df OFF64 BYTES   write anywhere
- *   e0..ef               the host: bits 0-1 which, bits 2-3 the answer
+ *   d0..df OFF64 BYTES   write at any offset
+ *   e0..ef               host result: bits 0-1 operation, bits 2-3 error
  *   f0..f7               save and restore
- *   f8..fb               a commit behind the chip's back fails
+ *   f8..fb               the owner's own commit fails
  *   fc..ff               power off and on
  */
 #include "input.h"

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fuzzes the functions that read images: fv_check(), fv_compact(), the variable
- * store, the difference between two stores, and the recognition of a firmware
- * image.
+ * libFuzzer target: the parsers of firmware images. Runs fv_check(), the
+ * iteration over variables, the difference of two images, the detection of the
+ * layout and fv_compact(). The first byte of the input says how the image is
+ * built, because a fuzzer cannot find valid checksums and few inputs are as
+ * large as a layout; the rest is the image or a part of it.
  *
- * The first byte of the input selects how the other bytes become an image.  A
- * fuzzer cannot guess checksums, and few inputs are as large as a layout, so
- * most images are made from a valid one.
- *
- * The sanitizers find reads outside the image.  Beside that the fuzzer checks:
- * - an image that passes fv_check() can be opened and walked to the end of its
- *   chain, with the counts of the report;
- * - a store does not differ from itself;
- * - a variable added in one direction is removed in the other;
+ * Beside memory errors it aborts unless:
+ * - an image that passes fv_check() can be opened and read to its end, with as
+ *   many variables as the report counts;
+ * - a store equals itself, and swapping the images of a comparison swaps
+ *   additions and removals;
  * - a compacted store passes fv_check() and has the same variables.
  */
 #include <stdbool.h>
@@ -30,14 +28,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Bits of the first byte. */
 enum {
-	RAW = 1,        /* the input is the image, unchanged */
-	FIX_SUM = 2,    /* the volume header's checksum is corrected */
-	SMALL = 4,      /* an image of 4 blocks instead of the layout 2m */
-	WORK_BLOCK = 8, /* the input goes into the working block */
-	IN_SPARE = 16,  /* a write of the whole store is pending */
-	HEADER = 32,    /* the input overwrites the headers */
-	PLAIN = 64,     /* variables have the short header */
-	RECORDS = 128,  /* each 4 bytes of input make one variable */
+	RAW = 1,        /* the input is the whole image */
+	FIX_SUM = 2,    /* correct the checksum of the volume header */
+	SMALL = 4,      /* 4 blocks of no known layout, not the 2m layout */
+	WORK_BLOCK = 8, /* the input goes into the FTW working block */
+	IN_SPARE = 16,  /* and a write of the store is pending */
+	HEADER = 32,   /* the input goes to the start, not behind the headers */
+	PLAIN = 64,    /* variables have short headers */
+	RECORDS = 128, /* each 4 bytes of input make one variable */
 };
 
 static void
@@ -58,7 +56,7 @@ fix_sum(uint8_t *image, size_t size)
 	put_le16(image + 50, (uint16_t)-sum);
 }
 
-/* Makes an image of 4 blocks; the third is the working block. */
+/* An image of 4 blocks, the third of which is the working block. */
 static void
 make_small(uint8_t *image, const uint8_t *model)
 {
@@ -87,8 +85,7 @@ make_pending(uint8_t *image, const struct fv_layout *layout)
 }
 
 /*
- * Makes variables: each four bytes of input select the state, the lengths of
- * name and data, and a damage of the header.
+ * 4 input bytes: state, length of name, length of data, bit flip in the header.
  */
 static void
 make_variables(uint8_t *p, const uint8_t *end, size_t header,
@@ -113,7 +110,7 @@ make_variables(uint8_t *p, const uint8_t *end, size_t header,
 		for (uint32_t i = 0; i + 2 < name; i += 2)
 			p[header + i] = 'A';
 		memset(p + header + name, data[2], len);
-		/* Damage one bit of the header. */
+		/* Flip one bit of the header. */
 		if (data[3] & 0xc0)
 			p[data[3] % header] ^= (uint8_t)(1u << (data[2] & 7));
 		p += total;
@@ -177,7 +174,7 @@ count(void *opaque, enum varstore_change change, const struct variable *old,
 	return 0;
 }
 
-/* The image that is compared with each input: it has two variables. */
+/* Two variables for the fixed image with which inputs are compared. */
 static void
 make_fixed(uint8_t *image)
 {
@@ -219,7 +216,7 @@ compare(const struct varstore *store, bool whole)
 	must(forth[VARSTORE_CHANGED] == changes[VARSTORE_CHANGED]);
 }
 
-/* A compacted store must be sound and have the same variables. */
+/* A compacted store must be valid, have the same variables, and be minimal. */
 static void
 compact(const uint8_t *image, size_t size, const struct fv_report *before,
 	const struct varstore *store)
@@ -301,7 +298,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	how = *data++;
 	size--;
 	if (how & RAW) {
-		/* Allocate its exact size: the sanitizer sees overruns. */
+		/*
+		 * An allocation of its own, so that the sanitizer sees reads
+		 * outside it.
+		 */
 		image = malloc(size ? size : 1);
 		must(image != NULL);
 		memcpy(image, data, size);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libFuzzer: whatever bytes handover_load() gets, it reads nothing behind them
- * and leaves a record with nothing attached, or one that the next process loads
- * just the same.
+ * libFuzzer target: handover_load(). For any bytes it must not read beyond
+ * their end, and must leave a record with nothing attached, or one that the
+ * next process loads with the same result.
  *
- * Input: a byte for the kind (modulo 3).  Kind 0: the record itself.  Kinds 1
- * and 2: changes to a whole record of this version, or of version 0.1: three
- * bytes for where (modulo its size), one to put there.
+ * Input: a byte for the kind (modulo 3). Kind 0: the bytes of the record. Kinds
+ * 1 and 2: changes to a valid record of this version or of version 0.1, each of
+ * them an offset of three bytes (modulo the size) and the new byte.
  */
 #include <string.h>
 
@@ -31,7 +31,7 @@ made(unsigned int i)
 	return record;
 }
 
-/* Of exactly its size, so that the sanitizer sees its end. */
+/* Allocates the exact size, so that the sanitizer sees the end. */
 static uint8_t *
 allocate(size_t size)
 {
@@ -95,7 +95,7 @@ make_input(struct input *in, size_t *size)
 }
 
 static bool
-has_one_end(const char *text, size_t room)
+is_terminated(const char *text, size_t room)
 {
 	return memchr(text, '\0', room) != NULL;
 }
@@ -108,17 +108,18 @@ check_loaded(const struct handover *record)
 
 	demand(record->attached == HANDOVER_ATTACHED ||
 		       record->attached == HANDOVER_SAVED,
-	       "nothing is attached");
-	demand(strcmp(record->life, LIFE) == 0, "of another life");
-	demand(has_one_end(record->vars, sizeof(record->vars)),
-	       "a path without an end");
+	       "a loaded record has nothing attached");
+	demand(strcmp(record->life, LIFE) == 0,
+	       "the record is of another incarnation");
+	demand(is_terminated(record->vars, sizeof(record->vars)),
+	       "the path is not terminated");
 	demand(handover_now(record)->burst.length <= HANDOVER_BURST_LIMIT,
-	       "a burst that is too long");
+	       "the burst is too long");
 	demand(handover_load(again, record, HANDOVER_SIZE, LIFE, &err) == 1,
-	       "a loaded record is refused");
+	       "handover_load() refuses a record that it has loaded");
 	again->turn = record->turn;
 	demand(memcmp(again, record, HANDOVER_SIZE) == 0,
-	       "a loaded record is loaded otherwise");
+	       "loading a loaded record changes it");
 	(void)handover_progress(record, 0);
 	(void)handover_under_way(record);
 }
@@ -135,12 +136,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	record = made(1);
 	ret = handover_load(record, bytes, size, LIFE, &err);
 	free(bytes);
-	demand(ret == 1 || ret == 0 || ret == -EINVAL, "what it returns");
-	demand((ret == -EINVAL) == (err.text[0] != '\0'), "the sentence");
+	demand(ret == 1 || ret == 0 || ret == -EINVAL,
+	       "handover_load() returns a wrong code");
+	demand((ret == -EINVAL) == (err.text[0] != '\0'),
+	       "there is a sentence without an error, or none with it");
 	if (ret == 1)
 		check_loaded(record);
 	else
 		demand(memcmp(record, made(2), HANDOVER_SIZE) == 0,
-		       "something is left");
+		       "a refused record leaves something attached");
 	return 0;
 }

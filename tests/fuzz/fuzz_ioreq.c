@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libFuzzer: the shared page is hostile.  Xen alone writes it, and what a guest
- * can make Xen write there is a small part of this; the server must bear all of
- * it all the same: whatever is in the slots, whenever it changes, and whatever
- * events come.
+ * libFuzzer target: a hostile shared ioreq page. Only Xen writes that page, and
+ * a guest can make Xen write only a small part of the values tried here; but
+ * the server must withstand any contents of the slots, any time of change, and
+ * any events.
  *
- * Server, device, chip, window and store are the real ones, the hypervisor is
- * the simulation, and the store's files are on a file system in memory.  The
- * page changes between the steps, and also in the middle of a request: at
- * every call of the transport that the server makes (mapping the guest's
- * memory, taking an event, answering).  So a finding is the same each time.
+ * Server, device, chip, window and store are the real ones; the hypervisor is
+ * the simulation, and the store's files are on a file system in memory. The
+ * page changes between the steps, and also during a request: at every call of
+ * the transport that the server makes (mapping guest memory, taking an event,
+ * answering). So every run of an input is the same.
  *
- * After each step the device is sound, what was done is bounded, and in the end
- * the server answers a right request rightly.
+ * After each step the device must be valid and the work that was done must be
+ * bounded; at the end the server must answer a valid request correctly.
  *
- * Input: a byte for the device (see struct setup), and steps (see step()).
- * What the page becomes in the middle of a request comes from the same bytes.
+ * Input: a byte for the device (see struct setup), and steps (see step()). The
+ * changes of the page during a request use the same input.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -31,11 +31,11 @@
 #define SIZE 0x2000u
 #define RAM_FRAMES 4u
 #define VCPUS 4u
-#define COMMANDS_TO_ARRAY 300 /* ends a buffer that has any length */
+#define COMMANDS_TO_ARRAY 300 /* ends a buffered program of any length */
 
 /*
- * What one look at the page may cost: a few requests, each of them of 4096
- * elements of 8 bytes, which is 8 frames and what crosses their ends.
+ * The most that one poll may cost: a few requests, each with 4096 elements of 8
+ * bytes, which are 8 frames and the accesses across their ends.
  */
 #define MOST_REQUESTS (2 * VCPUS)
 #define MOST_MAPS (MOST_REQUESTS * 32)
@@ -49,15 +49,15 @@ struct setup {
 	enum cfi_personality personality;
 	bool after_loader; /* hvmloader has put memory there */
 	bool handover;
-	bool adopts;   /* a server whose page has been hostile before */
-	bool throttle; /* requests stop in their middle */
+	bool adopts;   /* a server whose page was hostile before */
+	bool throttle; /* requests can stop in the middle */
 };
 
 static struct sim *sim;
 static struct transport *t;
-static const struct transport_ops *xen; /* the simulation's own */
+static const struct transport_ops *xen; /* the simulation's operations */
 static struct input *in;
-static bool hostile; /* the page changes in calls of the transport */
+static bool hostile; /* transport calls change the page */
 static unsigned int maps, events, answers, lines, flood;
 
 static struct ioreq_server *server;
@@ -73,7 +73,7 @@ static uint32_t ports[VCPUS];
 static uint8_t image[SIZE];
 static char vars[64], journal[80], state[80];
 
-/* Each one is a line of the log. */
+/* Called for each line that would be logged. */
 static void
 on_reset(void *opaque, int ret)
 {
@@ -106,7 +106,7 @@ some_address(void)
 	}
 }
 
-/* A request as Xen might make one, but for what it asks for. */
+/* A request of a form that Xen could send, with any contents. */
 static void
 put_request(struct ioreq *s)
 {
@@ -153,7 +153,7 @@ change_page(void)
 	}
 }
 
-/* Something else runs while the server waits for the hypervisor. */
+/* Other code runs while the server waits for the hypervisor. */
 static void
 meanwhile(void)
 {
@@ -307,7 +307,7 @@ make_progress(void)
 	dead.state[0].progress = (uint32_t)take(in, 4);
 }
 
-/* What a server that has died left behind. */
+/* Adopts the server of a pflashd that has died. */
 static void
 open_adopted(void)
 {
@@ -399,7 +399,7 @@ end(void)
 	xen->depopulate(t, BASE >> FRAME_SHIFT, SIZE / FRAME_SIZE);
 }
 
-/* --- a right request ------------------------------------------------------ */
+/* --- a valid request ------------------------------------------------------ */
 
 static uint64_t
 request(unsigned int vcpu, bool read, uint64_t off, uint64_t data)
@@ -425,7 +425,7 @@ serves(unsigned int vcpu, uint64_t off)
 	hostile = false;
 	flood = 0;
 	ioreq_server_set_throttle(server, NULL);
-	run(server); /* what stopped at the throttle */
+	run(server); /* finish the requests that the throttle stopped */
 	for (unsigned int i = 0; i < VCPUS; i++) {
 		slot(i)->state = STATE_IOREQ_NONE;
 		slot(i)->vp_eport = ports[i];

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libFuzzer: whatever bytes lie there for a VARS file and its journal, they are
- * refused with a sentence, or give an image that is stable: a new journal is
- * composed from them, and recovery finds in it the same image and the same
- * past ones, of as many as it keeps.
+ * libFuzzer target: recovery of a VARS file and its journal. For any contents,
+ * recovery must either refuse with a sentence, or produce an image that is
+ * stable: a new journal is composed from the files, and recovery of that one
+ * must find the same image, and the same past images as far as they were kept.
  *
- * Input: four bytes (how), then edits of two files that the store itself has
- * written: a byte (what, modulo 8), three bytes (where, modulo the length), a
- * byte or more.  `how` 0: bits 0 and 1 blocks of the image - 1, bit 2 the
- * checksums are made right after the edits, bit 3 edits are a journal from
- * nothing, bit 4 adopt, bit 5 VARS is the old one, not the new one, bits 6 and
- * 7 history: as it is, none, 300 bytes, much; `how` 1: number of bursts; `how`
- * 2 and 3: seed of what they do.
+ * Input: four bytes `how`, then edits of two files that were made as the store
+ * makes them: a byte for the kind of edit (modulo 8), three bytes for the
+ * offset (modulo the length), one byte or more for the value.
+ *
+ * how[0]: bits 0-1  blocks of the image - 1
+ *         bit 2     correct the checksums after the edits
+ *         bit 3     the edits are the whole journal
+ *         bit 4     adopt: VARS was changed by something else
+ *         bit 5     VARS has the new image, not the old one
+ *         bits 6-7  history to keep: default, none, 300 bytes, much
+ * how[1]: number of bursts; how[2..3]: seed of their operations
  */
 #include <string.h>
 
@@ -25,9 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define BLOCK 4096u
 #define ROOM (128u << 10)
-#define POINTS 64 /* of the past, compared in one run */
+#define POINTS 64 /* points of the past compared in one run */
 
-/* One try: exactly as long as they say, so that the sanitizer sees the end. */
+/* One test case. Exact sizes, so that the sanitizer sees the ends. */
 struct pair {
 	uint8_t *vars;
 	uint32_t size;
@@ -53,7 +57,7 @@ copy(const void *from, size_t len)
 	return p;
 }
 
-/* A record behind what is there. */
+/* Appends a record. */
 static void
 append(struct pair *files, enum record_type type, const uint8_t *payload,
        uint32_t length)
@@ -71,7 +75,7 @@ append(struct pair *files, enum record_type type, const uint8_t *payload,
 	files->len += RECORD_HEADER_SIZE + length + RECORD_CHAIN_SIZE;
 }
 
-/* Sequence numbers and checksums, as far as the lengths lead. */
+/* Corrects sequence numbers and checksums as far as the lengths are valid. */
 static void
 make_right(struct pair *files, bool numbers)
 {
@@ -108,7 +112,7 @@ put_crc(struct pair *files, enum record_type type, const uint8_t *image)
 	append(files, type, payload, sizeof(payload));
 }
 
-/* Now and then across two blocks, or at the very end and one byte more. */
+/* Sometimes across two blocks, at the very end, or one byte beyond. */
 static uint32_t
 draw_offset(uint32_t seed, uint32_t length, uint32_t size)
 {
@@ -121,8 +125,8 @@ draw_offset(uint32_t seed, uint32_t length, uint32_t size)
 }
 
 /*
- * A burst of some operations drawn from `*seed`; done to `image` too.  false if
- * one of them leaves it.
+ * Appends a burst drawn from `*seed`, and applies it to `image`. Returns false
+ * if an operation leaves the image.
  */
 static bool
 put_burst(struct pair *files, uint8_t *image, uint32_t *seed)
@@ -154,8 +158,8 @@ put_burst(struct pair *files, uint8_t *image, uint32_t *seed)
 }
 
 /*
- * What the store would have written; VARS may be the old or the new image.
- * false if a burst leaves the image.
+ * Makes the files that the store would have written. Returns false if a burst
+ * leaves the image.
  */
 static bool
 write_files(struct pair *files, uint8_t how, uint32_t bursts, uint32_t seed)
@@ -165,7 +169,10 @@ write_files(struct pair *files, uint8_t how, uint32_t bursts, uint32_t seed)
 	bool good = true;
 
 	memset(image, 0xff, files->size);
-	/* Without a snapshot it may be anything, such as what fills one. */
+	/*
+	 * Without a snapshot the image need not be blank: fill it like a real
+	 * one.
+	 */
 	for (uint32_t i = 0; seed % 5 == 0 && i < files->size; i++)
 		image[i] = i % 16 < 7 ? 0 : 0xff;
 	journal_encode_header(files->journal, files->size, seed, seed % 3);
@@ -193,7 +200,7 @@ write_files(struct pair *files, uint8_t how, uint32_t bursts, uint32_t seed)
 	return good;
 }
 
-/* A byte in the header of the record of this number, if there is one. */
+/* Changes a byte in the header of record `number`, if there is one. */
 static void
 edit_record(struct pair *files, uint32_t number, uint32_t at, uint8_t value)
 {
@@ -204,7 +211,7 @@ edit_record(struct pair *files, uint32_t number, uint32_t at, uint8_t value)
 		uint8_t *p = files->journal + off;
 
 		if (number-- == 0) {
-			if (at & 1) /* its type */
+			if (at & 1) /* the type of the record */
 				p[4] = value % 6;
 			else
 				p[at / 2 % RECORD_HEADER_SIZE] = value;
@@ -248,7 +255,7 @@ edit(struct pair *files, struct input *in)
 	}
 }
 
-/* Bytes as they come. */
+/* The input is the journal; VARS is blank. */
 static void
 raw_files(struct pair *files, struct input *in)
 {
@@ -275,7 +282,10 @@ said(const struct error *err)
 	return memchr(err->text, '\0', sizeof(err->text)) && err->text[0];
 }
 
-/* A list of operations inside the image; a snapshot's begins with an erase. */
+/*
+ * Returns true for a list of operations inside the image; in a snapshot it must
+ * begin with an erase of the whole image.
+ */
 static bool
 operations_fit(const struct record *record, uint32_t size)
 {
@@ -303,7 +313,7 @@ operations_fit(const struct record *record, uint32_t size)
 	return whole || record->type != RECORD_SNAPSHOT;
 }
 
-/* What docs/format.md says of the journals that may be taken. */
+/* Implements the rules of docs/format.md for a valid journal. */
 static bool
 has_the_form(const uint8_t *journal, const struct scan *scan, uint32_t size)
 {
@@ -337,7 +347,7 @@ has_the_form(const uint8_t *journal, const struct scan *scan, uint32_t size)
 	return done && off == scan->end && scan->image_size == size;
 }
 
-/* Each point that both journals have is the same image. */
+/* Every point that both journals have must have the same image in both. */
 static void
 compare_pasts(const struct recovery *a, const struct recovery *b, uint32_t size)
 {
@@ -358,13 +368,13 @@ compare_pasts(const struct recovery *a, const struct recovery *b, uint32_t size)
 					    &err) == 0,
 		       "a point of the past is lost");
 		demand(memcmp(one, two, size) == 0,
-		       "a point of the past is another image");
+		       "a point of the past has a different image");
 	}
 	free(one);
 	free(two);
 }
 
-/* What VARS has after recovery, and the history that is kept of it. */
+/* Composes a new journal from the recovered image and the history to keep. */
 static void
 compose(const struct pair *files, const struct recovery *old, uint8_t *image,
 	uint8_t how)
@@ -393,24 +403,24 @@ compose(const struct pair *files, const struct recovery *old, uint8_t *image,
 	memcpy(again, image, files->size);
 	(void)compose_is_due(&in);
 	rc = compose_journal(&in, &bytes, &scan, &err);
-	demand(rc == 0, "no journal can be composed from a good one");
+	demand(rc == 0, "compose_journal() fails for a valid journal");
 	exact = copy(bytes, scan.end);
 	demand(scan_journal(&rescan, exact, scan.end, "new", &err) == 0,
-	       "the new journal is refused");
+	       "scan_journal() refuses the new journal");
 	demand(memcmp(&scan, &rescan, sizeof(scan)) == 0,
-	       "the new journal's scan is another");
+	       "scan_journal() finds other values in the new journal");
 	recovery = recovery_of(exact, &rescan);
 	demand(rescan.bursts == 0 &&
 		       recover_image(&recovery, again, files->size, NULL,
 				     &err) == 0 &&
 		       memcmp(again, image, files->size) == 0,
-	       "the image of the new journal is another");
+	       "the new journal has a different image");
 	compare_pasts(old, &recovery, files->size);
 	if (rescan.snapshot && (!old->scan->snapshot || in.adopt)) {
 		demand(recover_past(&recovery, rescan.sequence, again,
 				    files->size, &err) == 0 &&
 			       memcmp(again, image, files->size) == 0,
-		       "the end of the history is another image");
+		       "the end of the history has a different image");
 	}
 	free(exact);
 	free(bytes);
@@ -429,28 +439,28 @@ recover(const struct pair *files, uint8_t how, bool good)
 			      &err);
 
 	demand(rc == 0 || (rc == -EUCLEAN && said(&err)),
-	       "what scan_journal() returns");
+	       "scan_journal(): wrong code or no sentence");
 	demand(scan.end <= files->len && (rc || scan.done <= scan.end),
-	       "the scan leaves the file");
+	       "the scan ends outside the file");
 	recovery = recovery_of(files->journal, &scan);
 	memset(dirty, 0, files->size / BLOCK);
-	/* As for rescue: what is whole of a damaged journal is read too. */
+	/* Like reader_open_rescue(): also read a damaged journal. */
 	(void)recover_past(&recovery, scan.sequence, clean, files->size, &err);
 	if (rc == 0)
 		rc = recover_image(&recovery, image, files->size, dirty, &err);
 	demand(rc == 0 || (rc == -EUCLEAN && said(&err)),
-	       "what recover_image() returns");
+	       "recover_image(): wrong code or no sentence");
 	for (uint32_t i = 0; rc == 0 && i < files->size; i += BLOCK)
 		demand(dirty[i / BLOCK] ||
 			       memcmp(image + i, files->vars + i, BLOCK) == 0,
 		       "a changed block is not marked");
-	demand(rc == 0 || !good, "what a store has written is refused");
+	demand(rc == 0 || !good, "recovery refuses files of a store");
 	demand(recover_past(&recovery, scan.sequence, clean,
 			    (uint32_t)scan.image_size + BLOCK, &err) == -ENOENT,
-	       "the past of another size");
+	       "recover_past() accepts a wrong image size");
 	if (rc == 0) {
 		demand(has_the_form(files->journal, &scan, files->size),
-		       "taken, but docs/format.md says: refuse");
+		       "recovery accepts what docs/format.md forbids");
 		compose(files, &recovery, image, how);
 	}
 	free(clean);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libFuzzer: whatever bytes cfi_restore() gets, it refuses them and leaves a
- * chip as after power-on, or takes them and leaves one that cfi_verify()
- * accepts, that saves the same record, and that bears any accesses.
+ * libFuzzer target: cfi_restore(). For any bytes it must either refuse them and
+ * leave a chip as after power-on, or accept them and leave a chip that passes
+ * cfi_verify(), saves the same record and withstands any accesses.
  *
  * Input: a byte for the geometry, a byte for personality (modulo 3) and kind
- * (bit 7).  Kind 0: two bytes of length, a record of that length, accesses.
- * Kind 1: a byte n, then n times an offset of two bytes and a byte to put
- * there in the record of a chip after power-on, then accesses.
+ * (bit 7).
+ * Kind 0: two bytes of length, a record of that length, accesses.
+ * Kind 1: a byte n, then n changes (an offset of two bytes and the new byte)
+ * of the record of a chip after power-on, then accesses.
  * An access is a byte (size - 1), an offset of two bytes, the value.
  */
 #include <string.h>
@@ -18,7 +19,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A record of exactly its length, so that the sanitizer sees its end. */
+/* Allocates the exact length, so that the sanitizer sees the end. */
 static uint8_t *
 raw_record(struct input *in, size_t *len)
 {

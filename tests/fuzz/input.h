@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the fuzzer gave, byte by byte, and what must hold whatever it was.
+ * Common to all fuzz targets: reads the input byte by byte, and aborts with a
+ * message when a condition does not hold.
  */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
@@ -17,7 +18,7 @@ struct input {
 	size_t left;
 };
 
-/* A little-endian number.  Missing bytes are 0xff. */
+/* Takes a little-endian number; missing bytes are 0xff. */
 static inline uint64_t
 take(struct input *in, unsigned int bytes)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See model.h; the section numbers are those of docs/chip.md. */
+/*
+ * The reference model of the chip, see model.h. Section numbers are those of
+ * docs/chip.md.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +33,7 @@ is_x16(const struct model *m)
 	return lane_size(m) == 2;
 }
 
-/* The byte of the bank that is byte `b` of the part's word at `address`. */
+/* The offset in the bank of byte `b` of the part's word at `address`. */
 static uint64_t
 bank_offset(const struct model *m, unsigned int part, uint64_t address,
 	    unsigned int b)
@@ -40,11 +43,11 @@ bank_offset(const struct model *m, unsigned int part, uint64_t address,
 
 struct block {
 	uint32_t number;
-	uint64_t first_address; /* of a part */
+	uint64_t first_address; /* a part's address */
 	uint64_t addresses;
 };
 
-/* The block of a part's address; all the parts have the same ones. */
+/* The block of a part's address; blocks are the same in all parts. */
 static struct block
 block_of(const struct model *m, uint64_t address)
 {
@@ -72,7 +75,7 @@ block_of(const struct model *m, uint64_t address)
 	abort();
 }
 
-/* Sections 6 and 7: what ID and QUERY show. */
+/* Sections 6 and 7: the ID and QUERY views. */
 
 static uint8_t
 byte_of_sum(uint32_t number, unsigned int n)
@@ -97,7 +100,7 @@ log2_of_part(const struct model *m)
 	return n;
 }
 
-/* The table from part address 0 on; zero where it says nothing. */
+/* The query table, from part address 0 on; undefined bytes are zero. */
 static void
 query_table(const struct model *m, uint8_t table[256])
 {
@@ -134,7 +137,7 @@ query_table(const struct model *m, uint8_t table[256])
 	put(table, p + 0xe, "\x01\x80\x00\x03\x03", 5);
 }
 
-/* A word of the protection register, or -1 where `address` is none. */
+/* A word of the protection registers; -1: `address` is not in them. */
 static int
 protection_word(const struct model *m, unsigned int part, uint64_t address)
 {
@@ -152,7 +155,7 @@ protection_word(const struct model *m, unsigned int part, uint64_t address)
 	return p->protect_bytes[i];
 }
 
-/* The word an ID or QUERY view shows. */
+/* A word of the ID or QUERY view. */
 static uint16_t
 identifier(const struct model *m, unsigned int part, uint64_t address)
 {
@@ -206,7 +209,7 @@ model_read(const struct model *m, uint64_t off, unsigned int size)
 	unsigned int i;
 
 	for (i = 0; i < size; i++) {
-		/* Choice: behind the end of the address space is outside. */
+		/* Choice: offsets that wrap around read as outside the bank. */
 		uint8_t byte = off + i < off ? 0xff : model_byte(m, off + i);
 
 		value |= (uint64_t)byte << (8 * i);
@@ -246,7 +249,7 @@ sequence_error(struct model *m, struct model_part *p)
 	refuse(m, p, SR_ERASE | SR_PROGRAM);
 }
 
-/* What goes with SR.4 or SR.5 if the host failed. */
+/* The bits set beside SR.4 or SR.5 when the host fails. */
 static uint8_t
 host_bits(int error)
 {
@@ -309,20 +312,20 @@ model_report(struct model *m, int error)
 		memcpy(m->array, m->committed, m->geometry.size);
 	else
 		memcpy(m->committed, m->array, m->geometry.size);
-	/* Choice: the burst whose failure was reported is over. */
+	/* Choice: reporting the failure of a burst ends the burst. */
 	burst_ends(m);
 }
 
 /* Section 4: programming and erasing. */
 
-/* Is the block locked?  Personality qemu never sets the bits. */
+/* Returns true if the block is locked; never for personality qemu. */
 static bool
 is_locked(const struct model_part *p, struct block block)
 {
 	return p->locks[block.number].locked;
 }
 
-/* Section 5's last table, for programs at `address`. */
+/* Section 5, last table: whether programs at `address` are allowed. */
 static bool
 program_allowed(const struct model *m, const struct model_part *p,
 		uint64_t address)
@@ -502,7 +505,7 @@ lock_code(struct model *m, unsigned int part, uint64_t address, uint8_t code)
 	ended(p, 0);
 }
 
-/* The half a word belongs to: 0 factory, 1 user. */
+/* Which half of the protection registers a word is in: 0 factory, 1 user. */
 static unsigned int
 protection_half(const struct model *m, uint64_t address)
 {
@@ -529,7 +532,7 @@ protect(struct model *m, unsigned int part, uint64_t address, uint16_t data)
 		refuse(m, p, SR_PROGRAM | host_bits(m->host.protect));
 		return;
 	}
-	/* Choice: one-time programmable whatever the personality. */
+	/* Choice: one-time programmable in every personality. */
 	if (address == 0x80) {
 		p->protect_lock &= is_x16(m) ? data : data | 0xff00;
 	} else {
@@ -595,7 +598,7 @@ clear_status(const struct model *m, struct model_part *p)
 	}
 }
 
-/* Section 4's table. */
+/* Section 4: the table of commands. */
 static void
 command(const struct model *m, struct model_part *p, uint8_t code)
 {
@@ -630,7 +633,7 @@ command(const struct model *m, struct model_part *p, uint8_t code)
 	p->view = MODEL_STATUS;
 }
 
-/* Does this cycle put the part's view to ARRAY? */
+/* Returns true if this cycle sets the part's view to ARRAY. */
 static bool
 goes_to_array(const struct model *m, const struct model_part *p, uint8_t code)
 {
@@ -644,7 +647,7 @@ goes_to_array(const struct model *m, const struct model_part *p, uint8_t code)
 	return memchr(others, code, sizeof(others)) == NULL;
 }
 
-/* One cycle of one part. */
+/* Executes one write cycle in one part. */
 static void
 part_cycle(struct model *m, unsigned int part, uint64_t address, uint16_t data)
 {
@@ -663,7 +666,9 @@ part_cycle(struct model *m, unsigned int part, uint64_t address, uint16_t data)
 	}
 }
 
-/* Section 1: what a write cycle covers of the bus word at `address`. */
+/*
+ * Section 1: a write cycle on the bus word at `address`, of the covered bytes.
+ */
 static void
 bus_cycle(struct model *m, uint64_t address, const bool *covered,
 	  const uint8_t *bytes)
@@ -686,9 +691,11 @@ bus_cycle(struct model *m, uint64_t address, const bool *covered,
 			 goes_to_array(m, &m->part[part], (uint8_t)data[part]);
 	}
 	/*
-	 * Choice: the commands first, then the commit, then what else the cycle
-	 * is.  So the burst that a cycle ends is what was done before it, and
-	 * what another part programs in the same cycle begins the next one.
+	 * Choice: parts that expect a command execute it first, then the burst
+	 * is committed, then the other parts use the cycle as data or confirm.
+	 * So a cycle that ends a burst commits the operations before it, and a
+	 * program that another part does in the same cycle begins the next
+	 * burst.
 	 */
 	for (part = 0; part < m->geometry.interleave; part++) {
 		waiting[part] = m->part[part].wait != MODEL_COMMAND;
@@ -711,7 +718,7 @@ model_write(struct model *m, uint64_t off, unsigned int size, uint64_t value)
 	uint64_t address = off / width;
 	unsigned int n;
 
-	/* 8 bytes are in 9 words at most */
+	/* 8 bytes touch at most 9 words */
 	for (n = 0; n < 9; n++, address++) {
 		bool covered[GEOMETRY_MAX_WIDTH] = { false };
 		uint8_t bytes[GEOMETRY_MAX_WIDTH] = { 0 };

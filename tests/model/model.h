@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A second chip, written from docs/chip.md and docs/personalities.md and from
- * nothing of src/cfi but the numbers in its headers.  It is slow, looks at one
- * byte at a time and keeps everything in the plainest form: what it says is
- * what the specification says.
+ * A second implementation of the chip, for comparison. It was written from
+ * docs/chip.md and docs/personalities.md alone; of src/cfi it uses only the
+ * numbers in its headers. It is slow and simple: one byte at a time, no caches,
+ * so that it is easy to compare with the specification.
  *
  * Where the specification leaves a choice, a comment in model.c that begins
- * with "Choice:" says which one was taken.
+ * with "Choice:" names the one taken.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -42,7 +42,7 @@ enum model_view {
 	MODEL_QUERY,
 };
 
-/* What could be suspended, were the next cycle a SUSPEND. */
+/* The last operation, which a SUSPEND in the next cycle could suspend. */
 enum model_last { MODEL_NOTHING, MODEL_PROGRAMMED, MODEL_ERASED };
 
 struct model_lock {
@@ -58,19 +58,21 @@ struct model_part {
 	uint32_t erased_block;
 	struct model_lock locks[MODEL_MAX_BLOCKS];
 	uint16_t protect_lock;     /* PR-LK */
-	uint8_t protect_bytes[16]; /* the factory's, then the user's */
+	uint8_t protect_bytes[16]; /* factory half, then user half */
 	bool programmed_in_burst, erased_in_burst;
-	/* Buffered program; the buffer begins with the word at start. */
+	/*
+	 * The state of a buffered program; `start` is the address of buffer[0].
+	 */
 	uint32_t count, taken, start;
 	bool bad_load;
 	uint16_t buffer[MODEL_BUFFER];
-	bool loaded[MODEL_BUFFER]; /* it had a cycle */
+	bool loaded[MODEL_BUFFER]; /* the word was loaded */
 };
 
-/* What the host answers now: 0 or -errno. */
+/* The results that the host returns: 0 or -errno. */
 struct model_host {
 	int program, erase, commit, protect;
-	bool undo; /* a failed commit takes the burst back */
+	bool undo; /* a failed commit undoes the burst */
 };
 
 struct model {
@@ -85,28 +87,28 @@ struct model {
 	struct model_part part[GEOMETRY_MAX_PARTS];
 };
 
-/* Power-on with a copy of `array` and fresh protection registers. */
+/* Powers on with a copy of `array` and fresh protection registers. */
 void model_init(struct model *m, const struct geometry *geometry,
 		enum cfi_personality personality, const uint8_t *array);
 void model_free(struct model *m);
 
-/* Power-on again; the array and the protection registers stay. */
+/* Powers off and on; keeps the array and the protection registers. */
 void model_power_cycle(struct model *m);
 
 void model_write(struct model *m, uint64_t off, unsigned int size,
 		 uint64_t value);
 uint64_t model_read(const struct model *m, uint64_t off, unsigned int size);
 
-/* What a read of the byte at `off` returns. */
+/* Returns the byte that a read at `off` returns. */
 uint8_t model_byte(const struct model *m, uint64_t off);
 
-/* The whole view, geometry.size bytes. */
+/* Writes the whole view, geometry.size bytes. */
 void model_render(const struct model *m, uint8_t *dst);
 
-/* Has no bit of the protection registers been programmed? */
+/* Returns true if no bit of the protection registers was programmed. */
 bool model_protect_is_new(const struct model *m);
 
-/* A commit behind the chip's back failed. */
+/* Reports a commit that the host did by itself and that failed. */
 void model_report(struct model *m, int error);
 
 #endif

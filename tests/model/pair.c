@@ -54,7 +54,10 @@ static const struct geometry geometries[PAIR_GEOMETRIES] = {
 	  .interleave = 4,
 	  .region_count = 2,
 	  .regions = { { 0x1000, 2 }, { 0x2000, 1 } } },
-	/* From PAIR_SMALL on: too large, or too plain, for random events. */
+	/*
+	 * From index PAIR_SMALL on: too large, or too simple, for random
+	 * events.
+	 */
 	{ .width = 1,
 	  .interleave = 1,
 	  .region_count = 1,
@@ -80,7 +83,7 @@ static const struct geometry geometries[PAIR_GEOMETRIES] = {
 static bool differ(struct pair *p, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Only the first difference counts: what follows comes of it. */
+/* Records the first difference only: later ones are consequences of it. */
 static bool
 differ(struct pair *p, const char *fmt, ...)
 {
@@ -98,8 +101,8 @@ differ(struct pair *p, const char *fmt, ...)
 /* The chip's owner. */
 
 /*
- * While an operation becomes durable SR.7 must be 0; with one part it is sure
- * which lane has the status.
+ * While an operation becomes durable SR.7 must be 0.  Checked with one part
+ * only, where the byte lane is known.
  */
 static void
 check_busy(struct pair *p, uint32_t off)
@@ -183,7 +186,7 @@ owner_commit(void *owner)
 	uint32_t size = p->setup.geometry->size;
 
 	p->commits++;
-	/* What is not taken back stands, or could be taken back later. */
+	/* A burst that is not undone now must not be undone later. */
 	if (p->model.host.commit && p->model.host.undo)
 		memcpy(p->array, p->committed, size);
 	else
@@ -220,7 +223,7 @@ pair_geometry(unsigned int number)
 	return g;
 }
 
-/* Powers a chip on; the one in use stays in use. */
+/* Powers on a chip; does not change p->chip. */
 static bool
 init_chip(struct pair *p, struct cfi *chip)
 {
@@ -234,7 +237,7 @@ init_chip(struct pair *p, struct cfi *chip)
 	};
 	int ret;
 
-	/* what an earlier chip left here must not matter */
+	/* the content of uninitialized memory must not matter */
 	memset(chip, 0xa5, sizeof(*chip));
 	ret = cfi_init(chip, &config);
 	if (ret)
@@ -254,7 +257,9 @@ allocate(size_t size)
 	return mem;
 }
 
-/* Every second block is empty, the others hold every value of a byte. */
+/*
+ * Leaves every second block empty, and fills the others with all byte values.
+ */
 static void
 fill(const struct geometry *g, uint8_t *array)
 {
@@ -310,7 +315,7 @@ compare_read(struct pair *p, uint64_t off, unsigned int size)
 		      size, off, got, want);
 }
 
-/* The window around `off` is what the model says, and no older. */
+/* The window around `off` must be up to date and equal to the model's view. */
 static bool
 compare_window(struct pair *p, uint64_t off)
 {
@@ -345,7 +350,7 @@ compare_bytes(struct pair *p, const char *what, const uint8_t *got,
 		      want[i]);
 }
 
-/* cfi_render() of [off, off + len) against view, which is the whole bank. */
+/* Compares cfi_render() of [off, off + len) with p->view, the whole bank. */
 static bool
 compare_range(struct pair *p, uint64_t off, size_t len)
 {
@@ -414,8 +419,8 @@ set_host(struct model_host *host, const struct pair_event *event)
 	switch ((enum pair_host)event->off) {
 	case PAIR_HOST_CHANGE:
 		/*
-		 * Together, for the chip may use either for one part's share
-		 * of a block.
+		 * Both: the chip may use either one for one part's share of a
+		 * block.
 		 */
 		host->program = error;
 		host->erase = error;
@@ -443,7 +448,7 @@ pair_save(struct pair *p, size_t *size)
 		differ(p, "cfi_state_size() is %zu", *size);
 		return NULL;
 	}
-	record = allocate(*size); /* not a byte more, for the sanitizer */
+	record = allocate(*size); /* exact size, for the sanitizer */
 	memset(record, 0x5a, *size);
 	cfi_save(p->chip, record);
 	return record;
@@ -498,7 +503,7 @@ power_cycle(struct pair *p)
 	memset(p->chip, 0xa5, sizeof(*p->chip));
 	p->chip = next;
 	cfi_render(p->chip, 0, p->window, p->setup.geometry->size);
-	/* The owner ends with a commit of its own. */
+	/* The owner commits at the end. */
 	memcpy(p->committed, p->array, p->setup.geometry->size);
 	memcpy(p->model.committed, p->model.array, p->setup.geometry->size);
 	model_power_cycle(&p->model);
@@ -524,7 +529,7 @@ report(struct pair *p, const struct pair_event *event)
 {
 	int error = -(int)event->value;
 
-	/* The store takes the burst back, and then tells the chip. */
+	/* The store first undoes the burst, and then reports to the chip. */
 	if (p->model.host.undo)
 		memcpy(p->array, p->committed, p->setup.geometry->size);
 	else

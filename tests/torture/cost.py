@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a first boot asks of the kernel: one write and one sync a burst, and nothing else between the guest's accesses."""
+"""Counts the system calls of a first boot: one write and one sync per burst, none other between the accesses."""
 
 import collections
 import os
@@ -12,11 +12,11 @@ from report import check, need, note, skip
 
 CALL = re.compile(r"^(\w+)\((\d+)?(.*)")
 WRITES, SYNCS = ("write", "pwrite64", "pwritev", "writev"), ("fdatasync", "fsync", "sync_file_range", "msync")
-AT_THE_ENDS = 8  # syncs of the opening and of the checkpoint at the end
+AT_THE_ENDS = 8  # syncs while opening and in the final checkpoint
 
 
 def traced(directory, sync, *options):
-    """The system calls of a first boot, as strace shows them."""
+    """Returns strace's log of a first boot."""
     path, log = os.path.join(directory, "cost.fd"), os.path.join(directory, "cost.log")
     for name in (path, path + ".journal"):
         if os.path.exists(name):
@@ -34,7 +34,7 @@ def traced(directory, sync, *options):
 
 
 def between(calls):
-    """From the first access that is read to the end of them."""
+    """Returns the calls from the first access read to the last one."""
     reads = [n for n, (name, fd, _) in enumerate(calls) if name == "read" and fd == "0"]
     need(len(reads) > 1, "no accesses were read")
     return [call for call in calls[reads[0]:reads[-1]] if call[:2] != ("read", "0")]
@@ -46,9 +46,9 @@ def counted(directory, sync, writes, syncs):
     need(inside["pwrite64"] == writes, f"{inside['pwrite64']} writes for {writes} bursts")
     need(inside["fdatasync"] == syncs, f"{inside['fdatasync']} syncs, not {syncs}")
     others = set(inside) - {"pwrite64", "fdatasync"}
-    need(not others, f"between the accesses there are also {', '.join(sorted(others))}")
+    need(not others, f"unexpected calls between the accesses: {', '.join(sorted(others))}")
     files = {fd for name, fd, _ in between(calls)}
-    need(len(files) == 1, f"more than the journal is written: {files}")
+    need(len(files) == 1, f"files other than the journal are written: {files}")
     whole = collections.Counter(name for name, _, _ in calls)
     all_writes, all_syncs = (sum(whole[name] for name in names) for names in (WRITES, SYNCS))
     need(all_writes <= 2 * writes, f"{all_writes} writes in all")
@@ -67,6 +67,6 @@ def run(options, rng, directory):
     bursts = flash.from_trace()
     ops = sum(len(burst.ops) for burst in bursts)
     for sync, writes, syncs in (("burst", len(bursts), len(bursts)), ("op", ops, ops), ("none", len(bursts), 0)):
-        check(f"the cost of a first boot, --sync {sync}", counted, directory, sync, writes, syncs)
+        check(f"system calls of a first boot, --sync {sync}", counted, directory, sync, writes, syncs)
     if options.long:
         note(traced(directory, "burst", "-c"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""File systems to spoil, small ones of the test's own."""
+"""Small file systems for the tests: filled, shut down, mounted again."""
 
 import array
 import errno
@@ -11,7 +11,7 @@ import subprocess
 from report import Wrong, need
 
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN, and FS_IOC_SHUTDOWN of XFS: _IOR('X', 125, __u32)
-NO_LOG_FLUSH = 2       # what the file system's own journal had not on disk is lost, as by a power cut
+NO_LOG_FLUSH = 2       # lose what is not in the file system's own journal on disk, as a power cut does
 MKFS = {
     "ext4": (16, ["mkfs.ext4", "-q", "-F", "-m", "0"]),
     "xfs": (320, ["mkfs.xfs", "-q", "-f"]),
@@ -35,11 +35,11 @@ def command(*args):
 
 
 class Disk:
-    """A mounted file system; `with` unmounts it."""
+    """A mounted file system, unmounted at the end of `with`."""
 
     def __init__(self, options, directory, kind):
         if not options.may_mount:
-            raise CannotMount("a mount name space can't be had here")
+            raise CannotMount("a mount name space is not available")
         self.kind, self.place = kind, os.path.join(directory, f"{kind}.mnt")
         self.image = None
         os.makedirs(self.place, exist_ok=True)
@@ -74,11 +74,11 @@ class Disk:
         return os.path.join(self.place, name)
 
     def fill(self):
-        """To the last block. What was deleted may come back late, so it is tried until nothing more goes in."""
+        """Fills it to the last block. Deleted blocks may become free late, so it repeats until no write succeeds."""
         for n in range(100):
             if not self._fill(self.path(f"filler{n}")):
                 return
-        raise Wrong("the file system is never full")
+        raise Wrong("the file system does not become full")
 
     def _fill(self, path):
         done = 0
@@ -111,7 +111,7 @@ class Disk:
             command("sync", "-f", self.place)
 
     def vanish(self):
-        """All of its I/O fails from here on."""
+        """Makes all later I/O of this file system fail."""
         place = os.open(self.place, os.O_RDONLY)
         try:
             fcntl.ioctl(place, SHUTDOWN, array.array("I", [NO_LOG_FLUSH]))
@@ -121,10 +121,10 @@ class Disk:
             os.close(place)
 
     def device(self):
-        """The name of its loop device."""
+        """Returns the name of its loop device."""
         with open("/proc/self/mounts", encoding="ascii") as mounts:
             for line in mounts:
                 device, place = line.split()[:2]
                 if place == self.place:
                     return os.path.basename(device)
-        raise CannotMount("its device is not known")
+        raise CannotMount("its device is unknown")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Calls that fail. The first failure is told to the guest, in words to whoever started the server, and is final."""
+"""Makes system calls fail. The first failure must be final, and reported to the guest and on standard error."""
 
 import errno
 import os
@@ -23,10 +23,10 @@ def why_no_strace():
 
 
 def after_failure(log):
-    """What changes a file behind the call that was made to fail; writes to standard output are answers."""
+    """Returns the calls after the failed one that change a file. Writes to standard output are answers."""
     with open(log, encoding="ascii", errors="replace") as lines:
         text = lines.read()
-    need("(INJECTED)" in text, "nothing was made to fail")
+    need("(INJECTED)" in text, "strace injected no failure")
     behind = text.split("(INJECTED)", 1)[1]
     return [f"{call}({fd or ''})" for call, fd in CHANGES.findall(behind) if fd not in ("1", "2")]
 
@@ -38,18 +38,18 @@ def inject(rng, directory, call, name, sync):
             f"inject={call}:error={name}:when={when}")
     guest = space.start(rng, os.path.join(directory, "inject.fd"), sync, wrap=wrap)
     number = getattr(errno, name)
-    space.told_as(guest.write_until_told("the failed call"),
+    space.check_status(guest.write_until_failure("the failed call"),
                   {errno.ENOSPC: 0, errno.EROFS: flash.PROTECTED}.get(number, flash.VPP))
     guest.end_badly(os.strerror(number))
     more = after_failure(log)
-    need(not more, f"after the failure it went on with {more}")
+    need(not more, f"the server changed files after the failure: {more}")
     guest.lost_nothing(or_one_more=call == "fdatasync")
     guest.goes_on()
     return f"call number {when}"
 
 
 def read_only(rng, disk):
-    """The file system makes itself read-only, as it does after an error of its own."""
+    """The file system becomes read-only, as after an error of the file system itself."""
     guest = space.start(rng, disk.path("vars.fd"))
     guest.write_many(10)
     trigger = f"/sys/fs/ext4/{disk.device()}/trigger_fs_error"
@@ -59,12 +59,12 @@ def read_only(rng, disk):
     except OSError as why:
         guest.replay.kill()
         raise disks.CannotMount(f"{trigger}: {why.strerror}") from why
-    status = guest.write_until_told("a read-only file system")
+    status = guest.write_until_failure("a read-only file system")
     guest.replay.end()
     need(status & (flash.PROTECTED | flash.VPP), f"status {status:#x}")
     guest.lost_nothing(or_one_more=True)
-    code, said = programs.Replay(guest.path).end()
-    need(code == 3 and os.strerror(errno.EROFS) in said, f"opened on a read-only file system: exit {code}, {said}")
+    code, stderr = programs.Replay(guest.path).end()
+    need(code == 3 and os.strerror(errno.EROFS) in stderr, f"opened on a read-only file system: exit {code}, {stderr}")
     disk.unmount()
     disk.mount()
     guest.lost_nothing(or_one_more=True)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a guest writes, and what the flash must then hold.
+"""The bursts that a guest writes, and a model of the contents that the flash must then have.
 
-A burst is the accesses up to a READ ARRAY. Its operations are what the chip makes of them, one program or erase each;
-with --sync op every one of these is a state of its own that the file may have, else only whole bursts are.
+A burst is the accesses up to a READ ARRAY; the chip performs them as operations, each a program or an erase. With
+--sync op the file may have the state after any operation, otherwise only the states after whole bursts.
 """
 
 import gzip
@@ -19,7 +19,7 @@ READY, ERASE, PROGRAM, VPP, PROTECTED = 0x80, 0x20, 0x10, 0x08, 0x02
 @dataclass
 class Burst:
     lines: list = field(default_factory=list)
-    ops: list = field(default_factory=list)  # (offset, bytes), or (offset, None) for the erase of a block
+    ops: list = field(default_factory=list)  # (offset, bytes); (offset, None) erases a block
 
     def program(self, off, data):
         for i, byte in enumerate(data):
@@ -27,7 +27,7 @@ class Burst:
             self.ops.append((off + i, bytes([byte])))
 
     def program_buffer(self, off, data):
-        """By the write buffer, eight bytes an access; off and length are multiples of 8."""
+        """Uses the write buffer, with eight bytes per access; off and length are multiples of 8."""
         self.lines += (f"w {off:x} 1 e8", f"w {off:x} 1 {len(data) - 1:x}")
         for i in range(0, len(data), 8):
             self.lines.append(f"w {off + i:x} 8 {int.from_bytes(data[i:i + 8], 'little'):x}")
@@ -43,7 +43,7 @@ class Burst:
 
 
 def apply(image, op):
-    """NOR flash can only clear bits."""
+    """Applies an operation; a program only clears bits."""
     off, data = op
     if data is None:
         image[off:off + BLOCK] = b"\xff" * BLOCK
@@ -55,7 +55,7 @@ def apply(image, op):
 
 
 def from_trace(path=TRACE):
-    """The bursts of a recorded boot, which does byte programs and erases."""
+    """Returns the bursts of a recorded boot, which consist of byte programs and erases."""
     bursts, burst, first = [], Burst(), None
     with gzip.open(path, "rt") as lines:
         for line in lines:
@@ -78,7 +78,7 @@ def from_trace(path=TRACE):
 
 
 def random_burst(rng, size, large=0.05):
-    """Mostly small; now and then tens of KiB, so that the journal reaches its limit."""
+    """Usually a small burst; sometimes tens of KiB, so that the journal reaches its limit."""
     burst, kind = Burst(), rng.random()
     if kind < large:
         first = rng.randrange(size // BLOCK) * BLOCK
@@ -97,7 +97,7 @@ def random_burst(rng, size, large=0.05):
 
 
 class Model:
-    """The states the file may have: `image` is the one of the last answered burst, `ahead` what was sent after it."""
+    """The states that the file may have: `image` after the last answered burst, and `ahead`, the bursts sent since."""
 
     def __init__(self, image, by_op=False):
         self.image, self.ahead, self.by_op = bytearray(image), [], by_op
@@ -112,8 +112,8 @@ class Model:
         del self.ahead[:count]
 
     def find(self, image, least=0, most=None):
-        """How many bursts (and how many operations of the one behind them) after the last answered one `image` is the
-        state; None if it is none."""
+        """Returns (bursts, operations of the next burst) between the last answered burst and the state `image`; None if
+        `image` is no such state."""
         state = bytearray(self.image)
         if least == 0 and state == image:
             return 0, 0

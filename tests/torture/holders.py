@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is refused when a file is opened, and that nothing is changed then."""
+"""Tests that opening a file that cannot be used is refused, and does not change it."""
 
 import errno
 import os
@@ -12,9 +12,9 @@ from report import check, need, skip
 
 def refused(path, pattern, code=3, program=None):
     done = programs.run(*(program or (f"{programs.build}/pflash-replay", "--vars", path)))
-    said = done.stderr.decode().strip()
-    need(done.returncode == code and pattern in said and said.count("\n") == 0,
-         f"exit {done.returncode}, not {code}, or no '{pattern}' in: {said}")
+    stderr = done.stderr.decode().strip()
+    need(done.returncode == code and pattern in stderr and stderr.count("\n") == 0,
+         f"exit {done.returncode}, not {code}, or no '{pattern}' in: {stderr}")
 
 
 def two(rng, directory):
@@ -27,9 +27,9 @@ def two(rng, directory):
     for name in (path, link):
         refused(name, by)
         refused(name, by, 4, (f"{programs.build}/pflashctl", "accept", name))
-    need(programs.both(path) == guest.model.image, "an export beside the server is another image")
+    need(programs.both(path) == guest.model.image, "an export while the server runs has a wrong image")
     guest.write_many(10)
-    need(guest.replay.end()[0] == 0, "the first one did not end well")
+    need(guest.replay.end()[0] == 0, "the first server failed")
     guest.lost_nothing()
     guest.goes_on()
 
@@ -71,7 +71,7 @@ def read_only(rng, disk):
 
 
 def device(rng, directory):
-    """pflash-replay has no --journal; pflashctl has, and changes the device by it."""
+    """A block device needs --journal: pflash-replay lacks this option, pflashctl uses the device with it."""
     journal = os.path.join(directory, "device.journal")
     guest = space.start(rng, os.path.join(directory, "device.img"))
     first = bytes(guest.model.image)
@@ -81,21 +81,21 @@ def device(rng, directory):
     name = disks.command("losetup", "--find", "--show", guest.path)
     try:
         refused(name, "--journal must say")
-        code, got, said = programs.ctl("export", "--journal", journal, name, "-")
-        need(code == 0 and got == guest.model.image, f"export: exit {code}, {said}")
-        code, log, said = programs.ctl("log", "--journal", journal, name)
-        need(code == 0 and log[:1].isdigit(), f"log: exit {code}, {said}")
-        code, _, said = programs.ctl("rollback", "--to", log.split()[0].decode(), "--journal", journal, name)
-        need(code == 0, f"rollback: exit {code}, {said}")
+        code, got, stderr = programs.ctl("export", "--journal", journal, name, "-")
+        need(code == 0 and got == guest.model.image, f"export: exit {code}, {stderr}")
+        code, log, stderr = programs.ctl("log", "--journal", journal, name)
+        need(code == 0 and log[:1].isdigit(), f"log: exit {code}, {stderr}")
+        code, _, stderr = programs.ctl("rollback", "--to", log.split()[0].decode(), "--journal", journal, name)
+        need(code == 0, f"rollback: exit {code}, {stderr}")
     finally:
         disks.command("losetup", "-d", name)
-    need(programs.contents(guest.path) == first, "what is on the device is not the image that was rolled back to")
+    need(programs.contents(guest.path) == first, "the device does not have the image of the rollback")
 
 
 def mounted(text, options, function, *args):
     try:
         if not options.may_mount:
-            raise disks.CannotMount("a mount name space can't be had here")
+            raise disks.CannotMount("a mount name space is not available")
         check(text, function, *args)
     except disks.CannotMount as why:
         skip(text, why)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""SIGKILL at random times, again and again on one file.
+"""Kills the server by SIGKILL at random times, repeatedly on one file.
 
-A killed process loses nothing that it wrote. So in every sync mode the file must then hold the state after some burst
-that was sent, and no earlier one than the last that was answered.
+A killed process loses nothing that it wrote. So in every sync mode the file must have the state after a burst that was
+sent, and none before the last burst that was answered.
 """
 
 import math
@@ -20,7 +20,7 @@ PAUSE = 0.004
 
 
 class Victim:
-    """One file; `rest` is what was not yet done of a workload that has an end."""
+    """A server on one file; `rest` is the part of a finite workload that is not done yet."""
 
     def __init__(self, rng, directory, name, sync):
         self.rng, self.sync = rng, sync
@@ -39,10 +39,10 @@ class Victim:
             yield flash.random_burst(self.rng, SIZE)
 
     def found(self, where):
-        """The state was found after so many bursts."""
+        """Called with the (bursts, operations) that the file has."""
 
     def when(self):
-        """After how many answers, and how many seconds after that. A part of them while the file is opened."""
+        """Returns (answers, seconds after them) of the kill; a quarter of the kills hit the opening."""
         if self.rng.random() < 0.25:
             return 0, self.rng.random() * OPENING
         return int(math.exp(self.rng.random() * math.log(MOST_ANSWERS))), self.rng.random() * PAUSE
@@ -60,8 +60,8 @@ class Victim:
         image = programs.both(self.path)
         where = model.find(image)
         need(where is not None,
-             f"after kill {self.kills}: {answers} bursts were answered, {sent} sent, and the image is that after none "
-             f"of them (journal before: {before})")
+             f"after kill {self.kills}: {answers} bursts were answered, {sent} more sent, but the image is not the "
+             f"state after any of them (journal before: {before})")
         self.moved += answers + where[0] > 0
         self.partly += where != (0, 0)
         self.found((answers + where[0], where[1]))
@@ -72,8 +72,8 @@ class Victim:
             programs.closed(self.path, image)
 
     def check_history(self, image):
-        code, log, said = programs.ctl("log", self.path)
-        need(code == 0, f"log: exit {code}, {said}")
+        code, log, stderr = programs.ctl("log", self.path)
+        need(code == 0, f"log: exit {code}, {stderr}")
         points = [line.split()[0] for line in programs.independent(self.path, "--log").decode().splitlines()]
         if not os.path.exists(self.path + ".journal"):
             return
@@ -81,18 +81,18 @@ class Victim:
         numbers = [line.split()[0] for line in log.decode().splitlines() if line[:1].isdigit()]
         need(numbers == points, f"log has {numbers}, tests/reader.py {points}")
         last = points[-1]
-        code, past, said = programs.ctl("export", "--at", last, self.path, "-")
-        need(code == 0, f"export --at {last}: exit {code}, {said}")
-        need(past == image, f"the end of the history, {last}, is another image")
+        code, past, stderr = programs.ctl("export", "--at", last, self.path, "-")
+        need(code == 0, f"export --at {last}: exit {code}, {stderr}")
+        need(past == image, f"point {last}, the end of the history, has a different image")
 
     def result(self):
-        need(self.moved > 0 and self.answered > 0, f"{self.kills} kills, and nothing was ever answered")
+        need(self.moved > 0 and self.answered > 0, f"{self.kills} kills, but no burst was ever answered")
         return (f"{self.kills} kills, {self.answered} bursts answered, {self.opening} kills before the first answer, "
                 f"{self.partly} with more in the file than answered")
 
 
 class Boot(Victim):
-    """A first boot; from the template again when it is over."""
+    """A first boot from the template, repeated when it is complete."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -118,7 +118,7 @@ class Boot(Victim):
 
 
 def remainder(burst, done):
-    """What of a burst of byte programs and erases is not done yet."""
+    """Returns the part of a burst of byte programs and erases that is not done yet."""
     rest = flash.Burst()
     for off, data in burst.ops[done:]:
         if data is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The programs under test, run as a user would."""
+"""Runs the programs under test as a user would."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ BLOCK = 4096
 
 
 class Replay:
-    """pflash-replay with a guest at its standard input."""
+    """A pflash-replay process; the caller plays the guest at its standard input."""
 
     def __init__(self, path, sync="burst", wrap=(), before=None):
         self.process = subprocess.Popen(
@@ -24,7 +24,7 @@ class Replay:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def ask(self, text):
-        """Accesses of which the last is a read; what that gives."""
+        """Sends accesses of which the last is a read; returns the value read."""
         try:
             self.process.stdin.write(text)
             self.process.stdin.flush()
@@ -32,21 +32,21 @@ class Replay:
             pass
         line = self.process.stdout.readline()
         if not line:
-            raise Wrong(f"pflash-replay ended with {self.process.wait()}: {self.said()}")
+            raise Wrong(f"pflash-replay ended with {self.process.wait()}: {self.errors()}")
         return int(line, 16)
 
-    def said(self):
+    def errors(self):
         return self.process.stderr.read().decode().strip()
 
     def write(self, burst):
-        """A burst; the status register after it."""
+        """Sends a burst; returns the status register after it."""
         return self.ask(burst.text() + b"w 0 1 70\nr 0 1\n") if burst.ops else self.status()
 
     def status(self):
         return self.ask(b"w 0 1 70\nr 0 1\n")
 
     def read_all(self, size):
-        """The array as the guest sees it."""
+        """Returns the array as the guest reads it."""
         got = bytearray()
         self.process.stdin.write(b"w 0 1 ff\n")
         for first in range(0, size, BLOCK):
@@ -57,21 +57,21 @@ class Replay:
         return bytes(got)
 
     def end(self):
-        """End of input: (exit code, what it said)."""
+        """Ends the input; returns (exit code, standard error)."""
         try:
-            _, said = self.process.communicate(timeout=TIMEOUT)
+            _, stderr = self.process.communicate(timeout=TIMEOUT)
         except (BrokenPipeError, subprocess.TimeoutExpired):
             self.process.kill()
-            _, said = self.process.communicate()
-        return self.process.returncode, said.decode().strip()
+            _, stderr = self.process.communicate()
+        return self.process.returncode, stderr.decode().strip()
 
     def kill(self):
         self.process.kill()
         self.process.communicate()
 
     def feed_until_killed(self, bursts, answers, seconds, sent):
-        """Sends bursts as fast as they are taken, waits for so many answers and then for so many seconds, and kills
-        the process. sent(burst) is told of each before its first byte is written. Returns how many were answered."""
+        """Sends bursts as fast as possible, waits for `answers` answers and then for `seconds`, and kills the process.
+        Calls sent(burst) before it writes the first byte of a burst. Returns how many bursts were answered."""
         count, wanted, enough = [0], [answers], threading.Event()
         reader = threading.Thread(target=self._count, args=(wanted, count, enough))
         killer = threading.Thread(target=self._kill_later, args=(enough, seconds))
@@ -93,10 +93,10 @@ class Replay:
             pass
         killer.join()
         reader.join()
-        said = self.said()
+        stderr = self.errors()
         self._let_go()
         need(self.process.returncode == -signal.SIGKILL,
-             f"pflash-replay exited with {self.process.returncode} by itself: {said}")
+             f"pflash-replay exited with {self.process.returncode} by itself: {stderr}")
         return count[0]
 
     def _count(self, wanted, count, enough):
@@ -124,26 +124,26 @@ def run(*args, **kwargs):
 
 
 def ctl(*args):
-    """pflashctl: (exit code, standard output, what it said)"""
+    """Runs pflashctl; returns (exit code, standard output, standard error)."""
     done = run(f"{build}/pflashctl", *args)
     return done.returncode, done.stdout, done.stderr.decode().strip()
 
 
 def export(path):
-    code, image, said = ctl("export", path, "-")
-    need(code == 0, f"export: exit {code}, {said}")
+    code, image, stderr = ctl("export", path, "-")
+    need(code == 0, f"export: exit {code}, {stderr}")
     return image
 
 
 def independent(path, *args):
-    """tests/reader.py"""
+    """Runs tests/reader.py; returns its standard output."""
     done = run(sys.executable, "-B", "tests/reader.py", *args, path)
     need(done.returncode == 0, f"tests/reader.py: {done.stderr.decode().strip()}")
     return done.stdout
 
 
 def both(path):
-    """The image, of which both readers say that it is."""
+    """Returns the image, on which both readers must agree."""
     image = export(path)
     need(independent(path) == image, "pflashctl export and tests/reader.py differ")
     return image
@@ -160,15 +160,15 @@ def put(path, data):
 
 
 def read_all(path, sync="burst"):
-    """What a guest reads after an opening, and a clean end."""
+    """Opens the file; returns the array as a guest reads it; ends cleanly."""
     size = os.path.getsize(path)
     text = b"".join(b"r %x 8\n" % off for off in range(0, size, 8))
     done = run(f"{build}/pflash-replay", "--vars", path, "--sync", sync, input=text)
-    need(done.returncode == 0, f"opening it again: exit {done.returncode}, {done.stderr.decode().strip()}")
+    need(done.returncode == 0, f"reopening: exit {done.returncode}, {done.stderr.decode().strip()}")
     return b"".join(int(word, 16).to_bytes(8, "little") for word in done.stdout.split())
 
 
 def closed(path, image):
-    """Opens, reads, closes: all must be `image`, and then the VARS file alone too."""
-    need(read_all(path) == image, "the guest reads another image than was exported")
-    need(contents(path) == image, "after a clean end the VARS file alone is another image")
+    """After opening and a clean end the guest's view and the VARS file alone must be `image`."""
+    need(read_all(path) == image, "the guest reads an image that differs from the export")
+    need(contents(path) == image, "after a clean end VARS alone has a different image")

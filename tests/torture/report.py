@@ -1,34 +1,34 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What was found, a line each."""
+"""Prints the results, one line each."""
 
 bad = 0
 
 
-def say(line):
+def print_line(line):
     print(line, flush=True)
 
 
 def ok(text):
-    say(f"ok - {text}")
+    print_line(f"ok - {text}")
 
 
 def not_ok(text, why):
     global bad
     bad += 1
-    say(f"not ok - {text}: {why}")
+    print_line(f"not ok - {text}: {why}")
 
 
 def skip(text, why):
-    say(f"skip - {text}: {why}")
+    print_line(f"skip - {text}: {why}")
 
 
 def note(text):
     for line in str(text).splitlines():
-        say(f"# {line}")
+        print_line(f"# {line}")
 
 
 class Wrong(Exception):
-    """What a check found."""
+    """An error that a check found."""
 
 
 def need(holds, why):
@@ -37,7 +37,7 @@ def need(holds, why):
 
 
 def check(text, function, *args):
-    """One line: function() returns what to add to the text, or raises Wrong."""
+    """Runs one check and prints its line: function() returns a text to append, or raises Wrong."""
     try:
         more = function(*args)
     except Wrong as wrong:

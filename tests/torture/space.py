@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""No room: the guest is told, nothing answered is lost, and with room it goes on."""
+"""No room on the disk: the guest gets an error, no answered burst is lost, and with new room the flash works again."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ KINDS = ("tmpfs", "ext4", "xfs", "btrfs")
 
 
 class Guest:
-    """One that looks at the status after each burst; `model` is what was answered well."""
+    """A guest that reads the status after each burst; `model` has the bursts that succeeded."""
 
     def __init__(self, rng, path, image, sync="burst", **how):
         self.rng, self.path, self.sync = rng, path, sync
@@ -25,7 +25,7 @@ class Guest:
         self.replay = programs.Replay(path, sync, **how)
 
     def write(self, large=0.0):
-        """A random burst; the status."""
+        """Writes a random burst; returns the status."""
         burst = flash.random_burst(self.rng, SIZE, large)
         self.model.sent(burst)
         status = self.replay.write(burst)
@@ -38,27 +38,28 @@ class Guest:
             status = self.write(0.1)
             need(status == flash.READY, f"status {status:#x}")
 
-    def write_until_told(self, why):
-        """Until the status tells of a failure; then more, which must fail too. The first status."""
+    def write_until_failure(self, why):
+        """Writes until the status shows a failure, then more, which must fail too. Returns the first bad status."""
         for _ in range(MOST):
             status = self.write()
             if status != flash.READY:
                 break
-        need(status != flash.READY, f"{MOST} bursts, and the guest was never told of {why}")
-        self.expect(self.replay.read_all(SIZE), "the guest reads what could not be kept, or not what could be")
+        need(status != flash.READY, f"{MOST} bursts, but the status never showed {why}")
+        self.expect(self.replay.read_all(SIZE), "the guest does not read the last state that was stored")
         for _ in range(3):
-            need(self.write() != flash.READY, "a burst behind the failed one is told as done")
+            need(self.write() != flash.READY, "a burst after the failed one succeeds")
         return status
 
     def end_badly(self, sentence):
-        code, said = self.replay.end()
-        need(code == 1, f"exit {code}, not 1: {said}")
-        need(said.count("\n") == 0 and said.startswith("pflash-replay: ") and sentence in said and self.path in said,
-             f"'{sentence}' and the file are not in: {said}")
+        code, stderr = self.replay.end()
+        need(code == 1, f"exit {code}, not 1: {stderr}")
+        need(stderr.count("\n") == 0 and stderr.startswith("pflash-replay: ") and sentence in stderr
+             and self.path in stderr,
+             f"'{sentence}' and the file are not in: {stderr}")
 
     def expect(self, image, otherwise, or_one_more=False):
-        """The last state that was answered well. With --sync op, operations of the burst that then failed may be there
-        too, and or_one_more: what failed to be synced."""
+        """The image must be the state after the last success. With --sync op it may have operations of the failed burst
+        too; with or_one_more it may have the burst whose sync failed."""
         found = self.model.find(image, most=1 if or_one_more or self.sync == "op" else 0)
         need(found is not None and (found[0] == 0 or or_one_more), otherwise)
 
@@ -68,19 +69,19 @@ class Guest:
         self.model.go_on_from(image)
 
     def goes_on(self):
-        """Another run, to a clean end."""
+        """Runs the server again, to a clean end."""
         self.replay = programs.Replay(self.path, self.sync)
         self.write_many(20)
-        code, said = self.replay.end()
-        need(code == 0, f"going on: exit {code}, {said}")
+        code, stderr = self.replay.end()
+        need(code == 0, f"restarting: exit {code}, {stderr}")
         programs.closed(self.path, bytes(self.model.image))
 
 
-def told_as(status, want):
-    """want: bits that must be there, besides READY and one or both of PROGRAM and ERASE, and no others."""
+def check_status(status, want):
+    """The status must be READY, PROGRAM or ERASE or both, and the bits `want`, and nothing else."""
     need(status & flash.READY and status & (flash.PROGRAM | flash.ERASE), f"status {status:#x}")
     rest = status & ~(flash.READY | flash.PROGRAM | flash.ERASE)
-    need(rest == want, f"status {status:#x}: wanted {want:#x} in it, besides ready and failed")
+    need(rest == want, f"status {status:#x}: wanted {want:#x} beside READY and PROGRAM or ERASE")
 
 
 def start(rng, path, sync="burst", **how):
@@ -95,7 +96,7 @@ def full(rng, disk, sync):
     guest = start(rng, disk.path("vars.fd"), sync)
     guest.write_many(10)
     disk.fill()
-    told_as(guest.write_until_told("the full disk"), 0)
+    check_status(guest.write_until_failure("the full disk"), 0)
     guest.end_badly(os.strerror(errno.ENOSPC))
     guest.lost_nothing()
     reopened_full(guest)
@@ -104,15 +105,16 @@ def full(rng, disk, sync):
 
 
 def reopened_full(guest):
-    """Where there is no room for the checkpoint, it is refused and nothing is lost."""
+    """Without room for the checkpoint opening fails, and nothing is lost."""
     guest.replay = programs.Replay(guest.path, guest.sync)
-    code, said = guest.replay.end()
-    need(code == 0 or (code in (1, 3) and os.strerror(errno.ENOSPC) in said), f"opened while full: exit {code}, {said}")
+    code, stderr = guest.replay.end()
+    need(code == 0 or (code in (1, 3) and os.strerror(errno.ENOSPC) in stderr),
+         f"opened while full: exit {code}, {stderr}")
     guest.lost_nothing()
 
 
 def sparse(rng, disk):
-    """The journal has room for its last bursts, and VARS has none for its holes."""
+    """There is room for the journal's last bursts, but not for the holes of VARS."""
     path = disk.path("sparse.fd")
     with open(path, "wb") as file:
         file.truncate(SIZE)
@@ -126,8 +128,8 @@ def sparse(rng, disk):
     status = guest.replay.write(burst)
     if status == flash.READY:
         guest.model.answered(1)
-    code, said = guest.replay.end()
-    need(code == 0 or code == 1 and path in said, f"exit {code}, {said}")
+    code, stderr = guest.replay.end()
+    need(code == 0 or code == 1 and path in stderr, f"exit {code}, {stderr}")
     guest.lost_nothing()
     disk.make_room()
     guest.goes_on()
@@ -156,7 +158,7 @@ def limited(rng, directory, by_signal):
         resource.setrlimit(resource.RLIMIT_FSIZE, (96 << 10, 96 << 10))
 
     guest = start(rng, path, before=limit)
-    told_as(guest.write_until_told("the limit"), flash.VPP)
+    check_status(guest.write_until_failure("the limit"), flash.VPP)
     guest.end_badly(os.strerror(errno.EFBIG))
     guest.lost_nothing()
     guest.goes_on()
@@ -164,5 +166,5 @@ def limited(rng, directory, by_signal):
 
 def run(options, rng, directory):
     check("RLIMIT_FSIZE, SIGXFSZ ignored", limited, rng, directory, False)
-    check("RLIMIT_FSIZE, SIGXFSZ as it comes", limited, rng, directory, True)
+    check("RLIMIT_FSIZE, SIGXFSZ with its default action", limited, rng, directory, True)
     on_disks(options, rng, directory)

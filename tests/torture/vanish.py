@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A disk that vanishes under a running server, and comes back with what was on it.
+"""A disk vanishes under a running server, and comes back with its contents.
 
-The file system is shut down without writing its own journal, which is a power cut above the disk; mounted again, it has
-what was synced, and of the rest what it had written by chance.
+The file system is shut down without writing its own journal, which for it is a power cut. Mounted again, it has all
+synced data, and those other data that it happened to have written.
 """
 
 import errno
@@ -21,11 +21,11 @@ EIO = os.strerror(errno.EIO)
 def write_some(guest, count):
     for _ in range(count):
         guest.model.sent(flash.random_burst(guest.rng, space.SIZE, 0.02))
-        need(guest.replay.write(guest.model.ahead[-1]) == flash.READY, "a burst failed before the disk was gone")
+        need(guest.replay.write(guest.model.ahead[-1]) == flash.READY, "a burst failed before the disk vanished")
 
 
 def once(guest, disk):
-    """What was sent stays in model.ahead: in mode none an earlier state may be found, but none before the last sync."""
+    """Bursts sent stay in model.ahead: in mode none an older state may be found, but none before the last sync."""
     guest.replay = programs.Replay(guest.path, guest.sync)
     need(guest.replay.status() == flash.READY, "not ready")
     write_some(guest, guest.rng.randrange(1, 40))
@@ -36,30 +36,31 @@ def once(guest, disk):
             disks.command("sync", "-f", disk.place)
             write_some(guest, 10)
     disk.vanish()
-    told = 0
+    status = 0
     for _ in range(3):
         guest.model.sent(flash.random_burst(guest.rng, space.SIZE))
-        told = guest.replay.write(guest.model.ahead[-1])
-    need(told & flash.VPP and told & (flash.PROGRAM | flash.ERASE), f"status {told:#x} without a disk")
-    code, said = guest.replay.end()
-    need(code == 1 and EIO in said, f"exit {code}: {said}")
+        status = guest.replay.write(guest.model.ahead[-1])
+    need(status & flash.VPP and status & (flash.PROGRAM | flash.ERASE), f"status {status:#x} without a disk")
+    code, stderr = guest.replay.end()
+    need(code == 1 and EIO in stderr, f"exit {code}: {stderr}")
     disk.unmount()
     disk.mount()
     found = guest.model.find(programs.both(guest.path), least)
-    need(found is not None, f"{least} bursts were durable, {len(guest.model.ahead)} sent, and the image is none of them")
+    need(found is not None, f"{least} bursts were durable, {len(guest.model.ahead)} sent, but the image is not the "
+                            f"state after any of them")
     guest.model.go_on_from(programs.export(guest.path))
     return found[0] - least
 
 
 def series(rng, disk, sync, times, seconds):
     guest = space.start(rng, disk.path("vars.fd"), sync)
-    need(guest.replay.end()[0] == 0, "the first run")
+    need(guest.replay.end()[0] == 0, "the first run failed")
     until, done, more = time.monotonic() + seconds, 0, 0
     while done < times and time.monotonic() < until:
         more += once(guest, disk)
         done += 1
     guest.goes_on()
-    return f"{done} times; in the files were {more} bursts that need not have been"
+    return f"{done} times; the files had {more} bursts beyond the durable ones"
 
 
 def run(options, rng, directory):
@@ -71,6 +72,6 @@ def run(options, rng, directory):
                 disk.unmount()
                 disk.mount()
                 for sync in ("burst", "op", "none"):
-                    check(f"an {kind} vanishes, --sync {sync}", series, rng, disk, sync, times, seconds)
+                    check(f"a disk with {kind} vanishes, --sync {sync}", series, rng, disk, sync, times, seconds)
         except disks.CannotMount as why:
-            skip(f"a vanishing {kind}", why)
+            skip(f"a disk with {kind} vanishes", why)

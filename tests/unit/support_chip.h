@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * For the tests of the chip: an owner that keeps the array and the view that
- * was shown last, counts what it was asked, and can be told to fail.
+ * For the tests of the chip: an owner that keeps the array and the view shown
+ * last, counts the calls that it gets, and can fail.
  */
 #ifndef SUPPORT_CHIP_H
 #define SUPPORT_CHIP_H
@@ -14,10 +14,11 @@
 struct owner {
 	uint8_t array[SIZE];
 	uint8_t view[SIZE];
-	uint8_t busy;    /* what other readers saw during the last operation */
+	uint8_t busy; /* SR that other readers saw during the last operation */
 	uint32_t erased; /* length of the last erase */
 	unsigned int programs, erases, commits, protects, shows;
-	int fail_program, fail_erase, fail_commit, fail_protect; /* -errno */
+	int fail_program, fail_erase, fail_commit,
+		fail_protect; /* -errno, or 0 */
 };
 
 extern struct owner owner;
@@ -26,11 +27,11 @@ extern struct cfi chip;
 /* One region of blocks of BLOCK bytes. */
 struct geometry plain_geometry(unsigned int width, unsigned int interleave);
 
-/* The array is all ones. */
+/* Powers on with an array of all ones. */
 void power_on_bank(enum cfi_personality personality,
 		   const struct geometry *geometry);
 
-/* x8, one part. */
+/* Powers on one x8 part. */
 void power_on(enum cfi_personality personality);
 
 /* A write of any size; the view is shown if the chip says that it changed. */
@@ -39,11 +40,11 @@ void write_chip(uint64_t off, unsigned int size, uint64_t value);
 /* Shows the view as its owner does after cfi_write() or cfi_report(). */
 void show(bool changed);
 
-/* An access of the width of the bus; after a write the chip is verified. */
+/* Accesses of the bus width; after a write cfi_verify() must hold. */
 void w(uint64_t off, uint32_t value);
 uint32_t r(uint64_t off);
 
-/* Writes the values one after the other to one offset. */
+/* Writes the values in sequence to one offset. */
 #define W(off, ...)                                                            \
 	w_all(off, (const uint32_t[]){ __VA_ARGS__ },                          \
 	      sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))

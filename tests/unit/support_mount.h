@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mounts of a test's own, for what lies at fixed paths.  libcheck runs each
- * test in a process of its own, whose end is the end of them.
+ * Private mounts, for tests of files at fixed paths. libcheck runs each test in
+ * its own process, so that the mounts disappear when the test ends.
  */
 #ifndef SUPPORT_MOUNT_H
 #define SUPPORT_MOUNT_H
 
 #include <stdbool.h>
 
-/* Why there can be none here, or NULL. */
+/* The reason why this process cannot mount, or NULL. */
 const char *mount_refusal(void);
 
-/* From now on this process mounts for itself only. */
+/* Makes later mounts visible to this process only. */
 void mount_begin(void);
 
-/* An empty file system in memory; `options` are those of tmpfs(5). */
+/* Mounts an empty file system in memory; `options` are those of tmpfs(5). */
 void mount_memory(const char *path, const char *options);
 
-/* `path` reads as `text`. */
+/* Makes reads of `path` return `text`. */
 void mount_text(const char *path, const char *text);
 
 #endif

@@ -30,8 +30,8 @@ die(const char *what)
 }
 
 /*
- * In memory if possible: ext4 writes a file that was truncated to nothing back
- * when it is closed, and these tests do that a hundred thousand times.
+ * In memory if possible: ext4 writes back a truncated file when it is closed,
+ * and these tests do that a hundred thousand times.
  */
 static const char *
 temporary_directory(void)
@@ -74,7 +74,9 @@ create_vars(const struct sys *sys, const char *path, const void *image,
 	return store_create(&config, image, err);
 }
 
-/* Calls `visit` (may be NULL) for every entry; says how many there are. */
+/*
+ * Calls `visit` (may be NULL) for every entry; returns the number of entries.
+ */
 static unsigned int
 scratch_each(int (*visit)(const char *))
 {
@@ -138,7 +140,7 @@ blob_copy(const void *data, size_t len)
 	return blob;
 }
 
-/* In place, so that mode and inode stay. */
+/* Writes in place, so that mode and inode do not change. */
 void
 blob_write(const char *path, const void *data, size_t len)
 {
@@ -162,7 +164,10 @@ blob_equal(const struct blob *blob, const void *data, size_t len)
 	return blob->len == len && !memcmp(blob->data, data, len);
 }
 
-/* Is this call hit?  Interruption and shortness concern only some calls. */
+/*
+ * Returns true if this call must fail. FAULT_EINTR and FAULT_SHORT hit only
+ * calls that can be interrupted or shortened.
+ */
 static bool
 hit(enum fault_call call, bool interruptible, bool divisible)
 {
@@ -350,7 +355,7 @@ const struct sys sys_unsynced = {
 	.lock = kernel_lock,
 };
 
-/* Below: in the place of the C library's own, for whoever is linked here. */
+/* The functions below replace those of the C library in each test program. */
 
 int
 clock_gettime(clockid_t id, struct timespec *now)

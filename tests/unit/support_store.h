@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * For the tests of the store: a scratch directory, whole files, and tables of
- * system calls that fail the Nth call or record what would be on a disk.
+ * system calls in which the Nth call fails.
  */
 #ifndef SUPPORT_STORE_H
 #define SUPPORT_STORE_H
@@ -12,20 +12,23 @@
 
 #include "pflash/store.h"
 
-/* A file in memory. */
+/* The contents of a file. */
 struct blob {
 	uint8_t *data;
 	size_t len;
 };
 
-/* A directory of the test's own; names in it are valid until it is removed. */
+/*
+ * Makes a directory for this test. A path returned by scratch_path() is valid
+ * until scratch_remove().
+ */
 void scratch_make(void);
 void scratch_remove(void);
 const char *scratch_path(const char *name);
 
 unsigned int scratch_entries(void);
 
-/* store_create() with the kernel's calls, or these. */
+/* Calls store_create() with `sys`; NULL: the kernel's calls. */
 int create_vars(const struct sys *sys, const char *path, const void *image,
 		size_t size, struct error *err);
 
@@ -35,17 +38,20 @@ void blob_write(const char *path, const void *data, size_t len);
 void blob_free(struct blob *blob);
 bool blob_equal(const struct blob *blob, const void *data, size_t len);
 
-/* The kernel's calls without the syncs, for tests that open thousands. */
+/*
+ * The kernel's calls without the syncs, for tests that open thousands of
+ * stores.
+ */
 extern const struct sys sys_unsynced;
 
 enum fault_kind {
 	FAULT_ERROR, /* the call fails with fault.error */
 	FAULT_TORN,  /* a write does half, and the next call fails */
-	FAULT_SHORT, /* a read or write does half, nothing fails */
+	FAULT_SHORT, /* a read or write does half, without an error */
 	FAULT_EINTR, /* an interruptible call is interrupted once */
 };
 
-/* Which calls are counted and hit. */
+/* The calls that are counted and can fail. */
 enum fault_call {
 	CALL_ANY,
 	CALL_OPEN,
@@ -57,12 +63,12 @@ enum fault_call {
 	CALL_OTHER,
 };
 
-/* What sys_faulty does to the call number `nth`, counted from 1. */
+/* The fault that sys_faulty injects at call number `nth`, counted from 1. */
 struct fault {
 	enum fault_kind kind;
 	enum fault_call only;
 	int error;
-	bool persistent; /* and to every one after it */
+	bool persistent; /* and at every later call */
 	unsigned int nth;
 	unsigned int calls;
 	unsigned int syncs;
@@ -73,18 +79,18 @@ extern struct fault fault;
 extern const struct sys sys_faulty;
 
 /*
- * CLOCK_REALTIME as the store sees it, in nanoseconds since 1970; 0: the true
- * one; CLOCK_BROKEN: clock_gettime() fails.
+ * Replaces CLOCK_REALTIME, in nanoseconds since 1970; 0: the real clock;
+ * CLOCK_BROKEN: clock_gettime() fails.
  */
 #define CLOCK_BROKEN UINT64_MAX
 extern uint64_t fake_clock;
 
-/* getrandom() fails. */
+/* Makes getrandom() fail. */
 extern bool no_random;
 
 /*
- * The Nth allocation fails, whoever makes it.  memory_can_fail() says whether
- * that is so: a sanitizer has an allocator of its own.
+ * Makes the Nth allocation of the process fail. memory_can_fail() returns false
+ * if that is not possible, because a sanitizer brings its own allocator.
  */
 struct memory_fault {
 	unsigned int nth;

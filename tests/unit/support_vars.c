@@ -33,7 +33,7 @@ vars_make(const char *layout)
 	return vars;
 }
 
-/* The working block lies behind the store, and takes one block. */
+/* The FTW working block follows the store and takes one block. */
 struct vars
 vars_make_other(uint32_t blocks, uint32_t store)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parts side by side: bus cycles, lanes, views woven together, saved state. */
+/*
+ * Tests banks of several parts: bus cycles, byte lanes, interleaved views, and
+ * the saved state.
+ */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +30,7 @@ setup(void)
 	power_on_bank(CFI_OVMF, &g);
 }
 
-/* The byte in the low byte of every lane, as drivers send commands. */
+/* The byte in the lowest byte of every lane, as drivers send commands. */
 static uint32_t
 on_all(uint8_t byte)
 {
@@ -115,7 +118,7 @@ START_TEST(buffers_of_all_parts_are_one_program)
 }
 END_TEST
 
-/* x16: the count has 16 bits, and what is too much is still data. */
+/* x16 parts have a 16-bit count; words beyond the buffer are still data. */
 START_TEST(too_many_words_are_taken_and_refused)
 {
 	W(0x4000, on_all(CFI_CMD_BUFFER), 0x00800080); /* 129 words */
@@ -142,7 +145,7 @@ START_TEST(parts_know_nothing_of_each_other)
 			ck_abort_msg("%#x is %#x", off, r(off));
 	ck_assert_uint_eq(r(0x2ffc), 0);
 	ck_assert_uint_eq(r(0x4000), 0);
-	/* One part programs, the other one shows its array meanwhile. */
+	/* One part programs, while the other shows its array. */
 	write_chip(0x3000, 2, CFI_CMD_PROGRAM);
 	write_chip(0x3000, 2, 0x1234);
 	ck_assert_uint_eq(r(0x3000), 0x00000080);
@@ -186,20 +189,21 @@ START_TEST(loads_of_different_ranges)
 }
 END_TEST
 
-/* What a cycle does not cover is ones, in the lanes that it reaches. */
+/* A cycle reaches all lanes that it touches; uncovered bytes are ones there. */
 START_TEST(narrow_and_unaligned_accesses)
 {
 	w(0x100, on_all(CFI_CMD_PROGRAM));
-	write_chip(0x101, 2, 0x3412); /* upper of part 0, lower of 1 */
+	write_chip(0x101, 2,
+		   0x3412); /* upper byte of part 0, lower byte of part 1 */
 	w(0, on_all(CFI_CMD_READ_ARRAY));
 	ck_assert_uint_eq(r(0x100), 0xff3412ff);
-	write_chip(0x101, 1, CFI_CMD_ERASE); /* reads as READ ARRAY */
+	write_chip(0x101, 1, CFI_CMD_ERASE); /* acts as READ ARRAY */
 	ck_assert_int_eq(chip.part[0].state, CFI_STATE_READY);
-	/* Two cycles: the upper half of one word, the lower of the next. */
+	/* Two cycles: upper half of one word, lower half of the next. */
 	write_chip(0x102, 4, 0x00700090);
 	ck_assert_uint_eq(r(0), 0x00890080);
 	ck_assert_uint_eq(cfi_read(&chip, 2, 4), 0x00800089);
-	/* 8 bytes: two whole cycles. */
+	/* 8 bytes: two complete cycles. */
 	write_chip(0x200, 8,
 		   (uint64_t)0x12345678 << 32 | on_all(CFI_CMD_PROGRAM));
 	ck_assert_mem_eq(owner.array + 0x204, "\x78\x56\x34\x12", 4);
@@ -263,7 +267,7 @@ END_TEST
 
 /* --- saved state --- */
 
-/* Saves, powers another chip on, restores: it must be the same. */
+/* Saves, powers on another chip and restores: it must be equal. */
 static void
 replace_chip(void)
 {
@@ -283,7 +287,7 @@ replace_chip(void)
 		ck_abort_msg("the restored chip is another one");
 }
 
-/* An access such as drivers make, or of any kind. */
+/* An access as drivers make it, or any access. */
 static void
 random_access(void)
 {
@@ -302,7 +306,7 @@ random_access(void)
 		write_chip(off, 1u << rand() % 4, (uint64_t)rand());
 }
 
-/* _i: bank. */
+/* _i: number of the bank. */
 START_TEST(state_is_saved_between_any_two_accesses)
 {
 	struct geometry g = bank((size_t)_i);
@@ -318,7 +322,9 @@ START_TEST(state_is_saved_between_any_two_accesses)
 }
 END_TEST
 
-/* The buffers of parts that load nothing mean nothing. */
+/*
+ * Clears the buffers of parts that are not loading: their content is undefined.
+ */
 static void
 forget_buffers(uint8_t *record, const struct geometry *g)
 {
@@ -330,7 +336,10 @@ forget_buffers(uint8_t *record, const struct geometry *g)
 			memset(at + 24, 0, part - 24);
 }
 
-/* _i: bank.  Two records in turn, as those who keep them do. */
+/*
+ * _i: number of the bank. Updates two records in turn, as the handover record
+ * does.
+ */
 START_TEST(records_are_brought_up_to_date)
 {
 	struct geometry g = bank((size_t)_i);
@@ -373,22 +382,22 @@ START_TEST(impossible_records_are_refused)
 		{ 9, 2 },            /* width */
 		{ 10, 4 },           /* interleave */
 		{ 13, 1 },           /* size */
-		{ 17, 1 },           /* region */
-		{ 50, 0xfe },        /* the factory's bytes */
-		{ 48, 0xff },        /* the factory's half is always locked */
-		{ 84, 0x04 },        /* a lock of a part that is not there */
+		{ 17, 1 },           /* bytes of the factory half */
+		{ 50, 0xfe },        /* the factory half must be locked */
+		{ 48, 0xff },        /* a lock of a part that does not exist */
+		{ 84, 0x04 },        /* locked down but not locked */
 		{ 84, 0x10 },        /* locked down, not locked */
-		{ parts, 8 },        /* state */
-		{ parts, 1 },        /* state that waits, in array view */
-		{ parts, 5 },        /* COUNT, not in buffer view */
+		{ parts, 8 },        /* a waiting state, in array view */
+		{ parts, 1 },        /* COUNT, not in buffer view */
+		{ parts, 5 },        /* loading, but no words pending */
 		{ parts, 6 },        /* loading, nothing pending */
-		{ parts + 1, 5 },    /* view */
-		{ parts + 2, 0x82 }, /* SR.1 explains an error */
-		{ parts + 1, 2 },    /* refused buffer, under ovmf */
+		{ parts + 1, 5 },    /* SR.1 without an error bit */
+		{ parts + 2, 0x82 }, /* refused buffer, under ovmf */
+		{ parts + 1, 2 },    /* last operation, in array view */
 		{ parts + 4, 0x40 }, /* last, in array view */
 		{ parts + 2, 0x81 }, /* SR.0 */
 		{ parts + 3, 0x80 }, /* burst */
-		{ parts + 4, 0x80 }, /* last */
+		{ parts + 4, 0x80 }, /* two operations at once */
 		{ parts + 4, 0x44 }, /* both at once */
 		{ parts + 5, 2 },    /* bad */
 		{ parts + 6, 1 },    /* reserved */
@@ -413,7 +422,7 @@ START_TEST(impossible_records_are_refused)
 }
 END_TEST
 
-/* A load in a record: words, pending, start and bad must fit. */
+/* A load in a record: words, pending, start and bad must be consistent. */
 START_TEST(impossible_loads_are_refused)
 {
 	uint8_t record[CFI_STATE_MAX], bad[CFI_STATE_MAX];
@@ -424,14 +433,14 @@ START_TEST(impossible_loads_are_refused)
 		uint8_t value;
 	} cases[] = {
 		{ 0, 7 },     /* CONFIRM with words pending */
-		{ 1, 0 },     /* view */
-		{ 4, 0x40 },  /* an operation that has just ended */
+		{ 1, 0 },     /* an operation has just ended */
+		{ 4, 0x40 },  /* start outside the bank */
 		{ 14, 0xff }, /* start outside of the bank */
-		{ 16, 0 },    /* no words */
-		{ 16, 1 },    /* fewer than are pending */
-		{ 18, 2 },    /* more than can be asked for */
+		{ 16, 0 },    /* fewer words than pending */
+		{ 16, 1 },    /* more words than a count can request */
+		{ 18, 2 },    /* more than the buffer holds, but not bad */
 		{ 17, 1 },    /* more than the buffer holds, but not bad */
-		{ 20, 0 },    /* none pending */
+		{ 20, 0 },    /* more pending than words */
 		{ 20, 9 },    /* more than all */
 	};
 
@@ -459,7 +468,7 @@ START_TEST(verify_finds_what_is_broken)
 	chip.config.personality = (enum cfi_personality)3;
 	ck_assert(!cfi_verify(&chip));
 	chip = good;
-	chip.part[1].view = CFI_VIEW_STATUS; /* not shown */
+	chip.part[1].view = CFI_VIEW_STATUS; /* but not yet shown */
 	ck_assert(!cfi_verify(&chip));
 	chip = good;
 	chip.part[1].shown = 1;
@@ -475,7 +484,7 @@ START_TEST(verify_finds_what_is_broken)
 	chip.config.personality = CFI_STRICT;
 	chip.part[0].status = 0;
 	ck_assert(!cfi_verify(&chip));
-	/* No erase ends while a program is suspended. */
+	/* An erase cannot end while a program is suspended. */
 	chip = good;
 	chip.part[0].view = chip.part[0].shown_view = CFI_VIEW_STATUS;
 	chip.part[0].status = chip.part[0].shown = CFI_SR_READY |

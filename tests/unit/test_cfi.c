@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The chip, against an owner that keeps the array and can be told to fail. */
+/*
+ * Tests the chip with one part, against an owner that keeps the array and can
+ * fail.
+ */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -176,7 +179,9 @@ START_TEST(accesses_outside_do_nothing)
 
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
 		for (unsigned int size = 1; size <= 8; size++) {
-			/* up to the end of the address space, not around it */
+			/*
+			 * up to the end of the address space, without wrapping
+			 */
 			uint64_t ones = size == 8 ?
 						UINT64_MAX :
 						((uint64_t)1 << 8 * size) - 1;
@@ -189,7 +194,7 @@ START_TEST(accesses_outside_do_nothing)
 	memset(owner.array, 0, SIZE);
 	ck_assert_uint_eq(cfi_read(&chip, SIZE - 3, 8), 0xffffffffff000000);
 	ck_assert_uint_eq(cfi_read(&chip, SIZE - 3, 200), 0xffffffffff000000);
-	/* The last byte is inside: program setup, and its data is not. */
+	/* Only the first byte is inside: a program setup without its data. */
 	write_chip(SIZE - 1, 8, 0x4040);
 	ck_assert_int_eq(chip.part[0].state, CFI_STATE_PROGRAM);
 	ck_assert_uint_eq(owner.programs, 0);
@@ -240,7 +245,7 @@ START_TEST(failures_become_status_bits)
 		w(0, CFI_CMD_READ_STATUS);
 		ck_assert_uint_eq(r(0), 0x90 | cases[i].bits);
 	}
-	/* The bits stay until they are cleared. */
+	/* The error bits stay until they are cleared. */
 	owner.fail_commit = 0;
 	program_byte(1, 0);
 	ck_assert_uint_eq(r(0) & CFI_SR_PROGRAM, CFI_SR_PROGRAM);
@@ -270,9 +275,9 @@ START_TEST(late_failure_is_shown)
 	ck_assert(cfi_verify(&chip));
 	ck_assert_uint_eq(owner.view[9], 0x98);
 	w(0, CFI_CMD_READ_ARRAY);
-	ck_assert_uint_eq(owner.commits, 0); /* it was committed already */
+	ck_assert_uint_eq(owner.commits, 0); /* already committed */
 	w(0, CFI_CMD_CLEAR_STATUS);
-	show(cfi_report(&chip, -EIO)); /* nothing of the guest's is lost */
+	show(cfi_report(&chip, -EIO)); /* no change of the guest is lost */
 	ck_assert_int_eq(chip.part[0].view, CFI_VIEW_ARRAY);
 	ck_assert_uint_eq(chip.part[0].status, 0);
 }
@@ -362,7 +367,7 @@ START_TEST(buffer_is_programmed_in_one)
 	w(0, 4);
 	w(0x2003, 0x33); /* the first address is the start; unaligned */
 	w(0x2005, 0xff);
-	w(0x2005, 0x55); /* the later one wins */
+	w(0x2005, 0x55); /* the later word wins */
 	w(0x2007, 0x77);
 	w(0x2004, 0x20); /* data, not a command */
 	ck_assert_uint_eq(owner.programs, 0);
@@ -407,7 +412,7 @@ START_TEST(buffer_of_every_size_and_place)
 	for (unsigned int i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (char)(i * 7 + 1);
 	for (unsigned int count = 1; count <= sizeof(bytes); count += 15) {
-		uint32_t start = 0x4000 - count; /* up to the block's end */
+		uint32_t start = 0x4000 - count; /* ends with the block */
 
 		power_on(CFI_STRICT);
 		W(start, CFI_CMD_LOCK_SETUP, CFI_CMD_CONFIRM);
@@ -500,7 +505,7 @@ START_TEST(locked_blocks_are_left_alone)
 	ck_assert_uint_eq(r(0), 0x92);
 	ck_assert_uint_eq(owner.programs + owner.erases, 0);
 	w(0, CFI_CMD_READ_ARRAY);
-	ck_assert_uint_eq(owner.commits, 0); /* nothing was changed */
+	ck_assert_uint_eq(owner.commits, 0); /* nothing has changed */
 	program_byte(0x2fff, 0);
 	program_byte(0x4000, 0);
 	ck_assert_uint_eq(owner.programs, 2);
@@ -515,7 +520,7 @@ START_TEST(lock_down_stays)
 	W(0x3000, CFI_CMD_LOCK_SETUP, CFI_CMD_LOCK_DOWN);
 	ck_assert_uint_eq(lock_bits(0x3000), 3);
 	W(0x3000, CFI_CMD_LOCK_SETUP, CFI_CMD_CONFIRM);
-	ck_assert_uint_eq(r(0), CFI_SR_READY); /* no error either */
+	ck_assert_uint_eq(r(0), CFI_SR_READY); /* and no error */
 	ck_assert_uint_eq(lock_bits(0x3000), 3);
 	power_on(CFI_OVMF);
 	ck_assert_uint_eq(lock_bits(0x3000), 0);
@@ -578,14 +583,15 @@ START_TEST(an_erase_is_suspended)
 	owner.array[0x4000] = 0xff;
 	program_byte(0x4000, 0x12); /* allowed elsewhere */
 	ck_assert_uint_eq(r(0), 0xc0);
-	program_byte(0x3000, 0x12); /* not there */
+	program_byte(0x3000, 0x12); /* not allowed in the suspended block */
 	ck_assert_uint_eq(r(0), 0xf0);
 	w(0, CFI_CMD_CLEAR_STATUS);
 	load(0x3000, "\x12", 1);
 	w(0, CFI_CMD_CONFIRM);
 	ck_assert_uint_eq(r(0), 0xf0);
 	W(0, CFI_CMD_CLEAR_STATUS);
-	W(0x8000, CFI_CMD_ERASE, CFI_CMD_CONFIRM); /* no second erase */
+	W(0x8000, CFI_CMD_ERASE,
+	  CFI_CMD_CONFIRM); /* a second erase is not allowed */
 	ck_assert_uint_eq(r(0), 0xf0);
 	W(0, CFI_CMD_CLEAR_STATUS);
 	W(0x89, CFI_CMD_PROTECT, 0);
@@ -598,10 +604,10 @@ START_TEST(an_erase_is_suspended)
 	ck_assert_uint_eq(owner.erases, 1);
 	ck_assert_uint_eq(owner.programs, 1);
 	ck_assert_uint_eq(owner.protects, 0);
-	w(0, CFI_CMD_SUSPEND); /* again */
+	w(0, CFI_CMD_SUSPEND); /* suspend again */
 	ck_assert_uint_eq(r(0), 0xc0);
 	W(0, CFI_CMD_RESUME, CFI_CMD_READ_ARRAY, CFI_CMD_SUSPEND);
-	ck_assert_uint_eq(r(0), 0x80); /* it has long been over */
+	ck_assert_uint_eq(r(0), 0x80); /* the operation is complete */
 }
 END_TEST
 
@@ -635,7 +641,7 @@ START_TEST(a_failure_is_not_suspended)
 	W(0x3000, CFI_CMD_ERASE, CFI_CMD_CONFIRM, CFI_CMD_SUSPEND);
 	ck_assert_uint_eq(r(0), 0xa8);
 	w(0, CFI_CMD_CLEAR_STATUS);
-	w(0, CFI_CMD_SUSPEND); /* of nothing */
+	w(0, CFI_CMD_SUSPEND); /* no operation to suspend */
 	ck_assert_uint_eq(r(0), 0);
 	w(0, CFI_CMD_RESUME);
 	ck_assert_uint_eq(r(0), 0x80);
@@ -658,7 +664,7 @@ START_TEST(protection_register_is_programmed_once)
 	w(0, CFI_CMD_READ_ID);
 	ck_assert_uint_eq(cfi_read(&chip, 0x89, 8), 0x77ffffffffffff50);
 	w(0, CFI_CMD_QUERY);
-	ck_assert_uint_eq(r(0x89), 0); /* in the ID view only */
+	ck_assert_uint_eq(r(0x89), 0); /* only in the ID view */
 	W(0x80, CFI_CMD_PROTECT, 0xfd);
 	W(0x8a, CFI_CMD_PROTECT, 0);
 	ck_assert_uint_eq(r(0), 0x92);
@@ -667,7 +673,7 @@ START_TEST(protection_register_is_programmed_once)
 	ck_assert_uint_eq(r(0x8a), 0xff);
 	ck_assert_uint_eq(owner.protects, 4);
 	w(0, CFI_CMD_READ_ARRAY);
-	ck_assert_uint_eq(owner.commits, 0); /* it is no part of a burst */
+	ck_assert_uint_eq(owner.commits, 0); /* not part of a burst */
 }
 END_TEST
 
@@ -720,7 +726,7 @@ START_TEST(busy_is_shown_where_it_is_asked_for)
 }
 END_TEST
 
-/* Whatever is written: no step breaks the chip, and the view is never stale. */
+/* Random writes must neither break an invariant nor leave the view stale. */
 START_TEST(random_traffic)
 {
 	static const uint8_t likely[] = { 0x10, 0x40, 0x20, 0xd0, 0x50, 0x70,

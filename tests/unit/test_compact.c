@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A store written anew: which variables are in it, where, and when it is left
- * alone. That edk2's driver leaves the same is shown by tests/peer/edk2.
+ * Tests fv_compact(): which variables the compacted store has, where, and which
+ * images it refuses. tests/peer/edk2 checks that edk2's driver produces the
+ * same store.
  */
 #include <check.h>
 #include <errno.h>
@@ -25,7 +26,7 @@ compact(const struct vars *vars)
 	return fv_compact(vars->image, vars->size, out, &err);
 }
 
-/* What was made is sound, and its variables have these names, in a row. */
+/* The result must be valid, and have exactly these variables in this order. */
 static void
 has(const struct vars *vars, const char *names)
 {
@@ -48,13 +49,13 @@ has(const struct vars *vars, const char *names)
 	ck_assert_str_eq(all, names);
 	for (size_t at = v.next; at < store.end; at++)
 		ck_assert_uint_eq(out[at], 0xff);
-	/* All else is as it was. */
+	/* Everything else must be unchanged. */
 	ck_assert_mem_eq(out, vars->image, store.start);
 	ck_assert_mem_eq(out + store.end, vars->image + store.end,
 			 vars->size - store.end);
 }
 
-START_TEST(only_live_ones_are_left_in_their_order)
+START_TEST(only_live_variables_remain_in_order)
 {
 	struct vars vars = vars_make(_i ? "4m" : "2m");
 	int gained;
@@ -74,8 +75,8 @@ START_TEST(only_live_ones_are_left_in_their_order)
 }
 END_TEST
 
-/* 0x3e: the one that was to follow is there, or it is not. */
-START_TEST(one_in_transition_is_kept_if_nothing_followed)
+/* State 0x3e (in transition): dropped only if the new copy exists. */
+START_TEST(variable_in_transition_stays_without_a_successor)
 {
 	struct vars vars = vars_make("2m");
 
@@ -113,8 +114,10 @@ START_TEST(empty_store)
 }
 END_TEST
 
-/* What is not sound is left to the firmware, and to who looks at it. */
-START_TEST(left_alone)
+/*
+ * fv_compact() refuses damaged images: they are for the firmware or for repair.
+ */
+START_TEST(damaged_stores_are_refused)
 {
 	struct vars vars = vars_make("2m"), other;
 	size_t at;
@@ -123,42 +126,43 @@ START_TEST(left_alone)
 	at = vars_add(&vars, VARIABLE_ADDED, vendor_other, "B", "b");
 	ck_assert_int_gt(compact(&vars), 0);
 
-	other = vars_copy(&vars); /* a state that is never made */
+	other = vars_copy(&vars); /* an invalid state */
 	other.image[at + 2] = 0x15;
 	ck_assert_int_eq(compact(&other), -EINVAL);
 	vars_free(&other);
 
-	other = vars_copy(&vars); /* something behind the chain */
+	other = vars_copy(&vars); /* garbage behind the last variable */
 	other.image[other.at + 100] = 0;
 	ck_assert_int_eq(compact(&other), -EINVAL);
 	vars_free(&other);
 
-	other = vars_copy(&vars); /* two of a name */
+	other = vars_copy(&vars); /* two variables of one name */
 	vars_add(&other, VARIABLE_ADDED, vendor_other, "B", "twice");
 	ck_assert_int_eq(compact(&other), -EINVAL);
 	vars_free(&other);
 
-	other = vars_copy(
-		&vars); /* the driver finds one, and keeps the other */
+	other = vars_copy(&vars); /* two in transition */
 	vars_add(&other, VARIABLE_IN_TRANSITION, vendor_other, "T", "first");
 	vars_add(&other, VARIABLE_IN_TRANSITION, vendor_other, "T", "last");
 	ck_assert_int_eq(compact(&other), -EINVAL);
 	vars_free(&other);
 
-	other = vars_copy(&vars); /* a volume that OVMF would wipe */
+	other = vars_copy(&vars); /* OVMF would format it */
 	other.image[40] = 'x';
 	ck_assert_int_eq(compact(&other), -EINVAL);
 	vars_free(&other);
 
-	other = vars_make_other(32, 0x8000); /* of no known layout */
+	other = vars_make_other(32, 0x8000); /* of an unknown layout */
 	ck_assert_int_eq(compact(&other), -EINVAL);
 	vars_free(&other);
 	vars_free(&vars);
 }
 END_TEST
 
-/* Writes of the firmware's that are not done: it goes on with them. */
-START_TEST(unfinished_write)
+/*
+ * fv_compact() refuses an unfinished FTW write: the firmware will continue it.
+ */
+START_TEST(unfinished_write_is_refused)
 {
 	struct vars vars = vars_make("2m"), other;
 
@@ -170,14 +174,14 @@ START_TEST(unfinished_write)
 	ck_assert_int_eq(compact(&other), -EBUSY);
 	vars_free(&other);
 
-	other = vars_copy(&vars); /* the store is to be replaced */
+	other = vars_copy(&vars); /* the store will be replaced */
 	vars_fill_spare(&other);
 	vars_ftw_write(&other, 0, 0xfe, 1, 0);
 	vars_ftw_record(&other, 40, 0xfd, 0);
 	ck_assert_int_lt(compact(&other), 0);
 	vars_free(&other);
 
-	other = vars_copy(&vars); /* done */
+	other = vars_copy(&vars); /* complete */
 	vars_ftw_write(&other, 0, 0xf8, 1, 0);
 	ck_assert_int_gt(compact(&other), 0);
 	has(&other, "B=b ");
@@ -200,8 +204,8 @@ due(const struct vars *vars)
 	return fv_compact_is_due(&report);
 }
 
-/* Less than half is free, and an eighth is to be gained. */
-START_TEST(when_it_is_due)
+/* Due if less than half is free and at least an eighth can be gained. */
+START_TEST(compaction_is_due)
 {
 	struct vars vars = vars_make("2m");
 	struct fv_report report;
@@ -222,7 +226,7 @@ START_TEST(when_it_is_due)
 	ck_assert_int_eq(compact(&vars), (int)report.used);
 	vars_free(&vars);
 
-	vars = vars_make("2m"); /* nothing is to be gained */
+	vars = vars_make("2m"); /* nothing to gain */
 	for (unsigned int i = 0; i < 40; i++) {
 		char name[] = { (char)('A' + i % 26), (char)('a' + i / 26), 0 };
 
@@ -245,13 +249,13 @@ main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_loop_test(tc, only_live_ones_are_left_in_their_order, 0, 2);
-	tcase_add_test(tc, one_in_transition_is_kept_if_nothing_followed);
+	tcase_add_loop_test(tc, only_live_variables_remain_in_order, 0, 2);
+	tcase_add_test(tc, variable_in_transition_stays_without_a_successor);
 	tcase_add_test(tc, shorter_headers);
 	tcase_add_test(tc, empty_store);
-	tcase_add_test(tc, left_alone);
-	tcase_add_test(tc, unfinished_write);
-	tcase_add_test(tc, when_it_is_due);
+	tcase_add_test(tc, damaged_stores_are_refused);
+	tcase_add_test(tc, unfinished_write_is_refused);
+	tcase_add_test(tc, compaction_is_due);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Files of options, with guests' names that were chosen to do harm, and how
- * they meet the command line.
+ * Tests the files of options: hostile guest names, and the precedence of the
+ * command line.
  */
 #include <check.h>
 #include <errno.h>
@@ -23,14 +23,14 @@
 static char directory[64], path[128];
 static struct error err;
 
-/* What config_read() asked and said. */
+/* The arguments and results of config_read(). */
 static struct {
-	const char *name; /* NULL: there is no such domain */
-	unsigned int asked;
+	const char *name; /* NULL: no such domain */
+	unsigned int name_calls;
 	unsigned int lines;
-	char last[64];         /* option */
-	char all[4096];        /* "option=value;" of each */
-	const char *values[2]; /* the first ones */
+	char last[64];         /* the last option */
+	char all[4096];        /* "option=value;" of each option */
+	const char *values[2]; /* the first two values */
 } seen;
 
 static void
@@ -73,10 +73,10 @@ conf(const char *contents)
 }
 
 static int
-tell_name(void *opaque, char **name, struct error *why)
+get_name(void *opaque, char **name, struct error *why)
 {
 	ck_assert_ptr_eq(opaque, &seen);
-	seen.asked++;
+	seen.name_calls++;
 	if (!seen.name)
 		return error_set(why, ESRCH, "no such domain");
 	*name = strdup(seen.name);
@@ -84,7 +84,8 @@ tell_name(void *opaque, char **name, struct error *why)
 }
 
 static int
-keep(void *opaque, const char *option, const char *value, struct error *why)
+record_option(void *opaque, const char *option, const char *value,
+	      struct error *why)
 {
 	size_t used = strlen(seen.all);
 
@@ -104,9 +105,10 @@ static int
 read_path(const char *from)
 {
 	char *text;
-	int ret = config_read(from, tell_name, keep, &seen, &text, &err);
+	int ret = config_read(from, get_name, record_option, &seen, &text,
+			      &err);
 
-	/* The values live as long as the text does. */
+	/* The values must live as long as the text. */
 	if (ret == 0 && seen.lines >= 2)
 		ck_assert_ptr_ne(seen.values[0], seen.values[1]);
 	free(text);
@@ -205,7 +207,7 @@ START_TEST(the_longest_name_has_127_bytes)
 }
 END_TEST
 
-/* Nothing in the sentence moves a terminal's cursor. */
+/* Returns true if the text has no control character for a terminal. */
 static bool
 is_printable(const char *text)
 {
@@ -254,7 +256,10 @@ START_TEST(a_refused_name_has_no_file)
 }
 END_TEST
 
-/* The file is found also where the name leads out of the directory. */
+/*
+ * A name that leads out of the directory must be refused even if the file
+ * exists.
+ */
 START_TEST(no_file_of_another_directory)
 {
 	char inner[96];
@@ -275,11 +280,11 @@ START_TEST(the_name_in_several_values)
 	ck_assert_int_eq(read_path(path), 0);
 	ck_assert_str_eq(seen.all, "vars=/v/web/web.fd;journal=web;"
 				   "template=100%web% %xweb;");
-	ck_assert_uint_eq(seen.asked, 1);
+	ck_assert_uint_eq(seen.name_calls, 1);
 }
 END_TEST
 
-START_TEST(a_name_is_no_text_of_the_file)
+START_TEST(a_name_is_not_parsed)
 {
 	static const char *const names[] = { "%n", "%n%n", "a # b", "a = b" };
 
@@ -311,17 +316,17 @@ START_TEST(the_longest_name_a_thousand_times)
 }
 END_TEST
 
-START_TEST(the_name_is_asked_for_only_where_it_counts)
+START_TEST(the_name_is_looked_up_only_if_used)
 {
 	conf("# %n\nvars = /v/web.fd\nmode = %x\n%\n#%n");
 	ck_assert_int_eq(read_path(path), -EINVAL);
 	conf("# %n\nvars = /v/web.fd\nmode = %x\n#%n");
 	ck_assert_int_eq(read_path(path), 0);
-	ck_assert_uint_eq(seen.asked, 0);
+	ck_assert_uint_eq(seen.name_calls, 0);
 }
 END_TEST
 
-START_TEST(no_name_names_an_option)
+START_TEST(a_name_in_an_option_is_refused)
 {
 	static const char *const lines[] = {
 		"%n = none\n",
@@ -344,7 +349,7 @@ START_TEST(no_name_names_an_option)
 }
 END_TEST
 
-START_TEST(no_domain_no_name)
+START_TEST(missing_domain)
 {
 	conf("vars = /v/%n.fd\n");
 	seen.name = NULL;
@@ -355,7 +360,7 @@ START_TEST(no_domain_no_name)
 }
 END_TEST
 
-START_TEST(the_file_of_the_name_and_then_default)
+START_TEST(the_named_file_precedes_the_default)
 {
 	ck_assert_int_eq(read_path(directory), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "neither web.conf nor "));
@@ -385,7 +390,7 @@ START_TEST(lines)
 }
 END_TEST
 
-START_TEST(as_many_lines_as_there_is_room_for)
+START_TEST(the_largest_number_of_lines)
 {
 	char *many = malloc(100000);
 
@@ -448,10 +453,12 @@ static int
 find_name(void *opaque, const char *domain, char **name, struct error *why)
 {
 	ck_assert_str_eq(domain, "5");
-	return tell_name(opaque, name, why);
+	return get_name(opaque, name, why);
 }
 
-/* options_parse() of pflashd --domain 5 and up to four more. */
+/*
+ * Calls options_parse() for pflashd --domain 5 and up to four more arguments.
+ */
 static int
 parse(struct options *options, const char *a, const char *b, const char *c,
       const char *d)
@@ -474,7 +481,7 @@ START_TEST(defaults)
 	ck_assert_ptr_null(options.user);
 	ck_assert_uint_eq(options.restarts, 10);
 	ck_assert(!options.check_handover);
-	ck_assert_uint_eq(seen.asked, 0);
+	ck_assert_uint_eq(seen.name_calls, 0);
 	options_free(&options);
 }
 END_TEST
@@ -550,7 +557,7 @@ START_TEST(check_handover_is_for_the_command_line)
 			       NULL),
 			 EXIT_OK);
 	ck_assert(options.check_handover);
-	ck_assert_uint_eq(seen.asked, 0);
+	ck_assert_uint_eq(seen.name_calls, 0);
 	options_free(&options);
 }
 END_TEST
@@ -564,7 +571,7 @@ START_TEST(the_name_by_the_callers_function)
 			 EXIT_OK);
 	ck_assert_str_eq(options.vars, "/v/web.fd");
 	ck_assert_str_eq(options.journal, "web.j");
-	ck_assert_uint_eq(seen.asked, 1);
+	ck_assert_uint_eq(seen.name_calls, 1);
 	options_free(&options);
 	seen.name = NULL;
 	ck_assert_int_eq(parse(&options, "--config", directory, NULL, NULL),
@@ -618,14 +625,14 @@ files_case(void)
 	tcase_add_loop_test(tc, a_refused_name_has_no_file, 0, count);
 	tcase_add_test(tc, no_file_of_another_directory);
 	tcase_add_test(tc, the_name_in_several_values);
-	tcase_add_test(tc, a_name_is_no_text_of_the_file);
+	tcase_add_test(tc, a_name_is_not_parsed);
 	tcase_add_test(tc, the_longest_name_a_thousand_times);
-	tcase_add_test(tc, the_name_is_asked_for_only_where_it_counts);
-	tcase_add_test(tc, no_name_names_an_option);
-	tcase_add_test(tc, no_domain_no_name);
-	tcase_add_test(tc, the_file_of_the_name_and_then_default);
+	tcase_add_test(tc, the_name_is_looked_up_only_if_used);
+	tcase_add_test(tc, a_name_in_an_option_is_refused);
+	tcase_add_test(tc, missing_domain);
+	tcase_add_test(tc, the_named_file_precedes_the_default);
 	tcase_add_test(tc, lines);
-	tcase_add_test(tc, as_many_lines_as_there_is_room_for);
+	tcase_add_test(tc, the_largest_number_of_lines);
 	tcase_add_test(tc, a_nul_byte_is_refused);
 	tcase_add_test(tc, no_file);
 	return tc;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading the image while nobody, or somebody, writes it. */
+/*
+ * Tests store_export(): reading the image without a lock, with and without a
+ * concurrent writer.
+ */
 #include <check.h>
 #include <errno.h>
 #include <signal.h>
@@ -74,8 +77,8 @@ START_TEST(export_without_a_journal)
 }
 END_TEST
 
-/* Committed bursts, and not the open one; nothing on disk changes. */
-START_TEST(export_has_what_is_committed)
+/* An export has the committed bursts only, and changes no file. */
+START_TEST(export_has_committed_bursts_only)
 {
 	struct store *store = open_store(0);
 	struct blob vars, journal, now;
@@ -105,7 +108,7 @@ START_TEST(export_has_what_is_committed)
 }
 END_TEST
 
-START_TEST(export_of_what_is_not_there)
+START_TEST(export_of_a_missing_file)
 {
 	uint8_t *image = blank;
 	size_t size;
@@ -117,7 +120,7 @@ START_TEST(export_of_what_is_not_there)
 }
 END_TEST
 
-/* Every call fails once: an error, or the right image, and nothing leaks. */
+/* Each call fails once: an error or the correct image, and no leak. */
 START_TEST(export_fails_cleanly)
 {
 	struct store *store = open_store(0);
@@ -154,7 +157,7 @@ export_uniform(const struct sys *sys)
 	ck_assert_msg(rc == 0, "export: %d %s", rc, err.text);
 	value = image[0];
 	ck_assert_msg(!memcmp(image, image + 1, SIZE - 1),
-		      "a mixture of two bursts");
+		      "the image mixes two bursts");
 	free(image);
 	return value;
 }
@@ -172,7 +175,9 @@ fill_store(struct store *store, uint8_t value)
 	return store_commit(store);
 }
 
-/* Before its Nth read of at most a block, an export meets this writer. */
+/*
+ * What the writer does before the Nth read (of at most a block) of the export.
+ */
 enum act { ACT_COMMIT, ACT_FOLD, ACT_FOLD_AND_COMMIT, ACT_FOLD_HALF, ACTS };
 
 static struct store *writer;
@@ -180,7 +185,7 @@ static unsigned int reads, writer_turn;
 static int writer_act;
 
 static void
-take_turn(void)
+write_in_between(void)
 {
 	ck_assert(!fill_store(writer, 2));
 	if (writer_act == ACT_FOLD_HALF) {
@@ -197,7 +202,7 @@ take_turn(void)
 		ck_assert(!fill_store(writer, 3));
 }
 
-/* Without history every checkpoint renames a new journal to its place. */
+/* Without history every checkpoint renames a new journal into place. */
 static void
 open_writer(bool empty_journal, bool history)
 {
@@ -220,7 +225,7 @@ static ssize_t
 interleaved_pread(int fd, void *buf, size_t len, off_t off)
 {
 	if (++reads == writer_turn)
-		take_turn();
+		write_in_between();
 	return pread(fd, buf, len < 4096 ? len : 4096, off);
 }
 
@@ -244,7 +249,7 @@ START_TEST(export_between_any_two_reads)
 }
 END_TEST
 
-/* A writer that replaces the journal whenever VARS is read. */
+/* A writer that replaces the journal at each read of VARS. */
 static ssize_t
 restless_pread(int fd, void *buf, size_t len, off_t off)
 {
@@ -255,7 +260,7 @@ restless_pread(int fd, void *buf, size_t len, off_t off)
 	return pread(fd, buf, len, off);
 }
 
-START_TEST(export_that_never_gets_still_files)
+START_TEST(export_of_files_that_keep_changing)
 {
 	struct sys sys = sys_unsynced;
 	uint8_t *image;
@@ -282,7 +287,7 @@ counting_pread(int fd, void *buf, size_t len, off_t off)
 	return pread(fd, buf, len, off);
 }
 
-/* Nobody holds the lock: what does not fit will not fit later. */
+/* Without a lock holder a mismatch is permanent: no further tries. */
 START_TEST(export_is_tried_twice_without_a_writer)
 {
 	struct sys sys = sys_unsynced;
@@ -313,8 +318,8 @@ empty_pread(int fd, void *buf, size_t len, off_t off)
 	return 0;
 }
 
-/* A file that is cut between the question for its size and the reading. */
-START_TEST(export_of_a_file_that_gets_shorter)
+/* A file that is truncated between fstat() and the read. */
+START_TEST(export_of_a_truncated_file)
 {
 	struct sys sys = sys_unsynced;
 	uint8_t *image;
@@ -334,7 +339,8 @@ START_TEST(reader_has_size_and_image)
 	struct reader *reader;
 
 	open_writer(false, true);
-	ck_assert_int_eq(reader_open(&reader, NULL, scratch_path("VARS"), &err), 0);
+	ck_assert_int_eq(reader_open(&reader, NULL, scratch_path("VARS"), &err),
+			 0);
 	ck_assert_uint_eq(reader_size(reader), SIZE);
 	ck_assert_mem_eq(reader_image(reader), store_image(writer), SIZE);
 	reader_close(reader);
@@ -396,13 +402,13 @@ export_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, export_without_a_journal);
-	tcase_add_test(tc, export_has_what_is_committed);
-	tcase_add_test(tc, export_of_what_is_not_there);
+	tcase_add_test(tc, export_has_committed_bursts_only);
+	tcase_add_test(tc, export_of_a_missing_file);
 	tcase_add_test(tc, export_fails_cleanly);
 	tcase_add_loop_test(tc, export_between_any_two_reads, 0, 4 * ACTS);
-	tcase_add_test(tc, export_that_never_gets_still_files);
+	tcase_add_test(tc, export_of_files_that_keep_changing);
 	tcase_add_test(tc, export_is_tried_twice_without_a_writer);
-	tcase_add_test(tc, export_of_a_file_that_gets_shorter);
+	tcase_add_test(tc, export_of_a_truncated_file);
 	tcase_add_test(tc, reader_has_size_and_image);
 	tcase_add_test(tc, export_under_a_writer);
 	suite_add_tcase(suite, tc);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The Nth system call fails, for every N until none is left: while a store is
- * opened, with and without a journal to recover, used and closed.  A sequence
- * of operations leads through known states, one for each burst.
+ * Injects a fault at the Nth system call, for every N until no call is left,
+ * while a store is opened (with and without a journal to recover), used and
+ * closed. The sequence of operations leads through known states, one per burst;
+ * each fault must leave one of the allowed states.
  */
 #include <check.h>
 #include <errno.h>
@@ -19,8 +20,8 @@
 
 struct scenario {
 	enum store_sync sync;
-	bool journal; /* there is one to be recovered */
-	bool history; /* without it every checkpoint makes a new journal */
+	bool journal; /* there is a journal to recover */
+	bool history; /* false: every checkpoint makes a new journal */
 };
 
 static const struct scenario scenarios[] = {
@@ -33,13 +34,13 @@ static const struct scenario scenarios[] = {
 
 #define SCENARIOS ((int)(sizeof(scenarios) / sizeof(scenarios[0])))
 
-/* Of the scenario: what is on disk at first, and the states to go through. */
+/* The initial files of the scenario, and the states that it goes through. */
 static struct blob first_vars, first_journal;
 static uint8_t states[OPERATIONS + 1][SIZE];
 static unsigned int last_state;
 static struct error err;
 
-/* What operation number i does to an image; the store does the same. */
+/* Operation number `i`; change_store() does the same to a store. */
 static uint32_t
 operation(unsigned int i, uint8_t *data, uint32_t *len)
 {
@@ -94,7 +95,7 @@ open_store(struct store **store, const struct sys *sys, enum store_sync sync,
 	*rc = store_open(store, &config, NULL, &err);
 }
 
-/* A journal with one burst, as a killed process leaves it. */
+/* Makes a journal with one burst, as a killed process leaves it. */
 static void
 make_journal(void)
 {
@@ -138,19 +139,19 @@ restore(const struct scenario *scenario)
 			   first_journal.len);
 }
 
-/* Which of the states from..to is it?  Fails the test if it is none. */
+/* Returns the state from..to that the image has; fails the test if none. */
 static unsigned int
 find_state(const uint8_t *image, unsigned int from, unsigned int to)
 {
 	for (unsigned int i = from; i <= to && i <= last_state; i++)
 		if (!memcmp(image, states[i], SIZE))
 			return i;
-	ck_abort_msg("call %u: image is none of the states %u to %u", fault.nth,
-		     from, to);
+	ck_abort_msg("call %u: the image is none of the states %u to %u",
+		     fault.nth, from, to);
 	return 0;
 }
 
-/* Through all operations, or up to the first error; counts the answers. */
+/* Does all operations, up to the first error; counts the bursts answered. */
 static int
 use_store(struct store *store, const struct scenario *scenario,
 	  unsigned int *answered)
@@ -168,7 +169,7 @@ use_store(struct store *store, const struct scenario *scenario,
 	return rc;
 }
 
-/* The first state that a reopened store may have. */
+/* Returns the first state that a reopened store may have. */
 static unsigned int
 run(const struct scenario *scenario)
 {
@@ -274,7 +275,7 @@ START_TEST(every_write_is_torn)
 }
 END_TEST
 
-/* Nothing fails: no caller may notice. */
+/* For disturbances that no caller may notice. */
 static void
 disturb_each_call(const struct scenario *scenario, enum fault_kind kind)
 {

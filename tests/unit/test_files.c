@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The files of one flash in the file system: which names they have, what
- * becomes of a name that is given or taken away, and what is left of it when a
- * call fails.
+ * Tests files_local(), the files of one flash in the file system: their names,
+ * creation, installation and removal, and the files left behind when a call
+ * fails.
  */
 #include <check.h>
 #include <errno.h>
@@ -19,14 +19,14 @@ static struct files *files;
 static struct error err;
 static bool named;
 
-/* Failures of the files' own calls are by -errno. */
+/* The operations of `struct files` return -errno and write no sentence. */
 #define OPEN(role, write) files->ops->open(files, role, write)
 #define CREATE(role) files->ops->create(files, role)
 #define INSTALL(role, replace) files->ops->install(files, role, replace, &named)
 #define REMOVE(role, unfinished) files->ops->remove(files, role, unfinished)
 
 static void
-take(const char *vars, const char *journal)
+open_files(const char *vars, const char *journal)
 {
 	int rc = files_local(&files, vars, journal, &sys_faulty, &err);
 
@@ -34,7 +34,7 @@ take(const char *vars, const char *journal)
 }
 
 static void
-drop(void)
+close_files(void)
 {
 	if (files)
 		files->ops->close(files);
@@ -52,7 +52,7 @@ setup(void)
 static void
 teardown(void)
 {
-	drop();
+	close_files();
 	scratch_remove();
 }
 
@@ -80,7 +80,7 @@ exists(const char *name)
 	return lstat(scratch_path(name), &st) == 0;
 }
 
-/* Opened and closed again. */
+/* Opens and closes the file. */
 static int
 opens(enum files_role role, bool write)
 {
@@ -114,11 +114,11 @@ names_are(const char *vars, const char *journal, const char *state)
 START_TEST(names_beside_the_file)
 {
 	put("VARS", "v");
-	take(scratch_path("VARS"), NULL);
+	open_files(scratch_path("VARS"), NULL);
 	names_are("VARS", "VARS.journal", "VARS.state");
 	ck_assert(!files->journal_given);
-	drop();
-	take("VARS", NULL);
+	close_files();
+	open_files("VARS", NULL);
 	names_are("VARS", "VARS.journal", "VARS.state");
 }
 END_TEST
@@ -128,53 +128,53 @@ START_TEST(names_beside_the_real_file)
 	put("VARS", "v");
 	ck_assert_int_eq(mkdir(scratch_path("dir"), 0700), 0);
 	ck_assert_int_eq(symlink("../VARS", scratch_path("dir/link")), 0);
-	take(scratch_path("dir/link"), NULL);
+	open_files(scratch_path("dir/link"), NULL);
 	names_are("VARS", "VARS.journal", "VARS.state");
 	ck_assert_int_eq(unlink(scratch_path("dir/link")), 0);
 	ck_assert_int_eq(opens(FILES_VARS, true), 0);
 }
 END_TEST
 
-START_TEST(names_of_a_file_that_is_not_there)
+START_TEST(names_of_a_missing_file)
 {
 	ck_assert_int_eq(mkdir(scratch_path("real"), 0700), 0);
 	ck_assert_int_eq(symlink("real", scratch_path("dir")), 0);
-	take("dir/VARS", NULL);
+	open_files("dir/VARS", NULL);
 	names_are("real/VARS", "real/VARS.journal", "real/VARS.state");
-	drop();
-	take("VARS", NULL);
+	close_files();
+	open_files("VARS", NULL);
 	names_are("VARS", "VARS.journal", "VARS.state");
 	for (int role = 0; role < FILES_ROLES; role++)
 		ck_assert_int_eq(opens(role, _i), -ENOENT);
 	ck_assert_int_eq(chdir("/"), 0);
-	drop();
-	take("no-such-file", NULL);
+	close_files();
+	open_files("no-such-file", NULL);
 	ck_assert_str_eq(files->name[FILES_JOURNAL], "/no-such-file.journal");
 	ck_assert_int_eq(opens(FILES_JOURNAL, false), -ENOENT);
 }
 END_TEST
 
-/* With a name like VARS's journal has, and with another. */
+/* The journal's name may end like the default one's, or not. */
 START_TEST(journal_elsewhere)
 {
 	put("VARS", "v");
-	take("VARS", "other.journal");
+	open_files("VARS", "other.journal");
 	ck_assert(files->journal_given);
 	names_are("VARS", "other.journal", "other.state");
-	drop();
-	take("VARS", scratch_path("other"));
+	close_files();
+	open_files("VARS", scratch_path("other"));
 	names_are("VARS", "other", "other.state");
 	ck_assert_int_eq(creates(FILES_JOURNAL, "j"), 0);
 	ck_assert(exists("other.new"));
 	ck_assert_int_eq(INSTALL(FILES_JOURNAL, false), 0);
 	ck_assert(has("other", "j") && !exists("other.new"));
-	drop();
-	take("VARS", ".journal");
+	close_files();
+	open_files("VARS", ".journal");
 	names_are("VARS", ".journal", ".state");
 }
 END_TEST
 
-START_TEST(names_that_cannot_be)
+START_TEST(impossible_names)
 {
 	char gone[300];
 
@@ -219,19 +219,21 @@ START_TEST(no_memory_for_names)
 		ck_assert(rc == 0 || rc == -ENOMEM);
 		failures += rc != 0;
 		if (rc == 0)
-			drop();
+			close_files();
 	} while (memory_fault.hits);
 	ck_assert_int_eq(rc, 0);
 	ck_assert_uint_gt(failures, 8);
 }
 END_TEST
 
-/* What is put there later is not followed, and VARS is not looked up again. */
+/*
+ * Links made after files_local() are not followed; VARS is not resolved again.
+ */
 START_TEST(links_are_not_followed)
 {
 	put("VARS", "v");
 	put("victim", "precious");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	ck_assert_int_eq(unlink("VARS"), 0);
 	ck_assert_int_eq(symlink("victim", "VARS"), 0);
 	ck_assert_int_eq(symlink("victim", "VARS.journal"), 0);
@@ -249,11 +251,11 @@ START_TEST(links_are_not_followed)
 }
 END_TEST
 
-/* It is no VARS file, and no place for one either. */
-START_TEST(link_that_leads_nowhere)
+/* A dangling link is neither a VARS file nor a place for one. */
+START_TEST(dangling_link)
 {
 	ck_assert_int_eq(symlink("nowhere", scratch_path("VARS")), 0);
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	ck_assert_int_eq(opens(FILES_VARS, _i), -ENOENT);
 	ck_assert_int_eq(creates(FILES_VARS, "v"), 0);
 	ck_assert_int_eq(INSTALL(FILES_VARS, false), -EEXIST);
@@ -265,17 +267,17 @@ END_TEST
 START_TEST(reading_a_fifo_does_not_block)
 {
 	ck_assert_int_eq(mkfifo(scratch_path("VARS"), 0600), 0);
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	ck_assert_int_eq(opens(FILES_VARS, false), 0);
 }
 END_TEST
 
-START_TEST(descriptors_are_as_they_should_be)
+START_TEST(flags_of_descriptors)
 {
 	int fd;
 
 	put("VARS", "v");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	for (int write = 0; write < 2; write++) {
 		fd = OPEN(FILES_VARS, write);
 		ck_assert_int_ge(fd, 0);
@@ -292,12 +294,12 @@ START_TEST(descriptors_are_as_they_should_be)
 }
 END_TEST
 
-/* The name is durable only when it is opened to write. */
+/* Only opening for writing must make the name durable. */
 START_TEST(opening_to_write_syncs_the_directory)
 {
 	put("VARS", "v");
 	put("VARS.journal", "j");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	for (int role = FILES_VARS; role <= FILES_JOURNAL; role++) {
 		fault = (struct fault){ .only = CALL_SYNC_DIRECTORY };
 		ck_assert_int_eq(opens(role, false), 0);
@@ -331,7 +333,7 @@ START_TEST(new_files_are_owned_as_vars)
 	ck_assert_int_eq(chmod(scratch_path("VARS"), 04640), 0);
 	if (geteuid() == 0)
 		ck_assert_int_eq(chown(scratch_path("VARS"), 12, 34), 0);
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	if (_i)
 		ck_assert_int_eq(opens(FILES_VARS, false), 0);
 	put("VARS.state.new", "left over");
@@ -343,11 +345,11 @@ START_TEST(new_files_are_owned_as_vars)
 }
 END_TEST
 
-/* Who opened VARS knows its owner, also when it has gone. */
-START_TEST(owner_of_a_file_that_is_gone)
+/* The owner of VARS is known from opening it, even after its removal. */
+START_TEST(owner_of_a_removed_file)
 {
 	put("VARS", "v");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	ck_assert_int_eq(unlink("VARS"), 0);
 	ck_assert_int_eq(creates(FILES_STATE, "s"), -ENOENT);
 	put("VARS", "v");
@@ -359,7 +361,7 @@ END_TEST
 
 START_TEST(new_vars_is_private)
 {
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	ck_assert_int_eq(creates(FILES_VARS, "first"), 0);
 	ck_assert_uint_eq(scratch_entries(), 1);
 	ck_assert_int_eq(creates(FILES_VARS, "second"), 0);
@@ -370,19 +372,19 @@ START_TEST(new_vars_is_private)
 	mode_and_owner_are("VARS", 0600, geteuid(), getegid());
 	ck_assert_int_eq(opens(FILES_VARS, true), 0);
 	no_random = true;
-	drop();
-	take("VARS", NULL);
+	close_files();
+	open_files("VARS", NULL);
 	ck_assert_int_eq(creates(FILES_VARS, "third"), -ENOSYS);
 	no_random = false;
 }
 END_TEST
 
-START_TEST(existing_names_are_not_taken)
+START_TEST(existing_files_are_not_overwritten)
 {
 	put("VARS", "v");
 	put("VARS.journal", "old");
 	put("VARS.state", "old");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	for (int role = 0; role < FILES_ROLES; role++) {
 		ck_assert_int_eq(creates(role, "new"), 0);
 		ck_assert_int_eq(INSTALL(role, false), -EEXIST);
@@ -401,7 +403,7 @@ START_TEST(existing_names_are_replaced)
 	const char *const names[] = { "VARS", "VARS.journal", "VARS.state" };
 
 	put("VARS", "v");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	for (int role = FILES_JOURNAL; role < FILES_ROLES; role++)
 		for (int i = 0; i < 2; i++) {
 			char text[] = { (char)('0' + i), '\0' };
@@ -421,7 +423,7 @@ END_TEST
 START_TEST(nothing_to_install)
 {
 	put("VARS", "v");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	for (int role = 0; role < FILES_ROLES; role++)
 		ck_assert_int_eq(INSTALL(role, false), -ENOENT);
 	ck_assert_int_eq(REMOVE(FILES_VARS, true), 0);
@@ -434,7 +436,7 @@ START_TEST(only_the_state_may_be_removed)
 	put("VARS", "v");
 	put("VARS.journal", "j");
 	put("VARS.state", "s");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	ck_assert_int_eq(REMOVE(FILES_VARS, false), -EPERM);
 	ck_assert_int_eq(REMOVE(FILES_JOURNAL, false), -EPERM);
 	fault = (struct fault){ .only = CALL_SYNC_DIRECTORY };
@@ -489,7 +491,7 @@ do_remove_unfinished(void)
 	return REMOVE(FILES_STATE, true);
 }
 
-/* Without a replacement the name is free; with one it tells who has it. */
+/* A new name must not exist; a replaced one must be as `named` reports. */
 static void
 check_names(int (*call)(void))
 {
@@ -514,7 +516,7 @@ prepare(void)
 {
 	put("VARS.state", "old");
 	(void)unlink(scratch_path("VARS.journal"));
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	ck_assert_int_eq(creates(FILES_JOURNAL, "new"), 0);
 	ck_assert_int_eq(creates(FILES_STATE, "new"), 0);
 	ck_assert_int_eq(creates(FILES_VARS, "new"), 0);
@@ -524,8 +526,9 @@ START_TEST(every_call_fails)
 {
 	static const struct {
 		int (*call)(void);
-		unsigned int calls;    /* at least */
-		unsigned int harmless; /* those whose failure is none */
+		unsigned int calls; /* minimum */
+		unsigned int
+			harmless; /* calls that may fail without an error */
 	} cases[] = {
 		{ do_open, 4, 1 },
 		{ do_create, 4, 0 },
@@ -552,7 +555,7 @@ START_TEST(every_call_fails)
 		harmless += hits && !rc;
 		ck_assert_uint_eq(descriptors(), before);
 		ck_assert_int_eq(REMOVE(FILES_VARS, true), 0);
-		drop();
+		close_files();
 	} while (hits);
 	ck_assert_int_eq(rc, 0);
 	ck_assert_uint_gt(n, cases[_i].calls);
@@ -563,11 +566,14 @@ END_TEST
 
 #define CASES 7
 
-/* Of all errors, one is ignored: that of a user who may not give files away. */
-START_TEST(owner_that_cannot_be_given)
+/*
+ * Only EPERM of fchown() is ignored: that of a user who may not give away
+ * files.
+ */
+START_TEST(owner_that_cannot_be_set)
 {
 	put("VARS", "v");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	ck_assert_int_eq(opens(FILES_VARS, false), 0);
 	fault = (struct fault){ .only = CALL_OTHER, .nth = 1, .error = EPERM };
 	ck_assert_int_eq(creates(FILES_STATE, "s"), 0);
@@ -578,11 +584,13 @@ START_TEST(owner_that_cannot_be_given)
 }
 END_TEST
 
-/* The name is taken back if that can be, and told as it is. */
-START_TEST(name_that_cannot_be_taken_back)
+/*
+ * A failed installation removes the name if possible, and reports if it cannot.
+ */
+START_TEST(name_that_cannot_be_removed)
 {
 	put("VARS", "v");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	ck_assert_int_eq(creates(FILES_JOURNAL, "j"), 0);
 	fault = (struct fault){ .nth = 3, .persistent = true, .error = EIO };
 	ck_assert_int_eq(INSTALL(FILES_JOURNAL, false), -EIO);
@@ -593,18 +601,18 @@ END_TEST
 START_TEST(open_is_interrupted)
 {
 	put("VARS", "v");
-	take("VARS", NULL);
+	open_files("VARS", NULL);
 	fault = (struct fault){ .kind = FAULT_EINTR, .nth = 1 };
 	ck_assert_int_eq(opens(FILES_VARS, false), 0);
 	ck_assert_uint_eq(fault.hits, 1);
 }
 END_TEST
 
-/* --- a store of these files --- */
+/* --- a store on such files --- */
 
 #define SIZE 8192u
 
-/* It has no path, and leaves the files to who gave them. */
+/* A store on caller-supplied files has no path and does not close the files. */
 START_TEST(store_of_files)
 {
 	static uint8_t image[SIZE];
@@ -612,7 +620,7 @@ START_TEST(store_of_files)
 	struct store *store;
 	bool changed;
 
-	take("VARS", "other.journal");
+	open_files("VARS", "other.journal");
 	config.files = files;
 	memset(image, 0xff, sizeof(image));
 	ck_assert_int_eq(store_check_free(&config, &err), -ENOENT);
@@ -650,25 +658,25 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, names_beside_the_file);
 	tcase_add_test(tc, names_beside_the_real_file);
-	tcase_add_loop_test(tc, names_of_a_file_that_is_not_there, 0, 2);
+	tcase_add_loop_test(tc, names_of_a_missing_file, 0, 2);
 	tcase_add_test(tc, journal_elsewhere);
-	tcase_add_test(tc, names_that_cannot_be);
+	tcase_add_test(tc, impossible_names);
 	tcase_add_loop_test(tc, no_memory_for_names, 0, 4);
 	tcase_add_loop_test(tc, links_are_not_followed, 0, 2);
-	tcase_add_loop_test(tc, link_that_leads_nowhere, 0, 2);
+	tcase_add_loop_test(tc, dangling_link, 0, 2);
 	tcase_add_test(tc, reading_a_fifo_does_not_block);
-	tcase_add_test(tc, descriptors_are_as_they_should_be);
+	tcase_add_test(tc, flags_of_descriptors);
 	tcase_add_test(tc, opening_to_write_syncs_the_directory);
 	tcase_add_loop_test(tc, new_files_are_owned_as_vars, 0, 2);
-	tcase_add_test(tc, owner_of_a_file_that_is_gone);
+	tcase_add_test(tc, owner_of_a_removed_file);
 	tcase_add_test(tc, new_vars_is_private);
-	tcase_add_test(tc, existing_names_are_not_taken);
+	tcase_add_test(tc, existing_files_are_not_overwritten);
 	tcase_add_test(tc, existing_names_are_replaced);
 	tcase_add_test(tc, nothing_to_install);
 	tcase_add_test(tc, only_the_state_may_be_removed);
 	tcase_add_loop_test(tc, every_call_fails, 0, CASES);
-	tcase_add_test(tc, owner_that_cannot_be_given);
-	tcase_add_test(tc, name_that_cannot_be_taken_back);
+	tcase_add_test(tc, owner_that_cannot_be_set);
+	tcase_add_test(tc, name_that_cannot_be_removed);
 	tcase_add_test(tc, open_is_interrupted);
 	tcase_add_test(tc, store_of_files);
 	suite_add_tcase(suite, tc);

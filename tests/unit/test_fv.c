@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Formatting against Debian's templates, finding SEC in its firmware, and what
- * variables a firmware was built for.
+ * Tests of firmware volumes: formatting an empty store (compared with Debian's
+ * templates), finding SEC in a firmware, and detecting the variable layout for
+ * which a firmware was built.
  */
 #include <check.h>
 #include <errno.h>
@@ -50,7 +51,7 @@ START_TEST(layouts_are_consistent)
 	ck_assert_uint_eq(layout->variable_size, layout->event_log);
 	ck_assert_uint_eq(layout->event_log + FV_BLOCK_SIZE, layout->ftw_work);
 	ck_assert_uint_eq(layout->ftw_work + FV_BLOCK_SIZE, layout->ftw_spare);
-	/* The spare area holds a copy of everything before it. */
+	/* The spare area can hold a copy of everything before it. */
 	ck_assert_uint_eq(layout->ftw_spare * 2, layout->size);
 	ck_assert_ptr_null(fv_layout_by_name("8m"));
 	ck_assert_ptr_null(fv_layout_by_name(""));
@@ -65,8 +66,8 @@ START_TEST(bases_are_those_of_ovmf)
 }
 END_TEST
 
-/* The values that edk2 computed, in case there is no template to compare. */
-START_TEST(format_has_the_known_sums)
+/* Checksums that edk2 computed, in case no template is installed. */
+START_TEST(format_has_the_known_checksums)
 {
 	static const uint16_t sums[] = { 0xf919, 0xb8af };
 	const struct fv_layout *layout = fv_layout_by_name(templates[_i].name);
@@ -122,7 +123,7 @@ START_TEST(sec_is_found_in_firmware)
 }
 END_TEST
 
-/* A volume made here, behind another one and junk. */
+/* A volume made here, behind another one and garbage. */
 #define IMAGE_SIZE 0x8000u
 #define SEC_OFFSET 0x3008u
 
@@ -165,7 +166,7 @@ START_TEST(sec_is_the_last_volume)
 }
 END_TEST
 
-START_TEST(damaged_volume_is_none)
+START_TEST(damaged_volume_is_not_found)
 {
 	size_t off = 1;
 
@@ -181,7 +182,10 @@ START_TEST(damaged_volume_is_none)
 }
 END_TEST
 
-/* A header longer than what is left, odd, or too short: no read outside. */
+/*
+ * A header length that is too long, odd or too short must not cause a read
+ * outside the volume.
+ */
 START_TEST(header_length_is_checked)
 {
 	static const uint16_t bad[] = { 0, 2, 70, 73, 0x7fff, 0xfffe, 0xffff };
@@ -209,7 +213,7 @@ END_TEST
 
 static const struct {
 	const char *path;
-	const char *layout; /* NULL: can't be told */
+	const char *layout; /* NULL: cannot be detected */
 	uint64_t base;
 	bool has_vars;
 } built[] = {
@@ -223,7 +227,7 @@ static const struct {
 };
 #define BUILT (sizeof(built) / sizeof(built[0]))
 
-START_TEST(debian_builds_are_told)
+START_TEST(debian_builds_are_detected)
 {
 	struct fv_build build;
 	struct blob image;
@@ -249,7 +253,7 @@ START_TEST(debian_builds_are_told)
 }
 END_TEST
 
-/* What a build of that size looks like from outside. */
+/* Makes an image that looks like a build of that size. */
 static uint8_t *
 make_firmware(size_t size, bool vars, bool elf)
 {
@@ -293,14 +297,14 @@ START_TEST(builds_of_every_size)
 		ck_assert_str_eq(build.layout->name, sizes[_i].layout);
 		ck_assert_uint_eq(build.vars_base, sizes[_i].base);
 		ck_assert_int_eq(build.has_vars, !is_code && !elf);
-		/* Not without SEC, nor of another size. */
+		/* An image without SEC, or of another size, must fail. */
 		ck_assert_int_eq(fv_build_find(image, size - 8, &build, &err),
 				 -ENOENT);
 		image[size - 0x4000 + 50]++;
 		ck_assert_int_eq(fv_build_find(image, size, &build, NULL),
 				 -ENOENT);
 		image[size - 0x4000 + 50]--;
-		/* Nor without what tells its variables. */
+		/* So must one that does not identify its variable layout. */
 		image[0] ^= 1;
 		ck_assert_int_eq(fv_build_find(image, size, &build, &err),
 				 is_code ? 0 : -ENOENT);
@@ -343,13 +347,13 @@ fv_suite(void)
 
 	tcase_add_loop_test(tc, layouts_are_consistent, 0, 2);
 	tcase_add_test(tc, bases_are_those_of_ovmf);
-	tcase_add_loop_test(tc, format_has_the_known_sums, 0, 2);
+	tcase_add_loop_test(tc, format_has_the_known_checksums, 0, 2);
 	tcase_add_loop_test(tc, format_equals_the_template, 0, 2);
 	tcase_add_loop_test(tc, sec_is_found_in_firmware, 0, 2);
 	tcase_add_test(tc, sec_is_the_last_volume);
-	tcase_add_test(tc, damaged_volume_is_none);
+	tcase_add_test(tc, damaged_volume_is_not_found);
 	tcase_add_test(tc, header_length_is_checked);
-	tcase_add_loop_test(tc, debian_builds_are_told, 0, BUILT);
+	tcase_add_loop_test(tc, debian_builds_are_detected, 0, BUILT);
 	tcase_add_loop_test(tc, builds_of_every_size, 0, 6);
 	tcase_add_test(tc, other_variables_are_refused);
 	suite_add_tcase(suite, tc);

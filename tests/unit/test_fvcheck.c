@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fv_check(): Debian's files and fresh images pass; each damage is found by its
- * own name, or stands in a table of what does not matter, and why; and no input
- * makes it read outside (all images have memory of exactly their size).
+ * Tests fv_check(): Debian's files and new images pass; each kind of damage is
+ * reported by its own code, or listed in a table as harmless with the reason;
+ * and no input causes a read outside (each image is an allocation of exactly
+ * its size).
  */
 #include <check.h>
 #include <stdio.h>
@@ -54,7 +55,7 @@ expect_only(enum fv_code code, uint64_t off)
 		if (report.findings[i].code == code)
 			continue;
 		fv_finding_text(&report.findings[i], &text);
-		ck_abort_msg("not %s but %s: %s", fv_code_name(code),
+		ck_abort_msg("expected %s, found %s: %s", fv_code_name(code),
 			     fv_code_name(report.findings[i].code), text.text);
 	}
 	if (report.count != 1)
@@ -76,10 +77,10 @@ expect_nothing(void)
 	ck_assert_uint_eq(report.errors + report.warnings + report.notes, 0);
 }
 
-/* Both layouts, for loop tests. */
+/* The layouts, for loop tests. */
 static const char *const layouts[] = { "2m", "4m" };
 
-/* --- what passes --- */
+/* --- valid images --- */
 
 static const struct {
 	const char *path;
@@ -139,7 +140,7 @@ START_TEST(fresh_images_pass)
 }
 END_TEST
 
-/* A longer header, with a block map of two entries, is as good. */
+/* A longer header, with a block map of two entries, is valid. */
 START_TEST(other_headers_pass)
 {
 	struct vars vars = vars_make("2m");
@@ -162,7 +163,7 @@ END_TEST
 
 START_TEST(unknown_layout_is_a_note)
 {
-	/* As large as that of ArmVirtPkg. */
+	/* The size of ArmVirtPkg's volume. */
 	struct vars vars = vars_make_other(192, 0x40000);
 
 	ck_assert(check(&vars));
@@ -175,7 +176,7 @@ START_TEST(unknown_layout_is_a_note)
 	ck_assert_uint_eq(report.warnings, 1);
 	vars_free(&vars);
 
-	/* A working block of two blocks; and one whose size can't be. */
+	/* A working block of two blocks, and one of an impossible size. */
 	vars = vars_make_other(8, 0x4000);
 	put_le64(vars.image + 0x4000 + 24, 0x2000 - 32);
 	ck_assert(check(&vars));
@@ -184,7 +185,7 @@ START_TEST(unknown_layout_is_a_note)
 	put_le64(vars.image + 0x4000 + 24, 0x5000);
 	ck_assert(check(&vars));
 	ck_assert_ptr_nonnull(found(FV_FTW_QUEUE_SIZE));
-	/* The store must be in the volume, and not less than its header. */
+	/* The store must end inside the volume and have room for its header. */
 	put_le32(vars.image + 72 + 16, 0x8000 - 72 + 1);
 	ck_assert(!check(&vars));
 	ck_assert_ptr_nonnull(found(FV_STORE_SIZE));
@@ -277,7 +278,7 @@ START_TEST(longer_files_are_found)
 }
 END_TEST
 
-START_TEST(large_files_are_not_looked_into)
+START_TEST(large_files_are_not_parsed)
 {
 	struct vars vars = vars_make_other(257, 0x4000);
 
@@ -293,14 +294,14 @@ START_TEST(large_files_are_not_looked_into)
 }
 END_TEST
 
-/* --- the volume's header --- */
+/* --- the volume header --- */
 
 static const struct {
 	unsigned int from, to;
-	enum fv_code code; /* FV_CODES: none, for it does not matter: */
+	enum fv_code code; /* FV_CODES: no finding, harmless because of `why` */
 	const char *why;
 } header_bytes[] = {
-	{ 0, 15, FV_CODES, "ZeroVector: read by nobody but OVMF's probe" },
+	{ 0, 15, FV_CODES, "ZeroVector: read only by OVMF's probe" },
 	{ 16, 31, FV_FILE_SYSTEM, NULL },
 	{ 32, 39, FV_TRUNCATED, NULL }, /* or FV_TRAILING */
 	{ 40, 43, FV_SIGNATURE, NULL },
@@ -312,12 +313,12 @@ static const struct {
 	{ 55, 55, FV_REVISION, NULL },
 	{ 56, 59, FV_BLOCK_MAP, NULL }, /* or FV_LONG_BLOCK_MAP */
 	{ 60, 63, FV_OTHER_BLOCK_SIZE, NULL },
-	{ 64, 67, FV_BLOCK_MAP, NULL }, /* the end of the map is none */
+	{ 64, 67, FV_BLOCK_MAP, NULL }, /* the map has no terminator */
 	{ 68, 71, FV_CODES, "length of 0 blocks, the end of the map" },
 };
 #define HEADER_BYTES (sizeof(header_bytes) / sizeof(header_bytes[0]))
 
-/* One of these, for where the value decides which. */
+/* Some fields have two possible findings, depending on the value. */
 static void
 expect_damage(unsigned int i, enum fv_code code)
 {
@@ -334,12 +335,13 @@ expect_damage(unsigned int i, enum fv_code code)
 			  found(FV_OTHER_BLOCK_SIZE) ||
 			  found(FV_STORE_SIGNATURE) || found(FV_STORE_ERASED));
 	else
-		ck_abort_msg("byte %u: not %s", i, fv_code_name(code));
+		ck_abort_msg("byte %u: no %s", i, fv_code_name(code));
 }
 
 /*
- * Every other value of every byte: as it is, the sum finds all; with the sum
- * put right, the field is found, or does not matter.
+ * Tries every other value of every byte. Unless the checksum is corrected, the
+ * checksum must fail; with a correct checksum the field must be reported, or
+ * the table must list it as harmless.
  */
 START_TEST(every_header_byte)
 {
@@ -388,7 +390,7 @@ START_TEST(header_lengths)
 		ck_assert_ptr_nonnull(found(FV_HEADER_LENGTH));
 		ck_assert_uint_eq(found(FV_HEADER_LENGTH)->found, bad[i]);
 	}
-	/* A block map that fills the header has no end. */
+	/* A block map that fills the header has no terminator. */
 	put_le16(vars.image + 48, 72);
 	put_le32(vars.image + 56, 31);
 	put_le32(vars.image + 64, 1);
@@ -400,7 +402,7 @@ START_TEST(header_lengths)
 }
 END_TEST
 
-START_TEST(wrong_sum_is_told_with_the_right_one)
+START_TEST(wrong_checksum_is_reported_with_the_right_one)
 {
 	struct vars vars = vars_make("4m");
 
@@ -415,7 +417,7 @@ START_TEST(wrong_sum_is_told_with_the_right_one)
 }
 END_TEST
 
-/* --- the store's header --- */
+/* --- the store header --- */
 
 START_TEST(every_store_header_byte)
 {
@@ -426,7 +428,7 @@ START_TEST(every_store_header_byte)
 
 		for (unsigned int x = 1; x < 256; x++) {
 			*p = (uint8_t)(byte ^ x);
-			/* Reserved and Reserved1 are read by nobody. */
+			/* Nothing reads Reserved and Reserved1. */
 			ck_assert_int_eq(check(&vars), i >= 22);
 			if (i < 16)
 				expect_only(FV_STORE_SIGNATURE, 72);
@@ -451,12 +453,12 @@ END_TEST
 /* --- variables --- */
 
 /*
- * What a change of a byte of a variable's header does.  The chain, and what
- * names a variable, is checked; what a variable says is not for us to judge.
+ * The effect of changing a byte of a variable's header. fv_check() checks the
+ * chain and the fields that identify a variable, not its meaning.
  */
 static const struct {
 	unsigned int from, to;
-	const char *why; /* it may stay unnoticed; NULL: it must be found */
+	const char *why; /* why a change may be harmless; NULL: never */
 } variable_bytes[] = {
 	{ 0, 1, NULL },
 	{ 2, 2, "3e, 3d, 3c, 7f, ff are states too; others are found" },
@@ -483,7 +485,7 @@ change_variable_byte(struct vars *vars, size_t off, unsigned int i,
 		else if (i == 2 && *p == 0x7f)
 			expect_only(FV_VARIABLE_TORN, off);
 		else if (i == 2 && *p == 0xff)
-			/* It has no sizes any more. */
+			/* An unwritten header has no sizes. */
 			ck_assert_ptr_nonnull(found(FV_CHAIN_BROKEN));
 		else if (i == 2)
 			expect_only(FV_VARIABLE_STATE, off);
@@ -551,7 +553,7 @@ START_TEST(states_are_counted)
 }
 END_TEST
 
-/* The header burst was written, its state was not; others may follow. */
+/* The header was written and its state was not; variables may follow. */
 START_TEST(unwritten_header_has_no_sizes)
 {
 	struct vars vars = vars_make("2m");
@@ -571,7 +573,7 @@ START_TEST(unwritten_header_has_no_sizes)
 }
 END_TEST
 
-START_TEST(names_are_looked_at)
+START_TEST(names_are_checked)
 {
 	static const uint8_t open[] = { 'N', 0, 'o', 0 };
 	static const uint8_t two[] = { 'N', 0, 0, 0, 'o', 0, 0, 0 };
@@ -590,7 +592,7 @@ START_TEST(names_are_looked_at)
 		     1);
 	vars_add_raw(&vars, VARIABLE_ADDED, vendor_other, empty, sizeof(empty),
 		     "x", 1);
-	/* Deleted ones are nobody's. */
+	/* Deleted variables are not checked. */
 	vars_add_raw(&vars, VARIABLE_DELETED, vendor_other, odd, sizeof(odd),
 		     "x", 1);
 	ck_assert(check(&vars));
@@ -621,7 +623,7 @@ START_TEST(duplicates_are_found)
 }
 END_TEST
 
-/* A size that takes in the next one leaves a chain without a break. */
+/* A wrong size that covers the next variables leaves an unbroken chain. */
 START_TEST(hidden_variables)
 {
 	struct vars vars = vars_make("2m");
@@ -657,7 +659,7 @@ START_TEST(sizes_beyond_the_end)
 			put_le32(vars.image + off + field, old);
 		}
 	}
-	/* All ones is not a size but none at all (VariableParsing.c:125). */
+	/* All ones means "no size" (VariableParsing.c:125). */
 	put_le32(vars.image + off + 40, UINT32_MAX);
 	ck_assert(!check(&vars));
 	ck_assert_ptr_nonnull(found(FV_VARIABLE_NO_NAME));
@@ -665,7 +667,7 @@ START_TEST(sizes_beyond_the_end)
 }
 END_TEST
 
-/* A variable that ends with the store, and one that begins just before. */
+/* A variable that ends with the store, and one that begins just before it. */
 START_TEST(last_bytes_of_the_store)
 {
 	struct vars vars = vars_make("2m");
@@ -704,7 +706,7 @@ START_TEST(chain_ends_early)
 	expect_only(FV_CHAIN_BROKEN, off);
 	ck_assert_uint_eq(report.findings[0].found, 1);
 	ck_assert_uint_eq(report.live, 1);
-	/* Nothing of use behind it: a header that was only begun. */
+	/* No variable follows: only the start of a header was written. */
 	memset(vars.image + off, 0xff, vars.at - off);
 	vars.image[off] = 0xaa;
 	ck_assert(check(&vars));
@@ -713,7 +715,7 @@ START_TEST(chain_ends_early)
 }
 END_TEST
 
-START_TEST(room_is_looked_at)
+START_TEST(free_space_is_checked)
 {
 	struct vars vars = vars_make(layouts[_i]);
 	uint32_t total = vars.layout->variable_size - 0x64;
@@ -765,7 +767,7 @@ START_TEST(every_working_block_byte)
 		}
 		*p = byte;
 	}
-	/* A copy in the spare area is what OVMF goes on with. */
+	/* OVMF uses a copy of the working block in the spare area. */
 	memcpy(vars.image + vars.layout->ftw_spare, vars.image + work, 32);
 	memset(vars.image + work, 0xff, 32);
 	ck_assert(check(&vars));
@@ -777,7 +779,7 @@ START_TEST(every_working_block_byte)
 }
 END_TEST
 
-/* Flags of writes and records, active low. */
+/* Flags of FTW writes and records, active low. */
 enum {
 	NONE = 0xff,
 	ALLOCATED = 0xfc, /* HeaderAllocated, WritesAllocated */
@@ -791,7 +793,7 @@ START_TEST(queue_of_writes)
 	struct vars vars = vars_make(layouts[_i]);
 	size_t work = vars.layout->ftw_work, end = 0;
 
-	/* Complete ones are passed over, with their private data. */
+	/* Complete writes are skipped, with their private data. */
 	vars_ftw_record(&vars, 40, ALL_DONE, 0);
 	end = vars_ftw_write(&vars, 0, COMPLETE, 1, 0);
 	end = vars_ftw_write(&vars, end, COMPLETE, 2, 24);
@@ -799,7 +801,7 @@ START_TEST(queue_of_writes)
 	memset(vars.image + work + 32 + 80 + 40, 0, 128);
 	ck_assert(check(&vars));
 	expect_nothing();
-	/* Behind them something that is none. */
+	/* Garbage behind them. */
 	vars.image[work + 32 + end + 50] = 0;
 	ck_assert(check(&vars));
 	expect_only(FV_FTW_DIRTY, work + 32 + end);
@@ -817,12 +819,12 @@ START_TEST(queue_of_writes)
 	vars_ftw_record(&vars, end + 40, ALL_DONE, 0);
 	ck_assert(check(&vars));
 	expect_only(FV_FTW_FINISHED, work + 32 + end);
-	/* Pending, but not of the store. */
+	/* Pending, but not for the store. */
 	vars_ftw_record(&vars, end + 40, SPARE_DONE, 3);
 	ck_assert(check(&vars));
 	expect_only(FV_FTW_PENDING, work + 32 + end);
 	ck_assert(!report.in_spare);
-	/* The drivers ask for no flag but that there is one. */
+	/* The drivers accept any flags, if the byte is not erased. */
 	vars.image[work + 32 + end] = 0x5d;
 	ck_assert(check(&vars));
 	expect_only(FV_FTW_PENDING, work + 32 + end);
@@ -847,7 +849,7 @@ START_TEST(full_queue)
 	}
 	ck_assert(check(&vars));
 	expect_only(FV_FTW_FULL, 0xf000);
-	/* A complete one that claims to be larger than the block. */
+	/* A complete write that claims to be larger than the block. */
 	vars_ftw_write(&vars, 0, COMPLETE, 1, 0xfe0 - 80 + 1);
 	ck_assert(check(&vars));
 	expect_only(FV_FTW_FULL, 0xf000);
@@ -884,7 +886,7 @@ START_TEST(write_that_does_not_fit)
 }
 END_TEST
 
-/* The store is half erased; OVMF will have it from the spare area. */
+/* The store is half erased; OVMF will restore it from the spare area. */
 START_TEST(pending_write_of_the_store)
 {
 	struct vars vars = vars_make(layouts[_i]);
@@ -902,7 +904,7 @@ START_TEST(pending_write_of_the_store)
 	ck_assert(report.in_spare);
 	ck_assert_uint_eq(report.live, 1);
 
-	/* Within the first block it is too late, but it can be repaired. */
+	/* If the first block is damaged OVMF cannot, but a repair can. */
 	memset(vars.image, 0xff, 0x1000);
 	ck_assert(!check(&vars));
 	ck_assert_uint_eq(report.errors, 1);
@@ -914,7 +916,7 @@ START_TEST(pending_write_of_the_store)
 	ck_assert(check(&vars));
 	expect_only(FV_FTW_PENDING, work + 32);
 
-	/* What is in the spare area is looked at as the store itself is. */
+	/* The copy in the spare area is checked like the store itself. */
 	vars.image[spare + 10]++;
 	ck_assert(!check(&vars));
 	expect_only(FV_HEADER_CHECKSUM, spare + 50);
@@ -925,7 +927,7 @@ START_TEST(pending_write_of_the_store)
 }
 END_TEST
 
-/* A record that leaves some of the store as it is does not replace it. */
+/* A record that covers only a part of the store does not replace the store. */
 START_TEST(pending_write_of_less)
 {
 	struct vars vars = vars_make("2m");
@@ -950,7 +952,7 @@ START_TEST(pending_write_of_less)
 }
 END_TEST
 
-/* OVMF would copy from and to what is not there. */
+/* OVMF would copy from or to addresses outside the volume. */
 START_TEST(pending_write_beyond_the_volume)
 {
 	static const struct {
@@ -984,7 +986,7 @@ START_TEST(pending_write_beyond_the_volume)
 		ck_assert_int_eq(!found(FV_FTW_TARGET), cases[i].fine);
 	}
 	vars_free(&vars);
-	/* Without a layout the spare area's size is not known. */
+	/* Without a layout the size of the spare area is unknown. */
 	vars = vars_make_other(16, 0x4000);
 	vars.layout = &(const struct fv_layout){ .ftw_work = 0x4000,
 						 .ftw_spare = 0x5000,
@@ -1013,7 +1015,7 @@ START_TEST(findings_are_bounded)
 	ck_assert_uint_eq(report.warnings, 2 * FV_MAX_FINDINGS);
 	ck_assert_uint_eq(report.unknown, 2 * FV_MAX_FINDINGS);
 	ck_assert_uint_eq(report.count, FV_MAX_FINDINGS);
-	/* Errors are never the ones left out while others are there. */
+	/* Errors are reported even if other findings must be left out. */
 	for (unsigned int i = 0; i < 2 * FV_MAX_FINDINGS; i++) {
 		off = vars_add_raw(&vars, VARIABLE_ADDED, vendor_other, NULL, 0,
 				   &i, sizeof(i));
@@ -1083,11 +1085,11 @@ START_TEST(sentences_have_the_numbers)
 }
 END_TEST
 
-/* --- any input --- */
+/* --- arbitrary input --- */
 
 /*
- * What fv_check() passes has a store that can be walked to the end of its
- * chain, with what the report counted; and all that is said can be said.
+ * An image that passes fv_check() can be read to the end of its chain, with as
+ * many variables as were reported; and each finding can be printed.
  */
 static void
 check_consistency(const uint8_t *image, size_t size)
@@ -1114,7 +1116,7 @@ check_consistency(const uint8_t *image, size_t size)
 	ck_assert(!fine || report.used == v.next - store.start);
 }
 
-/* A small store with variables and damage, and sums that are right again. */
+/* A small store with variables and damage, and corrected checksums. */
 static void
 garble(struct vars *vars, uint64_t *seed)
 {
@@ -1150,7 +1152,7 @@ START_TEST(garbled_images)
 		fine += report.errors == 0;
 		vars_free(&vars);
 	}
-	/* Neither too much nor too little was damaged for this to be a test. */
+	/* Enough images must pass and enough must fail. */
 	ck_assert_uint_gt(fine, 8000);
 	ck_assert_uint_lt(fine, 72000);
 	vars_free(&model);
@@ -1217,21 +1219,21 @@ fvcheck_suite(void)
 	tcase_add_loop_test(tc, contents_without_a_store, 0, 2);
 	tcase_add_loop_test(tc, truncations_are_found, 0, 2);
 	tcase_add_loop_test(tc, longer_files_are_found, 0, 2);
-	tcase_add_test(tc, large_files_are_not_looked_into);
+	tcase_add_test(tc, large_files_are_not_parsed);
 	tcase_add_loop_test(tc, every_header_byte, 0, 2);
 	tcase_add_test(tc, header_lengths);
-	tcase_add_test(tc, wrong_sum_is_told_with_the_right_one);
+	tcase_add_test(tc, wrong_checksum_is_reported_with_the_right_one);
 	tcase_add_loop_test(tc, every_store_header_byte, 0, 2);
 	tcase_add_test(tc, every_variable_header_byte);
 	tcase_add_test(tc, states_are_counted);
 	tcase_add_test(tc, unwritten_header_has_no_sizes);
-	tcase_add_test(tc, names_are_looked_at);
+	tcase_add_test(tc, names_are_checked);
 	tcase_add_test(tc, duplicates_are_found);
 	tcase_add_test(tc, hidden_variables);
 	tcase_add_test(tc, sizes_beyond_the_end);
 	tcase_add_test(tc, last_bytes_of_the_store);
 	tcase_add_test(tc, chain_ends_early);
-	tcase_add_loop_test(tc, room_is_looked_at, 0, 2);
+	tcase_add_loop_test(tc, free_space_is_checked, 0, 2);
 	tcase_add_loop_test(tc, every_working_block_byte, 0, 2);
 	tcase_add_loop_test(tc, queue_of_writes, 0, 2);
 	tcase_add_test(tc, full_queue);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How a bank is laid out: what is refused, what is parsed, which block. */
+/*
+ * Tests the geometry of a bank: invalid ones, parsing, and the block of an
+ * offset.
+ */
 #include <check.h>
 #include <errno.h>
 #include <string.h>
@@ -25,7 +28,11 @@ START_TEST(bad_geometries_are_refused)
 		{ 0x1000, 1, 0, 1, { { 0x1000, 1 } } },
 		{ 0x1000, 4, 3, 1, { { 0x1000, 1 } } },
 		{ 0x1000, 4, 1, 1, { { 0x1000, 1 } } }, /* x32 */
-		{ 0x1000, 2, 4, 1, { { 0x1000, 1 } } }, /* half a byte each */
+		{ 0x1000,
+		  2,
+		  4,
+		  1,
+		  { { 0x1000, 1 } } }, /* half a byte per part */
 		{ 0x1000, 4, 8, 1, { { 0x1000, 1 } } },
 		{ 0x1000, 1, 1, 0, { { 0x1000, 1 } } },
 		{ 0x1000, 1, 1, 5, { { 0x1000, 1 } } },
@@ -37,7 +44,7 @@ START_TEST(bad_geometries_are_refused)
 		{ 0, 1, 1, 1, { { 0, 0 } } },
 		{ 0x1001000, 1, 1, 1, { { 0x1000, 4097 } } },
 		{ 0x3000, 1, 1, 2, { { 0x1000, 1 }, { 0x2000, 1 } } },
-		/* the sum is right modulo 4 GiB */
+		/* the sum is correct only modulo 4 GiB */
 		{ 0, 1, 1, 1, { { 0x100000, 4096 } } },
 	};
 	struct cfi chip;
@@ -48,7 +55,7 @@ START_TEST(bad_geometries_are_refused)
 
 		err.text[0] = '\0';
 		if (geometry_check(&bad[i], &err) != -EINVAL)
-			ck_abort_msg("number %zu was taken", i);
+			ck_abort_msg("number %zu was accepted", i);
 		ck_assert_str_ne(err.text, "");
 		ck_assert_int_eq(cfi_init(&chip, &config), -EINVAL);
 	}
@@ -79,7 +86,7 @@ START_TEST(lists_of_blocks)
 }
 END_TEST
 
-START_TEST(lists_that_are_none)
+START_TEST(malformed_lists)
 {
 	static const char *const bad[] = {
 		"",
@@ -114,7 +121,7 @@ START_TEST(lists_that_are_none)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		err.text[0] = '\0';
 		if (geometry_parse(&g, 0x20000, 1, 1, bad[i], &err) != -EINVAL)
-			ck_abort_msg("'%s' was taken", bad[i]);
+			ck_abort_msg("'%s' was accepted", bad[i]);
 		ck_assert_str_ne(err.text, "");
 	}
 	ck_assert_int_eq(geometry_parse(&g, 0x20000, 257, 1, "4K", &err),
@@ -163,7 +170,7 @@ main(void)
 
 	tcase_add_test(tc, bad_geometries_are_refused);
 	tcase_add_test(tc, lists_of_blocks);
-	tcase_add_test(tc, lists_that_are_none);
+	tcase_add_test(tc, malformed_lists);
 	tcase_add_test(tc, every_offset_is_in_its_block);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A server's process dies between any two of its instructions, and the next
- * one goes on: the guest, and what is on disk, must not show it.
+ * Verifies that the process of an ioreq server may die between any two
+ * instructions: the next process continues, and neither the guest nor the files
+ * show it.
  *
- * This process is the hypervisor, the guest and the supervisor.  Each request
- * is served by a child that takes over from the one before, which died while it
- * was idle; and before that by one that dies in the middle of it, stepped by
- * the processor's trap flag, at the first of its instructions, at the second,
- * and so on.  In some tests one more dies while it takes over.
+ * The test process plays the hypervisor, the guest and the supervisor. Each
+ * request is served by a child process, which takes over from the previous one,
+ * dead since it was idle. Before that child another one dies in the middle of
+ * the request: it is single-stepped by the CPU's trap flag, and dies at its
+ * first instruction, in the next round at its second, and so on. In some tests
+ * the child that takes over dies in this way too.
  */
 #include <check.h>
 #include <errno.h>
@@ -28,7 +30,7 @@
 #define SIZE 0x10000u
 #define BLOCK 4096u
 #define FRAMES (SIZE / FRAME_SIZE)
-#define RAM 0x1000u /* of the guest, for string instructions */
+#define RAM 0x1000u /* in guest memory, for string instructions */
 
 #define DIED 7
 #define TRAP_FLAG 0x100
@@ -56,10 +58,10 @@ static struct store *store;
 static struct device *device;
 static struct handover *record;
 static volatile sig_atomic_t left, in_xen;
-static bool stepping, opening; /* opening: each system call is a step */
-static int hypercalls_left;    /* the last of them is not made */
+static bool stepping, opening; /* opening: one step per system call */
+static int hypercalls_left;    /* the process dies before the last one */
 
-/* A hypercall is one step, as the guest and Xen see it. */
+/* A hypercall is one step, because guest and Xen see it as one. */
 static void
 on_step(int number)
 {
@@ -177,8 +179,9 @@ step_no_more(void)
 }
 
 /*
- * What a save does is its system calls; the checksums between them would be
- * millions of steps.  It dies before the first, the second, and so on.
+ * A save is tested per system call: the checksums between the calls would take
+ * millions of steps. The process dies before the first call, the second, and so
+ * on.
  */
 static int calls_left;
 
@@ -264,7 +267,7 @@ dying_sys(void)
 	return &dying;
 }
 
-/* What goes wrong here is the parent's to find. */
+/* Ends the process; the parent detects the failure. */
 static void
 must(int ret)
 {
@@ -275,8 +278,8 @@ must(int ret)
 }
 
 /*
- * What the supervisor has: two places for a record, and which of them has the
- * name that the next process is given.
+ * The supervisor's state: memory for two handover records, and which of them is
+ * installed, that is, has the name that the next process loads.
  */
 #define NOWHERE (-1)
 
@@ -304,7 +307,7 @@ load(void)
 	must(handover_load(record, old, HANDOVER_SIZE, "life", &err));
 }
 
-/* As rename(2) does it: at one moment. */
+/* Takes effect at one moment, like rename(2). */
 static void
 install(void)
 {
@@ -312,7 +315,7 @@ install(void)
 			 __ATOMIC_SEQ_CST);
 }
 
-/* In which part of its life a server dies. */
+/* The stage in which a server dies. */
 static enum stage {
 	LOADS,
 	OPENS_STORE,
@@ -400,7 +403,7 @@ other_mode(void)
 						      WINDOW_DIRECT;
 }
 
-/* The same with something else than a request, which is what it dies in. */
+/* The functions below do other work than a request, and die in it. */
 static void
 change_mode(int steps)
 {
@@ -440,7 +443,7 @@ save_and_resume(int calls)
 	calls_left = 0;
 }
 
-/* --- this process --- */
+/* --- the test's process --- */
 
 static pid_t
 begin_life(void)
@@ -489,10 +492,10 @@ finish(int unused)
 	ioreq_server_close(server);
 }
 
-/* One server for several requests, which dies in the last, or behind it. */
+/* A server that serves several requests, and dies in the last or after it. */
 static struct {
 	pid_t pid;
-	int requests, answers; /* pipes: after how many steps it dies, an end */
+	int requests, answers; /* pipes: step count in, end of request out */
 } resident;
 
 static void
@@ -542,7 +545,7 @@ resident_ends(void)
 	resident.pid = 0;
 }
 
-/* False: it has died. */
+/* Returns false if the server has died. */
 static bool
 resident_serves(int steps)
 {
@@ -556,9 +559,9 @@ resident_serves(int steps)
 	return false;
 }
 
-static int steps; /* after which the server of a request dies */
+static int steps; /* steps before the request's server dies */
 static bool survived;
-static int taker_steps; /* and the first one that takes over from it */
+static int taker_steps; /* the same for the first server that takes over */
 static bool taker_survived;
 static enum stage taker_stage;
 
@@ -628,7 +631,7 @@ hypervisor(void)
 		sim_frame(sim, RAM >> FRAME_SHIFT)[i] = (uint8_t)(i ^ 0x5a);
 }
 
-/* --- the chip that never died --- */
+/* --- the reference chip, which never dies --- */
 
 static struct cfi reference;
 static uint8_t array[SIZE], initial[SIZE];
@@ -715,7 +718,7 @@ power_off(void)
 	static uint8_t end[SIZE];
 	int fd;
 
-	/* A script that programs nothing would show nothing. */
+	/* A script that programs nothing would prove nothing. */
 	ck_assert_mem_ne(array, initial, SIZE);
 	ck_assert_int_eq(child(finish, 0), 0);
 	fd = open(path, O_RDONLY);
@@ -725,14 +728,14 @@ power_off(void)
 	sim_destroy(sim);
 }
 
-/* --- what the guest does --- */
+/* --- accesses of the guest --- */
 
 enum how { WRITE, READ, STOS, MOVS };
 
 struct access {
 	enum how how;
 	uint32_t off;
-	uint32_t value; /* or address in RAM */
+	uint32_t value; /* or an address in RAM */
 	unsigned int size;
 	unsigned int count;
 };
@@ -778,8 +781,8 @@ on_flash(const struct access *a)
 }
 
 /*
- * The same access again and again, by a server that dies one step later each
- * time; `sparse` makes the distance grow.
+ * Repeats an access, with a server that dies one step later each time; `sparse`
+ * makes the distance between the steps grow.
  */
 static void
 at_each_step(const struct access *a, int sparse)
@@ -794,7 +797,7 @@ at_each_step(const struct access *a, int sparse)
 	steps = 0;
 }
 
-/* The whole script, once, each request by a process of its own. */
+/* Does one access without a death, served by a new process. */
 static void
 once(const struct access *a)
 {
@@ -829,7 +832,7 @@ static const struct access script[] = {
 
 #define SCRIPT (sizeof(script) / sizeof(script[0]))
 
-/* A strict chip comes up with its blocks locked. */
+/* A strict chip locks its blocks at power-on. */
 static void
 unlock_all(void)
 {
@@ -839,7 +842,7 @@ unlock_all(void)
 	}
 }
 
-/* _i: direct, trap. */
+/* i: even: direct mode, odd: trap mode. */
 static void
 begin(int i)
 {
@@ -860,8 +863,8 @@ START_TEST(each_request_by_another_process)
 END_TEST
 
 /*
- * A command and its data are two requests, so that an access which is repeated
- * at each step is one of the script in turn with what comes before it.
+ * A command and its data are two requests, so that each access of the script is
+ * repeated alone, after all accesses before it.
  */
 START_TEST(dies_at_each_step)
 {
@@ -873,9 +876,9 @@ START_TEST(dies_at_each_step)
 END_TEST
 
 /*
- * What OVMF does all the time: every single step, or nearly so.  Three accesses
- * each time, because what is noted of one takes the place of the one before
- * the last: that must have been something else.
+ * The most frequent operation of OVMF, at (nearly) every step. Three accesses
+ * per round, because the record of an access replaces that of the last but one,
+ * which must differ.
  */
 START_TEST(dies_at_each_step_of_a_program)
 {
@@ -901,7 +904,7 @@ START_TEST(dies_at_each_step_of_a_program)
 }
 END_TEST
 
-/* How many bursts the journal has. */
+/* Returns the number of bursts in the journal. */
 static unsigned int
 bursts(void)
 {
@@ -917,7 +920,7 @@ bursts(void)
 	return count;
 }
 
-/* The end of a burst, with something in it each time. */
+/* Ends a burst that is not empty. */
 START_TEST(dies_at_each_step_of_a_commit)
 {
 	static const struct access before[] = {
@@ -947,7 +950,10 @@ START_TEST(dies_at_each_step_of_a_commit)
 }
 END_TEST
 
-/* All of the hole, or all of the frames, which trap writes. */
+/*
+ * Checks that all frames have one type: all are a hole, or all are frames of
+ * the ioreq server type; returns how many are frames.
+ */
 static unsigned int
 frames_that_trap(void)
 {
@@ -961,8 +967,8 @@ frames_that_trap(void)
 }
 
 /*
- * In the middle of a program command: it is completed by the next one, in one
- * mode or the other.  Each time it begins in another one.
+ * The mode changes between a program command and its data: the next process
+ * gets the data, in one mode or the other. The mode alternates between rounds.
  */
 START_TEST(dies_at_each_step_of_a_change_of_mode)
 {
@@ -980,7 +986,7 @@ START_TEST(dies_at_each_step_of_a_change_of_mode)
 		code = child(change_mode, at);
 		ck_assert(code == 0 || code == DIED);
 		lived = code == 0 ? lived + 1 : 0;
-		/* It does nothing until somebody takes over. */
+		/* The guest stays paused until a process takes over. */
 		if (sim_stats(sim)->paused)
 			ck_assert_int_eq(child(serve, 0), 0);
 		ck_assert_uint_eq(sim_stats(sim)->paused, 0);
@@ -1001,8 +1007,8 @@ START_TEST(dies_at_each_step_of_a_change_of_mode)
 END_TEST
 
 /*
- * In which part of its life the server that takes over dies: _i / 2; its mode:
- * _i % 2.  Beyond so many steps as is returned the distance grows.
+ * The server that takes over dies in stage _i / 2, in mode _i % 2. Returns a
+ * number of steps beyond which the distance between the steps grows.
  */
 static int
 begin_takeovers(int i)
@@ -1021,7 +1027,7 @@ end_takeovers(void)
 	power_off();
 }
 
-/* A burst is open, and the server before died in the middle of a request. */
+/* A burst is open, and the previous server died in the middle of a request. */
 START_TEST(dies_at_each_step_of_a_takeover)
 {
 	const struct access end = { WRITE, 0x4000, 0xff, 1, 0 };
@@ -1041,7 +1047,7 @@ START_TEST(dies_at_each_step_of_a_takeover)
 		on_reference(&data);
 		on_flash(&data);
 		steps = 0;
-		if (survived) /* it was too early to die */
+		if (survived) /* no takeover in this round */
 			taker_survived = false;
 		compare();
 		if (round % 8 == 7)
@@ -1054,8 +1060,8 @@ START_TEST(dies_at_each_step_of_a_takeover)
 END_TEST
 
 /*
- * The same where the journal has bursts that the file has not: the server that
- * takes over brings them there, and adds to the journal.
+ * The same while the journal has bursts that VARS lacks: the server that takes
+ * over writes them to VARS and appends to the journal.
  */
 START_TEST(dies_at_each_step_of_a_takeover_that_folds)
 {
@@ -1093,7 +1099,7 @@ START_TEST(dies_at_each_step_of_a_takeover_that_folds)
 }
 END_TEST
 
-/* The guest is paused until one that takes over has lived long enough. */
+/* The guest stays paused until a server has survived the takeover. */
 START_TEST(dies_at_each_step_of_a_takeover_between_modes)
 {
 	const struct access command = { WRITE, 0x4000, 0x10, 1, 0 };
@@ -1128,7 +1134,7 @@ START_TEST(dies_at_each_step_of_a_takeover_between_modes)
 }
 END_TEST
 
-/* _i: of a save, of what takes the file again after one. */
+/* _i: 0: dies while saving, 1: while saving or when it reopens the file. */
 START_TEST(dies_at_each_call_of_a_save)
 {
 	const struct access command = { WRITE, 0x4000, 0x40, 1, 0 };
@@ -1151,7 +1157,10 @@ START_TEST(dies_at_each_call_of_a_save)
 }
 END_TEST
 
-/* Nobody takes over from one that had let go, if the file is another now. */
+/*
+ * A server that has released its file is not taken over if the file was changed
+ * in between.
+ */
 START_TEST(another_file_is_not_taken_over)
 {
 	const struct store_config config = { .path = path };

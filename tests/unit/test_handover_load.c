@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What handover_load() makes of a stream: of this program, of another version,
- * of version 0.1, damaged, cut off.  The bytes end where the memory does.
+ * Tests handover_load() with streams of this program, of other versions and of
+ * version 0.1, and with damaged and truncated ones. The bytes end at a page
+ * that cannot be read.
  */
 #include <check.h>
 #include <errno.h>
@@ -87,7 +88,7 @@ teardown(void)
 	munmap(to, HANDOVER_SIZE);
 }
 
-/* As from a process that has just begun. */
+/* Loads into a new record, as a new process does. */
 static int
 load_placed(const uint8_t *bytes, size_t size, const char *life)
 {
@@ -113,7 +114,7 @@ load(const void *bytes, size_t size)
 	return load_placed(memory_end - size, size, LIFE);
 }
 
-/* So many of these bytes, and then zeros. */
+/* Returns true if `count` bytes have the value and the rest are zero. */
 static bool
 is_filled(const uint8_t *bytes, size_t size, uint8_t value, size_t count)
 {
@@ -154,13 +155,13 @@ all_is_loaded(void)
 	ck_assert(is_filled(to->burst, sizeof(to->burst), 0xb5, 48 + BURST));
 }
 
-START_TEST(what_is_attached_is_loaded)
+START_TEST(attached_flash_is_loaded)
 {
 	ck_assert_int_eq(load(written, HANDOVER_SIZE), 1);
 	all_is_loaded();
 	ck_assert_uint_eq(to->takeovers, 5);
 	ck_assert_uint_eq(to->length, fresh->length);
-	/* And what was loaded is as good. */
+	/* A loaded record must itself be loadable. */
 	written->attached = HANDOVER_SAVED;
 	written->turn = 42;
 	ck_assert_int_eq(load(written, written->length), 1);
@@ -187,7 +188,7 @@ START_TEST(nothing_is_attached)
 }
 END_TEST
 
-START_TEST(another_life)
+START_TEST(another_incarnation)
 {
 	const uint8_t *bytes = (const uint8_t *)written;
 	char longer[STORE_TAG_SIZE];
@@ -197,7 +198,7 @@ START_TEST(another_life)
 	ck_assert_int_eq(load_placed(bytes, HANDOVER_SIZE, LIFE "2"), 0);
 	memset(written->life, 0, sizeof(written->life));
 	ck_assert_int_eq(load_placed(bytes, HANDOVER_SIZE, ""), 0);
-	/* One that has no end. */
+	/* A string without terminator. */
 	memset(written->life, 'x', sizeof(written->life));
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
@@ -205,14 +206,14 @@ START_TEST(another_life)
 }
 END_TEST
 
-/* --- streams as docs/format.md has them --- */
+/* --- streams as in docs/format.md --- */
 
 struct part {
 	uint32_t type, length;
 	const uint8_t *value;
 };
 
-#define PARTS 10 /* of this program, without the end */
+#define PARTS 10 /* the sections of this program, without the end */
 
 static struct part parts[PARTS + 3];
 static unsigned int part_count;
@@ -250,7 +251,7 @@ put_part(size_t at, const struct part *part)
 	return at + 8 + (part->length + 7) / 8 * 8;
 }
 
-/* Its length. */
+/* Returns the length of the stream. */
 static size_t
 put_together(void)
 {
@@ -307,7 +308,7 @@ START_TEST(the_sections_are_the_documented_ones)
 }
 END_TEST
 
-START_TEST(in_any_order)
+START_TEST(sections_in_any_order)
 {
 	take_apart();
 	for (unsigned int i = 0; i < PARTS / 2; i++) {
@@ -321,7 +322,7 @@ START_TEST(in_any_order)
 }
 END_TEST
 
-/* _i: in front of this section. */
+/* _i: the section before which the unknown one is. */
 START_TEST(unknown_sections)
 {
 	static const uint8_t value[100] = { 1, 2, 3 };
@@ -341,7 +342,7 @@ START_TEST(unknown_sections)
 }
 END_TEST
 
-/* _i: this section. */
+/* _i: the section. */
 START_TEST(missing_or_twice)
 {
 	struct part part;
@@ -364,7 +365,7 @@ START_TEST(missing_or_twice)
 }
 END_TEST
 
-/* _i: this section, as a newer program may have it. */
+/* _i: the section, which a newer program may extend. */
 START_TEST(longer_values)
 {
 	static uint8_t longer[ROOM];
@@ -383,7 +384,7 @@ START_TEST(longer_values)
 }
 END_TEST
 
-/* As an older program may have them. */
+/* An older program may write shorter values. */
 START_TEST(shorter_values)
 {
 	take_apart();
@@ -403,7 +404,7 @@ START_TEST(shorter_values)
 }
 END_TEST
 
-/* Of those that have one length in all versions. */
+/* Values whose length is the same in all versions. */
 START_TEST(too_short_values)
 {
 	static const uint32_t fixed[] = {
@@ -426,7 +427,7 @@ START_TEST(too_short_values)
 }
 END_TEST
 
-START_TEST(a_path_that_is_too_long_is_cut)
+START_TEST(a_path_that_is_too_long_is_truncated)
 {
 	static uint8_t name[3000];
 	struct part *part;
@@ -455,7 +456,10 @@ START_TEST(unknown_values)
 	ck_assert_int_eq(load(written, HANDOVER_SIZE), -EINVAL);
 	written->state[1].burst.length = UINT32_MAX;
 	ck_assert_int_eq(load(written, HANDOVER_SIZE), -EINVAL);
-	/* The state that does not count may be half written. */
+	/*
+	 * Only the current one of the two states must be valid: the other one
+	 * may be half written.
+	 */
 	written->state[0].burst.length = UINT32_MAX;
 	written->state[1].burst.length = HANDOVER_BURST_LIMIT;
 	ck_assert_int_eq(load(written, HANDOVER_SIZE), 1);
@@ -481,12 +485,12 @@ START_TEST(cut_off_anywhere)
 
 	for (size_t size = 1; size < whole; size++)
 		ck_assert_int_eq(load(written, size), -EINVAL);
-	/* The header says so, too. */
+	/* The length in the header is as short as the data. */
 	for (size_t size = 16; size < whole; size++) {
 		written->length = (uint32_t)size;
 		ck_assert_int_eq(load(written, size), -EINVAL);
 	}
-	/* What lies behind the end is none of the stream. */
+	/* Bytes after the end do not belong to the stream. */
 	written->length = (uint32_t)whole + 8;
 	ck_assert_int_eq(load(written, whole + 8), -EINVAL);
 	written->length = (uint32_t)whole;
@@ -507,7 +511,7 @@ START_TEST(lengths_that_wrap)
 }
 END_TEST
 
-/* What was loaded leads to the same state once more. */
+/* A loaded record must load again with the same result. */
 static bool
 is_sound(int ret)
 {
@@ -522,7 +526,7 @@ is_sound(int ret)
 	       memcmp(again->state, to->state, sizeof(to->state)) == 0;
 }
 
-/* Seldom more than a value is another one then. */
+/* Each damaged byte is refused, or changes a value at most. */
 START_TEST(each_byte_damaged)
 {
 	uint8_t *bytes = (uint8_t *)written;
@@ -565,7 +569,7 @@ END_TEST
 
 /* --- version 0.1 --- */
 
-/* struct live of that version. */
+/* `struct live` of that version. */
 struct live_state_01 {
 	uint64_t request;
 	uint32_t progress;
@@ -660,17 +664,17 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, what_is_attached_is_loaded);
+	tcase_add_test(tc, attached_flash_is_loaded);
 	tcase_add_test(tc, nothing_is_attached);
-	tcase_add_test(tc, another_life);
+	tcase_add_test(tc, another_incarnation);
 	tcase_add_test(tc, the_sections_are_the_documented_ones);
-	tcase_add_test(tc, in_any_order);
+	tcase_add_test(tc, sections_in_any_order);
 	tcase_add_loop_test(tc, unknown_sections, 0, PARTS + 1);
 	tcase_add_loop_test(tc, missing_or_twice, 0, PARTS);
 	tcase_add_loop_test(tc, longer_values, 0, PARTS);
 	tcase_add_test(tc, shorter_values);
 	tcase_add_test(tc, too_short_values);
-	tcase_add_test(tc, a_path_that_is_too_long_is_cut);
+	tcase_add_test(tc, a_path_that_is_too_long_is_truncated);
 	tcase_add_test(tc, unknown_values);
 	tcase_add_test(tc, other_versions);
 	tcase_add_test(tc, cut_off_anywhere);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The history in the journal: the image at every number it still has is the
- * one of then, whatever was dropped before it, and dropping never costs more
- * than history.  New journal files, and a VARS file that is taken as it is.
+ * Tests the history in the journal: for every sequence number that it still
+ * has, it must return the image of that time, even if older history was
+ * dropped. Dropping history must never lose anything else. Also tests new
+ * journal files, and store_accept().
  */
 #include <check.h>
 #include <errno.h>
@@ -21,17 +22,19 @@
 #define SIZE (2 * BLOCK)
 #define SECOND UINT64_C(1000000000)
 
-/* Header and records (docs/format.md); a burst of one program; a checkpoint. */
+/* Sizes of header and record (docs/format.md), of a checkpoint, of a burst. */
 #define HEADER 64u
 #define RECORD 52u
 #define FOLD (2 * (RECORD + 4))
 #define STEP_BYTES 8000u
 #define STEP (RECORD + 8 + STEP_BYTES + FOLD)
 
-/* How much longer than asked the history gets before a new file is made. */
+/* The history may exceed its limit by so much before a new file is made. */
 #define SLACK (256u << 10)
 
-/* Every image there was: `images[i]` from number `numbers[i]` on. */
+/*
+ * Every image so far: `images[i]` holds from sequence number `numbers[i]` on.
+ */
 #define MOST_IMAGES 3000u
 static uint64_t numbers[MOST_IMAGES], times[MOST_IMAGES];
 static uint8_t *images[MOST_IMAGES];
@@ -53,7 +56,7 @@ note_image(uint64_t number, const uint8_t *image)
 	image_count++;
 }
 
-/* Which of the images has this number. */
+/* Returns the index of the image of this sequence number. */
 static unsigned int
 find_image(uint64_t number)
 {
@@ -104,13 +107,14 @@ static struct reader *
 open_reader(void)
 {
 	struct reader *reader = NULL;
-	int rc = reader_open(&reader, &sys_unsynced, scratch_path("VARS"), &err);
+	int rc = reader_open(&reader, &sys_unsynced, scratch_path("VARS"),
+			     &err);
 
 	ck_assert_msg(rc == 0, "reader: %s", err.text);
 	return reader;
 }
 
-/* How many points there are; first and last of them, if there are any. */
+/* Returns the number of points; stores the first and the last one. */
 static unsigned int
 points(struct reader_point *first, struct reader_point *last)
 {
@@ -129,7 +133,7 @@ points(struct reader_point *first, struct reader_point *last)
 	return count;
 }
 
-/* Commits, and notes what is now the last image. */
+/* Commits, and records the new image. */
 static void
 commit(struct store *store)
 {
@@ -177,8 +181,9 @@ check_no_past(const struct reader *reader, uint64_t number)
 }
 
 /*
- * From the oldest number on no burst is missing, and every number has its
- * image; before and behind there is nothing.  Says how many points there are.
+ * Checks that from the oldest number on no burst is missing and every number
+ * has its image, and that there is no history before or after. Returns the
+ * number of points.
  */
 static unsigned int
 check_history(void)
@@ -221,8 +226,8 @@ START_TEST(no_journal_has_no_history)
 }
 END_TEST
 
-/* The points of a short life, field by field. */
-START_TEST(points_say_what_was_done)
+/* Checks each field of the points of a short history. */
+START_TEST(points_have_their_fields)
 {
 	struct store *store = open_store(NULL, NULL);
 	struct reader_point point;
@@ -260,8 +265,8 @@ START_TEST(points_say_what_was_done)
 END_TEST
 
 /*
- * Each journal file has its own salt, and begins with the number that the one
- * before had last; also from one life of the store to the next.
+ * Each journal file has a new salt, and continues the sequence numbers of the
+ * previous one, also after the store was closed and opened.
  */
 START_TEST(new_files_have_new_salts_and_go_on_counting)
 {
@@ -291,8 +296,8 @@ START_TEST(new_files_have_new_salts_and_go_on_counting)
 }
 END_TEST
 
-/* A closed store that is only opened keeps its journal as it is. */
-START_TEST(nothing_new_makes_no_new_file)
+/* Opening and closing a store without changes keeps the journal file. */
+START_TEST(no_change_keeps_the_journal_file)
 {
 	const struct store_history *both[] = { &none, &much };
 	struct blob before, after;
@@ -337,20 +342,20 @@ START_TEST(history_begins_and_ends_with_the_setting)
 }
 END_TEST
 
-/* The largest history that has so many bytes is kept, as whole bursts. */
+/* The largest history within the limit is kept, in whole bursts. */
 START_TEST(old_history_goes_when_it_is_too_long)
 {
 	struct store_history small = { .bytes = 2 * STEP + FOLD + 2000 };
 	struct store *store = open_store(&small, &sys_unsynced);
 	unsigned int n = 0, kept;
 
-	/* The first record behind the snapshot is a done record. */
+	/* The first record after the snapshot is a done record. */
 	while (RECORD + 4 + n * STEP <= SLACK + 2 * STEP + FOLD) {
 		ck_assert_uint_eq(check_history(), n + 1);
 		step(store, n++);
 	}
 	ck_assert_uint_gt(n, 30);
-	/* Two bursts, and before them what the snapshot says. */
+	/* Two bursts, and the snapshot before them. */
 	ck_assert_uint_eq(check_history(), 3);
 	for (kept = 3; n < 200; n++) {
 		step(store, n);
@@ -362,7 +367,7 @@ START_TEST(old_history_goes_when_it_is_too_long)
 }
 END_TEST
 
-/* Just under and just over: a byte decides. */
+/* One byte below and above the limit. */
 START_TEST(limit_is_exact)
 {
 	struct store_history small = { .bytes = 3 * STEP - (uint64_t)_i };
@@ -381,7 +386,7 @@ START_TEST(limit_is_exact)
 }
 END_TEST
 
-/* All of it may be too old, or too much: the last image remains. */
+/* The limit may exclude all history: the last image remains. */
 START_TEST(tiny_limit_leaves_the_image)
 {
 	struct store_history tiny = { .bytes = 1 };
@@ -415,13 +420,16 @@ START_TEST(old_history_goes_when_it_is_too_old)
 		count = check_history();
 	}
 	ck_assert_uint_gt(n, SLACK / STEP + 10);
-	/* Those of the last 100 seconds, and what was before. */
+	/* The bursts of the last 100 seconds, and the snapshot. */
 	ck_assert_uint_eq(count, 12);
 	ck_assert(!store_close(store));
 }
 END_TEST
 
-/* A clock that went back: only what is old and has nothing young before it. */
+/*
+ * After the clock went back, a burst is dropped only if it is old and no
+ * younger burst precedes it.
+ */
 START_TEST(clock_that_goes_backwards)
 {
 	struct store_history short_time = { .bytes = STORE_HISTORY_MOST,
@@ -439,15 +447,17 @@ START_TEST(clock_that_goes_backwards)
 		step(store, n);
 	}
 	ck_assert_uint_eq(check_history(), 81);
-	/* Not the 20 before the one from the future: they are too few. */
+	/*
+	 * The 20 bursts before the young one could be dropped, but are too few.
+	 */
 	fake_clock = begin + 5050 * SECOND;
 	step(store, 80);
 	ck_assert_uint_eq(check_history(), 82);
-	/* Nobody holds it back any more: all but the last one. */
+	/* The young burst is old now: all but the last one are dropped. */
 	fake_clock = begin + 5150 * SECOND;
 	step(store, 81);
 	ck_assert_uint_eq(check_history(), 3);
-	/* A clock that begins at 1970 makes nothing old. */
+	/* With a clock in 1970 no burst is old. */
 	for (unsigned int n = 82; n < 150; n++) {
 		fake_clock = n;
 		step(store, n);
@@ -457,7 +467,7 @@ START_TEST(clock_that_goes_backwards)
 }
 END_TEST
 
-/* The young one in the middle keeps those behind it, not those before it. */
+/* A young burst keeps the bursts after it, not those before it. */
 START_TEST(young_burst_keeps_what_follows)
 {
 	struct store_history short_time = { .bytes = STORE_HISTORY_MOST,
@@ -494,7 +504,7 @@ change_at_random(struct store *store)
 	commit(store);
 }
 
-/* Something else writes VARS, and the store takes it. */
+/* Something else writes VARS, and store_accept() accepts it. */
 static void
 change_vars_at_random(const struct store_config *config)
 {
@@ -529,8 +539,8 @@ seed_of_the_day(void)
 }
 
 /*
- * Bursts, checkpoints, lives with other limits, a wandering clock, and changes
- * from outside.  With a limit of 0 there is nothing to note.
+ * Bursts, checkpoints, reopening with other limits, a clock that jumps, and
+ * changes by something else, at random.
  */
 START_TEST(random_lives)
 {
@@ -584,7 +594,7 @@ START_TEST(random_lives)
 }
 END_TEST
 
-/* What lies there under the name of the new file is nobody's. */
+/* A leftover file with the name of the new journal must be replaced. */
 START_TEST(left_over_new_file_is_replaced)
 {
 	struct store *store = open_store(&none, NULL);
@@ -603,7 +613,7 @@ START_TEST(left_over_new_file_is_replaced)
 	victim = blob_read(scratch_path("victim"));
 	ck_assert(blob_equal(&victim, "precious", 8));
 	blob_free(&victim);
-	/* It means nothing for recovery and readers either. */
+	/* Recovery and readers must ignore it. */
 	blob_write(new, "half a journal", 14);
 	check_history();
 	ck_assert(!store_close(open_store(&none, NULL)));
@@ -611,10 +621,10 @@ START_TEST(left_over_new_file_is_replaced)
 END_TEST
 
 /*
- * Calls of a checkpoint with a new file, in their order: two records are each
- * appended and synced, a block of VARS is written and synced, a record is
+ * The calls of a checkpoint that makes a new file, in order: two records are
+ * each appended and synced, a block of VARS is written and synced, a record is
  * appended; the new file is unlinked, opened, written, synced and renamed; the
- * directory is opened and synced.  `fatal`: the new one has the name already.
+ * directory is opened and synced. `fatal`: the new file already has the name.
  */
 static const struct {
 	enum fault_call call;
@@ -656,7 +666,7 @@ START_TEST(new_file_that_can_not_be_made)
 		ck_assert_mem_eq(store_image(store), image, SIZE);
 		ck_assert_uint_eq(scratch_entries(), 2);
 		journal = blob_read(scratch_path("VARS.journal"));
-		/* The new one, or the old one, which has grown. */
+		/* The new file, or the old one with more records. */
 		ck_assert_uint_eq(journal.len,
 				  HEADER + RECORD + 4 +
 					  (fatal ? 0 : RECORD + 14 + FOLD));
@@ -667,7 +677,10 @@ START_TEST(new_file_that_can_not_be_made)
 			ck_assert_mem_eq(store_image(store), image, SIZE);
 			continue;
 		}
-		/* The old one goes on, and the next checkpoint tries again. */
+		/*
+		 * The old file stays in use, and the next checkpoint tries
+		 * again.
+		 */
 		ck_assert(!store_program(store, 100, "more", 4));
 		ck_assert(!store_checkpoint(store));
 		journal = blob_read(scratch_path("VARS.journal"));
@@ -678,7 +691,7 @@ START_TEST(new_file_that_can_not_be_made)
 }
 END_TEST
 
-/* The name of the new file can't be freed: the old one goes on for good. */
+/* The name of the new file is blocked: the old file stays in use. */
 START_TEST(new_file_in_whose_place_a_directory_is)
 {
 	struct store *store = open_store(&none, NULL);
@@ -699,7 +712,7 @@ START_TEST(new_file_in_whose_place_a_directory_is)
 }
 END_TEST
 
-/* At a checkpoint the journal is found unreadable, or damaged: it goes on. */
+/* A checkpoint finds the old journal unreadable or damaged: it stays in use. */
 START_TEST(old_journal_that_can_not_be_read)
 {
 	struct sys sys = sys_unsynced;
@@ -745,7 +758,7 @@ change_vars(uint32_t off)
 	blob_free(&vars);
 }
 
-START_TEST(accepting_what_has_not_changed_changes_nothing)
+START_TEST(accepting_an_unchanged_file_changes_nothing)
 {
 	struct store *store;
 	struct blob before, after;
@@ -798,8 +811,8 @@ START_TEST(accepting_a_change_makes_it_a_burst)
 }
 END_TEST
 
-/* Bursts that VARS never had, with or without a checkpoint under way. */
-START_TEST(accepting_leaves_the_rest_in_the_history)
+/* Bursts that VARS never had, with or without an unfinished checkpoint. */
+START_TEST(accepting_keeps_unwritten_bursts_in_the_history)
 {
 	struct store *store = open_store(NULL, &sys_faulty);
 	struct reader_point last;
@@ -811,7 +824,7 @@ START_TEST(accepting_leaves_the_rest_in_the_history)
 	commit(store);
 	ck_assert(!store_program(store, 20, "answered", 8));
 	commit(store);
-	/* Appending fails, or only writing VARS, the third call. */
+	/* The append fails, or only (third call) the write of VARS. */
 	fault = (struct fault){ .nth = _i ? 3 : 1, .error = EIO };
 	ck_assert_int_eq(store_close(store), -EIO);
 	change_vars(SIZE - 1);
@@ -852,7 +865,7 @@ START_TEST(accepting_without_history)
 }
 END_TEST
 
-/* Another size, or a damaged journal, is not overcome. */
+/* A VARS file of another size, or a damaged journal, is refused. */
 START_TEST(accepting_has_limits)
 {
 	static uint8_t large[SIZE + BLOCK];
@@ -874,7 +887,7 @@ START_TEST(accepting_has_limits)
 }
 END_TEST
 
-/* Before or after, and the history is right in both. */
+/* VARS was accepted or not; the history must be correct in both cases. */
 static void
 check_accepted(const struct store_config *config, int rc,
 	       const struct blob *vars)
@@ -894,7 +907,7 @@ check_accepted(const struct store_config *config, int rc,
 	ck_assert_uint_eq(check_history(), image_count);
 }
 
-START_TEST(accepting_fails_whole)
+START_TEST(failed_accept_changes_nothing)
 {
 	struct store *store = open_store(NULL, NULL);
 	struct store_config config = { .path = scratch_path("VARS") };
@@ -937,7 +950,7 @@ START_TEST(accepting_fails_whole)
 }
 END_TEST
 
-/* From point to point, without going back to the snapshot each time. */
+/* Walks from point to point, without a replay from the snapshot each time. */
 START_TEST(walk_goes_through_all_images)
 {
 	struct store *store = open_store(NULL, NULL);
@@ -971,13 +984,14 @@ START_TEST(walk_goes_through_all_images)
 }
 END_TEST
 
-START_TEST(reader_tells_what_is_torn)
+START_TEST(reader_reports_torn_bytes)
 {
 	struct reader *reader = open_reader();
 	struct blob journal;
 
 	ck_assert(!reader_has_journal(reader));
-	ck_assert_uint_eq(reader_pending(reader) + reader_torn_bytes(reader), 0);
+	ck_assert_uint_eq(reader_pending(reader) + reader_torn_bytes(reader),
+			  0);
 	reader_close(reader);
 	ck_assert(!store_close(open_store(NULL, NULL)));
 	journal = blob_read(scratch_path("VARS.journal"));
@@ -993,7 +1007,7 @@ START_TEST(reader_tells_what_is_torn)
 }
 END_TEST
 
-/* Opens what reader_open() refuses; how many points there are then. */
+/* Opens files that reader_open() refuses; returns the number of points. */
 static unsigned int
 check_rescue(const uint8_t *vars, const char *text)
 {
@@ -1016,7 +1030,7 @@ check_rescue(const uint8_t *vars, const char *text)
 	return count;
 }
 
-START_TEST(rescue_takes_what_is_whole)
+START_TEST(rescue_reads_intact_records)
 {
 	const struct store_config config = { .path = scratch_path("VARS") };
 	struct store *store = open_store(NULL, NULL);
@@ -1030,7 +1044,7 @@ START_TEST(rescue_takes_what_is_whole)
 	reader_close(reader);
 	journal = blob_read(scratch_path("VARS.journal"));
 	vars = blob_read(scratch_path("VARS"));
-	/* In the second of three bursts, in the first, in the header. */
+	/* Damages the second of three bursts, the first, and the header. */
 	journal.data[journal.len - STEP - 1000] ^= 1;
 	blob_write(scratch_path("VARS.journal"), journal.data, journal.len);
 	ck_assert_uint_eq(check_rescue(vars.data, "expected record"), 2);
@@ -1054,7 +1068,7 @@ START_TEST(rescue_takes_what_is_whole)
 }
 END_TEST
 
-/* Each call and each allocation: less to rescue, or an error. */
+/* Each call and each allocation fails: fewer points, or an error. */
 START_TEST(rescue_fails_cleanly)
 {
 	struct store_config config = { .path = scratch_path("VARS") };
@@ -1144,7 +1158,7 @@ START_TEST(settings_are_parsed)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ck_assert_msg(store_history_parse(&history, bad[i], &err) ==
 				      -EINVAL,
-			      "'%s' is taken", bad[i]);
+			      "'%s' is accepted", bad[i]);
 		ck_assert_ptr_nonnull(strstr(err.text,
 					     "is not a history limit"));
 	}
@@ -1160,9 +1174,9 @@ history_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, no_journal_has_no_history);
-	tcase_add_test(tc, points_say_what_was_done);
+	tcase_add_test(tc, points_have_their_fields);
 	tcase_add_test(tc, new_files_have_new_salts_and_go_on_counting);
-	tcase_add_test(tc, nothing_new_makes_no_new_file);
+	tcase_add_test(tc, no_change_keeps_the_journal_file);
 	tcase_add_test(tc, history_begins_and_ends_with_the_setting);
 	tcase_add_test(tc, old_history_goes_when_it_is_too_long);
 	tcase_add_loop_test(tc, limit_is_exact, 0, 2);
@@ -1176,16 +1190,17 @@ history_suite(void)
 			    NEW_FILE_CALLS);
 	tcase_add_test(tc, new_file_in_whose_place_a_directory_is);
 	tcase_add_test(tc, old_journal_that_can_not_be_read);
-	tcase_add_test(tc, accepting_what_has_not_changed_changes_nothing);
+	tcase_add_test(tc, accepting_an_unchanged_file_changes_nothing);
 	tcase_add_test(tc, accepting_a_change_makes_it_a_burst);
-	tcase_add_loop_test(tc, accepting_leaves_the_rest_in_the_history, 0, 2);
+	tcase_add_loop_test(tc, accepting_keeps_unwritten_bursts_in_the_history,
+			    0, 2);
 	tcase_add_loop_test(tc, accepting_without_history, 0, 3);
 	tcase_add_test(tc, accepting_has_limits);
-	tcase_add_loop_test(tc, accepting_fails_whole, 0,
+	tcase_add_loop_test(tc, failed_accept_changes_nothing, 0,
 			    memory_can_fail() ? 2 : 1);
 	tcase_add_test(tc, walk_goes_through_all_images);
-	tcase_add_test(tc, reader_tells_what_is_torn);
-	tcase_add_test(tc, rescue_takes_what_is_whole);
+	tcase_add_test(tc, reader_reports_torn_bytes);
+	tcase_add_test(tc, rescue_reads_intact_records);
 	tcase_add_loop_test(tc, rescue_fails_cleanly, 0,
 			    memory_can_fail() ? 2 : 1);
 	tcase_add_test(tc, settings_are_parsed);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a hostile guest, or a hostile page, does to the ioreq server, and the
- * gate that makes it wait.  tests/fuzz/fuzz_ioreq.c found the first of these.
+ * Tests the ioreq server against a hostile guest or a hostile ioreq page, and
+ * tests the throttle, which makes requests wait. tests/fuzz/fuzz_ioreq.c found
+ * the first of these cases.
  */
 #include <check.h>
 #include <string.h>
@@ -47,7 +48,7 @@ memory_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
 	writes++;
 }
 
-/* As the ports do that wait for the firmware (device.c). */
+/* Behaves like the ports that wait for the firmware (device.c). */
 static uint64_t
 port_read(void *opaque, uint64_t off, unsigned int size)
 {
@@ -130,7 +131,7 @@ slot(unsigned int vcpu)
 	return &t->page->vcpu_ioreq[vcpu];
 }
 
-/* Puts it there as Xen does; who answers it is the test's business. */
+/* Puts a request as Xen does; the test handles the answer. */
 static struct ioreq *
 put(unsigned int vcpu, struct ioreq request)
 {
@@ -167,7 +168,7 @@ START_TEST(region_that_removes_itself_for_many_vcpus)
 		ck_assert_uint_eq(slot(i)->state, STATE_IORESP_READY);
 		slot(i)->state = STATE_IOREQ_NONE;
 	}
-	/* The other region is there as before. */
+	/* The other region must be unchanged. */
 	put_write(0, 5, 0x77, 1);
 	ck_assert_uint_eq(ioreq_server_poll(server), 1);
 	ck_assert_uint_eq(memory[5], 0x77);
@@ -176,7 +177,7 @@ START_TEST(region_that_removes_itself_for_many_vcpus)
 }
 END_TEST
 
-/* rep ins, for one, whose memory is the flash: the chip sees writes. */
+/* For example rep ins with the flash as its memory: the chip sees writes. */
 START_TEST(pointer_into_the_region)
 {
 	struct ioreq in = { .type = IOREQ_TYPE_PIO,
@@ -199,7 +200,7 @@ START_TEST(pointer_into_the_region)
 	ck_assert_mem_eq(memory + 6, "\0\0\xff\xff\xff\xff\xff\xff\0\0", 10);
 	ck_assert_int_eq(sim_request(sim, 0, &out), 0);
 	ck_assert_mem_eq(memory + 0x100, "\0\0\xff\xff\xff\xff\xff\xff", 8);
-	/* Half of it in there, and half of it nowhere. */
+	/* Half of the data is in the flash, half in a hole. */
 	memcpy(memory + SIZE - 4, "last", 4);
 	out.data = BASE + SIZE - 4;
 	out.state = STATE_IOREQ_NONE;
@@ -209,7 +210,7 @@ START_TEST(pointer_into_the_region)
 	in.count = 1;
 	ck_assert_int_eq(sim_request(sim, 0, &in), 0);
 	ck_assert_uint_eq(memory[SIZE - 1], 0xff);
-	ck_assert_uint_eq(maps, 2); /* behind its end, once each */
+	ck_assert_uint_eq(maps, 2); /* one for each request, behind the flash */
 }
 END_TEST
 
@@ -230,7 +231,7 @@ START_TEST(hole_is_asked_for_once)
 }
 END_TEST
 
-/* Its firmware, for one. */
+/* For example the firmware. */
 START_TEST(memory_the_guest_may_not_write)
 {
 	struct ioreq q = { .type = IOREQ_TYPE_COPY,
@@ -259,7 +260,7 @@ START_TEST(flood_of_events)
 }
 END_TEST
 
-/* --- the gate ------------------------------------------------------------- */
+/* --- the throttle --------------------------------------------------------- */
 
 static int let_pass;
 
@@ -300,7 +301,7 @@ START_TEST(closed_gate_keeps_all_waiting)
 }
 END_TEST
 
-/* Another vCPU's access never comes between: what is noted is of one request */
+/* No other vCPU's access may come between: the record describes one request. */
 START_TEST(request_stops_and_goes_on)
 {
 	ioreq_server_set_handover(server, &writer);
@@ -315,7 +316,7 @@ START_TEST(request_stops_and_goes_on)
 	ck_assert_uint_eq(record.vcpu, 1 + 1);
 	ck_assert_uint_eq(slot(1)->state, STATE_IOREQ_INPROCESS);
 	slot(0)->state = STATE_IOREQ_READY;
-	/* It is the server's own copy that goes on. */
+	/* The server must continue with its own copy. */
 	slot(1)->addr = BASE + 0x1000;
 	slot(1)->count = 4096;
 	let_pass = 4;
@@ -337,7 +338,7 @@ START_TEST(request_stops_and_goes_on)
 }
 END_TEST
 
-static int closed_at; /* for one question only */
+static int closed_at; /* the call at which the throttle is closed, once */
 
 static bool
 open_but_once(void *opaque)
@@ -346,7 +347,7 @@ open_but_once(void *opaque)
 	return closed_at-- != 0;
 }
 
-/* The gate is open again by the time the other one is looked at. */
+/* The throttle is open again when the second request is examined. */
 START_TEST(stopped_request_is_not_overtaken)
 {
 	static const struct ioreq_throttle once = {
@@ -393,7 +394,7 @@ START_TEST(read_that_stops_has_all_its_data)
 }
 END_TEST
 
-/* What gives the flash back has no time to wait. */
+/* While the flash is being detached, requests must not wait. */
 START_TEST(removal_and_pause_do_not_ask)
 {
 	ioreq_server_set_throttle(server, &gate);
@@ -407,7 +408,7 @@ START_TEST(removal_and_pause_do_not_ask)
 	ck_assert_uint_eq(slot(2)->state, STATE_IORESP_READY);
 	slot(1)->state = slot(2)->state = STATE_IOREQ_NONE;
 	put_write(3, 50, 2, 1);
-	ioreq_server_pause(server); /* the answer is never taken */
+	ioreq_server_pause(server); /* the guest never takes the answer */
 	ck_assert_uint_eq(slot(3)->state, STATE_IORESP_READY);
 	slot(3)->state = STATE_IOREQ_NONE;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ioreq server on the simulated hypervisor, its regions plain bytes. */
+/*
+ * Tests the ioreq server on the simulated hypervisor, with plain bytes as
+ * regions.
+ */
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
@@ -101,7 +104,7 @@ teardown(void)
 	sim_destroy(sim);
 }
 
-/* Bytes that tell their place. */
+/* Each byte depends on its address. */
 static void
 fill(uint8_t *at, size_t len, unsigned int seed)
 {
@@ -147,7 +150,7 @@ START_TEST(wide_and_page_crossing_accesses)
 }
 END_TEST
 
-/* Both directions, both flags, every size, within and across RAM frames. */
+/* Both directions and both flags, every size, within and across RAM frames. */
 START_TEST(rep_movs_moves_through_guest_memory)
 {
 	static const unsigned int counts[] = { 1, 2, 3, 100, 511, 512, 513 };
@@ -323,7 +326,8 @@ START_TEST(pointers_into_nothing)
 	struct ioreq q = request(IOREQ_TYPE_COPY, IOREQ_WRITE, BASE, 4, 2);
 
 	q.data_is_ptr = 1;
-	q.data = RAM_FRAMES * FRAME_SIZE - 4; /* the second one has no RAM */
+	q.data = RAM_FRAMES * FRAME_SIZE -
+		 4; /* the second element has no RAM */
 	memcpy(ram() + q.data, "RAM!", 4);
 	ck_assert_int_eq(sim_request(sim, 0, &q), 0);
 	ck_assert_mem_eq(memory.at, "RAM!\xff\xff\xff\xff", 8);
@@ -333,7 +337,7 @@ START_TEST(pointers_into_nothing)
 }
 END_TEST
 
-/* The slot: nothing but data and state changes, whatever it holds. */
+/* For any contents of a slot, only data and state may change. */
 START_TEST(slot_is_left_as_it_was)
 {
 	struct ioreq *slot = &t->page->vcpu_ioreq[0];
@@ -347,7 +351,7 @@ START_TEST(slot_is_left_as_it_was)
 	was.data = q.data;
 	was.state = q.state;
 	ck_assert_mem_eq(&was, &q, sizeof(q));
-	/* Any other state is not ours to touch. */
+	/* A slot in any other state must not change. */
 	for (unsigned int state = 0; state < 16; state++) {
 		if (state == STATE_IOREQ_READY)
 			continue;
@@ -369,7 +373,7 @@ START_TEST(close_answers_what_is_pending)
 	slot->size = slot->count = 1;
 	slot->state = STATE_IOREQ_READY;
 	memory.at[0] = 0x77;
-	/* The page goes with the server, so look at it through the region. */
+	/* The page is unmapped with the server, so check the region instead. */
 	ioreq_server_close(server);
 	ck_assert_uint_eq(memory.reads, 1);
 	ck_assert_int_eq(t->ops->alive(t), false);
@@ -403,9 +407,11 @@ START_TEST(all_slots_are_looked_at_on_one_wake)
 }
 END_TEST
 
-/* A server thread that sleeps on the event descriptor, and four vCPUs. */
+/*
+ * A server thread that sleeps on the event descriptor, and four vCPU threads.
+ */
 static bool stop;
-static unsigned int wakes; /* with something to answer */
+static unsigned int wakes; /* number of wakeups with a request */
 
 static void *
 server_thread(void *opaque)
@@ -468,7 +474,7 @@ START_TEST(vcpus_at_once)
 }
 END_TEST
 
-/* Nobody sleeps while the next request is on its way. */
+/* The server must not sleep while the next request is near. */
 START_TEST(next_request_is_watched_for)
 {
 	serve_vcpus(100000000);
@@ -476,7 +482,7 @@ START_TEST(next_request_is_watched_for)
 }
 END_TEST
 
-/* A guest on the same processor: its next request cannot come meanwhile. */
+/* A guest on the same CPU cannot send its next request during the poll. */
 START_TEST(watching_in_vain_becomes_rare)
 {
 	unsigned int times = 0;
@@ -494,7 +500,10 @@ START_TEST(watching_in_vain_becomes_rare)
 }
 END_TEST
 
-/* The gate is asked meanwhile, and one that is closed is waited at outside. */
+/*
+ * While polling, the server must respect the throttle: a closed one ends the
+ * poll.
+ */
 static unsigned int gate_left;
 
 static bool
@@ -523,7 +532,7 @@ START_TEST(closed_gate_ends_watching)
 		if (!ioreq_server_throttled(server))
 			continue;
 		gate_left = 100;
-		/* Behind the last one it would watch for a minute. */
+		/* After the last request it would poll for a minute. */
 		if (before >= 3900)
 			ioreq_server_set_poll_budget(server, 0);
 	}

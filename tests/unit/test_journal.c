@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The journal's format, read and written here from docs/format.md alone, with
- * a CRC32C of its own.
+ * Tests the format of the journal, with a reader and writer that follow
+ * docs/format.md and have their own CRC32C.
  */
 #include <check.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 static uint8_t image[SIZE];
 static struct error err;
 
-/* A bit at a time, straight from the definition. */
+/* Bit by bit, as in the definition. */
 static uint32_t
 crc_bitwise(uint32_t crc, const uint8_t *p, size_t len)
 {
@@ -33,7 +33,7 @@ crc_bitwise(uint32_t crc, const uint8_t *p, size_t len)
 	return ~crc;
 }
 
-/* A journal under construction. */
+/* The journal under construction. */
 static uint8_t built[4096];
 static size_t built_len;
 static uint32_t built_chain;
@@ -76,7 +76,7 @@ build_record(uint32_t type, const void *payload, uint32_t len)
 	built_len += 48 + len + 4;
 }
 
-/* A checkpoint or done record of this image. */
+/* Adds a checkpoint or done record of this image. */
 static void
 build_crc(uint32_t type, const uint8_t *of)
 {
@@ -86,7 +86,7 @@ build_crc(uint32_t type, const uint8_t *of)
 	build_record(type, payload, 4);
 }
 
-/* Record 1, which every journal here has. */
+/* Adds record 1, which every journal of these tests has. */
 static void
 build_start(void)
 {
@@ -117,7 +117,7 @@ teardown(void)
 	scratch_remove();
 }
 
-/* Opens VARS with the journal that was built; the result or the error. */
+/* Opens VARS with the journal built; returns 0 or the error. */
 static int
 open_built(struct store **store)
 {
@@ -172,8 +172,8 @@ START_TEST(crc_vectors)
 }
 END_TEST
 
-/* Both ways, every length and alignment, in one piece and in two. */
-START_TEST(crc_ways_agree)
+/* Both implementations, every length and alignment, in one part and in two. */
+START_TEST(crc_implementations_agree)
 {
 	const uint8_t *p = image;
 
@@ -217,7 +217,9 @@ check_header(const uint8_t *p, uint64_t first)
 	ck_assert_uint_eq(get_le32(p + 60), crc_bitwise(0, p, 60));
 }
 
-/* All of a record but its payload; where the next one begins. */
+/*
+ * Checks a record except for its payload; returns the offset of the next one.
+ */
 static size_t
 check_record(const uint8_t *journal, size_t off, uint32_t type,
 	     uint64_t sequence, uint64_t durable, uint32_t len)
@@ -232,7 +234,7 @@ check_record(const uint8_t *journal, size_t off, uint32_t type,
 	ck_assert_uint_eq(get_le64(p + 32), fake_clock);
 	ck_assert_uint_eq(get_le32(p + 40), len);
 	ck_assert_uint_eq(get_le32(p + 44), crc_bitwise(0, p, 44));
-	/* p - 4 is the chain before, or the CRC of the header. */
+	/* p - 4 is the previous chain value, or the CRC of the header */
 	ck_assert_uint_eq(get_le32(p + 48 + len),
 			  crc_bitwise(crc_bitwise(get_le32(p - 4), p, 44),
 				      p + 48, len));
@@ -246,7 +248,7 @@ check_crc(const uint8_t *journal, size_t next, const uint8_t *of)
 			  crc_bitwise(0, of, SIZE));
 }
 
-/* What a store writes, byte by byte. */
+/* Checks the journal of a store, byte by byte. */
 START_TEST(written_journal)
 {
 	uint8_t payload[8 + 5 + 8] = { 0 };
@@ -292,7 +294,7 @@ START_TEST(written_journal)
 }
 END_TEST
 
-/* No history: a file of its own from each checkpoint on, with its number. */
+/* Without history each checkpoint makes a new file, with its own number. */
 START_TEST(written_journal_without_history)
 {
 	struct store_history none = { .bytes = 0 };
@@ -320,7 +322,7 @@ START_TEST(written_journal_without_history)
 }
 END_TEST
 
-/* Without a clock the time is 0, and nothing else is different. */
+/* Without a clock the time is 0, and everything else is as usual. */
 START_TEST(no_clock_is_no_failure)
 {
 	struct store *store;
@@ -406,8 +408,8 @@ START_TEST(unknown_version_is_refused)
 }
 END_TEST
 
-/* The reserved bytes are not examined, any `first` will do. */
-START_TEST(unknown_future_fields_are_read)
+/* The reserved bytes are ignored, and `first` may have any value. */
+START_TEST(reserved_fields_are_ignored)
 {
 	build_header(2, SIZE, UINT64_C(0xfffffffffffffff0));
 	memset(built + 40, 0x5a, 20);
@@ -429,9 +431,9 @@ START_TEST(other_size_is_refused)
 END_TEST
 
 /*
- * Step 4, a letter a record: s(napshot), b(urst), c(heckpoint), d(one), an
- * x of an unknown type, or a C or D whose payload is too long, a Z or Y too
- * short.  A burst here changes nothing.
+ * Step 4 of recovery. A letter is a record: s(napshot), b(urst), c(heckpoint),
+ * d(one); x is an unknown type; C and D have a payload that is too long, Z and
+ * Y one that is too short. The bursts change nothing.
  */
 struct shape {
 	const char *records;
@@ -477,7 +479,7 @@ build_shape(char record)
 		     payload, 8);
 }
 
-START_TEST(shape_is_checked)
+START_TEST(order_of_records_is_checked)
 {
 	const struct shape *shape = &shapes[_i];
 
@@ -493,7 +495,7 @@ START_TEST(shape_is_checked)
 }
 END_TEST
 
-/* A checkpoint that was under way is ended, also where nothing is replayed. */
+/* An unfinished checkpoint is finished, even if nothing is replayed. */
 START_TEST(open_checkpoint_is_ended)
 {
 	struct store *store;
@@ -508,7 +510,7 @@ START_TEST(open_checkpoint_is_ended)
 }
 END_TEST
 
-/* A checkpoint whose CRC the replay does not reach. */
+/* A checkpoint whose CRC the replay does not produce. */
 START_TEST(wrong_checkpoint_is_refused)
 {
 	uint8_t payload[4];
@@ -524,7 +526,7 @@ START_TEST(wrong_checkpoint_is_refused)
 }
 END_TEST
 
-/* Only the last checkpoint is asked, as the last done record is. */
+/* Only the CRC of the last checkpoint or done record is checked. */
 START_TEST(earlier_checksums_do_not_count)
 {
 	uint8_t wrong[4] = { 1, 2, 3, 4 };
@@ -550,7 +552,9 @@ START_TEST(wrong_done_is_refused)
 }
 END_TEST
 
-/* VARS half written: not the base, not the result, but replay leads there. */
+/*
+ * VARS is half written: neither base nor result, but the replay completes it.
+ */
 START_TEST(checkpoint_allows_a_mixture)
 {
 	uint8_t payload[2 * 8 + 20], expected[SIZE];
@@ -571,8 +575,8 @@ START_TEST(checkpoint_allows_a_mixture)
 }
 END_TEST
 
-/* A history that says what cannot be is not made into a new one. */
-START_TEST(accepting_needs_a_history_that_can_be)
+/* store_accept() refuses a journal with an impossible history. */
+START_TEST(impossible_history_is_not_accepted)
 {
 	const struct store_config config = { .path = scratch_path("VARS") };
 	uint8_t payload[8];
@@ -596,7 +600,7 @@ START_TEST(accepting_needs_a_history_that_can_be)
 }
 END_TEST
 
-/* Any bytes whatever: a verdict, no crash, and no read outside (sanitizers). */
+/* Arbitrary bytes: a result, no crash, and no read outside (sanitizers). */
 START_TEST(scan_survives_anything)
 {
 	struct record record;
@@ -639,7 +643,7 @@ journal_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, crc_vectors);
-	tcase_add_test(tc, crc_ways_agree);
+	tcase_add_test(tc, crc_implementations_agree);
 	tcase_add_test(tc, written_journal);
 	tcase_add_test(tc, written_journal_without_history);
 	tcase_add_test(tc, no_clock_is_no_failure);
@@ -648,15 +652,15 @@ journal_suite(void)
 	tcase_add_loop_test(tc, operations_are_checked, 0, 8);
 	tcase_add_test(tc, cut_operation_is_refused);
 	tcase_add_test(tc, unknown_version_is_refused);
-	tcase_add_test(tc, unknown_future_fields_are_read);
+	tcase_add_test(tc, reserved_fields_are_ignored);
 	tcase_add_test(tc, other_size_is_refused);
-	tcase_add_loop_test(tc, shape_is_checked, 0, SHAPES);
+	tcase_add_loop_test(tc, order_of_records_is_checked, 0, SHAPES);
 	tcase_add_test(tc, open_checkpoint_is_ended);
 	tcase_add_test(tc, wrong_checkpoint_is_refused);
 	tcase_add_test(tc, earlier_checksums_do_not_count);
 	tcase_add_test(tc, wrong_done_is_refused);
 	tcase_add_test(tc, checkpoint_allows_a_mixture);
-	tcase_add_test(tc, accepting_needs_a_history_that_can_be);
+	tcase_add_test(tc, impossible_history_is_not_accepted);
 	tcase_add_test(tc, scan_survives_anything);
 	suite_add_tcase(suite, tc);
 	return suite;

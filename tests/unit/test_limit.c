@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The token bucket, by a clock of the test's own. */
+/* Tests the token bucket, with a simulated clock. */
 #include <check.h>
 #include <errno.h>
 #include <math.h>
@@ -30,8 +30,10 @@ START_TEST(full_at_first)
 }
 END_TEST
 
-/* One large write overdraws it; the next one waits for all of that. */
-START_TEST(what_is_overdrawn_is_waited_for)
+/*
+ * A large write overdraws the bucket; the next one waits for all of the debt.
+ */
+START_TEST(overdraft_is_waited_for)
 {
 	ck_assert(!limit_allows(&limit, 700 + 60000, now));
 	ck_assert_double_eq_tol(limit_wait(&limit, now), 10, 0.01);
@@ -46,7 +48,7 @@ START_TEST(what_is_overdrawn_is_waited_for)
 }
 END_TEST
 
-START_TEST(no_more_than_full)
+START_TEST(bucket_does_not_overflow)
 {
 	now += 1e6;
 	ck_assert(limit_allows(&limit, 700 + 50000, now));
@@ -54,7 +56,7 @@ START_TEST(no_more_than_full)
 }
 END_TEST
 
-/* Whoever writes whenever it may gets the rate, and the burst once. */
+/* A guest that writes whenever it may gets the rate, and the burst once. */
 START_TEST(rate_in_the_long_run)
 {
 	uint64_t written = 700;
@@ -89,7 +91,7 @@ START_TEST(off_is_no_limit)
 }
 END_TEST
 
-/* As the next process finds what the one before has left. */
+/* The next process resumes from the level that the previous one left. */
 static struct limit
 resumed(double units, double when)
 {
@@ -101,12 +103,12 @@ resumed(double units, double when)
 	return next;
 }
 
-START_TEST(another_process_goes_on)
+START_TEST(next_process_resumes_the_level)
 {
 	struct limit next;
 
 	ck_assert(!limit_allows(&limit, 700 + 60000, now));
-	/* This one is killed here. */
+	/* The process is killed here. */
 	now += 4;
 	next = resumed(limit.level.units, limit.level.when);
 	ck_assert(!limit_is_full(&next, now));
@@ -119,8 +121,8 @@ START_TEST(another_process_goes_on)
 }
 END_TEST
 
-/* No numbers, and times that have not come yet: a full bucket. */
-START_TEST(level_that_is_not_taken)
+/* Invalid numbers, and times in the future: the bucket starts full. */
+START_TEST(invalid_levels_are_ignored)
 {
 	const struct limit_level bad[] = {
 		{ (double)NAN, now },
@@ -144,7 +146,7 @@ START_TEST(level_that_is_not_taken)
 }
 END_TEST
 
-/* No debt lasts for ever, and no level is more than full. */
+/* Neither debt nor credit of a resumed level exceeds its bound. */
 START_TEST(level_is_bounded)
 {
 	const double most = (double)LIMIT_DEBT_MOST / 1000;
@@ -158,14 +160,14 @@ START_TEST(level_is_bounded)
 	next = resumed(1e300, now);
 	ck_assert(limit_allows(&next, 33 + 50000, now));
 	ck_assert(!limit_allows(&next, 33 + 50001, now));
-	/* Of a larger bucket than this process has. */
+	/* The level of a larger bucket than this one. */
 	next = resumed(50001, now);
 	ck_assert(limit_is_full(&next, now));
 	ck_assert_double_eq(next.level.units, 50000);
 }
 END_TEST
 
-START_TEST(full_or_not)
+START_TEST(full_bucket_is_detected)
 {
 	ck_assert(limit_is_full(&limit, now));
 	ck_assert(limit_allows(&limit, 701, now));
@@ -232,14 +234,14 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, full_at_first);
-	tcase_add_test(tc, what_is_overdrawn_is_waited_for);
-	tcase_add_test(tc, no_more_than_full);
+	tcase_add_test(tc, overdraft_is_waited_for);
+	tcase_add_test(tc, bucket_does_not_overflow);
 	tcase_add_test(tc, rate_in_the_long_run);
 	tcase_add_test(tc, off_is_no_limit);
-	tcase_add_test(tc, another_process_goes_on);
-	tcase_add_test(tc, level_that_is_not_taken);
+	tcase_add_test(tc, next_process_resumes_the_level);
+	tcase_add_test(tc, invalid_levels_are_ignored);
 	tcase_add_test(tc, level_is_bounded);
-	tcase_add_test(tc, full_or_not);
+	tcase_add_test(tc, full_bucket_is_detected);
 	tcase_add_test(tc, texts);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The chip against the model of tests/model: random events, and after each of
- * them chip, model and window say the same.
+ * Compares the chip with the model of tests/model: random events, after each of
+ * which chip, model and window must agree.
  *
- *     PFLASH_MODEL_SEED=N    the first case's seed, instead of a new one
- *     PFLASH_MODEL_CASES=N   how many cases each test runs
+ *     PFLASH_MODEL_SEED=N    the seed of the first case, instead of a new one
+ *     PFLASH_MODEL_CASES=N   the number of cases of each test
  *
- * Case n has the seed SEED + n, so a case is repeated by its own seed and one
- * case.  What made a difference is reduced to the events it takes.
+ * Case n has the seed SEED + n, so a case can be repeated with its own seed and
+ * PFLASH_MODEL_CASES=1. When a case fails, the test prints the events that are
+ * needed for the difference.
  */
 #include <check.h>
 #include <errno.h>
@@ -21,11 +22,11 @@
 #include "../model/model.c"
 #include "../model/pair.c"
 
-#define EVENTS 1500u /* of a case */
-#define WHOLE 50u    /* events between comparisons of everything */
+#define EVENTS 1500u /* per case */
+#define WHOLE 50u    /* events between full comparisons */
 
 #ifndef REDUCE_SECONDS
-#define REDUCE_SECONDS 15 /* of processor time, to explain a difference */
+#define REDUCE_SECONDS 15 /* CPU time for reducing a failing case */
 #endif
 
 /* Random numbers: xorshift64*. */
@@ -35,7 +36,7 @@ static uint64_t state;
 static void
 seed_random(uint64_t seed)
 {
-	/* Neighbouring seeds must not give alike sequences. */
+	/* Similar seeds must not give similar sequences. */
 	state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
 	state ^= state >> 29;
 	if (state == 0)
@@ -63,14 +64,14 @@ chance(uint32_t percent)
 	return below(100) < percent;
 }
 
-/* A case: its setup and its events. */
+/* A case: setup and events. */
 
 struct script {
 	struct pair_setup setup;
 	struct geometry geometry;
 	struct pair_event events[EVENTS + 400];
 	unsigned int count;
-	uint32_t hot[3]; /* first bytes of the blocks most is done in */
+	uint32_t hot[3]; /* offsets of the blocks that are used most */
 	bool restores;   /* save and restore after every event */
 };
 
@@ -101,7 +102,7 @@ block_size_at(const struct geometry *g, uint32_t off)
 	return 0;
 }
 
-/* Somewhere interesting in the bank, at the begin of a bus word. */
+/* A likely offset in the bank, at the start of a bus word. */
 static uint32_t
 somewhere(const struct script *s)
 {
@@ -134,7 +135,7 @@ any_byte(void)
 	return chance(75) ? codes[below(sizeof(codes))] : (uint8_t)random64();
 }
 
-/* As a driver does it: whole bus words, the same for all parts. */
+/* Accesses as a driver makes them: whole bus words, equal for all parts. */
 
 static unsigned int
 lane(const struct script *s)
@@ -169,7 +170,7 @@ data(struct script *s, uint32_t off)
 	add(s, PAIR_WRITE, off, width, value & UINT64_MAX >> (64 - 8 * width));
 }
 
-/* Mostly what the protocol wants, at times what it does not. */
+/* Usually what the protocol expects next, sometimes not. */
 static uint16_t
 mostly(uint16_t want)
 {
@@ -320,7 +321,7 @@ drive(struct script *s)
 	}
 }
 
-/* As no driver does it. */
+/* Accesses that no driver makes. */
 
 static uint64_t
 anywhere(const struct script *s)
@@ -347,7 +348,7 @@ garbage(struct script *s)
 
 		for (b = 0; b < 8; b++)
 			value = value << 8 | any_byte();
-		if (chance(30)) /* the same command to everyone */
+		if (chance(30)) /* the same command to all parts */
 			value = (value & 0xff) * UINT64_C(0x0101010101010101);
 		if (chance(30)) {
 			off = anywhere(s);
@@ -356,12 +357,12 @@ garbage(struct script *s)
 		add(s, PAIR_WRITE, off, size,
 		    value & UINT64_MAX >> (64 - 8 * size));
 	}
-	/* Out of a load of 65536 words. */
+	/* To end a load of 65536 words. */
 	if (chance(2))
 		add(s, PAIR_POWER, 0, 1, 0);
 }
 
-/* What happens beside the guest. */
+/* Events that are not accesses of the guest. */
 static void
 happening(struct script *s)
 {
@@ -378,7 +379,7 @@ happening(struct script *s)
 	case 7: add(s, PAIR_POWER, 0, 1, 0); break;
 	default: add(s, PAIR_RESTORE, 0, 1, 0); break;
 	}
-	/* Failures pass: most of what is done should succeed. */
+	/* Failures are temporary: most operations should succeed. */
 	if (chance(50)) {
 		add(s, PAIR_HOST, PAIR_HOST_CHANGE, 1, 0);
 		add(s, PAIR_HOST, PAIR_HOST_COMMIT, 1, 0);
@@ -416,9 +417,9 @@ write_script(struct script *s, uint64_t seed, bool restores)
 	}
 }
 
-/* Running, and what is said of a difference. */
+/* Running a case, and explaining a difference. */
 
-/* How many events there was no difference after; their number is success. */
+/* Returns the number of events before a difference; all of them on success. */
 static unsigned int
 run(const struct script *s, unsigned int whole, struct pair *p)
 {
@@ -437,7 +438,7 @@ run(const struct script *s, unsigned int whole, struct pair *p)
 	return i;
 }
 
-/* Takes events out as long as there is a difference without them. */
+/* Removes events as long as a difference remains. */
 static void
 reduce(struct script *s, struct pair *p)
 {
@@ -535,7 +536,7 @@ run_cases(uint64_t cases, bool restores)
 		}
 		pair_close(&p);
 	}
-	/* Random cases that do nothing would find nothing. */
+	/* Cases that change nothing would prove nothing. */
 	ck_assert_uint_gt(programs, 20 * cases);
 	ck_assert_uint_gt(commits, 2 * cases);
 	ck_assert_uint_gt(refused, 2 * cases);
@@ -554,7 +555,7 @@ START_TEST(restored_after_every_event)
 }
 END_TEST
 
-/* Every geometry and personality: what each view shows, everywhere. */
+/* For every geometry and personality: every view at many offsets. */
 static void
 compare_spots(struct pair *p)
 {
@@ -607,9 +608,9 @@ START_TEST(views_at_power_on)
 END_TEST
 
 /*
- * Damaged records, and those of other geometries and personalities: refused,
- * and then the chip is as after power-on; or taken, and then it is one that
- * could be.
+ * Damaged records, and records of other geometries and personalities, are
+ * either refused, and leave the chip as after power-on; or accepted, and leave
+ * a valid chip.
  */
 START_TEST(records_are_judged)
 {
@@ -697,7 +698,7 @@ START_TEST(records_of_other_chips)
 }
 END_TEST
 
-/* Are these arrays the same in what belongs to this part, in [from, to)? */
+/* Returns true if the part's bytes in [from, to) are equal in both arrays. */
 static bool
 same_piece(const struct geometry *g, unsigned int part, const uint8_t *a,
 	   const uint8_t *b, uint32_t from, uint32_t to)
@@ -719,7 +720,7 @@ same_lane(const struct geometry *g, unsigned int part, const uint8_t *a,
 	return same_piece(g, part, a, b, 0, g->size);
 }
 
-/* An erase by some of the parts is done in pieces of 4 KiB, in order. */
+/* An erase by a subset of the parts is done in pieces of 4 KiB, in order. */
 static bool
 in_pieces(const struct geometry *g, unsigned int part, const uint8_t *now,
 	  const uint8_t *before, const uint8_t *done)
@@ -733,9 +734,9 @@ in_pieces(const struct geometry *g, unsigned int part, const uint8_t *now,
 }
 
 /*
- * One write, with the host failing within it; `twin` makes the same write and
- * nothing fails.  Each part has done it all, or nothing and says so; only an
- * erase that not all the parts took part in may have got some way.
+ * Makes one write in which the host fails; `twin` makes the same write without
+ * a failure. Each part must have done all of it, or nothing and report an
+ * error. Only an erase by a subset of the parts may be done in part.
  */
 static unsigned int
 write_and_fail(struct pair *p, const struct pair_event *e)
@@ -749,7 +750,7 @@ write_and_fail(struct pair *p, const struct pair_event *e)
 	ck_assert_ptr_nonnull(record);
 	pair_open(&twin, &p->setup);
 	memcpy(twin.array, p->array, g->size);
-	memcpy(p->view, p->array, g->size); /* what it was before */
+	memcpy(p->view, p->array, g->size); /* the array before the write */
 	ck_assert_int_eq(cfi_restore(twin.chip, record, size), 0);
 	pair_write(&twin, e->off, e->size, e->value);
 	p->fail_after = (int)below(4);
@@ -806,8 +807,8 @@ START_TEST(host_fails_in_the_middle)
 END_TEST
 
 /*
- * docs/chip.md says 1 to 8 bytes, and cfi.h that no size is trusted: others do
- * no harm.  What they do is not said.
+ * docs/chip.md allows 1 to 8 bytes, and cfi.h does not trust the size. Other
+ * sizes must do no harm; their effect is undefined.
  */
 START_TEST(sizes_that_are_none)
 {
@@ -832,7 +833,7 @@ START_TEST(sizes_that_are_none)
 }
 END_TEST
 
-/* Each of these is a state no sequence of accesses leads to. */
+/* Each of these states is unreachable by accesses. */
 static void
 damage(struct cfi *chip, unsigned int which)
 {
@@ -842,23 +843,29 @@ damage(struct cfi *chip, unsigned int which)
 	case 2: chip->part[0].state = CFI_STATE_CONFIRM + 1; break;
 	case 3: chip->part[0].view = CFI_VIEW_QUERY + 1; break;
 	case 4: chip->part[0].status |= 1; break;
-	case 5: chip->part[0].state = CFI_STATE_PROGRAM; break; /* in ARRAY */
-	case 6: chip->part[0].view = CFI_VIEW_STATUS; break;    /* not shown */
-	case 7: chip->part[0].erased = 3; break; /* there are 3 */
+	case 5:
+		chip->part[0].state = CFI_STATE_PROGRAM;
+		break; /* with the view ARRAY */
+	case 6: chip->part[0].view = CFI_VIEW_STATUS; break; /* but not shown */
+	case 7: chip->part[0].erased = 3; break; /* there are 3 blocks */
 	case 8: chip->locks[0] = 1 << 4; break;  /* locked down, not locked */
 	case 9: chip->locks[0] = 1 << 1; break;  /* there is one part */
-	case 10: chip->protect[0] |= 1; break; /* the factory's half is open */
+	case 10:
+		chip->protect[0] |= 1;
+		break; /* the factory half is not locked */
 	case 11: chip->part[0].last = CFI_SR_READY; break;
 	case 12: chip->part[0].burst = CFI_SR_READY; break;
 	case 13: chip->part[0].state = CFI_STATE_LOAD; break;
-	/* From here on in the middle of a load of 6 words, 4 pending. */
-	case 14: chip->part[0].words = 0x101; break; /* 8 bits and one more */
+	/* From here on: in a load of 6 words, 4 of them pending. */
+	case 14:
+		chip->part[0].words = 0x101;
+		break; /* exceeds the 8-bit count */
 	case 15: chip->part[0].pending = 7; break;
 	case 16: chip->part[0].pending = 0; break;
 	case 17: chip->part[0].last = CFI_SR_PROGRAM_SUSPENDED; break;
 	case 18: chip->part[0].state = CFI_STATE_CONFIRM; break;
 	case 19: chip->part[0].start = chip->config.geometry.size; break;
-	/* Of a strict one, which never clears SR.7. */
+	/* A strict chip never clears SR.7. */
 	case 20: chip->part[0].status = 0; break;
 	}
 }

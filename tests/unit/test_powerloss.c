@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Power loss after every system call.  A model of the disk keeps what was
- * synced and the changes that were not: writes, truncations, and a new journal
- * file that took the name.  After each call every subset of those changes, and
- * the last of them torn, is put on a disk of its own, and what opens there must
- * be one of the states allowed at that moment.
+ * Cuts the power after every system call. A model of the disk holds the synced
+ * contents and the changes that are not yet synced: writes, truncations, and
+ * renames of a new journal file. After each call every subset of these changes,
+ * and each with its last change torn, is written to separate files, and the
+ * store that opens there must have one of the states allowed at that moment.
  */
 #include <check.h>
 #include <errno.h>
@@ -21,7 +21,7 @@
 #define MAX_WRITES 12u
 #define MAX_FILE 65536u
 
-/* VARS and every journal file there ever was; of these one has the name. */
+/* VARS and every journal file so far, only one of which has the name. */
 enum { NO_FILE, VARS, JOURNAL, FILES = 24 };
 
 struct content {
@@ -29,24 +29,24 @@ struct content {
 	size_t len;
 };
 
-/* Not yet synced. */
+/* A change that is not yet synced. */
 struct change {
 	enum { WRITE, TRUNCATE, RENAME } kind;
-	int file; /* of a rename: which is the journal from now on */
+	int file; /* of a rename: the file that becomes the journal */
 	struct blob data;
 	size_t off;
 };
 
 static struct content disk[FILES];
 static int disk_journal; /* the file that has the name */
-static int new_journal;  /* the one that is being made */
+static int new_journal;  /* the file being made */
 static int last_file = VARS;
 static struct change changes[MAX_WRITES];
 static unsigned int change_count;
 static int fds[FILES];
 static struct store_history history = { .bytes = STORE_HISTORY_BYTES };
 
-/* What may be found: image is states[i] for floor <= i <= ceiling. */
+/* After a crash the image must be states[i], floor_state <= i <= ceiling. */
 static uint8_t states[BURSTS + 1][SIZE];
 static unsigned int floor_state, ceiling, lowest;
 static bool watching;
@@ -69,7 +69,7 @@ content_apply(struct content *content, const struct change *change, size_t len)
 		content->len = change->off + len;
 }
 
-/* The name of an unfinished file may be there or not. */
+/* The name of an unfinished journal file may exist or not. */
 static void
 put_crash(const struct content *after, int journal)
 {
@@ -108,7 +108,10 @@ check_crash(const struct content *after, int journal)
 	crashes++;
 }
 
-/* The changes of `subset`, the last of all cut to `cut` bytes. */
+/*
+ * Applies the changes of `subset`, and cuts the last of all changes to `cut`
+ * bytes.
+ */
 static void
 crash_with(unsigned int subset, size_t cut)
 {
@@ -153,7 +156,7 @@ file_of(int fd)
 	for (int i = last_file; i > NO_FILE; i--)
 		if (fds[i] == fd)
 			return i;
-	ck_abort_msg("a write to a file that is not known");
+	ck_abort_msg("a write to an unknown descriptor");
 	return NO_FILE;
 }
 
@@ -182,7 +185,7 @@ model_open(const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-/* The number may come again for another file. */
+/* The kernel may reuse the descriptor for another file. */
 static int
 model_close(int fd)
 {
@@ -223,7 +226,7 @@ model_rename(const char *from, const char *to, unsigned int flags)
 	return rc;
 }
 
-/* Takes those changes to the disk, in their order. */
+/* Applies these changes to the disk, in their order. */
 static void
 sync_changes(bool renames, int file)
 {
@@ -247,7 +250,7 @@ sync_changes(bool renames, int file)
 	crash();
 }
 
-/* Only this file's changes. */
+/* Syncs the changes of this file only. */
 static int
 model_fdatasync(int fd)
 {
@@ -255,7 +258,7 @@ model_fdatasync(int fd)
 	return 0;
 }
 
-/* Of the directory. */
+/* Syncs the directory. */
 static int
 model_fsync(int fd)
 {
@@ -344,7 +347,10 @@ teardown(void)
 	scratch_remove();
 }
 
-/* Bursts from..to; what is answered may not be lost unless sync is none. */
+/*
+ * Commits bursts from..to. An answered burst must not be lost unless sync is
+ * none.
+ */
 static void
 run_bursts(struct store *store, enum store_sync sync, unsigned int from,
 	   unsigned int to)
@@ -401,7 +407,7 @@ START_TEST(unsynced_folding_loses_nothing)
 }
 END_TEST
 
-/* The files a process left behind when it was killed after `bursts`. */
+/* Makes the files that a process leaves when it is killed after `bursts`. */
 static void
 leave_journal(unsigned int bursts, struct blob *vars, struct blob *journal)
 {
@@ -464,8 +470,9 @@ START_TEST(recovery_with_a_torn_tail_can_be_interrupted)
 END_TEST
 
 /*
- * The last record was written, its fsync failed, and the kernel took the page
- * for clean: it is read back, but it is on no disk until it is written anew.
+ * The last record was written and its fsync failed, but the kernel marked the
+ * page clean: reads return the record, but it is not on the disk until it is
+ * written again.
  */
 START_TEST(record_in_the_page_cache_only)
 {
@@ -482,7 +489,7 @@ START_TEST(record_in_the_page_cache_only)
 }
 END_TEST
 
-/* The same for VARS: a checkpoint's fsync, its fourth call, failed. */
+/* The same for VARS: the fsync of a checkpoint, its fourth call, failed. */
 START_TEST(vars_in_the_page_cache_only)
 {
 	struct store *store = open_store(&sys_faulty, STORE_SYNC_BURST, 0);
@@ -503,7 +510,7 @@ START_TEST(vars_in_the_page_cache_only)
 }
 END_TEST
 
-/* VARS put in place by a copy that nobody synced, then used. */
+/* VARS was copied without a sync, and is then used. */
 START_TEST(copied_vars_is_made_durable)
 {
 	watching = false;

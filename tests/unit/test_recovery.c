@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Journals that are cut, damaged or somebody else's.  states[n] is the image
- * after n bursts, records[n] the offset at which the record of burst n ends;
- * what ends at records[0] is the beginning that every journal has: snapshot and
- * done record, numbers 1 and 2.
+ * Tests recovery from journals that are truncated, damaged or from another
+ * file. states[n] is the image after n bursts; records[n] is the offset at
+ * which the record of burst n ends. The bytes before records[0] are the start
+ * of every journal: snapshot and done record, numbers 1 and 2.
  */
 #include <check.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define BLOCK 4096u
 #define SIZE (2 * BLOCK)
 #define BURSTS 3u
-#define STATES (BURSTS + 2) /* one more for who needs it */
+#define STATES (BURSTS + 2) /* one more, for tests that need it */
 
 static uint8_t states[STATES][SIZE];
 static size_t records[BURSTS + 1];
@@ -83,7 +83,7 @@ teardown(void)
 	scratch_remove();
 }
 
-/* The files as a crash may have left them. */
+/* Puts files as a crash may have left them. */
 static void
 put_files(const uint8_t *vars, const uint8_t *bytes, size_t len)
 {
@@ -91,7 +91,7 @@ put_files(const uint8_t *vars, const uint8_t *bytes, size_t len)
 	blob_write(scratch_path("VARS.journal"), bytes, len);
 }
 
-/* Export and open agree on the state, and on the second opening too. */
+/* Export and open must find the same state, also when opened again. */
 static void
 check_state(unsigned int n, size_t dropped)
 {
@@ -142,7 +142,7 @@ check_refused(const uint8_t *vars, const uint8_t *bytes, size_t len,
 	blob_free(&now);
 }
 
-/* A journal gets its name when its beginning is durable: no crash does this. */
+/* A journal gets its name when its start is durable, so no crash does this. */
 START_TEST(cut_in_the_beginning_is_refused)
 {
 	for (size_t len = 0; len < records[0]; len++)
@@ -168,7 +168,7 @@ START_TEST(cut_at_every_length)
 }
 END_TEST
 
-/* A record that a later one knows to be durable is not dropped. */
+/* A record must not be dropped if a later one shows that it was durable. */
 START_TEST(damage_in_the_middle_is_refused)
 {
 	char text[64];
@@ -212,7 +212,7 @@ START_TEST(damage_in_the_beginning_is_refused)
 }
 END_TEST
 
-/* It can't be told from a torn one. */
+/* The last record, when damaged, looks like a torn one. */
 START_TEST(damage_in_the_last_record_drops_it)
 {
 	for (size_t off = records[BURSTS - 1]; off < journal.len; off++) {
@@ -235,7 +235,7 @@ START_TEST(lost_record_is_refused)
 }
 END_TEST
 
-/* Zeroes where the file was made longer and the data never came. */
+/* Zeroes where the file was extended and the data were not written. */
 START_TEST(zeroed_tail_is_dropped)
 {
 	memset(journal.data + records[2] + 20, 0,
@@ -245,7 +245,10 @@ START_TEST(zeroed_tail_is_dropped)
 }
 END_TEST
 
-/* Every byte of VARS counts, with and without a burst behind the record. */
+/*
+ * Every byte of VARS is checked, with and without a burst after the done
+ * record.
+ */
 START_TEST(foreign_vars_is_refused)
 {
 	static const char text[] =
@@ -266,7 +269,7 @@ START_TEST(foreign_vars_is_refused)
 }
 END_TEST
 
-/* Without its journal any file is complete, and gets a new one. */
+/* Without a journal any VARS file is complete, and gets a new journal. */
 START_TEST(replaced_vars_without_its_journal_is_taken)
 {
 	memset(states[0], 0x77, SIZE);
@@ -276,7 +279,7 @@ START_TEST(replaced_vars_without_its_journal_is_taken)
 }
 END_TEST
 
-/* The journal of before the checkpoint, put back beside the VARS of after. */
+/* The journal from before the checkpoint, with the VARS from after it. */
 START_TEST(stale_journal_is_refused)
 {
 	struct store *store;
@@ -290,7 +293,7 @@ START_TEST(stale_journal_is_refused)
 }
 END_TEST
 
-/* And the VARS of before beside the journal of after. */
+/* The VARS from before the checkpoint, with the journal from after it. */
 START_TEST(stale_vars_is_refused)
 {
 	struct blob folded = blob_read(scratch_path("VARS.journal"));
@@ -303,7 +306,7 @@ START_TEST(stale_vars_is_refused)
 }
 END_TEST
 
-/* What an earlier journal left behind the end is not of this salt. */
+/* Records of an earlier journal after the end have another salt. */
 START_TEST(old_records_behind_a_new_journal_are_dropped)
 {
 	struct store *store;
@@ -324,18 +327,18 @@ START_TEST(old_records_behind_a_new_journal_are_dropped)
 END_TEST
 
 /*
- * Bit rot.  `truth` is the image; `before` what it is without the last record
- * of the journal, which is the only one that may be missed.  Opening for
- * writing agrees with reading.
+ * Tests bit rot. `truth` is the image; `before` is the image without the last
+ * record of the journal, the only record that may be dropped. Opening for
+ * writing must find the same image as reading.
  */
 struct rot {
 	const uint8_t *vars, *truth, *before;
 	struct blob journal;
-	size_t last; /* where the last record begins */
+	size_t last; /* the offset of the last record */
 	unsigned int refused, harmless, dropped;
 };
 
-/* Whatever the history still has is right. */
+/* All history that is left must be correct. */
 static void
 check_history(const struct reader *reader)
 {
@@ -346,7 +349,8 @@ check_history(const struct reader *reader)
 
 	while (reader_next(reader, &cursor, &point)) {
 		ck_assert_uint_lt(n, STATES);
-		ck_assert_int_eq(reader_past(reader, point.sequence, past, &err),
+		ck_assert_int_eq(reader_past(reader, point.sequence, past,
+					     &err),
 				 0);
 		ck_assert_mem_eq(past, states[n], SIZE);
 		n++;
@@ -385,7 +389,8 @@ check_rotten(struct rot *rot, bool in_last, const char *where, size_t bit)
 	} else {
 		rot->harmless++;
 	}
-	ck_assert_msg(right, "%s, bit %zu: silently wrong", where, bit);
+	ck_assert_msg(right, "%s, bit %zu: wrong image without an error", where,
+		      bit);
 	check_history(reader);
 	reader_close(reader);
 	ck_assert_int_eq(store_close(store), 0);
@@ -409,7 +414,9 @@ rot_journal(struct rot *rot)
 	ck_assert_uint_le(rot->dropped, 8 * (len - rot->last));
 }
 
-/* `spared` bytes of VARS may rot, because the replay writes them again. */
+/*
+ * `spared` bytes of VARS may be damaged, because the replay writes them again.
+ */
 static void
 rot_vars(struct rot *rot, unsigned int spared)
 {
@@ -429,7 +436,9 @@ rot_vars(struct rot *rot, unsigned int spared)
 	ck_assert_uint_eq(rot->dropped, 0);
 }
 
-/* Killed: bursts behind the done record, the last of them may be missed. */
+/*
+ * After a kill: bursts follow the done record, and the last one may be dropped.
+ */
 START_TEST(rot_behind_the_done_record)
 {
 	struct rot rot = {
@@ -446,7 +455,10 @@ START_TEST(rot_behind_the_done_record)
 }
 END_TEST
 
-/* Closed: the last record is done, and the checkpoint before it has the CRC. */
+/*
+ * After a close: the last record is a done record, and the checkpoint record
+ * before it has the CRC.
+ */
 START_TEST(rot_after_an_orderly_close)
 {
 	struct rot rot = {
@@ -464,7 +476,7 @@ START_TEST(rot_after_an_orderly_close)
 }
 END_TEST
 
-/* A checkpoint was under way, and had written one of two blocks. */
+/* An unfinished checkpoint had written one of two blocks. */
 START_TEST(rot_in_the_middle_of_a_checkpoint)
 {
 	uint8_t mixture[SIZE];
@@ -488,8 +500,8 @@ START_TEST(rot_in_the_middle_of_a_checkpoint)
 END_TEST
 
 /*
- * A journal just made anew from an old one: none of its records is known to be
- * durable by a later one, but the CRCs in checkpoints and done records tell.
+ * In a new journal file made from an old one, no record is known to be durable
+ * from a later one, but the CRCs in checkpoint and done records detect damage.
  */
 START_TEST(rot_in_a_new_file_of_old_history)
 {

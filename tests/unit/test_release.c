@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A file that goes from one store to another and back, as when a guest migrates
- * on one host, or does not arrive: there is one at a time that has it, and who
- * takes it again has what is there, or fails.
+ * Tests store_release() and store_retake(): a file moves from one store to
+ * another and back, as when a guest migrates on one host, or fails to arrive.
+ * Only one store has the file at a time, and a store that retakes it finds its
+ * image unchanged or fails.
  */
 #include <check.h>
 #include <dirent.h>
@@ -82,7 +83,7 @@ release(struct store *store)
 	ck_assert(store_verify(store));
 }
 
-/* How many descriptors of this process are files of the scratch directory. */
+/* Returns how many open descriptors are files of the scratch directory. */
 static unsigned int
 descriptors(void)
 {
@@ -170,7 +171,7 @@ START_TEST(nothing_is_done_without_it)
 }
 END_TEST
 
-/* The source fails, and leaves what the target made of the file. */
+/* The source must fail, and must not change the files of the target. */
 static void
 is_stale(struct store *source)
 {
@@ -195,7 +196,7 @@ is_stale(struct store *source)
 	blob_free(&journal);
 }
 
-/* _i: the burst is only in the journal of a process that was killed. */
+/* _i: 1: the burst is only in the journal, because its process was killed. */
 START_TEST(what_another_has_changed_is_not_served)
 {
 	struct store *source = open_store(), *target;
@@ -232,7 +233,7 @@ START_TEST(what_another_has_kept_is_not_served)
 }
 END_TEST
 
-/* What is there is what the guest knows, and the journal is taken up. */
+/* The image is unchanged for the guest; the newer journal is accepted. */
 START_TEST(the_same_image_is_served)
 {
 	struct store *source = open_store(), *target;
@@ -286,7 +287,7 @@ START_TEST(the_last_attempt_fails)
 	ck_assert_int_eq(store_failed(source), -EBUSY);
 	ck_assert_ptr_nonnull(strstr(store_failure(source), "in use by"));
 	ck_assert_mem_eq(store_image(source), "known", 5);
-	/* And is final. */
+	/* The failure is final. */
 	close_store(target);
 	ck_assert_int_eq(store_retake(source, false, &err), 0);
 	ck_assert_int_eq(store_program(source, 0, "x", 1), -EBUSY);
@@ -341,8 +342,8 @@ START_TEST(one_that_only_reads)
 END_TEST
 
 /*
- * The Nth call of one of the two fails, until none does.  Whatever became of
- * it, the next one that opens the file has what was committed.
+ * Makes the Nth call of a release or retake fail, for every N. In each case the
+ * next store that opens the file must find all committed bursts.
  */
 static void
 every_call_fails(bool of_retake, enum fault_kind kind)

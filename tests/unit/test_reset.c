@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The reset ports of a PC on the simulated hypervisor. */
+/* Tests the reset ports of a PC, on the simulated hypervisor. */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ teardown(void)
 	sim_destroy(sim);
 }
 
-/* Ones, as from an empty bus: OVMF looks for no keyboard there. */
+/* Reads return ones, as from an empty bus: so OVMF finds no keyboard. */
 START_TEST(ports_read_ones)
 {
 	ck_assert_uint_eq(sim_guest_in(sim, 0, PORT_CONTROL, 1) & 0xff, 0xff);
@@ -68,7 +68,7 @@ START_TEST(ports_read_ones)
 }
 END_TEST
 
-/* The port, the value, and whether a PC resets. */
+/* A port, a value, and the number of resets of a PC. */
 static const struct {
 	uint16_t port;
 	uint8_t value;
@@ -93,14 +93,15 @@ START_TEST(writes_that_reset)
 }
 END_TEST
 
-/* The guest may poke as often as it likes. */
-START_TEST(asked_once_a_second)
+/* The guest may write any number of times. */
+START_TEST(at_most_one_request_a_second)
 {
 	for (unsigned int i = 0; i < 1000; i++)
 		sim_guest_out(sim, i % 2, i % 3 ? PORT_CONTROL : PORT_KEYBOARD,
 			      1, 0xfe);
 	ck_assert_uint_ge(asked, 1);
-	ck_assert_uint_le(asked, 2); /* a second may have ended meanwhile */
+	ck_assert_uint_le(asked,
+			  2); /* the second may have elapsed in between */
 	asked = 0;
 	(void)usleep(1100000);
 	sim_guest_out(sim, 0, PORT_CONTROL, 1, 0x0e);
@@ -115,7 +116,7 @@ refuse(struct transport *transport, unsigned int reason)
 	return -EPERM;
 }
 
-START_TEST(refusal_is_told)
+START_TEST(refusal_is_reported)
 {
 	ops.shutdown = refuse;
 	sim_guest_out(sim, 0, PORT_CONTROL, 1, 0x06);
@@ -132,7 +133,7 @@ claim_no_keyboard(struct transport *transport, enum ioreq_space space,
 	return first == PORT_KEYBOARD ? -EEXIST : 0;
 }
 
-START_TEST(port_that_is_taken)
+START_TEST(port_in_use)
 {
 	struct error err = { .text = "" };
 
@@ -154,9 +155,9 @@ main(void)
 	tcase_add_test(tc, ports_read_ones);
 	tcase_add_loop_test(tc, writes_that_reset, 0,
 			    sizeof(writes) / sizeof(*writes));
-	tcase_add_test(tc, asked_once_a_second);
-	tcase_add_test(tc, refusal_is_told);
-	tcase_add_test(tc, port_that_is_taken);
+	tcase_add_test(tc, at_most_one_request_a_second);
+	tcase_add_test(tc, refusal_is_reported);
+	tcase_add_test(tc, port_in_use);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The store as its callers see it: changes, commits, limits, locks, errors. */
+/*
+ * Tests the store through its interface: changes, commits, limits, locks,
+ * errors.
+ */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +19,12 @@
 #define BLOCK 4096u
 #define SIZE (4 * BLOCK)
 
-/* Header, and the records of a checkpoint's two ends. */
+/* Sizes of header and record, and of the two records of a checkpoint. */
 #define HEADER 64u
 #define RECORD (48u + 4u)
 #define FOLD (2 * (RECORD + 4u))
 
-/* A new journal of a blank file: a snapshot that erases, and a done record. */
+/* A new journal of a blank file: an erasing snapshot and a done record. */
 #define FRESH (HEADER + RECORD + 8u + RECORD + 4u)
 
 static uint8_t blank[SIZE];
@@ -81,7 +84,7 @@ program(struct store *store, uint32_t off, const char *text)
 	ck_assert(store_verify(store));
 }
 
-/* Releases the store as a killed process would: the journal stays. */
+/* Ends the store as a killed process would: the journal stays. */
 static void
 abandon(struct store *store, struct fault *armed)
 {
@@ -134,8 +137,8 @@ START_TEST(create_refuses_sizes)
 END_TEST
 
 /*
- * There is all of the file or, if the call fails, nothing.  Only a temporary
- * file whose own removal fails may stay.
+ * A call that fails leaves no part of the file. Only a temporary file whose own
+ * removal fails may stay.
  */
 START_TEST(create_fails_whole)
 {
@@ -165,7 +168,7 @@ START_TEST(create_fails_whole)
 }
 END_TEST
 
-/* A VARS file is deleted to start again from the template it came from. */
+/* An operator may delete only VARS, to start again from a template. */
 START_TEST(create_refuses_while_there_is_a_journal)
 {
 	struct blob journal;
@@ -268,7 +271,7 @@ START_TEST(changes_survive)
 }
 END_TEST
 
-/* store_close() folds: the raw file alone has everything. */
+/* store_close() does a checkpoint: VARS alone has the whole image. */
 START_TEST(close_leaves_a_raw_image)
 {
 	struct store *store = open_default();
@@ -285,7 +288,10 @@ START_TEST(close_leaves_a_raw_image)
 }
 END_TEST
 
-/* As a disk wears: a byte is a block, and what crosses its end is two. */
+/*
+ * A changed byte counts as a block, because a disk wears by blocks; a change
+ * across the end of a block counts as two.
+ */
 START_TEST(written_is_counted_in_blocks)
 {
 	struct store *store = open_default();
@@ -302,7 +308,7 @@ START_TEST(written_is_counted_in_blocks)
 		program(store, i, "2");
 		ck_assert_int_eq(store_commit(store), 0);
 	}
-	/* A record is 61 bytes, so one in 67 lies on two blocks. */
+	/* A record has 61 bytes, so one in 67 crosses the end of a block. */
 	now = stats->written - before;
 	ck_assert_uint_ge(now, 101 * 4096);
 	ck_assert_uint_le(now, 103 * 4096);
@@ -371,7 +377,10 @@ START_TEST(ranges_are_checked)
 }
 END_TEST
 
-/* Bytes in a row are one operation; a gap, a step back or an erase ends it. */
+/*
+ * Consecutive bytes merge into one operation; a gap, a lower offset or an erase
+ * ends it.
+ */
 START_TEST(contiguous_bytes_merge)
 {
 	struct store *store = open_default();
@@ -462,7 +471,7 @@ START_TEST(sync_op_commits_each)
 }
 END_TEST
 
-/* No sync for a burst, but all of them before VARS is touched. */
+/* Bursts are not synced, but all are synced before VARS is written. */
 START_TEST(sync_none_syncs_only_to_fold)
 {
 	struct store *store = open_faulty(STORE_SYNC_NONE);
@@ -494,7 +503,7 @@ START_TEST(nothing_to_commit_is_free)
 }
 END_TEST
 
-/* A failed commit is undone, and its errno is the answer from then on. */
+/* A failed commit is undone, and every later call returns its errno. */
 START_TEST(failure_is_final)
 {
 	struct store *store = open_faulty(STORE_SYNC_BURST);
@@ -544,7 +553,10 @@ START_TEST(second_writer_is_refused)
 	int status;
 	pid_t child;
 
-	/* Not that of the process that runs all tests, its parent. */
+	/*
+	 * The error must name this process, not its parent, which runs all
+	 * tests.
+	 */
 	ck_assert_int_eq(prctl(PR_SET_NAME, "writer"), 0);
 	program(store, 0, "mine");
 	child = fork();
@@ -560,7 +572,7 @@ START_TEST(second_writer_is_refused)
 }
 END_TEST
 
-/* Holds VARS, as a process of this name, until it is killed. */
+/* A process with this name that locks VARS until it is killed. */
 static void
 work(const char *name, int ready)
 {
@@ -571,7 +583,7 @@ work(const char *name, int ready)
 	_exit(1);
 }
 
-/* _i: the worker has its parent's name, or one of its own. */
+/* _i: 0: the worker has its parent's name, 1: another one. */
 START_TEST(worker_names_its_supervisor)
 {
 	const char *const names[] = { "flash", "other" };
@@ -599,7 +611,7 @@ START_TEST(worker_names_its_supervisor)
 }
 END_TEST
 
-/* Also after the first one has made itself a new journal file. */
+/* Also after the first store has replaced its journal file. */
 START_TEST(one_journal_is_for_one_file)
 {
 	const struct store_history none = { .bytes = 0 };
@@ -626,7 +638,10 @@ START_TEST(one_journal_is_for_one_file)
 		ck_assert_int_eq(store_checkpoint(store), 0);
 	}
 	ck_assert_int_eq(store_close(store), 0);
-	/* Afterwards it is still the first one's, and a new file's neither. */
+	/*
+	 * After the close the journal still belongs to the first file, and
+	 * refuses a new one.
+	 */
 	ck_assert_int_eq(store_open(&second, &other, NULL, &err), -EUCLEAN);
 	ck_assert_int_eq(unlink(other.path), 0);
 	ck_assert_int_eq(store_create(&other, blank, &err), -EUCLEAN);
@@ -695,7 +710,7 @@ START_TEST(journal_that_is_no_file_is_refused)
 }
 END_TEST
 
-/* A copy may have put both files there, and nobody synced their names. */
+/* A copy may have made both files without syncing their names. */
 START_TEST(opening_makes_the_names_durable)
 {
 	struct store_config config = {
@@ -730,7 +745,7 @@ START_TEST(check_free_tells_and_changes_nothing)
 }
 END_TEST
 
-/* Several may read, nothing changes, and a journal is replayed in memory. */
+/* Several readers at once; no change; the journal is replayed in memory. */
 START_TEST(read_only_changes_nothing)
 {
 	struct store_config config = {
@@ -786,7 +801,10 @@ START_TEST(replace_is_one_burst)
 	memset(image, 0xff, SIZE);
 	ck_assert_int_eq(store_replace(store, image), 0);
 	ck_assert(!store_pending(store));
-	/* Differences that touch, that a gap of 8 joins, and of 9 does not. */
+	/*
+	 * Differences that touch; with a gap of 8, which merge; and of 9, which
+	 * do not.
+	 */
 	image[0] = image[1] = image[10] = image[20] = image[SIZE - 1] = 0;
 	ck_assert_int_eq(store_replace(store, image), 0);
 	ck_assert_mem_eq(store_image(store), image, SIZE);
@@ -832,7 +850,7 @@ START_TEST(expected_size_is_checked)
 }
 END_TEST
 
-/* A regular file that says it is a block device. */
+/* A regular file that pretends to be a block device. */
 static int
 block_fstat(int fd, struct stat *st)
 {
@@ -895,7 +913,7 @@ unknown_holder(int fd, char *command, size_t room)
 	return 0;
 }
 
-/* _i: these files can't ask for the holder of a lock, or get no answer. */
+/* _i: 0: the files cannot find the holder of a lock, 1: they find none. */
 START_TEST(holder_without_a_name)
 {
 	struct store_config config = { .path = scratch_path("VARS") };
@@ -923,14 +941,16 @@ START_TEST(lock_that_cannot_be_had)
 	};
 	struct store *second;
 
-	/* The second after VARS was looked at. */
+	/* The second call after VARS was examined. */
 	fault = (struct fault){ .only = CALL_OTHER, .nth = 3, .error = EIO };
 	ck_assert_int_eq(store_open(&second, &config, NULL, &err), -EIO);
 	ck_assert_ptr_nonnull(strstr(err.text, "VARS: lock"));
 }
 END_TEST
 
-/* Whatever allocation fails: an error or success, and nothing is broken. */
+/*
+ * If an allocation fails, store_open() fails or succeeds, and leaves no damage.
+ */
 START_TEST(every_allocation_fails)
 {
 	struct store_config config = { .path = scratch_path("VARS") };
@@ -959,8 +979,8 @@ START_TEST(every_allocation_fails)
 END_TEST
 
 /*
- * The same for an open store, whose history goes with every checkpoint: it goes
- * on with the old journal.
+ * The same for a checkpoint of a store without history: it continues with the
+ * old journal.
  */
 START_TEST(every_allocation_of_a_checkpoint_fails)
 {
@@ -1132,7 +1152,9 @@ START_TEST(kept_record_survives)
 }
 END_TEST
 
-/* A bit of it, a byte less, a byte more, far too much: refused. */
+/*
+ * A changed bit, a missing byte, an extra byte, a record that is far too large.
+ */
 START_TEST(damaged_kept_record_is_refused)
 {
 	static uint8_t large[2 * STORE_KEPT_MAX];
@@ -1162,7 +1184,7 @@ START_TEST(damaged_kept_record_is_refused)
 }
 END_TEST
 
-/* Before or after, never in between; removing it likewise. */
+/* After a failure the old or the new state is there; removal likewise. */
 START_TEST(keeping_fails_whole)
 {
 	struct store_kept old = { .tag = "old", .len = 9, .record = "old" };
@@ -1195,7 +1217,7 @@ START_TEST(keeping_fails_whole)
 }
 END_TEST
 
-/* Random changes against a plain array. */
+/* Random changes must have the same effect as on a plain array. */
 START_TEST(random_changes_match_a_model)
 {
 	struct store_config config = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The variables of an image: of Debian's files as another program listed them,
- * of stores made here in both formats, which of several is live, their names,
- * and what changed from one store to another.
+ * Tests reading the variables of an image: of Debian's files, compared with
+ * another program's output, and of stores made here in both formats; which copy
+ * of a variable is live; the printed names; the differences of two stores.
  */
 #include <check.h>
 #include <errno.h>
@@ -40,7 +40,7 @@ name_of(const struct variable *v)
 
 /* --- opening --- */
 
-START_TEST(open_says_what_is_missing)
+START_TEST(open_reports_what_is_missing)
 {
 	struct vars vars = vars_make("2m");
 	struct varstore store;
@@ -82,7 +82,7 @@ START_TEST(open_says_what_is_missing)
 	put_le32(vars.image + 88, 24);
 	ck_assert_int_eq(varstore_open(&store, vars.image, vars.size, &err),
 			 -EINVAL);
-	/* What does not keep it from being walked does not matter here. */
+	/* Errors that do not prevent iteration are accepted here. */
 	put_le32(vars.image + 88, 0x20000 - 72);
 	vars.image[0] = 1;
 	vars.image[92] = 0;
@@ -199,7 +199,7 @@ START_TEST(fields_are_read)
 	ck_assert_uint_eq(v.time.minute, _i ? 0 : 59);
 	ck_assert_uint_eq(v.time.second, _i ? 0 : 58);
 	ck_assert_uint_eq(v.key_index, _i ? 0 : 77);
-	/* The end, as often as one asks. */
+	/* The end is returned again at every call. */
 	ck_assert_int_eq(varstore_next(&store, &v), 0);
 	ck_assert_uint_eq(v.next, vars.at);
 	ck_assert_int_eq(varstore_next(&store, &v), 0);
@@ -207,8 +207,8 @@ START_TEST(fields_are_read)
 }
 END_TEST
 
-/* FindVariableEx(): the first that is added, or the last in transition. */
-START_TEST(which_one_is_live)
+/* FindVariableEx(): the first added one, else the last one in transition. */
+START_TEST(live_copy_is_chosen)
 {
 	static const struct {
 		uint8_t states[5];
@@ -254,7 +254,7 @@ START_TEST(which_one_is_live)
 }
 END_TEST
 
-START_TEST(broken_chain_ends_the_walk)
+START_TEST(broken_chain_ends_the_iteration)
 {
 	struct vars vars = vars_make("2m");
 	struct variable v = { 0 };
@@ -272,7 +272,7 @@ START_TEST(broken_chain_ends_the_walk)
 		ck_assert(!v.live);
 		ck_assert_uint_eq(v.next, off);
 	}
-	/* A header that crosses the end. */
+	/* A header that crosses the end of the store. */
 	put_le32(vars.image + 88, (uint32_t)(off + 56 - 72));
 	memset(&v, 0, sizeof(v));
 	store = opened(&vars);
@@ -282,7 +282,7 @@ START_TEST(broken_chain_ends_the_walk)
 }
 END_TEST
 
-START_TEST(pending_write_is_looked_through)
+START_TEST(pending_write_is_read_from_the_spare_area)
 {
 	struct vars vars = vars_make(_i ? "4m" : "2m");
 	struct variable v = { 0 };
@@ -313,7 +313,7 @@ named(const void *name, uint32_t size)
 START_TEST(names_become_utf8)
 {
 	static const struct {
-		uint16_t units[6]; /* a NUL follows */
+		uint16_t units[6]; /* followed by a NUL */
 		const char *text;
 	} cases[] = {
 		{ { 'B', 'o', 'o', 't', '0', '1' }, "Boot01" },
@@ -360,7 +360,7 @@ START_TEST(names_are_cut_between_characters)
 		ck_assert_mem_eq(text, whole, strlen(text));
 		free(text);
 	}
-	/* Half a character; a pair that the end cuts; nothing at all. */
+	/* Half a surrogate pair; a pair cut by the end; an empty name. */
 	v = named(name, 1);
 	ck_assert_str_eq(name_of(&v), "");
 	v = named(name, 9);
@@ -393,19 +393,19 @@ END_TEST
 
 /* --- differences --- */
 
-static char told[512];
+static char reported[512];
 static int stop_at;
 
 static int
-tell(void *opaque, enum varstore_change change, const struct variable *old,
-     const struct variable *new)
+report(void *opaque, enum varstore_change change, const struct variable *old,
+       const struct variable *new)
 {
-	size_t len = strlen(told);
+	size_t len = strlen(reported);
 
-	ck_assert_ptr_eq(opaque, told);
+	ck_assert_ptr_eq(opaque, reported);
 	ck_assert_int_eq(old != NULL, change != VARSTORE_ADDED);
 	ck_assert_int_eq(new != NULL, change != VARSTORE_REMOVED);
-	snprintf(told + len, sizeof(told) - len, "%c%s ", "-!+"[change],
+	snprintf(reported + len, sizeof(reported) - len, "%c%s ", "-!+"[change],
 		 name_of(old ? old : new));
 	return --stop_at == 0 ? 42 : 0;
 }
@@ -415,12 +415,12 @@ diff(const struct vars *old, const struct vars *new, int stop)
 {
 	struct varstore a = opened(old), b = opened(new);
 
-	told[0] = '\0';
+	reported[0] = '\0';
 	stop_at = stop;
-	return varstore_diff(&a, &b, tell, told);
+	return varstore_diff(&a, &b, report, reported);
 }
 
-START_TEST(differences_are_told)
+START_TEST(differences_are_reported)
 {
 	struct vars old = vars_make("2m"), new = vars_make("4m");
 
@@ -439,21 +439,23 @@ START_TEST(differences_are_told)
 	vars_add(&new, 0x3f, vendor_global, "Changed", "2");
 	vars_add(&new, 0x3f, vendor_global, "Deleted", "1");
 	ck_assert_int_eq(diff(&old, &new, 0), 0);
-	ck_assert_str_eq(told, "-Gone !Changed !Longer -Same +Added +Deleted ");
+	ck_assert_str_eq(reported,
+			 "-Gone !Changed !Longer -Same +Added +Deleted ");
 	ck_assert_int_eq(diff(&new, &old, 0), 0);
-	ck_assert_str_eq(told, "-Added !Longer !Changed -Deleted +Gone +Same ");
+	ck_assert_str_eq(reported,
+			 "-Added !Longer !Changed -Deleted +Gone +Same ");
 	ck_assert_int_eq(diff(&old, &old, 0), 0);
-	ck_assert_str_eq(told, "");
+	ck_assert_str_eq(reported, "");
 	ck_assert_int_eq(diff(&old, &new, 2), 42);
-	ck_assert_str_eq(told, "-Gone !Changed ");
+	ck_assert_str_eq(reported, "-Gone !Changed ");
 	ck_assert_int_eq(diff(&old, &new, 5), 42);
-	ck_assert_str_eq(told, "-Gone !Changed !Longer -Same +Added ");
+	ck_assert_str_eq(reported, "-Gone !Changed !Longer -Same +Added ");
 	vars_free(&old);
 	vars_free(&new);
 }
 END_TEST
 
-/* Each field of a variable's header that is not its name or its state. */
+/* Each field of a header except name and state. */
 START_TEST(fields_are_compared)
 {
 	static const unsigned int fields[] = {
@@ -466,14 +468,14 @@ START_TEST(fields_are_compared)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		new.image[off + fields[i]] ^= 2;
 		ck_assert_int_eq(diff(&old, &new, 0), 0);
-		ck_assert_str_eq(told, "!X ");
+		ck_assert_str_eq(reported, "!X ");
 		new.image[off + fields[i]] ^= 2;
 	}
-	/* Padding of the time, and what is reserved. */
+	/* The padding of the time, and the reserved byte. */
 	new.image[off + 3] ^= 2;
 	new.image[off + 23] ^= 2;
 	ck_assert_int_eq(diff(&old, &new, 0), 0);
-	ck_assert_str_eq(told, "");
+	ck_assert_str_eq(reported, "");
 	vars_free(&old);
 	vars_free(&new);
 }
@@ -489,9 +491,9 @@ START_TEST(differences_up_to_the_break)
 	broken = vars_copy(&whole);
 	put_le32(broken.image + off + 40, 0x10000000);
 	ck_assert_int_eq(diff(&broken, &whole, 0), -EINVAL);
-	ck_assert_str_eq(told, "+B ");
+	ck_assert_str_eq(reported, "+B ");
 	ck_assert_int_eq(diff(&whole, &broken, 0), -EINVAL);
-	ck_assert_str_eq(told, "-B ");
+	ck_assert_str_eq(reported, "-B ");
 	vars_free(&whole);
 	vars_free(&broken);
 }
@@ -521,16 +523,17 @@ varstore_suite(void)
 	Suite *suite = suite_create("varstore");
 	TCase *tc = tcase_create("varstore");
 
-	tcase_add_test(tc, open_says_what_is_missing);
+	tcase_add_test(tc, open_reports_what_is_missing);
 	tcase_add_test(tc, debian_file_is_listed);
 	tcase_add_loop_test(tc, fields_are_read, 0, 2);
-	tcase_add_test(tc, which_one_is_live);
-	tcase_add_test(tc, broken_chain_ends_the_walk);
-	tcase_add_loop_test(tc, pending_write_is_looked_through, 0, 2);
+	tcase_add_test(tc, live_copy_is_chosen);
+	tcase_add_test(tc, broken_chain_ends_the_iteration);
+	tcase_add_loop_test(tc, pending_write_is_read_from_the_spare_area, 0,
+			    2);
 	tcase_add_test(tc, names_become_utf8);
 	tcase_add_test(tc, names_are_cut_between_characters);
 	tcase_add_test(tc, valid_names);
-	tcase_add_test(tc, differences_are_told);
+	tcase_add_test(tc, differences_are_reported);
 	tcase_add_test(tc, fields_are_compared);
 	tcase_add_test(tc, differences_up_to_the_break);
 	tcase_add_test(tc, guids_as_text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Window and device: what a guest sees at the flash, in both modes. */
+/* Tests window and device: what a guest sees at the flash, in both modes. */
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
@@ -183,7 +183,7 @@ r(uint32_t off)
 	return byte;
 }
 
-/* Every view, read byte by byte and in bulk; _i: direct or trap. */
+/* Every view, read byte by byte and in bulk; _i: direct or trap mode. */
 static const enum window_mode both[] = { WINDOW_DIRECT, WINDOW_TRAP };
 
 static void
@@ -255,7 +255,7 @@ START_TEST(bulk_copies)
 	sim_guest_movs(sim, 0, 0x10, BASE + 0x20, 8, 200, false);
 	ck_assert_mem_eq(sim_frame(sim, 0) + 0x10, store_image(store) + 0x20,
 			 1600);
-	/* setup, data, setup, data: eight bytes at once program four */
+	/* setup, data, setup, data: a write of eight bytes programs four */
 	memcpy(sim_frame(sim, 0), "\x10\x0f\x10\x1f\x10\x2f\x10\x3f", 8);
 	sim_guest_movs(sim, 0, BASE + 0x3000, 0, 8, 1, false);
 	w(0, 0xff);
@@ -299,7 +299,7 @@ START_TEST(another_owner_of_the_type)
 	ck_assert_int_eq(attach(WINDOW_DIRECT), -EBUSY);
 	ck_assert_ptr_nonnull(strstr(err.text, "another server"));
 	detach();
-	/* Nothing was changed on disk before the hypervisor agreed. */
+	/* The files must not change before the hypervisor has agreed. */
 	ck_assert_int_ne(access(journal, F_OK), 0);
 }
 END_TEST
@@ -314,11 +314,11 @@ START_TEST(ranges)
 		{ 0xffc00000, 0x84000, 0 },
 		{ 0xfffe0000, SIZE, 0 },
 		{ 0xfc000000, SIZE, 0 },
-		{ 0xfffe1000, SIZE, -EINVAL }, /* over 4 GiB */
-		{ 0xffe00800, SIZE, -EINVAL }, /* no frame boundary */
+		{ 0xfffe1000, SIZE, -EINVAL }, /* ends above 4 GiB */
+		{ 0xffe00800, SIZE, -EINVAL }, /* not at a frame boundary */
 		{ 0xffe00000, 0x20800, -EINVAL },
 		{ 0xffe00000, 0, -EINVAL },
-		{ 0xfbfff000, SIZE, -EINVAL }, /* PCI hole */
+		{ 0xfbfff000, SIZE, -EINVAL }, /* the PCI hole */
 		{ 0xfec00000, SIZE, -EINVAL }, /* I/O APIC */
 		{ 0xfebf0000, SIZE, -EINVAL },
 		{ 0xfeff0000, SIZE, -EINVAL },
@@ -354,7 +354,9 @@ START_TEST(code_tail_is_read_only)
 		sim_guest_read(sim, 0, base + i, &byte, 1);
 		ck_assert_uint_eq(byte, code[i]);
 	}
-	/* A second server finds it; one with other code is refused. */
+	/*
+	 * A second server finds the code; a server with other code is refused.
+	 */
 	ck_assert_int_eq(window_install_code(t, code, sizeof(code), &err), 0);
 	code[5]++;
 	ck_assert_int_eq(window_install_code(t, code, sizeof(code), &err),
@@ -383,7 +385,7 @@ START_TEST(an_open_burst_is_flushed)
 }
 END_TEST
 
-/* A write that is on its way when the device closes is answered, not lost. */
+/* A pending write is answered when the device closes. */
 START_TEST(closes_under_a_request)
 {
 	struct ioreq *slot;
@@ -404,7 +406,7 @@ START_TEST(closes_under_a_request)
 	*slot = request;
 	device_close(device, DEVICE_ENDS, NULL);
 	ck_assert_uint_eq(slot->state, STATE_IORESP_READY);
-	/* And one that comes later finds nothing there. */
+	/* A later read finds no device. */
 	request.dir = IOREQ_READ;
 	*slot = request;
 	ioreq_server_poll(server);
@@ -415,7 +417,9 @@ START_TEST(closes_under_a_request)
 }
 END_TEST
 
-/* hvmloader's work: memory over the flash, `hole` of its frames left out. */
+/*
+ * Does what hvmloader does: puts memory at the flash, except for `hole` frames.
+ */
 static void
 load_firmware(unsigned int hole)
 {
@@ -451,7 +455,7 @@ loader_and_firmware(enum window_mode mode, unsigned int hole,
 	w(0, 0x90);
 	ck_assert_uint_eq(r(0), 0x89);
 	w(0, 0xff);
-	/* The ports are nobody's now, and say so without a request. */
+	/* No server claims the ports now: reads return ones without a request. */
 	before = ioreq_server_stats(server)->requests;
 	ck_assert_uint_eq(sim_guest_in(sim, 0, 0x511, 1), UINT32_MAX);
 	ck_assert_uint_eq(ioreq_server_stats(server)->requests, before);
@@ -467,14 +471,14 @@ START_TEST(takes_what_the_loader_put_there)
 	loader_and_firmware(WINDOW_AUTO, 0, WINDOW_DIRECT);
 	loader_and_firmware(WINDOW_TRAP, 0, WINDOW_TRAP);
 	ck_assert_str_eq(note.text, "");
-	/* Not all of it: what can be had is the hole. */
+	/* Some frames are missing: only a hole is possible. */
 	loader_and_firmware(WINDOW_AUTO, 3, WINDOW_TRAP);
 	ck_assert_ptr_nonnull(strstr(note.text, "no memory"));
 	loader_and_firmware(WINDOW_TRAP, 3, WINDOW_TRAP);
 }
 END_TEST
 
-/* A guest that is destroyed before its firmware runs, or never runs any. */
+/* A guest that is destroyed before its firmware runs, or that has none. */
 START_TEST(nothing_is_taken_without_a_firmware)
 {
 	after_loader = true;
@@ -503,8 +507,8 @@ moving_vcpu(void *opaque)
 }
 
 /*
- * rep movs is another request in a hole than in a frame: the frames may go
- * only at a moment when no vCPU waits for the answer to one.
+ * rep movs makes different requests for a hole and for a frame: the frames may
+ * be removed only while no vCPU waits for an answer.
  */
 START_TEST(closes_under_rep_movs)
 {
@@ -525,7 +529,10 @@ START_TEST(closes_under_rep_movs)
 		device = NULL;
 		ck_assert_uint_ge(sim_stats(sim)->pauses, 1);
 		__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
-		/* A request that was on its way when the region went. */
+		/*
+		 * Answer the requests that were pending when the region was
+		 * removed.
+		 */
 		while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) < 2)
 			ioreq_server_poll(server);
 		for (unsigned int i = 0; i < 2; i++)
@@ -535,7 +542,7 @@ START_TEST(closes_under_rep_movs)
 }
 END_TEST
 
-static bool flips; /* the mode, after each write */
+static bool flips; /* change the mode after each write */
 
 static void
 flip(void)
@@ -552,7 +559,7 @@ flip(void)
 	ck_assert_uint_eq(sim_stats(sim)->paused, 0);
 }
 
-/* The same random traffic in both modes reads the same and ends the same. */
+/* The same random traffic must have the same results in both modes. */
 static void
 traffic(enum window_mode mode, uint8_t *reads, uint8_t *image)
 {
@@ -593,9 +600,9 @@ START_TEST(modes_agree)
 }
 END_TEST
 
-/* --- the mode is changed --- */
+/* --- changing the mode --- */
 
-/* The Nth call of the hypervisor fails, or all from that one on. */
+/* The Nth call of the hypervisor fails, or all calls from the Nth on. */
 static const struct transport_ops *sim_ops;
 static struct transport_ops failing_ops;
 static unsigned int calls, failing_call;
@@ -627,7 +634,7 @@ failing_populate(struct transport *transport, uint64_t gfn, unsigned int count)
 	return fails() ? -EIO : sim_ops->populate(transport, gfn, count);
 }
 
-/* Some of them are gone then. */
+/* Removes a part of the frames before it fails. */
 static int
 failing_depopulate(struct transport *transport, uint64_t gfn,
 		   unsigned int count)
@@ -680,7 +687,7 @@ hypervisor_fails(unsigned int nth, bool from_then_on)
 	for_good = from_then_on;
 }
 
-/* In whatever mode: reads and writes are the chip's. */
+/* In either mode reads and writes must reach the chip. */
 static void
 is_a_flash(uint8_t byte)
 {
@@ -722,7 +729,7 @@ fails_at(unsigned int nth, bool forever, enum window_mode to)
 	detach();
 }
 
-/* _i: for once or for good, to trap or to direct. */
+/* _i: bit 0: the failure persists, bit 1: to direct mode. */
 START_TEST(a_change_of_mode_fails)
 {
 	unsigned int nth = 0, all;
@@ -735,7 +742,7 @@ START_TEST(a_change_of_mode_fails)
 		make_vars();
 	} while (!all);
 	ck_assert_uint_gt(nth, 3);
-	/* To trap mode, each call is tried again in some way. */
+	/* On the way to trap mode each failing call has a fallback. */
 	ck_assert(refused || _i == 2);
 }
 END_TEST
@@ -752,7 +759,7 @@ START_TEST(mode_of_a_window_that_waits)
 }
 END_TEST
 
-/* Without nested paging, without memory: it stays what it is. */
+/* Without nested paging or without memory the mode does not change. */
 START_TEST(direct_mode_cannot_be_had)
 {
 	hypervisor(_i ? FRAMES : FRAMES - 1, _i);
@@ -765,7 +772,7 @@ START_TEST(direct_mode_cannot_be_had)
 }
 END_TEST
 
-/* As rep movs goes on, over and over: see closes_under_rep_movs. */
+/* Repeatedly during rep movs: see closes_under_rep_movs. */
 START_TEST(mode_changes_under_rep_movs)
 {
 	pthread_t vcpus[2];
@@ -793,9 +800,9 @@ START_TEST(mode_changes_under_rep_movs)
 }
 END_TEST
 
-/* --- the file is let go of while the guest is suspended --- */
+/* --- the file is released while the guest is suspended --- */
 
-/* Who has the file meanwhile, and changes it or not. */
+/* Another store opens the file in between, and may change it. */
 static void
 another_has_it(bool changes)
 {
@@ -810,7 +817,9 @@ another_has_it(bool changes)
 	ck_assert_int_eq(store_close(other), 0);
 }
 
-/* _i: nobody had it; somebody; somebody who changed it. */
+/*
+ * _i: 0: nobody opened the file, 1: another store did, 2: it changed the file.
+ */
 START_TEST(a_guest_that_is_not_migrated_goes_on)
 {
 	guest = "a guest";
@@ -829,7 +838,7 @@ START_TEST(a_guest_that_is_not_migrated_goes_on)
 			 _i == 2 ? -ESTALE : 0);
 	ck_assert(!device_saved(device));
 	ck_assert_int_eq(told_of, _i == 2);
-	w(0x2000, 0x5a); /* the other half of the command */
+	w(0x2000, 0x5a); /* the data of the program command */
 	ck_assert_uint_eq(r(0) & (CFI_SR_READY | CFI_SR_PROGRAM),
 			  _i == 2 ? CFI_SR_READY | CFI_SR_PROGRAM :
 				    CFI_SR_READY);
@@ -863,7 +872,7 @@ block_is_locked(uint32_t block)
 	return locked;
 }
 
-/* A daemon that is stopped and started again under the same guest. */
+/* pflashd is stopped and started again for the same guest. */
 START_TEST(state_outlives_the_server)
 {
 	hypervisor(FRAMES, false);
@@ -878,7 +887,7 @@ START_TEST(state_outlives_the_server)
 
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 1"), 0);
-	ck_assert(!state_exists()); /* a crash would find it stale */
+	ck_assert(!state_exists()); /* after a crash it would be stale */
 	ck_assert_uint_eq(r(0x123), CFI_SR_READY);
 	w(0x7011, 0x22);
 	w(0x7012, 0x33);
@@ -889,10 +898,10 @@ START_TEST(state_outlives_the_server)
 	ck_assert(block_is_locked(5));
 	w(0x5000, CFI_CMD_LOCK_SETUP);
 	w(0x5000, CFI_CMD_CONFIRM);
-	ck_assert(block_is_locked(5)); /* down until power-on */
+	ck_assert(block_is_locked(5)); /* locked down until power-on */
 	detach_life(DEVICE_LIVES);
 
-	/* Another guest finds the chip as it is at power-on. */
+	/* For another guest the chip is as after power-on. */
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 2"), 0);
 	ck_assert(!block_is_locked(5));
@@ -901,7 +910,7 @@ START_TEST(state_outlives_the_server)
 }
 END_TEST
 
-/* Memory of the guest at the flash, as xl restore puts it there. */
+/* Puts guest memory at the flash, as xl restore does. */
 static void
 restore_memory(unsigned int frames)
 {
@@ -912,7 +921,7 @@ restore_memory(unsigned int frames)
 	sim_guest_write(sim, 0, BASE, old, sizeof(old));
 }
 
-/* As xl save: suspended, and destroyed when all is saved. */
+/* As xl save does: suspends the guest, saves, and destroys it. */
 static void
 save_and_detach(void)
 {
@@ -960,7 +969,7 @@ START_TEST(restored_guest_goes_on)
 
 	save_in_a_program_command(mode);
 
-	/* Another guest of the file that is new does not go on there. */
+	/* Another, new guest of the file must not continue the command. */
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "two"), 0);
 	w(0x2000, 0x5a);
@@ -970,7 +979,7 @@ START_TEST(restored_guest_goes_on)
 	ck_assert_int_eq(restore(mode), 0);
 	ck_assert_int_eq(device_mode(device), mode);
 	ck_assert(device_verify(device));
-	w(0x2000, 0x5a); /* the other half of the command */
+	w(0x2000, 0x5a); /* the data of the program command */
 	w(0, CFI_CMD_READ_ARRAY);
 	ck_assert_uint_eq(r(0x2000), 0x5a);
 	ck_assert(block_is_locked(1));
@@ -979,7 +988,7 @@ START_TEST(restored_guest_goes_on)
 }
 END_TEST
 
-/* One that was restored and did not come to run, for whatever reason. */
+/* A guest that was restored but never ran can be restored again. */
 START_TEST(a_guest_is_restored_again_if_nothing_was_written)
 {
 	const enum window_mode mode = both[_i];
@@ -1014,29 +1023,32 @@ START_TEST(a_guest_is_not_restored_over_what_was_written_since)
 	force = true;
 	ck_assert_int_eq(restore(mode), 0);
 	force = false;
-	ck_assert_uint_eq(r(0x3000), 0x11); /* the array: at power-on */
+	ck_assert_uint_eq(r(0x3000),
+			  0x11); /* the array's view, as after power-on */
 	ck_assert(!block_is_locked(1));
 	detach();
 	guest = "";
 }
 END_TEST
 
-/* xl save -c: the guest that was saved goes on, and its flash too. */
+/* xl save -c: the saved guest continues, and its flash too. */
 START_TEST(a_saved_guest_that_goes_on_has_its_chip)
 {
 	save_in_a_program_command(WINDOW_DIRECT);
 	ck_assert_int_eq(restore(WINDOW_DIRECT), 0);
 	ck_assert_int_eq(device_save(device, &err), 0);
 	ck_assert_int_eq(device_resume(device, false, &err), 0);
-	w(0x2000, 0xff); /* the image stays as it is, the chip does not */
-	if (_i == 1) {   /* as at power-on */
+	w(0x2000, 0xff); /* changes the chip, not the image */
+	if (_i == 1) {   /* unlocks the block, as after power-on */
 		w(4096, CFI_CMD_LOCK_SETUP);
 		w(4096, CFI_CMD_CONFIRM);
 	}
 	w(0, CFI_CMD_READ_ARRAY);
 	detach_life(DEVICE_LIVES);
 
-	/* A new server finds the chip as it was left, not as it was saved. */
+	/*
+	 * A new server must find the last state of the chip, not the saved one.
+	 */
 	has_run = true;
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach_life(WINDOW_DIRECT, CFI_OVMF, "restored"), 0);
@@ -1057,7 +1069,9 @@ START_TEST(without_a_record_a_guest_is_not_restored)
 }
 END_TEST
 
-/* Of a guest that is called as it likes: also where it has no memory. */
+/*
+ * An incoming guest can have any name, and it may have no memory at the flash.
+ */
 START_TEST(an_incoming_guest_has_the_flash_it_was_saved_with)
 {
 	const enum window_mode mode = both[_i];
@@ -1070,7 +1084,7 @@ START_TEST(an_incoming_guest_has_the_flash_it_was_saved_with)
 	guest = "another guest";
 	check_stale(mode);
 	ck_assert_ptr_nonnull(strstr(err.text, "migrates"));
-	guest = ""; /* nothing tells whose it is */
+	guest = ""; /* the record does not name a guest */
 	check_stale(mode);
 	guest = "a guest";
 	ck_assert_int_eq(unlink(state), 0);
@@ -1078,13 +1092,13 @@ START_TEST(an_incoming_guest_has_the_flash_it_was_saved_with)
 	force = true;
 	ck_assert_int_eq(restore(mode), 0);
 	force = incoming = false;
-	ck_assert(!block_is_locked(1)); /* at power-on */
+	ck_assert(!block_is_locked(1)); /* as after power-on */
 	detach();
 	guest = "";
 }
 END_TEST
 
-/* A record of this life, or another image, says nothing of what was saved. */
+/* A state of this incarnation, or with another image, is not the saved one. */
 START_TEST(an_incoming_guest_needs_the_image_that_was_saved)
 {
 	const enum window_mode mode = both[_i];
@@ -1105,7 +1119,9 @@ START_TEST(an_incoming_guest_needs_the_image_that_was_saved)
 }
 END_TEST
 
-/* Restored with less memory, or into another mode: what there is goes. */
+/*
+ * Restored with too few frames, or into the other mode: the memory is removed.
+ */
 START_TEST(restored_memory_is_taken_in_any_mode)
 {
 	has_run = true;
@@ -1145,7 +1161,9 @@ START_TEST(the_protection_register_outlives_guests)
 	w(0x5000, CFI_CMD_LOCK_BLOCK);
 	detach_life(DEVICE_ENDS);
 
-	/* What was kept was of the register only: no life is in it. */
+	/*
+	 * The saved state has the protection register only, and no incarnation.
+	 */
 	for (int personality = CFI_OVMF; personality <= CFI_QEMU;
 	     personality++) {
 		hypervisor(FRAMES, false);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What edk2's build generates for a module, for the modules that are compiled
- * here: the platform configuration database as macros, and names and GUIDs of
- * the module.  Every edk2 source is compiled with this file included first;
- * ours include it behind the system's headers, for edk2's make all that is
- * declared after them hidden.
+ * Replaces the AutoGen.h that edk2's build generates for each module: the
+ * platform configuration database (PCD) as macros, and the names and GUIDs of
+ * the module. Every edk2 source is compiled with this file included first. Our
+ * own sources include it after the system's headers, because edk2 makes
+ * everything declared after it hidden.
  *
- * PEER_PLATFORM says for which flash: 2 and 4, OVMF images of 2 and 4 MiB with
- * the values of OvmfPkg/OvmfXen.dsc and Include/Fdf/OvmfPkgDefines.fdf.inc; 0,
- * VirtNorFlash with the layout of ArmVirtPkg/ArmVirtQemu.dsc.
+ * PEER_PLATFORM selects the flash: 2 and 4 are OVMF images of 2 and 4 MiB, with
+ * the values of OvmfPkg/OvmfXen.dsc and Include/Fdf/OvmfPkgDefines.fdf.inc; 0
+ * is VirtNorFlash with the layout of ArmVirtPkg/ArmVirtQemu.dsc.
  */
 #ifndef PEER_AUTOGEN_H
 #define PEER_AUTOGEN_H
@@ -19,7 +19,7 @@
 #include <PiDxe.h>
 #include <Library/PcdLib.h>
 
-#include "guids.h" /* made of the packages' declarations */
+#include "guids.h" /* generated from the packages' declarations */
 
 #if PEER_PLATFORM == 2
 #define FLASH_BASE 0xffe00000u
@@ -49,9 +49,9 @@
 #define VOLATILE_STORE_SIZE 0x40000u
 #else
 /*
- * The region the driver uses begins behind the device's first block: the
- * driver sends confirms, status reads and READ ARRAY to the device's first
- * address, which then lies in none of the region's blocks.
+ * The driver's region begins after the first block of the device. The driver
+ * sends confirms, status reads and READ ARRAY to the first address of the
+ * device, which so lies outside the region's blocks.
  */
 #define FLASH_BASE 0xffa00000u
 #define FLASH_SIZE 0x200000u
@@ -80,7 +80,7 @@
 extern GUID gEfiCallerIdGuid;
 extern CHAR8 *gEfiCallerBaseName;
 
-/* What the drivers set at run time; set to the build's values in library.c. */
+/* PCDs that the drivers set at run time; library.c has their initial values. */
 extern UINT64 pcd_variable_base64;
 extern UINT32 pcd_working_base;
 extern UINT32 pcd_spare_base;

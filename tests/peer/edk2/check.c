@@ -10,10 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A driver that waits for a status for ever is killed after these seconds. */
-#define PATIENCE 900
+/*
+ * Seconds before a scenario is killed: a driver may wait for a status forever.
+ */
+#define TIMEOUT 900
 
-/* Differences of one scenario that are printed. */
+/* At most so many differences of one scenario are printed. */
 #define PRINTED 8
 
 struct check_options check_options = { .seed = 1, .dir = "." };
@@ -76,7 +78,7 @@ check_below(uint32_t limit)
 	return (uint32_t)(next_random() % limit);
 }
 
-/* FNV-1a: every scenario has numbers of its own. */
+/* FNV-1a of the name, so that every scenario gets different random numbers. */
 static void
 seed_random(const char *name)
 {
@@ -98,7 +100,7 @@ check_scenario(const char *name, void (*run)(const void *arg), const void *arg)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		alarm(PATIENCE);
+		alarm(TIMEOUT);
 		seed_random(name);
 		run(arg);
 		fflush(stdout);

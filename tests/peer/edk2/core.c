@@ -16,7 +16,7 @@
 #define MAX_PROTOCOLS 32
 #define MAX_EVENTS 32
 
-/* A handle is a pointer to one of these. */
+/* A handle is a pointer to an element of this array. */
 static UINT8 handles[MAX_PROTOCOLS];
 static UINTN handle_count;
 
@@ -27,12 +27,12 @@ static struct {
 } protocols[MAX_PROTOCOLS];
 static UINTN protocol_count;
 
-/* Closed: notify is NULL. */
+/* A closed event has notify == NULL. */
 static struct event {
 	EFI_EVENT_NOTIFY notify;
 	VOID *context;
-	EFI_GUID group;    /* whose signal calls it */
-	EFI_GUID protocol; /* whose installation calls it */
+	EFI_GUID group;    /* the event group that triggers it */
+	EFI_GUID protocol; /* the protocol whose installation triggers it */
 } events[MAX_EVENTS];
 static UINTN event_count;
 
@@ -186,7 +186,7 @@ restore_tpl(EFI_TPL tpl)
 	(void)tpl;
 }
 
-/* IEEE 802.3, bit by bit. */
+/* The CRC-32 of IEEE 802.3, bit by bit. */
 static EFI_STATUS EFIAPI
 calculate_crc32(VOID *data, UINTN size, UINT32 *crc)
 {
@@ -219,7 +219,7 @@ static EFI_BOOT_SERVICES boot_services = {
 	.CalculateCrc32 = calculate_crc32,
 };
 
-/* The address space is as the driver wants it. */
+/* No page attributes to set: the flash is mapped as the driver needs it. */
 static EFI_STATUS EFIAPI
 add_space(EFI_GCD_MEMORY_TYPE type, EFI_PHYSICAL_ADDRESS base, UINT64 len,
 	  UINT64 capabilities)

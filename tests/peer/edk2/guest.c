@@ -13,7 +13,7 @@
 #include "pflash/sim.h"
 #include "pflash/sys.h"
 
-/* Guest RAM that copies out of the flash go through. */
+/* frames of guest RAM, used for copies out of the flash */
 #define RAM_FRAMES 65
 
 static struct {
@@ -23,10 +23,10 @@ static struct {
 	struct ioreq_server *server;
 	struct device *device;
 	struct sys sys;
-	int error;         /* of writes to the host's files */
+	int error;         /* error of writes to the host's files, or 0 */
 	uint64_t cut;      /* accesses until the machine stops, or 0 */
-	uint32_t interval; /* accesses between two servers, or 0 */
-	uint32_t left;     /* of them */
+	uint32_t interval; /* accesses between two server replacements, or 0 */
+	uint32_t left;     /* accesses before the next replacement */
 } guest;
 
 static ssize_t
@@ -38,7 +38,7 @@ sys_pwrite(int fd, const void *buf, size_t len, off_t off)
 	return -1;
 }
 
-/* Stable storage is not what is tested here. */
+/* Does nothing: durability is not tested here. */
 static int
 sys_sync(int fd)
 {
@@ -59,7 +59,7 @@ must(int ret, const char *what, const struct error *err)
 		check_give_up("%s: %s", what, err->text);
 }
 
-/* The memory that hooks.c uses. */
+/* Maps the memory that hooks.c uses at the flash's address. */
 static void
 map_flash(void)
 {
@@ -73,7 +73,7 @@ map_flash(void)
 	memset(memory, HOOKS_POISON, guest.config.size);
 }
 
-/* Was it written by anything that was not announced? */
+/* Returns false if an access that was not announced has written this memory. */
 static bool
 memory_untouched(void)
 {
@@ -102,7 +102,7 @@ open_store(struct error *err)
 	     err);
 }
 
-/* The server comes: device, store and chip, on the hypervisor there is. */
+/* Starts a server: device, store and chip, on the existing hypervisor. */
 static void
 attach(void)
 {
@@ -128,7 +128,7 @@ attach(void)
 	sim_set_server(guest.sim, run_server, guest.server);
 	must(ioreq_server_start(guest.server, &err), "start", &err);
 	if (device_mode(guest.device) != config->mode)
-		check_give_up("the mode is not the one asked for");
+		check_give_up("the device has a different mode");
 }
 
 static void
@@ -157,7 +157,7 @@ guest_power_on(const struct guest_config *config)
 	guest.config = *config;
 	map_flash();
 	if (sim_create(&guest.sim, &sim) < 0)
-		check_give_up("the simulated hypervisor");
+		check_give_up("the simulated hypervisor cannot be made");
 	attach();
 }
 
@@ -166,7 +166,8 @@ guest_power_off(void)
 {
 	hooks_settle();
 	guest.interval = 0;
-	check_that(memory_untouched(), "an access went past the hooks");
+	check_that(memory_untouched(),
+		   "an access was not announced to the hooks");
 	detach(false);
 	sim_destroy(guest.sim);
 	munmap((void *)(uintptr_t)guest.config.base, guest.config.size);
@@ -227,7 +228,7 @@ guest_copy(void *dst, uintptr_t src, size_t len)
 
 	hooks_settle();
 	while (len) {
-		/* Guest RAM at the offset in its frame that `dst` has too. */
+		/* Use the same offset in a frame of guest RAM as `out` has. */
 		uint64_t ram = (uintptr_t)out % FRAME_SIZE;
 		size_t room = (RAM_FRAMES - 1) * FRAME_SIZE;
 		size_t part = len < room ? len : room;

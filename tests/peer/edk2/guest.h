@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The machine that edk2's drivers run on: a guest of the simulated hypervisor
- * whose flash is a real device and store.  The flash's guest-physical address
- * is its address in this process as well, so that the pointers edk2 computes
- * need no translation.
+ * The machine on which edk2's drivers run: a guest of the simulated hypervisor,
+ * with the real device and store as its flash. The flash has the same address
+ * in the guest's memory and in this process, so that the pointers that edk2
+ * computes need no translation.
  *
- * No load or store of the drivers reaches the memory at that address by
- * itself: all their code is compiled with calls in front of every one
- * (hooks.c), which make it a guest access.
+ * The drivers never access the memory at that address by plain loads and
+ * stores: their code is compiled with a call before each access (hooks.c),
+ * which turns it into a guest access.
  */
 #ifndef PEER_GUEST_H
 #define PEER_GUEST_H
@@ -26,51 +26,51 @@ struct guest_config {
 	uint32_t size;
 	unsigned int width;
 	unsigned int interleave;
-	const char *blocks; /* as --block-size of pflashd */
+	const char *blocks; /* as pflashd's --block-size */
 	enum window_mode mode;
 	enum cfi_personality personality;
 	enum store_sync sync;
 };
 
-/* Both end the process when they fail: the test is broken then. */
+/* Both functions end the process on failure: then the test itself is broken. */
 void guest_power_on(const struct guest_config *config);
 void guest_power_off(void);
 
-/* One load or store of the guest's processor, of 1 to 8 bytes. */
+/* One load or store of the guest's CPU, of 1 to 8 bytes. */
 uint64_t guest_load(uintptr_t addr, unsigned int size);
 void guest_store(uintptr_t addr, unsigned int size, uint64_t value);
 
-/* rep movsq and rep movsb from the flash, as edk2's CopyMem() does. */
+/* Copies out of the flash with rep movsq and rep movsb, as edk2's CopyMem(). */
 void guest_copy(void *dst, uintptr_t src, size_t len);
 
-/* Is any byte of it the flash's? */
+/* Returns true if any of these bytes is in the flash. */
 bool guest_is_flash(uintptr_t addr, size_t len);
 
-/* What the memory at the flash's address holds between accesses. */
+/* The content of the memory at the flash's address between accesses. */
 #define HOOKS_POISON 0xa5
 
-/* Performs the store that was announced last, see hooks.c. */
+/* Performs the store that was announced last; see hooks.c. */
 void hooks_settle(void);
 
-/* What the store holds now. */
+/* Returns the store's current image. */
 const uint8_t *guest_image(void);
 
-/* Checks the invariants of chip, store and window, and the protocol. */
+/* Checks the invariants of chip, store, window and ioreq protocol. */
 bool guest_verify(void);
 
-/* From now on every write to the host's files fails with it; 0: none. */
+/* Makes all later writes to the host's files fail with `error`; 0: succeed. */
 void guest_fail_writes(int error);
 
 /*
- * From now on the server is replaced by another between two accesses, after
- * some `interval` of them each time: it keeps the chip's state, and the next
- * one goes on with it.  The driver must not notice.  0: no more.
+ * Replaces the server between two accesses, repeatedly, after about `interval`
+ * accesses each time; 0: never. The new server continues with the saved state
+ * of the chip, and the driver must not notice.
  */
 void guest_replace_server(uint32_t interval);
 
 /*
- * Ends the process with GUEST_CUT instead of performing the `count`th access
- * from now on; 0: never.
+ * Ends the process with GUEST_CUT at the `count`th access from now on, without
+ * performing that access; 0: never.
  */
 #define GUEST_CUT 99
 void guest_cut_after(uint64_t count);

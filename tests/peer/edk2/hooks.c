@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The calls that gcc -fsanitize=thread puts in front of every load and store,
- * with the address and the width of the access.  Here they make guest accesses
- * of those that go to the flash.  The thread sanitizer itself is not linked.
+ * Turns the drivers' loads and stores into guest accesses. gcc
+ * -fsanitize=thread puts a call before every load and store, with its address
+ * and width; the functions called are here. The thread sanitizer itself is not
+ * linked.
  *
- * At the flash's address there is ordinary memory of this process.  A load:
- * the call makes the guest's load and leaves the value there for the
- * instruction behind it.  A store: the call only notes it, for the value is
- * not known yet; it lies in that memory when the next access to the flash is
- * announced or the driver has returned (hooks_settle()), and is sent then.  So
- * accesses reach the flash in the order of the program, each of its own width.
+ * The flash's address range is ordinary memory of this process. For a load, the
+ * call performs the guest's load and leaves the value in that memory, where the
+ * next instruction finds it. For a store, the call only records address and
+ * width, because the value is not known yet. The instruction writes the value
+ * to that memory, and it is sent to the guest when the next access is announced
+ * or when the driver has returned (hooks_settle()). So the flash sees the
+ * accesses in program order, each with its own width.
  *
- * Between accesses the memory holds HOOKS_POISON: a load that was not
- * announced would read it, a store would leave something else there.
+ * Between accesses the memory holds HOOKS_POISON. A load that was not announced
+ * reads the poison, and a store that was not announced overwrites it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,7 @@
 
 static struct {
 	uintptr_t addr;
-	unsigned int size; /* 0: nothing is under way */
+	unsigned int size; /* 0: no access is pending */
 	bool store;
 } last;
 
@@ -64,14 +66,14 @@ refuse(uintptr_t addr, size_t size)
 {
 	if (!guest_is_flash(addr, size))
 		return;
-	fprintf(stderr, "an access of %zu bytes at %#lx\n", size,
+	fprintf(stderr, "unexpected access of %zu bytes at %#lx\n", size,
 		(unsigned long)addr);
 	abort();
 }
 
 /*
- * A member of a packed structure is announced as a range.  Others would be
- * structures that are copied, and vectors: nothing of edk2's does this.
+ * gcc announces a member of a packed structure as a range. Copies of structures
+ * and vector accesses would be announced so too, but edk2 has none of them.
  */
 static void
 range(uintptr_t addr, size_t size, bool store)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * edk2's library classes, as far as the drivers need them and edk2's own
- * instances cannot be used outside of firmware.  Strings, lists, checksums,
- * and the rest of the memory functions are edk2's.
+ * The edk2 library classes that the drivers need and whose edk2 implementations
+ * work only in firmware. Strings, lists, checksums and the other memory
+ * functions are edk2's own.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@
 GUID gEfiCallerIdGuid = { .Data1 = 0x733cbac2 };
 CHAR8 *gEfiCallerBaseName = "peer";
 
-/* What OvmfXen.dsc and ArmVirtQemu.dsc begin with. */
+/* The initial values of OvmfXen.dsc and ArmVirtQemu.dsc. */
 #if PEER_PLATFORM
 UINT64 pcd_variable_base64 = 0;
 UINT32 pcd_working_base = 0;
@@ -40,7 +40,7 @@ UINT32 pcd_spare_base = NV_SPARE_BASE;
 #endif
 BOOLEAN pcd_flash_variables = FALSE;
 
-/* As BaseMemoryLibRepStr, which OVMF has: rep movsq, then rep movsb. */
+/* As BaseMemoryLibRepStr, which OVMF uses: rep movsq, then rep movsb. */
 VOID *EFIAPI
 CopyMem(VOID *dst, CONST VOID *src, UINTN len)
 {
@@ -125,7 +125,7 @@ FreePool(VOID *buffer)
 	free(buffer);
 }
 
-/* Messages go nowhere, but a failed assertion of edk2's is a failed test. */
+/* Debug messages are dropped, but a failed edk2 assertion fails the test. */
 VOID EFIAPI
 DebugPrint(UINTN level, CONST CHAR8 *format, ...)
 {
@@ -179,7 +179,7 @@ DebugClearMemory(VOID *buffer, UINTN len)
 	return buffer;
 }
 
-/* Asked only of a device path that was found, and none ever is. */
+/* Called only for a device path that was found, and none is ever found. */
 BOOLEAN EFIAPI
 IsDevicePathEnd(CONST VOID *node)
 {
@@ -187,7 +187,7 @@ IsDevicePathEnd(CONST VOID *node)
 	abort();
 }
 
-/* No hand-off blocks. */
+/* There are no hand-off blocks (HOBs). */
 EFI_BOOT_MODE EFIAPI
 GetBootModeHob(VOID)
 {
@@ -209,7 +209,7 @@ GetNextGuidHob(CONST EFI_GUID *guid, CONST VOID *start)
 	return NULL;
 }
 
-/* One processor. */
+/* There is one CPU. */
 UINT32 EFIAPI
 InterlockedIncrement(volatile UINT32 *value)
 {
@@ -229,7 +229,7 @@ CpuDeadLoop(VOID)
 	abort();
 }
 
-/* Nobody wants status codes. */
+/* Status codes are disabled. */
 BOOLEAN EFIAPI
 ReportProgressCodeEnabled(VOID)
 {
@@ -270,7 +270,7 @@ EfiConvertPointer(UINTN disposition, VOID **address)
 	return EFI_UNSUPPORTED;
 }
 
-/* No memory encryption: the ways through a hypercall are never taken. */
+/* No memory encryption, so that the drivers take no hypercall path. */
 BOOLEAN EFIAPI
 MemEncryptSevIsEnabled(VOID)
 {

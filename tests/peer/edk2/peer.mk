@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Compiles the clients; called by run, which sets
+# Compiles the clients (test programs); called by run, which sets
 #   TREE   edk2's unpacked source
-#   OUT    where everything is made
+#   OUT    the output directory
 #   LIB    libpflash.a
 #
-# A client is linked of edk2's driver and libraries for its platform (see
-# AutoGen.h), of ours that speak edk2's interfaces, and of ours that do not.
+# A client consists of edk2's driver and libraries for its platform (see
+# AutoGen.h), of our sources that use edk2's interfaces, and of our other ones.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 TOP := $(HERE)/../../..
@@ -18,7 +18,7 @@ EDK2_CPPFLAGS = -I$(OUT) $(PACKAGES:%=-I$(TREE)/%/Include) \
 EDK2_CFLAGS = -std=gnu11 -O1 -g -fshort-wchar -fno-strict-aliasing \
 	-fno-tree-vectorize -ffunction-sections \
 	'-DEFIAPI=__attribute__((ms_abi))'
-# A call in front of each load and store, see hooks.c.
+# Puts a call before each load and store, see hooks.c.
 HOOKED = -include $(HERE)/AutoGen.h -fsanitize=thread \
 	--param tsan-distinguish-volatile=1 -w
 OURS = -I$(HERE) -I$(TOP)/include -Wall -Wextra \
@@ -26,7 +26,7 @@ OURS = -I$(HERE) -I$(TOP)/include -Wall -Wextra \
 PLAIN = -std=gnu11 -O2 -g -D_GNU_SOURCE -I$(TOP)/include -Wall -Wextra \
 	-Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Werror
 
-# All of a library's sources; what is not called is left out when linking.
+# All sources of a library; the linker drops functions that are not called.
 sources = $(patsubst $(TREE)/%,%,$(wildcard $(TREE)/$(1)/*.c))
 BASE = $(addprefix MdePkg/Library/BaseLib/,CheckSum.c LinkedList.c String.c \
 	SafeString.c LShiftU64.c RShiftU64.c MultU64x32.c DivU64x32.c \
@@ -56,7 +56,7 @@ objects = $(2:%.c=$(OUT)/$(1)/edk2/%.o) $(3:%.c=$(OUT)/$(1)/%.o) \
 
 QEMU_FLASH_2 = $(call objects,2,$(BASE) $(QEMU_FLASH),qemu-flash.c)
 QEMU_FLASH_4 = $(call objects,4,$(BASE) $(QEMU_FLASH),qemu-flash.c)
-# With integration/edk2/buffered: the same, but for one file.
+# The same with the patches of integration/edk2/buffered, which change one file.
 QEMU_FLASH_2B = $(QEMU_FLASH_2:$(OUT)/2/%=$(OUT)/2b/%)
 VARIABLE_2B = $(VARIABLE_2:$(OUT)/2/%=$(OUT)/2b/%)
 PATCHED = OvmfPkg/QemuFlashFvbServicesRuntimeDxe/QemuFlash
@@ -85,8 +85,8 @@ $(OUT)/variable-2b: $(VARIABLE_2B) $(LIB)
 $(CLIENTS):
 	gcc -pthread -Wl,--gc-sections $^ -o $@
 
-# What edk2's build makes of the packages' declarations: a definition for each
-# GUID, and a declaration for modules whose sources have none.
+# As edk2's build does from the packages' declarations: a definition of each
+# GUID, and a declaration for modules whose sources lack it.
 DEC = $(foreach package,MdePkg MdeModulePkg OvmfPkg EmbeddedPkg, \
 	$(TREE)/$(package)/$(package).dec)
 
@@ -108,7 +108,7 @@ $(OUT)/guids.o: $(OUT)/guids.c
 $(OUT)/%.o: $(HERE)/%.c $(HERE)/peer.mk
 	gcc $(PLAIN) -MMD -MP -c $< -o $@
 
-# Two drivers have a function of this name; in firmware they are two images.
+# Two drivers have a function of this name; in firmware they are separate images.
 $(foreach platform,2 2b 4,$(OUT)/$(platform)/edk2/MdeModulePkg/Universal/FaultTolerantWriteDxe/%.o): \
 	HOOKED += -DGetFvbCountAndBuffer=FtwGetFvbCountAndBuffer
 

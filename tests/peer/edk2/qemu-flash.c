@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * OvmfPkg/QemuFlashFvbServicesRuntimeDxe, the flash driver of every OVMF: its
- * own detection, its own check and repair of the volume header, and the
- * firmware volume block protocol at random, against plain memory.
+ * Tests OvmfPkg/QemuFlashFvbServicesRuntimeDxe, the flash driver of every OVMF,
+ * on this chip: the driver's detection of the flash, its check and repair of
+ * the volume header, and random calls of the firmware volume block protocol,
+ * compared with plain memory.
  *
- * The driver never looks at a status, so no error reaches it; and it leaves
- * the chip in status mode after an erase, until its next write: reads return
- * the status till then, here as on a real chip.
+ * The driver never reads a status, so it never sees an error. After an erase it
+ * leaves the chip in status mode until its next write: until then reads return
+ * the status, here as on a real chip.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@
 struct setting {
 	enum window_mode mode;
 	enum cfi_personality personality;
-	uint32_t interval; /* of guest_replace_server() */
+	uint32_t interval; /* argument of guest_replace_server() */
 };
 
 static struct model model;
@@ -71,7 +72,7 @@ start_driver(void)
 	return status;
 }
 
-/* A volume as the firmware's own build makes it. */
+/* Makes a volume as the firmware's build does. */
 static void
 good_volume(void)
 {
@@ -83,7 +84,7 @@ static void
 compare_image(const char *when)
 {
 	model_same(&model, 0, guest_image(), FLASH_SIZE, when);
-	check_that(guest_verify(), "%s: the device is broken", when);
+	check_that(guest_verify(), "%s: the device is not valid", when);
 }
 
 /* --- detection and the volume header --- */
@@ -100,7 +101,7 @@ run_good(const void *arg)
 		check_give_up("the driver did not start");
 	check_that(pcd_variable_base64 == FLASH_BASE && pcd_flash_variables,
 		   "the driver did not publish the flash");
-	compare_image("a good volume is left as it is");
+	compare_image("after the check of a valid volume");
 	fvb->Read(fvb, 0, 0, &size, read);
 	model_same(&model, 0, read, FLASH_SIZE, "the whole flash read");
 	guest_power_off();
@@ -109,13 +110,13 @@ run_good(const void *arg)
 struct damage {
 	struct setting setting;
 	uint32_t off;
-	uint32_t len; /* bytes that become ones or zeroes */
+	uint32_t len; /* the bytes to set, and their value */
 	uint8_t value;
 };
 
 /*
- * The driver erases all and writes the header only, which differs from the one
- * that the firmware's build makes in the attributes.
+ * The driver erases everything and writes only the header. Its header differs
+ * from the build's in the attributes.
  */
 static void
 driver_volume(void)
@@ -146,11 +147,11 @@ run_damaged(const void *arg)
 	power_on(&damage->setting);
 	check_that(start_driver() == EFI_SUCCESS, "the driver did not start");
 	driver_volume();
-	compare_image("a damaged volume is made anew");
+	compare_image("after the repair of a damaged volume");
 	guest_power_off();
 }
 
-/* What is no flash to the driver; nothing may have been changed. */
+/* The driver must not detect a flash, and must not change the contents. */
 static void
 run_undetected(const void *arg)
 {
@@ -160,8 +161,8 @@ run_undetected(const void *arg)
 	model_fill(&model, damage->off, damage->value, damage->len);
 	power_on(&damage->setting);
 	check_that(start_driver() == EFI_WRITE_PROTECTED,
-		   "the driver takes it for flash");
-	compare_image("nothing is changed");
+		   "the driver detects a flash");
+	compare_image("after a detection that failed");
 	guest_power_off();
 }
 
@@ -200,7 +201,8 @@ do_erase(void)
 	got = fvb->EraseBlocks(fvb, other, (UINTN)(end ? 1 : 0), first, count,
 			       EFI_LBA_LIST_TERMINATOR);
 	hooks_settle();
-	check_that(got == wanted, "an erase of %lu blocks from %lu: %#lx",
+	check_that(got == wanted,
+		   "wrong result of an erase of %lu blocks from %lu: %#lx",
 		   (unsigned long)count, (unsigned long)first,
 		   (unsigned long)got);
 	if (wanted != EFI_SUCCESS)
@@ -222,14 +224,15 @@ do_read(uint8_t *data)
 	memset(data, 0x33, len);
 	if (fvb->Read(fvb, off / FLASH_BLOCK, off % FLASH_BLOCK, &count,
 		      data) != EFI_SUCCESS)
-		check_that(false, "a read of %#x bytes at %#x", len, off);
+		check_that(false, "a read of %#x bytes at %#x failed", len,
+			   off);
 	if (!erased) {
 		model_same(&model, off, data, len, "read");
 		return;
 	}
 	while (i < len && data[i] == READY)
 		i++;
-	check_that(i == len, "after an erase, a read at %#x: wanted %02x", off,
+	check_that(i == len, "a read at %#x after an erase: wanted %02x", off,
 		   READY);
 }
 
@@ -254,7 +257,7 @@ do_queries(void)
 		   "the size of block %lu", (unsigned long)lba);
 	check_that(fvb->Read(fvb, FD_SIZE / FLASH_BLOCK + lba, 0, &none,
 			     &byte) == EFI_INVALID_PARAMETER,
-		   "a read beyond the firmware");
+		   "a read beyond the firmware succeeds");
 }
 
 static void
@@ -286,7 +289,7 @@ run_random(const void *arg)
 	free(data);
 }
 
-/* Nothing of it reaches the array, and the driver goes on undisturbed. */
+/* No write reaches the array, and the driver continues without an error. */
 static void
 run_failing(const void *arg)
 {
@@ -298,12 +301,12 @@ run_failing(const void *arg)
 	if (start_driver() != EFI_SUCCESS)
 		check_give_up("the driver did not start");
 	do_write(data, false);
-	compare_image("before the host failed");
+	compare_image("before the host's writes fail");
 	guest_fail_writes(EIO);
 	for (unsigned int i = 0; i < 3; i++) {
 		memset(data, 0, 64);
 		check_that(fvb->Write(fvb, 4, i, &count, data) == EFI_SUCCESS,
-			   "a write with a failed host");
+			   "wrong result of a write that the host fails");
 		hooks_settle();
 		compare_image("a failed host");
 		do_read(data);
@@ -339,18 +342,20 @@ main(int argc, char **argv)
 	};
 
 	check_start(NAME, argc, argv);
-	check_scenario("a good volume, direct", run_good, &direct);
-	check_scenario("a good volume, trap", run_good, &trap);
+	check_scenario("a valid volume, direct", run_good, &direct);
+	check_scenario("a valid volume, trap", run_good, &trap);
 	for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++)
 		check_scenario(damages[i].name, run_damaged,
 			       &damages[i].damage);
-	check_scenario("all zeroes are no flash", run_undetected, &zeroes);
-	check_scenario("a strict chip is no flash", run_undetected, &strict);
+	check_scenario("all zeroes: no flash is detected", run_undetected,
+		       &zeroes);
+	check_scenario("a strict chip: no flash is detected", run_undetected,
+		       &strict);
 	check_scenario("random, direct", run_random, &direct);
 	check_scenario("random, trap", run_random, &trap);
-	check_scenario("random, a chip that overwrites", run_random, &over);
-	check_scenario("a server that is replaced", run_random, &replaced);
-	check_scenario("a host that fails, direct", run_failing, &direct);
-	check_scenario("a host that fails, trap", run_failing, &trap);
+	check_scenario("random, the chip overwrites", run_random, &over);
+	check_scenario("the server is replaced", run_random, &replaced);
+	check_scenario("the host's writes fail, direct", run_failing, &direct);
+	check_scenario("the host's writes fail, trap", run_failing, &trap);
 	return check_finish();
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * MdeModulePkg's variable driver and its fault-tolerant write driver on top of
- * OVMF's flash driver: the services the operating system calls.  Variables are
- * set, appended to, deleted and read at random, over many boots, with the store
- * closed and opened between them, until the variable store was reclaimed; and
- * the machine is stopped in the middle of it.
+ * Tests MdeModulePkg's variable driver and its fault-tolerant write driver on
+ * top of OVMF's flash driver, through the services that an operating system
+ * calls. Variables are set, appended to, deleted and read at random, over many
+ * boots and reclaims of the variable store; the flash's store is closed and
+ * reopened between boots, and in some scenarios the machine is stopped during a
+ * call.
  *
- * Every boot is a process; what the variables should be lies in memory that
- * the processes share.
+ * Every boot is a process. The expected variables are in memory that these
+ * processes share.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,10 +38,10 @@
 #define NAME (PEER_PLATFORM == 2 ? "Variable-128K" : "Variable-528K")
 #endif
 #define VARIABLES 40u
-/* All of them, and one of them twice, fit into the store. */
+/* All variables, and a second copy of one, fit into the variable store. */
 #define MAX_DATA (NV_VARIABLE_SIZE / VARIABLES - 200)
 #define NAME_CHARS 12
-/* A reclaim of the larger store takes a million writes. */
+/* Fewer boots for the larger store, whose reclaim takes a million writes. */
 #define SLOWNESS (PEER_PLATFORM == 2 ? 1u : 4u)
 
 EFI_STATUS EFIAPI FvbInitialize(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
@@ -58,9 +59,12 @@ struct variable {
 
 static struct shared {
 	struct variable variables[VARIABLES];
-	/* What one of them becomes when the call under way has returned. */
+	/*
+	 * The new value of variable `changing`, once the current call has
+	 * returned.
+	 */
 	struct variable next;
-	int changing; /* which one, or -1 */
+	int changing; /* index of that variable, or -1 */
 	unsigned int reclaims;
 	unsigned int cuts;
 } * shared;
@@ -86,7 +90,7 @@ name_of(unsigned int index)
 	return name;
 }
 
-/* -1: it is none of ours. */
+/* Returns the index of a variable of this test, or -1 for any other. */
 static int
 index_of(const CHAR16 *name, const EFI_GUID *guid)
 {
@@ -119,7 +123,10 @@ read_variable(unsigned int i)
 					     &size, data);
 
 	hooks_settle();
-	/* The machine was stopped while it was set: all or nothing. */
+	/*
+	 * The machine stopped while this variable was being set: all or
+	 * nothing.
+	 */
 	if ((int)i == shared->changing) {
 		if (is_like(&shared->next, status, attributes, data, size))
 			*wanted = shared->next;
@@ -131,7 +138,7 @@ read_variable(unsigned int i)
 		   wanted->exists ? "" : "none of ", wanted->size);
 }
 
-/* All that are there are found, each once. */
+/* Enumerates the variables: each must be found exactly once. */
 static void
 enumerate(void)
 {
@@ -152,7 +159,7 @@ enumerate(void)
 		if (i < 0)
 			continue;
 		check_that(i < (int)VARIABLES && !found[i],
-			   "variable %d is listed again", i);
+			   "variable %d is listed twice", i);
 		found[i % (int)VARIABLES] = true;
 	}
 	check_that(status == EFI_NOT_FOUND, "the list ended with %#lx",
@@ -224,7 +231,7 @@ static void delete (unsigned int i)
 	set_variable(i, old->attributes, NULL, 0, wanted);
 }
 
-/* Same value: no write; and a value that is larger than any may be. */
+/* Sets the same value, which must not write, and one that is too large. */
 static void
 change_nothing(unsigned int i)
 {
@@ -259,9 +266,9 @@ struct boot {
 	enum window_mode mode;
 	enum store_sync sync;
 	unsigned int calls;
-	uint32_t cut;  /* stop at this access of the calls; 0: never */
-	bool no_os;    /* powered off before an operating system starts */
-	bool compacts; /* the host makes room before each boot */
+	uint32_t cut;  /* stop at this access during the calls; 0: never */
+	bool no_os;    /* power off before an OS starts */
+	bool compacts; /* the host compacts before each boot */
 };
 
 static void
@@ -318,11 +325,11 @@ run_boot(const struct boot *boot)
 	guest_cut_after(0);
 	for (unsigned int i = 0; i < VARIABLES; i++)
 		read_variable(i);
-	check_that(guest_verify(), "the device is broken");
+	check_that(guest_verify(), "the device is not valid");
 	guest_power_off();
 }
 
-/* In a process of its own; false: it did not end as it should. */
+/* Boots in a new process; returns false if that did not end as expected. */
 static bool
 boot_machine(const struct boot *boot)
 {
@@ -345,7 +352,7 @@ boot_machine(const struct boot *boot)
 		shared->cuts++;
 		return true;
 	}
-	return check_that(status == 0, "a boot ended with %#x", status);
+	return check_that(status == 0, "a boot ended with status %#x", status);
 }
 
 static void
@@ -364,7 +371,7 @@ new_machine(void)
 	free(model.bytes);
 }
 
-/* Room is made while the machine is off; how much. */
+/* Compacts the store while the machine is off; returns the bytes gained. */
 static int
 compact(void)
 {
@@ -380,11 +387,11 @@ compact(void)
 	if (store_open(&store, &config, NULL, &err) < 0)
 		check_give_up("%s", err.text);
 	gained = fv_compact(store_image(store), FLASH_SIZE, image, &err);
-	check_that(gained >= 0, "not compacted: %s", err.text);
+	check_that(gained >= 0, "fv_compact(): %s", err.text);
 	if (gained > 0)
 		check_that(store_replace(store, image) == 0 &&
 				   store_commit(store) == 0,
-			   "the compacted image is not kept");
+			   "the compacted image cannot be stored");
 	store_close(store);
 	return gained;
 }
@@ -400,8 +407,9 @@ run_boots(const void *arg)
 	do
 		compacted += boot->compacts && compact() > 0;
 	while (boots-- && boot_machine(boot));
-	check_that(shared->reclaims > 0, "nothing was reclaimed");
-	check_that(compacted > 0 || !boot->compacts, "nothing was compacted");
+	check_that(shared->reclaims > 0, "there was no reclaim");
+	check_that(compacted > 0 || !boot->compacts,
+		   "the host never compacted");
 	printf("# %s: %u reclaims, %u by the host\n", NAME, shared->reclaims,
 	       compacted);
 }
@@ -416,7 +424,7 @@ read_file(uint8_t *image)
 	fclose(file);
 }
 
-/* The driver will write the store anew before it starts a system. */
+/* Returns true if the driver will reclaim before it starts an OS. */
 static bool
 is_due(const uint8_t *image)
 {
@@ -429,7 +437,7 @@ is_due(const uint8_t *image)
 	return false;
 }
 
-/* What the host would have made of the store is what the driver makes of it. */
+/* Compares fv_compact() with the driver's own reclaim of the same store. */
 static void
 run_reclaims(const void *arg)
 {
@@ -447,21 +455,22 @@ run_reclaims(const void *arg)
 		if (!is_due(before))
 			continue;
 		check_that(fv_compact(before, FLASH_SIZE, wanted, &err) > 0,
-			   "not compacted: %s", err.text);
+			   "fv_compact(): %s", err.text);
 		if (!boot_machine(&quiet))
 			break;
 		read_file(after);
-		check_that(memcmp(after, wanted, NV_VARIABLE_SIZE) == 0,
-			   "the driver leaves another store");
+		check_that(
+			memcmp(after, wanted, NV_VARIABLE_SIZE) == 0,
+			"the driver's store differs from that of fv_compact()");
 		compared++;
 	}
-	check_that(compared > 0, "nothing was reclaimed");
+	check_that(compared > 0, "there was no reclaim");
 	printf("# %s: %u reclaims compared\n", NAME, compared);
 }
 
 /*
- * The process of the machine and of the store ends between two accesses; its
- * files are left as they are.  No variable but the one being set may change.
+ * Ends the process of machine and store between two accesses, without closing
+ * the files. Only the variable being set may change.
  */
 static void
 run_cuts(const void *arg)
@@ -481,7 +490,7 @@ run_cuts(const void *arg)
 	boot_machine(&boot);
 	check_that(shared->cuts > 0, "the machine was never stopped");
 	check_that(shared->reclaims > 0 || !check_options.longer,
-		   "nothing was reclaimed");
+		   "there was no reclaim");
 	printf("# %s: stopped %u times, %u reclaims\n", NAME, shared->cuts,
 	       shared->reclaims);
 }
@@ -507,10 +516,10 @@ main(int argc, char **argv)
 	check_start(NAME, argc, argv);
 	check_scenario("boots, direct", run_boots, &direct);
 	check_scenario("boots, trap", run_boots, &trap);
-	check_scenario("boots, the host makes room", run_boots, &compacted);
-	check_scenario("reclaims, the driver's and ours", run_reclaims,
-		       &filling);
-	check_scenario("a machine that is stopped", run_cuts, &direct);
-	check_scenario("a machine that is stopped, sync op", run_cuts, &op);
+	check_scenario("boots, compacted by the host", run_boots, &compacted);
+	check_scenario("reclaims by the driver and by fv_compact()",
+		       run_reclaims, &filling);
+	check_scenario("the machine is stopped", run_cuts, &direct);
+	check_scenario("the machine is stopped, sync op", run_cuts, &op);
 	return check_finish();
 }

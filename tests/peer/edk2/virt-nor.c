@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * OvmfPkg/VirtNorFlashDxe, the flash driver of edk2's Arm machines: two x16
- * parts on a bus of 32 bits, buffered programs of 128 bytes, block locks.  Its
- * own check and making of the volume header, then its firmware volume block
- * protocol at random against plain memory, and what it is told of errors.
+ * Tests OvmfPkg/VirtNorFlashDxe, the flash driver of edk2's Arm machines, on
+ * this chip: two x16 parts on a bus of 32 bits, buffered programs of 128 bytes,
+ * block locks. Checks the driver's check and creation of the volume header,
+ * random calls of the firmware volume block protocol compared with plain
+ * memory, and the errors that the driver reports.
  *
- * What this version of the driver does wrong with any flash, and is not asked
- * to do here:
- *  - a write of less than 128 bytes that crosses a multiple of 128 programs
- *    what its buffer held before behind that multiple (mended later: "clarify
- *    block write logic & fix shadowbuffer reads");
- *  - an error of a write leaves the status register as it is, for it is
- *    cleared where there was none; with error bits set a strict chip takes no
- *    buffered program, and the driver tries ten million times.  An erase does
- *    clear the status, so one follows each failed write here.
+ * This version of the driver has two errors that occur with any flash; the test
+ * avoids them:
+ * - A write of less than 128 bytes that crosses a multiple of 128 also programs
+ *   old buffer contents after that multiple (fixed later by "clarify block
+ *   write logic & fix shadowbuffer reads").
+ * - After a failed write the driver does not clear the status register. A
+ *   strict chip with error bits set refuses a buffered program, and the driver
+ *   tries ten million times. An erase does clear the status, so the test erases
+ *   after each failed write.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,14 +37,14 @@
 #define CHUNK 128u
 #define HEADERS 0x64u /* of the volume and of the variable store */
 
-/* Both parts at once. */
+/* A command to both parts at once. */
 #define BOTH(command) ((command)*0x10001u)
 
 struct setting {
 	enum window_mode mode;
 	enum cfi_personality personality;
 	enum store_sync sync;
-	uint32_t interval; /* of guest_replace_server() */
+	uint32_t interval; /* argument of guest_replace_server() */
 };
 
 static struct model model; /* of the whole device */
@@ -101,7 +102,7 @@ start_driver(void)
 	core_protocol(&gEdkiiNvVarStoreFormattedGuid);
 }
 
-/* A volume with an empty variable store, from the specifications. */
+/* Makes a volume with an empty variable store, from the specifications. */
 static void
 put(uint32_t off, uint64_t value, unsigned int size)
 {
@@ -125,7 +126,10 @@ good_headers(void)
 	memcpy(header + 0x10, nv_data, sizeof(nv_data));
 	put(0x20, 3 * FLASH_BLOCK, 8);
 	memcpy(header + 0x28, "_FVH", 4);
-	/* read, write: capable and enabled; sticky, mapped, erases to ones */
+	/*
+	 * read and write: capable and enabled; sticky, mapped, erased bits are
+	 * 1
+	 */
 	put(0x2c, 0x00000e36, 4);
 	put(0x30, 0x48, 2);
 	put(0x37, 2, 1);
@@ -153,10 +157,10 @@ static void
 compare_image(const char *when)
 {
 	model_same(&model, 0, guest_image(), FLASH_SIZE, when);
-	check_that(guest_verify(), "%s: the device is broken", when);
+	check_that(guest_verify(), "%s: the device is not valid", when);
 }
 
-/* --- what the test itself does with the chip --- */
+/* --- access to the chip by the test itself --- */
 
 static void
 command(EFI_LBA lba, unsigned int value)
@@ -176,9 +180,9 @@ lock_bits(EFI_LBA lba)
 	return bits;
 }
 
-/* --- operations of the driver, as plain memory sees them --- */
+/* --- driver operations and their effect on plain memory --- */
 
-/* The write is of the kind for which the driver reads what was there. */
+/* Returns true for a write before which the driver reads the old contents. */
 static bool
 is_small(uint32_t off, uint32_t len)
 {
@@ -203,7 +207,7 @@ wanted_write(EFI_LBA lba, uint32_t off, uint32_t len)
 {
 	if (off >= FLASH_BLOCK || len == 0 || len > FLASH_BLOCK - off)
 		return EFI_BAD_BUFFER_SIZE;
-	/* It reads more than it writes, and may not beyond the device. */
+	/* The driver reads more than it writes: here beyond the device. */
 	if (is_small(off, len) &&
 	    lba * FLASH_BLOCK + (off & ~(CHUNK - 1)) + bytes_read_before(len) >
 		    REGION_SIZE)
@@ -229,7 +233,7 @@ write_at(EFI_LBA lba, uint32_t off, uint32_t len, uint8_t *data)
 		       len);
 }
 
-/* Data that only clears bits, or any. */
+/* Makes data that only clears bits, or any data. */
 static void
 choose_data(EFI_LBA lba, uint32_t off, uint32_t len, uint8_t *data)
 {
@@ -277,7 +281,8 @@ do_erase(void)
 
 	if (count == 0 || lba + count > BLOCKS)
 		wanted = EFI_INVALID_PARAMETER;
-	check_that(got == wanted, "an erase of %lu blocks from %lu: %#lx",
+	check_that(got == wanted,
+		   "wrong result of an erase of %lu blocks from %lu: %#lx",
 		   (unsigned long)count, (unsigned long)lba,
 		   (unsigned long)got);
 	if (wanted == EFI_SUCCESS)
@@ -299,8 +304,8 @@ do_read(uint8_t *data)
 
 	memset(data, 0x33, len);
 	check_that(fvb->Read(fvb, lba, off, &count, data) == wanted,
-		   "a read of %#x bytes at %#x of block %lu", len, off,
-		   (unsigned long)lba);
+		   "wrong result of a read of %#x bytes at %#x of block %lu",
+		   len, off, (unsigned long)lba);
 	if (wanted == EFI_SUCCESS)
 		model_same(&model,
 			   REGION_OFF + (uint32_t)lba * FLASH_BLOCK + off, data,
@@ -340,15 +345,15 @@ run_good(const void *arg)
 	start_driver();
 	compare_image("a good volume is left as it is");
 	for (EFI_LBA lba = 0; lba < BLOCKS; lba++)
-		check_that(lock_bits(lba) == locked, "the lock of block %lu",
-			   (unsigned long)lba);
+		check_that(lock_bits(lba) == locked,
+			   "wrong lock bits of block %lu", (unsigned long)lba);
 	guest_power_off();
 }
 
 struct damage {
 	struct setting setting;
 	uint32_t off;
-	uint32_t len; /* bytes of the region that get the value */
+	uint32_t len; /* the bytes of the region to set, and their value */
 	uint8_t value;
 };
 
@@ -368,7 +373,7 @@ run_damaged(const void *arg)
 	guest_power_off();
 }
 
-/* The driver unlocks the block it writes to, and no other. */
+/* The driver unlocks the block that it writes to, and no other. */
 static void
 run_locks(const void *arg)
 {
@@ -382,17 +387,20 @@ run_locks(const void *arg)
 			   "block %lu is not locked at power-on",
 			   (unsigned long)lba);
 	write_at(3, 0x1000, sizeof(data), data);
-	check_that(erase(1, 1) == EFI_SUCCESS, "an erase of a locked block");
+	check_that(erase(1, 1) == EFI_SUCCESS,
+		   "the driver cannot erase a locked block");
 	model_fill(&model, REGION_OFF + FLASH_BLOCK, 0xff, FLASH_BLOCK);
 	for (EFI_LBA lba = 0; lba < BLOCKS; lba++)
 		check_that(lock_bits(lba) ==
 				   (lba == 1 || lba == 3 ? 0 : BOTH(1u)),
-			   "the lock of block %lu", (unsigned long)lba);
+			   "wrong lock bits of block %lu", (unsigned long)lba);
 	compare_image("after unlocking");
 	guest_power_off();
 }
 
-/* A block that is locked down: errors, nothing changed, others work. */
+/*
+ * A write to a locked-down block fails and changes nothing; other blocks work.
+ */
 static void
 run_locked_down(const void *arg)
 {
@@ -407,14 +415,14 @@ run_locked_down(const void *arg)
 	command(2, CFI_CMD_READ_ARRAY);
 	check_that(lock_bits(2) == BOTH(3u), "block 2 is not locked down");
 	check_that(fvb->Write(fvb, 2, 0x100, &count, data) == EFI_DEVICE_ERROR,
-		   "a small write into a block that is locked down");
+		   "wrong result of a small write to a locked-down block");
 	compare_image("a small write");
 	check_that(erase(2, 1) == EFI_DEVICE_ERROR,
-		   "an erase of a block that is locked down");
+		   "wrong result of an erase of a locked-down block");
 	compare_image("an erase");
 	count = FLASH_BLOCK;
 	check_that(fvb->Write(fvb, 2, 0, &count, data) == EFI_DEVICE_ERROR,
-		   "a large write into a block that is locked down");
+		   "wrong result of a large write to a locked-down block");
 	compare_image("a large write");
 	write_at(3, 0, 64, data);
 	write_at(3, 0, FLASH_BLOCK, data);
@@ -423,9 +431,9 @@ run_locked_down(const void *arg)
 }
 
 /*
- * Where every operation is made durable, the failing one itself is reported.
- * Where bursts are, the READ ARRAY that ends the burst fails, after which the
- * driver does not look at the status: it learns with the next operation.
+ * With a sync per operation, the failing operation itself is reported. With a
+ * sync per burst, the READ ARRAY that ends the burst fails; the driver does not
+ * read the status after it, and sees the error at the next operation.
  */
 static void
 run_failing(const void *arg)
@@ -443,27 +451,28 @@ run_failing(const void *arg)
 	compare_image("before the host failed");
 	guest_fail_writes(EIO);
 	check_that(fvb->Write(fvb, 4, 0x400, &count, data) == wanted,
-		   "the first write that fails");
+		   "wrong result of the first failing write");
 	compare_image("the first write");
 	for (unsigned int i = 0; i < 3; i++) {
-		check_that(erase(5, 1) == EFI_DEVICE_ERROR, "an erase");
+		check_that(erase(5, 1) == EFI_DEVICE_ERROR,
+			   "the erase did not fail");
 		compare_image("an erase");
 		check_that(fvb->Write(fvb, 4, 0x400, &count, data) ==
 				   EFI_DEVICE_ERROR,
-			   "a later write");
+			   "wrong result of a later write");
 		compare_image("a later write");
 	}
-	check_that(erase(5, 1) == EFI_DEVICE_ERROR, "an erase");
+	check_that(erase(5, 1) == EFI_DEVICE_ERROR, "the erase did not fail");
 	count = FLASH_BLOCK;
 	check_that(fvb->Write(fvb, 4, 0, &count, data) == EFI_DEVICE_ERROR,
-		   "a large write");
+		   "wrong result of a large write");
 	compare_image("a large write");
 	for (unsigned int i = 0; i < 20; i++)
 		do_read(data);
 	guest_power_off();
 }
 
-/* Ten million refusals, and then an error. */
+/* The driver tries ten million times, and then reports an error. */
 static void
 run_refused(const void *arg)
 {
@@ -477,11 +486,11 @@ run_refused(const void *arg)
 	command(2, CFI_CMD_LOCK_DOWN);
 	command(2, CFI_CMD_READ_ARRAY);
 	check_that(fvb->Write(fvb, 2, 0, &count, data) == EFI_DEVICE_ERROR,
-		   "a write into a block that is locked down");
+		   "wrong result of a write to a locked-down block");
 	check_that(fvb->Write(fvb, 3, 0, &count, data) == EFI_DEVICE_ERROR,
-		   "a write with error bits set");
+		   "wrong result of a write with error bits set");
 	compare_image("a refused write");
-	check_that(erase(3, 1) == EFI_SUCCESS, "an erase");
+	check_that(erase(3, 1) == EFI_SUCCESS, "the erase failed");
 	model_fill(&model, REGION_OFF + 3 * FLASH_BLOCK, 0xff, FLASH_BLOCK);
 	write_at(3, 0, sizeof(data), data);
 	compare_image("after an erase");
@@ -539,23 +548,24 @@ main(int argc, char **argv)
 	};
 
 	check_start("VirtNorFlash", argc, argv);
-	check_scenario("a good volume, strict", run_good, &direct);
-	check_scenario("a good volume, ovmf", run_good, &ovmf);
+	check_scenario("a valid volume, strict", run_good, &direct);
+	check_scenario("a valid volume, ovmf", run_good, &ovmf);
 	for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++)
 		check_scenario(damages[i].name, run_damaged,
 			       &damages[i].damage);
 	check_scenario("locks, direct", run_locks, &direct);
 	check_scenario("locks, trap", run_locks, &trap);
-	check_scenario("a block locked down", run_locked_down, &trap);
-	check_scenario("a host that fails, sync op", run_failing, &op);
-	check_scenario("a host that fails, sync burst", run_failing, &direct);
+	check_scenario("a locked-down block", run_locked_down, &trap);
+	check_scenario("the host's writes fail, sync op", run_failing, &op);
+	check_scenario("the host's writes fail, sync burst", run_failing,
+		       &direct);
 	check_scenario("random, direct", run_random, &direct);
 	check_scenario("random, trap", run_random, &trap);
 	check_scenario("random, sync op", run_random, &op);
-	check_scenario("a server that is replaced", run_random, &replaced);
+	check_scenario("the server is replaced", run_random, &replaced);
 	check_scenario("random, ovmf", run_random, &ovmf);
 	if (check_options.longer)
-		check_scenario("a status that is never cleared", run_refused,
+		check_scenario("the status is never cleared", run_refused,
 			       &trap);
 	return check_finish();
 }

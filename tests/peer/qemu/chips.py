@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The two flashes: QEMU's in a running machine, ours in pflash-replay. Both take a batch of accesses and give the
-values of its reads. start() and values() are apart, so that both work at the same time."""
+"""The two flashes: QEMU's in a running machine, ours in pflash-replay. Both perform a batch of accesses and return the
+values of its reads. start() sends a batch and values() waits for its result, so that both flashes work in parallel."""
 
 import mmap
 import os
@@ -18,7 +18,7 @@ PACKET = 16 << 20       # stub.c: PACKET
 ACCESS = struct.Struct("<IBBHQ")
 TIMEOUT = 60            # seconds for one batch
 
-# What a batch may have, so that the answers fit into a pipe that nobody reads yet: 17 bytes each.
+# Limit of a batch: its answers, 17 bytes each, must fit into a pipe, because they are read only after sending.
 BATCH = 3000
 
 
@@ -27,7 +27,7 @@ class ChipError(Exception):
 
 
 def spawn(command, **options):
-    """Starts a process that the kernel kills when this one ends, however it ends."""
+    """Starts a process that the kernel kills when this process ends for any reason."""
     return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--"] + command, **options)
 
 
@@ -37,7 +37,7 @@ def qemu_version():
 
 
 class Qemu:
-    """pflash_cfi01 as QEMU's PC machine has it: flash 0 is the firmware, and flash 1 below it the one under test."""
+    """pflash_cfi01 in QEMU's PC machine: flash 0 is the firmware, flash 1 below it is the one under test."""
 
     def __init__(self, stub, image):
         self.base = TOP - os.path.getsize(BIOS) - os.path.getsize(image)
@@ -88,7 +88,7 @@ class Qemu:
         return [value for _, write, _, _, value in answer if not write]
 
     def close(self):
-        """Ended, as by the power button of a host: QEMU flushes its images."""
+        """Ends QEMU by SIGTERM, so that it flushes its images."""
         self.process.terminate()
         code = self.process.wait(TIMEOUT)
         self.bell.close()
@@ -98,7 +98,7 @@ class Qemu:
 
 
 class Replay:
-    """The chip of this project."""
+    """The chip of this project, in pflash-replay."""
 
     def __init__(self, program, image, personality, options=()):
         self.image = image

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The list in expected-differences, and of those that random accesses meet the conditions."""
+"""Parses expected-differences, and has the conditions for those entries that random accesses meet."""
 
 import os
 
@@ -8,7 +8,7 @@ LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "expected-differ
 PROTECTION_REGISTER = {0x80: 0xfe, **dict.fromkeys(range(0x81, 0x91), 0xff)}
 ID_CODES = {0: 0x89, 1: 0x18}
 
-# Offset in the query table: QEMU, ours.
+# {offset in the query table: (value in QEMU, value here)}
 QUERY = {0x1b: (0x45, 0x27), 0x1c: (0x55, 0x36), 0x28: (0x02, 0x00), 0x35: (0x30, 0x31), 0x36: (0x00, 0x66),
          0x3a: (0x00, 0x01), 0x3b: (0x00, 0x03), 0x3d: (0x00, 0x33), 0x40: (0x00, 0x80), 0x42: (0x00, 0x03),
          0x43: (0x00, 0x03)}
@@ -32,7 +32,7 @@ class Listed:
 
 
 def load():
-    """The entries of the list by their names; a ValueError says what is wrong with it."""
+    """Returns the entries by name; raises a ValueError that names the line of an error."""
     entries = {}
     entry = None
     with open(LIST, encoding="ascii") as file:
@@ -46,19 +46,19 @@ def load():
                 elif line.startswith(("w ", "r ")):
                     entry.add(*line.split())
                 elif not line.startswith(("#", "when: ", "why: ", " ", "\n")):
-                    raise ValueError("neither a text nor an access")
+                    raise ValueError("neither text nor an access")
             except (ValueError, TypeError, AttributeError) as error:
                 raise ValueError(f"{LIST}:{number}: {error}") from None
     for entry in entries.values():
         if all(qemu == ours for qemu, ours in entry.values):
             raise ValueError(f"{LIST}: {entry.name}: no read shows a difference")
     if CONDITIONS.keys() - entries.keys():
-        raise ValueError(f"{LIST}: not there: {CONDITIONS.keys() - entries.keys()}")
+        raise ValueError(f"{LIST}: no entry for the conditions: {CONDITIONS.keys() - entries.keys()}")
     return entries
 
 
 def qemu_query(off, size):
-    """What QEMU's table has in the one byte."""
+    """Returns a byte of QEMU's query table."""
     blocks = size // 4096 - 1
     table = (b"QRY\x01\x00\x31\0\0\0\0\0" b"\x45\x55\0\0\x07\x07\x0a\0\x04\x04\x04\0"
              + bytes(((size & -size).bit_length() - 1, 2, 0, 8, 0, 1, blocks & 0xff, blocks >> 8, 0x10, 0))
@@ -67,7 +67,7 @@ def qemu_query(off, size):
 
 
 class Read:
-    """A read that gave two values: what the conditions look at."""
+    """A read for which the two flashes returned different values; the conditions are evaluated on it."""
 
     def __init__(self, access, qemu, ours, size, personality):
         _, self.off, self.width, self.array, self.view = access
@@ -120,7 +120,7 @@ CONDITIONS = {
 
 
 def explain(read):
-    """The name of the expected difference that this read is, or None."""
+    """Returns the name of the expected difference that explains this read, or None."""
     for name, condition in CONDITIONS.items():
         if read.width == 1 and condition(read):
             return name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Sends the same accesses to QEMU's flash and to this project's, and compares what they give."""
+"""Sends the same accesses to QEMU's flash and to this project's, and compares the values that they return."""
 
 import argparse
 import collections
@@ -18,7 +18,7 @@ import operations
 TEMPLATE = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 TRACES = ("firstboot", "secondboot")
 TRACE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "data", "ovmf-2022.11-4m-{}.trace.gz")
-KNOWN = "7.2."          # the QEMU that expected-differences is about
+KNOWN = "7.2."          # the QEMU version that expected-differences describes
 SMALL, LARGE = 0x20000, 0x84000
 
 Run = collections.namedtuple("Run", "personality size accesses options")
@@ -34,7 +34,7 @@ class Mismatch(Exception):
 
 
 class Total:
-    """What is counted over all of the test."""
+    """Counters over the whole test."""
 
     def __init__(self):
         self.accesses = self.reads = self.differences = self.failures = 0
@@ -53,7 +53,7 @@ def show(access, *values):
 
 
 class Session:
-    """Both flashes, just powered on, with the same contents, in a directory of their own."""
+    """Both flashes after power-on, with the same contents, in their own directory."""
 
     def __init__(self, args, image, personality, options=(), replay=chips.Replay):
         self.size, self.personality = len(image), personality
@@ -89,7 +89,7 @@ class Session:
             chip.start(batch)
 
     def compare(self, batch, total):
-        """Takes the answers to the batch that was started last."""
+        """Reads and compares the answers to the last batch."""
         qemu, ours = (iter(chip.values(batch)) for chip in self.chips)
         for access in batch:
             self.step += 1
@@ -104,10 +104,10 @@ class Session:
                 read = differences.Read(access, *values, self.size, self.personality)
                 name = differences.explain(read)
                 if name is None:
-                    raise Mismatch(self.report("QEMU gives {:x}, ours {:x}".format(*values)))
+                    raise Mismatch(self.report("QEMU returns {:x}, ours {:x}".format(*values)))
                 total.met[name] += 1
             elif access[4] in ("array", "recorded") and values[0] != access[3]:
-                raise Mismatch(self.report(f"both give {values[0]:x} where {access[3]:x} must be"))
+                raise Mismatch(self.report(f"both return {values[0]:x}, but {access[3]:x} is expected"))
         total.accesses += len(batch)
 
     def report(self, text):
@@ -115,7 +115,7 @@ class Session:
         return f"step {self.step}: {text}\n# the last {len(self.last)} accesses:\n{trail}"
 
     def end(self):
-        """Ends both; returns what their files hold then."""
+        """Ends both flashes; returns the contents of their files."""
         for chip in self.chips:
             chip.close()
         return [open_and_read(path) for path in self.paths]
@@ -126,7 +126,7 @@ class Session:
                 raise Mismatch(f"{name} image has {len(image)} bytes")
             for off, (got, wanted) in enumerate(zip(image, array)):
                 if got != wanted:
-                    raise Mismatch(f"{name} image has {got:02x} at {off:x}, and {wanted:02x} was programmed")
+                    raise Mismatch(f"{name} image has {got:02x} at {off:x}, but {wanted:02x} is expected")
 
 
 def open_and_read(path):
@@ -135,7 +135,7 @@ def open_and_read(path):
 
 
 def run_random(args, run, seed, total, replay=chips.Replay):
-    """Makes the next batch while the two work on the one before."""
+    """Random accesses: generates the next batch while the two flashes work on the previous one."""
     rng = random.Random(f"{seed} {run}")
     image = bytes(rng.choice((0xff, rng.randrange(256))) for _ in range(run.size))
     driver = operations.Driver(rng, image, run.personality)
@@ -154,7 +154,7 @@ def run_random(args, run, seed, total, replay=chips.Replay):
 
 
 def run_listed(args, entry, total):
-    """Shows a listed difference on purpose."""
+    """Runs the accesses of an entry of the list, which must show its difference."""
     with Session(args, b"\xff" * entry.size, entry.personality) as session:
         session.start(entry.accesses)
         got = list(zip(*(chip.values(entry.accesses) for chip in session.chips)))
@@ -163,7 +163,7 @@ def run_listed(args, entry, total):
         total.reads += len(got)
         total.differences += differ
         if got != entry.values:
-            raise Mismatch("not as listed\n" + compare_lists(entry, got))
+            raise Mismatch("the values are not those listed\n" + compare_lists(entry, got))
         total.met[entry.name] += differ
         session.finish(b"\xff" * entry.size)
 
@@ -182,7 +182,7 @@ def compare_lists(entry, got):
 
 
 def run_traces(args, total):
-    """What real firmware did in two boots, one after the other, and read then."""
+    """Replays the accesses of two recorded boots of OVMF, and compares the values read and the files."""
     image = open_and_read(TEMPLATE)
     for trace in TRACES:
         accesses = []
@@ -203,7 +203,7 @@ def run_traces(args, total):
 
 
 class WrongRead(chips.Replay):
-    """Gives one bit wrongly, in the last read of its first batch."""
+    """A flash that returns one wrong bit, in the last read of its first batch."""
 
     wrong = 1
 
@@ -215,7 +215,7 @@ class WrongRead(chips.Replay):
 
 
 class WrongImage(chips.Replay):
-    """Leaves one bit wrong in its file."""
+    """A flash that leaves one wrong bit in its file."""
 
     def close(self):
         super().close()
@@ -227,17 +227,17 @@ class WrongImage(chips.Replay):
 
 
 def self_test(args, replay):
-    """One wrong bit must be found. What was compared here does not count."""
+    """Checks that the comparison finds one wrong bit. These comparisons are not counted."""
     try:
         run_random(args, SELF_TEST, args.seed, Total(), replay)
     except Mismatch as mismatch:
         print("# found:", mismatch.args[0].splitlines()[0])
     else:
-        raise Mismatch("not found")
+        raise Mismatch("the wrong bit was not found")
 
 
 def guarded(total, text, function, *arguments):
-    """One test: whatever goes wrong in it is its failure, not the end of the others."""
+    """Runs one test; an error in it makes this test fail, and the other tests still run."""
     try:
         function(*arguments)
     except Mismatch as mismatch:
@@ -252,7 +252,7 @@ def run_all(args, total):
     for entry in differences.load().values():
         guarded(total, f"listed difference {entry.name}", run_listed, args, entry, total)
     for replay in WrongRead, WrongImage:
-        guarded(total, f"a comparison fails with {replay.__name__}", self_test, args, replay)
+        guarded(total, f"the comparison finds the error of {replay.__name__}", self_test, args, replay)
     if os.path.exists(TEMPLATE):
         guarded(total, "recorded boots of OVMF", run_traces, args, total)
     else:

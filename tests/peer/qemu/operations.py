@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What drivers do to a flash, at random: the sequences of OVMF, Linux's cfi_cmdset_0001 and U-Boot, and free mixtures
-of what they are made of, all well-formed. Only personality qemu is given ones to program over zeros.
+"""Random driver operations on a flash: the command sequences of OVMF, of Linux's cfi_cmdset_0001 and of U-Boot, and
+random mixtures of their parts, all well-formed. Ones are programmed over zeros only under personality qemu.
 
-An access is (op, offset, size, value, view). `view` says of a read what the flash shows at that time; the conditions
-of differences.py need it. The value of a read is what the array must have there, shown or not."""
+An access is (op, offset, size, value, view). For a read, `view` is the view that the flash shows at that time, which
+the conditions of differences.py need, and `value` is the content of the array, whether shown or not."""
 
 BLOCK = 4096
-ROW = 256               # a buffered program stays inside of one of these
+ROW = 256               # a buffered program does not cross a multiple of this
 
 READ_ARRAY = (0xff, 0xff, 0xff, 0xf0, 0x00)
 
 
 class Driver:
-    """Makes accesses, and keeps what the array must hold after them."""
+    """Generates accesses, and tracks the contents that the array must have after them."""
 
     def __init__(self, rng, image, personality):
         self.rng = rng
@@ -23,14 +23,14 @@ class Driver:
         self.out = []
 
     def batch(self, length):
-        """Whole operations, at least `length` accesses of them."""
+        """Generates complete operations with at least `length` accesses in total."""
         self.out = []
         while len(self.out) < length:
             operation, = self.rng.choices(OPERATIONS, WEIGHTS)
             operation(self)
         return self.out
 
-    # What the sequences are made of.
+    # The parts of the sequences.
 
     def write(self, off, value, view):
         self.out.append(("w", off, 1, value, view))
@@ -41,13 +41,13 @@ class Driver:
         self.out.append(("r", off, size, value, self.view))
 
     def anywhere(self, length=1):
-        """An offset from which `length` bytes are inside: mostly in a few blocks, so that they get used up."""
+        """An offset with `length` bytes before the end; mostly in a few blocks, so that programs meet zeros."""
         blocks = self.size // BLOCK
         block = self.rng.randrange(min(blocks, 8)) if self.rng.random() < 0.7 else self.rng.randrange(blocks)
         return min(block * BLOCK + self.rng.randrange(BLOCK), self.size - length)
 
     def datum(self, off):
-        """What can be programmed over the byte there: only clears bits, but where ones go over zeros as in QEMU."""
+        """A byte that can be programmed at this offset: it only clears bits, except under personality qemu."""
         value = self.rng.choice((self.rng.randrange(256), 0xff, 0x00, 0x7f, 0xfe))
         if self.personality == "qemu" and self.rng.random() < 0.1:
             return value
@@ -70,7 +70,7 @@ class Driver:
         self.array[start:start + BLOCK] = b"\xff" * BLOCK
 
     def program_buffer(self, off, count):
-        """From E8 up to the confirm. What is polled after E8 is the buffer's availability."""
+        """A buffered program from E8 up to the confirm. The poll after E8 reads whether the buffer is available."""
         setup = off // ROW * ROW if self.rng.random() < 0.5 else off
         self.write(setup, 0xe8, "buffer")
         for _ in range(self.rng.randrange(3)):
@@ -83,14 +83,14 @@ class Driver:
         self.write(setup, 0xd0, "status")
 
     def row(self):
-        """A range inside of one row, aligned or not."""
+        """A range inside one row, aligned or not."""
         row = self.anywhere() // ROW * ROW
         start, end = sorted(self.rng.choices(range(ROW), k=2))
         if self.rng.random() < 0.2:
             start, end = 0, ROW - 1
         return row + start, end - start + 1
 
-    # Anybody's.
+    # Sequences of any driver.
 
     def look(self):
         for _ in range(self.rng.randint(1, 8)):
@@ -109,7 +109,7 @@ class Driver:
         self.look()
 
     def clear_status(self):
-        """QEMU shows the array after it. What is shown here depends on the personality."""
+        """QEMU shows the array after this command. The view here depends on the personality."""
         before = self.view
         self.write(self.anywhere(), 0x50, "array" if before == "array" else f"cleared {before}")
         if self.rng.random() < 0.3:
@@ -159,8 +159,8 @@ class Driver:
             self.read_array(off)
 
     def lock_down(self):
-        """QEMU shows the array after it, and does not set SR.7. Where locks are kept the block could never be
-        programmed again."""
+        """QEMU shows the array after this command, and does not set SR.7. A chip that keeps locks could never
+        program the block again."""
         if self.personality == "qemu":
             self.unlock()
             self.write(self.anywhere(), 0x60, "status")
@@ -169,7 +169,7 @@ class Driver:
             self.read_array()
 
     def mixture(self):
-        """Single commands, each complete, with looks in between."""
+        """Single commands, each complete, with reads in between."""
         for _ in range(self.rng.randint(1, 6)):
             what = self.rng.randrange(4)
             if what == 0:

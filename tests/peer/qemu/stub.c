@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A multiboot kernel that does accesses to the flash as it is told.
+ * A multiboot kernel that performs flash accesses on request.
  *
- * The guest's memory is a file that the test has mapped too.  A packet of
- * accesses lies at PACKET; a byte on the serial port says that it is there,
- * a byte back says that it has been done, and what was read stands in it.
- * In between the processor is halted, so that it costs nothing to wait.
+ * The guest's memory is a file that the test has mapped too. The test writes a
+ * packet of accesses to PACKET, and sends a byte on the serial port. The kernel
+ * performs the accesses, stores the values that it read in the packet, and
+ * sends a byte back. In between the CPU is halted, so that waiting costs
+ * nothing.
  */
 #include <stdint.h>
 
@@ -36,7 +37,7 @@ extern char serial_interrupt[];
 
 static struct gate idt[FIRST_VECTOR + COM1_IRQ + 1];
 
-/* The interrupt only ends a halt: wait_byte() fetches the byte itself. */
+/* The interrupt handler only ends a halt: wait_byte() reads the byte. */
 __asm__(".section .multiboot, \"a\"\n"
 	"	.align 4\n"
 	"	.long 0x1badb002, 0, -0x1badb002\n"
@@ -86,7 +87,10 @@ inb(uint16_t port)
 	return value;
 }
 
-/* Both interrupt controllers moved off the exceptions; only COM1 is let in. */
+/*
+ * Remaps both interrupt controllers away from the exceptions; unmasks COM1
+ * only.
+ */
 static void
 init_interrupts(void)
 {
@@ -118,10 +122,10 @@ init_interrupts(void)
 static void
 init_serial(void)
 {
-	outb(COM1 + 3, 0x03); /* 8N1, and the divisor latch closed */
+	outb(COM1 + 3, 0x03); /* 8N1, divisor latch closed */
 	outb(COM1 + 2, 0x00); /* no FIFO */
 	outb(COM1 + 4, 0x0b); /* DTR, RTS, interrupt line */
-	outb(COM1 + 1, 0x01); /* interrupt when a byte is there */
+	outb(COM1 + 1, 0x01); /* interrupt on received data */
 }
 
 static void
@@ -135,13 +139,13 @@ send_byte(uint8_t byte)
 static void
 wait_byte(void)
 {
-	/* No interrupt is taken between sti and hlt: none gets lost. */
+	/* Interrupts stay off between sti and hlt, so that none is lost. */
 	while (!(inb(COM1 + 5) & 0x01))
 		__asm__ volatile("sti; hlt; cli" : : : "memory");
 	inb(COM1);
 }
 
-/* Eight bytes in one access, which the general registers cannot do. */
+/* In 32-bit mode only MMX can access eight bytes at once. */
 static uint64_t
 read64(uint32_t address)
 {
