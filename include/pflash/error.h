@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Errors that a person will read.
+ * Errors for a person to read.
  *
  * A function that can fail for a reason outside this program returns 0 or
- * -errno and leaves one sentence in a struct error: which file, domain or
- * address, and what was expected there.  The caller that gives up prints it,
- * once.  Functions on the way of a guest's write return the bare -errno.
+ * -errno, and stores one sentence in a struct error: the file, domain or
+ * address, and the expected value.  The caller that gives up prints the
+ * sentence once.  Functions on the path of a guest's write return only -errno.
  */
 #ifndef PFLASH_ERROR_H
 #define PFLASH_ERROR_H
@@ -22,7 +22,7 @@ struct error {
 int error_set(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same with ": " and strerror(code) behind the sentence. */
+/* The same, and appends ": " and strerror(code) to the sentence. */
 int error_errno(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

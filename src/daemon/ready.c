@@ -23,7 +23,8 @@ ready_notify_socket(const char *message, struct error *err)
 	if (len == 0)
 		return 0;
 	if ((*path != '/' && *path != '@') || len >= sizeof(addr.sun_path))
-		return error_set(err, EINVAL, "NOTIFY_SOCKET=%s: not a path",
+		return error_set(err, EINVAL,
+				 "NOTIFY_SOCKET=%s: not a path of a socket",
 				 path);
 	memcpy(addr.sun_path, path, len);
 	if (*path == '@') /* an abstract socket */
@@ -48,8 +49,8 @@ ready_write_fd(int fd, struct error *err)
 
 	if (write(fd, "\n", 1) != 1)
 		ret = error_errno(err, errno,
-				  "cannot say on descriptor %d "
-				  "that the flash is attached",
+				  "cannot report on descriptor %d that the "
+				  "flash is attached",
 				  fd);
 	close(fd);
 	return ret;

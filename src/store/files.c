@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The files of one flash in the file system.  All names are found once, when
- * VARS and the directory it lies in are what they are: a symbolic link that is
- * put in their place later is not followed.
+ * The files of one flash in the file system.  files_local() resolves all names
+ * once; a symbolic link that replaces VARS or its directory later is not
+ * followed.
  */
 #include "pflash/files.h"
 
@@ -22,10 +22,10 @@ struct local {
 	const struct sys *sys;
 	char *path[FILES_ROLES];
 	char *directory[FILES_ROLES];
-	char *unfinished[FILES_ROLES]; /* of VARS: NULL, if none was made */
-	bool missing;                  /* VARS, when the names were found */
-	bool known;                    /* `vars` is */
-	struct stat vars;              /* when it was opened last */
+	char *unfinished[FILES_ROLES]; /* VARS: NULL before create() */
+	bool missing;                  /* VARS did not exist at first */
+	bool known;                    /* `vars` is set */
+	struct stat vars;              /* VARS, when it was opened last */
 };
 
 static struct local *
@@ -47,7 +47,7 @@ open_path(const struct local *local, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Some file systems have no fsync for directories and say EINVAL. */
+/* Some file systems cannot sync a directory and return EINVAL. */
 static int
 sync_directory(const struct local *local, enum files_role role)
 {
@@ -71,8 +71,8 @@ know_vars(struct local *local, int fd)
 }
 
 /*
- * A FIFO does not block who only reads.  A link that led nowhere when the names
- * were found is no VARS file.
+ * O_NONBLOCK: open(2) of a FIFO must not block.  A dangling link in the place of
+ * VARS counts as a VARS file that does not exist.
  */
 static int
 local_open(struct files *files, enum files_role role, bool write)
@@ -96,7 +96,7 @@ local_open(struct files *files, enum files_role role, bool write)
 	return rc;
 }
 
-/* Also where nobody has opened it yet. */
+/* Finds owner and mode of VARS, also before VARS is opened. */
 static int
 find_owner(struct local *local)
 {
@@ -112,7 +112,7 @@ find_owner(struct local *local)
 	return rc;
 }
 
-/* Only root may give a file away. */
+/* EPERM is no failure: only root may change the owner. */
 static int
 own_like_vars(const struct local *local, int fd)
 {
@@ -124,7 +124,7 @@ own_like_vars(const struct local *local, int fd)
 	return sys->fchmod(fd, vars->st_mode & 0666) < 0 ? -errno : 0;
 }
 
-/* Another process that makes one at the same time has another name for it. */
+/* The name is random: another process may create VARS at the same time. */
 static int
 name_new_vars(struct local *local)
 {
@@ -140,7 +140,10 @@ name_new_vars(struct local *local)
 	return -ENOMEM;
 }
 
-/* The lock on VARS makes the names of the others free. */
+/*
+ * The lock on VARS protects the names of the other files: nobody else uses an
+ * unfinished one.
+ */
 static int
 free_unfinished(struct local *local, enum files_role role)
 {
@@ -172,7 +175,7 @@ local_create(struct files *files, enum files_role role)
 	return rc;
 }
 
-/* VARS never has two names, which store_open() would refuse. */
+/* No link(2): store_open() would refuse a VARS file with two names. */
 static int
 local_install(struct files *files, enum files_role role, bool replace,
 	      bool *named)
@@ -233,7 +236,7 @@ static const struct files_ops local_ops = {
 	.close = local_close,
 };
 
-/* NULL with errno; the working directory may be another one later. */
+/* Absolute: the working directory may change later.  NULL with errno. */
 static char *
 absolute(const char *path)
 {
@@ -250,7 +253,7 @@ absolute(const char *path)
 	return result;
 }
 
-/* The real name of what is not there yet: that of its directory, and `base`. */
+/* The real name of a missing file: its directory's, and `base`. */
 static char *
 beside(const char *path, const char *base)
 {
@@ -289,7 +292,7 @@ with_suffix(const char *path, size_t len, const char *suffix)
 									 result;
 }
 
-/* The part of the journal's name that other names begin with. */
+/* Length of the journal's name without its suffix. */
 static size_t
 stem(const char *journal)
 {
@@ -300,7 +303,7 @@ stem(const char *journal)
 	return len;
 }
 
-/* Beside the journal lies the state, called like it; false: out of memory. */
+/* The state has the name of the journal, with its own suffix. */
 static bool
 find_others(struct local *local)
 {

@@ -125,7 +125,7 @@ wrong 2 ':1: not an access' trace "$tmp/json"
 wrong 2 'beyond a flash' trace "$trace" --size 4096
 echo 'w ffffffff 1 0' >"$tmp/last"
 wrong 2 'beyond a flash' chip "$tmp/last"
-wrong 2 'at most' hosts 5001
+wrong 2 'from 1 to 5000' hosts 5001
 wrong 2 'not a number' hosts many
 wrong 2 none.so chip --peer "$tmp/none.so"
 wrong 1 'No such file' path --directory "$tmp/none"

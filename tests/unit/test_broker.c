@@ -18,10 +18,10 @@
 #include "channel.h"
 #include "double_domain.h"
 #include "pflash/control.h"
+#include "pflash/text.h"
 #include "supervised.h"
 #include "supervisor/broker.h"
 #include "supervisor/process.h"
-#include "supervisor/status.h"
 
 /* The broker's state before the request. */
 #define ATTACHED 1u /* an earlier worker was */
@@ -533,15 +533,15 @@ START_TEST(texts)
 {
 	char to[8];
 
-	status_take_text(to, sizeof(to), "\033[1m\"\\\xff", 8);
+	text_copy_printable(to, sizeof(to), "\033[1m\"\\\xff", 8);
 	ck_assert_str_eq(to, "?[1m\"\\?");
-	status_take_text(to, sizeof(to), "unterminated", 12);
+	text_copy_printable(to, sizeof(to), "unterminated", 12);
 	ck_assert_str_eq(to, "untermi");
-	status_take_text(to, sizeof(to), "unterminated", 3);
+	text_copy_printable(to, sizeof(to), "unterminated", 3);
 	ck_assert_str_eq(to, "unt");
-	status_take_text(to, sizeof(to), "", 1);
+	text_copy_printable(to, sizeof(to), "", 1);
 	ck_assert_str_eq(to, "");
-	status_take_text(to, 1, "text", 4);
+	text_copy_printable(to, 1, "text", 4);
 	ck_assert_str_eq(to, "");
 }
 END_TEST

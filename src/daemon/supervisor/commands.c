@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "pflash/control.h"
+#include "pflash/text.h"
 #include "supervisor/state.h"
 #include "supervisor/status.h"
 
@@ -112,7 +113,7 @@ commands_mode_done(void *opaque, int error)
 	struct supervisor *s = opaque;
 	char why[sizeof(s->report->mode)];
 
-	status_take_text(why, sizeof(why), s->report->mode, sizeof(why));
+	text_copy_printable(why, sizeof(why), s->report->mode, sizeof(why));
 	control_done(s->control, HELD_MODE,
 		     !error ? NULL :
 		     why[0] ? why :

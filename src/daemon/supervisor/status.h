@@ -22,10 +22,4 @@ struct status {
 /* malloc()ed, at most CONTROL_ANSWER bytes; NULL without memory. */
 char *status_text(const struct status *status);
 
-/*
- * A text of the worker's, bounded and printable; `room` bytes at `to`.  Each
- * byte is read once: the worker may change it meanwhile.
- */
-void status_take_text(char *to, size_t room, const char *text, size_t size);
-
 #endif
