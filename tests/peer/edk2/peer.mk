@@ -3,7 +3,7 @@
 # Compiles the clients; called by run, which sets
 #   TREE   edk2's unpacked source
 #   OUT    where everything is made
-#   LIB    libpflash.a
+#   LIB    libpflash-sim.a and libpflash.a
 #
 # A client is linked of edk2's driver and libraries for its platform (see
 # AutoGen.h), of ours that speak edk2's interfaces, and of ours that do not.
