@@ -19,7 +19,7 @@ make_table(struct option *table, const struct cmdline_option *options)
 {
 	int count = 0;
 
-	for (; options[count].name && count < CMDLINE_OPTIONS; count++)
+	for (; count < CMDLINE_OPTIONS && options[count].name; count++)
 		table[count] = (struct option){
 			.name = options[count].name,
 			.has_arg = options[count].has_value ?

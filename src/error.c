@@ -21,11 +21,11 @@ error_set(struct error *err, int code, const char *fmt, ...)
 int
 error_errno(struct error *err, int code, const char *fmt, ...)
 {
-	char text[sizeof(err->text)];
+	struct error sentence;
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)vsnprintf(sentence.text, sizeof(sentence.text), fmt, ap);
 	va_end(ap);
-	return error_set(err, code, "%s: %s", text, strerror(code));
+	return error_set(err, code, "%s: %s", sentence.text, strerror(code));
 }

@@ -114,7 +114,7 @@ load(const char *path, char **text, struct error *err)
 		     0;
 }
 
-/* Allocates room for all values, each with its NUL byte and the longest name. */
+/* Allocates room for all values, each with a NUL byte and the longest name. */
 static char *
 make_room(const char *text)
 {
@@ -127,7 +127,7 @@ make_room(const char *text)
 	return malloc(room);
 }
 
-/* Appends the value to the others, and the guest's name in place of each mark. */
+/* Appends the value to the others; the guest's name replaces each mark. */
 static int
 expand(struct reader *reader, const char *value, struct error *err)
 {

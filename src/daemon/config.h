@@ -24,7 +24,8 @@ typedef int config_name(void *opaque, char **name, struct error *err);
  * begin a line nor name an option.
  *
  * *text holds the values; the caller frees it, also after a failure.  -errno
- * with a sentence that begins with the file and, if a line is wrong, its number.
+ * with a sentence that begins with the file, and with the number of a wrong
+ * line.
  */
 int config_read(const char *path, config_name *name, config_set *set,
 		void *opaque, char **text, struct error *err);

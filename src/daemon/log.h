@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The log of pflashd, one line for an event.  The supervisor begins each line
- * with domain and file.  The worker sends its lines to the supervisor (relay.h).
+ * with domain and file.  The worker sends its lines to the supervisor, relay.h.
  */
 #ifndef PFLASHD_LOG_H
 #define PFLASHD_LOG_H
@@ -22,9 +22,9 @@ void log_to_syslog(void);
 void log_to_supervisor(void);
 
 /*
- * Writes one line.  `level` is one of syslog(3): LOG_ERR, LOG_WARNING, LOG_INFO.
- * A byte of the text that is not printable ASCII becomes '?'.  The context may
- * be UTF-8.
+ * Writes one line.  `level` is LOG_ERR, LOG_WARNING, LOG_NOTICE or LOG_INFO.  A
+ * byte of the text that is not printable ASCII becomes '?'.  The context may be
+ * UTF-8.
  */
 void log_line(int level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

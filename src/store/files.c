@@ -71,8 +71,8 @@ know_vars(struct local *local, int fd)
 }
 
 /*
- * O_NONBLOCK: open(2) of a FIFO must not block.  A dangling link in the place of
- * VARS counts as a VARS file that does not exist.
+ * O_NONBLOCK: open(2) of a FIFO must not block.  A dangling link in the place
+ * of VARS counts as a VARS file that does not exist.
  */
 static int
 local_open(struct files *files, enum files_role role, bool write)

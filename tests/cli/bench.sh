@@ -119,7 +119,7 @@ wrong 2 nothing nothing
 wrong 2 --wrong chip --wrong
 wrong 2 'not a number' chip --rounds many
 wrong 2 'size of a flash' chip --size 5000
-wrong 2 'which one' trace
+wrong 2 'TRACE is missing' trace
 wrong 1 'No such file' trace "$tmp/none"
 wrong 2 ':1: not an access' trace "$tmp/json"
 wrong 2 'beyond a flash' trace "$trace" --size 4096

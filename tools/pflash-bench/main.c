@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pflash-bench: measures the cost of the flash, beside that of other flashes. */
+/* pflash-bench: measures the cost of the flash, and of other flashes. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
  * chip and store of pflashd, on the simulated hypervisor.
  *
  * Standard input has one access a line, `w OFF SIZE VALUE` or `r OFF SIZE
- * [VALUE]`, in hex; a line that begins with # is a comment.  The value of a read
- * is printed in hex on a line of its own, before the next access is read.
+ * [VALUE]`, in hex; a line that begins with # is a comment.  The value of a
+ * read is printed in hex, on a line of its own, before the next access is read.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -36,7 +36,7 @@ void answer_close(struct answer *answer);
 bool answer_number(const struct answer *answer, const char *name,
 		   uint64_t *value);
 
-/* The text is valid until answer_close(); its bytes are NULL if it is absent. */
+/* Valid until answer_close().  The bytes are NULL if there is no such text. */
 struct text answer_text(const struct answer *answer, const char *name);
 
 /* True if the answer has this text. */

@@ -3,9 +3,9 @@
  * Asks the pflashds of this host on their sockets, all at once, until a common
  * deadline (pflash/control.h).
  *
- * The name of a socket, ID.sock, is the guest's id; other files of the directory
- * are ignored.  The process behind the socket must belong to root or to this
- * user.
+ * The name of a socket, ID.sock, is the guest's id; other files of the
+ * directory are ignored.  The process behind the socket must belong to root or
+ * to this user.
  */
 #ifndef PFLASHCTL_ASK_H
 #define PFLASHCTL_ASK_H

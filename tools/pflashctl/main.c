@@ -79,8 +79,8 @@ help(void)
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %s %s\n      %s\n", ctl_commands[i].name,
 		       ctl_commands[i].arguments, ctl_commands[i].description);
-	puts("\nExit codes: 0 success, 1 failure, 2 usage, 3 a file was refused "
-	     "or is damaged,\n4 the file is in use.");
+	puts("\nExit codes: 0 success, 1 failure, 2 usage, 3 a file was "
+	     "refused or is damaged,\n4 the file is in use.");
 }
 
 static int

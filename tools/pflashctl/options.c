@@ -56,12 +56,13 @@ int
 ctl_parse(struct ctl_options *options, const struct ctl_command *command,
 	  int argc, char **argv)
 {
-	struct parsing parsing = { options, command };
+	struct parsing parsing = { .command = command };
 	unsigned int count;
 	struct error err;
 	int first;
 
 	*options = (struct ctl_options){ .journal = NULL };
+	parsing.options = options;
 	first = cmdline_parse(table, argc, argv, set_option, &parsing, &err);
 	if (first < 0)
 		return ctl_fail(CTL_USAGE, "%s: %s", command->name, err.text);

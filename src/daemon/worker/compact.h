@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Makes room in the variable store before the guest runs.  The firmware would
- * need hundreds of thousands of trapped writes for it; here it is one burst, and
- * a point of the history.
+ * need hundreds of thousands of trapped writes for it; here it is one burst,
+ * which is a point of the history.
  */
 #ifndef PFLASHD_COMPACT_H
 #define PFLASHD_COMPACT_H
