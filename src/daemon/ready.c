@@ -94,8 +94,9 @@ ready_fork(int *fd, int *code, struct error *err)
 	return 0;
 }
 
-void
-ready_let_go(bool keeps_stderr)
+/* `keeps_stderr`: standard error is the log. */
+static void
+leave_terminal(bool keeps_stderr)
 {
 	int last = keeps_stderr ? STDOUT_FILENO : STDERR_FILENO;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -109,6 +110,6 @@ ready_let_go(bool keeps_stderr)
 int
 ready_leave_parent(int fd, const struct options *options, struct error *err)
 {
-	ready_let_go(options->log == OPTIONS_LOG_STDERR);
+	leave_terminal(options->log == OPTIONS_LOG_STDERR);
 	return ready_write_fd(fd, err);
 }

@@ -21,9 +21,6 @@ int ready_write_fd(int fd, struct error *err);
  */
 int ready_fork(int *fd, int *code, struct error *err);
 
-/* Leaves the terminal.  Standard error may stay: it may be the log. */
-void ready_let_go(bool keeps_stderr);
-
 /* Leaves the terminal and lets the parent of ready_fork() end. */
 int ready_leave_parent(int fd, const struct options *options,
 		       struct error *err);
