@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# make              pflashd, pflashctl, pflash-replay and the lab's guest
-# make check        every test that ends within minutes, the lab's included
-# make check-full   the slow ones too
-# make unit         only those that need no Xen
-# make peers        at length against QEMU, edk2 and Linux
-# make fuzz         ten minutes of random accesses, records, images, journals
-# make crash        an hour of power cuts on a simulated disk
-# make torture      the real programs, killed a thousand times, on full disks
-# make demo         a UEFI guest on real Xen keeps its variables
-# make lab S=NAME   one lab scenario
-# make install      DESTDIR and PREFIX as usual
+# make              builds the programs and the lab's guest
+# make check        runs all tests that end within minutes, with the lab
+# make check-full   runs the slow tests too
+# make unit         runs the tests that need no Xen
+# make peers        compares with QEMU, edk2 and Linux at length
+# make fuzz         fuzzes accesses, records, images and journals, ten minutes
+# make crash        cuts the power of a simulated disk, for an hour
+# make torture      kills the real programs and fills their disks
+# make demo         shows that a UEFI guest on real Xen keeps its variables
+# make lab S=NAME   runs one lab scenario
+# make install      installs; DESTDIR and PREFIX as usual
 #
-# V=1 shows the commands; CC=clang and SANITIZE=address,undefined are built
-# aside from the others when BUILD names another directory.
+# V=1 shows the commands.  Give another BUILD directory with CC=clang or with
+# SANITIZE=address,undefined.
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -22,7 +22,7 @@ BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 XENDIR = /etc/xen
 UNITDIR = $(PREFIX)/lib/systemd/system
-# Of xl's, which vif-pflash runs when it is called so.
+# The scripts of xl that vif-pflash runs if it is called by their name.
 VIF_SCRIPTS = nat openvswitch route
 VERSION := $(shell cat VERSION)
 
@@ -46,21 +46,35 @@ XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall -lxenctrl \
 DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c -lseccomp
 CHECK_LIBS = $(shell pkg-config --libs check)
 
+# The objects of these sources.
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+# The library of all programs.  The simulated hypervisor is a library of its
+# own: only tests, pflash-replay and pflash-bench are linked with it.
 MAINS = src/daemon/main.c
-LIB_SRC = $(filter-out $(MAINS),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
-LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
+SIM_SRC = $(wildcard src/ioreq/sim*.c)
+LIB_SRC = $(filter-out $(MAINS) $(SIM_SRC),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
+LIB_OBJ = $(call objects,$(LIB_SRC))
+SIM_OBJ = $(call objects,$(SIM_SRC))
 LIB = $(BUILD)/libpflash.a
-CTL_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/pflashctl/*.c))
-REPLAY_OBJ = $(BUILD)/tools/pflash-replay/main.o $(BUILD)/tools/common/access.o
-BENCH_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/pflash-bench/*.c)) $(BUILD)/tools/common/access.o
-UNIT_SRC = $(filter-out tests/unit/support%,$(wildcard tests/unit/test_*.c))
-UNIT = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
-SUPPORT_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support*.c))
-DOUBLE_OBJ = $(patsubst %,$(BUILD)/tests/unit/%.o,supervised double_domain double_worker)
+SIM = $(BUILD)/libpflash-sim.a
+
+DAEMON_OBJ = $(call objects,$(MAINS))
+CTL_OBJ = $(call objects,$(wildcard tools/pflashctl/*.c))
+REPLAY_OBJ = $(call objects,$(wildcard tools/pflash-replay/*.c) tools/common/access.c)
+BENCH_OBJ = $(call objects,$(wildcard tools/pflash-bench/*.c tools/common/*.c))
+ANSWER_OBJ = $(call objects,tests/lab/answer/answer.c tools/common/null_region.c)
+PROBE_OBJ = $(call objects,tests/lab/sandbox/probe.c)
 PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 	   $(BUILD)/pflash-bench
-OBJ = $(LIB_OBJ) $(MAINS:%.c=$(BUILD)/%.o) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) \
-      $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(UNIT_SRC:%.c=$(BUILD)/%.o)
+
+UNIT_SRC = $(wildcard tests/unit/test_*.c)
+UNIT = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+SUPPORT_OBJ = $(call objects,$(wildcard tests/unit/support*.c))
+DOUBLE_OBJ = $(patsubst %,$(BUILD)/tests/unit/%.o,supervised double_domain double_worker)
+
+OBJ = $(LIB_OBJ) $(SIM_OBJ) $(DAEMON_OBJ) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) \
+      $(ANSWER_OBJ) $(PROBE_OBJ) $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(call objects,$(UNIT_SRC))
 
 .PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install uninstall clean \
 	format lint
@@ -77,17 +91,7 @@ all: $(if $(GUEST_RULES),$(BUILD)/lab/guest.elf)
 
 all: $(BUILD)/lab/probe $(BUILD)/lab/answer
 
-$(BUILD)/lab/answer: $(BUILD)/tests/lab/answer/answer.o $(LIB)
-	@mkdir -p $(@D)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(XEN_LIBS) -o $@
-
-$(BUILD)/lab/probe: $(BUILD)/tests/lab/sandbox/probe.o $(LIB)
-	@mkdir -p $(@D)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
-
-# The daemon's two processes meet in its own headers.
+# The headers of the daemon's two processes are below src/daemon.
 $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: \
 	ALL_CPPFLAGS += -Isrc/daemon
 
@@ -97,36 +101,38 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
+$(SIM): $(SIM_OBJ)
+$(LIB) $(SIM):
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/pflashd: $(BUILD)/src/daemon/main.o $(LIB)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(DAEMON_LIBS) -o $@
-
+$(BUILD)/pflashd: $(DAEMON_OBJ) $(LIB)
+$(BUILD)/pflashd: LIBS = $(DAEMON_LIBS)
 $(BUILD)/pflashctl: $(CTL_OBJ) $(LIB)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -ljson-c -o $@
+$(BUILD)/pflashctl: LIBS = -ljson-c
+$(BUILD)/pflash-replay: $(REPLAY_OBJ) $(SIM) $(LIB)
+$(BUILD)/pflash-bench: $(BENCH_OBJ) $(SIM) $(LIB)
+$(BUILD)/pflash-bench: LIBS = -ljson-c -lz
+$(BUILD)/lab/answer: $(ANSWER_OBJ) $(LIB)
+$(BUILD)/lab/answer: LIBS = $(XEN_LIBS)
+$(BUILD)/lab/probe: $(PROBE_OBJ) $(LIB)
+$(BUILD)/lab/probe: LIBS = $(DAEMON_LIBS)
 
-$(BUILD)/pflash-replay: $(REPLAY_OBJ) $(LIB)
+$(PROGRAMS) $(BUILD)/lab/answer $(BUILD)/lab/probe:
+	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
-
-$(BUILD)/pflash-bench: $(BENCH_OBJ) $(LIB)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -ljson-c -lz -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
 $(BUILD)/tests/test_control: CHECK_LIBS += -lev
 
-$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(LIB)
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(SIM) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(LIB) $(CHECK_LIBS) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(SIM) $(LIB) $(CHECK_LIBS) -o $@
 
-# The daemon's own modules.
 $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
 
-# The real supervisor, with doubles of the worker and the domain.
+# The real supervisor, with test doubles of the worker and the domain.
 SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker
 $(SUPERVISED): CHECK_LIBS += $(DAEMON_LIBS) -lm
 $(SUPERVISED): $(DOUBLE_OBJ)
@@ -188,7 +194,7 @@ install: programs
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
 
-# The files in /etc/xen/pflash are the administrator's.
+# Leaves the administrator's files in /etc/xen/pflash.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/pflashd $(DESTDIR)$(BINDIR)/pflashctl \
 		$(DESTDIR)$(BINDIR)/pflash-replay \

@@ -21,16 +21,11 @@ error_set(struct error *err, int code, const char *fmt, ...)
 int
 error_errno(struct error *err, int code, const char *fmt, ...)
 {
+	struct error sentence;
 	va_list ap;
-	size_t len;
 
-	if (!err)
-		return -code;
 	va_start(ap, fmt);
-	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	(void)vsnprintf(sentence.text, sizeof(sentence.text), fmt, ap);
 	va_end(ap);
-	len = strlen(err->text);
-	(void)snprintf(err->text + len, sizeof(err->text) - len, ": %s",
-		       strerror(code));
-	return -code;
+	return error_set(err, code, "%s: %s", sentence.text, strerror(code));
 }

@@ -182,6 +182,22 @@ int store_erase(struct store *store, uint32_t off, uint32_t len);
  */
 int store_replace(struct store *store, const uint8_t *image);
 
+/*
+ * Fills `image`, store_size() bytes, with new contents.  1: write them;
+ * 0: change nothing; -errno with a sentence.
+ */
+typedef int store_edit(void *opaque, const struct store *store, uint8_t *image,
+		       struct error *err);
+
+/*
+ * Opens the store, replaces its image by that of edit(), as one burst of the
+ * history, and closes it.  Uses neither burst nor burst_limit of `config`.
+ * Returns 0, or the -errno of store_open(), of edit() or of the change.  -EIO:
+ * the journal has the change, but the VARS file could not be updated.
+ */
+int store_rewrite(const struct store_config *config, store_edit *edit,
+		  void *opaque, struct error *err);
+
 /* The barrier.  Nothing to do is success.  -errno as above. */
 int store_commit(struct store *store);
 

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "pflash/parse.h"
 
 static bool
 power_of_two(uint32_t value)
@@ -86,23 +86,12 @@ geometry_check(const struct geometry *g, struct error *err)
 
 /* Parses a number with an optional K or M; 0 if it is missing or too large. */
 static uint32_t
-parse_number(const char **text)
+read_number(const char **text)
 {
-	unsigned long long value;
-	char *end;
+	uint64_t value;
 
-	if (**text < '0' || **text > '9')
-		return 0;
-	errno = 0;
-	value = strtoull(*text, &end, 0);
-	if (errno || value > UINT32_MAX)
-		return 0;
-	if (*end == 'K' || *end == 'k')
-		value <<= 10;
-	if (*end == 'M' || *end == 'm')
-		value <<= 20;
-	*text = end + (*end && strchr("KkMm", *end) ? 1 : 0);
-	return value > UINT32_MAX ? 0 : (uint32_t)value;
+	return parse_size(text, PARSE_C, UINT32_MAX, &value) ? (uint32_t)value :
+							       0;
 }
 
 /* `rest`: bytes of the bank behind the previous regions. */
@@ -112,10 +101,10 @@ parse_region(struct geometry_region *region, const char **text, uint64_t rest,
 {
 	const char *begin = *text;
 
-	region->block_size = parse_number(text);
+	region->block_size = read_number(text);
 	if (region->block_size && **text == 'x') {
 		++*text;
-		region->count = parse_number(text);
+		region->count = read_number(text);
 	} else if (region->block_size && **text == '\0') {
 		region->count = (uint32_t)(rest / region->block_size);
 		return 0;

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
 #include "guest.h"
+#include "pflash/load.h"
 
 #define MAX_SIZE (64u << 10)
 #define NAME_MARK "%n"
@@ -21,8 +21,8 @@ struct reader {
 	config_name *ask;
 	config_set *set;
 	void *opaque; /* of both */
-	char *name;   /* NULL: not asked for yet */
-	char *end;    /* of the values so far */
+	char *name;   /* NULL before the first call of ask() */
+	char *end;    /* of the values that were copied */
 };
 
 static bool
@@ -51,7 +51,7 @@ need_name(struct reader *reader, struct error *err)
 	return ret;
 }
 
-/* 1: *path is there; 0: it is not. */
+/* Returns 1 if the file exists, and its name in *path; else 0. */
 static int
 try_file(const char *directory, const char *name, char **path,
 	 struct error *err)
@@ -80,8 +80,8 @@ find_file(struct reader *reader, const char *directory, char **path,
 		ret = try_file(directory, "default", path, err);
 	if (ret == 0)
 		return error_set(err, ENOENT,
-				 "%s: neither %s.conf nor default.conf says "
-				 "what flash the guest has",
+				 "%s: neither %s.conf nor default.conf exists "
+				 "to describe the guest's flash",
 				 directory, reader->name);
 	return ret < 0 ? ret : 0;
 }
@@ -96,30 +96,25 @@ line_of(const char *text, const char *place)
 	return line;
 }
 
-/* The file as one string. */
+/* Loads the file as one string. */
 static int
 load(const char *path, char **text, struct error *err)
 {
 	uint8_t *data;
 	char *nul;
 	size_t size = 0;
-	int ret = file_load(path, MAX_SIZE, &data, &size, err);
+	int ret = load_file(path, MAX_SIZE, &data, &size, err);
 
 	if (ret < 0)
 		return ret;
-	*text = realloc(data, size + 1);
-	if (!*text) {
-		free(data);
-		return error_set(err, ENOMEM, "out of memory");
-	}
-	(*text)[size] = '\0';
+	*text = (char *)data;
 	nul = memchr(*text, '\0', size);
 	return nul ? error_set(err, EINVAL, "%s:%u: a NUL byte", path,
 			       line_of(*text, nul)) :
 		     0;
 }
 
-/* For all values, each with its '\0' and the longest name in it. */
+/* Allocates room for all values, each with a NUL byte and the longest name. */
 static char *
 make_room(const char *text)
 {
@@ -132,7 +127,7 @@ make_room(const char *text)
 	return malloc(room);
 }
 
-/* Appends the value to the others, with the guest's name where it says so. */
+/* Appends the value to the others; the guest's name replaces each mark. */
 static int
 expand(struct reader *reader, const char *value, struct error *err)
 {
@@ -165,7 +160,7 @@ trim(char *text)
 	return text;
 }
 
-/* Comments have lines of their own: a path may contain a '#'. */
+/* A comment needs a line of its own: a path may contain a '#'. */
 static int
 read_line(struct reader *reader, char *line, struct error *err)
 {

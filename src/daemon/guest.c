@@ -6,48 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Behind the name until the guest has arrived, by xl migrate-receive. */
+#include "pflash/text.h"
+
+/* xl migrate-receive appends this to the name until the guest has arrived. */
 #define INCOMING "--incoming"
 
 /* Bytes of a refused name that its error shows, at most. */
 #define SHOWN 160
 
-/*
- * The length of the UTF-8 sequence at the beginning of a string, and its code
- * point, as RFC 3629 defines them; 0: there is none.
- */
-static size_t
-decode(const char *text, uint32_t *point)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *s = (const unsigned char *)text;
-	size_t len = *s < 0x80 ? 1 :
-		     *s < 0xc0 ? 0 :
-		     *s < 0xe0 ? 2 :
-		     *s < 0xf0 ? 3 :
-		     *s < 0xf8 ? 4 :
-				 0;
-
-	*point = len == 1 ? *s : *s & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		*point = *point << 6 | (s[i] & 0x3f);
-	}
-	if (*point < least[len] || *point > 0x10ffff ||
-	    (*point >= 0xd800 && *point <= 0xdfff))
-		return 0;
-	return len;
-}
-
-/* C0, DEL and C1 */
-static bool
-is_control(uint32_t point)
-{
-	return point < 0x20 || (point >= 0x7f && point < 0xa0);
-}
-
-/* NULL: nothing is wrong with it. */
+/* Returns NULL if the name is good. */
 static const char *
 find_fault(const char *name)
 {
@@ -61,10 +28,10 @@ find_fault(const char *name)
 	if (strlen(name) >= GUEST_NAME_SIZE)
 		return "is too long";
 	for (; *name; name += len) {
-		len = decode(name, &point);
+		len = text_decode(name, strlen(name), &point);
 		if (len == 0)
 			return "is not UTF-8";
-		if (is_control(point))
+		if (text_is_control(point))
 			return "has a control character";
 		if (point == '/')
 			return "has a '/'";
@@ -72,7 +39,7 @@ find_fault(const char *name)
 	return NULL;
 }
 
-/* Room for four bytes, "..." and the '\0' is left until the end. */
+/* Leaves room for one character, "..." and the NUL byte. */
 static void
 show(const char *name, char *to, size_t room)
 {
@@ -80,9 +47,9 @@ show(const char *name, char *to, size_t room)
 	uint32_t point = 0;
 
 	while (*name && to < end) {
-		size_t len = decode(name, &point);
+		size_t len = text_decode(name, strlen(name), &point);
 
-		if (len > 0 && !is_control(point)) {
+		if (len > 0 && !text_is_control(point)) {
 			to = mempcpy(to, name, len);
 			name += len;
 		} else {

@@ -3,36 +3,18 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "pflash/parse.h"
 
 #define LEAST 4096u
 #define MOST (UINT64_C(1) << 40)
 
-/* A size at the beginning of *text, which is moved behind it. */
 static bool
-parse_size(const char **text, uint64_t *size)
+read_size(const char **text, uint64_t *size)
 {
-	static const char units[] = "KMG";
-	unsigned long long number;
-	const char *unit;
-	char *end;
-
-	if (**text < '0' || **text > '9')
-		return false;
-	errno = 0;
-	number = strtoull(*text, &end, 10);
-	unit = *end ? strchr(units, *end) : NULL;
-	*size = number;
-	for (long shift = unit ? unit - units + 1 : 0; shift > 0; shift--) {
-		if (*size > MOST)
-			return false;
-		*size <<= 10;
-	}
-	*text = end + (unit != NULL);
-	return errno == 0 && *size >= LEAST && *size <= MOST;
+	return parse_size(text, PARSE_DECIMAL, MOST, size) && *size >= LEAST;
 }
 
 int
@@ -43,13 +25,14 @@ limit_parse(struct limit_config *config, const char *text, struct error *err)
 	*config = (struct limit_config){ .burst = LIMIT_BURST };
 	if (strcmp(text, "off") == 0)
 		return 0;
-	if (parse_size(&at, &config->rate) &&
+	if (read_size(&at, &config->rate) &&
 	    (*at == '\0' ||
-	     (*at++ == ',' && parse_size(&at, &config->burst) && *at == '\0')))
+	     (*at++ == ',' && read_size(&at, &config->burst) && *at == '\0')))
 		return 0;
 	return error_set(err, EINVAL,
-			 "--write-limit: '%s' is neither off nor a size for a "
-			 "second, from 4K on, as 128K or 128K,256M",
+			 "'%s' is not off, RATE or RATE,BURST: bytes a second "
+			 "and bytes at once, each from 4K on, such as "
+			 "128K,256M",
 			 text);
 }
 
@@ -73,7 +56,7 @@ limit_init(struct limit *limit, const struct limit_config *config,
 	};
 }
 
-/* With all that has come back since then. */
+/* The level at `now`, with the units that have come back. */
 static double
 units_at(const struct limit *limit, double now)
 {
@@ -127,7 +110,7 @@ limit_allows(struct limit *limit, uint64_t used, double now)
 	return !over;
 }
 
-/* A little longer than it must be, for numbers are not exact. */
+/* Adds a millisecond, because floating-point numbers are not exact. */
 double
 limit_wait(const struct limit *limit, double now)
 {

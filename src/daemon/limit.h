@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How much may be had: a token bucket.  It holds `burst` units when it is
- * full, `rate` units a second come back, and those that were used are taken
- * out; when it is overdrawn the user has to wait until it is not.  The write
- * limit counts bytes, the supervisor counts lines and requests.  All times are
+ * A token bucket.  A full bucket holds `burst` units.  The user takes units
+ * out, and `rate` units a second come back.  The user may overdraw the bucket,
+ * and must then wait until the level is positive again.  The write limit counts
+ * bytes; the supervisor counts lines, requests and restarts.  All times are
  * seconds of limit_clock().
  */
 #ifndef PFLASHD_LIMIT_H
@@ -24,58 +24,61 @@ struct limit_config {
 
 /*
  * One access can overdraw the write limit by a checkpoint and a new journal.
- * A level below this is no honest one.
+ * An honest worker never reports a lower level.
  */
 #define LIMIT_DEBT_MOST (UINT64_C(128) << 20)
 
-/* "off", or RATE[,BURST], both sizes as "128K".  -EINVAL with a sentence. */
+/* Reads "off", or RATE[,BURST] in bytes.  Errors as in pflash/parse.h. */
 int limit_parse(struct limit_config *config, const char *text,
 		struct error *err);
 
-/* The next process goes on with it: a guest may end this one as it likes. */
+/*
+ * The level of the bucket and the time of it.  The next process continues with
+ * it: otherwise a guest could fill the bucket by ending this process.
+ */
 struct limit_level {
-	double units; /* below 0: overdrawn */
+	double units; /* negative: overdrawn */
 	double when;
 };
 
 struct limit {
 	struct limit_config config;
 	struct limit_level level;
-	uint64_t used; /* has been taken out */
-	bool over;
-	double since;   /* it is over */
-	uint64_t times; /* it was over */
-	double seconds; /* it was, but for this time */
+	uint64_t used;  /* units taken out so far */
+	bool over;      /* the bucket is overdrawn */
+	double since;   /* the time it became so */
+	uint64_t times; /* how often it became so */
+	double seconds; /* duration of all earlier times */
 };
 
-/* The clock for all of these: it goes on while the host sleeps. */
+/* CLOCK_BOOTTIME, which advances while the host sleeps. */
 double limit_clock(void);
 
-/* A full bucket.  `used` units were used until now, which are free. */
+/* Starts with a full bucket.  The first `used` units are free. */
 void limit_init(struct limit *limit, const struct limit_config *config,
 		uint64_t used, double now);
 
 /*
- * Goes on with a level that may come from a hostile process: one that is no
- * number, or of a time that has not come yet (another boot's), is not taken,
- * and no debt is larger than LIMIT_DEBT_MOST.
+ * Continues with a level that may come from a hostile process.  Ignores a level
+ * that is not a number, and one from the future, which is from another boot.
+ * Limits the debt to LIMIT_DEBT_MOST.
  */
 void limit_resume(struct limit *limit, const struct limit_level *level,
 		  double now);
 
-/* Has all come back by `now`?  Then nobody needs to go on with it. */
+/* True if the bucket is full: the next process needs no level. */
 bool limit_is_full(const struct limit *limit, double now);
 
-/* `used` in all: may there be more now? */
+/* Takes the units since the last call out; false if that overdraws it. */
 bool limit_allows(struct limit *limit, uint64_t used, double now);
 
-/* If limit_allows() was false: how long until it is not. */
+/* After limit_allows() returned false: seconds until it returns true. */
 double limit_wait(const struct limit *limit, double now);
 
-/* How long it was over in all. */
+/* Seconds during which the bucket was overdrawn. */
 double limit_waited(const struct limit *limit, double now);
 
-/* Nothing has changed since it was not over: no need to look at the clock. */
+/* True if limit_allows() need not be called: the bucket was not touched. */
 static inline bool
 limit_is_quiet(const struct limit *limit, uint64_t used)
 {

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pflash/text.h"
+
 #define LINE 1024
 
 static char context[256];
@@ -30,16 +32,7 @@ log_to_supervisor(void)
 	where = TO_SUPERVISOR;
 }
 
-/* A line is one line, and no terminal takes it for anything else. */
-static void
-make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
-/* One write, so that a line of less than PIPE_BUF bytes stays whole. */
+/* write(2) is atomic up to PIPE_BUF bytes: one call for the line. */
 static void
 hand_over(int level, const char *text)
 {
@@ -58,7 +51,7 @@ log_line(int level, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	make_printable(text);
+	text_copy_printable(text, sizeof(text), text, sizeof(text));
 	if (where == TO_SUPERVISOR)
 		hand_over(level, text);
 	else if (where == TO_SYSLOG)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The daemon's log: one line an event.  The supervisor puts domain and file in
- * front of each line; the worker hands its lines to the supervisor (relay.h).
+ * The log of pflashd, one line for an event.  The supervisor begins each line
+ * with domain and file.  The worker sends its lines to the supervisor, relay.h.
  */
 #ifndef PFLASHD_LOG_H
 #define PFLASHD_LOG_H
@@ -9,21 +9,22 @@
 #include <stdbool.h>
 #include <syslog.h>
 
-/* The beginning of every line from now on; `text` is copied. */
+/* Begins each later line with a copy of `text`. */
 void log_context(const char *text);
 
-/* From now on to syslog(3) instead of standard error. */
+/* Writes later lines to syslog(3) instead of standard error. */
 void log_to_syslog(void);
 
 /*
- * From now on to standard error as the supervisor wants it: "<priority>text",
- * without a context.
+ * Writes later lines to standard error in the supervisor's format,
+ * "<priority>text", without a context.
  */
 void log_to_supervisor(void);
 
 /*
- * `level` is one of syslog(3): LOG_ERR, LOG_WARNING, LOG_INFO.  A byte that is
- * no printable ASCII is replaced, but for those of UTF-8 in the context.
+ * Writes one line.  `level` is LOG_ERR, LOG_WARNING, LOG_NOTICE or LOG_INFO.  A
+ * byte of the text that is not printable ASCII becomes '?'.  The context may be
+ * UTF-8.
  */
 void log_line(int level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pflashd: a Xen device model that is only a flash chip. */
+/* pflashd: a Xen device model that emulates only a flash chip. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 #include "supervisor/upgrade.h"
 #include "worker/worker.h"
 
-/* The domain is opened once, when it is first asked for. */
+/* Opens the domain at the first call. */
 static void
 find_domain(struct supervisor_start *start)
 {
@@ -23,12 +23,12 @@ find_domain(struct supervisor_start *start)
 }
 
 static int
-tell_name(void *opaque, const char *domain, char **name, struct error *err)
+find_name(void *opaque, const char *domain, char **name, struct error *err)
 {
 	struct supervisor_start *start = opaque;
 	char lasting[GUEST_NAME_SIZE];
 
-	(void)domain; /* it is in the options */
+	(void)domain; /* domain_open() takes it from the options */
 	find_domain(start);
 	if (!start->domain) {
 		*err = start->no_domain;
@@ -66,14 +66,14 @@ check_ready_fd(const struct options *options, struct error *err)
 {
 	if (options->ready_fd < 0 || fcntl(options->ready_fd, F_GETFD) >= 0)
 		return EXIT_OK;
-	error_set(err, EINVAL, "--ready-fd: %d is not an open descriptor",
+	error_set(err, EINVAL, "--ready-fd: '%d' is not an open descriptor",
 		  options->ready_fd);
 	return EXIT_USAGE;
 }
 
-/* After an upgrade there is no terminal to let go of, and nobody who waits. */
+/* After an upgrade there is no terminal to leave and no waiting process. */
 static void
-go_on(struct options *options)
+continue_as_daemon(struct options *options)
 {
 	options->ready_fd = -1;
 	if (!options->foreground && options->log == OPTIONS_LOG_DEFAULT)
@@ -88,10 +88,10 @@ start_with(struct options *options, struct supervisor_start *start, int argc,
 	   char **argv)
 {
 	struct error err;
-	int code = options_parse(options, argc, argv, tell_name, start, &err);
+	int code = options_parse(options, argc, argv, find_name, start, &err);
 
 	if (start->lock >= 0)
-		go_on(options);
+		continue_as_daemon(options);
 	else if (code == EXIT_OK && !options->check_handover)
 		code = check_ready_fd(options, &err);
 	if (code != EXIT_OK)

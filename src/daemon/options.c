@@ -2,12 +2,13 @@
 #include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
+#include "pflash/cmdline.h"
+#include "pflash/names.h"
 
 #define MAX_WAIT 3600
 #define MAX_SPIN 100000
@@ -15,90 +16,54 @@
 #define MAX_RESTARTS 10000
 #define RESTARTS 10
 
-struct choice {
-	const char *name;
-	int value;
-};
-
-static const struct choice modes[] = {
-	{ "auto", WINDOW_AUTO },
-	{ "direct", WINDOW_DIRECT },
-	{ "trap", WINDOW_TRAP },
-	{ NULL, 0 },
-};
-
-static const struct choice syncs[] = {
-	{ "burst", STORE_SYNC_BURST },
-	{ "op", STORE_SYNC_OP },
-	{ "none", STORE_SYNC_NONE },
-	{ NULL, 0 },
-};
-
-static const struct choice personalities[] = {
-	{ "ovmf", CFI_OVMF },
-	{ "strict", CFI_STRICT },
-	{ "qemu", CFI_QEMU },
-	{ NULL, 0 },
-};
-
-static const struct choice reactions[] = {
+static const struct parse_choice reactions[] = {
 	{ "report", false },
 	{ "pause", true },
 	{ NULL, 0 },
 };
 
-static const struct choice logs[] = {
+static const struct parse_choice logs[] = {
 	{ "stderr", OPTIONS_LOG_STDERR },
 	{ "syslog", OPTIONS_LOG_SYSLOG },
 	{ NULL, 0 },
 };
 
-static const struct choice compactions[] = {
+static const struct parse_choice compactions[] = {
 	{ "auto", true },
 	{ "never", false },
 	{ NULL, 0 },
 };
 
-static const struct choice sandboxes[] = {
+static const struct parse_choice answers[] = {
+	{ "yes", true },
+	{ "no", false },
+	{ NULL, 0 },
+};
+
+static const struct parse_choice sandboxes[] = {
 	{ "none", SANDBOX_NONE },
 	{ "basic", SANDBOX_BASIC },
 	{ "full", SANDBOX_FULL },
 	{ NULL, 0 },
 };
 
-static const struct option long_options[] = {
-	{ "domain", required_argument, NULL, 'd' },
-	{ "config", required_argument, NULL, 'C' },
-	{ "vars", required_argument, NULL, 'v' },
-	{ "template", required_argument, NULL, 't' },
-	{ "layout", required_argument, NULL, 'l' },
-	{ "code", required_argument, NULL, 'c' },
-	{ "base", required_argument, NULL, 'b' },
-	{ "mode", required_argument, NULL, 'm' },
-	{ "sync", required_argument, NULL, 's' },
-	{ "journal", required_argument, NULL, 'j' },
-	{ "history", required_argument, NULL, 'H' },
-	{ "on-error", required_argument, NULL, 'e' },
-	{ "write-limit", required_argument, NULL, 'x' },
-	{ "spin", required_argument, NULL, 'P' },
-	{ "compact", required_argument, NULL, 'o' },
-	{ "read-only", no_argument, NULL, 'R' },
-	{ "force", no_argument, NULL, 'F' },
-	{ "personality", required_argument, NULL, 'p' },
-	{ "width", required_argument, NULL, 'w' },
-	{ "interleave", required_argument, NULL, 'i' },
-	{ "block-size", required_argument, NULL, 'B' },
-	{ "ready-fd", required_argument, NULL, 'r' },
-	{ "wait", required_argument, NULL, 'W' },
-	{ "log", required_argument, NULL, 'L' },
-	{ "sandbox", required_argument, NULL, 'S' },
-	{ "user", required_argument, NULL, 'u' },
-	{ "restarts", required_argument, NULL, 'n' },
-	{ "check-handover", no_argument, NULL, 'k' },
-	{ "foreground", no_argument, NULL, 'f' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+static const struct cmdline_option table[] = {
+	{ "domain", 'd', true },      { "config", 'C', true },
+	{ "vars", 'v', true },        { "template", 't', true },
+	{ "layout", 'l', true },      { "code", 'c', true },
+	{ "base", 'b', true },        { "mode", 'm', true },
+	{ "sync", 's', true },        { "journal", 'j', true },
+	{ "history", 'H', true },     { "on-error", 'e', true },
+	{ "write-limit", 'x', true }, { "spin", 'P', true },
+	{ "compact", 'o', true },     { "read-only", 'R', false },
+	{ "force", 'F', false },      { "personality", 'p', true },
+	{ "width", 'w', true },       { "interleave", 'i', true },
+	{ "block-size", 'B', true },  { "ready-fd", 'r', true },
+	{ "wait", 'W', true },        { "log", 'L', true },
+	{ "sandbox", 'S', true },     { "user", 'u', true },
+	{ "restarts", 'n', true },    { "check-handover", 'k', false },
+	{ "foreground", 'f', false }, { "help", 'h', false },
+	{ "version", 'V', false },    { NULL, 0, false },
 };
 
 /* clang-format off */
@@ -108,84 +73,68 @@ options_help(void)
 	fputs("usage: pflashd --domain ID|NAME --vars FILE [options]\n"
 "       pflashd --domain ID|NAME --config FILE|DIRECTORY [options]\n"
 "\n"
-"Gives a Xen guest a flash chip for its UEFI variables, kept in FILE.\n"
+"Gives a Xen guest a flash chip for its UEFI variables and stores them in\n"
+"FILE.\n"
 "\n"
 "  --domain ID|NAME   the guest\n"
 "  --config PATH      a file of options, or a directory: NAME.conf in it, or\n"
 "                     default.conf; the command line wins\n"
-"  --vars FILE        the variables; FILE.journal lies beside it\n"
-"  --template FILE    start from a copy of this if --vars does not exist\n"
-"  --layout 2m|4m     or from an empty store for an OVMF build of this size\n"
-"  --code FILE        the firmware, to serve its last volume below 4 GiB\n"
-"                     (a PVH guest starts slowly without it)\n"
-"  --base ADDR        guest-physical address of the flash; the default goes\n"
-"                     by the size of --vars: 0xffe00000 for 128 KiB,\n"
+"  --vars FILE        the image of the variables; its journal is\n"
+"                     FILE.journal\n"
+"  --template FILE    if --vars does not exist: create it as a copy of FILE\n"
+"  --layout 2m|4m     if --vars does not exist: create an empty variable\n"
+"                     store for an OVMF build of this size\n"
+"  --code FILE        the firmware image; its last volume is mapped below\n"
+"                     4 GiB (a PVH guest starts slowly without it)\n"
+"  --base ADDR        guest-physical address of the flash; the default\n"
+"                     depends on the size of --vars: 0xffe00000 for 128 KiB,\n"
 "                     0xffc00000 for 528 KiB\n"
 "  --mode MODE        how the guest reads: direct (frames of memory), trap\n"
 "                     (every read is a request), or auto (default)\n"
-"  --sync WHEN        what is on stable storage: each burst (default), each\n"
-"                     op, or none\n"
-"  --history HOW      what the journal keeps of the past: a size (1M is the\n"
-"                     default), an age (30d), or 0\n"
-"  --journal FILE     where the journal is, if not beside --vars\n"
-"  --on-error WHAT    if a change cannot be kept: report it in the chip's\n"
-"                     status and the log (default), or also pause the guest\n"
-"  --write-limit HOW  bytes for the disk, a second and at once: 128K,256M is\n"
-"                     the default; or off\n"
-"  --compact WHEN     make room for variables before a new guest runs:\n"
-"                     auto (default: when it is half full, and helps), never\n"
-"  --spin MICROSECONDS  watch for the guest's next access that long before\n"
-"                     sleeping, if it often comes so soon: 50; 0: never\n"
-"  --read-only        refuse every change, as a write-protected chip does\n"
-"  --force            attach an image that the firmware would not take\n"
+"  --sync WHEN        sync the journal after each burst (default), after\n"
+"                     each op, or never: none\n"
+"  --history HOW      the history in the journal: a size (default 1M), an age\n"
+"                     such as 30d, or 0 for none\n"
+"  --journal FILE     the journal, if it is not FILE.journal\n"
+"  --on-error WHAT    if a change cannot be stored: report it in the chip's\n"
+"                     status and the log (default), or pause the guest too\n"
+"  --write-limit HOW  limit the bytes written to the disk: RATE[,BURST] in\n"
+"                     bytes a second and at once (default 128K,256M), or off\n"
+"  --compact WHEN     make room for variables before a new guest runs: auto\n"
+"                     (default: if the store is half full), or never\n"
+"  --spin MICROSECONDS  poll for the guest's next access that long before\n"
+"                     sleeping, if it usually comes so soon: 50 (default);\n"
+"                     0: never\n"
+"  --read-only        refuse every change, like a write-protected chip\n"
+"  --force            attach an image that the firmware would not accept\n"
 "  --personality P    ovmf (default), strict (the data sheet), or qemu\n"
 "  --width N          bytes of the flash's bus: 1 (default), 2 or 4\n"
-"  --interleave N     chips side by side on it: as few as the width allows\n"
+"  --interleave N     chips side by side on the bus; the default is as few as\n"
+"                     the width allows\n"
 "  --block-size LIST  erase blocks, SIZE[xCOUNT][,...]: 4096 (default)\n"
 "  --foreground       do not become a daemon\n"
-"  --ready-fd N       write a newline to this descriptor when attached\n"
-"  --wait SECONDS     for another process to let go of the file: 0 (default)\n"
+"  --ready-fd N       write a newline to this descriptor when the flash is\n"
+"                     attached\n"
+"  --wait SECONDS     wait until another process closes the VARS file:\n"
+"                     0 (default)\n"
 "  --log WHERE        stderr (default with --foreground) or syslog\n"
-"  --sandbox HOW      what the worker gives up before it reads what the guest\n"
-"                     wrote: full (default: user, root, limits, system calls,\n"
-"                     other domains), basic (user, root, limits), or none\n"
+"  --sandbox HOW      privileges that the worker drops before it reads the\n"
+"                     guest's data: full (default: user, root, limits, system\n"
+"                     calls, other domains), basic (user, root, limits), or\n"
+"                     none\n"
 "  --user USER        the worker's user; the default is a uid of its own for\n"
-"                     each domain: 2000000000 and the domain's id\n"
-"  --restarts COUNT   how often the supervisor replaces a worker that died,\n"
-"                     within ten minutes, before it gives up: 10; 0: never\n"
-"  --check-handover   only say by the exit code whether this program could go\n"
-"                     on with the flash that a running pflashd has\n"
+"                     each domain: 2000000000 plus the domain's id\n"
+"  --restarts COUNT   replace a worker that died at most that often within\n"
+"                     ten minutes: 10 (default); 0: never\n"
+"  --check-handover   check whether this program can take the flash over from\n"
+"                     a running pflashd; the exit code tells the result\n"
 "  --help, --version\n"
 "\n"
-"Exit codes: 0 the guest is gone or SIGTERM came, 1 failed while running,\n"
+"Exit codes: 0 the guest ended or SIGTERM arrived, 1 failure while running,\n"
 "2 usage, 3 a file was refused, 4 the file is in use, 5 the domain or Xen.\n",
 	      stdout);
 }
 /* clang-format on */
-
-static int
-choose(const struct choice *choices, const char *option, const char *arg,
-       int *value, struct error *err)
-{
-	for (const struct choice *c = choices; c->name; c++) {
-		if (strcmp(c->name, arg) != 0)
-			continue;
-		*value = c->value;
-		return 0;
-	}
-	return error_set(err, EINVAL,
-			 "--%s: '%s' is none of its choices "
-			 "(see --help)",
-			 option, arg);
-}
-
-static const char *
-name_of(const struct choice *choices, int value)
-{
-	while (choices->name && choices->value != value)
-		choices++;
-	return choices->name;
-}
 
 bool
 options_want_syslog(const struct options *options)
@@ -197,29 +146,19 @@ options_want_syslog(const struct options *options)
 const char *
 options_sync_name(const struct options *options)
 {
-	return name_of(syncs, (int)options->sync);
+	return parse_choice_name(names_sync, (int)options->sync);
 }
 
 const char *
 options_personality_name(const struct options *options)
 {
-	return name_of(personalities, (int)options->personality);
+	return parse_choice_name(names_personality, (int)options->personality);
 }
 
 static int
-number(const char *option, const char *arg, uint64_t max, uint64_t *value,
-       struct error *err)
+number(const char *arg, uint64_t most, uint64_t *value, struct error *err)
 {
-	char *end;
-
-	errno = 0;
-	*value = strtoull(arg, &end, 0);
-	if (errno || end == arg || *end || *arg == '-' || *value > max)
-		return error_set(err, EINVAL,
-				 "--%s: '%s' is not a number up "
-				 "to %#llx",
-				 option, arg, (unsigned long long)max);
-	return 0;
+	return parse_number(arg, PARSE_C, 0, most, value, err);
 }
 
 static int
@@ -227,8 +166,7 @@ set_layout(struct options *options, const char *arg, struct error *err)
 {
 	options->layout = fv_layout_by_name(arg);
 	if (!options->layout)
-		return error_set(err, EINVAL,
-				 "--layout: '%s' is neither 2m nor 4m", arg);
+		return error_set(err, EINVAL, "'%s' is not 2m or 4m", arg);
 	return 0;
 }
 
@@ -236,7 +174,7 @@ static int
 set_ready_fd(struct options *options, const char *arg, struct error *err)
 {
 	uint64_t value = 0;
-	int ret = number("ready-fd", arg, INT32_MAX, &value, err);
+	int ret = number(arg, INT32_MAX, &value, err);
 
 	options->ready_fd = (int)value;
 	return ret;
@@ -246,23 +184,9 @@ static int
 set_restarts(struct options *options, const char *arg, struct error *err)
 {
 	uint64_t value = 0;
-	int ret = number("restarts", arg, MAX_RESTARTS, &value, err);
+	int ret = number(arg, MAX_RESTARTS, &value, err);
 
 	options->restarts = (unsigned int)value;
-	return ret;
-}
-
-static int
-set_count(uint32_t *count, const char *option, const char *arg,
-	  struct error *err)
-{
-	uint64_t value = 0;
-	int ret = number(option, arg, GEOMETRY_MAX_WIDTH, &value, err);
-
-	*count = (uint32_t)value;
-	if (ret == 0 && value != 1 && value != 2 && value != 4)
-		return error_set(err, EINVAL, "--%s: %s is not 1, 2 or 4",
-				 option, arg);
 	return ret;
 }
 
@@ -270,44 +194,45 @@ static int
 set_choice(struct options *options, int option, const char *arg,
 	   struct error *err)
 {
+	static const struct {
+		int option;
+		const struct parse_choice *choices;
+	} lists[] = {
+		{ 'm', names_mode },
+		{ 's', names_sync },
+		{ 'p', names_personality },
+		{ 'w', names_lanes },
+		{ 'i', names_lanes },
+		{ 'e', reactions },
+		{ 'o', compactions },
+		{ 'S', sandboxes },
+		{ 'L', logs },
+	};
 	int value = 0, ret;
+	size_t i = 0;
 
+	while (lists[i].option != option)
+		i++;
+	ret = parse_choice(lists[i].choices, arg, &value, err);
 	switch (option) {
-	case 'm':
-		ret = choose(modes, "mode", arg, &value, err);
-		options->mode = (enum window_mode)value;
-		return ret;
-	case 's':
-		ret = choose(syncs, "sync", arg, &value, err);
-		options->sync = (enum store_sync)value;
-		return ret;
-	case 'p':
-		ret = choose(personalities, "personality", arg, &value, err);
-		options->personality = (enum cfi_personality)value;
-		return ret;
-	case 'e':
-		ret = choose(reactions, "on-error", arg, &value, err);
-		options->pause = value;
-		return ret;
-	case 'o':
-		ret = choose(compactions, "compact", arg, &value, err);
-		options->compact = value;
-		return ret;
-	case 'S':
-		ret = choose(sandboxes, "sandbox", arg, &value, err);
-		options->sandbox = (enum sandbox_level)value;
-		return ret;
-	default:
-		ret = choose(logs, "log", arg, &value, err);
-		options->log = (enum options_log)value;
-		return ret;
+	case 'm': options->mode = (enum window_mode)value; break;
+	case 's': options->sync = (enum store_sync)value; break;
+	case 'p': options->personality = (enum cfi_personality)value; break;
+	case 'w': options->width = (uint32_t)value; break;
+	case 'i': options->interleave = (uint32_t)value; break;
+	case 'e': options->pause = value; break;
+	case 'o': options->compact = value; break;
+	case 'S': options->sandbox = (enum sandbox_level)value; break;
+	default: options->log = (enum options_log)value; break;
 	}
+	return ret;
 }
 
 static int
-set_option(struct options *options, int option, const char *arg,
-	   struct error *err)
+set_option(void *opaque, int option, const char *arg, struct error *err)
 {
+	struct options *options = opaque;
+
 	switch (option) {
 	case 'd': options->domain = arg; return 0;
 	case 'C': options->config = arg; return 0;
@@ -326,16 +251,13 @@ set_option(struct options *options, int option, const char *arg,
 	case 'h': options->help = true; return 0;
 	case 'V': options->version = true; return 0;
 	case 'B': options->blocks = arg; return 0;
-	case 'w': return set_count(&options->width, "width", arg, err);
-	case 'i':
-		return set_count(&options->interleave, "interleave", arg, err);
 	case 'l': return set_layout(options, arg, err);
 	case 'r': return set_ready_fd(options, arg, err);
-	case 'W': return number("wait", arg, MAX_WAIT, &options->wait, err);
-	case 'P': return number("spin", arg, MAX_SPIN, &options->spin, err);
+	case 'W': return number(arg, MAX_WAIT, &options->wait, err);
+	case 'P': return number(arg, MAX_SPIN, &options->spin, err);
 	case 'b':
 		options->base_given = true;
-		return number("base", arg, UINT32_MAX, &options->base, err);
+		return number(arg, UINT32_MAX, &options->base, err);
 	default: return set_choice(options, option, arg, err);
 	}
 }
@@ -376,37 +298,20 @@ static int
 parse_arguments(struct options *options, int argc, char **argv,
 		struct error *err)
 {
-	int option, ret;
+	int first = cmdline_parse(table, argc, argv, set_option, options, err);
 
-	opterr = optind = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) !=
-	       -1) {
-		if (option == ':')
-			return error_set(err, EINVAL, "%s wants a value",
-					 argv[optind - 1]);
-		if (option == '?' && optopt)
-			return error_set(err, EINVAL,
-					 "unknown option '-%c' (see --help)",
-					 optopt);
-		if (option == '?')
-			return error_set(err, EINVAL,
-					 "unknown option '%s' (see --help)",
-					 argv[optind - 1]);
-		ret = set_option(options, option, optarg, err);
-		if (ret < 0)
-			return ret;
-	}
-	if (optind < argc)
-		return error_set(err, EINVAL, "unexpected '%s' (see --help)",
-				 argv[optind]);
-	return 0;
+	if (first >= 0 && first < argc)
+		return error_set(err, EINVAL,
+				 "unexpected argument '%s' (see --help)",
+				 argv[first]);
+	return first < 0 ? first : 0;
 }
 
 /* The context of config_read()'s functions. */
 struct source {
 	struct options *options;
 	options_find_name *find_name;
-	void *opaque; /* of that */
+	void *opaque; /* for find_name() */
 };
 
 static int
@@ -418,29 +323,32 @@ ask_name(void *opaque, char **name, struct error *err)
 				 err);
 }
 
-/* Options of one process, not of the guest's flash, are not for a file. */
+/* A file describes the flash: it cannot set the options of one process. */
 static int
 set_from_file(void *opaque, const char *name, const char *value,
 	      struct error *err)
 {
 	const struct source *source = opaque;
-	const struct option *option = long_options;
+	const struct cmdline_option *option = cmdline_find(table, name);
+	struct error why;
+	int yes = false;
 
-	while (option->name && strcmp(option->name, name) != 0)
-		option++;
-	if (!option->name || strchr("dCrfkhV", option->val))
+	if (!option || strchr("dCrfkhV", option->id))
 		return error_set(err, EINVAL, "unknown option '%s'", name);
-	if (option->has_arg != no_argument)
-		return set_option(source->options, option->val, value, err);
-	if (strcmp(value, "no") == 0)
-		return 0;
-	if (strcmp(value, "yes") != 0)
-		return error_set(err, EINVAL, "%s: '%s' is neither yes nor no",
-				 name, value);
-	return set_option(source->options, option->val, NULL, err);
+	if (option->has_value)
+		return cmdline_apply(option, value, set_option, source->options,
+				     err);
+	if (parse_choice(answers, value, &yes, &why) < 0)
+		return error_set(err, EINVAL, "--%s: %s", name, why.text);
+	return yes ? cmdline_apply(option, NULL, set_option, source->options,
+				   err) :
+		     0;
 }
 
-/* The file is for what the command line leaves open: it is read before. */
+/*
+ * The command line wins: it is applied again after the file.  The file's
+ * template or layout is dropped if the command line gives either.
+ */
 static int
 parse_with_file(struct options *options, struct source *source, int argc,
 		char **argv, struct error *err)

@@ -17,11 +17,11 @@
 /* Exit codes, documented in pflashd(8). */
 enum {
 	EXIT_OK = 0,
-	EXIT_RUNTIME = 1, /* failed while it ran, or out of resources */
+	EXIT_RUNTIME = 1, /* failure while running, or no resources */
 	EXIT_USAGE = 2,   /* the command line */
 	EXIT_FILE = 3,    /* VARS, journal, template or code was refused */
-	EXIT_BUSY = 4,    /* another process has the VARS file */
-	EXIT_DOMAIN = 5,  /* the domain, or what Xen said about it */
+	EXIT_BUSY = 4,    /* another process has locked the VARS file */
+	EXIT_DOMAIN = 5,  /* the domain, or an error of Xen */
 };
 
 enum options_log {
@@ -33,14 +33,14 @@ enum options_log {
 struct options {
 	const char *domain; /* id or name */
 	const char *config; /* file or directory; NULL: none */
-	char *config_text;  /* what came from there points into it */
+	char *config_text;  /* the values from that file point into it */
 	const char *vars;
 	const char *journal;            /* NULL: beside it */
 	const char *template;           /* NULL: none */
 	const struct fv_layout *layout; /* NULL: none */
 	const char *code;               /* NULL: none */
 	uint64_t base;
-	bool base_given; /* else it goes by the size of VARS */
+	bool base_given; /* else the base depends on the size of VARS */
 	enum window_mode mode;
 	enum store_sync sync;
 	enum cfi_personality personality;
@@ -48,36 +48,36 @@ struct options {
 	uint32_t interleave; /* parts; 0: as few as the width allows */
 	const char *blocks;  /* geometry_parse() */
 	int ready_fd;        /* -1: none */
-	uint64_t wait;       /* seconds for another process to end */
+	uint64_t wait;       /* seconds, for another process to unlock VARS */
 	bool foreground;
 	bool read_only;
-	bool force;   /* what the check of the image says is not heeded */
-	bool compact; /* the variable store, when it is due */
-	bool pause;   /* the guest, when its changes can't be kept */
+	bool force;   /* attach an image that the check refuses */
+	bool compact; /* compact the variable store, if that is due */
+	bool pause;   /* pause the guest, if a change cannot be stored */
 	struct store_history history;
 	struct limit_config write_limit;
-	uint64_t spin; /* microseconds; ioreq_server_set_poll_budget() */
+	uint64_t spin; /* microseconds to poll before sleeping */
 	enum options_log log;
 	enum sandbox_level sandbox;
 	const char *user;      /* of the worker; NULL: a uid of its own */
 	unsigned int restarts; /* of the worker, within ten minutes */
-	bool check_handover;   /* only say whether the flash could go on */
+	bool check_handover;   /* only check the handover record */
 	bool help, version;
 };
 
 /*
- * Finds the name, malloc()ed, of the guest that --domain gives by name or id;
- * -errno with a sentence.
+ * Finds the name of the guest that --domain gives by name or id.  The caller
+ * frees *name.  -errno with a sentence.
  */
 typedef int options_find_name(void *opaque, const char *domain, char **name,
 			      struct error *err);
 
 /*
- * The command line, and behind it what the file of --config says.  `find_name`
- * is called only if the guest's name is needed: --config gives a directory, or
- * %n is in a value.  EXIT_OK, or an exit code with a sentence: EXIT_DOMAIN
- * if find_name() said -ESRCH, EXIT_FILE if its name is refused.
- * options_free() it in any case.
+ * Reads the command line, and the file of --config for options that the command
+ * line does not give.  Calls find_name() only if the guest's name is needed:
+ * --config gives a directory, or %n is in a value.  EXIT_OK, or an exit code
+ * with a sentence: EXIT_DOMAIN if find_name() returned -ESRCH, EXIT_FILE if the
+ * name is refused.  options_free() is due in any case.
  */
 int options_parse(struct options *options, int argc, char **argv,
 		  options_find_name *find_name, void *opaque,
@@ -85,10 +85,13 @@ int options_parse(struct options *options, int argc, char **argv,
 void options_free(struct options *options);
 void options_help(void);
 
-/* Until the flash is attached, what goes wrong is said on standard error. */
+/*
+ * True if the log goes to syslog(3) as soon as the flash is attached.  Before
+ * that, errors go to standard error.
+ */
 bool options_want_syslog(const struct options *options);
 
-/* As on the command line. */
+/* The words of the command line for these settings. */
 const char *options_sync_name(const struct options *options);
 const char *options_personality_name(const struct options *options);
 

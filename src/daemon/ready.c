@@ -23,7 +23,8 @@ ready_notify_socket(const char *message, struct error *err)
 	if (len == 0)
 		return 0;
 	if ((*path != '/' && *path != '@') || len >= sizeof(addr.sun_path))
-		return error_set(err, EINVAL, "NOTIFY_SOCKET=%s: not a path",
+		return error_set(err, EINVAL,
+				 "NOTIFY_SOCKET=%s: not a path of a socket",
 				 path);
 	memcpy(addr.sun_path, path, len);
 	if (*path == '@') /* an abstract socket */
@@ -48,8 +49,8 @@ ready_write_fd(int fd, struct error *err)
 
 	if (write(fd, "\n", 1) != 1)
 		ret = error_errno(err, errno,
-				  "cannot say on descriptor %d "
-				  "that the flash is attached",
+				  "cannot report on descriptor %d that the "
+				  "flash is attached",
 				  fd);
 	close(fd);
 	return ret;
@@ -93,8 +94,9 @@ ready_fork(int *fd, int *code, struct error *err)
 	return 0;
 }
 
-void
-ready_let_go(bool keeps_stderr)
+/* `keeps_stderr`: standard error is the log. */
+static void
+leave_terminal(bool keeps_stderr)
 {
 	int last = keeps_stderr ? STDOUT_FILENO : STDERR_FILENO;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -108,6 +110,6 @@ ready_let_go(bool keeps_stderr)
 int
 ready_leave_parent(int fd, const struct options *options, struct error *err)
 {
-	ready_let_go(options->log == OPTIONS_LOG_STDERR);
+	leave_terminal(options->log == OPTIONS_LOG_STDERR);
 	return ready_write_fd(fd, err);
 }

@@ -2,12 +2,12 @@
 /*
  * The hypervisor's side of the simulation.
  *
- * Rules and where Xen has them:
+ * Rules, and their sources in Xen:
  *  - page types (arch/x86/hvm/dm.c, set_mem_type()): to HVMMEM_ioreq_server
  *    from ram_rw only, from it to ram_rw only; RAM to ram_rw, ram_ro and
  *    mmio_dm; never from mmio_dm to RAM; a hole only to mmio_dm;
  *  - the type's owner (arch/x86/mm/p2m.c, p2m_set_ioreq_server()): one, with
- *    nested paging only, -EBUSY while frames of the type remain; letting go
+ *    nested paging only, -EBUSY while frames of the type remain; a release
  *    turns all of them into ram_rw;
  *  - ports are published when the server is enabled, and a port is pending
  *    once when it is bound (common/event_channel.c).
@@ -23,7 +23,7 @@
 
 #include "sim_impl.h"
 
-/* Numbers that are neither vCPU ids nor each other. */
+/* Distinct numbers, so that a mix-up with vCPU ids is noticed. */
 #define REMOTE_PORT(vcpu) (1000 + (vcpu))
 #define LOCAL_PORT(vcpu) (2000 + (int)(vcpu))
 #define SIM_SERVER 3
@@ -164,7 +164,7 @@ sim_raise(struct sim *sim, unsigned int vcpu)
 	pthread_mutex_lock(&sim->lock);
 	sim->pending[vcpu] = true;
 	pthread_mutex_unlock(&sim->lock);
-	/* Nobody sleeps on the descriptor where the server runs in place. */
+	/* With sim->run, no thread sleeps on the descriptor. */
 	if (!sim->run && write(sim->event_fd, &one, sizeof(one)) < 0)
 		strcpy(sim->crash, "event descriptor");
 }
@@ -200,7 +200,7 @@ sim_op_pending(struct transport *t)
 		if (!sim->pending[i] || sim->masked[i])
 			continue;
 		sim->pending[i] = false;
-		sim->masked[i] = true; /* until the server unmasks it */
+		sim->masked[i] = true; /* until the unmask operation */
 		port = LOCAL_PORT(i);
 	}
 	if (port < 0 && !sim->run && read(sim->event_fd, &count, 8) < 0)
@@ -370,7 +370,7 @@ sim_op_own_type(struct transport *t, bool own)
 		return -EOPNOTSUPP;
 	if (own && (sim->owns_type || sim->typed))
 		return -EBUSY;
-	/* From the top, where a flash is. */
+	/* Searches from the top, near the flash. */
 	for (unsigned int i = SIM_GFNS; !own && sim->typed && i-- > 0;)
 		if (sim->p2m[i].type == HVMMEM_ioreq_server) {
 			sim->p2m[i].type = HVMMEM_ram_rw;
@@ -390,7 +390,7 @@ sim_op_shutdown(struct transport *t, unsigned int reason)
 	return 0;
 }
 
-/* A guest that shares its thread with the server has nobody to wait for. */
+/* With sim->run, guest and server share a thread: no vCPU is running. */
 static int
 sim_op_pause(struct transport *t)
 {
@@ -444,7 +444,7 @@ sim_op_has_run(struct transport *t)
 	return sim_of(t)->config.has_run;
 }
 
-/* There is one domain. */
+/* There is only one domain: nothing to confine. */
 static int
 sim_op_confine(struct transport *t)
 {
@@ -488,7 +488,7 @@ static const struct transport_ops sim_ops = {
 	.close = sim_op_close,
 };
 
-/* What the hypervisor has is its own, also if the server's process forks. */
+/* Shared: the hypervisor's state stays one if the server's process forks. */
 static void *
 shared(size_t len)
 {
@@ -504,7 +504,7 @@ memory_create(struct sim *sim)
 	size_t len;
 
 	sim->frame_count = sim->config.ram_frames + sim->config.spare_frames;
-	len = ((size_t)sim->frame_count + 1) * FRAME_SIZE; /* never empty */
+	len = ((size_t)sim->frame_count + 1) * FRAME_SIZE; /* not 0 */
 	sim->frame_used = shared((sim->frame_count + 1) * sizeof(bool));
 	sim->p2m = shared(SIM_GFNS * sizeof(*sim->p2m));
 	sim->memory_fd = memfd_create("guest", MFD_CLOEXEC);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The guest's side of the simulation: what Xen makes of a vCPU's accesses
- * (arch/x86/hvm/emulate.c).
+ * The guest's side of the simulation: turns a vCPU's accesses into requests, by
+ * the rules of Xen (arch/x86/hvm/emulate.c):
  *
  *  - an access is split at frame boundaries, then chopped into powers of two
  *    of at most 8 bytes; start addresses stay as they are, aligned or not;
@@ -36,7 +36,7 @@ crash(struct sim *sim, const char *why, unsigned int state)
 	return -EPIPE;
 }
 
-/* Before the request can be seen: another vCPU's event may get it answered. */
+/* Before the server can see the request: any vCPU's event may answer it. */
 static void
 expect_answer(struct sim *sim, unsigned int vcpu)
 {
@@ -61,7 +61,7 @@ wait_answer(struct sim *sim, unsigned int vcpu)
 	pthread_mutex_unlock(&sim->lock);
 }
 
-/* Around every access: the hypervisor can stop a vCPU only outside of one. */
+/* Begins an access: a pause of the domain waits for the end of each access. */
 static void
 vcpu_enter(struct sim *sim)
 {
@@ -134,7 +134,7 @@ send(struct sim *sim, unsigned int vcpu, struct ioreq request)
 	return request.data;
 }
 
-/* One access that Xen sends as one request, if anybody wants it. */
+/* One access that Xen sends as one request, if the server claims it. */
 static void
 hole_read(struct sim *sim, unsigned int vcpu, uint64_t addr, uint8_t *dst,
 	  unsigned int size)
@@ -174,7 +174,7 @@ hole_write(struct sim *sim, unsigned int vcpu, uint64_t addr,
 	     });
 }
 
-/* The largest power of two that is not above size or 8. */
+/* The largest power of two up to `size` and 8. */
 static unsigned int
 chop(unsigned int size)
 {
@@ -296,7 +296,7 @@ sim_guest_out(struct sim *sim, unsigned int vcpu, uint16_t port,
 		    });
 }
 
-/* How many elements from `addr` on stay in its frame; at least one. */
+/* Number of elements from `addr` on that lie in its frame; at least one. */
 static unsigned int
 in_frame(uint64_t addr, unsigned int size, unsigned int count, bool back)
 {
@@ -309,7 +309,7 @@ in_frame(uint64_t addr, unsigned int size, unsigned int count, bool back)
 	return fit < count ? fit : count;
 }
 
-/* Is it a hole that the server would be asked about, all of the elements? */
+/* True if all elements lie in a hole that the server claims. */
 static bool
 batch_target(struct sim *sim, uint64_t addr, unsigned int size,
 	     unsigned int count, bool back)

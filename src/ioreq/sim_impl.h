@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The inside of struct sim, for sim.c (the hypervisor) and sim_guest.c. */
+/* struct sim, for sim.c (the hypervisor) and sim_guest.c (the guest). */
 #ifndef PFLASH_IOREQ_SIM_IMPL_H
 #define PFLASH_IOREQ_SIM_IMPL_H
 
@@ -39,7 +39,7 @@ struct sim {
 	int event_fd;
 	pthread_mutex_t lock; /* pending, answered, running, stats.paused */
 	pthread_cond_t wake;
-	unsigned int running; /* vCPUs in an access and not waiting */
+	unsigned int running; /* vCPUs in an access that do not wait */
 	bool pending[SIM_MAX_VCPUS];
 	bool masked[SIM_MAX_VCPUS];
 	bool bound[SIM_MAX_VCPUS];
@@ -51,16 +51,16 @@ struct sim {
 	char crash[128];
 };
 
-/* The entry of a frame; one that is a hole for addresses beyond 4 GiB. */
+/* The entry of a frame; beyond 4 GiB, an entry that is a hole. */
 struct sim_entry *sim_entry(struct sim *sim, uint64_t gfn);
 
-/* Frames the guest reads without a trap. */
+/* True if the guest reads the frame without a trap. */
 bool sim_is_ram(const struct sim_entry *entry);
 
 /* Makes the vCPU's event pending, as notify_via_xen_event_channel() does. */
 void sim_raise(struct sim *sim, unsigned int vcpu);
 
-/* Does the enabled server claim all of it? */
+/* True if the enabled server claims the whole range. */
 bool sim_claimed(const struct sim *sim, enum ioreq_space space, uint64_t first,
 		 uint64_t last);
 

@@ -124,13 +124,13 @@ wrong 2 nothing nothing
 wrong 2 --wrong chip --wrong
 wrong 2 'not a number' chip --rounds many
 wrong 2 'size of a flash' chip --size 5000
-wrong 2 'which one' trace
+wrong 2 'TRACE is missing' trace
 wrong 1 'No such file' trace "$tmp/none"
 wrong 2 ':1: not an access' trace "$tmp/json"
 wrong 2 'beyond a flash' trace "$trace" --size 4096
 echo 'w ffffffff 1 0' >"$tmp/last"
 wrong 2 'beyond a flash' chip "$tmp/last"
-wrong 2 'at most' hosts 5001
+wrong 2 'from 1 to 5000' hosts 5001
 wrong 2 'not a number' hosts many
 wrong 2 none.so chip --peer "$tmp/none.so"
 wrong 1 'No such file' path --directory "$tmp/none"

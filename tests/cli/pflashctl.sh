@@ -69,7 +69,7 @@ for command in accept check compact create diff export log rollback; do
 	says "$command --help" 0 "^usage: pflashctl $command" "$ctl" $command --help
 	refuses "$command: unknown option" 2 "'--nope'" "$ctl" $command --nope "$v"
 	refuses "$command: unknown letter" 2 "'-x'" "$ctl" $command -x "$v"
-	refuses "$command: option without value" 2 'journal wants a value' \
+	refuses "$command: option without value" 2 'journal needs a value' \
 		"$ctl" $command "$v" --journal
 done
 says "--version" 0 'pflashctl [0-9]' "$ctl" --version
@@ -87,7 +87,7 @@ refuses "rollback: no file" 2 usage "$ctl" rollback --to 1
 refuses "export: one file" 2 usage "$ctl" export "$v"
 refuses "create: no file" 2 usage "$ctl" create --layout 4m
 refuses "mode: no mode" 2 usage "$ctl" mode guest
-refuses "mode: another word" 2 "neither direct nor trap" "$ctl" mode guest auto
+refuses "mode: another word" 2 "'auto' is not direct or trap" "$ctl" mode guest auto
 refuses "mode: no such guest" 1 "no pflashd serves\\|denied" "$ctl" mode nobody-at-all trap
 
 # --- create ---
@@ -187,8 +187,8 @@ check "log --last 3" cmp -s "$tmp/three" "$tmp/said"
 check_equal "log --last with more points than there are" "$(points)" \
 	"$("$ctl" log --last 100000 "$v" | grep -c '^[0-9]')"
 refuses "log --last: no number" 2 "'3x'" "$ctl" log --last 3x "$v"
-refuses "log: an option of another command" 2 'takes no --at' "$ctl" log --at=3 "$v"
-refuses "log: an option of another command, with a value" 2 "takes no --at" "$ctl" log --at 3 "$v"
+refuses "log: an option of others" 2 '--at: pflashctl log does not take' "$ctl" log --at=3 "$v"
+refuses "log: such an option and its value" 2 "--at: pflashctl log does not take" "$ctl" log --at 3 "$v"
 
 says "diff: the second boot" 0 'EfiGlobalVariable ConOut' "$ctl" diff --at "$first" "$v"
 says "diff --to" 0 '^+ EfiGlobalVariable BootOrder' "$ctl" diff --at 1 --to "$first" "$v"
@@ -322,7 +322,7 @@ unchanged "neither file was modified"
 cat "$o" >"$v"
 says "with that image in VARS, the files agree again" 0 '^history' "$ctl" check "$v"
 cp "$tmp/changed.fd" "$v"
-says "accept" 0 '^taken as it is$' "$ctl" accept "$v"
+says "accept" 0 '^accepted$' "$ctl" accept "$v"
 check "accept did not change VARS" cmp -s "$v" "$tmp/changed.fd"
 says "the change is a point" 0 '^[0-9]*  .*  1 bytes programmed' "$ctl" log --last 1 "$v"
 says "check: the accepted VARS is valid" 0 '^variables' "$ctl" check "$v"
@@ -414,7 +414,7 @@ check "VARS alone is not up to date" sh -c "! cmp -s '$v' '$tmp/second.fd'"
 says "accept: nothing to accept after a kill" 0 '^nothing to accept: ' "$ctl" accept "$v"
 unchanged "accept wrote nothing after a kill"
 hit "$v" 500000
-says "accept: VARS was modified after a kill" 0 '^taken as it is' "$ctl" accept "$v"
+says "accept: changed after a kill" 0 '^accepted' "$ctl" accept "$v"
 quiet "rollback: to bursts that were only in the journal" "$ctl" rollback --to "$(
 	"$ctl" log "$v" | grep '^[0-9]' | tail -n 2 | head -n 1 | cut -d ' ' -f 1
 )" "$v"
@@ -438,7 +438,7 @@ wait $pid
 check_equal "the server ends without an error" 0 $?
 refuses "the next start is refused" 3 'content differs' "$build/pflashd" \
 	--domain 1 --vars "$v" --foreground
-says "accept: keeps both changes" 0 '^taken' "$ctl" accept "$v"
+says "accept: keeps both changes" 0 '^accepted' "$ctl" accept "$v"
 check_equal "both changes are in VARS" " 00 00" "$(od -An -tx1 -j 500000 -N 1 "$v")$(
 	od -An -tx1 -j 327680 -N 1 "$v"
 )"

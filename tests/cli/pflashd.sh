@@ -51,14 +51,14 @@ refuses "on-error" 2 "'stop'" "$d" --domain 1 --vars "$v" --on-error stop
 refuses "read-only, with a value" 2 'option' "$d" --domain 1 --vars "$v" --read-only=yes
 refuses "force, with a value" 2 'option' "$d" --domain 1 --vars "$v" --force=yes
 for history in '' x 3x -1 d 65M 1G 0d 100000w 1.5M 30dd; do
-	refuses "history '$history'" 2 "'$history' is not a history limit" "$d" --domain 1 \
+	refuses "history '$history'" 2 "--history: '$history' is not" "$d" --domain 1 \
 		--vars "$v" --history "$history"
 done
 for history in 0 1 4096 512K 1M 64M 12h 30d 8w; do
 	gets_to_xen "history $history" --vars "$v" --history $history
 done
 for limit in '' 0 x 4095 -1 1025G 128K, 128KB 1M,1M,1M; do
-	refuses "write-limit '$limit'" 2 "'$limit' is neither off" "$d" --domain 1 \
+	refuses "write-limit '$limit'" 2 "--write-limit: '$limit' is not off" "$d" --domain 1 \
 		--vars "$v" --write-limit "$limit"
 done
 refuses "spin" 2 "'soon'" "$d" --domain 1 --vars "$v" --spin soon
@@ -131,7 +131,7 @@ done
 conf "$tmp/b.conf" "vars = $v" '' 'mode = fast'
 refuses "--config: a value" 3 "b.conf:3: --mode: 'fast'" "$d" --domain 1 --config "$tmp/b.conf"
 conf "$tmp/b.conf" 'force = maybe'
-refuses "--config: neither yes nor no" 3 "b.conf:1: force: 'maybe'" "$d" --domain 1 \
+refuses "--config: neither yes nor no" 3 "b.conf:1: --force: 'maybe' is not yes or no" "$d" --domain 1 \
 	--config "$tmp/b.conf"
 conf "$tmp/b.conf" 'read-only'
 refuses "--config: no value" 3 "b.conf:1: 'read-only'" "$d" --domain 1 --config "$tmp/b.conf"

@@ -63,13 +63,13 @@ for line in x 'r 0' 'r 0 3' 'w 0 1' 'r 0 1 2 3' 'w 0 1 2 3' 'r -1 1' 'rr 0 1' \
 		$n $n "$line" >"$tmp/in.txt"
 	"$replay" --vars "$v" <"$tmp/in.txt" >"$tmp/out" 2>"$tmp/err"
 	check_equal "'$line' is refused with its number" \
-		"2 pflash-replay: line 3 is no access: $line" \
+		"2 pflash-replay: line 3 is not an access: $line" \
 		"$? $(cat "$tmp/err")"
 done
 check_equal "the accesses before a bad line have been performed" "$n" \
 	"$(dd if="$v" bs=1 skip=4097 count=20 2>/dev/null | tr -d '\377' | wc -c)"
 
-refuses "replay: no options" 2 'missing.*--vars' "$replay"
+refuses "replay: no options" 2 '--vars is missing' "$replay"
 refuses "replay: unknown option" 2 '\-\-nope' "$replay" --nope
 refuses "replay: unknown letters" 2 "'-x'" "$replay" -xy
 refuses "replay: no value" 2 'value' "$replay" --vars

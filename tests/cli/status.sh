@@ -124,10 +124,10 @@ refuses "status: an id that Xen reserves" 2 "'32752' is not the id" "$ctl" statu
 refuses "status: a number out of range" 2 "is not the id" "$ctl" status 99999999999999999999
 kill -9 "$double"
 while "$ctl" status 7 2>&1 | grep -q 'closed the connection'; do sleep 0.1; done
-refuses "status: pflashd was killed" 1 '/7.sock: nobody listens' "$ctl" status 7
+refuses "status: it was killed" 1 '/7.sock: no process listens' "$ctl" status 7
 ctl list
-check_equal "list: a pflashd was killed: exit code" 1 "$code"
-check "list: a pflashd was killed" warns '/7.sock: nobody listens'
+check_equal "list: one was killed: exit code" 1 "$code"
+check "list: one was killed" warns '/7.sock: no process listens'
 
 # --- identity ---
 
@@ -136,12 +136,12 @@ serve '7={"domain": 8}' '8={}' '9={"name": "guest8", "pid": 4294967295}' \
 	'10={"name": "11"}' '12={"domain": "12"}' '13={"domain": null}' '14={"-domain": 0, "-pid": 0}'
 ctl list
 check_equal "list: a liar: exit code" 1 "$code"
-check "list: a socket that claims another domain" warns '/7.sock: says that it serves domain 8, which is not believed'
-check_equal "list: the claimed domain is listed once" 1 "$(grep -c '^    8 ' "$tmp/said")"
-check "list: the liar is not listed" sh -c "! grep -q guest7 '$tmp/said'"
-check "list: the domain is not a number" warns '/12.sock: does not say the number'
-check "list: the domain is null" says '^   13  guest13 '
-check "list: the domain is missing" says '^   14  guest14 '
+check "list: a domain that is another's" warns '/7.sock: claims to serve domain 8, which contradicts'
+check_equal "list: the other one is there, once" 1 "$(grep -c '^    8 ' "$tmp/said")"
+check "list: the liar is not" sh -c "! grep -q guest7 '$tmp/said'"
+check "list: a domain that is no number" warns '/12.sock: the domain in its answer is not a number'
+check "list: a domain that is null" says '^   13  guest13 '
+check "list: none" says '^   14  guest14 '
 ctl status 7
 check_equal "status: a liar is not believed" "1 0" "$code $(wc -l <"$tmp/said")"
 ctl status 9
@@ -345,15 +345,15 @@ in_background mode mode 11 direct
 in_background claimed upgrade 24
 in_background silent upgrade 27
 
-refuses "mode: an unknown mode" 2 'neither direct nor trap' "$ctl" mode 7 fast
+refuses "mode: neither" 2 "'fast' is not direct or trap" "$ctl" mode 7 fast
 ctl mode 7 direct
 check_equal "mode: done" "0 " "$code $(cat "$tmp/said" "$tmp/err")"
 ctl mode guest7 trap
 check_equal "mode: by name" "0 " "$code $(cat "$tmp/said" "$tmp/err")"
 refuses "mode: refused, on one line" 1 '^pflashctl: 8: the guest is suspended\\x1b\[2J\\x0aok$' "$ctl" mode 8 direct
-refuses "mode: the answer has no mode" 1 '9: does not say in which mode' "$ctl" mode 9 direct
-refuses "mode: an unsupported request" 1 '10: this pflashd cannot change its mode' "$ctl" mode 10 direct
-check_equal "mode: the request sent" "7 mode direct" "$(grep -m 1 '^7 mode' "$tmp/asked")"
+refuses "mode: not told" 1 '9: the answer does not name the mode' "$ctl" mode 9 direct
+refuses "mode: not done" 1 '10: this pflashd cannot change its mode' "$ctl" mode 10 direct
+check_equal "mode: the line" "7 mode direct" "$(grep -m 1 '^7 mode' "$tmp/asked")"
 
 ctl upgrade 20
 check_equal "upgrade: another worker" "0 guest20: pflashd 0.2.0" "$code $(cat "$tmp/said" "$tmp/err")"
@@ -366,8 +366,8 @@ within "upgrade: refused" 0
 check_equal "upgrade: refused: exit code" 1 "$code"
 check "upgrade: refused: the sentence" warns '^pflashctl: 23: the new program cannot go on from here: state 3\\x1b\]0;x\\x07$'
 ctl upgrade 25
-check_equal "upgrade: a failed flash runs again" "0 guest25: pflashd 0.2.0" "$code $(cat "$tmp/said" "$tmp/err")"
-refuses "upgrade: the new program fails" 1 '26: the flash has failed after the upgrade' "$ctl" upgrade 26
+check_equal "upgrade: a failed one runs again" "0 guest25: pflashd 0.2.0" "$code $(cat "$tmp/said" "$tmp/err")"
+refuses "upgrade: it fails" 1 '26: the flash failed after the upgrade' "$ctl" upgrade 26
 
 ctl upgrade 30
 check_equal "upgrade: 0.1" "0 guest30: pflashd 0.1.0" "$code $(cat "$tmp/said" "$tmp/err")"
@@ -375,9 +375,9 @@ check "upgrade: the process named by the answer gets no signal" kill -0 "$victim
 check "upgrade: 0.1 still runs" kill -0 "$liar"
 ctl upgrade 31
 check_equal "upgrade: 0.1 with -1 for a pid" "0 guest31: pflashd 0.1.0" "$code $(cat "$tmp/said" "$tmp/err")"
-check "upgrade: no signal to all processes" kill -0 "$victim"
-check "upgrade: 0.1 still runs" kill -0 "$everybody"
-refuses "upgrade: 0.1 without a record" 1 'leaves nothing that another could go on with' "$ctl" upgrade 32
+check "upgrade: not everybody gets a signal" kill -0 "$victim"
+check "upgrade: 0.1 is still there" kill -0 "$everybody"
+refuses "upgrade: 0.1 without a record" 1 'writes no handover record for another one' "$ctl" upgrade 32
 
 wait_for mode
 within "mode: no answer" 15000
@@ -388,9 +388,9 @@ within "upgrade: no answer" 30000
 check_equal "upgrade: no answer: exit code" 1 "$code"
 check "upgrade: no answer" warns '/27.sock: no answer within 30 seconds'
 wait_for claimed
-within "upgrade: only the worker reports a takeover" 30000
-check_equal "upgrade: only the worker reports a takeover: exit code" 1 "$code"
-check "upgrade: only the worker reports a takeover" warns '24: was not upgraded within 30 seconds'
+within "upgrade: only the worker claims it" 30000
+check_equal "upgrade: only the worker claims it: exit code" 1 "$code"
+check "upgrade: only the worker claims it" warns '24: not upgraded within 30 seconds'
 kill -9 "$victim" 2>/dev/null
 clear_all
 finish

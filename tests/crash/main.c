@@ -13,7 +13,6 @@
  * survive that.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -22,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pflash/cmdline.h"
+#include "pflash/parse.h"
 #include "random.h"
 #include "workload.h"
 
@@ -30,7 +31,8 @@ static char directory[200], vars_path[220];
 static bool full, hard, stop;
 static uint64_t seed = 1;
 static const char *only, *dump;
-static double minutes = 50, share; /* share: seconds per workload, or 0 */
+static uint64_t minutes = 50;
+static double share; /* seconds for a workload, or 0 */
 static double began, began_cpu, reported;
 static const struct workload *current;
 static uint64_t current_seed;
@@ -319,7 +321,7 @@ run_all(void)
 	for (size_t i = 0; full && i < workload_count; i++)
 		chosen += !only || strstr(workloads[i].name, only);
 	if (chosen)
-		share = minutes * 60 / chosen;
+		share = (double)minutes * 60 / chosen;
 	for (size_t i = 0; i < workload_count; i++) {
 		if (only && !strstr(workloads[i].name, only))
 			continue;
@@ -334,37 +336,44 @@ run_all(void)
 	return !good;
 }
 
+static const struct cmdline_option table[] = {
+	{ "long", 'l', false }, { "minutes", 'm', true },
+	{ "seed", 's', true },  { "only", 'o', true },
+	{ "case", 'c', true },  { "data", 'd', true },
+	{ "dump", 'w', true },  { "stop", 'e', false },
+	{ "hard", 'h', false }, { NULL, 0, false },
+};
+
+static int
+set_option(void *opaque, int option, const char *arg, struct error *err)
+{
+	const char **one = opaque;
+
+	switch (option) {
+	case 'l': full = true; return 0;
+	case 'm':
+		return parse_number(arg, PARSE_DECIMAL, 1, 100000, &minutes,
+				    err);
+	case 's': return parse_number(arg, PARSE_C, 0, UINT64_MAX, &seed, err);
+	case 'o': only = arg; return 0;
+	case 'c': *one = arg; return 0;
+	case 'd': trace_directory = arg; return 0;
+	case 'h': hard = true; return 0;
+	case 'w': dump = arg; return 0;
+	default: stop = true; return 0;
+	}
+}
+
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "long", no_argument, NULL, 'l' },
-		{ "minutes", required_argument, NULL, 'm' },
-		{ "seed", required_argument, NULL, 's' },
-		{ "only", required_argument, NULL, 'o' },
-		{ "case", required_argument, NULL, 'c' },
-		{ "data", required_argument, NULL, 'd' },
-		{ "dump", required_argument, NULL, 'w' },
-		{ "stop", no_argument, NULL, 'e' },
-		{ "hard", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	const char *one = NULL;
-	int option, rc;
+	struct error err;
+	int rc;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'l': full = true; break;
-		case 'm': minutes = strtod(optarg, NULL); break;
-		case 's': seed = strtoull(optarg, NULL, 0); break;
-		case 'o': only = optarg; break;
-		case 'c': one = optarg; break;
-		case 'd': trace_directory = optarg; break;
-		case 'h': hard = true; break;
-		case 'w': dump = optarg; break;
-		case 'e': stop = true; break;
-		default: return 2;
-		}
+	if (cmdline_parse(table, argc, argv, set_option, &one, &err) < 0) {
+		fprintf(stderr, "crash: %s\n", err.text);
+		return 2;
 	}
 	/*
 	 * Without this, malloc() would map and unmap a megabyte per recovery,

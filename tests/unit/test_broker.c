@@ -19,10 +19,10 @@
 #include "double_domain.h"
 #include "pflash/control.h"
 #include "raw_message.h"
+#include "pflash/text.h"
 #include "supervised.h"
 #include "supervisor/broker.h"
 #include "supervisor/process.h"
-#include "supervisor/status.h"
 
 /* The broker's state before the request, as bits. */
 #define WAS_READY 1u
@@ -523,15 +523,15 @@ START_TEST(report_texts_are_printable)
 {
 	char to[8];
 
-	status_copy_text(to, sizeof(to), "\033[1m\"\\\xff", 8);
+	text_copy_printable(to, sizeof(to), "\033[1m\"\\\xff", 8);
 	ck_assert_str_eq(to, "?[1m\"\\?");
-	status_copy_text(to, sizeof(to), "unterminated", 12);
+	text_copy_printable(to, sizeof(to), "unterminated", 12);
 	ck_assert_str_eq(to, "untermi");
-	status_copy_text(to, sizeof(to), "unterminated", 3);
+	text_copy_printable(to, sizeof(to), "unterminated", 3);
 	ck_assert_str_eq(to, "unt");
-	status_copy_text(to, sizeof(to), "", 1);
+	text_copy_printable(to, sizeof(to), "", 1);
 	ck_assert_str_eq(to, "");
-	status_copy_text(to, 1, "text", 4);
+	text_copy_printable(to, 1, "text", 4);
 	ck_assert_str_eq(to, "");
 }
 END_TEST

@@ -1159,8 +1159,7 @@ START_TEST(settings_are_parsed)
 		ck_assert_msg(store_history_parse(&history, bad[i], &err) ==
 				      -EINVAL,
 			      "'%s' is accepted", bad[i]);
-		ck_assert_ptr_nonnull(strstr(err.text,
-					     "is not a history limit"));
+		ck_assert_ptr_nonnull(strstr(err.text, "is not a size"));
 	}
 }
 END_TEST

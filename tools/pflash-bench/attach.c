@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The start of a flash. Without a command: the way from the file to a server
- * that answers, on the simulated hypervisor, that is, all but what Xen and
- * starting a process take. With one: any that takes --ready-fd, as pflashd
- * does.
+ * The start of a flash.  Without a command: from the file to an answering
+ * server, on the simulated hypervisor, without the cost of Xen and of a new
+ * process.  With a command: any command that takes --ready-fd, such as pflashd.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +35,7 @@ own_memory(pid_t pid)
 	return (double)sum;
 }
 
-/* Opened in a process of its own, which tells time and memory by a pipe. */
+/* Opens the flash in a new process, which reports time and memory by a pipe. */
 static int
 attach_here(const struct bench_flash *ops, const char *file, struct row *time,
 	    struct row *memory)
@@ -78,11 +77,11 @@ simulated(struct report *report, const struct options *options,
 	struct row *time = report_row(report, ROW_PAIRED, "ms",
 				      "from the file to an answer");
 	struct row *simulation = report_row(report, ROW_PAIRED, "ms",
-					    "the simulation's part of it");
+					    "of this, the simulation");
 	struct row *memory = report_row(report, ROW_PAIRED, "KiB",
-					"memory for it");
+					"memory for this");
 	struct row *simulated = report_row(report, ROW_PAIRED, "KiB",
-					   "the simulation's part of it");
+					   "of this, the simulation");
 	struct subject subject;
 	int ret = subject_open(&subject, &path_none, options, 528u << 10, err);
 
@@ -100,14 +99,14 @@ simulated(struct report *report, const struct options *options,
 	}
 	subject_close(&subject);
 	report_note(report,
-		    "memory includes the image twice, and its frames, 528 KiB "
-		    "each");
+		    "memory includes two copies of the image and its frames, "
+		    "528 KiB each");
 	return ret;
 }
 
 /* --- a command ------------------------------------------------------------ */
 
-/* The command, with --ready-fd behind it. */
+/* Starts the command with --foreground and --ready-fd appended. */
 static pid_t
 start(const struct options *options, int ready)
 {
@@ -130,7 +129,7 @@ start(const struct options *options, int ready)
 	_exit(127);
 }
 
-/* The process and those that it has started. */
+/* Private memory of the process and its children. */
 static double
 memory_of_all(pid_t pid)
 {
@@ -172,8 +171,8 @@ attach_command(const struct options *options, struct row *time,
 		return error_errno(err, errno, "%s", options->arguments[0]);
 	if (!line || status)
 		return error_set(err, EIO, "%s: %s", options->arguments[0],
-				 line ? "has not ended in an orderly way" :
-					"was not ready");
+				 line ? "ended with an error" :
+					"ended before it was ready");
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The inside of pflash-bench. */
+/* The modules of pflash-bench. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -22,53 +22,50 @@ enum {
 
 /* The command line. */
 struct options {
-	const char *directory; /* where `scratch` is made */
-	const char *scratch;   /* for files, once there is one */
+	const char *directory; /* the parent of `scratch` */
+	const char *scratch;   /* for files; NULL before scratch_open() */
 	uint32_t size;         /* of the flash, bytes */
 	unsigned int rounds;
-	unsigned int count; /* of what a subcommand repeats; 0: its default */
+	unsigned int count; /* repetitions; 0: the subcommand's default */
 	bool json;
 	const char *plot; /* FILE.svg, or NULL */
 	const char *peers[BENCH_PEERS];
 	unsigned int peer_count;
-	char **arguments; /* behind the subcommand */
+	char **arguments; /* after the subcommand */
 	int argument_count;
 };
 
-/* From 1 to 2^30; -EINVAL, which was said. */
-int number(const char *arg, unsigned int *value);
-
 /*
- * From now on this is another process, whose files are made in a directory
- * that the one before removes, with all that is in it, when this one has ended.
+ * Makes a directory for files and returns in a child process.  The parent waits
+ * for the child's end, removes the directory and its files, and ends.
  */
 int scratch_open(struct options *options, struct error *err);
 
-/* Just forked by that process: to get this signal when it ends. */
+/* After fork(2): asks for this signal at the end of the parent. */
 void end_with(pid_t parent, int signal);
 
 /* --- time ----------------------------------------------------------------- */
 
-/* Nanoseconds of a clock that only goes on. */
+/* Nanoseconds of the monotonic clock. */
 uint64_t now(void);
 
-/* KiB that a process alone has in memory. */
+/* KiB of the private memory of a process. */
 double own_memory(pid_t pid);
 
 /* --- results -------------------------------------------------------------- */
 
-/* How a row's figures are shown. */
+/* How the samples of a row are printed. */
 enum row_kind {
-	ROW_PAIRED,  /* a figure a round, and its ratio to another row's */
-	ROW_LATENCY, /* very many: the slowest of them count, too */
+	ROW_PAIRED,  /* a sample a round, and the ratio to another row */
+	ROW_LATENCY, /* very many samples, with the slowest ones */
 };
 
-/* One thing that was measured. */
+/* One measured quantity. */
 struct row {
 	char name[80];
 	const char *unit;
 	enum row_kind kind;
-	double at; /* what it depends on, for a plot; or 0 */
+	double at; /* the parameter for a plot; or 0 */
 	double *samples;
 	size_t count, room;
 	const struct row *against; /* or NULL */
@@ -78,35 +75,35 @@ struct report;
 
 int report_open(struct report **out, const char *command, int argc, char **argv,
 		struct error *err);
-/* The row lives as long as the report. */
+/* Adds a row, which is freed with the report. */
 struct row *report_row(struct report *report, enum row_kind kind,
 		       const char *unit, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* A line below the table; one that says what a figure is about. */
+/* Adds a line below the table, to explain the figures. */
 void report_note(struct report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void row_add(struct row *row, double sample);
-/* p of 0 to 1 */
+/* The p-quantile of the samples, p from 0 to 1. */
 double row_quantile(const struct row *row, double p);
-/* The median of the quotients, round by round; 0: there is none. */
+/* The median of the ratios to `against`, round by round; 0 without one. */
 double row_ratio(const struct row *row);
-/* Prints it, and draws it. */
+/* Prints the report and draws the plot. */
 int report_end(struct report *report, const struct options *options,
 	       struct error *err);
 void report_close(struct report *report);
 
-/* The rows, for those who show them. */
+/* Access for plot(), which draws the rows to a file. */
 struct row *const *report_rows(const struct report *report, size_t *count);
 const char *report_command(const struct report *report);
 int plot(const struct report *report, const char *file, struct error *err);
 
-/* --- what is compared ----------------------------------------------------- */
+/* --- subjects of comparisons ---------------------------------------------- */
 
 struct access {
 	bool write;
 	uint8_t size;
 	uint32_t off;
-	uint64_t value; /* written, or what a read gave then */
+	uint64_t value; /* of the write, or of the recorded read */
 };
 
 struct trace {
@@ -115,12 +112,12 @@ struct trace {
 	size_t writes;
 };
 
-/* A recorded one: see pflash-replay(1); also compressed by gzip. */
+/* Loads recorded accesses, pflash-replay(1); also compressed by gzip. */
 int trace_load(struct trace *trace, const char *file, struct error *err);
-/* What OVMF does for variables of some hundred bytes, `writes` long or more. */
+/* Makes the accesses of OVMF's driver for variables, at least `writes`. */
 int trace_make(struct trace *trace, size_t writes, uint32_t size,
 	       struct error *err);
-/* The highest address, and one. */
+/* The highest address plus one. */
 uint64_t trace_end(const struct trace *trace);
 void trace_free(struct trace *trace);
 
@@ -128,12 +125,12 @@ void trace_free(struct trace *trace);
 struct subject {
 	const struct bench_flash *ops;
 	void *flash;
-	char file[PATH_MAX]; /* BENCH_FILE: where it is */
+	char file[PATH_MAX]; /* BENCH_FILE: its path */
 	struct row *row;
 	const struct trace *trace;
 };
 
-/* Its file only. */
+/* Makes only the file of the subject. */
 int subject_make(struct subject *subject, const struct bench_flash *ops,
 		 const struct options *options, uint32_t size,
 		 struct error *err);
@@ -143,20 +140,20 @@ int subject_open(struct subject *subject, const struct bench_flash *ops,
 void subject_close(struct subject *subject);
 
 /*
- * Runs the trace through all of them, in turn and over and over, and adds the
- * nanoseconds an access to the subjects' rows; one a round.
+ * Runs the trace through all subjects in turn, for all rounds.  Adds the
+ * nanoseconds of an access to the subjects' rows, one sample a round.
  */
 void compare(struct subject *subjects, unsigned int count,
 	     const struct options *options);
 
 #define VARIABLE 100u /* bytes of a burst */
 
-/* One burst, as OVMF writes it: set-up and data of each byte, READ ARRAY. */
+/* Writes one burst as OVMF: set-up and data of each byte, READ ARRAY. */
 void write_variable(const struct bench_flash *ops, void *flash, uint32_t off);
 
-/* Our own: NULL at the end of a list. */
+/* Flashes of this project. */
 extern const struct bench_flash chip_bare;
-extern const struct bench_flash path_answer; /* a server that only answers */
+extern const struct bench_flash path_answer; /* a null_region */
 extern const struct bench_flash path_none;   /* trap mode, --sync none */
 extern const struct bench_flash path_burst;
 extern const struct bench_flash path_op;
@@ -172,7 +169,7 @@ int peers_load(struct peers *peers, const struct options *options,
 
 /* --- subcommands ---------------------------------------------------------- */
 
-/* They fill the report. */
+/* Each fills the report; -EINVAL with a sentence for wrong arguments. */
 int bench_chip(struct report *report, const struct options *options,
 	       struct error *err);
 int bench_path(struct report *report, const struct options *options,

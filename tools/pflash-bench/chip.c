@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Our chip, with an array behind it that nobody keeps. */
+/* The chip alone, with an array in memory that is not stored. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,11 +9,10 @@
 struct bare {
 	struct cfi chip;
 	uint8_t *array;
-	uint64_t shows;
 };
 
 static int
-keep_program(void *owner, uint32_t off, const uint8_t *bytes, uint32_t len)
+array_program(void *owner, uint32_t off, const uint8_t *bytes, uint32_t len)
 {
 	struct bare *bare = owner;
 
@@ -25,7 +24,7 @@ keep_program(void *owner, uint32_t off, const uint8_t *bytes, uint32_t len)
 }
 
 static int
-keep_erase(void *owner, uint32_t off, uint32_t len)
+array_erase(void *owner, uint32_t off, uint32_t len)
 {
 	struct bare *bare = owner;
 
@@ -34,24 +33,24 @@ keep_erase(void *owner, uint32_t off, uint32_t len)
 }
 
 static int
-keep_nothing(void *owner)
+array_commit(void *owner)
 {
 	(void)owner;
 	return 0;
 }
 
 static int
-keep_registers(void *owner, const uint8_t *registers, uint32_t len)
+array_protect(void *owner, const uint8_t *registers, uint32_t len)
 {
 	(void)owner, (void)registers, (void)len;
 	return 0;
 }
 
-static const struct cfi_ops keep_ops = {
-	.program = keep_program,
-	.erase = keep_erase,
-	.commit = keep_nothing,
-	.protect = keep_registers,
+static const struct cfi_ops array_ops = {
+	.program = array_program,
+	.erase = array_erase,
+	.commit = array_commit,
+	.protect = array_protect,
 };
 
 static void
@@ -67,7 +66,7 @@ static void *
 bare_open(const char *file, uint32_t size)
 {
 	struct bare *bare = calloc(1, sizeof(*bare));
-	struct cfi_config config = { .owner = bare, .ops = &keep_ops };
+	struct cfi_config config = { .owner = bare, .ops = &array_ops };
 
 	(void)file;
 	if (!bare)

@@ -10,7 +10,7 @@
 #define SUBJECTS (4 + BENCH_PEERS * 4)
 #define WRITES 32768u
 
-/* A comparison that is put together. */
+/* A comparison under construction. */
 struct comparison {
 	struct report *report;
 	const struct options *options;
@@ -25,7 +25,7 @@ take(struct comparison *c, const struct bench_flash *ops, uint32_t size,
 	struct subject *subject = &c->subjects[c->count];
 	int ret = subject_open(subject, ops, c->options, size, err);
 
-	c->count++; /* what there is of it must be closed */
+	c->count++; /* subject_close() is due also after a failure */
 	if (ret < 0)
 		return ret;
 	subject->trace = trace;
@@ -54,7 +54,7 @@ give_back(struct comparison *c)
 		subject_close(&c->subjects[i]);
 }
 
-/* The trace of an argument, or made. */
+/* Loads the trace of the argument, or makes one. */
 static int
 get_trace(struct trace *trace, const struct options *options, struct error *err)
 {
@@ -64,15 +64,15 @@ get_trace(struct trace *trace, const struct options *options, struct error *err)
 
 	if (ret == 0 && trace_end(trace) > options->size) {
 		ret = error_set(err, EINVAL,
-				"%s: goes beyond a flash of %u bytes, see "
-				"--size",
+				"%s: an access lies beyond a flash of %u "
+				"bytes (see --size)",
 				options->arguments[0], options->size);
 		trace_free(trace);
 	}
 	return ret;
 }
 
-/* Ours, then the peers of that kind. */
+/* Compares our flashes and the peers of that kind. */
 static int
 compare_all(struct report *report, const struct options *options,
 	    const struct bench_flash *const *ours, unsigned int count,
@@ -123,7 +123,7 @@ bench_path(struct report *report, const struct options *options,
 		return ret;
 	ret = compare_all(report, options, ours, 4, BENCH_FILE, &trace, err);
 	report_note(report,
-		    "per access, of %zu accesses (%zu writes); from the "
+		    "per access, of %zu accesses (%zu writes), from the "
 		    "shared page to the journal, without event channels",
 		    trace.count, trace.writes);
 	trace_free(&trace);
@@ -141,7 +141,7 @@ bench_trace(struct report *report, const struct options *options,
 	int ret;
 
 	if (options->argument_count == 0)
-		return error_set(err, EINVAL, "trace: which one?");
+		return error_set(err, EINVAL, "trace: TRACE is missing");
 	ret = get_trace(&trace, options, err);
 	if (ret < 0)
 		return ret;
@@ -153,7 +153,7 @@ bench_trace(struct report *report, const struct options *options,
 	return ret;
 }
 
-/* Shows the status, then the array: each of the two fills all frames. */
+/* Shows the status, then the array: each change fills all frames. */
 static struct access swaps[] = {
 	{ true, 1, 0, CFI_CMD_READ_STATUS },
 	{ true, 1, 0, CFI_CMD_READ_ARRAY },
@@ -181,6 +181,6 @@ bench_view(struct report *report, const struct options *options,
 	if (ret == 0)
 		compare(c.subjects, c.count, options);
 	give_back(&c);
-	report_note(report, "per change of what all reads return");
+	report_note(report, "per change of the view");
 	return ret;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a guest waits for: the commit of a burst, the start after a crash. */
+/* Latency of a burst's commit, and of a start after a crash. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ write_variable(const struct bench_flash *ops, void *flash, uint32_t off)
 	ops->write(flash, off, 1, CFI_CMD_READ_ARRAY);
 }
 
-/* --- the least that a burst can cost -------------------------------------- */
+/* --- the lower bound for a burst ------------------------------------------ */
 
 #define BLOCK 4096u
 
@@ -70,7 +70,7 @@ least_read(void *flash, uint64_t off, unsigned int size)
 	return 0;
 }
 
-/* Its bytes, and to wait for them. */
+/* Writes and syncs only the bytes of the burst. */
 static void *
 floor_open(const char *file, uint32_t size)
 {
@@ -98,7 +98,7 @@ static const struct bench_flash floor_flash = {
 	.close = least_close,
 };
 
-/* A block that is there already, which any program would wait for. */
+/* Overwrites an existing block, synchronously: any program must wait for it. */
 static void *
 direct_open(const char *file, uint32_t size)
 {
@@ -126,7 +126,7 @@ static const struct bench_flash direct_flash = {
 	.close = least_close,
 };
 
-/* Not every file system has it. */
+/* Not every file system supports O_DIRECT. */
 static bool
 has_direct(const struct options *options)
 {
@@ -138,7 +138,7 @@ has_direct(const struct options *options)
 	return fd >= 0;
 }
 
-/* In turn, so that a disk that is slow for a while is so for all. */
+/* In turn: all subjects suffer alike while the disk is slow. */
 static void
 commit_all(struct subject *subjects, unsigned int count, unsigned int bursts,
 	   uint32_t size)
@@ -192,7 +192,10 @@ bench_commit(struct report *report, const struct options *options,
 
 /* --- recover -------------------------------------------------------------- */
 
-/* A process that ends, as by SIGKILL, with that much in its journal. */
+/*
+ * Leaves a journal of this length, by a process that ends without closing its
+ * store, as after SIGKILL.
+ */
 static int
 leave_journal(const char *file, uint32_t length)
 {
@@ -273,7 +276,7 @@ bench_recover(struct report *report, const struct options *options,
 		}
 	subject_close(&subject);
 	report_note(report,
-		    "until the store is open, its file brought up to date; "
+		    "until the store is open and its file is up to date; "
 		    "files in %s",
 		    options->directory);
 	return ret;

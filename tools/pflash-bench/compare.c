@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Comparisons: A B A B, so that what else the machine does comes to all of
- * them, and is seen as spread.
+ * Comparisons alternate between the subjects, A B A B: other load on the
+ * machine then affects all of them, and shows as spread.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include "bench.h"
 
-#define ROUND 20000000u /* nanoseconds that a round takes at least */
+#define ROUND 20000000u /* least duration of a round, nanoseconds */
 
 uint64_t
 now(void)
@@ -25,7 +25,7 @@ now(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* Read values go somewhere, or the reads would not be made. */
+/* Uses the read values, so that the compiler keeps the reads. */
 static volatile uint64_t sink;
 
 static void
@@ -57,13 +57,13 @@ time_of(const struct subject *subject, unsigned int repeats)
 	return now() - start;
 }
 
-/* How often one has to run for a figure that means something. */
+/* Repetitions that take at least ROUND. */
 static unsigned int
 repeats_of(const struct subject *subject)
 {
 	uint64_t once = time_of(subject, 1);
 
-	once = time_of(subject, 1); /* not the first */
+	once = time_of(subject, 1); /* the first time warms the caches */
 	return once >= ROUND ? 1 : (unsigned int)(ROUND / (once + 1)) + 1;
 }
 
@@ -152,7 +152,7 @@ subject_close(struct subject *subject)
 	subject->flash = NULL;
 }
 
-/* They stay loaded. */
+/* The shared object stays loaded. */
 static int
 load_peer(struct peers *peers, const char *file, enum bench_kind kind,
 	  struct error *err)
@@ -167,8 +167,8 @@ load_peer(struct peers *peers, const char *file, enum bench_kind kind,
 	list = (const struct bench_flash *const *)dlsym(object,
 							BENCH_PEER_SYMBOL);
 	if (!list)
-		return error_set(err, EINVAL, "%s: no " BENCH_PEER_SYMBOL,
-				 file);
+		return error_set(err, EINVAL,
+				 "%s: has no symbol " BENCH_PEER_SYMBOL, file);
 	for (; *list && peers->count < room; list++)
 		if ((*list)->kind == kind)
 			peers->flashes[peers->count++] = *list;

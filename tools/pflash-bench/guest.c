@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a guest has measured by its own clock; its console says so. */
+/* Reads the cycles that the lab's guest has printed on its console. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,14 +99,16 @@ bench_guest(struct report *report, const struct options *options,
 	int ret = 0;
 
 	if (options->argument_count == 0)
-		return error_set(err, EINVAL, "guest: whose console?");
+		return error_set(
+			err, EINVAL,
+			"guest: a file with a guest's console is missing");
 	for (int i = 0; ret == 0 && i < options->argument_count; i++)
 		ret = take_file(&figures, options->arguments[i], err);
 	if (ret == 0 && figures.count == 0)
-		return error_set(err, EINVAL, "%s: there is no figure in it",
+		return error_set(err, EINVAL, "%s: no line with cycles",
 				 options->arguments[0]);
 	compare_rows(&figures);
-	report_note(report, "by the guest's own clock, in %d runs",
+	report_note(report, "by the guest's own clock, %d runs",
 		    options->argument_count);
 	return ret;
 }

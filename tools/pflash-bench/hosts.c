@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Many flashes on one host, each in a process of its own, on the simulated
- * hypervisor: all start at once, lie idle, are written to at once, and end at
- * once, which is what a host's boot and its shutdown are.
+ * hypervisor.  As at a host's boot and shutdown, all start at once, are written
+ * to at once, and end at once.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,12 +16,13 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "pflash/parse.h"
 
 #define HOSTS 20u
 #define HOSTS_MOST 5000u
 #define BURSTS 20u
 
-/* What one of them has seen, in nanoseconds. */
+/* The measured times of one flash, in nanoseconds. */
 struct host {
 	pid_t pid;
 	bool failed;
@@ -46,7 +47,7 @@ burst(void *flash, unsigned int n)
 	return now() - start;
 }
 
-/* All go from one step to the next together. */
+/* The barrier starts each step at the same time in all processes. */
 static void
 run_host(struct hosts *hosts, struct host *host, const char *file,
 	 uint32_t size)
@@ -60,11 +61,11 @@ run_host(struct hosts *hosts, struct host *host, const char *file,
 	flash = path_burst.open(file, size);
 	host->start = now() - begin;
 	host->failed = !flash;
-	pthread_barrier_wait(&hosts->step); /* started */
-	pthread_barrier_wait(&hosts->step); /* was looked at */
+	pthread_barrier_wait(&hosts->step); /* all have started */
+	pthread_barrier_wait(&hosts->step); /* look() is done */
 	for (unsigned int i = 0; flash && i < BURSTS; i++)
 		host->bursts[i] = burst(flash, i);
-	pthread_barrier_wait(&hosts->step); /* written to */
+	pthread_barrier_wait(&hosts->step); /* all were written to */
 	begin = now();
 	if (flash)
 		path_burst.close(flash);
@@ -111,7 +112,7 @@ take_figures(const struct hosts *hosts, struct row *start, struct row *bursts,
 	}
 }
 
-/* Milliseconds of a step that all take. */
+/* Milliseconds until all processes have done the step. */
 static double
 step(struct hosts *hosts)
 {
@@ -154,12 +155,12 @@ run_steps(struct hosts *hosts, struct report *report)
 	return ret;
 }
 
-/* The others would wait for it for ever; they end with this one. */
+/* The barrier would never open: end, and the other processes too. */
 static void
 on_death(int number, siginfo_t *info, void *context)
 {
 	static const char text[] =
-		"pflash-bench: one of the hosts was killed\n";
+		"pflash-bench: a process of hosts was killed\n";
 
 	(void)number, (void)context;
 	if (info->si_code == CLD_EXITED)
@@ -186,7 +187,7 @@ hosts_open(unsigned int count)
 	return hosts;
 }
 
-/* -errno: not all of them could be started; those that were end with this. */
+/* -errno if a process cannot start; the others end with this process. */
 static int
 fork_all(struct hosts *hosts, const struct subject *subjects, uint32_t size)
 {
@@ -235,18 +236,19 @@ int
 bench_hosts(struct report *report, const struct options *options,
 	    struct error *err)
 {
-	unsigned int count = HOSTS;
+	uint64_t count = HOSTS;
 	struct subject *subjects;
 	struct hosts *hosts;
-	int ret = 0;
+	struct error why;
+	int ret;
 
-	if (options->argument_count > 0)
-		ret = number(options->arguments[0], &count);
-	if (ret < 0 || count > HOSTS_MOST)
-		return error_set(err, EINVAL, "hosts: a number, at most %u",
-				 HOSTS_MOST);
+	if (options->argument_count > 0) {
+		if (parse_number(options->arguments[0], PARSE_C, 1, HOSTS_MOST,
+				 &count, &why) < 0)
+			return error_set(err, EINVAL, "hosts: %s", why.text);
+	}
 	subjects = calloc(count, sizeof(*subjects));
-	hosts = hosts_open(count);
+	hosts = hosts_open((unsigned int)count);
 	ret = subjects && hosts ? run(report, hosts, subjects, options, err) :
 				  error_set(err, ENOMEM, "out of memory");
 	free(subjects);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pflash-bench: what the flash costs, and beside it what others cost. */
+/* pflash-bench: measures the cost of the flash, and of other flashes. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
+#include "pflash/cmdline.h"
+#include "pflash/parse.h"
 #include "pflash/store.h"
 
 struct command {
@@ -31,108 +32,92 @@ help(void)
 {
 	puts("usage: pflash-bench COMMAND [options] [arguments]\n"
 "\n"
-"  chip [TRACE]          accesses, against the state machine alone\n"
-"  path [TRACE]          from the ioreq page to the journal\n"
-"  view                  a change of what reads return, by size of flash\n"
+"  chip [TRACE]          accesses of the chip alone\n"
+"  path [TRACE]          accesses from the ioreq page to the journal\n"
+"  view                  a change of the view, by size of the flash\n"
 "  trace TRACE           recorded accesses, with commits\n"
 "  commit                latency of a burst's commit\n"
 "  recover               start after a crash, by length of the journal\n"
 "  attach [-- COMMAND]   start of pflashd, and its memory\n"
-"  hosts [N]             many flashes at once: 20\n"
-"  guest CONSOLE...      what the lab's guest has measured\n"
+"  hosts [N]             N flashes at once: 20\n"
+"  guest CONSOLE...      cycles that the lab's guest has printed\n"
 "\n"
-"  --directory DIR       where files are made: here\n"
-"  --size BYTES          of the flash: 540672, that is OVMF's 528 KiB\n"
-"  --rounds N            of each comparison: 11\n"
-"  --count N             of what a command repeats\n"
-"  --peer FILE.so        compare with this, too; may be given several times\n"
-"  --json                all figures, for programs\n"
-"  --plot FILE.svg       a picture (gnuplot)\n"
+"  --directory DIR       directory for files: .\n"
+"  --size BYTES          size of the flash: 528K, as OVMF's\n"
+"  --rounds N            rounds of each comparison: 11\n"
+"  --count N             repetitions in a command\n"
+"  --peer FILE.so        compare with this flash too; may be repeated\n"
+"  --json                print all figures, for programs\n"
+"  --plot FILE.svg       draw a plot, by gnuplot\n"
 "  --help, --version\n"
 "\n"
-"Exit codes: 0 done, 1 failed, 2 usage.");
+"Exit codes: 0 success, 1 failure, 2 usage.");
 }
 /* clang-format on */
 
-static const struct option long_options[] = {
-	{ "directory", required_argument, NULL, 'd' },
-	{ "size", required_argument, NULL, 's' },
-	{ "rounds", required_argument, NULL, 'r' },
-	{ "count", required_argument, NULL, 'c' },
-	{ "peer", required_argument, NULL, 'p' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "plot", required_argument, NULL, 'g' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+#define MOST (1u << 30) /* of a number on the command line */
+
+static const struct cmdline_option table[] = {
+	{ "directory", 'd', true }, { "size", 's', true },
+	{ "rounds", 'r', true },    { "count", 'c', true },
+	{ "peer", 'p', true },      { "json", 'j', false },
+	{ "plot", 'g', true },      { "help", 'h', false },
+	{ "version", 'V', false },  { NULL, 0, false },
 };
 
 static int
-usage(const char *what, const char *arg)
+set_size(uint32_t *size, const char *arg, struct error *err)
 {
-	fprintf(stderr, "pflash-bench: %s'%s' (see --help)\n", what, arg);
-	return -EINVAL;
-}
+	const char *end = arg;
+	uint64_t value;
 
-int
-number(const char *arg, unsigned int *value)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(arg, &end, 0);
-	if (errno || end == arg || *end || n == 0 || n > 1u << 30)
-		return usage("not a number: ", arg);
-	*value = (unsigned int)n;
+	if (!parse_size(&end, PARSE_C, STORE_MAX_SIZE, &value) || *end ||
+	    value == 0 || value % 4096)
+		return error_set(err, EINVAL,
+				 "'%s' is not the size of a flash: a multiple "
+				 "of 4K up to %uM",
+				 arg, STORE_MAX_SIZE >> 20);
+	*size = (uint32_t)value;
 	return 0;
 }
 
 static int
-set_option(struct options *options, int option, const char *arg)
+set_number(unsigned int *number, const char *arg, struct error *err)
 {
+	uint64_t value = 0;
+	int ret = parse_number(arg, PARSE_C, 1, MOST, &value, err);
+
+	*number = (unsigned int)value;
+	return ret;
+}
+
+static int
+add_peer(struct options *options, const char *arg, struct error *err)
+{
+	if (options->peer_count == BENCH_PEERS)
+		return error_set(err, EINVAL,
+				 "'%s' is not accepted: at most %d peers", arg,
+				 BENCH_PEERS);
+	options->peers[options->peer_count++] = arg;
+	return 0;
+}
+
+static int
+set_option(void *opaque, int option, const char *arg, struct error *err)
+{
+	struct options *options = opaque;
+
 	switch (option) {
 	case 'd': options->directory = arg; return 0;
-	case 's': return number(arg, &options->size);
-	case 'r': return number(arg, &options->rounds);
-	case 'c': return number(arg, &options->count);
-	case 'p':
-		if (options->peer_count == BENCH_PEERS)
-			return usage("too many: ", arg);
-		options->peers[options->peer_count++] = arg;
-		return 0;
+	case 's': return set_size(&options->size, arg, err);
+	case 'r': return set_number(&options->rounds, arg, err);
+	case 'c': return set_number(&options->count, arg, err);
+	case 'p': return add_peer(options, arg, err);
 	case 'j': options->json = true; return 0;
-	default: options->plot = arg; return 0;
+	case 'g': options->plot = arg; return 0;
+	case 'h': help(); return 1;
+	default: puts("pflash-bench " PFLASH_VERSION); return 1;
 	}
-}
-
-/* 1: help or version was asked for and given. */
-static int
-parse_options(struct options *options, int argc, char **argv)
-{
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) !=
-	       -1) {
-		if (option == 'h')
-			help();
-		if (option == 'V')
-			puts("pflash-bench " PFLASH_VERSION);
-		if (option == 'h' || option == 'V')
-			return 1;
-		if (option == ':')
-			return usage("a value is missing: ", argv[optind - 1]);
-		if (option == '?')
-			return usage("unknown option ", argv[optind - 1]);
-		if (set_option(options, option, optarg) < 0)
-			return -EINVAL;
-	}
-	if (options->size % 4096 || options->size > STORE_MAX_SIZE)
-		return usage("not the size of a flash: ", "--size");
-	options->arguments = argv + optind;
-	options->argument_count = argc - optind;
-	return 0;
 }
 
 static const struct command *
@@ -144,25 +129,44 @@ find_command(const char *name)
 	return NULL;
 }
 
+/* Returns 1 after --help or --version. */
+static int
+parse_options(struct options *options, const struct command **command, int argc,
+	      char **argv, struct error *err)
+{
+	int first = cmdline_parse(table, argc, argv, set_option, options, err);
+
+	if (first <= 0)
+		return first < 0 ? first : 1;
+	if (first == argc)
+		return error_set(err, EINVAL,
+				 "COMMAND is missing (see --help)");
+	*command = find_command(argv[first]);
+	if (!*command)
+		return error_set(err, EINVAL,
+				 "unknown command '%s' (see --help)",
+				 argv[first]);
+	options->arguments = argv + first + 1;
+	options->argument_count = argc - first - 1;
+	return 0;
+}
+
 static int
 run(const struct command *command, struct options *options, int argc,
-    char **argv)
+    char **argv, struct error *err)
 {
-	struct error err = { "" };
 	struct report *report;
-	int ret = command->makes_files ? scratch_open(options, &err) : 0;
+	int ret = command->makes_files ? scratch_open(options, err) : 0;
 
 	if (ret == 0)
-		ret = report_open(&report, command->name, argc, argv, &err);
+		ret = report_open(&report, command->name, argc, argv, err);
 	if (ret == 0) {
-		ret = command->run(report, options, &err);
+		ret = command->run(report, options, err);
 		if (ret == 0)
-			ret = report_end(report, options, &err);
+			ret = report_end(report, options, err);
 		report_close(report);
 	}
-	if (ret < 0)
-		fprintf(stderr, "pflash-bench: %s\n", err.text);
-	return ret < 0 ? ret == -EINVAL ? EXIT_USAGE : EXIT_FAILED : EXIT_OK;
+	return ret;
 }
 
 int
@@ -174,21 +178,14 @@ main(int argc, char **argv)
 		.rounds = 11,
 	};
 	const struct command *command;
-	int ret = parse_options(&options, argc, argv);
+	struct error err = { "" };
+	int ret = parse_options(&options, &command, argc, argv, &err);
 
-	signal(SIGPIPE, SIG_IGN); /* a gnuplot that is not there */
-	if (ret != 0)
-		return ret < 0 ? EXIT_USAGE : EXIT_OK;
-	if (options.argument_count == 0) {
-		usage("missing: ", "COMMAND");
-		return EXIT_USAGE;
-	}
-	command = find_command(*options.arguments);
-	if (!command) {
-		usage("no such command: ", *options.arguments);
-		return EXIT_USAGE;
-	}
-	options.arguments++;
-	options.argument_count--;
-	return run(command, &options, argc, argv);
+	signal(SIGPIPE, SIG_IGN); /* gnuplot may not exist */
+	if (ret == 0)
+		ret = run(command, &options, argc, argv, &err);
+	if (ret >= 0)
+		return EXIT_OK;
+	fprintf(stderr, "pflash-bench: %s\n", err.text);
+	return ret == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The whole way of an access, as in pflashd's worker: from a request in the
- * shared page to the journal. The hypervisor is the simulated one; its event
- * channels, which are its own cost, are left out.
+ * The whole path of an access in pflashd's worker, from a request in the shared
+ * page to the journal.  The hypervisor is simulated.  The path leaves out its
+ * event channels, whose cost is that of the simulation.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../common/null_region.h"
 #include "bench.h"
 #include "pflash/device.h"
 #include "pflash/sim.h"
@@ -167,41 +168,21 @@ direct_open(const char *file, uint32_t size)
 	return path_open(file, size, STORE_SYNC_NONE, WINDOW_DIRECT);
 }
 
-/* --- a server that does nothing but answer -------------------------------- */
-
-static uint64_t
-answer_read(void *opaque, uint64_t off, unsigned int size)
-{
-	(void)opaque, (void)off, (void)size;
-	return 0;
-}
-
-static void
-answer_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
-{
-	(void)opaque, (void)off, (void)size, (void)value;
-}
+/* --- a server that only answers ------------------------------------------- */
 
 static void *
 answer_open(const char *file, uint32_t size)
 {
-	static const struct ioreq_region_ops ops = {
-		.read = answer_read,
-		.write = answer_write,
-	};
 	struct path *path = calloc(1, sizeof(*path));
-	struct ioreq_region region = { .size = size, .ops = &ops };
 	struct error err;
 
 	(void)file;
 	if (!path)
 		return NULL;
-	if (path_start(path, size, &err) == 0) {
-		region.first = path->base;
-		if (ioreq_server_add(path->server, &region, &err) == 0 &&
-		    ioreq_server_start(path->server, &err) == 0)
-			return path;
-	}
+	if (path_start(path, size, &err) == 0 &&
+	    null_region_add(path->server, path->base, size, &err) == 0 &&
+	    ioreq_server_start(path->server, &err) == 0)
+		return path;
 	path_close(path);
 	return NULL;
 }

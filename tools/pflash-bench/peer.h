@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What pflash-bench compares: flashes.  A peer is a shared object that has one
- * of these for each way it can be run; nothing else is known of it.
+ * A flash for pflash-bench.  A peer is a shared object with a list of flashes,
+ * one for each of its modes; pflash-bench uses nothing else of it.
  */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
 
 #include <stdint.h>
 
-/* How much of the way of a write is in it. */
+/* The part of a write's path that the flash contains. */
 enum bench_kind {
-	BENCH_CHIP, /* the state machine alone; nothing is kept */
-	BENCH_FILE, /* and what keeps it in a file */
+	BENCH_CHIP, /* only the state machine; nothing is stored */
+	BENCH_FILE, /* the state machine, and the storage in a file */
 };
 
 struct bench_flash {
 	const char *name;
 	enum bench_kind kind;
 	/*
-	 * A new one, all ones, of `size` bytes; BENCH_FILE: in a file of that
-	 * size and name, which is there.  NULL with errno set.
+	 * Makes an erased flash of `size` bytes.  BENCH_FILE: in the existing
+	 * file of this name and size.  NULL with errno set.
 	 */
 	void *(*open)(const char *file, uint32_t size);
 	/* Accesses of 1 to 8 bytes, little-endian, inside the flash. */
@@ -29,7 +29,7 @@ struct bench_flash {
 	void (*close)(void *flash);
 };
 
-/* The symbol of a peer's shared object; the list ends with a NULL. */
+/* The symbol of the list in a shared object; NULL ends the list. */
 #define BENCH_PEER_SYMBOL "bench_peer"
 extern const struct bench_flash *const bench_peer[];
 

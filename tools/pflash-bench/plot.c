@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pictures, by gnuplot. */
+/* Draws the plot of a report, by gnuplot. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #define POINTS 200 /* of a distribution */
 
-/* A name between gnuplot's single quotes. */
+/* Prints a name in single quotes of gnuplot. */
 static void
 quoted(FILE *out, const char *text)
 {
@@ -23,7 +23,7 @@ quoted(FILE *out, const char *text)
 	putc('\'', out);
 }
 
-/* How many of all took no longer. */
+/* Draws the cumulative distribution of each row. */
 static void
 distributions(FILE *out, struct row *const *rows, size_t count)
 {
@@ -108,7 +108,7 @@ plot(const struct report *report, const char *file, struct error *err)
 		medians(out, rows, count);
 	if (pclose(out) != 0)
 		return error_set(err, EIO,
-				 "%s: gnuplot has not drawn it (is it "
+				 "%s: gnuplot could not draw it (is gnuplot "
 				 "installed?)",
 				 file);
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Figures, where they come from, and how they are shown. */
+/* The report: rows of samples, the machine, and their output. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ describe_machine(char *text, size_t room)
 	processor(model, sizeof(model));
 	if (uname(&system) < 0)
 		memset(&system, 0, sizeof(system));
-	snprintf(text, room, "%s, %ld of them, %s %s, gcc %s", model,
+	snprintf(text, room, "%s, %ld processors, %s %s, gcc %s", model,
 		 sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release,
 		 __VERSION__);
 }
@@ -82,7 +82,7 @@ report_open(struct report **out, const char *command, int argc, char **argv,
 	return 0;
 }
 
-/* Measuring goes on without a row's figures, or ends here without memory. */
+/* Without memory, measuring ends here. */
 static void *
 must(void *memory)
 {
@@ -155,7 +155,7 @@ by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Of `count` values, which stay as they are. */
+/* Sorts a copy: the order of the samples is that of the rounds. */
 static double
 quantile(const double *values, size_t count, double p)
 {
@@ -196,7 +196,7 @@ row_ratio(const struct row *row)
 	return ratio;
 }
 
-/* --- showing -------------------------------------------------------------- */
+/* --- output --------------------------------------------------------------- */
 
 static void
 print_row(const struct row *row)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a run makes is gone after it, however it ends: it is a process of its
- * own, and the one that has started it waits for its end.
+ * The directory for files of a run.  The run is a child process; its parent
+ * removes the directory after the child's end, however the child ends.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ void
 end_with(pid_t parent, int signal)
 {
 	prctl(PR_SET_PDEATHSIG, signal);
-	if (getppid() != parent) /* it has ended before */
+	if (getppid() != parent) /* the parent has already ended */
 		raise(signal);
 }
 
@@ -37,7 +37,8 @@ remove_place(void)
 	if (directory)
 		closedir(directory);
 	if (rmdir(place) < 0)
-		fprintf(stderr, "pflash-bench: %s is left behind\n", place);
+		fprintf(stderr, "pflash-bench: %s could not be removed\n",
+			place);
 }
 
 static _Noreturn void
@@ -48,7 +49,7 @@ end_as(pid_t pid, const sigset_t *signals)
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		if (sigwaitinfo(signals, NULL) != SIGCHLD)
 			kill(pid, SIGTERM);
-	/* Those that it had started are ended with it, a little later. */
+	/* Its children get a signal at its end: wait for them too. */
 	while (waitpid(-1, NULL, 0) > 0)
 		continue;
 	remove_place();
@@ -59,7 +60,10 @@ end_as(pid_t pid, const sigset_t *signals)
 	exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED);
 }
 
-/* What could end the process between the directory and its end is blocked. */
+/*
+ * The caller has blocked the signals that could end this process before it has
+ * removed the directory.
+ */
 static int
 start(pid_t *pid, const struct options *options, struct error *err)
 {
@@ -73,7 +77,7 @@ start(pid_t *pid, const struct options *options, struct error *err)
 	if (*pid >= 0)
 		return 0;
 	rmdir(place);
-	return error_errno(err, errno, "a process of its own");
+	return error_errno(err, errno, "cannot start a process");
 }
 
 int

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Accesses: recorded ones, and made ones. */
+/* Traces of accesses: loads recorded ones and makes others. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "pflash/cfi.h"
 
 #define LINE 256
-#define RUN 200u /* bytes, programmed in a row */
+#define RUN 200u /* consecutive bytes to program */
 
 static int
 add(struct trace *trace, size_t *room, struct access access, struct error *err)
@@ -58,7 +58,7 @@ load(struct trace *trace, gzFile file, const char *name, struct error *err)
 	}
 	if (!gzeof(file) || !trace->count)
 		return error_set(err, EIO, "%s: %s", name,
-				 gzeof(file) ? "there is no access in it" :
+				 gzeof(file) ? "no access in this file" :
 					       "cannot be read");
 	return 0;
 }
@@ -80,8 +80,8 @@ trace_load(struct trace *trace, const char *name, struct error *err)
 }
 
 /*
- * Clear and read the status, set up and program each byte, show the array:
- * OvmfPkg/QemuFlashFvbServicesRuntimeDxe, QemuFlashWrite().
+ * Sets up and programs each byte, then shows the array, as QemuFlashWrite() in
+ * OvmfPkg/QemuFlashFvbServicesRuntimeDxe does.
  */
 int
 trace_make(struct trace *trace, size_t writes, uint32_t size, struct error *err)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pflash-replay: recorded accesses against a VARS file, through the same
- * server, chip and store as pflashd's, on the simulated hypervisor.
+ * pflash-replay: applies recorded accesses to a VARS file, through the server,
+ * chip and store of pflashd, on the simulated hypervisor.
  *
  * Standard input has one access a line, `w OFF SIZE VALUE` or `r OFF SIZE
- * [VALUE]`, numbers in hex; a line that begins with # is a comment.  What a
- * read gave is printed in hex, one line each, before the next access is taken.
+ * [VALUE]`, in hex; a line that begins with # is a comment.  The value of a
+ * read is printed in hex, on a line of its own, before the next access is read.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,7 +16,9 @@
 #include <string.h>
 
 #include "../common/access.h"
+#include "pflash/cmdline.h"
 #include "pflash/device.h"
+#include "pflash/names.h"
 #include "pflash/sim.h"
 
 enum {
@@ -27,7 +28,7 @@ enum {
 	EXIT_FILE = 3,
 };
 
-/* Sizes that are none of OVMF's fit below 4 GiB here too. */
+/* The flash ends at 4 GiB, whatever its size. */
 #define FLASH_TOP (UINT64_C(1) << 32)
 
 struct options {
@@ -47,27 +48,6 @@ struct replay {
 	uint64_t base;
 };
 
-static const char *const syncs[] = {
-	[STORE_SYNC_BURST] = "burst",
-	[STORE_SYNC_OP] = "op",
-	[STORE_SYNC_NONE] = "none",
-	NULL,
-};
-
-static const char *const personalities[] = {
-	[CFI_OVMF] = "ovmf",
-	[CFI_STRICT] = "strict",
-	[CFI_QEMU] = "qemu",
-	NULL,
-};
-
-static const char *const modes[] = {
-	[WINDOW_AUTO] = "auto",
-	[WINDOW_DIRECT] = "direct",
-	[WINDOW_TRAP] = "trap",
-	NULL,
-};
-
 /* clang-format off */
 static void
 help(void)
@@ -75,9 +55,9 @@ help(void)
 	puts("usage: pflash-replay --vars FILE [options] < accesses\n"
 "\n"
 "Applies accesses (`w OFF SIZE VALUE`, `r OFF SIZE`, in hex) to FILE and\n"
-"prints what each read gives.\n"
+"prints the value of each read.\n"
 "\n"
-"  --vars FILE           the image; FILE.journal lies beside it\n"
+"  --vars FILE           the image; its journal is FILE.journal\n"
 "  --sync burst|op|none\n"
 "  --personality ovmf|strict|qemu\n"
 "  --width N             bytes of the bus: 1, 2 or 4\n"
@@ -86,117 +66,68 @@ help(void)
 "  --mode auto|direct|trap\n"
 "  --help, --version\n"
 "\n"
-"Exit codes: 0 done, 1 failed, 2 usage (also a geometry that FILE does not\n"
-"have) or a line that is no access, 3 FILE was refused.");
+"Exit codes: 0 success, 1 failure, 2 usage (also a geometry that does not\n"
+"fit FILE) or a line that is not an access, 3 FILE was refused.");
 }
 /* clang-format on */
 
-static int
-usage(const char *what, const char *arg)
-{
-	fprintf(stderr, "pflash-replay: %s'%s' (see --help)\n", what, arg);
-	return -EINVAL;
-}
-
-static int
-choose(const char *const *names, const char *arg)
-{
-	for (int i = 0; names[i]; i++)
-		if (strcmp(names[i], arg) == 0)
-			return i;
-	return usage("no such choice: ", arg);
-}
-
-static int
-number(const char *arg, uint32_t *value)
-{
-	char *end;
-	unsigned long long n;
-
-	errno = 0;
-	n = strtoull(arg, &end, 0);
-	if (errno || end == arg || *end || n == 0 || n > UINT32_MAX)
-		return usage("not a number: ", arg);
-	*value = (uint32_t)n;
-	return 0;
-}
-
-static int
-set_option(struct options *options, int option, const char *arg)
-{
-	int choice;
-
-	switch (option) {
-	case 'v': options->vars = arg; return 0;
-	case 's':
-		choice = choose(syncs, arg);
-		options->sync = (enum store_sync)choice;
-		return choice;
-	case 'p':
-		choice = choose(personalities, arg);
-		options->personality = (enum cfi_personality)choice;
-		return choice;
-	case 'm':
-		choice = choose(modes, arg);
-		options->mode = (enum window_mode)choice;
-		return choice;
-	case 'w': return number(arg, &options->width);
-	case 'i': return number(arg, &options->interleave);
-	default: options->blocks = arg; return 0;
-	}
-}
-
-static const struct option long_options[] = {
-	{ "vars", required_argument, NULL, 'v' },
-	{ "sync", required_argument, NULL, 's' },
-	{ "personality", required_argument, NULL, 'p' },
-	{ "mode", required_argument, NULL, 'm' },
-	{ "width", required_argument, NULL, 'w' },
-	{ "interleave", required_argument, NULL, 'i' },
-	{ "block-size", required_argument, NULL, 'b' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+static const struct cmdline_option table[] = {
+	{ "vars", 'v', true },        { "sync", 's', true },
+	{ "personality", 'p', true }, { "mode", 'm', true },
+	{ "width", 'w', true },       { "interleave", 'i', true },
+	{ "block-size", 'b', true },  { "help", 'h', false },
+	{ "version", 'V', false },    { NULL, 0, false },
 };
 
-/* getopt(3) steps behind a long option, but not a cluster of letters. */
-static const char *
-unknown_option(char **argv)
+static int
+set_option(void *opaque, int option, const char *arg, struct error *err)
 {
-	static char letter[] = "-?";
+	struct options *options = opaque;
+	int value = 0, ret = 0;
 
-	if (!optopt)
-		return argv[optind - 1];
-	letter[1] = (char)optopt;
-	return letter;
+	switch (option) {
+	case 'v': options->vars = arg; break;
+	case 's':
+		ret = parse_choice(names_sync, arg, &value, err);
+		options->sync = (enum store_sync)value;
+		break;
+	case 'p':
+		ret = parse_choice(names_personality, arg, &value, err);
+		options->personality = (enum cfi_personality)value;
+		break;
+	case 'm':
+		ret = parse_choice(names_mode, arg, &value, err);
+		options->mode = (enum window_mode)value;
+		break;
+	case 'w':
+		ret = parse_choice(names_lanes, arg, &value, err);
+		options->width = (uint32_t)value;
+		break;
+	case 'i':
+		ret = parse_choice(names_lanes, arg, &value, err);
+		options->interleave = (uint32_t)value;
+		break;
+	case 'b': options->blocks = arg; break;
+	case 'h': help(); return 1;
+	default: puts("pflash-replay " PFLASH_VERSION); return 1;
+	}
+	return ret;
 }
 
-/* 1: help or version was asked for and given. */
+/* Returns 1 after --help or --version. */
 static int
-parse_options(struct options *options, int argc, char **argv)
+parse_options(struct options *options, int argc, char **argv, struct error *err)
 {
-	int option;
+	int first = cmdline_parse(table, argc, argv, set_option, options, err);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) !=
-	       -1) {
-		if (option == 'h')
-			help();
-		if (option == 'V')
-			puts("pflash-replay " PFLASH_VERSION);
-		if (option == 'h' || option == 'V')
-			return 1;
-		if (option == ':')
-			return usage("a value is missing: ", argv[optind - 1]);
-		if (option == '?')
-			return usage("unknown option ", unknown_option(argv));
-		if (set_option(options, option, optarg) < 0)
-			return -EINVAL;
-	}
-	if (optind < argc)
-		return usage("unexpected ", argv[optind]);
+	if (first <= 0)
+		return first < 0 ? first : 1;
+	if (first < argc)
+		return error_set(err, EINVAL,
+				 "unexpected argument '%s' (see --help)",
+				 argv[first]);
 	if (!options->vars)
-		return usage("missing: ", "--vars");
+		return error_set(err, EINVAL, "--vars is missing (see --help)");
 	return 0;
 }
 
@@ -281,7 +212,8 @@ replay_input(struct replay *replay, struct error *err)
 		line[strcspn(line, "\n")] = '\0';
 		ret = access_parse(line, &access);
 		if (ret < 0)
-			error_set(err, EINVAL, "line %lu is no access: %.60s",
+			error_set(err, EINVAL,
+				  "line %lu is not an access: %.60s",
 				  number_of_line, line);
 		else if (access.op)
 			apply(replay, &access);
@@ -339,9 +271,12 @@ main(int argc, char **argv)
 		.width = 1,
 		.blocks = "4096",
 	};
-	int ret = parse_options(&options, argc, argv);
+	struct error err;
+	int ret = parse_options(&options, argc, argv, &err);
 
-	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an errno */
+	signal(SIGXFSZ, SIG_IGN); /* write(2) then returns EFBIG */
+	if (ret < 0)
+		fprintf(stderr, "pflash-replay: %s\n", err.text);
 	if (ret != 0)
 		return ret < 0 ? EXIT_USAGE : EXIT_OK;
 	return run(&options);

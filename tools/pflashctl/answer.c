@@ -18,7 +18,7 @@ enum kind {
 	TEXT,
 };
 
-/* In the order in which they are shown. */
+/* In the order of output. */
 static const struct member {
 	const char *name;
 	enum kind kind;
@@ -54,7 +54,7 @@ static const struct member {
 
 #define MEMBERS (sizeof(members) / sizeof(members[0]))
 
-/* json-c makes UINT64_MAX of every number that is too large. */
+/* json-c turns every number that is too large into UINT64_MAX. */
 static bool
 is_number(struct json_object *value)
 {
@@ -90,7 +90,7 @@ is_valid(enum kind kind, struct json_object *value)
 		       (size_t)json_object_get_string_len(value));
 }
 
-/* NULL with the sentence.  Nothing but blanks may stand behind the object. */
+/* Only blanks may follow the object.  NULL with a sentence. */
 static struct json_object *
 parse(const char *text, size_t len, struct error *err)
 {
@@ -128,12 +128,12 @@ check_domain(struct json_object *said, uint32_t domain, struct error *err)
 		return 0;
 	if (!is_number(value))
 		return error_set(err, EBADMSG,
-				 "does not say the number of a domain");
+				 "the domain in its answer is not a number");
 	if (json_object_get_uint64(value) == domain)
 		return 0;
 	return error_set(err, EBADMSG,
-			 "says that it serves domain %" PRIu64
-			 ", which is not believed",
+			 "claims to serve domain %" PRIu64
+			 ", which contradicts the name of the socket",
 			 json_object_get_uint64(value));
 }
 

@@ -18,7 +18,7 @@
 #include "pflash/control.h"
 
 #define FIRST_RESERVED 0x7ff0 /* DOMID_FIRST_RESERVED, Xen's public/xen.h */
-#define RETRY_MS 20           /* a full backlog, or no descriptor is left */
+#define RETRY_MS 20 /* after a full backlog, or without a free descriptor */
 
 bool
 ask_domain(const char *text, size_t len, uint32_t *domain)
@@ -139,8 +139,8 @@ check_peer(struct guest *guest)
 		return error_errno(&guest->why, errno, "SO_PEERCRED");
 	if (peer.uid != 0 && peer.uid != geteuid())
 		return error_set(&guest->why, EPERM,
-				 "belongs to user %u, neither to root nor to "
-				 "this user: ignored",
+				 "belongs to user %u, not to root or to this "
+				 "user: ignored",
 				 (unsigned int)peer.uid);
 	guest->pid = peer.pid;
 	return 0;
@@ -176,7 +176,7 @@ give_up(struct guest *guest, int error)
 		error_set(&guest->why, error, "does not exist");
 	else if (error == ECONNREFUSED)
 		error_set(&guest->why, error,
-			  "nobody listens: its pflashd was killed");
+			  "no process listens: its pflashd was killed");
 	else
 		error_set(&guest->why, error, "%s", strerror(error));
 	end(guest, error == ENOENT ? ASK_ABSENT : ASK_FAILED);
@@ -201,7 +201,7 @@ start(struct guest *guest, const char *line)
 	} else if (check_peer(guest) < 0) {
 		end(guest, ASK_FAILED);
 	} else {
-		/* Before 0.1 a pflashd answers without a line. */
+		/* A pflashd before 0.1 answers without reading the line. */
 		(void)send(guest->fd, line, strlen(line), MSG_NOSIGNAL);
 		guest->state = ASK_CONNECTED;
 	}
@@ -249,8 +249,8 @@ receive(struct guest *guest)
 }
 
 /*
- * Connects to those that are not connected, and fills `fds` for poll().
- * `later`: some connections must be tried again.
+ * Connects to the guests without a connection, and fills `fds` for poll().
+ * Sets *later if a connection must be tried again.
  */
 static size_t
 start_all(struct guests *guests, const char *line, struct pollfd *fds,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Asks the pflashds of this host on their sockets, all of them at once, until
- * one deadline (pflash/control.h).
+ * Asks the pflashds of this host on their sockets, all at once, until a common
+ * deadline (pflash/control.h).
  *
- * A guest is the name of its socket, ID.sock; nothing else in the directory is
- * looked at.  The process behind the socket must be root's or this user's.
+ * The name of a socket, ID.sock, is the guest's id; other files of the
+ * directory are ignored.  The process behind the socket must belong to root or
+ * to this user.
  */
 #ifndef PFLASHCTL_ASK_H
 #define PFLASHCTL_ASK_H
@@ -19,17 +20,17 @@
 enum ask_state {
 	ASK_UNCONNECTED,
 	ASK_CONNECTED,
-	ASK_ANSWERED, /* `answer` is there */
-	ASK_CLOSED,   /* without an answer */
+	ASK_ANSWERED, /* `answer` is valid */
+	ASK_CLOSED,   /* the peer closed the connection without an answer */
 	ASK_FAILED,
-	ASK_ABSENT, /* there is no such socket */
+	ASK_ABSENT, /* the socket does not exist */
 };
 
 struct guest {
 	uint32_t domain;
 	pid_t pid; /* by SO_PEERCRED; 0: not visible */
 	enum ask_state state;
-	struct error why; /* a sentence about the socket, unless it answered */
+	struct error why; /* why there is no answer */
 	struct answer answer;
 	int fd;
 	char *bytes; /* of the answer, so far */
@@ -44,20 +45,20 @@ struct guests {
 /* True if the text is a decimal domain id without leading zeros. */
 bool ask_domain(const char *text, size_t len, uint32_t *domain);
 
-/* Milliseconds of the clock of the deadlines. */
+/* The clock of all deadlines, in milliseconds. */
 int64_t ask_clock(void);
 
 /*
- * A list of all guests with a socket, or of one guest; nothing is sent yet.
- * 0 or -errno; guests_close() after either.
+ * Lists all guests that have a socket, or makes a list of one guest.  Sends
+ * nothing.  0 or -errno with a sentence; guests_close() is due after either.
  */
 int guests_find(struct guests *guests, struct error *err);
 int guests_one(struct guests *guests, uint32_t domain, struct error *err);
 void guests_close(struct guests *guests);
 
 /*
- * Sends the line (with its '\n') to each, and returns when all have answered or
- * failed, at the deadline at the latest.
+ * Sends the line (with its '\n') to each guest of the list.  Returns when all
+ * have answered or failed, at the latest at the deadline.
  */
 void ask(struct guests *guests, const char *line, int64_t deadline);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Is a VARS file sound?  Says all that can be said, and what to do. */
+/* pflashctl check: reports each problem of a VARS file, and what to do. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,8 +41,8 @@ print_journal(const struct reader *reader)
 	       reader_pending(reader));
 	if (reader_torn_bytes(reader))
 		printf("journal: %" PRIu64 " bytes of a torn record at its end "
-		       "will be dropped; but for --sync none, no answered "
-		       "burst is in them\n",
+		       "will be dropped; except with --sync none, the guest "
+		       "was never told that this burst is stored\n",
 		       reader_torn_bytes(reader));
 	print_history(reader);
 }
@@ -68,7 +68,7 @@ print_variables(const uint8_t *image, size_t size)
 	return good;
 }
 
-/* false: the firmware would wipe it. */
+/* False if the firmware would erase an image of this size. */
 static bool
 print_code(const char *path, size_t vars_size)
 {
@@ -90,17 +90,18 @@ print_code(const char *path, size_t vars_size)
 }
 
 static void
-print_way_out(const struct reader *reader)
+print_repairs(const struct reader *reader)
 {
-	puts("nothing was changed; ways out:\n"
-	     "  - put the VARS file and the journal of one time back, from a "
-	     "backup");
+	puts("nothing was changed; possible repairs:\n"
+	     "  - restore the VARS file and its journal from the same backup");
 	if (reader_journal_is_whole(reader))
-		puts("  - `pflashctl accept` takes the VARS file as it is");
+		puts("  - accept the modified VARS file: `pflashctl accept`");
 	if (reader_has_journal(reader))
-		puts("  - `pflashctl log`, then `pflashctl export --at`, takes "
-		     "out what the journal still has\n"
-		     "  - remove the journal: the VARS file then counts alone");
+		puts("  - list the points in time that can still be read with "
+		     "`pflashctl log`, and export one with `pflashctl export "
+		     "--at`\n"
+		     "  - remove the journal and its history, and use the VARS "
+		     "file alone");
 }
 
 int
@@ -121,7 +122,7 @@ ctl_check(const struct ctl_options *options)
 	if (options->code && !print_code(options->code, reader_size(reader)))
 		good = false;
 	if (ret > 0)
-		print_way_out(reader);
+		print_repairs(reader);
 	reader_close(reader);
 	return good && ret == 0 ? CTL_OK : CTL_FILE;
 }

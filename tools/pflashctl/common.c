@@ -8,33 +8,34 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pflash/fv.h"
+#include "pflash/load.h"
 #include "pflash/varstore.h"
 #include "pflashctl.h"
 
-/* A device is larger than the flash on it, whose volume knows its length. */
+/* The size of the flash on a block device; 0: the size of the file. */
 static uint32_t
 device_size(const char *path)
 {
-	uint8_t start[FV_BLOCK_SIZE];
+	uint64_t size = 0;
 	struct stat st;
-	uint64_t length = 0;
 	int fd;
 
 	if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
 		return 0;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && pread(fd, start, sizeof(start), 0) == sizeof(start))
-		length = fv_length(start, sizeof(start));
-	if (fd >= 0)
-		close(fd);
-	return length <= STORE_MAX_SIZE ? (uint32_t)length : 0;
+	if (fd < 0)
+		return 0;
+	if (load_device_size(fd, path, &size, NULL) < 0 ||
+	    size > STORE_MAX_SIZE)
+		size = 0;
+	close(fd);
+	return (uint32_t)size;
 }
 
 struct store_config
 ctl_config(const struct ctl_options *options)
 {
-	/* How much history is kept is pflashd's to say: nothing is dropped. */
+	/* pflashd limits the history: pflashctl drops nothing. */
 	static const struct store_history all = { .bytes = UINT64_MAX };
 
 	return (struct store_config){
@@ -42,33 +43,16 @@ ctl_config(const struct ctl_options *options)
 		.journal = options->journal,
 		.size = device_size(options->files[0]),
 		.history = &all,
-		.burst_limit = STORE_MAX_SIZE,
 	};
 }
 
 int
 ctl_load(const char *path, uint8_t **bytes, size_t *size)
 {
-	size_t room = STORE_MAX_SIZE + 1, n;
-	FILE *file = fopen(path, "re");
+	struct error err;
 
-	*bytes = malloc(room);
-	*size = 0;
-	if (!file || !*bytes) {
-		int error = file ? ENOMEM : errno;
-
-		if (file)
-			fclose(file);
-		return ctl_fail(CTL_FILE, "%s: %s", path, strerror(error));
-	}
-	while ((n = fread(*bytes + *size, 1, room - *size, file)) > 0)
-		*size += n;
-	if (ferror(file) || *size == room) {
-		fclose(file);
-		return ctl_fail(CTL_FILE, "%s: cannot be read, or is too large",
-				path);
-	}
-	fclose(file);
+	if (load_file(path, STORE_MAX_SIZE, bytes, size, &err) < 0)
+		return ctl_fail(CTL_FILE, "%s", err.text);
 	return CTL_OK;
 }
 
@@ -85,33 +69,34 @@ ctl_image(const struct reader *reader, bool past, uint64_t sequence,
 	return 0;
 }
 
-/* Nothing is left half done: it is one burst, or it is not there. */
+struct replacing {
+	const char *path;
+	const uint8_t *image;
+	size_t size;
+};
+
+static int
+replace(void *opaque, const struct store *store, uint8_t *image,
+	struct error *err)
+{
+	const struct replacing *new = opaque;
+
+	if (new->size != store_size(store))
+		return error_set(err, EINVAL, "%s: has %u bytes, not %zu",
+				 new->path, store_size(store), new->size);
+	memcpy(image, new->image, new->size);
+	return 1;
+}
+
 int
 ctl_replace(const struct ctl_options *options, const uint8_t *image,
 	    size_t size)
 {
 	const struct store_config config = ctl_config(options);
-	struct store *store;
+	struct replacing new = { options->files[0], image, size };
 	struct error err;
-	int ret = store_open(&store, &config, NULL, &err);
+	int ret = store_rewrite(&config, replace, &new, &err);
 
-	if (ret < 0)
-		return ctl_refused(ret, &err);
-	if (size != store_size(store)) {
-		store_close(store);
-		return ctl_fail(CTL_FILE, "%s: has %u bytes, not %zu",
-				options->files[0], store_size(store), size);
-	}
-	ret = store_replace(store, image);
-	if (ret == 0)
-		ret = store_commit(store);
-	if (ret < 0)
-		error_set(&err, -ret, "%s", store_failure(store));
-	if (store_close(store) < 0 && ret == 0)
-		ret = error_set(&err, EIO,
-				"%s: could not be brought up to "
-				"date; its journal has it all",
-				options->files[0]);
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Room in the variable store, without the firmware's many writes. */
+/* pflashctl compact: makes room in the variable store by one burst. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* New VARS files, old ones that start again, changed ones that are taken. */
+/* pflashctl create and accept. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +14,7 @@ formatted(const char *name, uint8_t **image, size_t *size)
 
 	if (!layout)
 		return ctl_fail(CTL_USAGE,
-				"--layout: '%s' is neither 2m nor "
-				"4m",
-				name);
+				"create: --layout: '%s' is not 2m or 4m", name);
 	*size = layout->size;
 	*image = malloc(*size);
 	if (!*image)
@@ -25,7 +23,7 @@ formatted(const char *name, uint8_t **image, size_t *size)
 	return CTL_OK;
 }
 
-/* A template that no firmware would take makes no VARS file either. */
+/* Refuses a template that the firmware would not accept. */
 static int
 check_template(const char *path, const uint8_t *image, size_t size)
 {
@@ -94,8 +92,8 @@ ctl_accept(const struct ctl_options *options)
 
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	puts(changed ? "taken as it is" :
-		       "nothing to accept: the file is what its journal says, "
-		       "or has none");
+	puts(changed ? "accepted" :
+		       "nothing to accept: the file matches its journal, or "
+		       "has none");
 	return CTL_OK;
 }

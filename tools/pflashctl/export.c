@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* pflashctl export. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -26,7 +27,7 @@ write_all(int fd, const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* A file goes to the disk; what cannot be synced is a pipe or the like. */
+/* A pipe cannot be synced: EINVAL and EROFS are no failures. */
 static int
 write_synced(int fd, const uint8_t *image, size_t size)
 {
@@ -53,7 +54,7 @@ write_out(const char *path, const uint8_t *image, size_t size)
 	return ret;
 }
 
-/* Is OUT, under whatever name, a file that an export must not touch? */
+/* True if two names, or two links, are of the same file. */
 static bool
 same_file(const char *out, const char *other)
 {
@@ -63,6 +64,7 @@ same_file(const char *out, const char *other)
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* True if OUT is the VARS file or its journal. */
 static bool
 is_source(const char *out, const char *vars, const char *given)
 {
@@ -76,7 +78,7 @@ is_source(const char *out, const char *vars, const char *given)
 	return same;
 }
 
-/* The past may be whole where the present is not. */
+/* With --at, a damaged journal may still have the image. */
 static int
 take_image(const struct ctl_options *options, uint8_t **image, size_t *size)
 {
@@ -104,8 +106,8 @@ ctl_export(const struct ctl_options *options)
 
 	if (is_source(out, options->files[0], options->journal))
 		return ctl_fail(CTL_USAGE,
-				"%s: is the file to export, or its "
-				"journal",
+				"%s: is the file to export, or its journal: "
+				"give another file",
 				out);
 	code = take_image(options, &image, &size);
 	if (code == CTL_OK) {

@@ -7,7 +7,7 @@
 #include "pflash/control.h"
 #include "pflashctl.h"
 
-#define LONGEST 1000 /* sentence of a pflashd, bytes */
+#define LONGEST 1000 /* bytes of a pflashd's sentence to print */
 
 int
 find_unanswered(const struct guest *guest)
@@ -130,8 +130,8 @@ find_hint(const struct answer *answer)
 	if (answer_is(answer, STATUS_STATE, "failed"))
 		(void)ctl_fail(CTL_FAILED,
 			       "domain %" PRIu32
-			       " has failed: its worker is not started again, "
-			       "and the guest waits; 'pflashctl upgrade "
-			       "%" PRIu32 "' starts the program anew",
+			       " has failed: its worker is not restarted, and "
+			       "the guest waits; 'pflashctl upgrade "
+			       "%" PRIu32 "' restarts pflashd",
 			       answer->domain, answer->domain);
 }

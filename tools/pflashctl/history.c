@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Points in time: list them, compare them, go back to one. */
+/* pflashctl log, diff and rollback. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,8 +75,8 @@ ctl_log(const struct ctl_options *options)
 		return ctl_refused(ret, &err);
 	count = count_points(reader);
 	code = print_log(reader, options->last && options->last < count ?
-				       count - options->last :
-				       0);
+					 count - options->last :
+					 0);
 	if (count == 0 && ret == 0)
 		puts("no history");
 	reader_close(reader);
@@ -101,7 +101,8 @@ print_diff(const struct reader *reader, const struct ctl_options *options)
 	int ret = ctl_image(reader, true, options->at, &old, &err);
 
 	if (ret == 0)
-		ret = ctl_image(reader, options->has_to, options->to, &new, &err);
+		ret = ctl_image(reader, options->has_to, options->to, &new,
+				&err);
 	if (ret == 0) {
 		ctl_print_changes("", old, new, reader_size(reader));
 		printf("%" PRIu64 " bytes differ\n",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The flashes that are attached on this host: pflashctl list. */
+/* pflashctl list: the flashes that are attached on this host. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "pflash/control.h"
 #include "pflashctl.h"
 
-/* The next answer from index `*at` on, or NULL; advances `*at`. */
+/* Returns the next answer at or after index *at, or NULL; advances *at. */
 static const struct answer *
 next(const struct guests *guests, size_t *at)
 {
@@ -98,28 +98,27 @@ static const struct metric {
 	const char *member, *name, *suffix, *type, *help;
 } metrics[] = {
 	{ STATUS_STATE, "pflash_running", "", "gauge",
-	  "1 if the flash is served, 0 if the guest waits for that." },
+	  "1 if the flash is served, 0 if the guest waits." },
 	{ STATUS_RESTARTS, "pflash_restarts", "_total", "counter",
-	  "Times that the worker was started again." },
+	  "Restarts of the worker." },
 	{ STATUS_REQUESTS, "pflash_requests", "_total", "counter",
-	  "Requests of the guest that were answered." },
-	{ STATUS_READS, "pflash_reads", "_total", "counter",
-	  "Reads that trapped." },
+	  "Answered requests of the guest." },
+	{ STATUS_READS, "pflash_reads", "_total", "counter", "Trapped reads." },
 	{ STATUS_WRITES, "pflash_writes", "_total", "counter", "Writes." },
 	{ STATUS_BURSTS, "pflash_bursts", "_total", "counter",
-	  "Bursts of changes that were committed." },
+	  "Committed bursts of changes." },
 	{ STATUS_CHECKPOINTS, "pflash_checkpoints", "_total", "counter",
-	  "Times that the VARS file was brought up to date." },
+	  "Checkpoints: updates of the VARS file." },
 	{ STATUS_WRITTEN, "pflash_written_bytes", "_total", "counter",
 	  "Bytes written to the host's disk, in whole blocks of 4 KiB." },
 	{ STATUS_THROTTLED, "pflash_throttled", "_total", "counter",
-	  "Times that the guest was over its limit for that." },
+	  "Times that the guest exceeded the write limit." },
 	{ STATUS_THROTTLED_SECONDS, "pflash_throttled_seconds", "_total",
-	  "counter", "How long it was." },
+	  "counter", "Seconds during which the guest was throttled." },
 	{ STATUS_ERRORS, "pflash_failed", "", "gauge",
 	  "1 if the flash is read-only because of a failure." },
 	{ STATUS_SINCE, "pflash_start_time_seconds", "", "gauge",
-	  "When the flash was attached, in seconds since 1970." },
+	  "Time of the attach, in seconds since 1970." },
 };
 
 static bool

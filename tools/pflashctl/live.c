@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The flash of one guest that runs: pflashctl status and mode. */
+/* pflashctl status and mode: the flash of one running guest. */
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +36,7 @@ check_mode(const char *wanted, const char *mode, const struct answer *answer)
 		return CTL_OK;
 	if (!answer_text(answer, STATUS_MODE).bytes)
 		return ctl_fail(CTL_FAILED,
-				"%s: does not say in which mode it is now",
+				"%s: the answer does not name the mode",
 				wanted);
 	return ctl_fail(CTL_FAILED, "%s: this pflashd cannot change its mode",
 			wanted);
@@ -53,7 +53,7 @@ ctl_mode(const struct ctl_options *options)
 	int code;
 
 	if (strcmp(mode, "direct") != 0 && strcmp(mode, "trap") != 0)
-		return ctl_fail(CTL_USAGE, "'%s': neither direct nor trap",
+		return ctl_fail(CTL_USAGE, "mode: '%s' is not direct or trap",
 				mode);
 	(void)snprintf(line, sizeof(line), CONTROL_MODE "%s\n", mode);
 	code = find_guest(wanted, deadline, &all, &found);

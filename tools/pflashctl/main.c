@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pflashctl: what can be done with a VARS file from outside of the guest. */
+/* pflashctl: works on VARS files, and asks the pflashds of this host. */
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,30 +12,30 @@
 
 const struct ctl_command ctl_commands[] = {
 	{ "accept", ctl_accept, 1, 1, "j", "VARS",
-	  "take a VARS file that something else has changed as it is" },
+	  "accept a VARS file that was modified outside pflashd" },
 	{ "check", ctl_check, 1, 1, "cj", "[--code FIRMWARE] VARS",
-	  "say whether file, journal and variables are sound" },
+	  "check file, journal and variables" },
 	{ "compact", ctl_compact, 1, 1, "j", "VARS",
-	  "make room in the variable store, as the firmware would" },
+	  "make room in the variable store, as the firmware would do" },
 	{ "create", ctl_create, 1, 1, "lTrj",
 	  "--layout 2m|4m | --template FILE [--reset] VARS",
-	  "make a new VARS file, or start an old one again" },
+	  "create a VARS file, or reset an existing one" },
 	{ "diff", ctl_diff, 1, 1, "atj", "--at SEQ [--to SEQ] VARS",
-	  "say which variables changed since a point in time" },
+	  "list the variables that changed since a point in time" },
 	{ "export", ctl_export, 2, 2, "aj", "[--at SEQ] VARS OUT",
 	  "write the consistent image (VARS plus its journal) to OUT" },
 	{ "list", ctl_list, 0, 0, "JM", "[--json | --metrics]",
 	  "list the flashes that are attached on this host" },
 	{ "log", ctl_log, 1, 1, "nj", "[--last N] VARS",
-	  "list the points in time that the history has" },
+	  "list the points in time in the history" },
 	{ "mode", ctl_mode, 2, 2, "", "ID|NAME direct|trap",
-	  "have the guest's reads served without a trap, or not" },
+	  "serve the guest's reads from memory, or by a trap each" },
 	{ "rollback", ctl_rollback, 1, 1, "tj", "--to SEQ VARS",
-	  "make the image what it was at a point in time" },
+	  "restore the image of a point in time" },
 	{ "status", ctl_status, 1, 1, "J", "[--json] ID|NAME",
-	  "say how the flash of a running guest is" },
+	  "show the state of a running guest's flash" },
 	{ "upgrade", ctl_upgrade, 1, 1, "", "ID|NAME",
-	  "have a guest's flash served by the pflashd that is installed now" },
+	  "replace a guest's pflashd by the installed version" },
 };
 
 #define COMMANDS (sizeof(ctl_commands) / sizeof(ctl_commands[0]))
@@ -79,8 +79,8 @@ help(void)
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %s %s\n      %s\n", ctl_commands[i].name,
 		       ctl_commands[i].arguments, ctl_commands[i].description);
-	puts("\nExit codes: 0 done, 1 failed, 2 usage, 3 a file was refused or "
-	     "is not sound,\n4 it is in use.");
+	puts("\nExit codes: 0 success, 1 failure, 2 usage, 3 a file was "
+	     "refused or is damaged,\n4 the file is in use.");
 }
 
 static int
@@ -106,7 +106,7 @@ run(const struct ctl_command *command, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an errno */
+	signal(SIGXFSZ, SIG_IGN); /* write(2) then returns EFBIG */
 	if (argc < 2)
 		return ctl_fail(CTL_USAGE, "no command (see --help)");
 	if (strcmp(argv[1], "--help") == 0) {

@@ -1,54 +1,54 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "pflash/cmdline.h"
+#include "pflash/parse.h"
 #include "pflashctl.h"
 
-static const struct option long_options[] = {
-	{ "at", required_argument, NULL, 'a' },
-	{ "to", required_argument, NULL, 't' },
-	{ "journal", required_argument, NULL, 'j' },
-	{ "template", required_argument, NULL, 'T' },
-	{ "layout", required_argument, NULL, 'l' },
-	{ "code", required_argument, NULL, 'c' },
-	{ "last", required_argument, NULL, 'n' },
-	{ "json", no_argument, NULL, 'J' },
-	{ "metrics", no_argument, NULL, 'M' },
-	{ "reset", no_argument, NULL, 'r' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+static const struct cmdline_option table[] = {
+	{ "at", 'a', true },       { "to", 't', true },
+	{ "journal", 'j', true },  { "template", 'T', true },
+	{ "layout", 'l', true },   { "code", 'c', true },
+	{ "last", 'n', true },     { "json", 'J', false },
+	{ "metrics", 'M', false }, { "reset", 'r', false },
+	{ "help", 'h', false },    { NULL, 0, false },
+};
+
+struct parsing {
+	struct ctl_options *options;
+	const struct ctl_command *command;
 };
 
 static int
-number(const char *arg, uint64_t *value)
+number(const char *arg, uint64_t *value, struct error *err)
 {
-	char *end;
-
-	errno = 0;
-	*value = strtoull(arg, &end, 10);
-	if (errno || *arg < '0' || *arg > '9' || *end)
-		return ctl_fail(CTL_USAGE, "'%s' is not a number", arg);
-	return CTL_OK;
+	return parse_number(arg, PARSE_DECIMAL, 0, UINT64_MAX, value, err);
 }
 
 static int
-set_option(struct ctl_options *options, int option, const char *arg)
+set_option(void *opaque, int option, const char *arg, struct error *err)
 {
+	const struct parsing *parsing = opaque;
+	struct ctl_options *options = parsing->options;
+
+	if (option != 'h' && !strchr(parsing->command->letters, option))
+		return error_set(err, EINVAL,
+				 "pflashctl %s does not take this option (see "
+				 "--help)",
+				 parsing->command->name);
 	switch (option) {
-	case 'a': options->has_at = true; return number(arg, &options->at);
-	case 't': options->has_to = true; return number(arg, &options->to);
-	case 'n': return number(arg, &options->last);
-	case 'j': options->journal = arg; return CTL_OK;
-	case 'T': options->template = arg; return CTL_OK;
-	case 'l': options->layout = arg; return CTL_OK;
-	case 'c': options->code = arg; return CTL_OK;
-	case 'r': options->reset = true; return CTL_OK;
-	case 'J': options->json = true; return CTL_OK;
-	case 'M': options->metrics = true; return CTL_OK;
-	default: options->help = true; return CTL_OK;
+	case 'a': options->has_at = true; return number(arg, &options->at, err);
+	case 't': options->has_to = true; return number(arg, &options->to, err);
+	case 'n': return number(arg, &options->last, err);
+	case 'j': options->journal = arg; return 0;
+	case 'T': options->template = arg; return 0;
+	case 'l': options->layout = arg; return 0;
+	case 'c': options->code = arg; return 0;
+	case 'r': options->reset = true; return 0;
+	case 'J': options->json = true; return 0;
+	case 'M': options->metrics = true; return 0;
+	default: options->help = true; return 1;
 	}
 }
 
@@ -56,34 +56,23 @@ int
 ctl_parse(struct ctl_options *options, const struct ctl_command *command,
 	  int argc, char **argv)
 {
+	struct parsing parsing = { .command = command };
 	unsigned int count;
-	int option, ret, which = 0;
+	struct error err;
+	int first;
 
 	*options = (struct ctl_options){ .journal = NULL };
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, &which)) !=
-	       -1) {
-		if (option == ':')
-			return ctl_fail(CTL_USAGE, "%s wants a value",
-					argv[optind - 1]);
-		if (option == '?')
-			return ctl_fail(CTL_USAGE,
-					"%s: unknown option '%s' (see --help)",
-					command->name, argv[optind - 1]);
-		if (option != 'h' && !strchr(command->letters, option))
-			return ctl_fail(CTL_USAGE,
-					"%s: takes no --%s (see --help)",
-					command->name,
-					long_options[which].name);
-		ret = set_option(options, option, optarg);
-		if (ret != CTL_OK || options->help)
-			return ret;
-	}
-	count = (unsigned int)(argc - optind);
+	parsing.options = options;
+	first = cmdline_parse(table, argc, argv, set_option, &parsing, &err);
+	if (first < 0)
+		return ctl_fail(CTL_USAGE, "%s: %s", command->name, err.text);
+	if (options->help)
+		return CTL_OK;
+	count = (unsigned int)(argc - first);
 	if (count < command->least || count > command->most)
 		return ctl_fail(CTL_USAGE, "usage: pflashctl %s %s",
 				command->name, command->arguments);
 	for (unsigned int i = 0; i < count; i++)
-		options->files[i] = argv[optind + (int)i];
+		options->files[i] = argv[first + (int)i];
 	return CTL_OK;
 }

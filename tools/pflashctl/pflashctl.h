@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The subcommands of pflashctl, and what they share. */
+/* The subcommands of pflashctl and their shared functions. */
 #ifndef PFLASHCTL_H
 #define PFLASHCTL_H
 
@@ -14,13 +14,13 @@
 /* Exit codes, documented in pflashctl(1). */
 enum {
 	CTL_OK = 0,
-	CTL_FAILED = 1, /* out of space, no permission */
+	CTL_FAILED = 1, /* no space, no permission */
 	CTL_USAGE = 2,
-	CTL_FILE = 3, /* a file was refused, or is not sound */
-	CTL_BUSY = 4, /* another process has it */
+	CTL_FILE = 3, /* a file was refused or is damaged */
+	CTL_BUSY = 4, /* another process has locked it */
 };
 
-/* What the command line of a subcommand can hold. */
+/* The options and arguments of a subcommand. */
 struct ctl_options {
 	const char *files[2]; /* NULL behind the last one */
 	const char *journal;
@@ -37,14 +37,17 @@ struct ctl_command {
 	const char *name;
 	int (*run)(const struct ctl_options *options);
 	unsigned int least, most; /* number of files */
-	const char *letters;      /* of the options it takes, see options.c */
+	const char *letters;      /* ids of its options, see options.c */
 	const char *arguments;
 	const char *description;
 };
 
 extern const struct ctl_command ctl_commands[];
 
-/* argv[0] is the subcommand.  CTL_OK or CTL_USAGE. */
+/*
+ * Parses the command line; argv[0] is the subcommand.  CTL_OK, or CTL_USAGE
+ * after a message.
+ */
 int ctl_parse(struct ctl_options *options, const struct ctl_command *command,
 	      int argc, char **argv);
 
@@ -61,31 +64,38 @@ int ctl_rollback(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);
 int ctl_upgrade(const struct ctl_options *options);
 
-/* One line on stderr, as show_text() shows it; returns `code`. */
+/* Prints a message on stderr, by show_text(); returns `code`. */
 int ctl_fail(int code, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The same for a sentence of the library and its -errno. */
+/* Prints a sentence of the library; returns the exit code for its -errno. */
 int ctl_refused(int ret, const struct error *err);
 
+/* The store of the VARS file and journal on the command line. */
 struct store_config ctl_config(const struct ctl_options *options);
 
-/* The image at a point, or now; malloc()ed, also after a failure. */
+/* Copies the image of a point in time, or of now.  The caller frees it. */
 int ctl_image(const struct reader *reader, bool past, uint64_t sequence,
 	      uint8_t **image, struct error *err);
 
-/* A whole file, of at most STORE_MAX_SIZE bytes; malloc()ed. */
+/*
+ * Reads a whole file of at most STORE_MAX_SIZE bytes.  CTL_OK, or CTL_FILE
+ * after a message.  The caller frees *bytes.
+ */
 int ctl_load(const char *path, uint8_t **bytes, size_t *size);
 
-/* Makes the image that of the file, as one burst: a point in the history. */
+/*
+ * Replaces the image of the VARS file by one burst, a point in the history.
+ * CTL_OK, or another exit code after a message.
+ */
 int ctl_replace(const struct ctl_options *options, const uint8_t *image,
 		size_t size);
 
-/* Prints which variables differ, each with `indent` before it; how many. */
+/* Prints the variables that differ, a line each; returns their number. */
 unsigned int ctl_print_changes(const char *indent, const uint8_t *from,
 			       const uint8_t *to, size_t size);
 
-/* Nanoseconds since 1970 as local time. */
+/* Formats nanoseconds since 1970 as local time. */
 void ctl_format_time(uint64_t ns, char *text, size_t room);
 
 #endif

@@ -5,60 +5,15 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The first byte of a sequence of 2, 3 or 4 bytes. */
-static const struct lead {
-	uint8_t mask, bits;
-	uint32_t least; /* smaller code points have a shorter sequence */
-} leads[] = {
-	{ 0xe0, 0xc0, 0x80 },
-	{ 0xf0, 0xe0, 0x800 },
-	{ 0xf8, 0xf0, 0x10000 },
-};
+#include "pflash/text.h"
 
-static size_t
-lead_length(uint8_t byte)
-{
-	if (byte < 0x80)
-		return 1;
-	for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++)
-		if ((byte & leads[i].mask) == leads[i].bits)
-			return i + 2;
-	return 0;
-}
-
-/* The length of the code point at `p`, or 0 if it is not UTF-8 (RFC 3629). */
-static size_t
-decode(const char *p, size_t left, uint32_t *code)
-{
-	const uint8_t *bytes = (const uint8_t *)p;
-	size_t len = lead_length(bytes[0]);
-
-	if (len == 0 || len > left)
-		return 0;
-	*code = bytes[0];
-	if (len == 1)
-		return 1;
-	*code = bytes[0] & (uint8_t)~leads[len - 2].mask;
-	for (size_t i = 1; i < len; i++) {
-		if ((bytes[i] & 0xc0) != 0x80)
-			return 0;
-		*code = *code << 6 | (bytes[i] & 0x3f);
-	}
-	if (*code < leads[len - 2].least || *code > 0x10ffff ||
-	    (*code >= 0xd800 && *code <= 0xdfff))
-		return 0;
-	return len;
-}
-
-/* Characters that a terminal obeys, or does not show. */
+/* True for a character that a terminal obeys or does not show. */
 static bool
 is_hidden(uint32_t code)
 {
 	static const struct {
 		uint32_t first, last;
 	} ranges[] = {
-		{ 0x00, 0x1f },       /* C0 */
-		{ 0x7f, 0x9f },       /* DEL, C1 */
 		{ 0xad, 0xad },       /* soft hyphen */
 		{ 0x61c, 0x61c },     /* Arabic letter mark */
 		{ 0x180e, 0x180e },   /* vowel separator */
@@ -73,7 +28,7 @@ is_hidden(uint32_t code)
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		if (code >= ranges[i].first && code <= ranges[i].last)
 			return true;
-	return false;
+	return text_is_control(code);
 }
 
 static size_t
@@ -93,7 +48,7 @@ show(FILE *to, struct text text, bool spaces)
 	for (size_t i = 0; i < text.len; i += len) {
 		const char *p = text.bytes + i;
 
-		len = decode(p, text.len - i, &code);
+		len = text_decode(p, text.len - i, &code);
 		if (len && !is_hidden(code) && (spaces || code != ' ')) {
 			fwrite(p, 1, len, to);
 			columns++;
@@ -133,7 +88,7 @@ show_label(FILE *to, struct text text)
 	for (size_t i = 0; i < text.len; i += len) {
 		const char *p = text.bytes + i;
 
-		len = decode(p, text.len - i, &code);
+		len = text_decode(p, text.len - i, &code);
 		if (len == 0 || (is_hidden(code) && code != '\n')) {
 			len = len ? len : 1;
 			for (size_t k = 0; k < len; k++) {
@@ -167,7 +122,7 @@ show_json(FILE *to, const char *json)
 	uint32_t code;
 
 	for (; left; json += len, left -= len) {
-		len = decode(json, left, &code);
+		len = text_decode(json, left, &code);
 		if (len == 1 && code != 0x7f) {
 			fputc(*json, to);
 			continue;

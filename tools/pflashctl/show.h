@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Text of another process, which may be hostile, on its way to a terminal or
- * to a program.  Control characters, invisible and bidirectional format
- * characters and bytes that are not UTF-8 do not pass as they are.
+ * Prints text of another process, which may be hostile, for a terminal or for a
+ * program.  Escapes control characters, invisible and bidirectional format
+ * characters, and bytes that are not UTF-8.
  */
 #ifndef PFLASHCTL_SHOW_H
 #define PFLASHCTL_SHOW_H
@@ -16,16 +16,16 @@ struct text {
 	size_t len;
 };
 
-/* Such bytes become \xNN.  Returns the number of columns. */
+/* Prints the text; an escaped byte is \xNN.  Returns the number of columns. */
 size_t show_text(FILE *to, struct text text);
 
-/* The same, a space too as \x20, and padded to `width` columns. */
+/* The same, but escapes spaces too, and pads to `width` columns. */
 void show_cell(FILE *to, struct text text, size_t width);
 
-/* The value of a label in OpenMetrics 1.0, without its quotes. */
+/* Prints the value of a label in OpenMetrics 1.0, without its quotes. */
 void show_label(FILE *to, struct text text);
 
-/* A JSON document in ASCII; bytes that are not UTF-8 become \ufffd. */
+/* Prints a JSON document in ASCII; a byte that is not UTF-8 is \ufffd. */
 void show_json(FILE *to, const char *json);
 
 #endif

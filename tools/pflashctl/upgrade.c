@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Another program for a flash that is attached: pflashctl upgrade. */
+/* pflashctl upgrade: replaces the pflashd of an attached flash. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -15,15 +15,15 @@
 #define UPGRADE_MS 30000
 #define STEP_MS 100
 
-/* Version 0.1 answers so to CONTROL_UPGRADE, and wants SIGUSR2. */
+/* Version 0.1 answers so to CONTROL_UPGRADE; it needs SIGUSR2. */
 #define UNKNOWN_LINE "this pflashd does not know what it is asked for"
 
 struct upgrade {
 	const char *wanted;
-	const struct guest *guest; /* as it was before */
+	const struct guest *guest; /* with its answer before the upgrade */
 	int64_t deadline;
-	bool stopped; /* the flash was not served at some time */
-	bool tried;   /* it was in another state than "failed" */
+	bool stopped; /* an answer said that the flash is not served */
+	bool tried;   /* an answer had another state than "failed" */
 };
 
 /* Version 0.1 has no state, and answers only while it serves the flash. */
@@ -104,8 +104,8 @@ judge(struct upgrade *upgrade, const struct answer *now, int *code)
 	observe(upgrade, now);
 	if (has_failed(now) && upgrade->tried) {
 		*code = ctl_fail(CTL_FAILED,
-				 "%s: the flash has failed after the upgrade, "
-				 "and the guest waits; its log says why",
+				 "%s: the flash failed after the upgrade, and "
+				 "the guest waits; see the log of pflashd",
 				 upgrade->wanted);
 		return true;
 	}
@@ -116,7 +116,7 @@ judge(struct upgrade *upgrade, const struct answer *now, int *code)
 	return true;
 }
 
-/* No answer is no failure: the socket is away while the program changes. */
+/* The socket is absent during the upgrade: no answer is no failure. */
 static bool
 look(struct upgrade *upgrade, int *code)
 {
@@ -149,8 +149,8 @@ wait_for_it(struct upgrade *upgrade)
 		nanosleep(&step, NULL);
 	}
 	return ctl_fail(CTL_FAILED,
-			"%s: was not upgraded within %d seconds; its log says "
-			"why",
+			"%s: not upgraded within %d seconds; see the log of "
+			"pflashd",
 			upgrade->wanted, UPGRADE_MS / 1000);
 }
 
@@ -160,7 +160,7 @@ signal_peer(const char *wanted, const struct guest *guest)
 {
 	if (guest->pid <= 1)
 		return ctl_fail(CTL_FAILED,
-				"%s: its process cannot be seen from here",
+				"%s: its process is in another PID namespace",
 				wanted);
 	if (kill(guest->pid, SIGUSR2) < 0)
 		return ctl_fail(CTL_FAILED, "%s: %s", wanted, strerror(errno));
@@ -171,7 +171,7 @@ static int
 obey(struct upgrade *upgrade, const struct guest *reply)
 {
 	if (reply->state == ASK_CLOSED)
-		return CTL_OK; /* it may have executed the new program */
+		return CTL_OK; /* the new program may be running */
 	if (reply->state != ASK_ANSWERED)
 		return find_unanswered(reply);
 	if (answer_is(&reply->answer, STATUS_ERROR, UNKNOWN_LINE))
@@ -195,8 +195,8 @@ request(struct upgrade *upgrade)
 	if (!answer_text(before, STATUS_STATE).bytes &&
 	    !answer_number(before, STATUS_TAKEOVERS, &count))
 		return ctl_fail(CTL_FAILED,
-				"%s: this pflashd leaves nothing that another "
-				"could go on with",
+				"%s: this pflashd writes no handover record "
+				"for another one",
 				upgrade->wanted);
 	if (guests_one(&told, upgrade->guest->domain, &err) < 0)
 		return ctl_fail(CTL_FAILED, "%s", err.text);

@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "pflash/control.h"
+#include "pflash/text.h"
 #include "supervisor/state.h"
 #include "supervisor/status.h"
 #include "supervisor/upgrade.h"
@@ -129,7 +130,7 @@ commands_mode_done(void *opaque, int error)
 	struct supervisor *s = opaque;
 	char why[sizeof(s->report->mode)];
 
-	status_copy_text(why, sizeof(why), s->report->mode, sizeof(why));
+	text_copy_printable(why, sizeof(why), s->report->mode, sizeof(why));
 	control_done(s->control, DEFERRED_MODE,
 		     !error ? NULL :
 		     why[0] ? why :

@@ -7,18 +7,7 @@
 #include <unistd.h>
 
 #include "pflash/control.h"
-
-void
-status_copy_text(char *to, size_t room, const char *text, size_t size)
-{
-	const volatile char *from = text;
-	size_t len = 0;
-	char c;
-
-	while (len < size && len < room - 1 && (c = from[len]) != '\0')
-		to[len++] = c < ' ' || c > '~' ? '?' : c;
-	to[len] = '\0';
-}
+#include "pflash/text.h"
 
 static void
 add_text(struct json_object *object, const char *name, const char *text)
@@ -57,8 +46,8 @@ add_report(struct json_object *object, const struct report *report)
 	const volatile struct report *r = report;
 	char failure[sizeof(report->failure)];
 
-	status_copy_text(failure, sizeof(failure), report->failure,
-			 sizeof(report->failure));
+	text_copy_printable(failure, sizeof(failure), report->failure,
+			    sizeof(report->failure));
 	add_number(object, STATUS_BASE, r->base);
 	add_number(object, STATUS_SIZE, r->size);
 	add_text(object, STATUS_MODE, r->direct ? "direct" : "trap");

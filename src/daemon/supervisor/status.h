@@ -25,11 +25,4 @@ struct status {
  */
 char *status_text(const struct status *status);
 
-/*
- * Copies a text of the report, which has at most `size` bytes, to `to`, which
- * has `room` bytes.  Bytes that are not printable ASCII become '?'.  Each byte
- * is read once, because the worker may change it meanwhile.
- */
-void status_copy_text(char *to, size_t room, const char *text, size_t size);
-
 #endif

@@ -2,12 +2,11 @@
 #include "worker/compact.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "log.h"
 #include "pflash/fv.h"
 
-/* A guest that may go on with what it knows of the flash. */
+/* True if a suspended guest may resume with its own idea of the flash. */
 static bool
 is_expected(const struct store *store)
 {
@@ -18,54 +17,29 @@ is_expected(const struct store *store)
 }
 
 static int
-replace(struct store *store, const uint8_t *image, struct error *err)
+compact(void *opaque, const struct store *store, uint8_t *image,
+	struct error *err)
 {
-	int ret = store_replace(store, image);
-
-	if (ret == 0)
-		ret = store_commit(store);
-	if (ret < 0)
-		return error_set(err, -ret, "%s", store_failure(store));
-	return 0;
-}
-
-static int
-compact_open(struct store *store, struct error *err)
-{
-	uint32_t size = store_size(store);
-	uint8_t *image = is_expected(store) ? NULL : malloc(size);
+	int *gained = opaque;
 	struct error why;
-	int gained, ret = 0;
 
-	if (!image)
+	(void)err;
+	if (is_expected(store))
 		return 0;
-	gained = fv_compact(store_image(store), size, image, &why);
-	if (gained > 0)
-		ret = replace(store, image, err);
-	if (gained < 0)
+	*gained = fv_compact(store_image(store), store_size(store), image,
+			     &why);
+	if (*gained < 0)
 		log_line(LOG_NOTICE, "not compacted: %s", why.text);
-	else if (ret == 0)
-		log_line(LOG_INFO, "compacted: %d bytes more for variables",
-			 gained);
-	free(image);
-	return ret;
+	return *gained > 0;
 }
 
 int
 compact_store(const struct store_config *config, struct error *err)
 {
-	struct store_config whole = *config;
-	struct store *store;
-	int ret;
+	int gained = 0, ret = store_rewrite(config, compact, &gained, err);
 
-	whole.burst = NULL;
-	whole.burst_limit = STORE_MAX_SIZE;
-	ret = store_open(&store, &whole, NULL, err);
-	if (ret < 0)
-		return ret;
-	ret = compact_open(store, err);
-	if (store_close(store) < 0 && ret == 0)
-		ret = error_set(err, EIO, "%s: could not be brought up to date",
-				config->files->name[FILES_VARS]);
+	if (ret == 0 && gained > 0)
+		log_line(LOG_INFO, "compacted: %d bytes more for variables",
+			 gained);
 	return ret;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Room in the variable store, made before the guest runs: what its firmware
- * would reclaim by hundreds of thousands of trapped writes is one burst here,
- * and a point of the history like any other.
+ * Makes room in the variable store before the guest runs.  The firmware would
+ * need hundreds of thousands of trapped writes for it; here it is one burst,
+ * which is a point of the history.
  */
 #ifndef PFLASHD_COMPACT_H
 #define PFLASHD_COMPACT_H
@@ -10,8 +10,8 @@
 #include "pflash/store.h"
 
 /*
- * Opens and closes the store of `config`.  What keeps it from being compacted
- * is no error; the -errno of store_open(), or of a change that was not kept.
+ * Compacts the variable store of `config`, and logs the result.  0 also if it
+ * cannot be compacted; the -errno of store_rewrite().
  */
 int compact_store(const struct store_config *config, struct error *err);
 

@@ -9,14 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "file.h"
 #include "log.h"
-#include "pflash/transport.h"
+#include "pflash/load.h"
 #include "pflash/reader.h"
+#include "pflash/transport.h"
 
 #define MAX_CODE (16u << 20)
 
-/* A new image from template or layout. */
+/* Makes the image of a new VARS file, from template or layout. */
 static int
 make_initial(struct preflight *preflight, const struct options *options,
 	     struct error *err)
@@ -24,36 +24,19 @@ make_initial(struct preflight *preflight, const struct options *options,
 	if (options->read_only)
 		return error_errno(err, ENOENT, "%s", options->vars);
 	if (options->template)
-		return file_load(options->template, STORE_MAX_SIZE,
+		return load_file(options->template, STORE_MAX_SIZE,
 				 &preflight->initial, &preflight->initial_size,
 				 err);
 	if (!options->layout)
 		return error_set(err, ENOENT,
-				 "%s: does not exist, and neither "
-				 "--template nor --layout says what to begin "
-				 "with",
+				 "%s: does not exist, and neither --template "
+				 "nor --layout is given to create it",
 				 options->vars);
 	preflight->initial = malloc(options->layout->size);
 	if (!preflight->initial)
 		return error_set(err, ENOMEM, "out of memory");
 	preflight->initial_size = options->layout->size;
 	fv_format(options->layout, preflight->initial);
-	return 0;
-}
-
-/* Devices come in sizes of their own; the volume at the start knows its own. */
-static int
-device_size(int fd, const char *path, uint64_t *size, struct error *err)
-{
-	uint8_t start[FV_BLOCK_SIZE];
-	off_t end = lseek(fd, 0, SEEK_END);
-	uint64_t length;
-
-	if (end < 0 ||
-	    pread(fd, start, sizeof(start), 0) != (ssize_t)sizeof(start))
-		return error_errno(err, errno, "%s", path);
-	length = fv_length(start, sizeof(start));
-	*size = length && length <= (uint64_t)end ? length : (uint64_t)end;
 	return 0;
 }
 
@@ -74,14 +57,14 @@ find_size(const struct preflight *preflight, struct files *files,
 	if (sys_kernel.fstat(fd, &st) < 0)
 		ret = error_errno(err, errno, "%s", path);
 	else if (S_ISBLK(st.st_mode))
-		ret = device_size(fd, path, size, err);
+		ret = load_device_size(fd, path, size, err);
 	else
 		*size = (uint64_t)st.st_size;
 	close(fd);
 	return ret;
 }
 
-/* The file whose size and contents it is. */
+/* The file that the size and the contents are from. */
 static const char *
 source(const struct preflight *preflight, const struct options *options)
 {
@@ -98,15 +81,13 @@ find_base(struct preflight *preflight, const struct options *options,
 
 	if (size == 0 || size % FV_BLOCK_SIZE || size > STORE_MAX_SIZE)
 		return error_set(err, EINVAL,
-				 "%s: %" PRIu64 " bytes is no "
-				 "flash: a multiple of %u up to %u was "
-				 "expected",
+				 "%s: %" PRIu64 " bytes is not the size of a "
+				 "flash: expected a multiple of %u up to %u",
 				 path, size, FV_BLOCK_SIZE, STORE_MAX_SIZE);
 	if (!options->base_given && !layout)
 		return error_set(err, EINVAL,
-				 "%s: %" PRIu64 " bytes is no "
-				 "size of OVMF's, so --base must say where the "
-				 "flash goes",
+				 "%s: %" PRIu64 " bytes is not a size of "
+				 "OVMF's flash: give its address with --base",
 				 path, size);
 	preflight->base = options->base_given ? options->base : layout->base;
 	return 0;
@@ -116,15 +97,15 @@ static int
 load_code(struct preflight *preflight, const char *path, struct error *err)
 {
 	size_t off = 0;
-	int ret = file_load(path, MAX_CODE, &preflight->code,
+	int ret = load_file(path, MAX_CODE, &preflight->code,
 			    &preflight->code_size, err);
 
 	if (ret < 0)
 		return ret;
 	if (preflight->code_size % FRAME_SIZE)
 		return error_set(err, EINVAL,
-				 "%s: %zu bytes is no firmware image: a "
-				 "multiple of %u was expected",
+				 "%s: %zu bytes is not the size of a firmware "
+				 "image: expected a multiple of %u",
 				 path, preflight->code_size, FRAME_SIZE);
 	if (fv_find_sec(preflight->code, preflight->code_size, &off, err) < 0)
 		return error_set(err, EINVAL,
@@ -146,8 +127,7 @@ check_image(const char *path, const uint8_t *image, size_t size, bool force,
 		fv_finding_text(finding, &text);
 		if (finding->severity == FV_ERROR && !force)
 			return error_set(err, EUCLEAN,
-					 "%s: %s (--force attaches it all the "
-					 "same)",
+					 "%s: %s (--force attaches it anyway)",
 					 path, text.text);
 		if (finding->severity != FV_NOTE)
 			log_line(LOG_WARNING, "%s: %s", path, text.text);
@@ -167,8 +147,8 @@ store_of(const struct preflight *preflight, const struct options *options,
 }
 
 /*
- * Would the firmware take what it finds?  `strict` is for other drivers, and
- * for contents of any kind.
+ * Checks that the firmware would accept the image.  The personality `strict` is
+ * for other drivers, which may store anything.
  */
 static int
 check_contents(struct preflight *preflight, const struct options *options,
@@ -186,8 +166,8 @@ check_contents(struct preflight *preflight, const struct options *options,
 		    -EINVAL) {
 		if (!options->force)
 			return error_set(err, EINVAL,
-					 "%s, %s: %s (--force attaches it all "
-					 "the same)",
+					 "%s, %s: %s (--force attaches it "
+					 "anyway)",
 					 options->vars, options->code,
 					 why.text);
 		log_line(LOG_WARNING, "%s", why.text);
@@ -210,7 +190,7 @@ check_contents(struct preflight *preflight, const struct options *options,
 	return ret;
 }
 
-/* A guest that is started anew may come before the end of its last pflashd. */
+/* A guest that restarts may need its file before its last pflashd ended. */
 static int
 wait_for_lock(const struct store_config *config, uint64_t seconds,
 	      struct error *err)

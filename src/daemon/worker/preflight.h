@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The checks before the hypervisor is asked for anything: is there a flash to
- * attach, and would the firmware take it?  Nothing is changed.
+ * Checks, before the first call of the hypervisor, that there is a flash to
+ * attach and that the firmware would accept it.  Changes nothing.
  */
 #ifndef PFLASHD_PREFLIGHT_H
 #define PFLASHD_PREFLIGHT_H
@@ -13,32 +13,32 @@
 #include "pflash/geometry.h"
 
 struct preflight {
-	uint8_t *initial; /* of a new VARS file; NULL: it is there */
+	uint8_t *initial; /* image of a new VARS file; NULL: VARS exists */
 	size_t initial_size;
-	uint8_t *code; /* the firmware image, NULL: none */
+	uint8_t *code; /* the firmware image; NULL: none */
 	size_t code_size;
-	size_t sec; /* where its last volume begins, a whole frame */
+	size_t sec; /* offset of its last volume, rounded down to a frame */
 	uint64_t base;
-	struct geometry geometry; /* its size is that of the flash */
-	bool compact;             /* the variable store is worth it */
+	struct geometry geometry;
+	bool compact; /* the variable store should be compacted */
 };
 
 /*
- * Reads the administrator's files, with root's privileges: the firmware, and
- * template or layout if there is no VARS file yet.  EXIT_OK, or the exit code
- * that fits, with its sentence.  preflight_free() is due in both cases.
+ * Reads the administrator's files with root's privileges: the firmware, and the
+ * template if there is no VARS file yet.  EXIT_OK, or another exit code with a
+ * sentence.  preflight_free() is due in both cases.
  */
 int preflight_load(struct preflight *preflight, const struct options *options,
 		   struct files *files, struct error *err);
 
 /*
- * Size and place of the flash, and whether another process has the file; in
- * the sandbox, for the guest has written what a block device holds.
+ * Finds size and address of the flash, and checks that no other process has the
+ * file.  Runs in the sandbox, because the guest wrote the block device.
  */
 int preflight_check(struct preflight *preflight, const struct options *options,
 		    struct files *files, struct error *err);
 
-/* Would the firmware take what the files hold? */
+/* Checks that the firmware would accept the contents of the files. */
 int preflight_check_contents(struct preflight *preflight,
 			     const struct options *options, struct files *files,
 			     struct error *err);

@@ -1,33 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An ioreq server that does nothing but answer, for what that itself costs:
+ * An ioreq server that only answers, to measure the cost of a request:
  *	answer DOMID BASE SIZE [MICROSECONDS [direct]]
- * claims those addresses, prints "ready", and ends with the domain. It watches
- * for the next request that long; with `direct` the guest has memory there, and
- * only its writes are requests.
+ * claims those addresses, prints "ready", and ends with the domain.  It polls
+ * for the next request for so many microseconds.  With `direct` the guest has
+ * memory at the addresses, and only its writes are requests.
  */
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "pflash/ioreq.h"
+#include "../../../tools/common/null_region.h"
+#include "pflash/parse.h"
 #include "pflash/window.h"
 #include "pflash/xen.h"
 
-#define LOOK 200 /* milliseconds between two looks whether the domain lives */
+#define LOOK 200 /* milliseconds between two checks that the domain is alive */
 
-static uint64_t
-answer_read(void *opaque, uint64_t off, unsigned int size)
-{
-	(void)opaque, (void)off, (void)size;
-	return 0;
-}
-
-static void
-answer_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
-{
-	(void)opaque, (void)off, (void)size, (void)value;
-}
+struct arguments {
+	uint64_t domain, base, size, spin;
+	bool direct;
+};
 
 static void
 serve(struct ioreq_server *server, struct transport *t)
@@ -41,34 +33,46 @@ serve(struct ioreq_server *server, struct transport *t)
 }
 
 static int
-start(struct ioreq_server *server, struct transport *t, char **argv,
-      struct error *err)
+start(struct ioreq_server *server, struct transport *t,
+      const struct arguments *arguments, struct error *err)
 {
-	static const struct ioreq_region_ops ops = {
-		.read = answer_read,
-		.write = answer_write,
-	};
-	const struct ioreq_region region = {
-		.space = IOREQ_SPACE_MEMORY,
-		.first = strtoull(argv[2], NULL, 0),
-		.size = strtoull(argv[3], NULL, 0),
-		.ops = &ops,
-	};
-	int ret = ioreq_server_add(server, &region, err);
 	struct window *window;
+	int ret = null_region_add(server, arguments->base, arguments->size,
+				  err);
 
-	if (ret == 0 && argv[4] && argv[5])
-		ret = window_open(&window, t, region.first,
-				  (uint32_t)region.size, WINDOW_DIRECT, err);
-	if (argv[4])
-		ioreq_server_set_poll_budget(server,
-					  strtoull(argv[4], NULL, 0) * 1000);
+	if (ret == 0 && arguments->direct)
+		ret = window_open(&window, t, arguments->base,
+				  (uint32_t)arguments->size, WINDOW_DIRECT,
+				  err);
+	if (arguments->spin)
+		ioreq_server_set_poll_budget(server, arguments->spin * 1000);
 	return ret < 0 ? ret : ioreq_server_start(server, err);
+}
+
+static int
+parse_arguments(struct arguments *arguments, char **argv, struct error *err)
+{
+	const struct {
+		uint64_t *value, most;
+	} numbers[] = {
+		{ &arguments->domain, UINT32_MAX },
+		{ &arguments->base, UINT64_MAX },
+		{ &arguments->size, UINT32_MAX },
+		{ &arguments->spin, UINT32_MAX },
+	};
+	int i = 0, ret = 0;
+
+	for (; ret == 0 && i < 4 && argv[i + 1]; i++)
+		ret = parse_number(argv[i + 1], PARSE_C, 0, numbers[i].most,
+				   numbers[i].value, err);
+	arguments->direct = argv[4] && argv[5];
+	return ret;
 }
 
 int
 main(int argc, char **argv)
 {
+	struct arguments arguments = { 0 };
 	struct ioreq_server *server;
 	struct transport *t;
 	struct error err;
@@ -78,10 +82,10 @@ main(int argc, char **argv)
 		      stderr);
 		return 2;
 	}
-	if (xen_transport_open(&t, (uint32_t)strtoul(argv[1], NULL, 0), &err) <
-		    0 ||
+	if (parse_arguments(&arguments, argv, &err) < 0 ||
+	    xen_transport_open(&t, (uint32_t)arguments.domain, &err) < 0 ||
 	    ioreq_server_open(&server, t, &err) < 0 ||
-	    start(server, t, argv, &err) < 0) {
+	    start(server, t, &arguments, &err) < 0) {
 		fprintf(stderr, "answer: %s\n", err.text);
 		return 1;
 	}

@@ -3,7 +3,7 @@
 # Compiles the clients (test programs); called by run, which sets
 #   TREE   edk2's unpacked source
 #   OUT    the output directory
-#   LIB    libpflash.a
+#   LIB    libpflash-sim.a and libpflash.a
 #
 # A client consists of edk2's driver and libraries for its platform (see
 # AutoGen.h), of our sources that use edk2's interfaces, and of our other ones.

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * QEMU's pflash_cfi01 as a peer of pflash-bench.  The state machine is that of
+ * QEMU's pflash_cfi01 as a peer of pflash-bench.  The state machine is from
  * Debian's source package: `build` cuts it out of hw/block/pflash_cfi01.c, from
- * its first definition to the device's realize function, and this file is
- * what it stands on.  Trace points cost nothing here, and a change between
- * read mode and command mode, for which QEMU builds its memory map anew, costs
- * an assignment: both are in QEMU's favour.
+ * its first definition to the device's realize function.  This file provides
+ * the interfaces of QEMU that it uses.  Two of them favour QEMU: trace points
+ * cost nothing, and a change between read mode and command mode costs an
+ * assignment, where QEMU rebuilds its memory map.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 #include "../peer.h"
 
-/* --- what the state machine stands on ------------------------------------ */
+/* --- the interfaces of QEMU ---------------------------------------------- */
 
 typedef uint64_t hwaddr;
 typedef int MemTxResult;
@@ -139,7 +139,7 @@ memory_region_rom_device_set_romd(MemoryRegion *region, bool romd)
 	region->romd = romd;
 }
 
-/* cache=writeback, or writethrough */
+/* `synced`: cache=writethrough, else cache=writeback. */
 static inline int
 blk_pwrite(BlockBackend *blk, int64_t off, int64_t len, const void *bytes,
 	   int flags)
@@ -188,7 +188,7 @@ chip_open(const char *file, uint32_t size)
 		return NULL;
 	}
 	memset(pfl->storage, 0xff, size);
-	/* As hw/i386/pc_sysfw.c has it. */
+	/* The parameters of hw/i386/pc_sysfw.c. */
 	pfl->sector_len = 4096;
 	pfl->nb_blocs = size / 4096;
 	pfl->bank_width = pfl->device_width = pfl->max_device_width = 1;

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "pflash/load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "pflash/fv.h"
+
+#define CHUNK (64u << 10)
+
+/* Appends at most `room` bytes; 0 at the end of the file. */
+static ssize_t
+read_some(int fd, uint8_t *to, size_t room)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, to, room);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* Reads to the end of the file, or one byte more than `most`. */
+static int
+read_all(int fd, size_t most, uint8_t **data, size_t *size)
+{
+	size_t room = 0;
+	ssize_t n = 1;
+
+	for (*size = 0; n > 0 && *size <= most;
+	     *size += n > 0 ? (size_t)n : 0) {
+		if (*size == room) {
+			uint8_t *more = realloc(*data, room + CHUNK + 1);
+
+			if (!more)
+				return -ENOMEM;
+			*data = more;
+			room += CHUNK;
+		}
+		n = read_some(fd, *data + *size, room - *size);
+	}
+	(*data)[*size] = '\0';
+	return n < 0 ? (int)n : 0;
+}
+
+int
+load_file(const char *path, size_t most, uint8_t **data, size_t *size,
+	  struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
+
+	*data = NULL;
+	if (fd < 0)
+		return error_errno(err, errno, "%s", path);
+	ret = read_all(fd, most, data, size);
+	close(fd);
+	if (ret < 0)
+		error_errno(err, -ret, "%s", path);
+	else if (*size == 0)
+		ret = error_set(err, EINVAL, "%s: the file is empty", path);
+	else if (*size > most)
+		ret = error_set(err, EFBIG,
+				"%s: the file is too large, at most %zu bytes "
+				"are accepted",
+				path, most);
+	if (ret < 0) {
+		free(*data);
+		*data = NULL;
+	}
+	return ret;
+}
+
+int
+load_device_size(int fd, const char *path, uint64_t *size, struct error *err)
+{
+	uint8_t start[FV_BLOCK_SIZE];
+	off_t end = lseek(fd, 0, SEEK_END);
+	uint64_t length;
+
+	if (end < 0 ||
+	    pread(fd, start, sizeof(start), 0) != (ssize_t)sizeof(start))
+		return error_errno(err, errno, "%s", path);
+	length = fv_length(start, sizeof(start));
+	*size = length && length <= (uint64_t)end ? length : (uint64_t)end;
+	return 0;
+}
