@@ -40,7 +40,7 @@ struct device_config {
 	 * Names one life of a guest, from its creation to its end.  The state
 	 * of the chip is taken up in the life it was kept in; "": in none.
 	 */
-	char life[STORE_TAG_SIZE];
+	char incarnation[STORE_TAG_SIZE];
 	/*
 	 * Names a guest through all of its lives.  When it is restored the
 	 * flash must be what it was when it was saved, or what the guest's

@@ -39,7 +39,7 @@
 enum {
 	HANDOVER_END = 0,
 	HANDOVER_FLASH = 1,
-	HANDOVER_LIFE = 2,
+	HANDOVER_INCARNATION = 2,
 	HANDOVER_VARS = 3,
 	HANDOVER_REQUEST = 4,
 	HANDOVER_STATE_0 = 5,
@@ -94,8 +94,8 @@ struct handover {
 	uint32_t taken; /* the window is there (device_config.after_loader) */
 	uint32_t flash_reserved;
 
-	struct handover_section life_section;
-	char life[STORE_TAG_SIZE];
+	struct handover_section incarnation_section;
+	char incarnation[STORE_TAG_SIZE];
 
 	struct handover_section vars_section;
 	char vars[1024]; /* path of the VARS file, or its beginning */
@@ -129,12 +129,12 @@ void handover_make(struct handover **out, void *memory);
  * left.  Whatever these bytes are, nothing outside of them is read; they must
  * not change meanwhile.  `to` was made by handover_make() a moment ago.
  *
- * 1: a flash of this life is attached, and `to` has it all.  0: none is, or one
- * of another life.  -EINVAL: the record is damaged, or this program cannot go
+ * 1: a flash of this incarnation is attached, and `to` has it all.  0: none is, or one
+ * of another incarnation.  -EINVAL: the record is damaged, or this program cannot go
  * on with it.  But for 1, `to` has nothing attached.
  */
 int handover_load(struct handover *to, const void *bytes, size_t size,
-		  const char *life, struct error *err);
+		  const char *incarnation, struct error *err);
 
 /* Nothing that is done later may be there earlier. */
 #define HANDOVER_ORDER() __atomic_signal_fence(__ATOMIC_SEQ_CST)

@@ -248,24 +248,24 @@ const char *store_failure(const struct store *store);
  * owner's, and a tag of the owner's that says whose it is.
  */
 #define STORE_TAG_SIZE 96 /* with the '\0' */
-#define STORE_KEPT_MAX 8192
+#define STORE_STATE_MAX 8192
 
-struct store_kept {
+struct store_state {
 	char tag[STORE_TAG_SIZE];
 	size_t len; /* 0: nothing is kept */
-	uint8_t record[STORE_KEPT_MAX];
+	uint8_t record[STORE_STATE_MAX];
 };
 
 /*
  * Replaces what is kept, atomically; it is durable on return.  len 0 removes
  * it.  Works on a failed store too.  The -errno of a system call.
  */
-int store_keep(struct store *store, const struct store_kept *kept,
-	       struct error *err);
+int store_save_state(struct store *store, const struct store_state *state,
+		     struct error *err);
 
 /* -EUCLEAN: FILE.state is damaged. */
-int store_recall(const struct store *store, struct store_kept *kept,
-		 struct error *err);
+int store_load_state(const struct store *store, struct store_state *state,
+		     struct error *err);
 
 /* Folds the journal into the VARS file and empties it; commits first. */
 int store_checkpoint(struct store *store);

@@ -12,7 +12,7 @@
  *
  * hvmloader puts a copy of the firmware into memory of the guest, over the
  * flash too.  A window that waits leaves the hole alone until then; what the
- * guest has there by the time of window_take() becomes the window.
+ * guest has there by the time of window_use_memory() becomes the window.
  *
  * The code tail is a firmware volume in read-only frames below 4 GiB, which
  * OVMF's PVH entry expects at its linked address.
@@ -87,7 +87,7 @@ int window_adopt_between(struct window **out, struct transport *t,
  * reason is left in `err` (else its text is empty), and the window traps.
  * -errno: not even that.
  */
-int window_take(struct window *window, struct error *err);
+int window_use_memory(struct window *window, struct error *err);
 
 /* The chip to show from now on; borrowed, and of the window's size. */
 void window_connect(struct window *window, const struct cfi *chip);

@@ -24,7 +24,7 @@ struct guest {
 	 */
 	bool incoming;
 	/* Unique to this domain on all hosts: one incarnation of a guest. */
-	char life[STORE_TAG_SIZE];
+	char incarnation[STORE_TAG_SIZE];
 	/* Also survives a save and restore. */
 	char uuid[GUEST_UUID_SIZE];
 };

@@ -113,7 +113,7 @@ static int
 take_saved(struct device *device, struct error *note, struct error *err)
 {
 	struct error why;
-	int ret = window_take(device->window, &why);
+	int ret = window_use_memory(device->window, &why);
 
 	if (why.text[0])
 		*note = why;

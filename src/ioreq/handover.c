@@ -27,7 +27,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 		       #value " follows " #section)
 
 AT(flash_section, attached);
-AT(life_section, life);
+AT(incarnation_section, incarnation);
 AT(vars_section, vars);
 AT(request_section, turn);
 AT(state[0].state_section, state[0].request);
@@ -39,7 +39,7 @@ AT(counts_section, takeovers);
 _Static_assert(
 	sizeof(struct handover_section) == SECTION_SIZE &&
 		offsetof(struct handover, flash_section) == HEADER_SIZE &&
-		offsetof(struct handover, life_section) == 24 + 32 &&
+		offsetof(struct handover, incarnation_section) == 24 + 32 &&
 		offsetof(struct handover, vars_section) == 64 + 96 &&
 		offsetof(struct handover, request_section) == 168 + 1024 &&
 		offsetof(struct handover, state) == 1200 + 24 &&
@@ -62,7 +62,8 @@ static const struct known {
 	uint32_t least; /* a shorter value is damaged */
 } sections[] = {
 	{ HANDOVER_FLASH, offsetof(struct handover, attached), 32, 32 },
-	{ HANDOVER_LIFE, offsetof(struct handover, life), STORE_TAG_SIZE, 1 },
+	{ HANDOVER_INCARNATION, offsetof(struct handover, incarnation),
+	  STORE_TAG_SIZE, 1 },
 	{ HANDOVER_VARS, offsetof(struct handover, vars), 1024, 1 },
 	{ HANDOVER_REQUEST, offsetof(struct handover, turn), 24, 24 },
 	{ HANDOVER_STATE_0, offsetof(struct handover, state[0].request), 40,
@@ -261,10 +262,11 @@ copy_stream(struct reader *r, struct handover *to, size_t size,
 }
 
 static bool
-is_of(const struct handover *record, const char *life)
+is_of(const struct handover *record, const char *incarnation)
 {
-	return record->attached && life[0] &&
-	       strncmp(record->life, life, sizeof(record->life)) == 0;
+	return record->attached && incarnation[0] &&
+	       strncmp(record->incarnation, incarnation,
+		       sizeof(record->incarnation)) == 0;
 }
 
 static int
@@ -337,7 +339,7 @@ is_blank(const uint8_t *bytes, size_t size)
 
 int
 handover_load(struct handover *to, const void *bytes, size_t size,
-	      const char *life, struct error *err)
+	      const char *incarnation, struct error *err)
 {
 	struct reader r = { .bytes = bytes, .room = sizeof(to->burst) };
 	int ret = 0;
@@ -348,7 +350,7 @@ handover_load(struct handover *to, const void *bytes, size_t size,
 		ret = handover_v01_copy(to, bytes, size, err);
 	else
 		ret = copy_stream(&r, to, size, err);
-	if (ret == 0 && is_of(to, life)) {
+	if (ret == 0 && is_of(to, incarnation)) {
 		ret = check(&r, to, err);
 		if (ret == 0) {
 			settle(to);

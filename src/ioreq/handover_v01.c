@@ -35,7 +35,7 @@ enum {
 	STATE_CHIP = 40,
 };
 
-_Static_assert(sizeof(((struct handover *)0)->life) == VARS - LIFE &&
+_Static_assert(sizeof(((struct handover *)0)->incarnation) == VARS - LIFE &&
 		       sizeof(((struct handover *)0)->vars) == BASE - VARS &&
 		       sizeof(((struct handover *)0)->burst) == BURST_SIZE &&
 		       CFI_STATE_MAX == STATE_SIZE - STATE_CHIP,
@@ -74,7 +74,7 @@ handover_v01_copy(struct handover *to, const uint8_t *bytes, size_t size,
 				 size, ALL);
 	to->attached = get_le32(bytes + ATTACHED);
 	to->server = get_le32(bytes + SERVER);
-	memcpy(to->life, bytes + LIFE, sizeof(to->life));
+	memcpy(to->incarnation, bytes + LIFE, sizeof(to->incarnation));
 	memcpy(to->vars, bytes + VARS, sizeof(to->vars));
 	to->base = get_le64(bytes + BASE);
 	to->size = get_le32(bytes + FLASH_SIZE);

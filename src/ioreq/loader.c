@@ -26,7 +26,7 @@ take_from_loader(struct device *device)
 
 	if (!device->awaits_firmware)
 		return; /* the access of another vCPU was first */
-	ret = window_take(device->window, &note);
+	ret = window_use_memory(device->window, &note);
 	loader_release(device);
 	record_mode(device, 0);
 	if (device->handover.record)

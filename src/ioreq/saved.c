@@ -13,11 +13,11 @@
 int
 state_save(struct device *device, const char *tag, struct error *err)
 {
-	struct store_kept kept = { .len = cfi_state_size(&device->chip) };
+	struct store_state state = { .len = cfi_state_size(&device->chip) };
 
-	(void)snprintf(kept.tag, sizeof(kept.tag), "%s", tag);
-	cfi_save(&device->chip, kept.record);
-	return store_keep(device->store, &kept, err);
+	(void)snprintf(state.tag, sizeof(state.tag), "%s", tag);
+	cfi_save(&device->chip, state.record);
+	return store_save_state(device->store, &state, err);
 }
 
 #define SAVED "saved "
@@ -31,27 +31,28 @@ saved_tag(const struct device *device, char *tag)
 }
 
 static bool
-of_this_life(const struct device *device, const struct store_kept *kept)
+of_this_incarnation(const struct device *device,
+		    const struct store_state *state)
 {
-	const char *life = device->config.life;
+	const char *incarnation = device->config.incarnation;
 
-	return life[0] && strcmp(kept->tag, life) == 0;
+	return incarnation[0] && strcmp(state->tag, incarnation) == 0;
 }
 
 static bool
-of_this_image(const struct device *device, const struct store_kept *kept)
+of_this_image(const struct device *device, const struct store_state *state)
 {
 	char tag[STORE_TAG_SIZE];
 
 	saved_tag(device, tag);
 	return device->config.has_run && device->config.guest[0] &&
-	       strcmp(kept->tag, tag) == 0;
+	       strcmp(state->tag, tag) == 0;
 }
 
 static bool
-is_saved(const struct store_kept *kept)
+is_saved(const struct store_state *state)
 {
-	return strncmp(kept->tag, SAVED, strlen(SAVED)) == 0;
+	return strncmp(state->tag, SAVED, strlen(SAVED)) == 0;
 }
 
 /*
@@ -59,12 +60,12 @@ is_saved(const struct store_kept *kept)
  * no memory there, and only the tag says that it was saved.
  */
 static bool
-is_stale(const struct device *device, const struct store_kept *kept)
+is_stale(const struct device *device, const struct store_state *state)
 {
 	const struct device_config *config = &device->config;
 	bool restored = device->restored ||
-			(config->has_run && is_saved(kept) &&
-			 strcmp(kept->tag + strlen(SAVED "01234567 "),
+			(config->has_run && is_saved(state) &&
+			 strcmp(state->tag + strlen(SAVED "01234567 "),
 				config->guest) == 0);
 
 	return restored && config->guest[0] && !config->force &&
@@ -76,25 +77,26 @@ is_stale(const struct device *device, const struct store_kept *kept)
  * a crash of this server would bring a stale state back.
  */
 static int
-forget_life(struct device *device, struct store_kept *kept, struct error *err)
+forget_incarnation(struct device *device, struct store_state *state,
+		   struct error *err)
 {
-	if (kept->tag[0] == '\0' || is_saved(kept) ||
+	if (state->tag[0] == '\0' || is_saved(state) ||
 	    store_failed(device->store))
 		return 0;
-	kept->tag[0] = '\0';
+	state->tag[0] = '\0';
 	if (cfi_protect_is_new(&device->chip))
-		kept->len = 0;
-	return store_keep(device->store, kept, err);
+		state->len = 0;
+	return store_save_state(device->store, state, err);
 }
 
 /* *ours: the state is this guest's.  -ESTALE: it must be, and is not. */
 static int
-check_kept(const struct device *device, const struct store_kept *kept,
-	   bool *ours, struct error *err)
+check_state(const struct device *device, const struct store_state *state,
+	    bool *ours, struct error *err)
 {
 	const struct device_config *config = &device->config;
 
-	*ours = of_this_image(device, kept);
+	*ours = of_this_image(device, state);
 	if (!*ours && config->incoming && !config->force)
 		return error_set(err, ESTALE,
 				 "%s: not known to be the flash that the guest "
@@ -102,8 +104,8 @@ check_kept(const struct device *device, const struct store_kept *kept,
 				 "this host may have any name (--force "
 				 "attaches it all the same)",
 				 store_path(device->store));
-	*ours = *ours || of_this_life(device, kept);
-	if (!*ours && is_stale(device, kept))
+	*ours = *ours || of_this_incarnation(device, state);
+	if (!*ours && is_stale(device, state))
 		return error_set(err, ESTALE,
 				 "%s: not known to be what it was when this "
 				 "guest was saved, which would damage it "
@@ -115,34 +117,35 @@ check_kept(const struct device *device, const struct store_kept *kept,
 int
 state_load(struct device *device, struct error *err)
 {
-	struct store_kept kept;
-	int ret = store_recall(device->store, &kept, err);
+	struct store_state state;
+	int ret = store_load_state(device->store, &state, err);
 	bool ours = false;
 
 	if (ret == 0)
-		ret = check_kept(device, &kept, &ours, err);
+		ret = check_state(device, &state, &ours, err);
 	if (ret < 0)
 		return ret;
-	if (kept.len == 0)
+	if (state.len == 0)
 		return 0;
 	ret = (ours ? cfi_restore : cfi_restore_protect)(&device->chip,
-							 kept.record, kept.len);
+							 state.record,
+							 state.len);
 	if (ret < 0)
 		return error_set(err, EINVAL,
 				 "the .state file beside the flash was made by "
 				 "one of another geometry: remove it, and with "
 				 "it the protection register");
-	return forget_life(device, &kept, err);
+	return forget_incarnation(device, &state, err);
 }
 
 /* The file was released: another process may have changed it. */
 int
 state_check_saved(struct device *device, struct error *err)
 {
-	struct store_kept kept;
-	int ret = store_recall(device->store, &kept, err);
+	struct store_state state;
+	int ret = store_load_state(device->store, &state, err);
 
-	if (ret < 0 || of_this_image(device, &kept))
+	if (ret < 0 || of_this_image(device, &state))
 		return ret;
 	return error_set(err, ESTALE,
 			 "%s: was changed while the guest was suspended",
@@ -223,14 +226,16 @@ device_resume(struct device *device, bool last, struct error *err)
 int
 state_save_at_close(struct device *device, struct error *err)
 {
-	const char *life = device->config.life;
-	struct store_kept kept;
+	const char *incarnation = device->config.incarnation;
+	struct store_state state;
 
-	if (!life[0] || !device->store || store_released(device->store) ||
+	if (!incarnation[0] || !device->store ||
+	    store_released(device->store) ||
 	    store_failed(device->store) == -EROFS)
 		return 0;
 	if (as_at_power_on(device) &&
-	    (store_recall(device->store, &kept, err) < 0 || !is_saved(&kept)))
+	    (store_load_state(device->store, &state, err) < 0 ||
+	     !is_saved(&state)))
 		return 0;
-	return state_save(device, life, err);
+	return state_save(device, incarnation, err);
 }

@@ -42,7 +42,8 @@ record_attached(struct device *device)
 	if (!record)
 		return;
 	record->server = ioreq_server_id(device->server);
-	memcpy(record->life, config->life, sizeof(record->life));
+	memcpy(record->incarnation, config->incarnation,
+	       sizeof(record->incarnation));
 	(void)snprintf(record->vars, sizeof(record->vars), "%s",
 		       store_path(device->store));
 	record->base = config->base;

@@ -297,7 +297,7 @@ window_adopt_between(struct window **out, struct transport *t, uint64_t base,
 }
 
 int
-window_take(struct window *window, struct error *err)
+window_use_memory(struct window *window, struct error *err)
 {
 	err->text[0] = '\0';
 	if (window->frames)

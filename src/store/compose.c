@@ -50,7 +50,7 @@ last_to_drop(const struct composition *in, size_t *bytes)
 	const struct scan *scan = in->old->scan;
 	uint64_t oldest = oldest_to_keep(in->history);
 	uint64_t last = scan->first + 1;
-	size_t off = scan->kept, begin = off;
+	size_t off = scan->history_start, begin = off;
 	struct record record;
 
 	*bytes = 0;
@@ -59,7 +59,7 @@ last_to_drop(const struct composition *in, size_t *bytes)
 		    scan->end - begin <= in->history->bytes)
 			break;
 		last = record.sequence;
-		*bytes = off - scan->kept;
+		*bytes = off - scan->history_start;
 		begin = off;
 	}
 	return last;

@@ -81,7 +81,7 @@ take_scan(struct journal *journal, const struct scan *scan)
 	journal->sequence = scan->sequence;
 	journal->chain = scan->chain;
 	journal->length = scan->end;
-	journal->kept = scan->kept;
+	journal->history_start = scan->history_start;
 	journal->done = scan->done;
 }
 

@@ -65,11 +65,11 @@ struct journal {
 	struct file file;
 	struct files *files; /* borrowed */
 	uint64_t salt;
-	uint64_t sequence; /* of the last record */
-	uint64_t durable;  /* the last one known to be on stable storage */
-	uint64_t length;   /* bytes */
-	uint64_t kept;     /* where the history's first burst is or would be */
-	uint64_t done;     /* behind the last done record */
+	uint64_t sequence;      /* of the last record */
+	uint64_t durable;       /* the last one known to be on stable storage */
+	uint64_t length;        /* bytes */
+	uint64_t history_start; /* offset of the first burst of the history */
+	uint64_t done;          /* behind the last done record */
 	uint32_t chain;
 };
 

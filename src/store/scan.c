@@ -39,7 +39,7 @@ scan_header(struct scan *scan, const uint8_t *p, size_t len, const char *path,
 	scan->first = get_le64(p + 32);
 	scan->sequence = scan->first;
 	scan->chain = get_le32(p + 60);
-	scan->end = scan->kept = JOURNAL_HEADER_SIZE;
+	scan->end = scan->history_start = JOURNAL_HEADER_SIZE;
 	return 0;
 }
 
@@ -101,7 +101,7 @@ scan_shape(struct scan *scan, const struct record *record)
 	switch (record->type) {
 	case RECORD_SNAPSHOT:
 		scan->snapshot = true;
-		scan->kept = scan->end;
+		scan->history_start = scan->end;
 		return record->sequence == scan->first + 1;
 	case RECORD_BURST: scan->bursts++; return !scan->checkpoint;
 	case RECORD_CHECKPOINT:

@@ -26,7 +26,7 @@ struct scan {
 	/* The CRCs of the image in the last checkpoint and done records. */
 	uint32_t checkpoint_crc;
 	uint32_t done_crc;
-	size_t kept;    /* behind the snapshot, or the header */
+	size_t history_start; /* end of the snapshot, or of the header */
 	size_t done;    /* behind the last done record; 0: there is none yet */
 	size_t end;     /* end of the last valid record */
 	size_t dropped; /* bytes of the torn tail, behind `end` */

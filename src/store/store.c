@@ -14,7 +14,7 @@
 #include "compose.h"
 #include "crc32c.h"
 #include "journal.h"
-#include "kept.h"
+#include "statefile.h"
 #include "recover.h"
 #include "vars.h"
 
@@ -34,8 +34,8 @@ struct store {
 	void *opaque;
 	bool opening;
 	bool released;
-	uint32_t kept; /* checksum of what was kept then */
-	int failed;    /* -errno */
+	uint32_t state_sum; /* of FILE.state, when the store was released */
+	int failed;         /* -errno */
 	struct error failure;
 };
 
@@ -180,8 +180,8 @@ history_fits(const struct store *store)
 	const struct journal *journal = &store->journal;
 
 	return store->history.bytes > 0 && store->history.seconds == 0 &&
-	       journal->kept > JOURNAL_HEADER_SIZE &&
-	       journal->length - journal->kept <= store->history.bytes;
+	       journal->history_start > JOURNAL_HEADER_SIZE &&
+	       journal->length - journal->history_start <= store->history.bytes;
 }
 
 /*
@@ -218,7 +218,7 @@ drop_history(struct store *store)
 
 /* The journal is durable before VARS is touched, VARS before it says so. */
 static int
-fold_journal(struct store *store)
+checkpoint(struct store *store)
 {
 	uint32_t crc = crc32c(0, store->image, store->size);
 	int rc;
@@ -251,7 +251,7 @@ store_commit(struct store *store)
 	rc = commit_burst(store);
 	if (!rc &&
 	    store->journal.length - store->journal.done > store->journal_limit)
-		rc = fold_journal(store);
+		rc = checkpoint(store);
 	return rc;
 }
 
@@ -267,9 +267,8 @@ store_checkpoint(struct store *store)
 		if (rc)
 			return rc;
 	}
-	return store->journal.length > store->journal.done ?
-		       fold_journal(store) :
-		       0;
+	return store->journal.length > store->journal.done ? checkpoint(store) :
+							     0;
 }
 
 static int
@@ -404,7 +403,7 @@ settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
 		rc = journal_resume(&store->journal, bytes, scan, err);
 	/* What follows a torn tail must not fit the chain of what it was. */
 	if (!rc && bytes && (scan->end > scan->done || scan->dropped)) {
-		if (fold_journal(store))
+		if (checkpoint(store))
 			rc = error_set(err, -store->failed, "%s",
 				       store->failure.text);
 		return rc;
@@ -444,13 +443,13 @@ settle_read_only(struct store *store)
 static int
 check_same(const struct store *now, const struct store *then, struct error *err)
 {
-	uint32_t kept;
-	int rc = kept_checksum(&now->vars, &kept, err);
+	uint32_t state_sum;
+	int rc = statefile_checksum(&now->vars, &state_sum, err);
 
 	if (rc)
 		return rc;
 	if (memcmp(now->image, then->image, then->size) != 0 ||
-	    kept != then->kept)
+	    state_sum != then->state_sum)
 		return error_set(err, ESTALE,
 				 "%s: was changed by another process while the "
 				 "guest was suspended",
@@ -538,7 +537,7 @@ store_release(struct store *store, struct error *err)
 	if (rc)
 		*err = store->failure;
 	else
-		rc = kept_checksum(&store->vars, &store->kept, err);
+		rc = statefile_checksum(&store->vars, &store->state_sum, err);
 	file_close(&store->journal.file);
 	file_close(&store->vars.file);
 	store->released = true;
@@ -692,22 +691,22 @@ store_resume_burst(struct store *store, const struct store_open_burst *noted)
 }
 
 int
-store_keep(struct store *store, const struct store_kept *kept,
-	   struct error *err)
+store_save_state(struct store *store, const struct store_state *state,
+		 struct error *err)
 {
 	if (store->released)
 		return error_set(err, EBUSY, "%s: was let go of",
 				 store->vars.file.path);
-	if (kept->len == 0)
-		return kept_remove(&store->vars, err);
-	return kept_write(&store->vars, kept, err);
+	if (state->len == 0)
+		return statefile_remove(&store->vars, err);
+	return statefile_write(&store->vars, state, err);
 }
 
 int
-store_recall(const struct store *store, struct store_kept *kept,
-	     struct error *err)
+store_load_state(const struct store *store, struct store_state *state,
+		 struct error *err)
 {
-	return kept_read(&store->vars, kept, err);
+	return statefile_read(&store->vars, state, err);
 }
 
 int

@@ -131,7 +131,7 @@ check_failure(struct run *run, int rc, const char *what)
 }
 
 static void
-make_kept(struct store_kept *kept, uint64_t seed)
+make_kept(struct store_state *kept, uint64_t seed)
 {
 	memset(kept, 0, sizeof(*kept));
 	if (!seed)
@@ -145,14 +145,14 @@ make_kept(struct store_kept *kept, uint64_t seed)
 static bool
 check_kept(struct run *run)
 {
-	static struct store_kept found, expected;
+	static struct store_state found, expected;
 	struct model *model = run->model;
 	struct error err = { "" };
-	int rc = store_recall(run->store, &found, &err);
+	int rc = store_load_state(run->store, &found, &err);
 
 	if (rc)
 		return run_tolerant() ||
-		       run_wrong(run, "store_recall: %s", err.text);
+		       run_wrong(run, "store_load_state: %s", err.text);
 	for (uint32_t i = model->may.saved_hi;; i--) {
 		make_kept(&expected, model->saved[i]);
 		if (found.len == expected.len &&
@@ -462,7 +462,7 @@ checkpoint(struct run *run)
 static bool
 save_state(struct run *run, uint64_t seed)
 {
-	static struct store_kept kept;
+	static struct store_state kept;
 	struct range *may = &run->model->may;
 	struct error err = { "" };
 	int rc;
@@ -473,10 +473,10 @@ save_state(struct run *run, uint64_t seed)
 		seed = 0;
 	make_kept(&kept, seed);
 	run->model->saved[++may->saved_hi] = seed;
-	rc = store_keep(run->store, &kept, &err);
+	rc = store_save_state(run->store, &kept, &err);
 	if (rc)
 		return run_tolerant() ||
-		       run_wrong(run, "store_keep: %s", err.text);
+		       run_wrong(run, "store_save_state: %s", err.text);
 	may->saved_lo = may->saved_hi;
 	return true;
 }

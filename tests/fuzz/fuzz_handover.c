@@ -47,7 +47,7 @@ whole_record(size_t *size)
 	struct handover *record = made(0);
 	uint8_t *bytes;
 
-	strcpy(record->life, LIFE);
+	strcpy(record->incarnation, LIFE);
 	record->attached = HANDOVER_ATTACHED;
 	record->state[0].burst.length = 100;
 	*size = record->length;
@@ -109,7 +109,7 @@ check_loaded(const struct handover *record)
 	demand(record->attached == HANDOVER_ATTACHED ||
 		       record->attached == HANDOVER_SAVED,
 	       "a loaded record has nothing attached");
-	demand(strcmp(record->life, LIFE) == 0,
+	demand(strcmp(record->incarnation, LIFE) == 0,
 	       "the record is of another incarnation");
 	demand(is_terminated(record->vars, sizeof(record->vars)),
 	       "the path is not terminated");

@@ -304,7 +304,7 @@ load(void)
 	if (before == NOWHERE)
 		return;
 	must(mprotect(old, HANDOVER_SIZE, PROT_READ));
-	must(handover_load(record, old, HANDOVER_SIZE, "life", &err));
+	must(handover_load(record, old, HANDOVER_SIZE, "incarnation", &err));
 }
 
 /* Takes effect at one moment, like rename(2). */
@@ -359,7 +359,7 @@ attach(int steps)
 		.geometry = geometry,
 		.mode = mode,
 		.personality = personality,
-		.life = "life",
+		.incarnation = "incarnation",
 		.guest = "guest",
 	};
 	struct error note;
@@ -458,14 +458,14 @@ begin_life(void)
 }
 
 static int
-child(void (*life)(int), int argument)
+child(void (*run_child)(int), int argument)
 {
 	int status;
 	pid_t pid;
 
 	pid = begin_life();
 	if (pid == 0) {
-		life(argument);
+		run_child(argument);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);

@@ -54,7 +54,7 @@ fill(struct handover *record)
 	record->size = 0x84000;
 	record->mode = HANDOVER_DIRECT | HANDOVER_PAUSED;
 	record->taken = 1;
-	strcpy(record->life, LIFE);
+	strcpy(record->incarnation, LIFE);
 	strcpy(record->vars, "/var/lib/pflash/guest.fd");
 	record->turn = 41;
 	record->request = 701;
@@ -90,14 +90,14 @@ teardown(void)
 
 /* Loads into a new record, as a new process does. */
 static int
-load_placed(const uint8_t *bytes, size_t size, const char *life)
+load_placed(const uint8_t *bytes, size_t size, const char *incarnation)
 {
 	int ret;
 
 	memset(to, 0, HANDOVER_SIZE);
 	handover_make(&to, to);
 	err.text[0] = '\0';
-	ret = handover_load(to, bytes, size, life, &err);
+	ret = handover_load(to, bytes, size, incarnation, &err);
 	if (ret != 1)
 		ck_assert_mem_eq(to, fresh, HANDOVER_SIZE);
 	if (ret < 0) {
@@ -146,7 +146,7 @@ all_is_loaded(void)
 	ck_assert_uint_eq(to->size, 0x84000);
 	ck_assert_uint_eq(to->mode, HANDOVER_DIRECT | HANDOVER_PAUSED);
 	ck_assert_uint_eq(to->taken, 1);
-	ck_assert_str_eq(to->life, LIFE);
+	ck_assert_str_eq(to->incarnation, LIFE);
 	ck_assert_str_eq(to->vars, "/var/lib/pflash/guest.fd");
 	ck_assert_uint_eq(to->request, 701);
 	ck_assert_uint_eq(to->vcpu, 2);
@@ -196,10 +196,10 @@ START_TEST(another_incarnation)
 	ck_assert_int_eq(load_placed(bytes, HANDOVER_SIZE, "boot 2"), 0);
 	ck_assert_int_eq(load_placed(bytes, HANDOVER_SIZE, ""), 0);
 	ck_assert_int_eq(load_placed(bytes, HANDOVER_SIZE, LIFE "2"), 0);
-	memset(written->life, 0, sizeof(written->life));
+	memset(written->incarnation, 0, sizeof(written->incarnation));
 	ck_assert_int_eq(load_placed(bytes, HANDOVER_SIZE, ""), 0);
 	/* A string without terminator. */
-	memset(written->life, 'x', sizeof(written->life));
+	memset(written->incarnation, 'x', sizeof(written->incarnation));
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
 	ck_assert_int_eq(load_placed(bytes, HANDOVER_SIZE, longer), 0);
@@ -388,7 +388,7 @@ END_TEST
 START_TEST(shorter_values)
 {
 	take_apart();
-	part_of(HANDOVER_LIFE)->length = (uint32_t)strlen(LIFE);
+	part_of(HANDOVER_INCARNATION)->length = (uint32_t)strlen(LIFE);
 	part_of(HANDOVER_VARS)->length = (uint32_t)strlen(written->vars);
 	part_of(HANDOVER_CHIP_0)->length = 0;
 	part_of(HANDOVER_CHIP_1)->length = 600;
@@ -583,7 +583,7 @@ static struct live_01 {
 	char magic[8];
 	uint32_t attached;
 	uint32_t server;
-	char life[96];
+	char incarnation[96];
 	char vars[1024];
 	uint64_t base;
 	uint32_t size;
@@ -619,7 +619,7 @@ fill_01(void)
 	memcpy(live.magic, "PFLASHL1", 8);
 	live.attached = 1;
 	live.server = 3;
-	strcpy(live.life, LIFE);
+	strcpy(live.incarnation, LIFE);
 	strcpy(live.vars, "/var/lib/pflash/guest.fd");
 	live.base = UINT64_C(0xffc00000);
 	live.size = 0x84000;
@@ -647,7 +647,7 @@ START_TEST(a_record_of_version_0_1)
 	ck_assert_int_eq(load(&live, sizeof(live)), -EINVAL);
 	live.owns = 8;
 	ck_assert_int_eq(load(&live, sizeof(live)), -EINVAL);
-	live.life[0]++;
+	live.incarnation[0]++;
 	ck_assert_int_eq(load(&live, sizeof(live)), 0);
 	live.attached = 0;
 	ck_assert_int_eq(load(&live, sizeof(live)), 0);

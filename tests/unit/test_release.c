@@ -106,10 +106,10 @@ descriptors(void)
 static void
 keep(struct store *store, const char *tag)
 {
-	struct store_kept kept = { .len = 1 };
+	struct store_state kept = { .len = 1 };
 
 	strcpy(kept.tag, tag);
-	ck_assert_int_eq(store_keep(store, &kept, &err), 0);
+	ck_assert_int_eq(store_save_state(store, &kept, &err), 0);
 }
 
 static void
@@ -153,7 +153,7 @@ START_TEST(nothing_is_done_without_it)
 {
 	struct store *source = open_store();
 	unsigned int calls;
-	struct store_kept kept = { .len = 1 };
+	struct store_state kept = { .len = 1 };
 
 	program(source, 0, "x");
 	release(source);
@@ -162,7 +162,7 @@ START_TEST(nothing_is_done_without_it)
 	ck_assert_int_eq(store_erase(source, 0, BLOCK), -EBUSY);
 	ck_assert_int_eq(store_commit(source), 0);
 	ck_assert_int_eq(store_checkpoint(source), 0);
-	ck_assert_int_eq(store_keep(source, &kept, &err), -EBUSY);
+	ck_assert_int_eq(store_save_state(source, &kept, &err), -EBUSY);
 	ck_assert(store_verify(source));
 	ck_assert_uint_eq(store_image(source)[0], 'x');
 	ck_assert_uint_eq(store_image(source)[1], 0xff);

@@ -815,12 +815,12 @@ write_bursts(struct store *store)
 static int
 save_and_load_state(struct store *store)
 {
-	struct store_kept state = { .tag = "test", .record = "x", .len = 1 };
-	struct store_kept found;
+	struct store_state state = { .tag = "test", .record = "x", .len = 1 };
+	struct store_state found;
 	struct error err;
 
-	return store_keep(store, &state, &err) < 0 ||
-	       store_recall(store, &found, &err) < 0 || found.len != 1;
+	return store_save_state(store, &state, &err) < 0 ||
+	       store_load_state(store, &found, &err) < 0 || found.len != 1;
 }
 
 /* Like a suspend and a resume of the guest. */

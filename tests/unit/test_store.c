@@ -296,7 +296,7 @@ START_TEST(written_is_counted_in_blocks)
 {
 	struct store *store = open_default();
 	const struct store_stats *stats = store_stats(store);
-	struct store_kept kept = { .len = 10 };
+	struct store_state kept = { .len = 10 };
 	uint64_t before = stats->written, now;
 
 	program(store, 0, "1");
@@ -316,7 +316,7 @@ START_TEST(written_is_counted_in_blocks)
 	ck_assert_int_eq(store_checkpoint(store), 0);
 	ck_assert_uint_ge(stats->written - before, 3 * 4096);
 	before = stats->written;
-	ck_assert_int_eq(store_keep(store, &kept, &err), 0);
+	ck_assert_int_eq(store_save_state(store, &kept, &err), 0);
 	ck_assert_uint_eq(stats->written - before, 4096);
 	ck_assert_int_eq(store_commit(store), 0);
 	ck_assert_uint_eq(stats->written - before, 4096);
@@ -1039,25 +1039,25 @@ try_export(void)
 static int
 try_keep(void)
 {
-	struct store_kept kept = { .tag = "tag", .len = 3 };
+	struct store_state kept = { .tag = "tag", .len = 3 };
 
-	return store_keep(shared, &kept, &err);
+	return store_save_state(shared, &kept, &err);
 }
 
 static int
 try_recall(void)
 {
-	struct store_kept kept;
+	struct store_state kept;
 
-	return store_recall(shared, &kept, &err);
+	return store_load_state(shared, &kept, &err);
 }
 
 static int
 try_forget(void)
 {
-	struct store_kept kept = { .len = 0 };
+	struct store_state kept = { .len = 0 };
 
-	return store_keep(shared, &kept, &err);
+	return store_save_state(shared, &kept, &err);
 }
 
 static int
@@ -1117,11 +1117,11 @@ START_TEST(keeping_allocates_nothing)
 END_TEST
 
 static void
-check_kept(const struct store *store, const struct store_kept *expected)
+check_kept(const struct store *store, const struct store_state *expected)
 {
-	struct store_kept kept;
+	struct store_state kept;
 
-	ck_assert_int_eq(store_recall(store, &kept, &err), 0);
+	ck_assert_int_eq(store_load_state(store, &kept, &err), 0);
 	ck_assert_uint_eq(kept.len, expected->len);
 	ck_assert_str_eq(kept.tag, expected->tag);
 	ck_assert_mem_eq(kept.record, expected->record, kept.len);
@@ -1129,23 +1129,23 @@ check_kept(const struct store *store, const struct store_kept *expected)
 
 START_TEST(kept_record_survives)
 {
-	static const struct store_kept none;
-	struct store_kept kept = { .tag = "mine", .len = STORE_KEPT_MAX };
+	static const struct store_state none;
+	struct store_state kept = { .tag = "mine", .len = STORE_STATE_MAX };
 	struct store *store = open_default();
 
 	for (size_t i = 0; i < kept.len; i++)
 		kept.record[i] = (uint8_t)(i * 3);
 	check_kept(store, &none);
-	ck_assert_int_eq(store_keep(store, &none, &err), 0);
-	ck_assert_int_eq(store_keep(store, &kept, &err), 0);
+	ck_assert_int_eq(store_save_state(store, &none, &err), 0);
+	ck_assert_int_eq(store_save_state(store, &kept, &err), 0);
 	check_kept(store, &kept);
 	kept.len = 7;
 	blob_write(scratch_path("VARS.state.new"), "left over", 9);
-	ck_assert_int_eq(store_keep(store, &kept, &err), 0);
+	ck_assert_int_eq(store_save_state(store, &kept, &err), 0);
 	ck_assert_int_eq(store_close(store), 0);
 	store = open_default();
 	check_kept(store, &kept);
-	ck_assert_int_eq(store_keep(store, &none, &err), 0);
+	ck_assert_int_eq(store_save_state(store, &none, &err), 0);
 	check_kept(store, &none);
 	ck_assert_uint_eq(scratch_entries(), 2);
 	ck_assert_int_eq(store_close(store), 0);
@@ -1157,28 +1157,30 @@ END_TEST
  */
 START_TEST(damaged_kept_record_is_refused)
 {
-	static uint8_t large[2 * STORE_KEPT_MAX];
-	struct store_kept kept = { .tag = "mine", .len = 20 };
+	static uint8_t large[2 * STORE_STATE_MAX];
+	struct store_state kept = { .tag = "mine", .len = 20 };
 	struct store *store = open_default();
 	struct blob state;
 
-	ck_assert_int_eq(store_keep(store, &kept, &err), 0);
+	ck_assert_int_eq(store_save_state(store, &kept, &err), 0);
 	state = blob_read(scratch_path("VARS.state"));
 	for (size_t bit = 0; bit < 8 * state.len; bit++) {
 		state.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		blob_write(scratch_path("VARS.state"), state.data, state.len);
-		ck_assert_int_eq(store_recall(store, &kept, &err), -EUCLEAN);
+		ck_assert_int_eq(store_load_state(store, &kept, &err),
+				 -EUCLEAN);
 		state.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 	for (size_t len = 0; len < state.len; len++) {
 		blob_write(scratch_path("VARS.state"), state.data, len);
-		ck_assert_int_eq(store_recall(store, &kept, &err), -EUCLEAN);
+		ck_assert_int_eq(store_load_state(store, &kept, &err),
+				 -EUCLEAN);
 	}
 	memcpy(large, state.data, state.len);
 	blob_write(scratch_path("VARS.state"), large, state.len + 1);
-	ck_assert_int_eq(store_recall(store, &kept, &err), -EUCLEAN);
+	ck_assert_int_eq(store_load_state(store, &kept, &err), -EUCLEAN);
 	blob_write(scratch_path("VARS.state"), large, sizeof(large));
-	ck_assert_int_eq(store_recall(store, &kept, &err), -EUCLEAN);
+	ck_assert_int_eq(store_load_state(store, &kept, &err), -EUCLEAN);
 	ck_assert_int_eq(store_close(store), 0);
 	blob_free(&state);
 }
@@ -1187,10 +1189,10 @@ END_TEST
 /* After a failure the old or the new state is there; removal likewise. */
 START_TEST(keeping_fails_whole)
 {
-	struct store_kept old = { .tag = "old", .len = 9, .record = "old" };
-	struct store_kept new = { .tag = "new", .len = 5, .record = "new" };
-	struct store_kept none = { .len = 0 }, kept;
-	const struct store_kept *next[] = { &new, &none };
+	struct store_state old = { .tag = "old", .len = 9, .record = "old" };
+	struct store_state new = { .tag = "new", .len = 5, .record = "new" };
+	struct store_state none = { .len = 0 }, kept;
+	const struct store_state *next[] = { &new, &none };
 	struct store *store = open_faulty(STORE_SYNC_BURST);
 	unsigned int n, hits;
 
@@ -1198,12 +1200,14 @@ START_TEST(keeping_fails_whole)
 		n = 0;
 		do {
 			fault = (struct fault){ .nth = 0 };
-			ck_assert_int_eq(store_keep(store, &old, &err), 0);
+			ck_assert_int_eq(store_save_state(store, &old, &err),
+					 0);
 			fault = (struct fault){ .nth = ++n, .error = EIO };
-			(void)store_keep(store, next[i], &err);
+			(void)store_save_state(store, next[i], &err);
 			hits = fault.hits;
 			fault = (struct fault){ .nth = 0 };
-			ck_assert_int_eq(store_recall(store, &kept, &err), 0);
+			ck_assert_int_eq(store_load_state(store, &kept, &err),
+					 0);
 			ck_assert(!strcmp(kept.tag, old.tag) ||
 				  !strcmp(kept.tag, next[i]->tag));
 		} while (hits);
@@ -1211,7 +1215,7 @@ START_TEST(keeping_fails_whole)
 		ck_assert_uint_gt(n, 4);
 		fault = (struct fault){ .only = CALL_OTHER, .nth = 1 };
 		fault.error = EIO;
-		(void)store_recall(store, &kept, &err);
+		(void)store_load_state(store, &kept, &err);
 	}
 	ck_assert_int_eq(store_close(store), 0);
 }

@@ -86,8 +86,8 @@ on_failed(void *opaque)
 }
 
 static int
-attach_life(enum window_mode mode, enum cfi_personality personality,
-	    const char *life)
+attach_incarnation(enum window_mode mode, enum cfi_personality personality,
+		   const char *incarnation)
 {
 	const struct store_config sc = { .path = path,
 					 .on_failure = on_failed };
@@ -110,7 +110,7 @@ attach_life(enum window_mode mode, enum cfi_personality personality,
 	};
 	int ret;
 
-	strcpy(dc.life, life);
+	strcpy(dc.incarnation, incarnation);
 	strcpy(dc.guest, guest);
 	ret = device_open(&device, server, t, &dc, &note, &err);
 	if (ret < 0)
@@ -123,11 +123,11 @@ attach_life(enum window_mode mode, enum cfi_personality personality,
 static int
 attach(enum window_mode mode)
 {
-	return attach_life(mode, CFI_OVMF, "");
+	return attach_incarnation(mode, CFI_OVMF, "");
 }
 
 static void
-detach_life(enum device_end end)
+detach_incarnation(enum device_end end)
 {
 	ck_assert_msg(!sim_crashed(sim), "%s", sim_crashed(sim));
 	if (device) {
@@ -149,7 +149,7 @@ detach_life(enum device_end end)
 static void
 detach(void)
 {
-	detach_life(DEVICE_ENDS);
+	detach_incarnation(DEVICE_ENDS);
 }
 
 static void
@@ -825,7 +825,7 @@ START_TEST(a_guest_that_is_not_migrated_goes_on)
 	guest = "a guest";
 	told_of = 0;
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(WINDOW_DIRECT, CFI_OVMF, "one"), 0);
+	ck_assert_int_eq(attach_incarnation(WINDOW_DIRECT, CFI_OVMF, "one"), 0);
 	w(0x2000, CFI_CMD_PROGRAM);
 	ck_assert(!device_saved(device));
 	ck_assert_int_eq(device_save(device, &err), 0);
@@ -876,17 +876,19 @@ block_is_locked(uint32_t block)
 START_TEST(state_outlives_the_server)
 {
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 1"), 0);
+	ck_assert_int_eq(attach_incarnation(WINDOW_AUTO, CFI_OVMF, "boot 1"),
+			 0);
 	w(0x5000, CFI_CMD_LOCK_SETUP);
 	w(0x5000, CFI_CMD_LOCK_DOWN);
 	w(0, CFI_CMD_BUFFER);
 	w(0, 3);
 	w(0x7010, 0x11);
-	detach_life(DEVICE_LIVES);
+	detach_incarnation(DEVICE_LIVES);
 	ck_assert(state_exists());
 
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 1"), 0);
+	ck_assert_int_eq(attach_incarnation(WINDOW_AUTO, CFI_OVMF, "boot 1"),
+			 0);
 	ck_assert(!state_exists()); /* after a crash it would be stale */
 	ck_assert_uint_eq(r(0x123), CFI_SR_READY);
 	w(0x7011, 0x22);
@@ -899,13 +901,14 @@ START_TEST(state_outlives_the_server)
 	w(0x5000, CFI_CMD_LOCK_SETUP);
 	w(0x5000, CFI_CMD_CONFIRM);
 	ck_assert(block_is_locked(5)); /* locked down until power-on */
-	detach_life(DEVICE_LIVES);
+	detach_incarnation(DEVICE_LIVES);
 
 	/* For another guest the chip is as after power-on. */
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 2"), 0);
+	ck_assert_int_eq(attach_incarnation(WINDOW_AUTO, CFI_OVMF, "boot 2"),
+			 0);
 	ck_assert(!block_is_locked(5));
-	detach_life(DEVICE_LIVES);
+	detach_incarnation(DEVICE_LIVES);
 	ck_assert(!state_exists());
 }
 END_TEST
@@ -936,7 +939,7 @@ restore(enum window_mode mode)
 
 	has_run = true;
 	restore_memory(mode == WINDOW_DIRECT ? FRAMES : 0);
-	ret = attach_life(mode, CFI_OVMF, "restored");
+	ret = attach_incarnation(mode, CFI_OVMF, "restored");
 	has_run = false;
 	return ret;
 }
@@ -956,7 +959,7 @@ save_in_a_program_command(enum window_mode mode)
 {
 	guest = "a guest";
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "one"), 0);
+	ck_assert_int_eq(attach_incarnation(mode, CFI_OVMF, "one"), 0);
 	w(4096, CFI_CMD_LOCK_SETUP);
 	w(4096, CFI_CMD_LOCK_BLOCK);
 	w(0x2000, CFI_CMD_PROGRAM);
@@ -971,7 +974,7 @@ START_TEST(restored_guest_goes_on)
 
 	/* Another, new guest of the file must not continue the command. */
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "two"), 0);
+	ck_assert_int_eq(attach_incarnation(mode, CFI_OVMF, "two"), 0);
 	w(0x2000, 0x5a);
 	ck_assert_uint_eq(r(0x2000), 0xff);
 	detach();
@@ -1014,7 +1017,7 @@ START_TEST(a_guest_is_not_restored_over_what_was_written_since)
 
 	save_in_a_program_command(mode);
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "two"), 0);
+	ck_assert_int_eq(attach_incarnation(mode, CFI_OVMF, "two"), 0);
 	w(0x3000, CFI_CMD_PROGRAM);
 	w(0x3000, 0x11);
 	w(0, CFI_CMD_READ_ARRAY);
@@ -1044,14 +1047,16 @@ START_TEST(a_saved_guest_that_goes_on_has_its_chip)
 		w(4096, CFI_CMD_CONFIRM);
 	}
 	w(0, CFI_CMD_READ_ARRAY);
-	detach_life(DEVICE_LIVES);
+	detach_incarnation(DEVICE_LIVES);
 
 	/*
 	 * A new server must find the last state of the chip, not the saved one.
 	 */
 	has_run = true;
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(WINDOW_DIRECT, CFI_OVMF, "restored"), 0);
+	ck_assert_int_eq(attach_incarnation(WINDOW_DIRECT, CFI_OVMF,
+					    "restored"),
+			 0);
 	ck_assert_uint_eq(r(0x2000), 0xff);
 	ck_assert(block_is_locked(1) == (_i == 0));
 	detach();
@@ -1106,10 +1111,10 @@ START_TEST(an_incoming_guest_needs_the_image_that_was_saved)
 	save_in_a_program_command(mode);
 	has_run = true;
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(mode, CFI_OVMF, "restored"), 0);
+	ck_assert_int_eq(attach_incarnation(mode, CFI_OVMF, "restored"), 0);
 	w(0x3000, CFI_CMD_PROGRAM);
 	w(0x3000, 0x11);
-	detach_life(DEVICE_LIVES);
+	detach_incarnation(DEVICE_LIVES);
 	has_run = false;
 	ck_assert(state_exists());
 	incoming = true;
@@ -1152,14 +1157,15 @@ END_TEST
 START_TEST(the_protection_register_outlives_guests)
 {
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 1"), 0);
+	ck_assert_int_eq(attach_incarnation(WINDOW_AUTO, CFI_OVMF, "boot 1"),
+			 0);
 	w(0x89, CFI_CMD_PROTECT);
 	w(0x89, 0x5a);
 	ck_assert_uint_eq(r(0), CFI_SR_READY);
 	ck_assert(state_exists());
 	w(0x5000, CFI_CMD_LOCK_SETUP);
 	w(0x5000, CFI_CMD_LOCK_BLOCK);
-	detach_life(DEVICE_ENDS);
+	detach_incarnation(DEVICE_ENDS);
 
 	/*
 	 * The saved state has the protection register only, and no incarnation.
@@ -1167,16 +1173,17 @@ START_TEST(the_protection_register_outlives_guests)
 	for (int personality = CFI_OVMF; personality <= CFI_QEMU;
 	     personality++) {
 		hypervisor(FRAMES, false);
-		ck_assert_int_eq(attach_life(WINDOW_AUTO,
-					     (enum cfi_personality)personality,
-					     "boot 1"),
-				 0);
+		ck_assert_int_eq(
+			attach_incarnation(WINDOW_AUTO,
+					   (enum cfi_personality)personality,
+					   "boot 1"),
+			0);
 		w(0, CFI_CMD_READ_ID);
 		ck_assert_uint_eq(r(0x80), 0xfe);
 		ck_assert_uint_eq(r(0x89), 0x5a);
 		ck_assert_uint_eq(r(0x5002), personality == CFI_STRICT);
 		w(0, CFI_CMD_READ_ARRAY);
-		detach_life(personality == CFI_STRICT);
+		detach_incarnation(personality == CFI_STRICT);
 		ck_assert(state_exists());
 	}
 }
@@ -1188,10 +1195,11 @@ START_TEST(damaged_state_is_refused)
 	FILE *file;
 
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, "boot 1"), 0);
+	ck_assert_int_eq(attach_incarnation(WINDOW_AUTO, CFI_OVMF, "boot 1"),
+			 0);
 	w(0x89, CFI_CMD_PROTECT);
 	w(0x89, 0x5a);
-	detach_life(DEVICE_ENDS);
+	detach_incarnation(DEVICE_ENDS);
 	file = fopen(state, "r+");
 	ck_assert_ptr_nonnull(file);
 	for (long at = 0; at < 522; at += 7) {
@@ -1202,12 +1210,12 @@ START_TEST(damaged_state_is_refused)
 		fwrite(bytes, 1, 1, file);
 		fflush(file);
 		hypervisor(FRAMES, false);
-		ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, ""),
+		ck_assert_int_eq(attach_incarnation(WINDOW_AUTO, CFI_OVMF, ""),
 				 -EUCLEAN);
 		ck_assert_ptr_nonnull(strstr(err.text, state));
 		device_close(device, DEVICE_ENDS, NULL);
 		device = NULL;
-		detach_life(DEVICE_ENDS);
+		detach_incarnation(DEVICE_ENDS);
 		bytes[0] ^= 0x10;
 		fseek(file, at, SEEK_SET);
 		fwrite(bytes, 1, 1, file);
@@ -1215,8 +1223,8 @@ START_TEST(damaged_state_is_refused)
 	}
 	fclose(file);
 	hypervisor(FRAMES, false);
-	ck_assert_int_eq(attach_life(WINDOW_AUTO, CFI_OVMF, ""), 0);
-	detach_life(DEVICE_ENDS);
+	ck_assert_int_eq(attach_incarnation(WINDOW_AUTO, CFI_OVMF, ""), 0);
+	detach_incarnation(DEVICE_ENDS);
 }
 END_TEST
 

@@ -91,7 +91,7 @@ path_attach(struct path *path, uint32_t size, enum store_sync sync,
 		.base = path->base,
 		.mode = mode,
 		.show_busy = sync == STORE_SYNC_OP,
-		.life = "pflash-bench",
+		.incarnation = "pflash-bench",
 		.handover = path->handover,
 	};
 	struct error note;

@@ -104,7 +104,7 @@ find_domain(struct domain *domain, const char *name, struct error *err)
 }
 
 /*
- * Sets guest->life, the incarnation: a text that identifies this domain from
+ * Sets guest->incarnation, the incarnation: a text that identifies this domain from
  * its creation to its end.  The boot id is part of it, because a host reuses
  * domain ids after a reboot.
  */
@@ -119,7 +119,7 @@ read_incarnation(struct guest *guest)
 	if (file)
 		(void)fclose(file);
 	if (guest->uuid[0] && boot[0])
-		(void)snprintf(guest->life, sizeof(guest->life),
+		(void)snprintf(guest->incarnation, sizeof(guest->incarnation),
 			       "%s %" PRIu32 " %.40s", boot, guest->id,
 			       guest->uuid);
 }

@@ -10,10 +10,10 @@
 static bool
 is_expected(const struct store *store)
 {
-	struct store_kept kept;
+	struct store_state state;
 	struct error err;
 
-	return store_recall(store, &kept, &err) < 0 || kept.tag[0];
+	return store_load_state(store, &state, &err) < 0 || state.tag[0];
 }
 
 static int

@@ -147,8 +147,8 @@ load_record(struct flash *flash, struct error *err)
 	handover_make(&flash->record, memory);
 	if (start->before)
 		ret = handover_load(flash->record, start->before,
-				    start->before_size, start->guest->life,
-				    err);
+				    start->before_size,
+				    start->guest->incarnation, err);
 	flash->adopts = ret > 0;
 	return ret < 0 ? ret : 0;
 }
@@ -237,7 +237,8 @@ attach_device(struct flash *flash, const struct options *options,
 	struct error note;
 	int ret;
 
-	(void)snprintf(config.life, sizeof(config.life), "%s", guest->life);
+	(void)snprintf(config.incarnation, sizeof(config.incarnation), "%s",
+		       guest->incarnation);
 	(void)snprintf(config.guest, sizeof(config.guest), "%s", guest->uuid);
 	ret = device_open(&flash->device, flash->server, flash->transport,
 			  &config, &note, err);

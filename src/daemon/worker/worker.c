@@ -104,7 +104,8 @@ load_record(int fd, void *copy, const struct guest *guest, struct error *err)
 		return error_errno(err, memory ? errno : ENOMEM,
 				   "the handover record");
 	handover_make(&record, memory);
-	ret = handover_load(record, copy, (size_t)size, guest->life, err);
+	ret = handover_load(record, copy, (size_t)size, guest->incarnation,
+			    err);
 	if (ret == 0)
 		ret = error_set(err, ENOENT,
 				"the handover record has no flash of this "

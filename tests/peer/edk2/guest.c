@@ -112,7 +112,7 @@ attach(void)
 		.base = config->base,
 		.mode = config->mode,
 		.personality = config->personality,
-		.life = "one",
+		.incarnation = "one",
 	};
 	struct error note, err = { "" };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kept.h"
+#include "statefile.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,30 +21,30 @@ checksum(const uint8_t *header, const void *record, size_t len)
 }
 
 static size_t
-encode(uint8_t *bytes, const struct store_kept *kept)
+encode(uint8_t *bytes, const struct store_state *state)
 {
 	memset(bytes, 0, HEADER_SIZE);
 	memcpy(bytes, MAGIC, 8);
-	memcpy(bytes + TAG, kept->tag, STORE_TAG_SIZE - 1);
-	put_le32(bytes + LENGTH, (uint32_t)kept->len);
-	put_le32(bytes + CRC, checksum(bytes, kept->record, kept->len));
-	memcpy(bytes + HEADER_SIZE, kept->record, kept->len);
-	return HEADER_SIZE + kept->len;
+	memcpy(bytes + TAG, state->tag, STORE_TAG_SIZE - 1);
+	put_le32(bytes + LENGTH, (uint32_t)state->len);
+	put_le32(bytes + CRC, checksum(bytes, state->record, state->len));
+	memcpy(bytes + HEADER_SIZE, state->record, state->len);
+	return HEADER_SIZE + state->len;
 }
 
 int
-kept_write(const struct vars *vars, const struct store_kept *kept,
-	   struct error *err)
+statefile_write(const struct vars *vars, const struct store_state *state,
+		struct error *err)
 {
 	struct files *files = vars->files;
 	struct file file = {
 		.sys = vars->file.sys,
 		.written = vars->file.written,
 	};
-	uint8_t bytes[HEADER_SIZE + STORE_KEPT_MAX];
+	uint8_t bytes[HEADER_SIZE + STORE_STATE_MAX];
 	bool renamed;
 	int rc = file_write_new(&file, files, FILES_STATE, bytes,
-				encode(bytes, kept), err);
+				encode(bytes, state), err);
 
 	if (rc)
 		return rc;
@@ -56,7 +56,7 @@ kept_write(const struct vars *vars, const struct store_kept *kept,
 }
 
 int
-kept_remove(const struct vars *vars, struct error *err)
+statefile_remove(const struct vars *vars, struct error *err)
 {
 	struct files *files = vars->files;
 	int rc = files->ops->remove(files, FILES_STATE, false);
@@ -82,10 +82,10 @@ check_content(const char *path, const uint8_t *bytes, size_t size,
 }
 
 static int
-read_content(const struct file *file, struct store_kept *kept,
+read_content(const struct file *file, struct store_state *state,
 	     struct error *err)
 {
-	uint8_t bytes[HEADER_SIZE + STORE_KEPT_MAX];
+	uint8_t bytes[HEADER_SIZE + STORE_STATE_MAX];
 	struct stat st;
 	size_t size;
 	int rc = file_stat(file, &st, err);
@@ -100,22 +100,23 @@ read_content(const struct file *file, struct store_kept *kept,
 		rc = check_content(file->path, bytes, size, err);
 	if (rc)
 		return rc;
-	memcpy(kept->tag, bytes + TAG, STORE_TAG_SIZE);
-	kept->len = size - HEADER_SIZE;
-	memcpy(kept->record, bytes + HEADER_SIZE, kept->len);
+	memcpy(state->tag, bytes + TAG, STORE_TAG_SIZE);
+	state->len = size - HEADER_SIZE;
+	memcpy(state->record, bytes + HEADER_SIZE, state->len);
 	return 0;
 }
 
 int
-kept_read(const struct vars *vars, struct store_kept *kept, struct error *err)
+statefile_read(const struct vars *vars, struct store_state *state,
+	       struct error *err)
 {
 	struct file file = { .sys = vars->file.sys };
 	int rc = file_open(&file, vars->files, FILES_STATE, false, err);
 
-	kept->len = 0;
-	kept->tag[0] = '\0';
+	state->len = 0;
+	state->tag[0] = '\0';
 	if (!rc)
-		rc = read_content(&file, kept, err);
+		rc = read_content(&file, state, err);
 	else if (rc == -ENOENT)
 		rc = 0;
 	file_close(&file);
@@ -123,12 +124,12 @@ kept_read(const struct vars *vars, struct store_kept *kept, struct error *err)
 }
 
 int
-kept_checksum(const struct vars *vars, uint32_t *sum, struct error *err)
+statefile_checksum(const struct vars *vars, uint32_t *sum, struct error *err)
 {
-	struct store_kept kept;
-	uint8_t bytes[HEADER_SIZE + STORE_KEPT_MAX];
-	int rc = kept_read(vars, &kept, err);
+	struct store_state state;
+	uint8_t bytes[HEADER_SIZE + STORE_STATE_MAX];
+	int rc = statefile_read(vars, &state, err);
 
-	*sum = rc ? 0 : crc32c(0, bytes, encode(bytes, &kept));
+	*sum = rc ? 0 : crc32c(0, bytes, encode(bytes, &state));
 	return rc;
 }
