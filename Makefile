@@ -160,7 +160,7 @@ lab-scenarios: all
 	$(Q)BUILD=$(BUILD) tests/run lab
 
 demo: all
-	$(Q)tests/lab/lab run uefi-persist
+	$(Q)BUILD=$(BUILD) tests/lab/lab demo
 
 lab: all
 	$(Q)tests/lab/lab run $(S)

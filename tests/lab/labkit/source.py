@@ -14,7 +14,7 @@ import subprocess
 from labkit import paths
 from labkit.report import LabError
 
-FETCH = os.path.join(paths.TOP, "tools", "debian-source")
+FETCH = os.path.join(paths.TOP, "integration", "debian-source")
 
 
 class Source:
