@@ -22,7 +22,7 @@ LOGS_KEPT = 60
 
 
 class KnownAbort(Exception):
-    """QEMU died of the defect that machine.py describes."""
+    """QEMU aborted because of the defect that qemu.py describes."""
 
 
 def _new_log_directory(name):
@@ -83,7 +83,7 @@ class Boot:
         code = self.machine.process.wait()
         errors = self.machine.error_text()
         raise LabError(f"QEMU ended before the scenario did (status {code}); "
-                       f"{errors or 'see the console for why'}")
+                       f"{errors or 'see the console log for the reason'}")
 
     def _tell(self):
         if self.verbose:
@@ -122,8 +122,8 @@ def _verdict(results):
 
 @contextlib.contextmanager
 def _alone(progress):
-    """One machine at a time: each wants both processors of a small host, and
-    two of them slow each other down tenfold and more."""
+    """One machine at a time: each uses both processors of a small host, and two
+    machines slow each other down at least tenfold."""
     with open(os.path.join(paths.lab_cache(), "run.lock"), "w",
               encoding="ascii") as f:
         try:
