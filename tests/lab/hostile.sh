@@ -224,7 +224,7 @@ hostile_ballooned() {
     fi
 }
 
-# hostile_limited SECONDS: over its limit; the guest waits, and nobody else does
+# hostile_limited SECONDS: the guest exceeds its write limit; only the guest waits
 hostile_limited() {
     hostile_begin limited trap $((HOSTILE_SEED + 2)) --write-limit $HOSTILE_RATE,$HOSTILE_BURST
     hostile_until "$1"
@@ -242,15 +242,15 @@ hostile_limited() {
     check "limited: pflashd ends by SIGTERM" lab_flash_end limited
     check "limited: soon ($(lab_since "$hostile_start") s)" \
         test "$(lab_since "$hostile_start" | cut -d. -f1)" -lt $HOSTILE_PROMPT
-    # By now its variables may be such that no firmware would take them.
+    # --force: firmware might reject the variables that the guest has written.
     lab_flash limited /tmp/limited.fd --mode trap --force \
         --write-limit $HOSTILE_RATE,$HOSTILE_BURST ||
         lab_die "limited: pflashd did not attach again"
     sleep 4
-    # It and its attach would have used up less than this of a full bucket.
-    check "limited: the next one lets the guest wait at once" \
+    # The bursts since the attach alone would not empty a full bucket.
+    check "limited: the next pflashd throttles the guest at once" \
         test "$(hostile_status limited throttled)" -gt 0 \
         -a $(($(hostile_status limited bursts) * 8192)) -lt $((HOSTILE_BURST / 4))
-    note "limited: the next one: $(hostile_status limited throttled) waits in $(hostile_status limited bursts) bursts"
+    note "limited: the next pflashd: $(hostile_status limited throttled) waits in $(hostile_status limited bursts) bursts"
     hostile_end
 }

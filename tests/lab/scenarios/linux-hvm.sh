@@ -5,7 +5,7 @@
 # needs: tests/lab/linux/linux.sh tests/lab/linux/guest-init
 # modules: fat vfat nls_cp437 nls_ascii
 # programs: sfdisk
-# slow: the firmware asks QEMU for every PCI device there could be, in both boots
+# slow: the firmware probes every possible PCI device through QEMU, in both boots
 # timeout: 5400
 . /lab/lib.sh
 . /lab/linux.sh
