@@ -29,8 +29,8 @@ finish() {
 }
 
 # measure MODE MICROSECONDS: one guest accesses two servers in turn. In the mode
-# `answer` both are servers without a flash, one of them on memory of the guest
-# whose writes Xen sends to a server.
+# `answer` both are servers without a flash: that measures Xen's share of a write
+# to guest memory.
 measure() {
     name=$1-$2
     lab_guest "$name" "test=bench count=200 rounds=$rounds answer=$other" ||

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: what Linux wrote on PVH is there on HVM, beside QEMU, where it boots the same entries and writes
+# about: a Linux guest created as PVH, then as HVM beside QEMU, with the same VARS file: boot entries and variables stay
 # needs: hvm block firmware /usr/share/ovmf/OVMF.fd linux efilinux build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tests/lab/linux/linux.sh tests/lab/linux/guest-init

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: an ext4 loses its power at many points under a writing guest; each time it has all that was answered
+# about: an ext4 loses its power at many points under a writing guest; each time the file has all answered bursts
 # needs: build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
 # needs: tests/lab/store.sh build/lab/logwrites
 # modules: crc16 crc32c_generic mbcache jbd2 ext4 loop dm-mod dm-log-writes
@@ -48,8 +48,8 @@ dmsetup --noudevsync remove disk || lab_die "the log can't be closed"
 logwrites /tmp/log.img >/tmp/entries || lab_die "the log can't be read"
 note "$(wc -l </tmp/entries) entries, $(grep -c -e ' flush' -e ' fua' /tmp/entries) barriers, $mark marks"
 
-# told ENTRY: the last burst that had been answered before it; empty where
-# pflashd was not ready yet. The last line of a mark may not be whole.
+# told ENTRY: the last burst answered before this entry; empty if pflashd was not
+# ready yet. The last line of a mark may be incomplete.
 told() {
     told_mark=$(awk -v entry="$1" '
         $1 < entry && $(NF - 1) == "mark" && $NF ~ /^[0-9]*$/ { mark = $NF }
@@ -63,7 +63,7 @@ told() {
     cat "/tmp/told.$told_mark"
 }
 
-# holds ENTRY: true if the disk has what was answered before that entry
+# holds ENTRY: true if the disk has all bursts answered before that entry
 holds() {
     holds_told=$(told "$1")
     if [ ! -e /mnt/one.fd ]; then
@@ -73,7 +73,7 @@ holds() {
     store_holds /mnt/one.fd burst && test "$store_number" -ge "${holds_told:-0}"
 }
 
-# cut_at ENTRY TEXT: looks at /tmp/now.img, a disk whose power failed there
+# cut_at ENTRY TEXT: checks /tmp/now.img, a disk whose power failed at that entry
 cut_at() {
     mount -t ext4 -o loop /tmp/now.img /mnt ||
         { not_ok "$2 $1: the file system can't be mounted" && return; }
@@ -88,8 +88,8 @@ cut_at() {
     umount /mnt
 }
 
-# A flush, or a write past the cache, is what makes something durable. An odd
-# stride, for they come in pairs.
+# Flushes, and writes that bypass the cache, make data durable. They come in pairs:
+# the stride is odd.
 barriers=$(awk '/ flush| fua/ { print $1 }' /tmp/entries)
 stride=$(($(echo "$barriers" | wc -l) / points / 2 * 2 + 1))
 at=0 good=0 cuts=0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: --read-only: the guest is told by the status register, nothing is written, and bursts of the journal are shown
+# about: --read-only: the guest reads errors in the status register, no file changes, and the guest sees bursts of the journal
 # needs: build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
 # timeout: 300
 . /lab/lib.sh
@@ -9,23 +9,23 @@ state() {
     sha256sum "$@" && stat -c '%n %s %y' "$@"
 }
 
-# statuses NAME BYTE: how often the guest has read this one byte
+# statuses NAME BYTE: how often the guest read this byte
 statuses() {
     grep -c "^r [0-9a-f]* 1 $2\$" "$(lab_log "$1")"
 }
 
-# log_of NAME: what pflashd has logged, less the names
+# log_of NAME: pflashd's log without names
 log_of() {
     sed 's/^pflashd: [^:]*: //' "/tmp/$1.pflashd"
 }
 
-# erase_status NAME: four times what the guest read behind its erase
+# erase_status NAME: the four status bytes that the guest read after its erase
 erase_status() {
     grep -A 1 '^w 1507b 1 d0$' "$(lab_log "$1")" | sed -n 's/^r 15000 4 //p'
 }
 
-# script NAME FILE [OPTION...]: one run of the guest that does every kind of
-# access; it finds the spare area erased, unless FILE has something there
+# script NAME FILE [OPTION...]: one run of the guest with every kind of access; the
+# spare area is erased unless FILE has data there
 script() {
     script_name=$1 script_file=$2
     shift 2
@@ -37,7 +37,7 @@ script() {
     check "$script_name: pflashd ends well" lab_flash_end "$script_name"
 }
 
-# What the guest sees, and what it does not change.
+# The guest reads errors and changes nothing.
 pflashctl create --layout 2m /tmp/one.fd || lab_die "no file"
 echo 'w 0 1 ff' | pflash-replay --vars /tmp/one.fd || lab_die "no journal"
 cp /tmp/one.fd /tmp/written.fd
@@ -61,11 +61,11 @@ log_of refused >/tmp/refused.lines
 check "nothing is logged for it" cmp /tmp/written.lines /tmp/refused.lines
 lab_export "$(lab_log refused)" refused.log
 
-# A burst that only the journal has, and no room, not even in the journal's
-# last page for the checkpoint that a start without --read-only would append.
+# A burst that only the journal has, and a full disk: even the journal's last page
+# has no room for the checkpoint record of a start without --read-only.
 
-# killed FILE ACCESSES: has pflash-replay make them, and kills it, so that
-# nothing is folded
+# killed FILE ACCESSES: runs pflash-replay with these accesses and kills it before
+# a checkpoint
 killed() {
     mkfifo "$1.pipe"
     pflash-replay --vars "$1" <"$1.pipe" >"$1.out" &
@@ -79,7 +79,7 @@ killed() {
     rm "$1.pipe" "$1.out"
 }
 
-# burst BYTES: accesses that program so many, from the spare area's first on
+# burst BYTES: accesses that program BYTES bytes from the start of the spare area
 burst() {
     awk -v bytes="$1" 'BEGIN {
         for (n = 65536; n < 65536 + bytes; n++)
@@ -88,7 +88,8 @@ burst() {
     }'
 }
 
-# pending FILE BYTES: a file whose journal has this burst; the journal's size
+# pending FILE BYTES: makes a file whose journal has this burst; prints the size of
+# the journal
 pending() {
     burst "$2" >/tmp/burst
     pflashctl create --layout 2m "$1" && killed "$1" /tmp/burst

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: a fresh guest that a tenant names victim--incoming, as xl calls one that migrates, does not get victim's flash
+# about: a new guest that a tenant names victim--incoming, xl's name for a guest that arrives, does not get victim's flash
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/xl.sh
 # timeout: 300
@@ -28,8 +28,8 @@ refused() {
     check "$1: the victim's files are as they were" cmp /tmp/before /tmp/after
 }
 
-# apart TEXT: one file serves all guests, and the tenant's guest has a flash of
-# its own, by its name as it is
+# apart TEXT: one configuration serves all guests; the tenant's guest has a flash
+# of its own, by its literal name
 apart() {
     xl_config $tenant pvh test=hole
     xl create -p /tmp/$tenant.cfg
@@ -62,7 +62,7 @@ mv $conf/default.conf $conf/victim.conf
 refused "the victim is off, a file of its own"
 check_equal "nothing of the tenant's is left" "" "$(xl_left)"
 
-# Saved: the guest that goes on is the one that was saved.
+# A save: the guest that continues is the saved one.
 victim 4
 xl save victim /tmp/victim.save >/tmp/victim.out 2>&1
 check_equal "the victim is saved" 0 $?

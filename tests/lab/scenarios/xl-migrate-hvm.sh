@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: xl migrate of an HVM guest, which is not asked; refused in direct mode
+# about: xl migrate of an HVM guest, without its cooperation; refused in direct mode
 # needs: hvm block build/lab/guest.rom build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/xl.sh
 # needs: tests/lab/migrate.sh
-# slow: QEMU is started twice, and a guest is sent
+# slow: two starts of QEMU, and a migration
 # timeout: 1200
 . /lab/lib.sh
 . /lab/xl.sh

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: xl migrate to the same host, in the middle of commands; refused in direct mode and to another guest of that name; aborted before and after the guest was suspended
+# about: xl migrate to the same host, in the middle of commands; refused in direct mode and for another guest of that name; aborted before and after the suspend
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/xl.sh tests/lab/migrate.sh
-# slow: a guest is sent five times
+# slow: five migrations
 # timeout: 1800
 . /lab/lib.sh
 . /lab/xl.sh
 . /lab/migrate.sh
 
-# Hears only so much, before the guest is suspended.
+# Reads only the beginning of the stream: fails before the suspend.
 receiver early 'head -c 2000000 | "$@"'
-# Dies when the guest that arrives has its flash, and cleans up nothing. A
-# background job would have no standard input.
+# Dies when the arriving guest has its flash, without cleaning up. It runs in the
+# foreground: a background job has no standard input.
 # shellcheck disable=SC2016
 receiver late 'exec 5<&0
 "$@" <&5 &
@@ -23,15 +23,15 @@ until pflashctl status move--incoming >/dev/null 2>&1; do
 done
 kill -9 $!'
 
-# Small, for a guest is sent in many more minutes here than anywhere else.
+# Small: a migration is very slow in the emulator.
 migrate_create pvh control=xenstore 'memory = 32' 'shadow_memory = 8'
 
 # --- in direct mode ---
 
 check_equal "the mode is direct" direct "$(mode)"
 migrate here
-check "in direct mode it is refused" test $migrate_status -ne 0
-check "because of log-dirty mode" grep -q 'ogdirty' /tmp/xl.out
+check "in direct mode xl refuses the migration" test $migrate_status -ne 0
+check "the reason is log-dirty mode" grep -q 'ogdirty' /tmp/xl.out
 stayed "refused"
 goes_on "refused"
 check_equal "refused: the mode is what it was" direct "$(mode)"
@@ -44,7 +44,7 @@ for wanted in trap direct trap; do
     goes_on "$wanted"
 done
 
-# --- another guest, with the name of one that arrives ---
+# --- another guest, with the name of an arriving guest ---
 
 xl_config $name--incoming pvh test=hole 'memory = 32'
 xl create -p /tmp/$name--incoming.cfg
@@ -75,7 +75,7 @@ stayed "early"
 goes_on "early"
 watched "early"
 
-# The file of options is wrong: it is noticed after the guest was suspended.
+# The configuration is wrong: the receiver notices after the suspend.
 echo nonsense >/etc/xen/pflash/$name.conf
 watch
 migrate here
@@ -85,12 +85,12 @@ goes_on "script"
 watched "script"
 rm /etc/xen/pflash/$name.conf
 
-# The guest that came half is there, with the file, until somebody destroys it.
+# The incomplete guest is there, with the file, until it is destroyed.
 watch
 migrate late &
 check "late: another domain has the flash" lab_wait 200 \
     pflashctl status $name--incoming
-check "late: xl lets this one go on" lab_wait 60 sh -c '! pidof xl'
+check "late: xl resumes the old guest" lab_wait 60 sh -c '! pidof xl'
 check "late: it waits for the file" lab_wait 60 \
     grep -q 'goes on and waits' /tmp/syslog
 xl destroy $name--incoming
@@ -99,7 +99,7 @@ stayed "late"
 goes_on "late"
 watched "late"
 
-# --- and again ---
+# --- a migration after the failures ---
 
 watch
 migrate here
