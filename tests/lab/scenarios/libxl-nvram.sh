@@ -45,7 +45,7 @@ libxl_options=layout=2m,mode=trap,sync=op
 libxl_middle kept rest 1
 check "kept: the options reach pflashd" sh -c "pflashctl status kept |
     grep -c -e '^mode: trap' -e '^sync: op' | grep -qx 2"
-check_equal "kept: the process is known" "$(lab_supervisors)" \
+check_equal "kept: xenstore has pflashd's pid" "$(lab_supervisors)" \
     "$(xenstore-read "/local/domain/$(lab_domid kept)/image/nvram-pid")"
 xl list -l kept >/tmp/kept.json
 check "kept: xl list -l shows the flash" grep -q "\"vars\": \"$xl_dir/kept.fd\"" \
@@ -64,7 +64,7 @@ check_equal "killed: destroyed without it" 0 $?
 rm -f /run/pflashd/* # after SIGKILL pflashd has left them
 check_equal "killed: nothing is left" "" "$(xl_left)"
 
-# --- a guest's life ---
+# --- rounds of a guest's life ---
 
 rounds pvh 5 reboot preserve rename writing xlshutdown
 rounds hvm 1 reboot

@@ -15,7 +15,8 @@ words="test=random seed=31 count=600"
 store_reference "$words"
 store_history burst
 
-# All writes to the disk are logged, in the order in which they left its cache.
+# dm-log-writes logs all writes to the disk, in the order in which they left its
+# cache.
 sectors=32768
 ln -sf /proc/mounts /etc/mtab
 truncate -s $((sectors * 512)) /tmp/disk.img
@@ -31,7 +32,7 @@ dmsetup --noudevsync create disk \
     lab_die "no dm-log-writes"
 mount -t ext4 /dev/dm-0 /mnt || lab_die "it can't be mounted"
 
-# A mark stands behind all that the guest had been told of by then.
+# A mark in the log has the accesses that pflashd had answered by then.
 lab_guest one "$words" || lab_die "no guest"
 lab_flash one /mnt/one.fd --layout 2m || lab_die "pflashd did not attach"
 xl unpause one
@@ -94,12 +95,12 @@ barriers=$(awk '/ flush| fua/ { print $1 }' /tmp/entries)
 stride=$(($(echo "$barriers" | wc -l) / points / 2 * 2 + 1))
 at=0 good=0 cuts=0
 for barrier in $(echo "$barriers" | awk -v n=$stride 'NR % n == 0'); do
-    # Before its end any of the writes that are in the cache may be missing.
+    # Before the end of the flush any write in the cache may be missing.
     cp /tmp/past.img /tmp/now.img
     logwrites /tmp/log.img /tmp/now.img $at "$barrier" lose "$barrier" ||
         lab_die "the log can't be replayed"
     cut_at "$barrier" "before barrier"
-    # Behind it none is, and nothing else has been written.
+    # After its end all of them are on the disk, and no later write is.
     logwrites /tmp/log.img /tmp/past.img $at $((barrier + 1)) ||
         lab_die "the log can't be replayed"
     at=$((barrier + 1))

@@ -52,7 +52,7 @@ goes_on() {
     check "$2, the guest goes on" lab_expect "$1" 60 '^w |^# round'
 }
 
-# --- a life ---
+# --- one guest ---
 
 unit_conf one /var/lib/pflash/one.fd
 unit_guest one 'test=random seed=5 count=300'
