@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# make              pflashd, pflashctl, pflash-replay and the lab's guest
-# make check        every test that ends within minutes, the lab's included
-# make check-full   the slow ones too
-# make unit         only those that need no Xen
-# make peers        at length against QEMU, edk2 and Linux
-# make fuzz         ten minutes of random accesses, records, images, journals
-# make crash        an hour of power cuts on a simulated disk
-# make torture      the real programs, killed a thousand times, on full disks
-# make demo         a UEFI guest on real Xen keeps its variables
-# make lab S=NAME   one lab scenario
-# make install      DESTDIR and PREFIX as usual
+# make              builds all programs and the lab's guest
+# make check        runs the quick tests, with the lab: some 30 minutes
+# make check-full   runs all tests: hours
+# make unit         runs only the tests that need no Xen: some 6 minutes
+# make peers        compares the chip with QEMU, edk2 and Linux at length
+# make fuzz         fuzzes each target for ten minutes: accesses, images, journals
+# make crash        cuts the power of a simulated disk: some 60 minutes
+# make torture      kills the real programs, fills and fails their disks: 15 min
+# make demo         shows a UEFI guest on real Xen that keeps its variables: 1 min
+# make lab S=NAME   runs one lab scenario; tests/lab/lab list names them
+# make lint         checks style, layers, manual pages and plain English
+# make install      installs into $(DESTDIR)$(PREFIX)
 #
-# V=1 shows the commands; CC=clang and SANITIZE=address,undefined are built
-# aside from the others when BUILD names another directory.
+# V=1 shows the commands. With CC=clang or SANITIZE=address,undefined set BUILD to
+# another directory.
 
 BUILD ?= build
 PREFIX ?= /usr/local
