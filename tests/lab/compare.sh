@@ -54,7 +54,7 @@ compare_replay() {
     pflashctl export "$compare_dir/vars.fd" "$compare_dir/vars.image"
     pflashctl export "$compare_dir/replay.fd" "$compare_dir/replay.image"
     check "$compare_name: both leave the same image" cmp "$compare_dir/vars.image" "$compare_dir/replay.image"
-    check "$compare_name: which has changed" cmp_differs "$compare_dir/vars.image" /lab/OVMF_VARS.fd
+    check "$compare_name: the image has changed" cmp_differs "$compare_dir/vars.image" /lab/OVMF_VARS.fd
     lab_export "$compare_dir/report" "$compare_name.report"
 }
 

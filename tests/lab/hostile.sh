@@ -143,7 +143,7 @@ hostile_look() {
     done | tr '\n' ' ' >/tmp/line
     note "$hostile_name: $(($(date +%s) - hostile_since)) s, $(cat /tmp/line)"
     note "$hostile_name: $(tr -d '\r' <"$(lab_log "$hostile_name")" | grep '^# hostile' | tail -n 1)"
-    check "$hostile_name: its log is short" \
+    check "$hostile_name: pflashd's log is short" \
         test "$(wc -l <"/tmp/$hostile_name.pflashd")" -lt 50
 }
 
@@ -185,7 +185,7 @@ hostile_beside() {
     beside=$(hostile_honest beside)
     check "the honest guest runs beside it" test -n "$beside"
     percent=$(hostile_percent "$alone" "${beside:-0}")
-    check "its writes take no more than $HOSTILE_SLOWDOWN % of what they take alone" \
+    check "its writes take at most $HOSTILE_SLOWDOWN % of their time alone" \
         test "$percent" -gt 0 -a "$percent" -le $HOSTILE_SLOWDOWN
     note "honest guest: $alone cycles alone, $beside beside it: $percent %"
     percent=$(hostile_percent "$dom0_alone" "$dom0_beside")

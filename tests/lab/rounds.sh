@@ -36,7 +36,7 @@ rounds_create() {
 rounds_waits() {
     xl_waits "$name" 100 || lab_die "$name: it does not reach its command"
     domain=$(lab_domid "$name") pid=$(lab_supervisors)
-    check "$name: it has a flash, in direct mode" sh -c \
+    check "$name: the guest has a flash, in direct mode" sh -c \
         "pflashctl status $name | grep -q '^mode: direct'"
     check_equal "$name: one pflashd serves it" 1 "$(echo "$pid" | wc -w)"
 }
@@ -45,7 +45,7 @@ rounds_waits() {
 rounds_next() {
     old_domain=$domain old_pid=$pid
     rounds_waits
-    check "$name: it is a new domain" test "$domain" != "$old_domain"
+    check "$name: the domain is new" test "$domain" != "$old_domain"
     check "$name: with a new pflashd" test "$pid" != "$old_pid"
 }
 
@@ -101,10 +101,10 @@ round_destroy() {
 round_writing() {
     xl_config "$name" "$type" "test=random seed=$round count=100000"
     xl_create "$name" || lab_die "$name: not created: $(cat "/tmp/$name.out")"
-    check "$name: it writes" lab_expect "$name" 60 '^w .*'
+    check "$name: the guest writes" lab_expect "$name" 60 '^w .*'
     xl destroy "$name"
     xl_holds "$name" "$name" "$(xl_bytes "$name")"
-    check "$name: it has written" sh -c \
+    check "$name: the file has writes of the guest" sh -c \
         "pflashctl log $xl_dir/$name.fd | grep -q programmed"
 }
 

@@ -161,7 +161,7 @@ linux_pull() {
 linux_found() {
     linux_number=$(sed -n 's/^found //p' /tmp/linux.said)
     case $((linux_number - linux_written)) in
-        0 | 1) ok "A: what was written when the plug was pulled is there" ;;
+        0 | 1) ok "A: the last number before xl destroy is there" ;;
         *) not_ok "A: wrote $linux_written, found '$linux_number'" ;;
     esac
     note "A: destroyed at $linux_written, found $linux_number"
@@ -183,7 +183,7 @@ linux_boots() {
     linux_found
     linux_up B
     linux_end B
-    check "B: its end is the end of the guest" lab_wait 60 lab_gone linux
+    check "B: the guest ends" lab_wait 60 lab_gone linux
     check "B: pflashd leaves with it" lab_wait 20 linux_no_pflashd
     linux_export linux
 }
@@ -193,7 +193,7 @@ linux_file() {
     check "the file is sound" sh -c \
         "pflashctl check $LINUX_VARS | grep -q '^journal: 0 bursts'"
     pflashctl log $LINUX_VARS >/tmp/linux.log
-    check "its history names what Linux wrote" grep -q Many7 /tmp/linux.log
-    check "and what it deleted" grep -q -- '- .*Removed' /tmp/linux.log
+    check "the history names Linux's variables" grep -q Many7 /tmp/linux.log
+    check "the history names the deleted variable" grep -q -- '- .*Removed' /tmp/linux.log
     lab_export /tmp/linux.log log
 }

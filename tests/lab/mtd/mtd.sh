@@ -107,7 +107,7 @@ mtd_count() {
         "$(sed -n 's/.*answered .* reads, \([0-9]*\) writes.*/\1/p' \
             "/tmp/$1.pflashd")" \
         "$(sed -n 's/^differences //p' "/tmp/$1.said")"
-    check "$1: both have counted" [ -n "$2" -a -n "$3" -a -n "$4" ]
+    check "$1: pflashd and the guest have counted" [ -n "$2" -a -n "$3" -a -n "$4" ]
     mtd_reads=$((mtd_reads + ${2:-0}))
     mtd_writes=$((mtd_writes + ${3:-0}))
     mtd_differences=$((mtd_differences + ${4:-0}))
@@ -128,7 +128,7 @@ mtd_compare() {
     mtd_wrong=$(diff "/tmp/$1.file" "/tmp/$1.array" | grep -c '^-[^-]')
     check_equal "$1: the guest has read 8 pieces of it" 8 \
         "$(wc -l <"/tmp/$1.array")"
-    check_equal "$1: they are what the file holds" 0 "$mtd_wrong"
+    check_equal "$1: they equal the VARS file" 0 "$mtd_wrong"
     mtd_differences=$((mtd_differences + mtd_wrong))
     rm -f /tmp/image
 }

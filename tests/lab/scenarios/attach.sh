@@ -38,7 +38,7 @@ for pid in $(pidof pflashd); do
 done
 pflashd --domain "$id" --vars /tmp/vars.fd --base 0xffc00000 2>/tmp/err
 check_equal "a second daemon's parent reports the failure" 4 $?
-check "it prints the reason" grep -q 'in use by pid\|has a flash already' /tmp/err
+check "the second daemon prints the reason" grep -q 'in use by pid\|has a flash already' /tmp/err
 
 kill "$daemon"
 lab_wait 60 sh -c '! pidof pflashd'
@@ -78,6 +78,6 @@ sleep 1
 check "pflashd ignores the end of another guest" kill -0 "$(cat /tmp/one.pid)"
 xl destroy one
 check "the guest's end is a clean end" lab_flash_end one
-check "it logs the guest's end" grep -q 'the guest is gone' /tmp/one.pflashd
+check "pflashd logs the guest's end" grep -q 'the guest is gone' /tmp/one.pflashd
 check "no domain is left" lab_wait 60 sh -c 'test "$(xl list | wc -l)" = 2'
 lab_done

@@ -73,7 +73,7 @@ kill "$(cat /tmp/idle.pid)"
 lab_flash_end idle
 pflash-bench attach --rounds 5 -- pflashd --domain idle --vars /tmp/idle.fd \
     >/tmp/attach.out
-check_equal "it starts again and again" 0 $?
+check_equal "pflashd starts repeatedly" 0 $?
 grep -e ready -e memory /tmp/attach.out | while read -r line; do
     note "attach: $line"
 done

@@ -41,7 +41,7 @@ answers() {
     start=$(lab_now)
     timeout 2 pflashctl status "$1" >/tmp/status
     check_equal "$1: status is answered ($(lab_since "$start") s)" 0 $?
-    check_equal "$1: it names the supervisor" "$supervisor" \
+    check_equal "$1: pflashctl status names the supervisor" "$supervisor" \
         "$(sed -n 's/^pid: //p' /tmp/status)"
 }
 
@@ -73,7 +73,7 @@ kill -STOP "$worker"
 stands_still one
 answers one
 note "one: state $(sed -n 's/^state: //p' /tmp/status)"
-check_equal "one: it names the worker" "$worker" \
+check_equal "one: pflashctl status names the worker" "$worker" \
     "$(sed -n 's/^worker: //p' /tmp/status)"
 check "one: pflashctl list shows it" sh -c "timeout 2 pflashctl list | grep -q ' one '"
 start=$(lab_now)
@@ -84,7 +84,7 @@ says_killed one
 # The worker's mappings of its frames kept Xen from freeing the domain.
 check "one: no domain is left, not even a dead one" \
     lab_wait 20 sh -c 'test "$(xl list | wc -l)" = 2'
-check_equal "one: nothing of it is in /run/pflashd" "" "$(lab_run_files "$id")"
+check_equal "one: no file is left in /run/pflashd" "" "$(lab_run_files "$id")"
 check "one: the file is sound" pflashctl check /tmp/one.fd
 
 # --- SIGTERM, and the guest lives ---
@@ -95,7 +95,7 @@ start=$(lab_now)
 kill "$supervisor"
 sleep 2
 answers two
-check_equal "two: it is stopping" stopping "$(sed -n 's/^state: //p' /tmp/status)"
+check_equal "two: the state is stopping" stopping "$(sed -n 's/^state: //p' /tmp/status)"
 ends_in_time two "$start"
 check "two: the supervisor waited for the worker" test "${took%%.*}" -ge $((DEADLINE - 2))
 check "two: pflashd's exit code reports a failure" test $code -ne 0
@@ -111,7 +111,7 @@ kill -STOP "$worker"
 sleep 1
 kill -CONT "$worker"
 goes_on two "after a short stop"
-check_equal "two: by the same worker" "$worker" "$(lab_field two worker)"
+check_equal "two: the same worker serves the guest" "$worker" "$(lab_field two worker)"
 kill "$supervisor"
 check "two: an obedient worker detaches" lab_flash_end two
 xl destroy two

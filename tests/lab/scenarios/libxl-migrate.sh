@@ -50,7 +50,7 @@ one_guest() {
 # stays NAME MODE: the guest was not migrated and is unchanged
 stays() {
     check "$1: no other guest is left" lab_wait 30 one_guest
-    check_equal "$1: it is the same domain" "$domain" "$(lab_domid "$1")"
+    check_equal "$1: the domain is the same" "$domain" "$(lab_domid "$1")"
     check "$1: its mode is unchanged" sh -c \
         "pflashctl status $1 | grep -q '^mode: $2'"
 }
@@ -82,7 +82,7 @@ fake pflashd 1
 migrate alone "PATH=/tmp/fake:\$PATH xl migrate-receive"
 check "alone: not migrated" test $? -ne 0
 check "alone: xl prints the reason" grep -q "nvram: pflashd did not start" /tmp/alone.out
-check "alone: it goes on" lab_expect alone 20 '^# goes on'
+check "alone: the guest continues" lab_expect alone 20 '^# goes on'
 stays alone trap
 goes_on alone 2
 
@@ -97,7 +97,7 @@ libxl_middle back word 3
 domain=$(lab_domid back)
 migrate back "PATH=/tmp/fake:\$PATH xl migrate-receive"
 check "back: not migrated" test $? -ne 0
-check "back: it goes on" lab_expect back 20 '^# goes on'
+check "back: the guest continues" lab_expect back 20 '^# goes on'
 stays back direct
 goes_on back 3
 
@@ -109,7 +109,7 @@ away() {
     migrate "$1"
     check_equal "$1: migrated" 0 $?
     check "$1: it is the only guest" lab_wait 30 one_guest
-    check "$1: it is a new domain" test "$domain" != "$(lab_domid "$1")"
+    check "$1: the domain is new" test "$domain" != "$(lab_domid "$1")"
     check "$1: in direct mode" sh -c \
         "pflashctl status $1 | grep -q '^mode: direct'"
     # The name of its console log is that of its arrival.

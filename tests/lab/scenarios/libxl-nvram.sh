@@ -36,7 +36,7 @@ mv /lab/pflashd.away /lab/pflashd
 xl_config without pvh test=hole 'nvram = ""'
 xl_create without
 check_equal "without nvram a guest is created" 0 $?
-check "without: and has no flash" lab_finish without 60
+check "without: the guest has no flash" lab_finish without 60
 check_equal "without: nothing is left" "" "$(xl_left)"
 
 # --- the configuration that libxl stores ---
@@ -82,7 +82,7 @@ saved() {
     check_equal "$1: restored" 0 $?
     # xl suspends an HVM guest without asking it: the guest does not notice.
     if [ "$2" = pvh ]; then
-        check "$1: it goes on" lab_expect "$1" 20 '^# goes on'
+        check "$1: the guest continues" lab_expect "$1" 20 '^# goes on'
         lab_mark "$1"
     fi
     check "$1: in direct mode" sh -c \

@@ -66,7 +66,7 @@ check "many: the guest reached its end" grep -q '^# end' /tmp/many.report
 check "many: the guest found no error" sh -c "! grep -q '^# failed' /tmp/many.report"
 kill "$(cat /tmp/many.pid)" 2>/dev/null
 wait "$(cat /tmp/many.pid)"
-check_equal "many: the file holds what it should" \
+check_equal "many: the VARS file has the expected contents" \
     "$(sed -n 's/^# crc32 //p' /tmp/many.report)" "$(hammer_image_crc /tmp/hammer.fd)"
 
 # --- an upgrade, and refusals ---
@@ -76,7 +76,7 @@ lab_flash up /tmp/up.fd --layout 2m || lab_die "no flash"
 pid=$(cat /tmp/up.pid) id=$(lab_domid up)
 pflashd --domain up --vars /tmp/other.fd --layout 2m --foreground >/tmp/second.out 2>&1
 check_equal "a second pflashd for a guest is refused" 4 $?
-check "it prints the reason" grep -q 'has a flash already' /tmp/second.out
+check "the second pflashd prints the reason" grep -q 'has a flash already' /tmp/second.out
 xl unpause up
 upgrades=0
 while [ $upgrades -lt 5 ]; do
@@ -84,8 +84,8 @@ while [ $upgrades -lt 5 ]; do
     pflashctl upgrade up || { cat /tmp/up.pflashd; break; }
     upgrades=$((upgrades + 1))
 done
-check_equal "it is upgraded five times" 5 $upgrades
-check_equal "in one process" "$pid" "$(lab_field up pid)"
+check_equal "pflashd is upgraded five times" 5 $upgrades
+check_equal "the upgrades keep the process id" "$pid" "$(lab_field up pid)"
 lab_mark up
 check "the guest goes on" lab_expect up 20 '^w '
 
@@ -103,17 +103,17 @@ not_upgraded() {
     worker=$(lab_field up worker)
     timeout 60 pflashctl upgrade up >/tmp/upgrade.out 2>&1
     status=$?
-    check "$1: it is not upgraded" test $status -ne 0 -a $status -lt 124
+    check "$1: pflashctl upgrade fails" test $status -ne 0 -a $status -lt 124
     check "$1: pflashctl prints a message" test -s /tmp/upgrade.out
     note "$1: $(head -n 1 /tmp/upgrade.out)"
     still_serves "$1"
-    check_equal "$1: by the worker of before" "$worker" "$(lab_field up worker)"
+    check_equal "$1: the same worker serves the guest" "$worker" "$(lab_field up worker)"
 }
 
 # still_serves TEXT
 still_serves() {
     check "$1: pflashd runs" lab_wait 20 lab_state up running
-    check_equal "$1: in the same process" "$pid" "$(lab_field up pid)"
+    check_equal "$1: the process id is the same" "$pid" "$(lab_field up pid)"
     lab_mark up
     check "$1: the guest goes on" lab_expect up 20 '^w '
 }
@@ -140,7 +140,7 @@ check "a program that hangs: pflashctl status gets an answer meanwhile" \
     timeout 2 pflashctl status up
 wait $upgrade
 status=$?
-check "a program that hangs: it is not upgraded" \
+check "a program that hangs: pflashctl upgrade fails" \
     test $status -ne 0 -a $status -lt 124
 still_serves "a program that hangs"
 program /lab/pflashd.good
@@ -153,7 +153,7 @@ kill -9 "$pid"
 wait "$pid"
 pflashd --domain up --vars /tmp/other.fd --layout 2m --foreground >/tmp/second.out 2>&1
 check "pflashd with another file does not attach" test $? -eq 3 -o $? -eq 5
-check "its message names the other file" grep -q 'and no other' /tmp/second.out
+check "its message names the file in use" grep -q 'and no other' /tmp/second.out
 check "no pflashd is left with that file" test ! -e /tmp/other.fd -o -z "$(pidof pflashd)"
 lab_mark up
 lab_flash up /tmp/up.fd || lab_die "its own file is refused"

@@ -41,17 +41,17 @@ lab_guest two test=hole || lab_die "no guest"
 lab_flash one /tmp/one.fd --layout 2m --sandbox full || lab_die "no flash"
 supervisor=$(cat /tmp/one.pid)
 worker=$(lab_worker "$supervisor")
-check_equal "its user is the domain's" "$(ids one)" "$(user "$worker")"
-check_equal "its group, too" "$(ids one)" "$(fact "$worker" Gid | tr '\t' ' ')"
-check_equal "it has no other group" "" "$(fact "$worker" Groups | tr -d ' ')"
+check_equal "the worker's user is the domain's" "$(ids one)" "$(user "$worker")"
+check_equal "the worker's group is the domain's" "$(ids one)" "$(fact "$worker" Gid | tr '\t' ' ')"
+check_equal "the worker has no other group" "" "$(fact "$worker" Groups | tr -d ' ')"
 for set in CapInh CapPrm CapEff CapAmb; do
     check_equal "$set is empty" 0000000000000000 "$(fact "$worker" $set)"
 done
-check_equal "it gets no privilege by executing" 1 "$(fact "$worker" NoNewPrivs)"
-check_equal "its system calls are filtered" 2 "$(fact "$worker" Seccomp)"
-check_equal "its root is empty" /run/pflashd/empty \
+check_equal "the worker gets no privilege by execve" 1 "$(fact "$worker" NoNewPrivs)"
+check_equal "the worker's system calls are filtered" 2 "$(fact "$worker" Seccomp)"
+check_equal "the worker's root is the empty directory" /run/pflashd/empty \
     "$(readlink "/proc/$worker/root")"
-check_equal "so it is" "" "$(ls -A /run/pflashd/empty)"
+check_equal "that directory is empty" "" "$(ls -A /run/pflashd/empty)"
 check_equal "no process" 0 "$(limit "$worker" 'Max processes')"
 check_equal "few descriptors" 32 "$(limit "$worker" 'Max open files')"
 check_equal "no core" 0 "$(limit "$worker" 'Max core file size')"
@@ -65,10 +65,10 @@ check "no descriptor is a terminal or xenstore's" sh -c \
 check_equal "none of them is a directory" "" "$(directories "$worker")"
 check_equal "the supervisor stays root" "0 0 0 0" "$(user "$supervisor")"
 check_equal "pflashctl knows the sandbox" full "$(lab_field one sandbox)"
-check_equal "and the supervisor" "$supervisor" "$(lab_field one pid)"
-check_equal "and the worker" "$worker" "$(lab_field one worker)"
-check_equal "that it runs" running "$(lab_field one state)"
-check_equal "and was never restarted" 0 "$(lab_field one restarts)"
+check_equal "pflashctl status has the supervisor" "$supervisor" "$(lab_field one pid)"
+check_equal "pflashctl status has the worker" "$worker" "$(lab_field one worker)"
+check_equal "pflashctl status has the state running" running "$(lab_field one state)"
+check_equal "pflashctl status has no restart" 0 "$(lab_field one restarts)"
 for pid in $supervisor $worker; do
     note "$pid: $(fact "$pid" VmRSS) resident, $(fact "$pid" RssAnon) of its own"
 done
@@ -85,8 +85,8 @@ kill -INT $strace
 wait $strace
 awk '$NF != "total" && $4 + 0 > 0 { print "# made: " $NF, $4 }' /tmp/counts |
     while read -r line; do note "${line#\# }"; done
-check "it made system calls" grep -q epoll_wait /tmp/counts
-check "it opened no file" sh -c "! grep -q open /tmp/counts"
+check "the worker made system calls" grep -q epoll_wait /tmp/counts
+check "the worker opened no file" sh -c "! grep -q open /tmp/counts"
 check "pflashd leaves with the guest" lab_flash_end one
 
 # --- the limits of Xen ---
@@ -112,13 +112,13 @@ check_equal "a hypercall is its end" $((128 + 31)) $?
 
 lab_flash two /tmp/two.fd --layout 2m --sandbox none || lab_die "no flash"
 worker=$(lab_worker "$(cat /tmp/two.pid)")
-check_equal "none: it stays root" "0 0 0 0" "$(user "$worker")"
+check_equal "none: the worker stays root" "0 0 0 0" "$(user "$worker")"
 kill "$(cat /tmp/two.pid)"
 check "none: its end is clean" lab_flash_end two
 lab_flash two /tmp/two.fd --sandbox basic || lab_die "no flash"
 worker=$(lab_worker "$(cat /tmp/two.pid)")
-check_equal "basic: it has its user" "$(ids two)" "$(user "$worker")"
-check_equal "basic: its system calls are not filtered" 0 \
+check_equal "basic: the worker has its user" "$(ids two)" "$(user "$worker")"
+check_equal "basic: the system calls are not filtered" 0 \
     "$(fact "$worker" Seccomp)"
 check_equal "basic: none of its descriptors is a directory" "" \
     "$(directories "$worker")"
@@ -126,7 +126,7 @@ kill "$(cat /tmp/two.pid)"
 check "basic: its end is clean" lab_flash_end two
 lab_flash two /tmp/two.fd --user 65534 || lab_die "no flash"
 worker=$(lab_worker "$(cat /tmp/two.pid)")
-check_equal "a user is given: it has that one" "65534 65534 65534 65534" \
+check_equal "a user is given: the worker has that user" "65534 65534 65534 65534" \
     "$(user "$worker")"
 kill "$(cat /tmp/two.pid)"
 check "a user is given: its end is clean" lab_flash_end two
@@ -137,7 +137,7 @@ refused() {
     shift 2
     timeout 60 pflashd --domain two --vars /tmp/two.fd --foreground "$@" \
         >/tmp/refused 2>&1
-    check_equal "$refused_text: it is refused" 1 $?
+    check_equal "$refused_text: pflashd refuses to start" 1 $?
     check "$refused_text: pflashd prints the reason" grep -q -e "$refused_pattern" /tmp/refused
     check "$refused_text: the message says what to do" \
         grep -q -e '--sandbox' -e '--user' /tmp/refused
@@ -160,16 +160,16 @@ check_equal "by default the sandbox is full" full "$(lab_field two sandbox)"
 worker=$(lab_worker "$(cat /tmp/two.pid)")
 other=$(lab_worker "$(cat /tmp/three.pid)")
 uid=$(fact "$worker" Uid | cut -f 1)
-check "they have different users" test "$uid" != "$(fact "$other" Uid | cut -f 1)"
+check "the two workers have different users" test "$uid" != "$(fact "$other" Uid | cut -f 1)"
 probe as "$uid" "$worker" >/tmp/self
 check "a process of this user can signal processes of its own" grep -q '^kill: ok' /tmp/self
 probe as "$uid" "$other" "$(cat /tmp/two.pid)" "$(cat /tmp/three.pid)" >/tmp/as
-check_equal "it can do nothing to the other, nor to a supervisor" "" \
+check_equal "a process of this user can access no other worker and no supervisor" "" \
     "$(grep ': ok' /tmp/as)"
-check_equal "which was tried" 12 "$(wc -l </tmp/as)"
-check "it can't signal the worker of another domain" sh -c \
+check_equal "all accesses were tried" 12 "$(wc -l </tmp/as)"
+check "a worker can't signal the worker of another domain" sh -c \
     "test \$(grep -c '^kill: Operation not permitted' /tmp/as) = 3"
-check "it can't trace the worker of another domain" sh -c \
+check "a worker can't trace the worker of another domain" sh -c \
     "test \$(grep -c '^ptrace: Operation not permitted' /tmp/as) = 3"
 for name in two three; do
     kill "$(cat /tmp/$name.pid)"
@@ -192,7 +192,7 @@ dies() {
     check "death $2, by $1: another worker is there" \
         lab_wait 60 lab_replaced four "$worker"
     note "death $2: replaced after $(lab_since "$start") s"
-    check_equal "death $2: it is counted" "$2" "$(lab_field four restarts)"
+    check_equal "death $2: status counts it" "$2" "$(lab_field four restarts)"
     check_equal "death $2: the supervisor is the same" "$supervisor" \
         "$(lab_field four pid)"
     goes_on "death $2"
@@ -224,9 +224,9 @@ sleep 2
 check_equal "death 4: the guest waits" "$shown" "$(wc -c <"$(lab_log four)")"
 check "death 4: the guest lives" xl domid four
 check "death 4: no other worker is started" lab_state four failed
-check "upgrade starts the program anew" pflashctl upgrade four
+check "upgrade starts the program again" pflashctl upgrade four
 check "upgrade: pflashd runs" lab_wait 30 lab_state four running
-check_equal "upgrade: in the same process" "$supervisor" "$(lab_field four pid)"
+check_equal "upgrade: the supervisor keeps its pid" "$supervisor" "$(lab_field four pid)"
 goes_on "upgrade"
 # The budget is full again: three more deaths are allowed.
 before=$(lab_field four restarts)
@@ -240,7 +240,7 @@ worker=$(lab_field four worker)
 times=$(grep -c 'taken over' /tmp/four.pflashd)
 kill -STOP "$worker"
 kill "$supervisor"
-check "it is stopping" lab_wait 5 lab_state four stopping
+check "the state is stopping" lab_wait 5 lab_state four stopping
 kill -KILL "$worker"
 check "killed while it stops: pflashd ends" lab_wait 8 lab_ended "$supervisor"
 lab_flash_end four

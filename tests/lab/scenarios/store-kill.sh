@@ -48,7 +48,7 @@ round() {
     shown=$(wc -c <"$(lab_log "$1")") ran=$(seconds "$1")
     sleep 2
     check_equal "$1: the guest shows nothing" "$shown" "$(wc -c <"$(lab_log "$1")")"
-    check_equal "$1: it does not run" "$ran" "$(seconds "$1")"
+    check_equal "$1: the guest does not run" "$ran" "$(seconds "$1")"
     store_accesses "$(lab_log "$1")" >"/tmp/$1.accesses"
     check "$1: the guest has not reached its end" \
         test "$(wc -l <"/tmp/$1.accesses")" -lt "$(wc -l </tmp/reference)"
@@ -57,7 +57,7 @@ round() {
 
     pflashctl check "/tmp/$1.fd" >"/tmp/$1.check"
     check_equal "$1: pflashctl check finds no error" 0 $?
-    check "$1: it reports the bursts that only the journal has" test -n "$(pending "/tmp/$1.check")"
+    check "$1: pflashctl check reports the bursts that only the journal has" test -n "$(pending "/tmp/$1.check")"
     store_check "$1" "/tmp/$1.fd" "/tmp/$1.accesses" "$2"
     note "$1: $2, $3, $(wc -l <"/tmp/$1.accesses") accesses: point $store_number, $store_ahead bursts later than the last answer, $(pending "/tmp/$1.check") in the journal only"
     next_start "$1" "$2" "$(pending "/tmp/$1.check")"

@@ -28,10 +28,10 @@ xl unpause one
 check "the guest is paused" lab_wait 60 lab_paused one
 check_equal "the log says why, once" 1 \
     "$(grep -c 'one.fd.journal: .*No space left on device; the flash is read-only' /tmp/one.pflashd)"
-check_equal "and what was done" 1 "$(grep -c 'the guest is paused: make room' /tmp/one.pflashd)"
+check_equal "pflashd logs the pause" 1 "$(grep -c 'the guest is paused: make room' /tmp/one.pflashd)"
 shown=$(wc -c <"$(lab_log one)")
 sleep 2
-check_equal "it does not run" "$shown" "$(wc -c <"$(lab_log one)")"
+check_equal "the paused guest does not run" "$shown" "$(wc -c <"$(lab_log one)")"
 check "the guest has not reached its end" sh -c "! grep -q '^# end' '$(lab_log one)'"
 pflashctl export /mnt/one.fd /tmp/before.fd
 check_equal "the file can be read while the disk is full" 0 $?
@@ -46,7 +46,7 @@ lab_flash one /mnt/one.fd --layout 2m --on-error pause ||
     lab_die "the new pflashd did not attach"
 check "the guest waits until it is unpaused" lab_paused one
 xl unpause one
-check "it continues to its end" lab_finish one 100
+check "the guest continues to its end" lab_finish one 100
 check "the new pflashd ends without an error" lab_flash_end one
 check "the file has the later writes" sh -c "! cmp -s /mnt/one.fd /tmp/after.fd"
 check "file and journal are sound" pflashctl export /mnt/one.fd /tmp/end.fd

@@ -108,10 +108,10 @@ for barrier in $(echo "$barriers" | awk -v n=$stride 'NR % n == 0'); do
     cut_at $at "behind barrier"
     cuts=$((cuts + 2))
 done
-check_equal "at each of $cuts points the file has what was answered" $cuts $good
-check "there were enough" test $cuts -ge $points
+check_equal "at each of $cuts points the file has all answered bursts" $cuts $good
+check "there were enough points" test $cuts -ge $points
 numbers=$(sed 's/.*: \([0-9]*\), .*/\1/' /tmp/cuts | sort -u | wc -l)
 note "$numbers different images, told of $(sed 's/.*least //' /tmp/cuts | sort -u | wc -l)"
-check "they were at different bursts" test "$numbers" -ge 10
+check "the points were at different bursts" test "$numbers" -ge 10
 lab_export /tmp/cuts
 lab_done

@@ -53,9 +53,9 @@ check_equal "written: never" 0 "$(statuses written 92)"
 check_equal "refused: SR.5 with SR.1 after the erase, beside the program's SR.4" \
     b2b2b2b2 "$(erase_status refused)"
 check_equal "written: neither" 80808080 "$(erase_status written)"
-check "refused: what was programmed is not in the array" \
+check "refused: the programmed byte is not in the array" \
     grep -q '^r 10000 8 ffffffffffffffff$' "$(lab_log refused)"
-check "written: it is" grep -q '^r 10000 8 ffffffffffffff88$' "$(lab_log written)"
+check "written: the programmed byte is in the array" grep -q '^r 10000 8 ffffffffffffff88$' "$(lab_log written)"
 log_of written >/tmp/written.lines
 log_of refused >/tmp/refused.lines
 check "nothing is logged for it" cmp /tmp/written.lines /tmp/refused.lines
@@ -101,16 +101,16 @@ size=$(pending /tmp/small.fd 8)
 size=$(pending /mnt/full.fd $((8 + 4096 - size % 4096)))
 check_equal "full: the journal ends where a page does" 0 $((size % 4096))
 dd if=/dev/zero of=/mnt/filler bs=4096 2>/dev/null
-check "full: the file has not what the journal has" \
+check "full: the file lacks the burst of the journal" \
     sh -c 'pflashctl check /mnt/full.fd | grep "^journal: 1 bursts are not in the file yet"'
 lab_guest nobody test=hole || lab_die "no guest"
 pflashd --domain nobody --vars /mnt/full.fd 2>/tmp/err
-check_equal "full: it is refused without --read-only" 3 $?
+check_equal "full: pflashd refuses to start without --read-only" 3 $?
 check "full: because there is no room" grep -q 'No space left on device' /tmp/err
 xl destroy nobody
 state /mnt/full.fd /mnt/full.fd.journal >/tmp/before
 script full /mnt/full.fd --read-only
-check "full: the guest sees what the journal has" \
+check "full: the guest sees the burst of the journal" \
     grep -q '^r 10000 8 a7a6a5a4a3a2a1a0$' "$(lab_log full)"
 state /mnt/full.fd /mnt/full.fd.journal >/tmp/after
 check "full: file and journal are as they were" cmp /tmp/before /tmp/after

@@ -62,6 +62,6 @@ measure bytes OVMF_XEN.fd
 # shellcheck disable=SC2086 # three numbers
 set -- $quick
 check "a first boot takes less than a half of the writes" test $(($1 * 2)) -lt "$first"
-check "so does a variable" test $(($2 * 2)) -lt "$variable"
-check "and a reclaim less than a fifth" test $(($3 * 5)) -lt "$reclaim"
+check "a variable takes less than half of the writes" test $(($2 * 2)) -lt "$variable"
+check "a reclaim takes less than a fifth of the writes" test $(($3 * 5)) -lt "$reclaim"
 lab_done

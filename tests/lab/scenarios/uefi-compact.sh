@@ -15,7 +15,7 @@ uefi_command first "setvar LabVar -guid $UEFI_GUID -bs -nv =0x1122334455"
 uefi_destroy first
 live=$(figure live) used=$(figure used)
 fill 10
-check_equal "its file is full of deleted variables" $((used + 10 * 4064)) \
+check_equal "the store is full of deleted variables" $((used + 10 * 4064)) \
     "$(figure used)"
 full=$(figure free)
 
@@ -29,10 +29,10 @@ writes=$(sed -n 's/.* \([0-9]*\) writes.*/\1/p' /tmp/second.pflashd)
 note "second: $writes writes; $full bytes were free, $(figure free) are now"
 # A reclaim by the firmware is more than 300,000.
 check "the firmware made no reclaim" test "${writes:-999999}" -lt 100000
-check "there is room" test "$(figure free)" -gt $((full + 40000))
+check "the store has room" test "$(figure free)" -gt $((full + 40000))
 check "no variable is gone" test "$(figure live)" -ge "$live"
 check "the journal is sound" pflashctl log $vars
 begin=$(pflashctl log $vars | sed -n 's/^\([0-9]*\)  .*/\1/p' | head -n 1)
-check "its history has the image before" sh -c \
+check "the history has the image from before" sh -c \
     "pflashctl export --at $begin $vars - >/dev/null"
 lab_done

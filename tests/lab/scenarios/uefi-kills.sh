@@ -48,7 +48,7 @@ uefi_boot second /tmp/vars.fd --code $code
 uefi_command second "setvar LabVar -guid $UEFI_GUID"
 check "the next guest reads it back" \
     grep -q '55 44 33 22 11 00 00 00' /tmp/second.out
-check "it has written little: all variables were there" \
+check "the firmware wrote little: all variables were there" \
     test "$(pflashctl status second | sed -n 's/^writes: //p')" -lt 1000
 uefi_destroy second
 lab_done

@@ -17,8 +17,8 @@ writes=$(lab_field first writes) bursts=$(lab_field first bursts)
 uefi_destroy first
 check "the VARS file is consistent" pflashctl export /tmp/vars.fd /tmp/image.fd
 xxd -p /tmp/image.fd | tr -d '\n' >/tmp/image.hex
-check "the variable is in it" grep -q "$stored" /tmp/image.hex
-check "its image has the size of the flash" test "$(wc -c </tmp/image.fd)" = 131072
+check "the VARS file has the variable" grep -q "$stored" /tmp/image.hex
+check "the image has the size of the flash" test "$(wc -c </tmp/image.fd)" = 131072
 
 uefi_boot second /tmp/vars.fd --code /lab/OVMF_XEN.fd
 uefi_command second "setvar LabVar -guid $UEFI_GUID"
@@ -34,7 +34,7 @@ lab_step "second: in the UEFI shell: reset"
 lab_type second reset
 check "reset in the shell ends the guest" lab_wait 60 lab_gone second
 check "second: pflashd leaves with the guest" lab_flash_end second
-check "it was asked for the reset" grep -q 'the guest resets itself' /tmp/second.pflashd
+check "pflashd reset the domain" grep -q 'the guest resets itself' /tmp/second.pflashd
 for boot in first second; do
     note "$boot: $(grep -o 'answered .*' /tmp/$boot.pflashd)"
     check "$boot: no read was trapped" grep -q ' 0 reads' /tmp/$boot.pflashd

@@ -21,7 +21,7 @@ refused() {
     xl_create $tenant
     check "$1: a fresh guest named $tenant is not created" test $? -ne 0
     check "$1: xl says why" grep -q 'incoming' /tmp/$tenant.out
-    check "$1: by pflashd's words" grep -q 'pflashd: ' /tmp/$tenant.out
+    check "$1: xl prints pflashd's message" grep -q 'pflashd: ' /tmp/$tenant.out
     note "$1: $(grep 'pflashd: ' /tmp/$tenant.out | head -n 1)"
     check "$1: its domain is gone" lab_wait 30 lab_gone $tenant
     state >/tmp/after
@@ -34,7 +34,7 @@ apart() {
     xl_config $tenant pvh test=hole
     xl create -p /tmp/$tenant.cfg
     check_equal "$1: a fresh guest named $tenant is created" 0 $?
-    check_equal "$1: its flash is its own" "$xl_dir/$tenant.fd" \
+    check_equal "$1: the tenant's guest has a flash of its own" "$xl_dir/$tenant.fd" \
         "$(lab_field "$(lab_domid $tenant)" vars)"
     xl destroy $tenant
     check "$1: its domain is gone" lab_wait 30 lab_gone $tenant
@@ -47,7 +47,7 @@ victim() {
     xl_config victim pvh "test=middle at=rest seed=$1 control=xenstore"
     xl_create victim || lab_die "not created: $(cat /tmp/victim.out)"
     xl_waits victim 60 || lab_die "it does not come there"
-    sleep 3 # what it has written last is committed by then
+    sleep 3 # until its last write is committed
 }
 
 xl_setup
@@ -70,7 +70,7 @@ check_equal "nothing of it is left" "" "$(xl_left)"
 refused "the victim is saved"
 xl restore /tmp/victim.save >/tmp/victim.out 2>&1
 check_equal "the victim is restored after that" 0 $?
-check "it goes on" lab_expect victim 20 '^# goes on'
+check "the saved guest continues" lab_expect victim 20 '^# goes on'
 lab_mark victim
 xl_completes "restored" victim 4
 lab_done

@@ -59,7 +59,7 @@ check "no domain of that is left" lab_wait 60 no_domain
 life_conf one
 life_guest one 'extra = "test=random seed=5 count=300"'
 check_equal "a guest with a flash is created" 0 $?
-check "it runs to its end" lab_finish one 100
+check "the guest runs to its end" lab_finish one 100
 check "pflashd ends with it" lab_wait 60 none_runs
 check "no domain is left" lab_wait 60 no_domain
 check "the file has the guest's bytes" sh -c \

@@ -34,12 +34,12 @@ check "in direct mode xl refuses the migration" test $migrate_status -ne 0
 check "the reason is log-dirty mode" grep -q 'ogdirty' /tmp/xl.out
 stayed "refused"
 goes_on "refused"
-check_equal "refused: the mode is what it was" direct "$(mode)"
+check_equal "refused: the mode is unchanged" direct "$(mode)"
 
 # --- the mode changes under the guest ---
 
 for wanted in trap direct trap; do
-    check "to $wanted" pflashctl mode $name $wanted
+    check "pflashctl changes the mode to $wanted" pflashctl mode $name $wanted
     check_equal "the mode is $wanted" $wanted "$(mode)"
     goes_on "$wanted"
 done
@@ -49,7 +49,7 @@ done
 xl_config $name--incoming pvh test=hole 'memory = 32'
 xl create -p /tmp/$name--incoming.cfg
 check_equal "tenant: a fresh guest of that name is created" 0 $?
-check_equal "tenant: its flash is its own" "$xl_dir/$name--incoming.fd" \
+check_equal "tenant: the other guest has a flash of its own" "$xl_dir/$name--incoming.fd" \
     "$(lab_field "$(lab_domid $name--incoming)" vars)"
 xl destroy $name--incoming
 stayed "tenant"
@@ -59,7 +59,7 @@ goes_on "tenant"
 
 watch
 migrate here
-check_equal "in trap mode it migrates" 0 $migrate_status
+check_equal "in trap mode the guest migrates" 0 $migrate_status
 arrived "migrated"
 watched "migrated"
 goes_on "migrated"
@@ -67,7 +67,7 @@ check_equal "migrated: reads are direct again" direct "$(mode)"
 
 # --- aborted ---
 
-check "to trap again" pflashctl mode $name trap
+check "pflashctl changes the mode to trap again" pflashctl mode $name trap
 watch
 migrate early
 check "aborted before the end" test $migrate_status -ne 0
@@ -91,7 +91,7 @@ migrate late &
 check "late: another domain has the flash" lab_wait 200 \
     pflashctl status $name--incoming
 check "late: xl resumes the old guest" lab_wait 60 sh -c '! pidof xl'
-check "late: it waits for the file" lab_wait 60 \
+check "late: pflashd waits for the file" lab_wait 60 \
     grep -q 'goes on and waits' /tmp/syslog
 xl destroy $name--incoming
 wait $!
@@ -103,11 +103,11 @@ watched "late"
 
 watch
 migrate here
-check_equal "it migrates after all that" 0 $migrate_status
+check_equal "the guest migrates after the failures" 0 $migrate_status
 arrived "again"
 goes_on "again"
 watched "again"
-check "to trap, then direct" sh -c \
+check "pflashctl changes the mode to trap, then to direct" sh -c \
     "pflashctl mode $name trap && pflashctl mode $name direct"
 goes_on "direct"
 migrate_end

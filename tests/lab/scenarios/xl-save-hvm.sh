@@ -21,7 +21,7 @@ for place in buffer suspend; do
     check_equal "$place: nothing is left" "" "$(xl_left)"
     xl restore /tmp/$place.save
     check_equal "$place: restored" 0 $?
-    check "$place: in direct mode" sh -c \
+    check "$place: the flash is in direct mode" sh -c \
         "pflashctl status $place | grep -q '^mode: direct'"
     xl_completes "$place" $place $seed
 done

@@ -27,7 +27,7 @@ restore() {
 restored() {
     restore "$1"
     check_equal "$1: restored" 0 $?
-    check "$1: it goes on" lab_expect "$1" 20 '^# goes on'
+    check "$1: the guest continues" lab_expect "$1" 20 '^# goes on'
     lab_mark "$1"
 }
 
@@ -92,8 +92,8 @@ forget other
 # monitored it ended at the suspend: nothing else cleans up after it.
 middle live buffer 3
 save live -c
-check "live: it goes on" lab_expect live 20 '^# goes on'
-check "live: with its flash" pflashctl status live
+check "live: the guest continues" lab_expect live 20 '^# goes on'
+check "live: its pflashd runs" pflashctl status live
 lab_type live go
 check "live: the guest found the chip unchanged" \
     lab_expect live 60 '^# middle ok'

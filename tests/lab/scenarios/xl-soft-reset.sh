@@ -25,7 +25,7 @@ xl_config soft hvm "test=middle at=rest seed=3 end=soft-reset" \
 xl_create soft || lab_die "not created: $(cat /tmp/soft.out)"
 xl_waits soft 100 || lab_die "it does not reach its command"
 domain=$(lab_domid soft) pid=$(lab_supervisors)
-check "it has a flash" test -n "$pid"
+check "the guest has a flash" test -n "$pid"
 lab_type soft go
 
 another() {
@@ -34,10 +34,10 @@ another() {
         pflashctl status soft
 }
 
-check "another pflashd serves it" lab_wait 120 another
+check "another pflashd serves the guest" lab_wait 120 another
 cat /var/log/xen/xl-soft.log
-check_equal "it is the same domain" "$domain" "$(lab_domid soft)"
-check_equal "by one process" 1 "$(lab_supervisors | wc -w)"
+check_equal "the domain is the same" "$domain" "$(lab_domid soft)"
+check_equal "there is one pflashd" 1 "$(lab_supervisors | wc -w)"
 xl list
 xl destroy soft
 check "nothing is left" lab_wait 60 sh -c \

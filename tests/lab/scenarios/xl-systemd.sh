@@ -58,14 +58,14 @@ unit_conf one /var/lib/pflash/one.fd
 unit_guest one 'test=random seed=5 count=300'
 check_equal "a guest with a flash is created" 0 $?
 id=$(lab_domid one)
-check "its unit is active" unit_is active "$id"
-check_equal "and what it runs is the flash's process" \
+check "the guest's unit is active" unit_is active "$id"
+check_equal "the unit's process is the flash's pflashd" \
     "$(systemctl show -P MainPID "pflashd@$id.service")" \
     "$(pflashctl status "$id" | sed -n 's/^pid: //p')"
 check "the journal names guest and file" sh -c \
     "journalctl -q -o cat -u pflashd@$id | grep one | grep -q /var/lib/pflash/one.fd"
 xl unpause one
-check "it runs to its end" lab_finish one 100
+check "the guest runs to its end" lab_finish one 100
 check "the unit ends with it" lab_wait 60 unit_is inactive "$id"
 check "the unit has not failed" sh -c "! systemctl --failed --no-legend | grep pflashd"
 check "the journal has the number of requests" sh -c \
@@ -103,12 +103,12 @@ id=$(lab_domid three)
 kill -KILL "$(systemctl show -P MainPID "pflashd@$id.service")"
 check "after a kill another pflashd takes the flash over" \
     lab_wait 60 sh -c "pflashctl status $id | grep -q '^takeovers: 1$'"
-check "in the same unit" unit_is active "$id"
+check "the unit is the same" unit_is active "$id"
 check "the journal reports the kill" sh -c "journalctl -q -u pflashd@$id | grep -q KILL"
 xl destroy three
 unit_guest three test=hole
-check_equal "its guest's next life has a flash" 0 $?
-check "in a unit of its own" unit_is active "$(lab_domid three)"
+check_equal "the guest is created again with a flash" 0 $?
+check "the new domain has a unit of its own" unit_is active "$(lab_domid three)"
 xl destroy three
 
 # --- the unit's permissions ---
@@ -121,16 +121,16 @@ worker=$(lab_worker "$pid")
 # CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SYS_CHROOT
 check_equal "hard: the supervisor has seven capabilities" 00000000000400eb \
     "$(fact "$pid" CapEff)"
-check_equal "hard: and gets no other" 00000000000400eb "$(fact "$pid" CapBnd)"
-check_equal "hard: nor by executing" 1 "$(fact "$pid" NoNewPrivs)"
-check_equal "hard: its system calls are filtered" 2 "$(fact "$pid" Seccomp)"
-check "hard: it has no network" sh -c \
+check_equal "hard: the process has no other capability" 00000000000400eb "$(fact "$pid" CapBnd)"
+check_equal "hard: execve gives no capability" 1 "$(fact "$pid" NoNewPrivs)"
+check_equal "hard: the system calls are filtered" 2 "$(fact "$pid" Seccomp)"
+check "hard: the unit has no network" sh -c \
     "test $(readlink "/proc/$pid/ns/net") != $(readlink /proc/1/ns/net)"
-check "hard: it cannot write to the operating system's directories" sh -c \
+check "hard: the unit cannot write to the operating system's directories" sh -c \
     "awk '\$5 == \"/etc\" && \$6 ~ /^ro/ { n++ } END { exit !n }' /proc/$pid/mountinfo"
 check_equal "hard: the worker has no capability" 0000000000000000 \
     "$(fact "$worker" CapEff)"
-check_equal "hard: and its own user" $((2000000000 + id)) \
+check_equal "hard: the worker has a user of its own" $((2000000000 + id)) \
     "$(fact "$worker" Uid | cut -f 1)"
 check_equal "hard: the sandbox is full" full "$(lab_field "$id" sandbox)"
 for name in MemoryMax TasksMax TasksCurrent MemoryCurrent; do
@@ -145,8 +145,8 @@ goes_on hard "hard: another worker"
 pflashctl upgrade "$id" >/tmp/upgrade.out 2>&1
 check_equal "hard: the program is upgraded" 0 $?
 note "hard: $(cat /tmp/upgrade.out)"
-check_equal "hard: in the same process" "$pid" "$(main_pid "$id")"
-check "hard: in the same unit" unit_is active "$id"
+check_equal "hard: the process id is the same" "$pid" "$(main_pid "$id")"
+check "hard: the unit is the same" unit_is active "$id"
 goes_on hard "hard: upgraded"
 # The worker has another user: the supervisor needs CAP_KILL.
 worker=$(lab_field "$id" worker)
@@ -156,7 +156,7 @@ systemctl stop "pflashd@$id"
 note "hard: stopped after $(lab_since "$start") s"
 check "hard: the supervisor kills a worker that obeys no command" \
     test "$(lab_since "$start" | cut -d. -f1)" -lt 25
-check "hard: it is gone" lab_ended "$worker"
+check "hard: the worker is gone" lab_ended "$worker"
 check "hard: systemd had nothing to kill" sh -c \
     "! journalctl -q -u pflashd@$id | grep -i 'timed out'"
 systemctl reset-failed
@@ -170,7 +170,7 @@ chown -R 1234:1234 /var/lib/pflash/private
 unit_conf owned /var/lib/pflash/private/owned.fd
 unit_guest owned test=hole
 check_equal "owned: a VARS file of another user is attached" 0 $?
-check_equal "owned: its journal is that user's, too" "1234 1234 600" \
+check_equal "owned: the journal belongs to that user, too" "1234 1234 600" \
     "$(stat -c '%u %g %a' /var/lib/pflash/private/owned.fd.journal)"
 xl destroy owned
 pflashctl create --layout 2m /var/lib/pflash/disk.img
@@ -180,7 +180,7 @@ printf 'vars = /dev/loop7\njournal = /var/lib/pflash/disk.journal\n' \
     >$conf/device.conf
 unit_guest device test=hole
 check_equal "device: a block device is attached" 0 $?
-check "device: by the unit" unit_is active "$(lab_domid device)"
+check "device: the unit is active" unit_is active "$(lab_domid device)"
 xl destroy device
 check "device: no flash is left" lab_wait 60 sh -c '! pidof pflashd'
 losetup -d /dev/loop7
@@ -226,8 +226,8 @@ EOF
         lab_die "xendomains.service does not start"
     xl unpause "$1"
     goes_on "$1" "$1: at first"
-    check "$1: both are stopped at once" systemctl start shutdown-test.target
-    check "$1: the flash's unit is" lab_wait 60 unit_is inactive "$id"
+    check "$1: one transaction stops both units" systemctl start shutdown-test.target
+    check "$1: the flash's unit is inactive" lab_wait 60 unit_is inactive "$id"
     systemctl stop shutdown-test.target
     tr '\n' ' ' <"/tmp/$1.found" >/tmp/line
     note "$1: xendomains found: $(cat /tmp/line)"
@@ -241,7 +241,7 @@ check "ordered: pflashd served the flash during the shutdown of the guests" \
 check "ordered: the guest has shut down" grep -qx 'shut down' /tmp/ordered.found
 check "ordered: the guest found no error" sh -c \
     "! grep -q '^# failed' '$(lab_log ordered)'"
-check "ordered: it is gone" lab_wait 60 lab_gone ordered
+check "ordered: the guest is gone" lab_wait 60 lab_gone ordered
 check "ordered: the file has all bursts of the journal" sh -c \
     "pflashctl check /var/lib/pflash/ordered.fd | grep -q '^journal: 0 bursts'"
 check "ordered: no failed unit is left" sh -c \

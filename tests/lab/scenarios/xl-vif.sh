@@ -45,7 +45,7 @@ check_equal "a guest is created" 0 $?
 check "its flash is attached" sh -c "pflashctl list | grep -q ' one '"
 check "its interface is in the bridge" bridged one
 xl unpause one
-check "it runs to its end" lab_finish one 100
+check "the guest runs to its end" lab_finish one 100
 check "pflashd ends with it" lab_wait 60 none_runs
 check "no domain is left" lab_wait 60 no_domain
 check "the file has the guest's bytes" sh -c \
@@ -75,10 +75,10 @@ check "pflashd leaves with it" lab_wait 60 none_runs
 echo 'vif.default.script="vif-pflash"' >>/etc/xen/xl.conf
 vif_conf two
 vif_guest two test=hole 'bridge=xenbr0'
-check_equal "by xl.conf, a guest that has a file is created" 0 $?
+check_equal "by xl.conf, a guest with a file is created" 0 $?
 vif_guest three test=hole 'bridge=xenbr0'
-check_equal "and one that has none" 0 $?
-check_equal "one flash for both" 1 "$(lab_supervisors | wc -w)"
+check_equal "by xl.conf, a guest without a file is created" 0 $?
+check_equal "only one of the two guests has a flash" 1 "$(lab_supervisors | wc -w)"
 check "the first interface's flash is attached" sh -c "pflashctl list | grep -q ' two '"
 check "both have an interface" sh -c "ls -d /sys/class/net/xenbr0/brif/vif* |
     awk 'END { exit NR != 2 }'"
