@@ -54,8 +54,8 @@ STATUS = StatusLine()
 
 
 class Progress:
-    """Lines with the seconds since the work began; `expected` is how many it
-    takes in all, None if nobody knows."""
+    """Lines with the seconds since the work began. `expected`: the estimated
+    seconds for the whole work, or None."""
 
     def __init__(self, prefix, expected=None, status=STATUS):
         self.prefix = prefix
