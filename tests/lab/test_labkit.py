@@ -11,8 +11,8 @@ import tempfile
 import unittest
 from unittest import mock
 
-from labkit import (cpio, durations, efilinux, elf, libxl, mtd, parts, report,
-                    runner, scenario)
+from labkit import (cpio, demo, durations, efilinux, elf, libxl, mtd, parts,
+                    report, runner, scenario, source)
 from labkit.channel import Results
 from labkit.machine import KNOWN_ABORT
 from labkit.report import LabError
@@ -245,6 +245,10 @@ class Parts(unittest.TestCase):
 
 
 class Others(unittest.TestCase):
+    def test_the_programs_of_other_directories_are_there(self):
+        for path in (source.FETCH, demo.FIRMWARE):
+            self.assertTrue(os.access(path, os.X_OK), path)
+
     def test_needed_of_a_script_is_nothing(self):
         self.assertEqual(elf.needed(__file__), [])
 
@@ -256,14 +260,14 @@ class Others(unittest.TestCase):
         with tempfile.TemporaryDirectory() as cache, \
                 mock.patch.dict(os.environ, PFLASH_CACHE=cache):
             self.assertEqual(scenario.needed_files(s, "build"), {})
-            source = libxl.SOURCE
-            os.makedirs(source.path())
+            xen = libxl.SOURCE
+            os.makedirs(xen.path())
             for name in ("stamp", *libxl.FILES):
-                with open(source.path(name), "w", encoding="ascii") as f:
+                with open(xen.path(name), "w", encoding="ascii") as f:
                     f.write("of another patch")
             self.assertEqual(scenario.needed_files(s, "build"), {})
-            with open(source.path("stamp"), "w", encoding="ascii") as f:
-                f.write(source._inputs())
+            with open(xen.path("stamp"), "w", encoding="ascii") as f:
+                f.write(xen._inputs())
             self.assertEqual(set(scenario.needed_files(s, "build")),
                              {f"lab/libxl/{name}" for name in libxl.FILES})
 
