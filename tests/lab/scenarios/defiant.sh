@@ -104,8 +104,8 @@ stands_still two
 lab_flash two /tmp/two.fd || lab_die "two: no other pflashd takes over"
 check "two: another pflashd takes over" grep -q 'taken over' /tmp/two.pflashd
 goes_on two "with another pflashd"
-# A second signal does not shorten the time limit. A worker that is only stopped
-# for a moment still detaches.
+# A worker that was stopped for a moment is not killed; it still serves the guest
+# and detaches.
 supervisor=$(cat /tmp/two.pid) worker=$(lab_worker "$(cat /tmp/two.pid)")
 kill -STOP "$worker"
 sleep 1

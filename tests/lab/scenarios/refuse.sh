@@ -100,7 +100,7 @@ refused "a file in use" 4 "in use by pid" --domain other --vars /tmp/a.fd
 xl destroy other
 refused "a guest that has a flash" 4 "has a flash already" --domain one \
     --vars /tmp/b.fd
-# Addresses that Xen itself would refuse.
+# Cases that Xen itself would refuse.
 forget() {
     rm -f /run/pflashd/"$id".lock /run/pflashd/"$id".handover
 }

@@ -10,8 +10,8 @@
 
 # Reads only the beginning of the stream: fails before the suspend.
 receiver early 'head -c 2000000 | "$@"'
-# Dies when the arriving guest has its flash, without cleaning up. It runs in the
-# foreground: a background job has no standard input.
+# Kills the receiving xl when the arriving guest has its flash; xl cleans up
+# nothing. Descriptor 5, because a background job has no standard input.
 # shellcheck disable=SC2016
 receiver late 'exec 5<&0
 "$@" <&5 &
