@@ -333,7 +333,7 @@ tell_round(enum order_verdict verdict)
 	unsigned int n;
 
 	con_text(verdict == ORDER_NONE ? "# failed: no order explains round " :
-					 "# failed: the search ended in round ");
+					 "# failed: the search fails, round ");
 	con_decimal(round_number);
 	tell(", which left status ", order.status_after);
 	con_char('\n');
