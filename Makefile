@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# make              builds the programs and the lab's guest
-# make check        runs all tests that end within minutes, with the lab
-# make check-full   runs the slow tests too
-# make unit         runs the tests that need no Xen
-# make peers        compares with QEMU, edk2 and Linux at length
-# make fuzz         fuzzes accesses, records, images and journals, ten minutes
-# make crash        cuts the power of a simulated disk, for an hour
-# make torture      kills the real programs and fills their disks
-# make demo         shows that a UEFI guest on real Xen keeps its variables
-# make lab S=NAME   runs one lab scenario
-# make install      installs; DESTDIR and PREFIX as usual
+# make              builds all programs and the lab's guest
+# make check        runs the quick tests, with the lab: some 30 minutes
+# make check-full   runs all tests: hours
+# make unit         runs only the tests that need no Xen: some 6 minutes
+# make peers        compares the chip with QEMU, edk2 and Linux at length
+# make fuzz         fuzzes each target for ten minutes: accesses, images, journals
+# make crash        cuts the power of a simulated disk: some 60 minutes
+# make torture      kills the real programs, fills and fails their disks: 15 min
+# make demo         shows a UEFI guest on real Xen that keeps its variables: 1 min
+# make lab S=NAME   runs one lab scenario; tests/lab/lab list names them
+# make lint         checks style, layers, manual pages and plain English
+# make install      installs into $(DESTDIR)$(PREFIX)
 #
-# V=1 shows the commands.  Give another BUILD directory with CC=clang or with
-# SANITIZE=address,undefined.
+# V=1 shows the commands. With CC=clang or SANITIZE=address,undefined set BUILD to
+# another directory.
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -166,7 +167,7 @@ lab-scenarios: all
 	$(Q)BUILD=$(BUILD) tests/run lab
 
 demo: all
-	$(Q)tests/lab/lab run uefi-persist
+	$(Q)BUILD=$(BUILD) tests/lab/lab demo
 
 lab: all
 	$(Q)tests/lab/lab run $(S)

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Sourced by the hotplug scripts: gives the domain of the device in
-# XENBUS_PATH the flash that /etc/xen/pflash says, before it runs.
+# Sourced by the hotplug scripts: attaches the flash that /etc/xen/pflash
+# configures to the domain of the device in XENBUS_PATH, before the domain runs.
 #
-# libxl waits for a hotplug script for 40 seconds, and does not create the
-# domain if it fails; it prints what is in the device's hotplug-error.
+# libxl waits 40 seconds for a hotplug script. If the script fails, libxl does not
+# create the domain and prints the device's hotplug-error.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 pflash_config=${PFLASH_CONFIG:-/etc/xen/pflash}
 pflash_run=${PFLASH_RUN:-/run}
 
-# Standard error is xl's; hotplug-error is what libxl prints.
+# pflash_fail TEXT: for xl's standard error, and for libxl in hotplug-error
 pflash_fail() {
     echo "$1" >&2
     xenstore-write "$XENBUS_PATH/hotplug-error" "$1" \
@@ -23,11 +23,11 @@ pflash_domain() {
     echo "${pflash_path##*/}"
 }
 
-# pflash_is_wanted DOMAIN: is there a file for it? By the name it will have, if
-# it migrates to this host, as pflashd looks for it. Of a name that cannot be the
-# name of a file there pflashd is to say so, and the domain is not created.
-# Without -R xenstore-read writes some bytes as \ and digits; with it the name
-# is as it is, and the dot keeps a newline at its end.
+# pflash_is_wanted DOMAIN: true if a configuration file exists for the domain.
+# Like pflashd, it uses the final name of a domain that migrates to this host. It
+# is true for a name that cannot be a file name: pflashd then reports the error,
+# and libxl does not create the domain. Without -R xenstore-read escapes some
+# bytes; the dot keeps a newline at the end of the name.
 pflash_is_wanted() {
     pflash_name=$(xenstore-read -R "/local/domain/$1/name" 2>/dev/null; echo .)
     pflash_name=${pflash_name%.}
@@ -39,10 +39,10 @@ pflash_is_wanted() {
         [ -e "$pflash_config/default.conf" ]
 }
 
-# pflash_start DOMAIN: returns when the flash is attached, or does not return.
-# libxl runs the scripts of a domain's devices at the same time: the first one
-# starts pflashd, the others wait and find the flash. No process that outlives
-# the script has the lock's descriptor.
+# pflash_start DOMAIN: returns when the flash is attached; exits on a failure.
+# libxl runs the scripts of a domain's devices concurrently: the first one starts
+# pflashd, the others wait for the lock and find the flash. pflashd does not
+# inherit the descriptor of the lock.
 pflash_start() {
     pflash_lock=$pflash_run/pflashd-$1.lock
     (
@@ -52,16 +52,16 @@ pflash_start() {
         pflash_attach "$1" 9>&-
     ) 9>"$pflash_lock"
     pflash_code=$?
-    # A later script finds the flash, or the domain is given up anyway.
+    # A later script finds the flash; after a failure libxl destroys the domain.
     rm -f "$pflash_lock"
     [ "$pflash_code" -eq 0 ] || exit 1
 }
 
-# pflash_attach DOMAIN: the same, alone. With systemd each pflashd is a unit,
-# pflashd@DOMAIN; its log is the journal.
+# pflash_attach DOMAIN: the same, with the lock held. With systemd each pflashd is
+# a unit, pflashd@DOMAIN, which logs to the journal.
 pflash_attach() {
-    # By an earlier device's script? One that is stopping, because of a soft
-    # reset, is waited for.
+    # The script of another device may have attached the flash. After a soft
+    # reset the old pflashd may still be stopping: the new one waits for it.
     case $(pflashctl status "$1" 2>/dev/null | sed -n 's/^state: //p') in
     '' | stopping) ;;
     *) return 0 ;;
@@ -72,7 +72,7 @@ pflash_attach() {
         pflash_fail "$(journalctl -q -n 1 -o cat -u "pflashd@$1.service" \
             SYSLOG_IDENTIFIER=pflashd)"
     fi
-    # A log on standard error would keep that open, and this would not end.
+    # pflashd must not keep standard error open: the substitution would not end.
     pflash_said=$(pflashd --domain "$1" --config "$pflash_config" \
         --wait 10 --log syslog 2>&1 </dev/null) ||
         pflash_fail "${pflash_said:-pflashd: cannot be started}"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The test guest against pflash-replay: the same accesses, once through Xen
-# and pflashd, once through the simulated hypervisor, must read the same and
+# and pflashd, once through the simulated hypervisor, must read the same bytes and
 # leave the same image. Sourced by the guest-* scenarios.
 
-# compare_reads REPORT VALUES: both have one read a line, in order
+# compare_reads REPORT VALUES: both have one line for each read, in order
 compare_reads() {
     awk 'NR == FNR { sub(/^0x/, ""); sub(/^0+/, ""); want[FNR] = $1; m++; next }
          { got = $4; sub(/^0+/, "", got); n++ }
@@ -54,7 +54,7 @@ compare_replay() {
     pflashctl export "$compare_dir/vars.fd" "$compare_dir/vars.image"
     pflashctl export "$compare_dir/replay.fd" "$compare_dir/replay.image"
     check "$compare_name: both leave the same image" cmp "$compare_dir/vars.image" "$compare_dir/replay.image"
-    check "$compare_name: which has changed" cmp_differs "$compare_dir/vars.image" /lab/OVMF_VARS.fd
+    check "$compare_name: the image has changed" cmp_differs "$compare_dir/vars.image" /lab/OVMF_VARS.fd
     lab_export "$compare_dir/report" "$compare_name.report"
 }
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# A guest whose vCPUs use the flash at once. Sourced by the vcpus scenarios;
-# what is checked in the guest is in guest/hammer.c.
+# A guest whose vCPUs use the flash concurrently. Sourced by the vcpus scenarios;
+# guest/hammer.c has the checks in the guest.
 
 HAMMER_BASE=0xffc00000
 
-# hammer_guest NAME MODE VARS WORDS LINE...: a guest with a flash, still paused;
-# the lines go to its xl configuration. --force, because of a flash that is
-# larger than the variable store in it.
+# hammer_guest NAME MODE VARS WORDS LINE...: a paused guest with a flash; the lines
+# go to its xl configuration. --force, because the flash is larger than its
+# variable store.
 hammer_guest() {
     hammer_name=$1 hammer_mode=$2 hammer_vars=$3 hammer_words=$4
     shift 4
@@ -18,14 +18,14 @@ hammer_guest() {
         lab_die "$hammer_name: pflashd did not attach"
 }
 
-# hammer_image_crc VARS: the CRC-32 of the flash, as the guest writes it
+# hammer_image_crc VARS: the CRC-32 of the flash, in the guest's notation
 hammer_image_crc() {
     pflashctl export "$1" "$1.image" &&
         crc32 "$1.image" | sed 's/ .*//; s/^0*//'
 }
 
-# hammer_run NAME VARS LINES: lets the guest of hammer_guest run to its end;
-# LINES is how many of these the guest writes when nothing is left out
+# hammer_run NAME VARS LINES: lets the guest of hammer_guest run to its end; LINES
+# is the number of result lines of a complete run
 hammer_run() {
     hammer_start=$(lab_now)
     xl unpause "$1"
@@ -41,14 +41,14 @@ hammer_run() {
     done <"/tmp/$1.lines"
     check "$1: the guest found nothing wrong" \
         sh -c "! grep -q '^failed' '/tmp/$1.lines'"
-    check_equal "$1: it came to all of its checks" "$3" \
+    check_equal "$1: the guest made all of its checks" "$3" \
         "$(wc -l <"/tmp/$1.lines")"
-    check_equal "$1: the file holds what it should" \
+    check_equal "$1: the VARS file has the expected contents" \
         "$(sed -n 's/^# crc32 //p' "/tmp/$1.report")" \
         "$(hammer_image_crc "$2")"
 }
 
-# hammer_interleaved NAME: rounds in which the vCPUs were in each other's way
+# hammer_interleaved NAME: the number of rounds in which accesses interleaved
 hammer_interleaved() {
     sed -n 's/^# rounds [0-9]* interleaved \([0-9]*\) .*/\1/p' \
         "/tmp/$1.report"

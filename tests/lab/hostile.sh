@@ -1,28 +1,28 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# A guest that means harm to its pflashd, to dom0 and to an honest guest beside
-# it; what it does is in guest/hostile.c. Sourced by the hostile scenarios.
+# A guest that tries to harm its pflashd, dom0 and an honest guest beside it;
+# guest/hostile.c has its actions. Sourced by the hostile scenarios.
 
-# It has half a processor; on a host, too, processor time is the scheduler's to
-# divide. What is left to be measured is what its requests cost others.
+# The guest has half a processor: dividing processor time is the scheduler's job.
+# The scenarios measure the cost of its requests for others.
 HOSTILE_CAP=50
-# Bounds: what others may need, in percent of what they need alone (dom0 and
-# both pflashd share one emulated processor, and QEMU what the host has left);
-# what pflashd may grow, in KiB and descriptors; what one command may take, in s.
+# Bounds: slowdown of others, in percent of their time alone (dom0 and both
+# pflashd share one emulated processor); growth of pflashd, in KiB and in
+# descriptors; time for one command, in s.
 HOSTILE_SLOWDOWN=1000
 HOSTILE_GROWTH=3072
 HOSTILE_FDS=2
 HOSTILE_PROMPT=20
-# A limit that is reached here, where a request takes milliseconds.
+# A write limit low enough to be reached here, where a request takes milliseconds.
 HOSTILE_RATE=4096
-HOSTILE_BURST=$((256 << 10)) # an attach takes some of it
-# What is written for one access may go beyond it: a burst, and a checkpoint
-# with a new journal.
+HOSTILE_BURST=$((256 << 10)) # an attach uses some of it
+# One access may exceed the limit by a burst and by a checkpoint with a new
+# journal.
 HOSTILE_DEBT=$((64 << 10))
 HOSTILE_CHECKPOINT=$((3 << 20))
 
 # --- measuring ----------------------------------------------------------------
 
-# hostile_memory PID...: KiB that they have in memory
+# hostile_memory PID...: the sum of their resident memory in KiB
 hostile_memory() {
     for hostile_pid in "$@"; do
         sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$hostile_pid/status"
@@ -36,7 +36,7 @@ hostile_descriptors() {
 }
 
 # hostile_dom0: hundredths of a second for a fixed piece of work in dom0, the
-# least of three: others use the host's processors, too
+# minimum of three because the host may be busy
 hostile_dom0() {
     for _ in 1 2 3; do
         hostile_start=$(lab_now)
@@ -48,8 +48,8 @@ hostile_dom0() {
     done | sort -n | head -n 1
 }
 
-# hostile_honest NAME: cycles of an honest guest's flash write, of 150; a guest
-# and a flash of its own, which are gone afterwards
+# hostile_honest NAME: cycles for a flash write of an honest guest, from 150
+# writes; creates a guest with a flash and destroys it
 hostile_honest() {
     cp /lab/OVMF_VARS.fd "/tmp/$1.fd"
     lab_guest "$1" "test=bench count=150" >/dev/null || return
@@ -73,7 +73,8 @@ hostile_status() {
 
 # --- the guest ----------------------------------------------------------------
 
-# hostile_begin NAME MODE SEED OPTION...: it runs; sets hostile_pids and more
+# hostile_begin NAME MODE SEED OPTION...: starts the hostile guest; sets
+# hostile_pids and the variables of hostile_sample
 hostile_begin() {
     hostile_name=$1 hostile_mode=$2 hostile_seed=$3
     shift 3
@@ -99,8 +100,8 @@ hostile_begin() {
     hostile_kb=0 hostile_fds=0 hostile_kb_first='' hostile_fds_first=''
 }
 
-# hostile_sample: the most that its pflashd has had. What it needs in the first
-# seconds, such as room for a large burst, is no growth.
+# hostile_sample: updates the maxima of pflashd's memory and descriptors. The first
+# sample is the base: memory for a large burst, for example, is not growth.
 hostile_sample() {
     # shellcheck disable=SC2086
     hostile_now=$(hostile_memory $hostile_pids)
@@ -111,7 +112,7 @@ hostile_sample() {
     [ "$hostile_now_fds" -le "$hostile_fds" ] || hostile_fds=$hostile_now_fds
 }
 
-# hostile_until SECONDS: lets it go on until that long after its beginning
+# hostile_until SECONDS: lets the guest run until that time after its start
 hostile_until() {
     while [ $(($(date +%s) - hostile_since)) -lt "$1" ] && ! lab_gone "$hostile_name"; do
         sleep 2
@@ -126,27 +127,27 @@ hostile_alive() {
     [ -n "$hostile_pids" ] && ! lab_gone "$hostile_name"
 }
 
-# hostile_look: what must be true while it runs
+# hostile_look: the checks while the guest runs
 hostile_look() {
     check "$hostile_name: guest and pflashd are alive" hostile_alive
     check "$hostile_name: pflashd has not grown ($hostile_kb_first to $hostile_kb KiB)" \
         test $((hostile_kb - hostile_kb_first)) -le $HOSTILE_GROWTH
-    check "$hostile_name: nor have its descriptors ($hostile_fds_first to $hostile_fds)" \
+    check "$hostile_name: pflashd has no more descriptors ($hostile_fds_first to $hostile_fds)" \
         test $((hostile_fds - hostile_fds_first)) -le $HOSTILE_FDS
     hostile_start=$(lab_now)
     pflashctl status "$hostile_name" >/tmp/status || cat "/tmp/$hostile_name.pflashd"
-    check "$hostile_name: pflashctl is told how it is ($(lab_since "$hostile_start") s)" \
+    check "$hostile_name: pflashctl status gets an answer ($(lab_since "$hostile_start") s)" \
         test -s /tmp/status
     for hostile_field in requests reads writes bursts checkpoints written throttled throttled-seconds; do
         sed -n "s/^\($hostile_field: .*\)/\1/p" /tmp/status
     done | tr '\n' ' ' >/tmp/line
     note "$hostile_name: $(($(date +%s) - hostile_since)) s, $(cat /tmp/line)"
     note "$hostile_name: $(tr -d '\r' <"$(lab_log "$hostile_name")" | grep '^# hostile' | tail -n 1)"
-    check "$hostile_name: its log is short" \
+    check "$hostile_name: pflashd's log is short" \
         test "$(wc -l <"/tmp/$hostile_name.pflashd")" -lt 50
 }
 
-# hostile_end: it is destroyed; nothing is left but two sound files
+# hostile_end: destroys the guest; only two sound files may be left
 hostile_end() {
     hostile_start=$(lab_now)
     xl destroy "$hostile_name"
@@ -158,22 +159,22 @@ hostile_end() {
 
 hostile_left() {
     check "$hostile_name: the domain is gone" lab_gone "$hostile_name"
-    check_equal "$hostile_name: and no other is on its way" 1 \
+    check_equal "$hostile_name: no other domain is left" 1 \
         "$(xl list | tail -n +2 | wc -l)"
-    check "$hostile_name: nothing of it is in /run/pflashd" \
+    check "$hostile_name: /run/pflashd has no file of it" \
         sh -c "! ls /run/pflashd/$hostile_id.* 2>/dev/null"
     check "$hostile_name: the journal is sound" \
         sh -c "pflashctl log /tmp/$hostile_name.fd >/tmp/log"
-    check "$hostile_name: and so is the file" \
+    check "$hostile_name: the VARS file is sound" \
         pflashctl export "/tmp/$hostile_name.fd" "/tmp/$hostile_name.image"
-    # An orderly end: the file alone has all of it.
-    check "$hostile_name: which has all of it" \
+    # After an orderly end the VARS file alone has the whole image.
+    check "$hostile_name: the VARS file has the whole image" \
         cmp "/tmp/$hostile_name.fd" "/tmp/$hostile_name.image"
 }
 
 # --- the parts of a scenario --------------------------------------------------
 
-# hostile_beside SECONDS: at full force, frames of memory, an honest guest beside
+# hostile_beside SECONDS: direct mode, no limit, an honest guest beside it
 hostile_beside() {
     alone=$(hostile_honest alone) || lab_die "the honest guest does not run alone"
     dom0_alone=$(hostile_dom0)
@@ -184,19 +185,20 @@ hostile_beside() {
     beside=$(hostile_honest beside)
     check "the honest guest runs beside it" test -n "$beside"
     percent=$(hostile_percent "$alone" "${beside:-0}")
-    check "its writes take no more than $HOSTILE_SLOWDOWN % of what they take alone" \
+    check "its writes take at most $HOSTILE_SLOWDOWN % of their time alone" \
         test "$percent" -gt 0 -a "$percent" -le $HOSTILE_SLOWDOWN
     note "honest guest: $alone cycles alone, $beside beside it: $percent %"
     percent=$(hostile_percent "$dom0_alone" "$dom0_beside")
-    check "nor does dom0's own work" test "$percent" -le $HOSTILE_SLOWDOWN
+    check "dom0's own work takes no more than $HOSTILE_SLOWDOWN %, either" \
+        test "$percent" -le $HOSTILE_SLOWDOWN
     note "dom0: $dom0_alone hundredths of a second alone, $dom0_beside beside it: $percent %"
     hostile_until "$1"
     hostile_look
     hostile_end
 }
 
-# hostile_trapped SECONDS: the same without frames: every access is a request,
-# and strings are one
+# hostile_trapped SECONDS: trap mode: every access is a request, and a string is
+# one request
 hostile_trapped() {
     hostile_begin trap trap $((HOSTILE_SEED + 1))
     hostile_until "$1"
@@ -204,9 +206,9 @@ hostile_trapped() {
     hostile_end
 }
 
-# hostile_ballooned SECONDS: it also gives frames of the flash back to Xen, puts
-# its own there, and reads ports into it. That may be its end: Xen crashes a
-# guest whose memory changes in the middle of an instruction.
+# hostile_ballooned SECONDS: the guest also gives frames of the flash back to Xen,
+# puts its own frames there, and reads ports into the flash. Xen crashes a guest
+# whose memory changes in the middle of an instruction: the guest may end early.
 hostile_ballooned() {
     HOSTILE_WORDS=balloon=yes
     hostile_begin ballooned direct $((HOSTILE_SEED + 3))
@@ -222,7 +224,7 @@ hostile_ballooned() {
     fi
 }
 
-# hostile_limited SECONDS: over its limit; the guest waits, and nobody else does
+# hostile_limited SECONDS: the guest exceeds its write limit; only the guest waits
 hostile_limited() {
     hostile_begin limited trap $((HOSTILE_SEED + 2)) --write-limit $HOSTILE_RATE,$HOSTILE_BURST
     hostile_until "$1"
@@ -240,15 +242,15 @@ hostile_limited() {
     check "limited: pflashd ends by SIGTERM" lab_flash_end limited
     check "limited: soon ($(lab_since "$hostile_start") s)" \
         test "$(lab_since "$hostile_start" | cut -d. -f1)" -lt $HOSTILE_PROMPT
-    # By now its variables may be such that no firmware would take them.
+    # --force: firmware might reject the variables that the guest has written.
     lab_flash limited /tmp/limited.fd --mode trap --force \
         --write-limit $HOSTILE_RATE,$HOSTILE_BURST ||
         lab_die "limited: pflashd did not attach again"
     sleep 4
-    # It and its attach would have used up less than this of a full bucket.
-    check "limited: the next one lets the guest wait at once" \
+    # The bursts since the attach alone would not empty a full bucket.
+    check "limited: the next pflashd throttles the guest at once" \
         test "$(hostile_status limited throttled)" -gt 0 \
         -a $(($(hostile_status limited bursts) * 8192)) -lt $((HOSTILE_BURST / 4))
-    note "limited: the next one: $(hostile_status limited throttled) waits in $(hostile_status limited bursts) bursts"
+    note "limited: the next pflashd: $(hostile_status limited throttled) waits in $(hostile_status limited bursts) bursts"
     hostile_end
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# HVM guests with UEFI firmware, and what of their variables is there when one
-# is made anew, as HVM or PVH, with the same VARS file. Sourced by the hvm-*
-# scenarios that boot to the shell, behind uefi.sh.
+# HVM guests with UEFI firmware; their variables must be there after a guest is
+# created again, as HVM or PVH, with the same VARS file. Sourced after uefi.sh by
+# the hvm-* scenarios that boot to the shell.
 
 UEFI_TIMEOUT=900
 vars=/var/lib/pflash/guest.fd
@@ -11,7 +11,7 @@ chmod +x /etc/xen/scripts/block-pflash
 truncate -s 1M /tmp/disk.img
 disk='disk = [ "vdev=xvda, access=rw, script=block-pflash, target=/tmp/disk.img" ]'
 
-# conf NAME [LINE...]: one VARS file for all
+# conf NAME [LINE...]: all guests have the same VARS file
 conf() {
     conf_name=$1
     shift
@@ -28,7 +28,7 @@ status() {
     pflashctl status "$1" | sed -n "s/^$2: //p"
 }
 
-# ends NAME: destroyed, with all that was its
+# ends NAME: destroys the guest; no process of it may be left
 ends() {
     note "$1: $(status "$1" mode) mode, $(status "$1" reads) reads, \
 $(status "$1" writes) writes, $(status "$1" bursts) bursts"
@@ -42,11 +42,11 @@ hvm() {
     lab_create_hvm "$1" "bios_path_override = \"$2\"" "$disk" ||
         lab_die "$1: no guest"
     check "$1: it has a QEMU" pidof xen-qemu-system-i386
-    check "$1: and a flash" pidof pflashd
+    check "$1: it has a pflashd" pidof pflashd
     uefi_shell "$1"
 }
 
-# has NAME VARIABLE BYTES: the firmware says so
+# has NAME VARIABLE BYTES: the firmware shows these bytes
 has() {
     uefi_command "$1" "dmpstore $2 -guid $UEFI_GUID"
     check "$1: $2 is $3" grep -q "$3" "/tmp/$1.out"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# What scenarios use; runs in dom0 (busybox sh). First line of a scenario
-# after its header: . /lab/lib.sh, last line: lab_done.
-# Whatever a scenario prints itself goes to the console log.
+# The functions for scenarios; runs in dom0 (busybox sh). The first line of a
+# scenario after its header is `. /lab/lib.sh`, the last one `lab_done`.
+# Standard output and standard error of a scenario go to the console log.
 
 lab_send() {
     printf '%s\n' "$*" >>"$LAB_RESULTS"
@@ -27,6 +27,22 @@ note() {
     lab_send "# $*"
 }
 
+# lab_step TEXT: the action that begins now; the host prints it with the time
+lab_step() {
+    lab_send "lab: step $*"
+}
+
+# lab_progress TEXT: how far a long wait is. On a terminal the host rewrites one
+# line; elsewhere it prints the newest text every ten seconds.
+lab_progress() {
+    lab_send "lab: progress $*"
+}
+
+# lab_summary TEXT: a sentence for the end of a run that has passed
+lab_summary() {
+    lab_send "lab: summary $*"
+}
+
 # check TEXT COMMAND...: ok if the command succeeds
 check() {
     lab_text=$1
@@ -50,7 +66,7 @@ lab_done() {
     exit 0
 }
 
-# lab_die TEXT: the rest makes no sense any more
+# lab_die TEXT: a failed check after which the scenario cannot go on
 lab_die() {
     not_ok "$*"
     exit 1
@@ -63,7 +79,7 @@ lab_skip_all() {
 }
 
 # lab_require: loads the modules and looks for the programs that the header
-# names; without them the scenario is skipped
+# names; skips the scenario if one is missing
 lab_require() {
     for lab_module in $(sed -n 's/^# modules: //p' /lab/scenario.sh); do
         [ -f "/lab/modules/$lab_module.ko" ] ||
@@ -113,7 +129,7 @@ lab_export() {
 # --- domains ----------------------------------------------------------------
 
 # lab_create NAME [LINE...]: creates a paused PVH domain of 64 MiB; the lines
-# go to its xl configuration and win over what stands there before them
+# go to the end of its xl configuration and override earlier ones
 lab_create() {
     lab_name=$1
     shift
@@ -133,12 +149,12 @@ lab_create() {
 lab_create_hvm() {
     lab_name=$1
     shift
-    # Ticks that were missed while QEMU was asked would come all at once, and
-    # the firmware would do nothing else any more.
+    # By default Xen delivers all ticks that the guest missed while QEMU served
+    # a request, one after another: the firmware would do nothing else.
     lab_create "$lab_name" 'type = "hvm"' 'memory = 256' 'bios = "ovmf"' \
         'serial = "pty"' 'vga = "none"' 'vnc = 0' \
         'timer_mode = "one_missed_tick_pending"' "$@" || return
-    # QEMU takes no input from a terminal that nobody has opened.
+    # QEMU takes no input from a terminal before a process opens it.
     cat "$(lab_tty "$lab_name")" >"/tmp/$lab_name.serial" 2>/dev/null &
 }
 
@@ -147,7 +163,7 @@ lab_guest() {
     lab_create "$1" 'kernel = "/lab/guest.elf"' "extra = \"$2\""
 }
 
-# lab_log NAME: the file with all that the domain's console has shown
+# lab_log NAME: the file with the output of the domain's console
 lab_log() {
     if [ -e "/tmp/$1.serial" ]; then
         echo "/tmp/$1.serial"
@@ -164,7 +180,7 @@ lab_gone() {
     ! xl domid "$1" >/dev/null 2>&1
 }
 
-# lab_paused NAME: and not about to vanish, for then it is paused, too
+# lab_paused NAME: paused and alive; a dying domain is paused, too
 lab_paused() {
     xl list "$1" | awk 'NR == 2 { print $5 }' | grep -q 'p---$'
 }
@@ -185,18 +201,18 @@ lab_tty() {
         xenstore-read "$lab_domain/console/tty"
 }
 
-# lab_type NAME TEXT: types a line. It is written at once, so that it must fit
-# into the guest's input ring (1024 bytes).
+# lab_type NAME TEXT: types a line. One write() has to bring it into the guest's
+# input ring, which has 1024 bytes.
 lab_type() {
     printf '%s\r' "$2" >"$(lab_tty "$1")"
 }
 
-# lab_mark NAME: what was shown until now no longer counts for lab_expect
+# lab_mark NAME: lab_expect ignores the output until now
 lab_mark() {
     wc -c <"$(lab_log "$1")" >"/tmp/$1.mark"
 }
 
-# lab_shown NAME: what the console has shown since the mark, as plain lines
+# lab_shown NAME: the output of the console since the mark, as plain lines
 lab_shown() {
     tail -c "+$(($(cat "/tmp/$1.mark" 2>/dev/null || echo 0) + 1))" \
         "$(lab_log "$1")" | sed "s/$LAB_ESCAPE\[[0-9;=?]*[A-Za-z]//g" | tr -d '\r'
@@ -231,8 +247,7 @@ lab_flash() {
     return 1
 }
 
-# lab_supervisors: of each pflashd the process that was started; its worker is
-# the child
+# lab_supervisors: the pid of each pflashd's supervisor; the worker is its child
 lab_supervisors() {
     lab_all=" $(pidof pflashd) "
     for lab_pid in $lab_all; do
@@ -258,33 +273,33 @@ lab_flash_settled() {
     [ -s "/tmp/$1.ready" ] || ! kill -0 "$(cat "/tmp/$1.pid")"
 }
 
-# lab_field NAME FIELD: of `pflashctl status`
+# lab_field NAME FIELD: the value of a line `FIELD: VALUE` of `pflashctl status`
 lab_field() {
     pflashctl status "$1" | sed -n "s/^$2: //p"
 }
 
-# lab_state NAME STATE: true if pflashd, which is asked, is in that state
+# lab_state NAME STATE: true if `pflashctl status` reports that state
 lab_state() {
     [ "$(lab_field "$1" state)" = "$2" ]
 }
 
-# lab_replaced NAME WORKER: true if another worker than this one serves it
+# lab_replaced NAME WORKER: true if a worker with another pid serves the domain
 lab_replaced() {
     lab_new=$(lab_field "$1" worker)
     lab_state "$1" running && [ "${lab_new:-0}" != 0 ] && [ "$lab_new" != "$2" ]
 }
 
-# lab_ended PID: the process has ended, whether or not it was waited for
+# lab_ended PID: the process has ended; it may be a zombie
 lab_ended() {
     ! grep -qs '^State:[[:space:]]*[A-WYt]' "/proc/$1/status"
 }
 
-# lab_run_files ID: what /run/pflashd has of the domain with this number
+# lab_run_files ID: the files in /run/pflashd of the domain with this id
 lab_run_files() {
     ls -d /run/pflashd/"$1".* 2>/dev/null
 }
 
-# lab_flash_end NAME: waits for pflashd to leave; its exit status
+# lab_flash_end NAME: waits until pflashd exits; returns its exit status
 lab_flash_end() {
     wait "$(cat "/tmp/$1.pid")"
     lab_status=$?

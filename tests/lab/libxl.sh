@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Guests to which a patched libxl gives a flash (integration/libxl), without any
-# script. Sourced, behind xl.sh, by the libxl-* scenarios, which need: libxl.
+# Guests with a flash from a patched libxl (integration/libxl), without a script.
+# Sourced after xl.sh by the libxl-* scenarios, which need: libxl.
 
 libxl_options=layout=2m
 
-# libxl_setup: from now on xl is the patched one
+# libxl_setup: puts the patched xl first in the PATH
 libxl_setup() {
     [ -x /lab/libxl/xl ] || lab_skip_all \
         "the patched xl is not built: tests/lab/lab build --libxl"
@@ -12,22 +12,23 @@ libxl_setup() {
     mkdir -p "$xl_dir"
 }
 
-# Instead of xl.sh's: no disk, no script.
+# Replaces xl.sh's function: no disk, no script.
 xl_flash() {
     printf 'nvram = "vars=%s/%s.fd,%s"\n' "$xl_dir" "$xl_name" \
         "$libxl_options"
 }
 
-# libxl_refused NAME TEXT: not created, xl says why, and nothing is left
+# libxl_refused NAME TEXT: xl does not create the guest and prints TEXT; no process
+# and no file is left
 libxl_refused() {
     xl_create "$1"
     check "$1: not created" test $? -ne 0
-    check "$1: xl says why" grep -qF "$2" "/tmp/$1.out"
+    check "$1: xl prints the reason" grep -qF "$2" "/tmp/$1.out"
     check_equal "$1: nothing is left" "" "$(xl_left)"
 }
 
-# libxl_middle NAME PLACE SEED [LINE...]: a guest that waits in the middle of
-# that, and is suspended when it is asked to
+# libxl_middle NAME PLACE SEED [LINE...]: a guest that waits in the middle of the
+# command PLACE and suspends on xl's request
 libxl_middle() {
     libxl_words="test=middle at=$2 seed=$3 control=xenstore"
     libxl_name=$1
@@ -35,5 +36,5 @@ libxl_middle() {
     xl_config "$libxl_name" "${type:-pvh}" "$libxl_words" "$@"
     xl_create "$libxl_name" ||
         lab_die "$libxl_name: not created: $(cat "/tmp/$libxl_name.out")"
-    xl_waits "$libxl_name" 60 || lab_die "$libxl_name: it does not come there"
+    xl_waits "$libxl_name" 60 || lab_die "$libxl_name: it does not reach its command"
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Replays what Linux's dm-log-writes has logged of the writes to a disk.
+ * Replays the writes to a disk that Linux's dm-log-writes has logged.
  *
- *   logwrites LOG                          names the entries, one a line
+ *   logwrites LOG                          lists the entries, one on each line
  *   logwrites LOG DISK FROM TO             makes the writes FROM to TO - 1
- *   logwrites LOG DISK FROM TO lose SEED   not all since the last flush: those
- *                                          that the disk's cache could lose
+ *   logwrites LOG DISK FROM TO lose SEED   the same, but drops some writes
+ *   since
+ *                                          the last flush, which a disk's cache
+ *                                          could lose
  *
- * The log: a super block, then entries of one sector each, with the data
- * behind them (the kernel's Documentation/admin-guide/device-mapper/
- * log-writes.rst). All numbers are little-endian, as they are on the only
- * machines that Xen's lab runs on.
+ * The log: a super block, then entries of one sector each, followed by their
+ * data (the kernel's Documentation/admin-guide/device-mapper/log-writes.rst).
+ * All numbers are little-endian, the byte order of the lab's machines.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -95,7 +96,7 @@ copy(int log, uint64_t from, int disk, const struct entry *entry)
 	}
 }
 
-/* The entry behind the last flush before range->to: a cache is empty there. */
+/* The entry after the last flush before range->to: the cache is empty there. */
 static uint64_t
 last_flush(int log, const struct range *range)
 {

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Rounds of a guest's life with xl: each kind of end, and what xl does then.
-# Sourced, behind xl.sh, by the xl-rounds* scenarios.
+# Rounds of a guest's life with xl: each kind of end, and xl's reaction to it.
+# Sourced after xl.sh by the xl-rounds* scenarios.
 
 round=0
 rounds_places="rest buffer word erase suspend status id"
 
-# rounds_word LIST N: the Nth word of it, over and over
+# rounds_word LIST N: the Nth word of the list, modulo its length
 rounds_word() {
     # shellcheck disable=SC2086
     set -- "$2" $1
@@ -13,7 +13,7 @@ rounds_word() {
     echo "$1"
 }
 
-# rounds_half: the bytes of a guest that was ended where it waited
+# rounds_half: the bytes of a guest that ended in the middle of its command
 rounds_half() {
     case $place in
     buffer | suspend) xl_wanted 255 0 ;;
@@ -22,7 +22,7 @@ rounds_half() {
     esac
 }
 
-# rounds_create WORDS [LINE...]: the round's guest, which waits then
+# rounds_create WORDS [LINE...]: creates the round's guest; returns when it waits
 rounds_create() {
     rounds_words="test=middle at=$place seed=$round $1"
     shift
@@ -31,21 +31,21 @@ rounds_create() {
     rounds_waits
 }
 
-# rounds_waits: for a guest of that name to wait, with a flash. Leaves the
-# numbers of domain and process.
+# rounds_waits: returns when a guest of that name waits, with a flash. Sets the
+# domain's id and pflashd's pid.
 rounds_waits() {
-    xl_waits "$name" 100 || lab_die "$name: it does not come there"
+    xl_waits "$name" 100 || lab_die "$name: it does not reach its command"
     domain=$(lab_domid "$name") pid=$(lab_supervisors)
-    check "$name: it has a flash, in direct mode" sh -c \
+    check "$name: the guest has a flash, in direct mode" sh -c \
         "pflashctl status $name | grep -q '^mode: direct'"
-    check_equal "$name: by one process" 1 "$(echo "$pid" | wc -w)"
+    check_equal "$name: one pflashd serves it" 1 "$(echo "$pid" | wc -w)"
 }
 
-# rounds_next: the guest has gone on to its end, and xl makes another one
+# rounds_next: the guest has ended, and xl creates it again
 rounds_next() {
     old_domain=$domain old_pid=$pid
     rounds_waits
-    check "$name: it is a new domain" test "$domain" != "$old_domain"
+    check "$name: the domain is new" test "$domain" != "$old_domain"
     check "$name: with a new pflashd" test "$pid" != "$old_pid"
 }
 
@@ -53,7 +53,7 @@ rounds_go() {
     lab_type "$name" go
 }
 
-# rounds_ended BYTES: by itself
+# rounds_ended BYTES: the domain ends by itself; its file has these bytes
 rounds_ended() {
     check "$name: the domain goes" lab_wait 60 lab_gone "$name"
     xl_holds "$name" "$name" "$1"
@@ -70,10 +70,11 @@ rounds_kept() {
         'index($1, name) == 1 && $5 ~ /s/ { print $1 }'
 }
 
-# rounds_gave_back DOMAIN: all that pflashd had of it; another one can have it
+# rounds_gave_back DOMAIN: pflashd has released its resources of the domain;
+# another pflashd can attach
 rounds_gave_back() {
     lab_flash "$1" /tmp/kept.fd --layout 2m --mode direct
-    check_equal "$name: what was shut down has no flash any more" 0 $?
+    check_equal "$name: the domain that was shut down has no flash any more" 0 $?
     kill "$(cat "/tmp/$1.pid")"
     lab_flash_end "$1"
     rm -f /tmp/kept.fd*
@@ -96,14 +97,14 @@ round_destroy() {
     rounds_destroy
 }
 
-# What the guest writes is drawn by chance: see store-kill for what it must be.
+# The guest's writes are random; store-kill checks their contents.
 round_writing() {
     xl_config "$name" "$type" "test=random seed=$round count=100000"
     xl_create "$name" || lab_die "$name: not created: $(cat "/tmp/$name.out")"
-    check "$name: it writes" lab_expect "$name" 60 '^w .*'
+    check "$name: the guest writes" lab_expect "$name" 60 '^w .*'
     xl destroy "$name"
     xl_holds "$name" "$name" "$(xl_bytes "$name")"
-    check "$name: it has written" sh -c \
+    check "$name: the file has writes of the guest" sh -c \
         "pflashctl log $xl_dir/$name.fd | grep -q programmed"
 }
 
@@ -150,16 +151,16 @@ round_rename() {
     rounds_go
     rounds_next
     kept=$(rounds_kept "$name-")
-    check "$name: the old one stays, by another name" test -n "$kept"
-    check_equal "$name: the new one's file is its own" "$pid" \
+    check "$name: the old domain stays, with another name" test -n "$kept"
+    check_equal "$name: only the new domain has a pflashd" "$pid" \
         "$(lab_supervisors)"
     xl destroy "$kept"
-    check "$name: the new one is not touched by its end" \
+    check "$name: its end does not affect the new domain" \
         pflashctl status "$name"
     rounds_destroy
 }
 
-# rounds TYPE COUNT KIND...: so many rounds, of each kind in turn
+# rounds TYPE COUNT KIND...: COUNT rounds, one kind after another in a cycle
 rounds() {
     type=$1
     rounds_count=$2

@@ -11,7 +11,8 @@ import tempfile
 import unittest
 from unittest import mock
 
-from labkit import cpio, efilinux, elf, libxl, mtd, parts, runner, scenario
+from labkit import (cpio, demo, durations, efilinux, elf, libxl, mtd, parts,
+                    report, runner, scenario, source)
 from labkit.channel import Results
 from labkit.machine import KNOWN_ABORT
 from labkit.report import LabError
@@ -72,6 +73,82 @@ class Channel(unittest.TestCase):
 
     def test_a_name_cannot_leave_the_directory(self):
         self.assertEqual(self.export("../a"), (1, []))
+
+
+class News(unittest.TestCase):
+    def test_the_newest_line_is_the_news(self):
+        r = results()
+        self.assertEqual(r.news, "no check yet")
+        for line, news in (("ok - a", "last check: ok - a"),
+                           ("lab: step b", "b"), ("lab: progress 1", "1"),
+                           ("# c", "c")):
+            r.line(line)
+            self.assertEqual(r.news, news)
+
+    def test_progress_is_no_line_of_its_own(self):
+        lines, steps = [], []
+        r = Results(lines.append, ".", steps.append)
+        for line in ("lab: step a", "lab: progress b", "ok - c"):
+            r.line(line)
+        self.assertEqual((lines, steps), (["ok - c"], ["a"]))
+
+    def test_failures_and_summary_are_kept_for_the_end(self):
+        r = results("ok - a", "not ok - b", "lab: summary c")
+        self.assertEqual((r.failures, r.summary), (["b"], ["c"]))
+
+    def test_a_failure_is_explained(self):
+        s = scenario.Scenario("x", "x.sh")
+        lines = runner._explain(s, runner.FAILED, None, results("not ok - b"),
+                                "/logs")
+        self.assertEqual(lines[0], "x failed: b")
+        self.assertIn("/logs/console.log", lines[1])
+        self.assertIn("lab run --verbose x", lines[2])
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Status(unittest.TestCase):
+    def output(self, stream):
+        with mock.patch.dict(os.environ, TERM="xterm", COLUMNS="9"):
+            status = report.StatusLine(stream)
+            status.show("0123456789")
+            status.line("line")
+        return stream.getvalue()
+
+    def test_a_terminal_shows_it_in_its_width_and_clears_it(self):
+        self.assertEqual(self.output(Terminal()),
+                         "\r01234567\033[K\r\033[Kline\n")
+
+    def test_elsewhere_only_lines_appear(self):
+        self.assertEqual(self.output(io.StringIO()), "line\n")
+
+    def test_expected_time(self):
+        self.assertEqual(report.of_expected(3, None), "3 s")
+        self.assertEqual(report.of_expected(3, 40), "3 s of about 40 s")
+        self.assertEqual(report.of_expected(50, 40), "50 s, expected 40 s")
+
+
+class Durations(unittest.TestCase):
+    def test_this_machine_s_durations_replace_the_defaults(self):
+        with tempfile.TemporaryDirectory() as cache, \
+                mock.patch.dict(os.environ, PFLASH_CACHE=cache):
+            self.assertIn("lab boot", durations.load())
+            durations.record("lab boot", 1234)
+            durations.record("a b c", 0.5)
+            self.assertEqual(durations.load()["lab boot"], 1234)
+            self.assertEqual(durations.load()["a b c"], 0.5)
+            self.assertEqual(os.listdir(cache), ["durations"])
+
+    def test_a_cache_that_is_not_writable_is_ignored(self):
+        with mock.patch.dict(os.environ, PFLASH_CACHE="/dev/null/none"):
+            durations.record("lab boot", 1234)
+
+    def test_every_scenario_has_a_default(self):
+        for name in scenario.names():
+            self.assertIn(f"lab {name}", durations._read(durations.DEFAULTS))
 
 
 class Header(unittest.TestCase):
@@ -168,6 +245,10 @@ class Parts(unittest.TestCase):
 
 
 class Others(unittest.TestCase):
+    def test_the_programs_of_other_directories_are_there(self):
+        for path in (source.FETCH, demo.FIRMWARE):
+            self.assertTrue(os.access(path, os.X_OK), path)
+
     def test_needed_of_a_script_is_nothing(self):
         self.assertEqual(elf.needed(__file__), [])
 
@@ -179,14 +260,14 @@ class Others(unittest.TestCase):
         with tempfile.TemporaryDirectory() as cache, \
                 mock.patch.dict(os.environ, PFLASH_CACHE=cache):
             self.assertEqual(scenario.needed_files(s, "build"), {})
-            source = libxl.SOURCE
-            os.makedirs(source.path())
+            xen = libxl.SOURCE
+            os.makedirs(xen.path())
             for name in ("stamp", *libxl.FILES):
-                with open(source.path(name), "w", encoding="ascii") as f:
+                with open(xen.path(name), "w", encoding="ascii") as f:
                     f.write("of another patch")
             self.assertEqual(scenario.needed_files(s, "build"), {})
-            with open(source.path("stamp"), "w", encoding="ascii") as f:
-                f.write(source._inputs())
+            with open(xen.path("stamp"), "w", encoding="ascii") as f:
+                f.write(xen._inputs())
             self.assertEqual(set(scenario.needed_files(s, "build")),
                              {f"lab/libxl/{name}" for name in libxl.FILES})
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Guests to which xl itself gives a flash, by the script of their disk. Sourced
-# by the xl-* scenarios, which need: block, and hvm for HVM guests.
+# Guests whose flash xl itself starts, by the script of their disk. Sourced by the
+# xl-* scenarios, which need: block, and hvm for HVM guests.
 
 xl_dir=/var/lib/pflash
 
-# xl_setup: the scripts, and a file of options for all guests
+# xl_setup: installs the scripts, and a configuration for all guests
 xl_setup() {
     mkdir -p /etc/xen/pflash $xl_dir
     cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
@@ -13,22 +13,22 @@ xl_setup() {
         >/etc/xen/pflash/default.conf
 }
 
-# xl_rom NAME WORDS: the guest as firmware with this command line
+# xl_rom NAME WORDS: makes the guest's firmware image with this command line
 xl_rom() {
     cp /lab/guest.rom "/tmp/$1.rom"
     printf '%s\0' "$2" | dd of="/tmp/$1.rom" bs=256 seek=7936 conv=notrunc \
         2>/dev/null
 }
 
-# xl_flash: the line that gives $xl_name its flash (libxl.sh has another)
+# xl_flash: prints the line that gives $xl_name its flash (libxl.sh replaces it)
 xl_flash() {
     truncate -s 1M "/tmp/$xl_name.img"
     printf 'disk = [ "%s, target=/tmp/%s.img" ]\n' \
         "vdev=xvda, access=rw, script=block-pflash" "$xl_name"
 }
 
-# xl_config NAME TYPE WORDS [LINE...]: /tmp/NAME.cfg of the test guest, pvh or
-# hvm; the lines win over what stands there before them
+# xl_config NAME TYPE WORDS [LINE...]: makes /tmp/NAME.cfg for the test guest, pvh
+# or hvm; the lines come last and override earlier ones
 xl_config() {
     xl_name=$1 xl_type=$2 xl_words=$3
     shift 3
@@ -48,50 +48,50 @@ xl_config() {
     } >"/tmp/$xl_name.cfg"
 }
 
-# xl_create NAME: and its sentences, in /tmp/NAME.out
+# xl_create NAME: xl's output is in /tmp/NAME.out
 xl_create() {
     xl create "/tmp/$1.cfg" >"/tmp/$1.out" 2>&1
 }
 
-# xl_waits NAME SECONDS: until the guest is in the middle of its command; what
-# it has shown before does not count the next time
+# xl_waits NAME SECONDS: returns when the guest waits in the middle of its command;
+# the next call ignores the output until now
 xl_waits() {
     lab_expect "$1" "$2" '^# waits' && lab_mark "$1"
 }
 
-# xl_bytes NAME: the 32 bytes that test=middle has written
+# xl_bytes NAME: the 32 bytes that test=middle wrote
 xl_bytes() {
     pflashctl export "$xl_dir/$1.fd" /tmp/bytes.fd &&
         dd if=/tmp/bytes.fd bs=32 skip=2048 count=1 2>/dev/null |
         od -An -v -tx1 | tr -d ' \n'
 }
 
-# xl_wanted SEED [STEP]: what they should be
+# xl_wanted SEED [STEP]: their expected values
 xl_wanted() {
     awk -v n="$1" -v step="${2:-1}" 'BEGIN { for (i = 0; i < 32; i++)
         printf "%02x", (n + step * i) % 256 }'
 }
 
-# xl_completes TEXT NAME SEED: it goes on, finds the chip as it should be, ends
+# xl_completes TEXT NAME SEED: the guest continues, finds the chip unchanged, ends
 xl_completes() {
     lab_type "$2" go
     check "$1: the guest ends" lab_wait 60 lab_gone "$2"
-    check "$1: it has found the chip as it left it" lab_has "$2" '^# middle ok'
+    check "$1: the guest found the chip unchanged" lab_has "$2" '^# middle ok'
     xl_holds "$1" "$2" "$(xl_wanted "$3")"
 }
 
-# xl_holds TEXT NAME BYTES: nothing of any guest is left but this file, which is
-# sound and has these
+# xl_holds TEXT NAME BYTES: no guest has left anything but this file, which is
+# sound and has these bytes
 xl_holds() {
     check_equal "$1: nothing else is left" "" "$(xl_left)"
     pflashctl check "$xl_dir/$2.fd" >/tmp/check
     check_equal "$1: the file is sound" 0 $?
-    check "$1: and has all that the journal has" \
+    check "$1: the file has all bursts of the journal" \
         grep -q '^journal: 0 bursts' /tmp/check
-    check_equal "$1: it has what the guest wrote" "$3" "$(xl_bytes "$2")"
+    check_equal "$1: the file has the guest's bytes" "$3" "$(xl_bytes "$2")"
 }
 
-# xl_left: what is left when nothing should be
+# xl_left: prints the domains, processes, files and nodes left by guests
 xl_left() {
     lab_wait 30 xl_nothing
     xl list | tail -n +3

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# What the command-line tests share: . tests/lib/cli.sh
+# Functions for the command-line tests: . tests/lib/cli.sh
 
 build=${BUILD:-build}
 data=tests/data
@@ -35,8 +35,9 @@ check_equal() {
 	fi
 }
 
-# refuses TEXT CODE PATTERN COMMAND...: exits with CODE, prints nothing on
-# standard output and one line on standard error that the pattern matches
+# refuses TEXT CODE PATTERN COMMAND...: the command must exit with CODE, print
+# nothing on standard output, and print one line on standard error that matches
+# PATTERN
 refuses() {
 	lib_text=$1 lib_code=$2 lib_pattern=$3
 	shift 3

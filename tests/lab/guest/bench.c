@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Costs, measured without a report in between. The chip is in array mode at
- * the start and at the end of each; the status register is left clear. What is
- * measured once is done before, unmeasured: what is done for the first time
- * costs more, of the emulator's and of Xen's.
+ * Measures the cost of accesses, without reports in between. The chip is in
+ * array mode at the start and at the end of each measurement, the status
+ * register clear. Each access runs once before its measurement: the first time
+ * costs more in the emulator and in Xen.
  */
 #include "tests.h"
 
@@ -50,7 +50,7 @@ read_all(const volatile uint8_t *from, uint64_t count)
 	return now() - start;
 }
 
-/* A read of memory is too short to be measured as few times as a trap. */
+/* A read of memory is short: it needs more repetitions than a trap. */
 static void
 reads(const char *what, const volatile uint8_t *from, uint64_t count)
 {
@@ -89,7 +89,7 @@ write_all(uint64_t count)
 	return now() - start;
 }
 
-/* As OVMF writes: set-up and data for each byte, one READ ARRAY at the end. */
+/* OVMF's sequence: set-up and data for each byte, one READ ARRAY at the end. */
 static uint64_t
 burst(void)
 {
@@ -115,7 +115,7 @@ erase(void)
 	return now() - start;
 }
 
-/* Traps, of whoever has claimed `base`. */
+/* Traps to the server that has claimed `base`. */
 static void
 traps(const char *whose, uint64_t base, uint64_t count)
 {

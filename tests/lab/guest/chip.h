@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The commands of the Intel/Sharp extended set that the guest uses, and where
- * in a 128 KiB image it may write.
+ * The commands of the Intel/Sharp extended set that the guest uses, and the
+ * area of a 128 KiB image that it writes to.
  */
 #ifndef LAB_GUEST_CHIP_H
 #define LAB_GUEST_CHIP_H

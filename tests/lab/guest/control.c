@@ -69,8 +69,8 @@ get(void *to, size_t len)
 	}
 }
 
-/* Asks with the key's name and, to write it, an empty value behind it; leaves
- * the answer, or an empty one. */
+/* Sends the key's name and, for a write, an empty value after it; leaves the
+ * answer, which may be empty. */
 static void
 ask(uint32_t type, char answer[32])
 {

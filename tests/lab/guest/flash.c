@@ -254,8 +254,8 @@ flash_stos(uint32_t off, uint64_t value, uint32_t count, unsigned int size,
 
 /* --- read and write ------------------------------------------------------- */
 
-/* The line for a read whose value was not seen, then that of a plain read of
- * the same byte, which did see it. */
+/* Reports a read whose value the guest cannot see, then a plain read of the
+ * same byte, which has the value. */
 static void
 flash_reread(uint32_t off)
 {
@@ -265,9 +265,9 @@ flash_reread(uint32_t off)
 	report('r', off, 1, &value);
 }
 
-/* Neither a movs inside the flash nor a read-modify-write shows what it read.
- * A flash read changes nothing, so a plain one before it has the same value;
- * it is reported too. */
+/* A movs inside the flash and a read-modify-write do not show the value read.
+ * A flash read changes nothing: a plain read before them has the same value,
+ * and is reported, too. */
 void
 flash_movs_within(uint32_t to, uint32_t from, unsigned int size)
 {

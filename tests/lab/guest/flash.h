@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Accesses to the flash, one function a kind of instruction. Each performs
- * the access and writes what Xen makes of it to the console, a line for each
- * request's element: "w OFFSET SIZE VALUE" or "r OFFSET SIZE VALUE", in hex.
+ * Accesses to the flash, one function for each kind of instruction. Each
+ * performs the access and reports it on the console in the pieces into which
+ * Xen splits it: "w OFFSET SIZE VALUE" or "r OFFSET SIZE VALUE", in hex.
  *
  * Offsets and counts are not checked. Sizes are in bytes, counts in elements.
  */

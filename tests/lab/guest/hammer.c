@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Several vCPUs write to one chip at once.
+ * Several vCPUs write to one chip concurrently.
  *
- * What is checked, and why a right server always passes:
+ * The checks, and why a correct server always passes them:
  *
  *  - Rounds: four vCPUs make twelve accesses each, without a lock, to a byte
- *    of their own and to one that they share. The commands of the chip have two
- *    cycles and there is one chip, so one vCPU's data becomes another one's
- *    command. Nearly anything may come out, but only what some order of the
- *    forty-eight accesses explains; order.c decides that.
+ *    of their own and to a shared byte. The commands of the chip have two
+ *    cycles and there is one chip: data of one vCPU may become a command of
+ *    another. Many results are correct, but each must be explained by an order
+ *    of the forty-eight accesses; order.c searches for that order.
  *
- *    In direct mode a read is no access of the chip but one of a frame, which
- *    pflashd may just be filling for another vCPU's write. A byte changes once
- *    in that, so a read has the value from before or from after that write,
- *    and no vCPU here reads two places without a write of its own between
- *    them, behind which all frames are what they were to be. So it still is a
- *    read at one moment of the order.
+ *    In direct mode a read is not an access of the chip but of a frame, which
+ *    pflashd may be filling for another vCPU's write. Each byte changes once
+ *    in a fill: a read has the value before or after that write. No vCPU here
+ *    reads two places without a write of its own between them, after which all
+ *    frames have their final contents. Each read therefore has one place in
+ *    the order.
  *
  *  - Locked: whole operations, one at a time. Each value is known.
  *
- *  - Crowd: all vCPUs at once. While the chip shows its array and is only told
- *    to show it, each reads its own block's values in any order. Then each
- *    programs a byte of its own without a lock: whatever the order, that byte
- *    is only ever cleared, by a cycle at its address, and there were two.
+ *  - Crowd: all vCPUs at once. While the chip is in array mode and receives
+ *    only READ ARRAY, each vCPU reads its own block in any order. Then each
+ *    programs a byte of its own without a lock: in every order the byte's bits
+ *    are only cleared, by one of the two cycles at its address.
  *
- *  - Always: no byte elsewhere changes. `image` is what the flash should be;
- *    only what has been explained is taken over from the flash.
+ *  - Always: no other byte changes. `image` has the expected contents of the
+ *    flash; only explained bytes are copied into it from the flash.
  *
- * What may become a command by an accident is chosen so that order.c knows it:
- * every data byte written without a lock is odd, which no command but READ
- * ARRAY is.
+ * order.c knows all bytes that may become commands: every data byte written
+ * without a lock is odd, and READ ARRAY is the only odd command.
  */
 #include "tests.h"
 
@@ -67,7 +66,7 @@ own_block(unsigned int id)
 
 /* --- failures ------------------------------------------------------------- */
 
-/* The first value a vCPU found wrong; vCPU 0 tells of it. */
+/* The first wrong value that a vCPU found; vCPU 0 reports it. */
 static struct {
 	const char *what;
 	uint32_t off;
@@ -145,7 +144,7 @@ read_flash(uint32_t off, uint32_t len)
 			 : "memory");
 }
 
-/* Ends whatever was begun; the status. All is in `seen` then. */
+/* Ends an unfinished command, reads the flash into `seen`; the status. */
 static uint8_t
 settle(void)
 {
@@ -162,7 +161,7 @@ settle(void)
 	return status;
 }
 
-/* What was read of [off, off + len) is what should be there. */
+/* Compares the bytes read of [off, off + len) with the expected ones. */
 static void
 check_range(unsigned int id, const char *what, uint32_t off, uint32_t len)
 {
@@ -230,7 +229,7 @@ own_operation(struct order_log *log, unsigned int n)
 		  (uint8_t)(round_number * 16 + n * 2 + 1));
 }
 
-/* Each clears a bit of its own there. */
+/* Each vCPU clears a bit of its own in the shared byte. */
 static void
 shared_operation(struct order_log *log, unsigned int n)
 {
@@ -257,7 +256,8 @@ round_job(unsigned int id)
 	}
 }
 
-/* Who takes part, and where; vCPUs from all of the shared page. */
+/* Selects the vCPUs and places of a round; the vCPUs change from round to
+ * round. */
 static void
 prepare_round(void)
 {
@@ -292,7 +292,7 @@ run_crew(void)
 			vcpu_wait(crew[n]);
 }
 
-/* What became of one place and its block, which then is right by itself. */
+/* Records the result at one place and in its block; `image` takes it over. */
 static void
 look_at(struct order_place *place, uint32_t at)
 {
@@ -333,7 +333,7 @@ tell_round(enum order_verdict verdict)
 	unsigned int n;
 
 	con_text(verdict == ORDER_NONE ? "# failed: no order explains round " :
-					 "# failed: nobody knows of round ");
+					 "# failed: the search fails, round ");
 	con_decimal(round_number);
 	tell(", which left status ", order.status_after);
 	con_char('\n');
@@ -348,7 +348,7 @@ tell_round(enum order_verdict verdict)
 	}
 }
 
-/* True if the vCPUs were in each other's way. */
+/* True if the accesses of the vCPUs interleaved. */
 static bool
 one_round(unsigned int *visited)
 {

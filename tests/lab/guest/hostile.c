@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest that means harm: all vCPUs do at random whatever a guest can do to
- * a flash, until somebody ends it. Nothing is checked here; what the scenario
- * looks at is dom0. It spares itself only: it writes to no memory of its own
- * but scratch pages, and what faults is left at that.
+ * A hostile guest: all vCPUs make random accesses of every kind to a flash,
+ * until the guest is destroyed. The guest checks nothing; the scenario checks
+ * dom0. The guest protects only itself: it writes to no memory of its own but
+ * scratch pages, and skips accesses that fault.
  */
 #include "tests.h"
 
@@ -34,7 +34,7 @@
 #define ALIASES 16u /* pages, in a window of a vCPU's own */
 
 struct vcpu {
-	void *back[5]; /* where to go on after a fault */
+	void *back[5]; /* where to continue after a fault */
 	uintptr_t stack;
 	uint64_t state; /* of the generator */
 	uint64_t faults;
@@ -90,7 +90,7 @@ flash_address(uint32_t off)
 	return (uint32_t)(uintptr_t)flash_at(0) + off;
 }
 
-/* Where nothing is: low and high, and on both sides of the flash. */
+/* An unmapped address: low or high, or on either side of the flash. */
 static uint32_t
 draw_hole(struct vcpu *v)
 {
@@ -102,7 +102,7 @@ draw_hole(struct vcpu *v)
 	}
 }
 
-/* In the flash, or near to one of its ends. */
+/* An address in the flash, or near one of its ends. */
 static uint32_t
 draw_flash(struct vcpu *v)
 {
@@ -114,7 +114,7 @@ draw_flash(struct vcpu *v)
 	}
 }
 
-/* What a string may point to without an end of the guest. */
+/* An address for a string that does not crash the guest. */
 static uintptr_t
 draw_place(struct vcpu *v, bool back)
 {
@@ -179,9 +179,9 @@ any_access(struct vcpu *v)
 			 : "a"(value), "d"(port) : "memory", "cc")
 
 /*
- * rep ins. Xen 4.17 crashes a guest for whose element it must make two
- * requests, a port's and a memory's: the last one of a string into the flash,
- * even where that is memory. So only a guest that may come to its end does it.
+ * rep ins. Xen 4.17 crashes a guest if one element needs two requests, for a
+ * port and for memory: the last element of a string into the flash does, even
+ * in direct mode. Only a guest that is allowed to crash makes this access.
  */
 static void
 string_in(struct vcpu *v)
@@ -209,7 +209,7 @@ string(struct vcpu *v)
 	uint64_t value = draw_value(v);
 	uint16_t port = 0;
 
-	/* What stays in the scratch pages may be of any length. */
+	/* A string within the scratch pages may have any length. */
 	if (count > SCRATCH / 8)
 		count = SCRATCH / 8;
 	if (draw(v, 4))
@@ -236,7 +236,7 @@ put(uint32_t off, uint8_t value)
 	*flash_at(off) = value;
 }
 
-/* What costs the disk most: each READ ARRAY is a burst of its own. */
+/* The most expensive writes for the disk: each READ ARRAY ends a burst. */
 static void
 wear(struct vcpu *v)
 {
@@ -274,7 +274,7 @@ wear_by_buffer(struct vcpu *v)
 	put(off, CMD_READ_ARRAY);
 }
 
-/* The protection register, which lies in a file of its own. */
+/* The protection register, which has a file of its own. */
 static void
 wear_by_register(struct vcpu *v)
 {
@@ -335,14 +335,14 @@ alias(struct vcpu *v)
 
 	v->table[i] = draw_entry(v);
 	flush(at);
-	/* Over its end, where another page begins that lies elsewhere. */
+	/* Across the end of the page; the next page is mapped elsewhere. */
 	access(v, at + (draw(v, 2) ? draw(v, PAGE) : PAGE - draw(v, 8)));
 	access(v, window(v) + (2u << 20) + flash_address(0) % (2u << 20) +
 		       draw(v, hostile.size));
 }
 
-/* A page table that lies in the flash: the processor reads it there, and
- * sets bits in it if they are not set. */
+/* A page table in the flash: the processor reads it there, and sets its
+ * accessed and dirty bits. */
 static void
 table_in_flash(struct vcpu *v)
 {
@@ -367,7 +367,7 @@ table_in_flash(struct vcpu *v)
 	flush(at);
 }
 
-/* The guest gives a frame of the flash back to Xen, or puts its own there. */
+/* Gives a frame of the flash back to Xen, or puts one of the guest there. */
 static void
 balloon(struct vcpu *v)
 {

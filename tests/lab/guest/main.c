@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest that does nothing but access a flash and report it on its console.
+ * A guest that only accesses a flash and reports the accesses on its console.
  *
  * Command line (xl: extra=), words in any order:
- *   test=script|random|hole|bench   what to do (default: script)
- *   test=hammer|late                the same, with several vCPUs
- *   test=hostile                    all that may do harm, without an end
+ *   test=script|random|hole|bench   the test (default: script)
+ *   test=hammer|late                tests with several vCPUs
+ *   test=hostile                    harmful accesses, without an end
  *   base=ADDRESS                    of the flash (default: 0xffe00000)
- *   seed=N count=N                  for random; count for the others too
- *   answer=ADDRESS rounds=N         for bench: of a flash that only answers
+ *   seed=N count=N                  for random; count also for other tests
+ *   answer=ADDRESS rounds=N         for bench: a server without a flash
  *   vcpus=N size=BYTES              for hammer, late and hostile
- *   balloon=yes                     hostile does what Xen may crash it for
+ *   balloon=yes                     for hostile: accesses for which Xen may
+ *                                   crash the guest
  *   test=middle at=rest|buffer|word|erase|suspend|status|id
- *                                   waits in the middle of that; for a line on
- *                                   the console, or
+ *                                   waits in the middle of that command for a
+ *                                   line on the console, or
  *   wait=soft-reset                 makes a soft reset of itself there
- *   control=xenstore                does what xl asks for while it waits
- *   test=steady seed=N              writes until a line is typed; does what xl
- *                                   asks for with control=xenstore
+ *   control=xenstore                executes requests of xl while it waits
+ *   test=steady seed=N              writes until a line is typed; executes
+ *                                   requests of xl with control=xenstore
  *   end=poweroff|reboot|crash|soft-reset    (default: poweroff)
  * The report ends with the line "# end"; then the guest shuts down.
  */
@@ -63,7 +64,7 @@ memset(void *to, int value, size_t n)
 	return to;
 }
 
-/* Error code or not, the saved rip follows; both are printed. */
+/* Prints two words of the stack: with or without an error code, one is rip. */
 void
 guest_exception(uint32_t vector, const uint64_t *stack)
 {
@@ -169,7 +170,7 @@ hostile_of(const char *line)
 	};
 }
 
-/* The place of the option's value among `words`, or that of the last, NULL. */
+/* The index of the option's value in `words`, or of the final NULL. */
 static unsigned int
 choice(const char *line, const char *name, const char *const *words)
 {
@@ -254,7 +255,7 @@ run(const char *line)
 	return true;
 }
 
-/* After a soft reset there is nothing left to do. */
+/* After a soft reset the test is over. */
 static _Noreturn void
 finish(const char *line)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A command of the chip with something happening to the guest in the middle of
- * it. In the end the block holds the same WORDS bytes, whichever it was.
+ * A command of the chip that is interrupted by an event of the guest, such as a
+ * save. At the end the block holds the same WORDS bytes after every event.
  */
 #include "tests.h"
 

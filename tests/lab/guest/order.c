@@ -12,7 +12,7 @@
 
 enum waits { FOR_COMMAND, FOR_DATA, FOR_CONFIRM };
 
-/* A chip, and how far each vCPU has come. */
+/* The state of a chip, and the number of accesses of each vCPU so far. */
 union moment {
 	struct {
 		uint8_t done[ORDER_VCPUS];
@@ -29,8 +29,8 @@ struct search {
 	const struct order *order;
 	unsigned int unit;
 	unsigned int visited;
-	/* Places at which each vCPU, with so many accesses done, still sends
-	 * what may be the confirm of an erase; a bit each. */
+	/* By vCPU and number of accesses made: the places at which it still
+	 * sends a byte that may confirm an erase; a bit each. */
 	uint8_t confirms[ORDER_VCPUS][ORDER_ACCESSES + 1];
 };
 
@@ -82,7 +82,7 @@ chip_read(const union moment *m, unsigned int place)
 	return m->shows_array ? m->byte[place] : m->status;
 }
 
-/* --- what has been visited ------------------------------------------------ */
+/* --- visited states ------------------------------------------------------- */
 
 static struct {
 	uint64_t word[2];
@@ -90,7 +90,7 @@ static struct {
 } table[TABLE_SIZE];
 static unsigned int searches;
 
-/* False if it was there already. */
+/* False if the state was visited before. */
 static bool
 visit(struct search *search, const union moment *m)
 {
@@ -111,7 +111,7 @@ visit(struct search *search, const union moment *m)
 
 /* --- the search ----------------------------------------------------------- */
 
-/* Of the vCPU's, or NULL. */
+/* The vCPU's next access, or NULL. */
 static const struct order_access *
 next_of(const struct search *search, const union moment *m, unsigned int vcpu)
 {
@@ -121,7 +121,7 @@ next_of(const struct search *search, const union moment *m, unsigned int vcpu)
 	return done < log->count ? &log->access[done] : 0;
 }
 
-/* Writes do not happen meanwhile, so one pass finds them all. */
+/* No write happens meanwhile: one pass finds all possible reads. */
 static void
 take_reads(const struct search *search, union moment *m)
 {
@@ -162,8 +162,8 @@ find_confirms(struct search *search)
 	}
 }
 
-/* A bit that is there in the end is gone, and only an erase sets bits; or a
- * block was erased which in the end is not. */
+/* True if the end cannot be reached: a bit that is set at the end is cleared
+ * and no erase follows, or a block is erased that is not erased at the end. */
 static bool
 hopeless(const struct search *search, const union moment *m)
 {
@@ -202,7 +202,7 @@ ends_as_seen(const struct search *search, union moment m)
 	return true;
 }
 
-/* Between two units any vCPU may be next, within one only its own. */
+/* After a unit any vCPU may be next, within a unit only the same one. */
 static bool
 has_turn(const struct search *search, const union moment *m, unsigned int vcpu)
 {

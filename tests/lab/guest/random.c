@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Accesses drawn at random, the same for the same seed. Every value is a
- * legal thing to write: what the chip makes of nonsense is part of the test.
+ * Random accesses, the same for the same seed. The guest may write any value:
+ * the chip's reaction to invalid commands is part of the test.
  */
 #include "tests.h"
 
@@ -23,7 +23,7 @@ draw(uint32_t below)
 	return (uint32_t)((state * 0x2545f4914f6cdd1dull) >> 33) % below;
 }
 
-/* Half of all values are commands, or else hardly anything would happen. */
+/* Half of all values are commands: few random values are. */
 static uint8_t
 draw_byte(void)
 {
@@ -63,8 +63,7 @@ draw_size(void)
 	return 1u << draw(4);
 }
 
-/* Near a page boundary now and then, and so that `room` bytes fit on both
- * sides. */
+/* Sometimes near a page boundary; `room` bytes fit on both sides. */
 static uint32_t
 draw_offset(uint32_t room)
 {
@@ -75,8 +74,8 @@ draw_offset(uint32_t room)
 	return page + draw(FLASH_PAGE - room);
 }
 
-/* An element of a string instruction that lies on two pages is one request
- * or two, depending on how reads are served; so strings are aligned. */
+/* Strings are aligned: an element on two pages would be one request or two,
+ * depending on the mode. */
 static uint32_t
 draw_aligned(unsigned int size)
 {
@@ -133,7 +132,7 @@ odd_access(void)
 	}
 }
 
-/* A whole program or erase, which chance alone would seldom put together. */
+/* A whole program or erase, which single random values would rarely form. */
 static void
 operation(void)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The guest as firmware: 2 MiB, as large as OVMF, so that the flash lies over
- * its beginning. hvmloader copies it to the last 2 MiB below 4 GiB and its last
- * 64 KiB to 0xf0000, and enters it as a processor does after a reset. It does
- * what OVMF does: goes on in low memory, and asks for QEMU's fw_cfg. Then it
- * enters the guest as PVH does (start.S).
+ * its beginning. hvmloader copies it to the last 2 MiB below 4 GiB and its
+ * last 64 KiB to 0xf0000, and enters it like a processor after a reset. Like
+ * OVMF it continues in low memory and reads QEMU's fw_cfg. Then it enters the
+ * guest by the PVH entry (start.S).
  *
- * The first 256 bytes of the last 64 KiB are the command line: dd seek=7936
- * bs=256 conv=notrunc puts one there.
+ * The first 256 bytes of the last 64 KiB are the command line; to set it: dd
+ * seek=7936 bs=256 conv=notrunc.
  */
 
 #define ROM 0xffe00000

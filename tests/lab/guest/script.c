@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The fixed script: each kind of access in each state of the chip that makes
- * it mean something else.
+ * The fixed script: each kind of access in each state of the chip that gives it
+ * another meaning.
  */
 #include "tests.h"
 
@@ -146,7 +146,7 @@ program_by_string(void)
 	command(off, CMD_READ_ARRAY);
 	flash_movs_from(off, buffer + 128, 64, 1, FLASH_UP);
 
-	/* Downwards the data comes first in memory. */
+	/* Downwards: the data precedes the command in memory. */
 	for (i = 0; i < 64; i += 2) {
 		buffer[i] = (uint8_t)(0x50 + i);
 		buffer[i + 1] = CMD_PROGRAM;

@@ -71,8 +71,8 @@ start64:
 	call guest_main
 	ud2
 
-/* Where another vCPU begins: in long mode, on a stack of its own, with its
- * number in %edi (vcpu.c); Xen has filled the segment registers. */
+/* Entry of another vCPU: in long mode, on a stack of its own, with its number
+ * in %edi (vcpu.c); Xen has filled the segment registers. */
 	.globl vcpu_entry
 vcpu_entry:
 	lgdt gdt_pointer(%rip)

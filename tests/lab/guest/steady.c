@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest that writes all the time and checks all that it reads, while it is
- * saved, migrated, or its flash changes its mode. Whatever xl asks for is done
- * in the middle of a command. It says nothing about single accesses.
+ * A guest that writes all the time and checks all bytes that it reads, during
+ * saves, migrations and changes of the flash's mode. It executes requests of
+ * xl in the middle of a command. It does not report single accesses.
  */
 #include "tests.h"
 
@@ -50,7 +50,7 @@ word(unsigned int i)
 	return (uint8_t)(steady->seed + round_number + i);
 }
 
-/* Three rounds in four have their place for it, and here and there each. */
+/* Looks for requests in three rounds of four, at another place in each. */
 static void
 something_may_happen(unsigned int place)
 {

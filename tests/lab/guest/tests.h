@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The programs the guest can run. Those of one vCPU write only to the spare
- * area: the upper half of a 128 KiB VARS image, which is erased at first.
+ * The tests of the guest. Tests with one vCPU write only to the spare area: the
+ * upper half of a 128 KiB VARS image, erased at the start.
  */
 #ifndef LAB_GUEST_TESTS_H
 #define LAB_GUEST_TESTS_H
@@ -17,21 +17,21 @@ void test_script(void);
 /* `count` accesses drawn from a generator that starts from `seed`. */
 void test_random(uint64_t seed, uint64_t count);
 
-/* Reads and writes where no flash is. */
+/* Reads and writes at addresses without a flash. */
 void test_hole(void);
 
 struct bench {
-	uint64_t base, answer; /* where a server that only answers is, or 0 */
-	uint64_t count;        /* of accesses, for one figure */
+	uint64_t base, answer; /* answer: of a server without a flash, or 0 */
+	uint64_t count;        /* accesses in each measurement */
 	uint64_t rounds;
 };
 
 /* Cost of accesses in time-stamp counter cycles, as "# " lines. */
 void test_bench(const struct bench *bench);
 
-/* Where in a command of the chip the guest waits (control.h). */
+/* The command of the chip in which the guest waits (control.h). */
 enum middle_at {
-	MIDDLE_REST, /* in none */
+	MIDDLE_REST, /* in no command */
 	MIDDLE_BUFFER,
 	MIDDLE_WORD,
 	MIDDLE_ERASE,
@@ -43,7 +43,7 @@ enum middle_at {
 struct middle {
 	enum middle_at at;
 	struct control control;
-	uint8_t seed; /* first of the bytes SEED, SEED + 1, ... it leaves */
+	uint8_t seed; /* the test leaves bytes SEED, SEED + 1, ... */
 };
 
 /* The last line is "# middle ok", or "# middle failed". */
@@ -55,41 +55,41 @@ struct steady {
 };
 
 /*
- * Rounds of erase and program until a line is typed, "# round N" now and then.
- * The last line is "# steady ok after N", and the bytes it leaves are those of
- * test_middle() with the seed SEED + N; or "# steady failed", behind lines that
- * say what was wrong.
+ * Rounds of erase and program until a line is typed; sometimes reports "# round
+ * N". The last line is "# steady ok after N", and the block has the bytes of
+ * test_middle() with the seed SEED + N; or "# steady failed", after lines with
+ * the errors.
  */
 void test_steady(const struct steady *steady);
 
-/* What several vCPUs do at once to a flash of `size` bytes. They write to its
- * last blocks: one that they share, and one for each behind it. */
+/* Concurrent accesses of several vCPUs to a flash of `size` bytes. They write
+ * to its last blocks: a shared block, followed by one block for each vCPU. */
 struct hammer {
 	unsigned int vcpus;
 	unsigned int count;
 	uint32_t size;
 };
 
-/* All of them with and without a lock, `count` times each. A line "# failed"
- * for what must not be; the last one, "# crc32", is of the flash as it should
- * be in the end. */
+/* All vCPUs with and without a lock, `count` times each. Reports an error by a
+ * line "# failed"; the last line, "# crc32", has the checksum of the expected
+ * contents of the flash. */
 void test_hammer(struct hammer hammer);
 
-/* They come online one after the other, the highest number first, while those
- * that are there write. Ends as test_hammer() does. */
+/* The vCPUs come online one after another, the highest number first, while
+ * those online write. Ends like test_hammer(). */
 void test_late(struct hammer hammer);
 
-/* What a guest of `vcpus` vCPUs can do that means harm. It never ends. */
+/* Harmful accesses by `vcpus` vCPUs, without an end. */
 struct hostile {
 	uint64_t seed;
 	unsigned int vcpus;
 	uint32_t size;
-	bool balloon; /* it also does what Xen may crash it for */
+	bool balloon; /* also accesses for which Xen may crash it */
 };
 
 void test_hostile(struct hostile hostile);
 
-/* An exception on this stack: does not return if it is one of that test's. */
+/* Handles an exception of test_hostile() with this stack; else returns. */
 bool hostile_goes_on(uintptr_t stack);
 
 #endif

@@ -21,7 +21,7 @@ _Noreturn void vcpu_main(unsigned int id);
 static uint8_t stacks[VCPU_MAX][STACK_SIZE] __attribute__((aligned(16)));
 static vcpu_job *jobs[VCPU_MAX];
 
-/* Xen has room for those of the first 32 only. None may lie on two pages. */
+/* Xen has room for the first 32 only. A vcpu_info must not cross a page. */
 static struct vcpu_info infos[VCPU_MAX] __attribute__((aligned(PAGE_SIZE)));
 
 static long
@@ -36,7 +36,7 @@ register_info(unsigned int id)
 	return xen_vcpu_op(VCPUOP_register_vcpu_info, id, &info);
 }
 
-/* The same mode and memory as here. */
+/* The same mode and page tables as this vCPU. */
 static long
 initialise(unsigned int id)
 {
@@ -77,7 +77,7 @@ set_job(unsigned int id, vcpu_job *job)
 	__atomic_store_n(&jobs[id], job, __ATOMIC_RELEASE);
 }
 
-/* It may be woken for nothing, see vcpu_unlock(). */
+/* A vCPU may be woken without a job, see vcpu_unlock(). */
 void
 vcpu_main(unsigned int id)
 {
@@ -97,7 +97,7 @@ vcpu_give(unsigned int id, vcpu_job *job)
 	xen_vcpu_op(VCPUOP_up, id, NULL);
 }
 
-/* Done is not enough: waking one that is about to go down does nothing. */
+/* Waits until the vCPU is down: Xen ignores a wake-up of one that is up. */
 void
 vcpu_wait(unsigned int id)
 {
@@ -115,7 +115,7 @@ vcpu_all(unsigned int count, vcpu_job *job)
 	job(0);
 	for (id = 1; id < count; id++)
 		vcpu_wait(id);
-	/* One that was done may have been woken by one that was not yet. */
+	/* A vCPU that was still working may have woken one that was done. */
 	for (id = 1; id < count; id++)
 		vcpu_wait(id);
 }
@@ -138,9 +138,9 @@ vcpu_meet(unsigned int count)
 		xen_yield();
 }
 
-/* The lock is given to the vCPUs in the order in which they drew a ticket. */
+/* The vCPUs get the lock in the order of their tickets. */
 static unsigned int tickets, serving, served;
-static unsigned int waiting[VCPU_MAX]; /* the number + 1, by ticket */
+static unsigned int waiting[VCPU_MAX]; /* vCPU number + 1, by ticket */
 
 static unsigned int
 now(const unsigned int *value)
@@ -166,7 +166,7 @@ vcpu_lock(unsigned int id)
 	set(&served, ticket + 1);
 }
 
-/* Who is next may be about to go down, and is woken until it is there. */
+/* The next vCPU may be about to go down: wakes it until it has the lock. */
 void
 vcpu_unlock(void)
 {

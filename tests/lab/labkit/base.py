@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Builds what every run boots: hypervisor, kernel and the base initramfs.
+"""Builds the files that every run boots: hypervisor, kernel, base initramfs.
 
-The base holds nothing of this repository; init, the scripts and what a
-scenario needs are added to it run by run (overlay.py).
+The base holds nothing of this repository. scenario.py adds a second archive
+for each run: init, the scripts and the files that the scenario needs.
 """
 
 import fcntl
@@ -37,7 +37,7 @@ FILES = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"
 
 
 def _inputs_digest():
-    """Changes when the code that makes the base does."""
+    """A hash of the code that makes the base."""
     digest = hashlib.sha256()
     for name in ("base", "packages", "cpio", "elf"):
         with open(os.path.join(paths.HERE, "labkit", name + ".py"), "rb") as f:
@@ -53,20 +53,24 @@ def _stamp():
         return ""
 
 
+def is_built():
+    """True if the base is there and this very source built it."""
+    return _stamp() == _inputs_digest()
+
+
 def require():
-    """Raises unless the base that this very source makes is there."""
-    if _stamp() != _inputs_digest():
-        raise LabError("not built, or built by another version: "
+    if not is_built():
+        raise LabError("the lab is not built, or another version built it: "
                        "run `tests/lab/lab build`")
 
 
 def build(progress, update=False):
-    """Makes the base unless it is there. A second build at once waits."""
+    """Makes the base unless it is there. A concurrent build waits."""
     os.makedirs(paths.lab_cache(), exist_ok=True)
     lock = os.path.join(paths.lab_cache(), "lock")
     with open(lock, "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
-        if update or _stamp() != _inputs_digest():
+        if update or not is_built():
             _build_locked(progress, update)
         progress.say(f"ready: {paths.base()}")
 

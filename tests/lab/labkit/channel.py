@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The result channel: lines from dom0, taken apart.
+"""The result channel: the parser of dom0's lines.
 
     ok - TEXT | not ok - TEXT | skip - TEXT     a check
     # TEXT                                      a remark, shown as it is
+    lab: step TEXT                              the scenario begins this
+    lab: progress TEXT                          how far it is, soon outdated
+    lab: summary TEXT                           a sentence for the end
     lab: ready SECONDS                          dom0 is up (its own uptime)
-    lab: skip-all TEXT                          nothing to test here
+    lab: skip-all TEXT                          the scenario cannot run here
     lab: done                                   the scenario reached its end
     lab: end STATUS                             the scenario's exit status
     lab: fatal TEXT                             dom0 did not come up
@@ -24,11 +27,12 @@ SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 
 class Results:
-    """What one boot has reported so far. `say` shows a line to the user,
-    `out` is the directory for exported files."""
+    """The results that one boot has reported so far. `say` shows a line to the
+    user, `step` a step; `out` is the directory for exported files."""
 
-    def __init__(self, say, out):
+    def __init__(self, say, out, step=None):
         self.say = say
+        self.step = step or say
         self.out = out
         self.counts = {"ok": 0, "not ok": 0, "skip": 0}
         self.ready = None       # dom0's uptime when it was up
@@ -36,7 +40,9 @@ class Results:
         self.skipped = None     # why all of it was skipped
         self.status = None      # exit status of the scenario
         self.fatal = None
-        self.last = "nothing yet"
+        self.news = "no check yet"
+        self.failures = []      # texts of the checks that were not ok
+        self.summary = []
         self._file = None       # name and lines of the file under way
 
     def ended(self):
@@ -50,15 +56,28 @@ class Results:
         elif self._file:
             self._file[1].append(text)
         elif CHECK.match(text):
-            self.counts[CHECK.match(text).group(1)] += 1
-            self.last = text
+            self._check(*CHECK.match(text).groups())
+            self.news = f"last check: {text}"
             self.say(text)
         elif text:
+            self.news = text.removeprefix("# ")
             self.say(text)
+
+    def _check(self, kind, text):
+        self.counts[kind] += 1
+        if kind == "not ok":
+            self.failures.append(text)
 
     def _control(self, verb, rest):
         if verb == "ready":
             self.ready = float(rest)
+        elif verb == "step":
+            self.news = rest
+            self.step(rest)
+        elif verb == "progress":
+            self.news = rest
+        elif verb == "summary":
+            self.summary.append(rest)
         elif verb == "done":
             self.done = True
         elif verb == "skip-all":

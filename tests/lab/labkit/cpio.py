@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Writes the archives an initramfs is made of ("newc"; Linux: buffer-format.rst).
 
-Written here because cpio(1) can make no device node without root. Times,
-owners and inode numbers are constant, so equal input gives an equal archive.
+cpio(1) cannot make a device node without root. Times, owners and inode numbers
+are constant: equal input gives an equal archive.
 """
 
 import os

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Builds the initramfs of the Linux guest that UEFI firmware boots.
 
-Kernel: the one that dom0 runs. The initramfs, kept in the cache, holds what
-works on UEFI variables at run time (efibootmgr, efivar), the modules for them
-and for the guest's disk, and busybox. What the guest does is not in it: a
-scenario puts linux/guest-init behind it.
+Kernel: dom0's kernel. The initramfs, kept in the cache, holds the programs for
+UEFI variables at run time (efibootmgr, efivar), the modules for them and for the
+guest's disk, and busybox. It does not hold the guest's script: a scenario
+appends linux/guest-init.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ def _root():
 
 
 def _release():
-    """Of the kernel that base.build() has unpacked; empty if it has not."""
+    """The release of the kernel that base.build() unpacked, or ''."""
     try:
         with open(os.path.join(_root(), ".kernel"), encoding="ascii") as f:
             return f.read().removeprefix("linux-image-")
@@ -36,7 +36,7 @@ def _release():
 
 
 def _inputs(release):
-    """Changes with the kernel and with this file."""
+    """A hash of the kernel's release and of this file."""
     digest = hashlib.sha256(release.encode())
     with open(__file__, "rb") as f:
         digest.update(f.read())
@@ -48,12 +48,12 @@ def _directory():
 
 
 def initramfs():
-    """Its directory names what it was built from: an old one is none."""
+    """Its path; the directory's name is the hash of its inputs."""
     return os.path.join(_directory(), _inputs(_release())[:16], "initrd.cpio")
 
 
 def build(progress, update=False):
-    """Makes the initramfs unless it is there. Wants what base.build() made."""
+    """Makes the initramfs unless it is there. Needs base.build()."""
     with open(os.path.join(paths.lab_cache(), "lock"), "w",
               encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
@@ -90,7 +90,7 @@ def _write(writer, extra):
     libraries = elf.closure(programs.values(), [extra, _root()])
     for target, source in {**programs, **libraries}.items():
         writer.file(target.replace("/lib64/", "/lib/"), source, 0o755)
-    # guest-init lets it make the links for its other applets.
+    # guest-init makes the links for the other applets.
     writer.file("bin/busybox", f"{_root()}/bin/busybox")
     writer.symlink("bin/sh", "busybox")
     writer.close()

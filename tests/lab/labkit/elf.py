@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The little the lab has to know of ELF files and kernel images."""
+"""Reads the few facts of ELF files and kernel images that the lab needs."""
 
 import lzma
 import os
@@ -30,9 +30,9 @@ def _cstring(data, offset):
 
 
 def needed(path):
-    """Names that must be present for `path` to start: the program interpreter
-    (as an absolute path) and the libraries it names. Empty if it is not a
-    64-bit ELF file, or a static one."""
+    """The files that `path` needs to start: the program interpreter (as an
+    absolute path) and its libraries. Empty if it is not a dynamic 64-bit ELF
+    file."""
     with open(path, "rb") as f:
         if f.read(5) != b"\x7fELF\x02":
             return []
@@ -73,8 +73,8 @@ def _find(name, roots):
 
 
 def closure(paths, roots):
-    """Everything `paths` need to run, looked for below `roots` in their order.
-    Returns {path in the target: file that holds it}."""
+    """All libraries that `paths` need, searched below `roots` in their order.
+    Returns {path in the target: file on the host}."""
     found, todo = {}, list(paths)
     while todo:
         user = todo.pop()
@@ -84,7 +84,7 @@ def closure(paths, roots):
                 continue
             source = _find(name, roots)
             if source is None:
-                raise LabError(f"{user} needs {name}, which is nowhere below "
+                raise LabError(f"{user} needs {name}, which is missing below "
                                + ", ".join(roots))
             found[target] = source
             todo.append(source)
@@ -92,8 +92,8 @@ def closure(paths, roots):
 
 
 def vmlinux(bzimage):
-    """The ELF kernel inside a bzImage (bytes), or None if its compression is
-    none that Python reads. Unpacking here saves the emulated CPU the work."""
+    """The ELF kernel inside a bzImage (bytes), or None if Python does not
+    support its compression. Unpacking here is faster than on the emulated CPU."""
     setup_sects = bzimage[0x1F1] or 4
     offset, length = struct.unpack_from("<II", bzimage, 0x248)
     start = (setup_sects + 1) * 512 + offset

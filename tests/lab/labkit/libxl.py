@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """xl and libxl of Debian's Xen, with the patches of integration/libxl.
 
-`lab build --libxl` builds them. All else that a dom0 has of Xen stays
-Debian's: hypervisor, xenstored, libxenctrl, libxenguest, libxl-save-helper.
+`lab build --libxl` builds them. The other parts of Xen in dom0 stay Debian's:
+hypervisor, xenstored, libxenctrl, libxenguest, libxl-save-helper.
 """
 
 import os
@@ -12,7 +12,7 @@ from labkit import packages, paths
 from labkit.source import Source
 
 PATCHES = os.path.join(paths.TOP, "integration", "libxl")
-# The paths are Debian's. Only what is below --disable would be built besides.
+# The paths are Debian's. --disable leaves out everything that is not needed.
 CONFIGURE = ("--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var",
              "--libdir=/usr/lib/x86_64-linux-gnu",
              "--with-libexec-libdir-suffix=/x86_64-linux-gnu",
@@ -33,12 +33,12 @@ FILES = {
     f"libxlutil.so.{packages.XEN}":
         f"tools/libs/util/libxlutil.so.{packages.XEN}",
 }
-# Of the last point release; not every mirror has the sources of updates.
+# Sources of the last point release: not every mirror has those of updates.
 SOURCE = Source("libxl", "xen/bookworm", PATCHES, CONFIGURE)
 
 
 def files():
-    """{path in dom0: file on the host}, or nothing if it was not built."""
+    """{path in dom0: file on the host}, empty if it is not built."""
     if not SOURCE.is_built():
         return {}
     return {f"lab/libxl/{name}": SOURCE.path(name) for name in FILES}
@@ -59,7 +59,7 @@ def build(progress, jobs):
         SOURCE.run(["autoconf"], os.path.join(tree, "tools"))
         SOURCE.run(["./configure", *CONFIGURE], tree)
         progress.say(f"compiling with {jobs} processes, several minutes")
-        # It fetches nothing, and asks git for nothing.
+        # The build must neither download nor run git.
         for target in MAKE:
             SOURCE.run(["make", f"-j{jobs}", "GIT=false", "WGET=false",
                         target], tree)

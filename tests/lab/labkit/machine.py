@@ -17,21 +17,20 @@ from labkit import paths, qemu, scenario as scenarios
 
 PR_SET_PDEATHSIG = 1
 
-# qemu64 is the one CPU on which both Xen's SVM and a PV dom0 work in TCG;
-# without -vgif QEMU's abort (qemu.py) comes six times as often.
+# qemu64 is the only CPU model with which both Xen's SVM and a PV dom0 work in
+# TCG; without -vgif QEMU aborts (qemu.py) six times as often.
 CPU = "qemu64,+svm,+npt,-vgif"
-# No boot scrubbing and a bound on dom0's memory: seconds of boot each. dom0
-# stays on one processor, guests on the other (lib.sh): a UEFI guest that
-# moved between them triple-faulted or crawled in one boot of three.
+# No boot scrubbing and a bound on dom0's memory save seconds of boot each. dom0
+# stays on one processor, guests on the other (lib.sh): in one boot of three a
+# UEFI guest that moved between them triple-faulted or became very slow.
 XEN = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 "
        "dom0_vcpus_pin noreboot=1 bootscrub=0 loglvl=warning "
        "guest_loglvl=info")
-# What these switch off are self-checks and hardening of dom0's kernel; they
-# take a third of its boot here.
+# Without self-checks and hardening dom0's kernel boots a third faster here.
 DOM0 = ("console=hvc0 quiet panic=1 rodata=off mitigations=off noreplace-smp "
         "cryptomgr.notests")
 
-# What it says when it dies of the defect that qemu.py describes.
+# The message of the abort that qemu.py describes.
 KNOWN_ABORT = re.compile(r"tcg_handle_interrupt: assertion failed: "
                          r"\(qemu_mutex_iothread_locked\(\)\)")
 
@@ -46,8 +45,8 @@ def _escaped(path):
 
 
 class Machine:
-    """One boot. The files of the run lie in `out`; use as a context manager,
-    which ends QEMU however the block is left."""
+    """One boot, a context manager that ends QEMU at every exit of its block.
+    `out` is the directory for the files of the run."""
 
     def __init__(self, out, scenario, build, interactive=False):
         self.scenario = scenario
@@ -114,6 +113,6 @@ class Machine:
             return f.read().strip()
 
     def died_of_known_abort(self):
-        """To be asked once QEMU has ended by itself."""
+        """Call it only after QEMU has ended by itself."""
         return (self.process.wait() == -signal.SIGABRT
                 and KNOWN_ABORT.search(self.error_text()) is not None)

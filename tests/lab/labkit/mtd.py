@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Builds the Linux guest that drives the flash with Linux's own MTD drivers.
 
-Kernel: the one that dom0 runs. Its initramfs, kept in the cache, holds the
-kernel's modules, mtd-utils, busybox and a module of ours (mtd/module), which
-is compiled against Debian's headers package. Debian's kernel looks for at most
-two chips side by side and has no use for their protection registers; for these
-the same modules are compiled anew, from Debian's source of this kernel, with
-CONFIG_MTD_CFI_I4 and CONFIG_MTD_OTP. What the guest does is not in the
-initramfs: a scenario puts mtd/guest-init behind it.
+Kernel: dom0's kernel. Its initramfs, kept in the cache, holds the kernel's
+modules, mtd-utils, busybox and a module of this repository (mtd/module),
+compiled against Debian's headers package. Debian's kernel looks for at most two
+chips side by side and does not support their protection registers; for these
+tests the same modules are compiled again, from Debian's source of this kernel,
+with CONFIG_MTD_CFI_I4 and CONFIG_MTD_OTP. The initramfs does not hold the guest's
+script: a scenario appends mtd/guest-init.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ from labkit.report import LabError
 
 SOURCE = os.path.join(paths.HERE, "mtd", "module")
 MODULE = "pflash_map"
-# Inserted by mtd/guest-init, which knows their order.
+# mtd/guest-init inserts them, in its own order.
 MODULES = ("drivers/mtd/mtd", "drivers/mtd/chips/chipreg",
            "drivers/mtd/maps/map_funcs", "drivers/mtd/chips/cfi_util",
            "drivers/mtd/chips/cfi_cmdset_0001", "drivers/mtd/chips/gen_probe",
@@ -33,7 +33,7 @@ MODULES = ("drivers/mtd/mtd", "drivers/mtd/chips/chipreg",
            "drivers/mtd/mtd_blkdevs", "drivers/mtd/mtdblock",
            "drivers/mtd/ubi/ubi", "lib/crc16", "lib/zstd/zstd_compress",
            "crypto/zstd", "fs/jffs2/jffs2", "fs/ubifs/ubifs")
-# Those of them that are compiled anew, and how.
+# The modules that are compiled again, and the options for that.
 OPTIONS = "-DCONFIG_MTD_CFI_I4=1 -DCONFIG_MTD_OTP=1"
 CHIPS = ("cfi_cmdset_0001", "cfi_probe", "cfi_util", "gen_probe")
 CHIPS_SOURCE = tuple(f"drivers/mtd/chips/{name}" for name in (
@@ -47,7 +47,7 @@ PACKAGES = ("mtd-utils", "liblzo2-2")
 
 
 def _release():
-    """Of the kernel that base.build() has unpacked; empty if it has not."""
+    """The release of the kernel that base.build() unpacked, or ''."""
     try:
         with open(os.path.join(_root(), ".kernel"), encoding="ascii") as f:
             return f.read().removeprefix("linux-image-")
@@ -60,7 +60,7 @@ def _root():
 
 
 def _inputs(release):
-    """Changes with the kernel, with this file and with our module."""
+    """A hash of the kernel's release, of this file and of mtd/module."""
     digest = hashlib.sha256(release.encode())
     for name in (__file__, *sorted(glob.glob(os.path.join(SOURCE, "*")))):
         with open(name, "rb") as f:
@@ -73,12 +73,12 @@ def _directory():
 
 
 def initramfs():
-    """Its directory names what it was built from: an old one is none."""
+    """Its path; the directory's name is the hash of its inputs."""
     return os.path.join(_directory(), _inputs(_release())[:16], "initrd.cpio")
 
 
 def build(progress):
-    """Makes the initramfs unless it is there. Wants what base.build() made."""
+    """Makes the initramfs unless it is there. Needs base.build()."""
     with open(os.path.join(paths.lab_cache(), "lock"), "w",
               encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
@@ -110,16 +110,16 @@ def _build_locked(progress, release):
 
 
 def _names(headers):
-    """The packages: the headers of just this kernel, what they depend on
-    (but the compiler, which is the host's), and the guest's programs."""
+    """The packages: the headers of this kernel, their dependencies but the
+    compiler, which is the host's, and the guest's programs."""
     depends = packages._depends([headers])[headers]
     return [headers, *PACKAGES,
             *(d for d in depends if not d.startswith("linux-compiler-"))]
 
 
 def _headers_tree(extra, headers):
-    """The unpacked headers, made to work where they are: Debian's Makefile
-    names the place where their other half would be installed."""
+    """The unpacked headers; replaces the installed path of their other half in
+    Debian's Makefile."""
     tree = os.path.join(extra, "usr/src", headers)
     makefile = os.path.join(tree, "Makefile")
     with open(makefile, encoding="ascii") as f:
@@ -130,7 +130,7 @@ def _headers_tree(extra, headers):
 
 
 def _compile_all(work, tree, source):
-    """{path below lib/modules in the guest: module} of all that is compiled."""
+    """{path below lib/modules in the guest: compiled module}"""
     own = os.path.join(work, "module")
     shutil.copytree(SOURCE, own)
     _compile(tree, own)
@@ -148,20 +148,20 @@ def _compile_all(work, tree, source):
 
 
 def _compile(tree, source):
-    """Builds the modules of a directory where they are."""
+    """Builds the modules in their source directory."""
     done = subprocess.run(["make", "-C", tree, f"M={source}", "modules"],
                           text=True, check=False, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     modules = glob.glob(os.path.join(source, "*.ko"))
     if done.returncode or not modules:
         print("\n".join(done.stdout.splitlines()[-20:]), flush=True)
-        raise LabError(f"kernel modules do not compile against {tree}; that "
-                       "wants gcc-12 and make")
+        raise LabError(f"kernel modules do not compile against {tree}; are "
+                       "gcc-12 and make installed?")
     subprocess.run(["strip", "--strip-debug", *modules], check=True)
 
 
 def _extract(deb, names, directory):
-    """Files of the kernel's source, out of the archive within the package."""
+    """Extracts files of the kernel's source from the archive in the package."""
     wanted = {f"{KERNEL_SOURCE}/{name}" for name in names}
     with subprocess.Popen(["dpkg", "--fsys-tarfile", deb],
                           stdout=subprocess.PIPE) as dpkg:
@@ -173,11 +173,11 @@ def _extract(deb, names, directory):
                     break
         dpkg.kill()
     if wanted:
-        raise LabError(f"{deb} has no {', '.join(sorted(wanted))}")
+        raise LabError(f"{deb} lacks {', '.join(sorted(wanted))}")
 
 
 def _extract_from(archive, wanted, directory):
-    """Returns what it has found; stops when that is all of it."""
+    """Returns the names found; stops after the last wanted one."""
     found = set()
     with tarfile.open(fileobj=archive, mode="r|xz") as source:
         for member in source:
@@ -192,14 +192,14 @@ def _extract_from(archive, wanted, directory):
 
 
 def vermagic(path):
-    """What a kernel compares to decide if a module is for it."""
+    """The string that a kernel compares before it loads a module."""
     with open(path, "rb") as f:
         found = re.search(rb"\0vermagic=([^\0]*)\0", f.read())
     return found.group(1) if found else None
 
 
 def _check_module(module, release):
-    """The headers' version must be the kernel's: apt may know newer ones."""
+    """The headers' version must be the kernel's; apt may offer newer ones."""
     theirs = vermagic(_kernel_module(release, MODULES[0]))
     if theirs is None or vermagic(module) != theirs:
         raise LabError(f"{module} is for {vermagic(module)}, the kernel is "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Debian packages: which, download, unpack. Nothing is installed on the host."""
+"""Debian packages: selection, download, unpacking. Installs nothing."""
 
 import glob
 import os
@@ -43,8 +43,8 @@ def _is_library(name):
 
 
 def resolve():
-    """The packages dom0 is made of: the roots, the kernel that the kernel
-    metapackage names, and the libraries they depend on, however deep."""
+    """The packages of dom0: the roots, the kernel that the kernel metapackage
+    names, and all libraries that these depend on, directly or not."""
     kernel = next((p for p in _depends([KERNEL])[KERNEL]
                    if p.startswith("linux-image-")), None)
     if kernel is None:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What dom0 has only where a scenario's `needs:` asks for it by name.
+"""Parts of dom0 for scenarios that name them in `needs:`.
 
     hvm     Xen's QEMU and hvmloader, for HVM guests
-    block   Debian's hotplug scripts for disks, with what they run
+    block   Debian's hotplug scripts for disks, with their programs
+    net     the same for network interfaces, with a bridge
+    systemd systemd and its journal
 
-The files come from Debian packages, which lie unpacked in the cache beside
-those that the base is made of.
+The files come from Debian packages, unpacked in the cache beside the packages of
+the base.
 """
 
 import fcntl
@@ -21,14 +23,14 @@ from labkit.report import LabError
 PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
             "iproute2", "systemd")
 QEMU = "usr/libexec/xen-qemu-system-i386"
-KEYMAP = "usr/share/qemu/keymaps/en-us"   # wanted even without a display
+KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 HVMLOADER = f"usr/lib/xen-{packages.XEN}/boot/hvmloader"
 SCRIPTS = "etc/xen/scripts"
 DRIVERS = "lib/modules/*/kernel/drivers"
 NET = "lib/modules/*/kernel/net"
 SYSTEMD = "lib/systemd"
-# {part: {path in dom0: pattern of the file below one of roots()}}. libxl looks
-# for QEMU and hvmloader where they are; dom0/init inserts what is in lib/modules.
+# {part: {path in dom0: pattern of the file below one of roots()}}. The paths of
+# QEMU and hvmloader are libxl's; dom0/init inserts all modules in lib/modules.
 PARTS = {
     "hvm": {name: name for name in (QEMU, KEYMAP, HVMLOADER)},
     "block": {
@@ -49,7 +51,7 @@ PARTS = {
             "hotplugpath.sh", "locking.sh", "logging.sh", "vif-bridge",
             "vif-common.sh", "xen-hotplug-common.sh", "xen-network-common.sh",
             "xen-script-common.sh")},
-        # In the order of their names: each wants the one before it.
+        # Inserted in the order of their names: each depends on the one before.
         "lib/modules/net-1-llc.ko": f"{NET}/llc/llc.ko",
         "lib/modules/net-2-stp.ko": f"{NET}/802/stp.ko",
         "lib/modules/net-3-bridge.ko": f"{NET}/bridge/bridge.ko",
@@ -73,14 +75,14 @@ def _directory():
 
 
 def _root():
-    """Its name says what it holds: one of other packages is none."""
+    """The unpacked packages; the name is a hash of their list."""
     digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()
     return os.path.join(_directory(), digest[:16])
 
 
 def roots():
-    """Where files of dom0 are looked for: a library that the base has too must
-    be the base's."""
+    """The directories in which files of dom0 are searched. The base comes
+    first: a library that both have must be the base's."""
     return [os.path.join(paths.lab_cache(), "root"), _root()]
 
 
@@ -89,7 +91,7 @@ def _find(pattern):
         found = glob.glob(os.path.join(root, pattern))
         if found:
             return found[0]
-    raise LabError(f"{pattern} is nowhere below {', '.join(roots())}; run "
+    raise LabError(f"{pattern} is missing below {', '.join(roots())}; run "
                    "`tests/lab/lab build`")
 
 
@@ -100,7 +102,7 @@ def files(part):
 
 
 def build(progress, update=False):
-    """Unpacks the packages unless they are there. Wants base.build()'s."""
+    """Unpacks the packages unless they are there. Needs base.build()."""
     with open(os.path.join(paths.lab_cache(), "lock"), "w",
               encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
@@ -123,7 +125,7 @@ def _build_locked(progress):
 
 
 def _resolve():
-    """The packages and the libraries they depend on, but what the base has."""
+    """The packages and their libraries, without those of the base."""
     _kernel, base = packages.resolve()
     wanted, todo = set(), sorted(PACKAGES)
     while todo:

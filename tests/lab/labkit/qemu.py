@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which QEMU runs the lab, and how the lab builds one of its own.
+"""The choice of QEMU, and the build of the patched one.
 
-QEMU 7.2 raises an interrupt without its lock where a nested guest writes CR8,
-and aborts. UEFI firmware meets that in nearly every boot, the lab's own guest
-never does. `lab build --qemu` builds Debian's source with the lock taken
-(tests/lab/qemu/*.patch); without it the installed QEMU is used.
+If a nested guest writes CR8, QEMU 7.2 raises an interrupt without its lock and
+aborts. UEFI firmware triggers this in nearly every boot, the lab's own guest
+never. `lab build --qemu` builds Debian's source with a patch that takes the lock
+(tests/lab/qemu/*.patch); without that build the lab uses the installed QEMU.
 """
 
 import os
@@ -17,7 +17,7 @@ from labkit.source import Source
 
 NAME = "qemu-system-x86_64"
 PATCHES = os.path.join(paths.HERE, "qemu")
-# A QEMU built here has no firmware of its own; Debian's packages have it.
+# The build here has no firmware; Debian's packages have it.
 FIRMWARE = ("/usr/share/qemu", "/usr/share/seabios")
 CONFIGURE = ("--target-list=x86_64-softmmu", "--without-default-features",
              "--without-default-devices", "--with-devices-x86_64=lab",
@@ -33,7 +33,7 @@ def is_own():
 
 
 def command():
-    """The program and the options it needs to find its firmware."""
+    """The program, with options that name its firmware's directories."""
     if is_own():
         return [SOURCE.path(NAME),
                 *(word for d in FIRMWARE for word in ("-L", d))]

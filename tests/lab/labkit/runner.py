@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs scenarios and says how they ended."""
+"""Runs scenarios and reports their results."""
 
 import contextlib
 import fcntl
@@ -8,21 +8,21 @@ import selectors
 import shutil
 import time
 
-from labkit import base, paths, scenario as scenarios
+from labkit import base, durations, paths, scenario as scenarios
 from labkit.channel import Results
 from labkit.machine import Machine
-from labkit.report import LabError, Progress, fail
+from labkit.report import STATUS, LabError, Progress
 
 PASSED, FAILED, BROKEN, SKIPPED = 0, 1, 2, 77
 BOOT_TIMEOUT = 120      # seconds until dom0 must be up
-QUIET = 10              # seconds without news until one line is shown
+QUIET = 10              # seconds without a line until the state is printed
 KNOWN_ABORTS_MAX = 3
 CONSOLE_TAIL = 40       # lines of the console shown after a failure
 LOGS_KEPT = 60
 
 
 class KnownAbort(Exception):
-    """QEMU died of the defect that machine.py describes."""
+    """QEMU aborted because of the defect that qemu.py describes."""
 
 
 def _new_log_directory(name):
@@ -46,13 +46,12 @@ class Boot:
         self.verbose = options.verbose
         self.timeout = options.timeout or machine.scenario.timeout
         self.deadline = progress.elapsed() + BOOT_TIMEOUT
-        self.news = progress.elapsed()
         self.shown = 0      # bytes of the console already shown
         self.rest = b""     # of the channel, without its end of line yet
 
     def watch(self):
-        """Returns when the scenario has ended; raises LabError if it never
-        does, KnownAbort if QEMU has died of its known defect."""
+        """Returns when the scenario has ended. Raises LabError at its time
+        limit, KnownAbort if QEMU died of its known defect."""
         with selectors.DefaultSelector() as selector:
             channel = self.machine.process.stdout
             os.set_blocking(channel.fileno(), False)
@@ -73,9 +72,9 @@ class Boot:
         for line in lines:
             self.results.line(line.decode(errors="replace"))
         if self.results.ready is not None and was_ready is None:
-            self.progress.say(f"dom0 is up (its uptime {self.results.ready} s)")
+            self.progress.say("Xen and dom0 are up (dom0's uptime "
+                              f"{self.results.ready} s)")
             self.deadline = self.progress.elapsed() + self.timeout
-        self.news = self.progress.elapsed()
         return True
 
     def _machine_ended(self):
@@ -84,23 +83,24 @@ class Boot:
         code = self.machine.process.wait()
         errors = self.machine.error_text()
         raise LabError(f"QEMU ended before the scenario did (status {code}); "
-                       f"{errors or 'see the console for why'}")
+                       f"{errors or 'see the console log for the reason'}")
 
     def _tell(self):
         if self.verbose:
             text = self.machine.console_text()
             print(text[self.shown:], end="", flush=True)
             self.shown = len(text)
-        if self.progress.elapsed() - self.news > QUIET:
-            self.news = self.progress.elapsed()
-            state = ("booting" if self.results.ready is None
-                     else f"running, last: {self.results.last}")
-            self.progress.say(state)
+        state = ("Xen and dom0 boot" if self.results.ready is None
+                 else self.results.news)
+        if self.progress.status.live and not self.verbose:
+            self.progress.show_state(state)
+        elif self.progress.quiet() > QUIET:
+            self.progress.say_state(state)
 
     def _late(self):
         if self.results.ready is None:
             return f"dom0 was not up after {BOOT_TIMEOUT} s"
-        return f"not finished after {self.timeout} s; last: {self.results.last}"
+        return f"not finished after {self.timeout} s; {self.results.news}"
 
 
 def _verdict(results):
@@ -111,9 +111,10 @@ def _verdict(results):
     if results.skipped is not None:
         return SKIPPED, None
     if results.status or not results.done:
-        return FAILED, f"the scenario died (status {results.status})"
+        return FAILED, ("the scenario ended early (exit status "
+                        f"{results.status})")
     if not sum(counts.values()):
-        return FAILED, "the scenario checked nothing"
+        return FAILED, "the scenario made no check"
     if counts["not ok"]:
         return FAILED, None
     return (PASSED if counts["ok"] else SKIPPED), None
@@ -121,46 +122,44 @@ def _verdict(results):
 
 @contextlib.contextmanager
 def _alone(progress):
-    """One machine at a time: each wants both processors of a small host, and
-    two of them slow each other down tenfold and more."""
+    """One machine at a time: each uses both processors of a small host, and two
+    machines slow each other down at least tenfold."""
     with open(os.path.join(paths.lab_cache(), "run.lock"), "w",
               encoding="ascii") as f:
         try:
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress.say("waiting for another run to end")
+            progress.say("waiting for another run of the lab to end")
             fcntl.flock(f, fcntl.LOCK_EX)
         progress.start_again()
         yield
 
 
 def _boot_once(scenario, options, out, progress):
-    results = Results(lambda text: print(text, flush=True), out)
+    results = Results(progress.line, out, progress.say)
     with _alone(progress), Machine(out, scenario, options.build) as machine:
         try:
             Boot(machine, results, progress, options).watch()
             code, reason = _verdict(results)
         except LabError as error:
             code, reason = BROKEN, str(error)
+        STATUS.clear()
         if code in (FAILED, BROKEN):
-            _show_console(machine, reason)
+            _show_console(machine)
         if options.log:
             shutil.copyfile(machine.console, options.log)
-    return code, results
+    return code, reason, results
 
 
-def _show_console(machine, reason):
+def _show_console(machine):
     lines = [line for line in machine.console_text().splitlines() if line]
     for line in lines[-CONSOLE_TAIL:]:
         print(f"  | {line}", flush=True)
-    if reason:
-        fail(f"{machine.scenario.name}: {reason}")
-    fail(f"{machine.scenario.name}: console log: {machine.console}")
 
 
 def _boot_until_it_stays(scenario, options, out, progress):
-    """(exit code, results, aborts): repeats a boot only if QEMU died of its
-    known defect."""
+    """(exit code, reason, results, aborts): repeats a boot only if QEMU died
+    of its known defect."""
     for aborts in range(KNOWN_ABORTS_MAX + 1):
         try:
             return (*_boot_once(scenario, options, out, progress), aborts)
@@ -168,18 +167,42 @@ def _boot_until_it_stays(scenario, options, out, progress):
             if aborts < KNOWN_ABORTS_MAX:
                 progress.say("QEMU aborted of its known defect (README.md), "
                              f"repeating: {aborts + 1} of {KNOWN_ABORTS_MAX}")
-    fail(f"{scenario.name}: QEMU aborted {aborts + 1} times; "
-         "`tests/lab/lab build --qemu` makes one that does not")
-    return BROKEN, Results(print, out), aborts + 1
+    reason = (f"QEMU aborted {aborts + 1} times; `tests/lab/lab build --qemu` "
+              "builds a QEMU without this defect")
+    return BROKEN, reason, Results(print, out), aborts + 1
+
+
+def _explain(scenario, code, reason, results, out):
+    """Lines about a run that did not pass: the failure, the logs, the next
+    thing to do."""
+    name = scenario.name
+    lines = [f"{name} failed: {text}" for text in results.failures]
+    if reason:
+        lines.append(f"{name} failed: {reason}")
+    lines.append(f"{name}: logs: {os.path.join(out, 'console.log')} and the "
+                 "other files there")
+    if code == BROKEN:
+        lines.append(f"{name}: the lab failed, not a check. If the machine was "
+                     "busy, run it again or raise the limit with `tests/lab/"
+                     f"lab run --timeout S {name}`")
+    else:
+        lines.append(f"{name}: `tests/lab/lab run --verbose {name}` runs it "
+                     f"again and shows dom0's console; `--shell {name}` gives "
+                     "a shell in that dom0")
+    return lines
 
 
 def _run_one(scenario, options, totals):
+    """(exit code, closing lines)"""
     out = options.out or _new_log_directory(scenario.name)
     os.makedirs(out, exist_ok=True)
-    progress = Progress(scenario.name)
-    progress.say(scenario.about or "starts")
-    code, results, aborts = _boot_until_it_stays(scenario, options, out,
-                                                 progress)
+    step = f"lab {scenario.name}"
+    progress = Progress(scenario.name, durations.load().get(step))
+    takes = (f" (about {durations.text(progress.expected)})"
+             if progress.expected else "")
+    progress.say((scenario.about or "starts") + takes)
+    code, reason, results, aborts = _boot_until_it_stays(scenario, options,
+                                                         out, progress)
     totals["aborts"] += aborts
     for kind, count in results.counts.items():
         totals[kind] += count
@@ -190,7 +213,11 @@ def _run_one(scenario, options, totals):
         print(f"skip - {scenario.name}: {results.skipped}")
     progress.say({PASSED: "passed", FAILED: "FAILED", BROKEN: "LAB FAILURE",
                   SKIPPED: "skipped"}[code])
-    return code
+    if code in (FAILED, BROKEN):
+        return code, _explain(scenario, code, reason, results, out)
+    if code == PASSED:
+        durations.record(step, progress.elapsed())
+    return code, results.summary
 
 
 def _summary(totals):
@@ -202,15 +229,23 @@ def _summary(totals):
     return ", ".join(parts)
 
 
-def run(options):
-    """Runs the scenarios one after the other; returns the exit code."""
+def run(options, closing_last=False):
+    """Runs the scenarios one after the other; returns the exit code. Their
+    closing lines come before the line of totals, or after it."""
     base.require()
     loaded = [scenarios.load(name) for name in options.scenario]
     for scenario in loaded:
         scenarios.needed_files(scenario, options.build)
     totals = {"ok": 0, "not ok": 0, "skip": 0, "aborts": 0}
-    codes = [_run_one(scenario, options, totals) for scenario in loaded]
-    print(_summary(totals), flush=True)
+    codes = []
+    closing = []
+    for scenario in loaded:
+        code, lines = _run_one(scenario, options, totals)
+        codes.append(code)
+        closing += lines
+    end = [_summary(totals)]
+    end = [*end, "", *closing] if closing_last else [*closing, *end]
+    print("\n".join(end), flush=True)
     for code in (BROKEN, FAILED, PASSED):
         if code in codes:
             return code

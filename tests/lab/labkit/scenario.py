@@ -11,10 +11,10 @@ from labkit import cpio, efilinux, elf, libxl, mtd, parts, paths
 from labkit.report import LabError
 
 HEADER = re.compile(
-    r"^# (about|needs|modules|programs|timeout|memory):\s*(.*)$")
+    r"^# (about|needs|modules|programs|timeout|memory|slow):\s*(.*)$")
 LISTS = ("needs", "modules", "programs")
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-# Names for what lies outside the repository: where it is, how to get it.
+# Names for files outside the repository: path, command that makes the file.
 ALIASES = {
     "firmware": (lambda: os.path.join(paths.cache(), "firmware",
                                       "OVMF_XEN.fd"), "integration/edk2/build"),
@@ -31,10 +31,11 @@ PACKAGE_OF = {"/usr/share/OVMF/": "ovmf", "/usr/share/ovmf/": "ovmf"}
 
 @dataclass
 class Scenario:
-    """What a scenario's header says. Times in seconds, memory in MiB."""
+    """The header of a scenario. Times in seconds, memory in MiB."""
     name: str
     path: str
     about: str = ""
+    slow: str = ""
     needs: list = field(default_factory=list)
     modules: list = field(default_factory=list)
     programs: list = field(default_factory=list)
@@ -63,8 +64,8 @@ def load(name):
 def _set(scenario, number, key, value):
     if key in LISTS:
         getattr(scenario, key).extend(value.split())
-    elif key == "about":
-        scenario.about = f"{scenario.about} {value}".strip()
+    elif key in ("about", "slow"):
+        setattr(scenario, key, f"{getattr(scenario, key)} {value}".strip())
     elif value.isdigit():
         setattr(scenario, key, int(value))
     else:
@@ -78,7 +79,7 @@ def names():
 
 
 def _locate(need, build):
-    """(file, what to run to make it) of one word of a needs: line."""
+    """(file, command that makes it) of one word of a needs: line."""
     if need in ALIASES:
         place, how = ALIASES[need]
         return place(), how
@@ -92,7 +93,7 @@ def _locate(need, build):
 
 
 def needed_files(scenario, build):
-    """{path in dom0: file on the host} of all that the header names."""
+    """{path in dom0: file on the host} of the header's needs: lines."""
     files = {}
     for need in scenario.needs:
         if need in parts.PARTS:
@@ -116,8 +117,9 @@ def needed_files(scenario, build):
 
 
 def optional_files(scenario):
-    """The same for what the header names of dom0's kernel and of the host's
-    programs. What is not there is left out; lab_require (lib.sh) says so."""
+    """The same for the modules of dom0's kernel and the programs of the host
+    that the header names. Missing ones are left out; lab_require (lib.sh)
+    reports them."""
     kernels = os.path.join(paths.lab_cache(), "root", "lib", "modules")
     files = {}
     for name in scenario.modules:

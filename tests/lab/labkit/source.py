@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Programs that are built from a Debian source package with our patches.
+"""Builds programs from a Debian source package with patches.
 
-They lie in a directory of the cache with a stamp, which changes with the
-patches and with what is configured.
+They are in a directory of the cache with a stamp: a hash of the patches and of
+the configuration.
 """
 
 import glob
@@ -14,11 +14,11 @@ import subprocess
 from labkit import paths
 from labkit.report import LabError
 
-FETCH = os.path.join(paths.TOP, "tools", "debian-source")
+FETCH = os.path.join(paths.TOP, "integration", "debian-source")
 
 
 class Source:
-    """What is built of `package`, kept in the cache under `name`."""
+    """A build of `package`, kept in the cache under `name`."""
 
     def __init__(self, name, package, patches, configure):
         self.name = name
@@ -47,7 +47,7 @@ class Source:
         return digest.hexdigest()
 
     def unpack(self, work):
-        """Downloads, unpacks and patches; none of it needs root."""
+        """Downloads, unpacks and patches the source, without root."""
         self.run([FETCH, self.package, os.path.join(work, "package")], work)
         for dsc in glob.glob(os.path.join(work, "package", "*.dsc")):
             self.run(["dpkg-source", "--no-check", "-x", dsc], work)
@@ -60,7 +60,7 @@ class Source:
         return trees[0]
 
     def install(self, files):
-        """{name: file} of what was built."""
+        """Installs the built files, {name: file}, and writes the stamp."""
         shutil.rmtree(self.path(), ignore_errors=True)
         os.makedirs(self.path())
         for name, built in files.items():
@@ -74,8 +74,8 @@ class Source:
                                   stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT)
         except FileNotFoundError:
-            raise LabError(f"{words[0]} is missing; see tests/lab/README.md "
-                           f"for what --{self.name} needs") from None
+            raise LabError(f"{words[0]} is missing; tests/lab/README.md lists "
+                           f"the packages for --{self.name}") from None
         if done.returncode:
             print("\n".join(done.stdout.splitlines()[-20:]), flush=True)
             raise LabError(f"{words[0]} failed in {directory}")

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# A guest that boots Linux by UEFI firmware from its own disk, with the flash
-# that xl gives it by the script of that disk. Sourced by the linux-*
-# scenarios; what happens in the guest is in guest-init.
+# A guest that boots Linux by UEFI firmware from its own disk; the script of that
+# disk starts its flash. Sourced by the linux-* scenarios; guest-init runs in the
+# guest.
 
 LINUX_VARS=/var/lib/pflash/linux.fd
 LINUX_DISK=/tmp/disk.img
 LINUX_TIMEOUT=900
-# What is switched off are self-checks and hardening of the guest's kernel.
+# No self-checks and no hardening in the guest's kernel: they are slow here.
 LINUX_WORDS='initrd=\EFI\lab\initrd.cpio initrd=\EFI\lab\init.cpio
     console=hvc0 quiet loglevel=1 panic=1 rodata=off mitigations=off
     noreplace-smp cryptomgr.notests'
 
-# Linux speaks by its PV console, also where there is a serial port.
+# Linux uses its PV console, even if there is a serial port.
 lab_log() {
     echo "/var/log/xen/console/guest-$1.log"
 }
 
-# linux_prepare: the guest's disk, and what xl starts for it
+# linux_prepare: makes the guest's disk and installs the scripts for xl
 linux_prepare() {
     lab_require
     mkdir -p /etc/xen/pflash "${LINUX_VARS%/*}"
@@ -26,14 +26,14 @@ linux_prepare() {
     linux_disk
 }
 
-# linux_conf [LINE...]: what the flash of guests to come is
+# linux_conf [LINE...]: writes the flash configuration of later guests
 linux_conf() {
     printf '%s\n' "vars = $LINUX_VARS" 'layout = 2m' "$@" \
         >/etc/xen/pflash/default.conf
 }
 
 # linux_disk: one EFI system partition, with the kernel, its initramfs, this
-# tree's init, and the script that the UEFI shell runs when nothing else boots
+# tree's init, and the script that the UEFI shell runs without a boot entry
 linux_disk() {
     truncate -s 64M $LINUX_DISK
     printf 'label: gpt\nstart=1MiB, size=60MiB, type=U\n' |
@@ -48,14 +48,14 @@ linux_disk() {
     cp /lab/guest-init /tmp/init
     chmod 755 /tmp/init
     (cd /tmp && echo init | cpio -o -H newc) >/mnt/EFI/lab/init.cpio
-    # shellcheck disable=SC2086 # one line of it
+    # shellcheck disable=SC2086 # several words
     echo 'fs0:\EFI\lab\vmlinuz.efi' $LINUX_WORDS lab_entry=install \
         >/mnt/startup.nsh
     umount /mnt && losetup -d "$linux_loop" || lab_die "it is still in use"
 }
 
-# linux_create COMMAND [LINE...]: the guest, made by lab_create or
-# lab_create_hvm, runs
+# linux_create COMMAND [LINE...]: creates the guest by lab_create or
+# lab_create_hvm, and starts it
 linux_create() {
     linux_command=$1
     shift
@@ -68,8 +68,8 @@ script=block-pflash, target=$LINUX_DISK\" ]" "$@" ||
     xl unpause linux
 }
 
-# linux_expect PATTERN: something that the guest says. To look for it takes the
-# processor that pflashd needs, so not as often as lab_expect() does.
+# linux_expect PATTERN: waits for a line of the guest. It polls less often than
+# lab_expect(): polling takes processor time from pflashd.
 linux_expect() {
     linux_until=$(($(date +%s) + LINUX_TIMEOUT))
     until lab_has linux "^linux: $1"; do
@@ -78,7 +78,8 @@ linux_expect() {
     done
 }
 
-# linux_silent PATTERN: what it does instead tells a slow guest from a dead one
+# linux_silent PATTERN: the time limit is over; logs the guest's state, which tells
+# a slow guest from a dead one
 linux_silent() {
     xl list
     for lab_n in 1 2 3; do
@@ -91,21 +92,21 @@ linux_silent() {
     lab_die "the guest does not say '$1'"
 }
 
-# linux_up ENTRY: waits until Linux runs by that entry
+# linux_up ENTRY: waits until Linux has booted through that entry
 linux_up() {
     linux_expect "# $1: Linux"
     note "$1: Linux is up $(lab_since "$linux_start") s after its guest"
     linux_status "$1: when Linux is up"
 }
 
-# linux_status TEXT: how much the flash of this boot was used
+# linux_status TEXT: notes the flash's counters of this boot
 linux_status() {
     pflashctl status linux >/tmp/linux.status
     note "$1: $(awk '/^(requests|reads|writes):/ { printf "%s %s ", $1, $2 }' \
         /tmp/linux.status)"
 }
 
-# linux_end ENTRY: the guest comes to its end, and may go
+# linux_end ENTRY: waits for the end of the boot, and lets the guest end
 linux_end() {
     linux_expect 'end'
     linux_status "$1: at the end"
@@ -116,7 +117,7 @@ linux_end() {
     echo >"$(xenstore-read "$linux_domain/console/tty")"
 }
 
-# linux_collect: hands on what the guest has said since the mark
+# linux_collect: copies the guest's results since the mark to the report
 linux_collect() {
     lab_shown linux | sed -n 's/^linux: //p' >/tmp/linux.said
     while read -r lab_line; do
@@ -133,7 +134,7 @@ linux_export() {
     cat /var/log/xen/xl-linux.log
 }
 
-# linux_count: the last number that the guest has said was written
+# linux_count: the last number whose write the guest has reported
 linux_count() {
     lab_shown linux | sed -n 's/^linux: count //p' | tail -n 1
 }
@@ -155,26 +156,26 @@ linux_pull() {
         lab_wait 20 linux_no_pflashd
 }
 
-# linux_found: what is there is the last number that was shown, or the next,
-# whose line did not get out any more
+# linux_found: the variable has the last number shown or the next one, whose line
+# was lost
 linux_found() {
     linux_number=$(sed -n 's/^found //p' /tmp/linux.said)
     case $((linux_number - linux_written)) in
-        0 | 1) ok "A: what was written when the plug was pulled is there" ;;
+        0 | 1) ok "A: the last number before xl destroy is there" ;;
         *) not_ok "A: wrote $linux_written, found '$linux_number'" ;;
     esac
     note "A: destroyed at $linux_written, found $linux_number"
 }
 
-# linux_install COMMAND [LINE...]: a guest is destroyed while it writes
+# linux_install COMMAND [LINE...]: destroys a guest while it writes
 linux_install() {
     linux_create "$@"
     linux_up install
     linux_pull
 }
 
-# linux_boots COMMAND [LINE...]: it is made anew, boots A once, reboots by
-# itself, and boots B
+# linux_boots COMMAND [LINE...]: creates the guest again; it boots A once, reboots
+# by itself, and boots B
 linux_boots() {
     linux_create "$@"
     linux_up A
@@ -182,17 +183,17 @@ linux_boots() {
     linux_found
     linux_up B
     linux_end B
-    check "B: its end is the end of the guest" lab_wait 60 lab_gone linux
+    check "B: the guest ends" lab_wait 60 lab_gone linux
     check "B: pflashd leaves with it" lab_wait 20 linux_no_pflashd
     linux_export linux
 }
 
-# linux_file: the VARS file, when all is over
+# linux_file: checks the VARS file at the end
 linux_file() {
     check "the file is sound" sh -c \
         "pflashctl check $LINUX_VARS | grep -q '^journal: 0 bursts'"
     pflashctl log $LINUX_VARS >/tmp/linux.log
-    check "its history names what Linux wrote" grep -q Many7 /tmp/linux.log
-    check "and what it deleted" grep -q -- '- .*Removed' /tmp/linux.log
+    check "the history names Linux's variables" grep -q Many7 /tmp/linux.log
+    check "the history names the deleted variable" grep -q -- '- .*Removed' /tmp/linux.log
     lab_export /tmp/linux.log log
 }

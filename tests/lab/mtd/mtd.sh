@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A Linux guest that drives the flash with its MTD drivers. Sourced by the
-# mtd-* scenarios; what happens in the guest is in guest-init.
+# mtd-* scenarios; guest-init runs in the guest.
 
 MTD_START=0xfd000000
 
-# mtd_ramdisk FILE EXPECT: the guest's initramfs with this tree's init in it,
-# and with the sums it shall find
+# mtd_ramdisk FILE EXPECT: makes the guest's initramfs with this tree's init and
+# the expected checksums
 mtd_ramdisk() {
     rm -rf /tmp/overlay
     mkdir /tmp/overlay
@@ -16,9 +16,9 @@ mtd_ramdisk() {
     (cd /tmp/overlay && find . -type f | cpio -o -H newc 2>/dev/null) >>"$1"
 }
 
-# mtd_geometry TEXT SIZE WIDTH CHIPS BLOCKS LARGEST FIRST [MODE]: what the
-# functions below go by. BLOCKS is for --block-size, MODE for --mode; LARGEST
-# and FIRST are the bytes of the largest and of the first block.
+# mtd_geometry TEXT SIZE WIDTH CHIPS BLOCKS LARGEST FIRST [MODE]: sets the geometry
+# for the functions below. BLOCKS is for --block-size, MODE for --mode; LARGEST and
+# FIRST are the bytes of the largest and of the first block.
 mtd_geometry() {
     mtd_text=$1
     mtd_size=$2
@@ -42,12 +42,12 @@ mtd_vars() {
 
 # mtd_words TESTS: the guest's command line
 mtd_words() {
-    # Debian's modules look for two chips at most, and for no such register.
+    # Debian's modules support at most two chips and no protection register.
     case $mtd_chips,$1 in
         4,* | *,otp*) mtd_anew="mtd_anew=1" ;;
         *) mtd_anew= ;;
     esac
-    # What is switched off are self-checks and hardening of the guest's kernel.
+    # No self-checks and no hardening in the guest's kernel: they are slow here.
     echo "console=hvc0 quiet loglevel=1 panic=1 rodata=off mitigations=off" \
         "noreplace-smp cryptomgr.notests mtd_start=$MTD_START" \
         "mtd_size=$mtd_size mtd_width=$mtd_width mtd_chips=$mtd_chips" \
@@ -55,8 +55,8 @@ mtd_words() {
         "$mtd_anew mtd_bulk=${mtd_bulk:-4096} mtd_tests=$1 mtd_stay=1"
 }
 
-# mtd_boot NAME VARS TESTS [EXPECT]: a guest that runs these tests and is
-# destroyed when it has said that it is done. EXPECT holds the sums of files.
+# mtd_boot NAME VARS TESTS [EXPECT]: creates a guest that runs these tests, and
+# destroys it after its last line. EXPECT holds the checksums of files.
 mtd_boot() {
     mtd_name=$1
     mtd_vars=$2
@@ -66,7 +66,7 @@ mtd_boot() {
         'ramdisk = "/tmp/ramdisk"' 'memory = 256' \
         "extra = \"$(mtd_words "$mtd_tests")\"" ||
         lab_die "$mtd_name: no guest"
-    # For the frames of a flash this large in direct mode.
+    # Room for the frames of a large flash in direct mode.
     xl mem-max "$mtd_name" 288
     lab_flash "$mtd_name" "$mtd_vars" --base $MTD_START --personality strict \
         --width "$mtd_width" --interleave "$mtd_chips" \
@@ -82,8 +82,8 @@ mtd_boot() {
     mtd_collect "$mtd_name" "$mtd_vars"
 }
 
-# mtd_collect NAME VARS: hands on what the guest has said, and compares what it
-# read at its end with the VARS file
+# mtd_collect NAME VARS: copies the guest's results to the report, and compares the
+# bytes that it read at its end with the VARS file
 mtd_collect() {
     lab_export "$(lab_log "$1")" "$1.console"
     tr -d '\r' <"$(lab_log "$1")" | sed -n 's/^mtd: //p' >"/tmp/$1.said"
@@ -100,21 +100,21 @@ mtd_collect() {
     mtd_compare "$1" "$2"
 }
 
-# mtd_count NAME: adds up what pflashd and the guest have counted
+# mtd_count NAME: adds up the counters of pflashd and of the guest
 mtd_count() {
     set -- "$1" "$(sed -n 's/.*answered .*: \([0-9]*\) reads, .*/\1/p' \
         "/tmp/$1.pflashd")" \
         "$(sed -n 's/.*answered .* reads, \([0-9]*\) writes.*/\1/p' \
             "/tmp/$1.pflashd")" \
         "$(sed -n 's/^differences //p' "/tmp/$1.said")"
-    check "$1: both have counted" [ -n "$2" -a -n "$3" -a -n "$4" ]
+    check "$1: pflashd and the guest have counted" [ -n "$2" -a -n "$3" -a -n "$4" ]
     mtd_reads=$((mtd_reads + ${2:-0}))
     mtd_writes=$((mtd_writes + ${3:-0}))
     mtd_differences=$((mtd_differences + ${4:-0}))
 }
 
-# mtd_compare NAME VARS: a piece that is missing in what the guest has read is
-# a difference, and more than there are cannot be
+# mtd_compare NAME VARS: counts the pieces that differ; a piece missing in the
+# guest's report counts as a difference
 mtd_compare() {
     check "$1: the VARS file is consistent" \
         pflashctl export "$2" /tmp/image
@@ -128,12 +128,12 @@ mtd_compare() {
     mtd_wrong=$(diff "/tmp/$1.file" "/tmp/$1.array" | grep -c '^-[^-]')
     check_equal "$1: the guest has read 8 pieces of it" 8 \
         "$(wc -l <"/tmp/$1.array")"
-    check_equal "$1: they are what the file holds" 0 "$mtd_wrong"
+    check_equal "$1: they equal the VARS file" 0 "$mtd_wrong"
     mtd_differences=$((mtd_differences + mtd_wrong))
     rm -f /tmp/image
 }
 
-# mtd_peer: what this geometry has seen
+# mtd_peer: the results of this geometry
 mtd_peer() {
     note "peer: Linux $mtd_release cfi_cmdset_0001, $mtd_text:" \
         "$mtd_writes writes $mtd_reads reads seen by pflashd," \

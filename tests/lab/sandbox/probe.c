@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a process can do to domains on real Xen, in the sandbox or out of it:
+ * Attempts to access domains on real Xen, inside or outside the sandbox:
  *	probe none|full OWN OTHER
  * prints a line for each attempt: "own map: ok", "other map: <errno's text>".
  *	probe hypercall OWN OTHER
- * makes one in the sandbox, which should be its end.
+ * makes a hypercall in the sandbox, which should kill the process.
  *	probe as USER PID...
- * what this user, by its number and without any capability, can do to these
- * processes: "kill: ok", "ptrace: <errno's text>".
+ * attempts to access these processes as this user (a number), without any
+ * capability: "kill: ok", "ptrace: <errno's text>".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,9 +30,9 @@
 #include "pflash/xen.h"
 #include "worker/sandbox.h"
 
-/* The user of a domain's worker, see pflashd(8); its id is added. */
+/* A domain's worker has this user plus the domain's id, see pflashd(8). */
 
-/* A frame that every guest has, and a port that none has opened to us. */
+/* A frame that every guest has, and a port that no guest has opened to us. */
 #define FRAME 0x100
 #define PORT 1
 
@@ -63,7 +63,7 @@ attempt(const struct handles *h, const char *whose, domid_t domid)
 	report(whose, "map", page != NULL);
 	if (page)
 		xenforeignmemory_unmap(h->memory, page, 1);
-	/* What is refused for the port's sake is allowed for the domain's. */
+	/* EINVAL concerns the port: access to the domain is allowed. */
 	errno = 0;
 	if (xenevtchn_bind_interdomain(h->events, domid, PORT) >= 0 ||
 	    errno == EINVAL)
@@ -104,7 +104,7 @@ can_read_memory(pid_t pid)
 	const struct iovec here = { .iov_base = &byte, .iov_len = 1 };
 	const struct iovec there = { .iov_base = &byte, .iov_len = 1 };
 
-	/* EFAULT would be: it is allowed, and nothing is there. */
+	/* EFAULT: access is allowed, but nothing is mapped there. */
 	return process_vm_readv(pid, &here, 1, &there, 1, 0) == 1 ||
 	       errno == EFAULT;
 }
@@ -122,7 +122,7 @@ attempt_process(pid_t pid)
 	report_call("mem", fd >= 0);
 	if (fd >= 0)
 		close(fd);
-	/* The end of this process is the end of it. */
+	/* The trace ends with this process. */
 	report_call("ptrace", ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0);
 }
 
@@ -153,7 +153,7 @@ attempt_in(const char *how, domid_t own, domid_t other)
 
 	if (!h.devicemodel || !h.memory || !h.events || !h.calls)
 		return 2;
-	printf("begin\n"); /* asks for the kind of file that it is */
+	printf("begin\n"); /* stdio calls fstat() now, before the sandbox */
 	if (xen_transport_open(&t, own, &err) < 0) {
 		fprintf(stderr, "probe: %s\n", err.text);
 		return 1;

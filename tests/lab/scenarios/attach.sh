@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: pflashd comes and goes: ready signals, SIGTERM, daemon, the guest's end
+# about: pflashd attaches and detaches: ready signals, SIGTERM, daemon, the guest's end
 # needs: build/lab/guest.elf build/pflashd build/pflash-replay build/pflashctl
 # timeout: 400
 . /lab/lib.sh
@@ -9,43 +9,44 @@ key=/local/domain/0/device-model
 lab_guest one test=hole || lab_die "no guest"
 id=$(lab_domid one)
 
-# Again and again on one guest: each time its frames must have been given back.
+# Repeated attach on one guest: the last detach must have returned all frames.
 for mode in direct trap direct auto; do
     lab_flash one /tmp/vars.fd --layout 2m --mode $mode ||
         lab_die "pflashd did not attach in $mode mode"
-    check "$mode: xenstore says so" \
+    check "$mode: xenstore has the state running" \
         test "$(xenstore-read $key/"$id"/pflash/state)" = running
     kill "$(cat /tmp/one.pid)"
     check "$mode: SIGTERM is a clean end" lab_flash_end one
-    check "$mode: the file has all that the journal has" \
+    check "$mode: the file has all bursts of the journal" \
         sh -c "pflashctl check /tmp/vars.fd | grep -q ' 0 bursts '"
-    check "$mode: xenstore forgets it" \
+    check "$mode: xenstore has no state any more" \
         sh -c "! xenstore-exists $key/$id/pflash"
 done
-check "auto is direct here" grep -q 'direct mode' /tmp/one.pflashd
+check "auto selects direct mode here" grep -q 'direct mode' /tmp/one.pflashd
 
-# As a daemon: returns when it is attached.
+# As a daemon: the parent returns when the flash is attached.
 pflashd --domain "$id" --vars /tmp/vars.fd
 check_equal "the daemon's parent reports success" 0 $?
-check "the flash is there by then" xenstore-exists $key/"$id"/pflash/state
+check "the flash is attached when the parent returns" xenstore-exists $key/"$id"/pflash/state
 daemon=$(lab_supervisors)
 for pid in $(pidof pflashd); do
-    check_equal "it runs in a session of its own" "$daemon" \
+    check_equal "pid $pid runs in the daemon's own session" "$daemon" \
         "$(awk '{ print $6 }' /proc/"$pid"/stat)"
-    # The supervisor's standard error, and the worker's pipe to it.
-    check "it holds no terminal" sh -c \
+    # The supervisor's standard error; the worker's pipe to the supervisor.
+    check "pid $pid has no terminal as standard error" sh -c \
         "readlink /proc/$pid/fd/2 | grep -q '^/dev/null\$\|^pipe:'"
 done
 pflashd --domain "$id" --vars /tmp/vars.fd --base 0xffc00000 2>/tmp/err
-check_equal "a second one's parent reports the failure" 4 $?
-check "in words" grep -q 'in use by pid\|has a flash already' /tmp/err
+check_equal "a second daemon's parent reports the failure" 4 $?
+check "the second daemon prints the reason" grep -q 'in use by pid\|has a flash already' /tmp/err
 
 kill "$daemon"
 lab_wait 60 sh -c '! pidof pflashd'
 
-# SIGTERM in the middle of a guest's writes: nobody waits for ever. In direct
-# mode the frames go between two requests, or else Xen crashes the domain; with
-# this seed the signal mostly meets a rep movs, so it is tried some times.
+# SIGTERM in the middle of a guest's writes: guest and pflashd must not hang. In
+# direct mode pflashd must return the frames between two requests, else Xen crashes
+# the domain. With this seed the signal mostly arrives during a rep movs: several
+# rounds.
 round=0
 for mode in direct trap direct direct direct direct; do
     round=$((round + 1))
@@ -57,15 +58,15 @@ for mode in direct trap direct direct direct direct; do
     lab_expect $name 20 '^w .*' || lab_die "the guest does not write"
     kill "$(cat /tmp/$name.pid)"
     check "$mode, $round: SIGTERM under load is a clean end" lab_flash_end $name
-    check "$mode, $round: it came in the middle" \
+    check "$mode, $round: the signal came before the guest's end" \
         sh -c "! grep -q '^# end' '$(lab_log $name)'"
-    check "$mode, $round: the guest goes on without a flash" \
+    check "$mode, $round: the guest continues without a flash" \
         lab_finish $name 100
     check "$mode, $round: the file is sound" \
         sh -c 'echo "r 0 1" | pflash-replay --vars /tmp/busy.fd'
 done
 
-# The guest's end, seen through xenstore.
+# pflashd learns of the guest's end through xenstore.
 lab_flash one /tmp/vars.fd --mode direct || lab_die "pflashd did not attach"
 check "no wake-up while nothing happens" sh -c '
     before=$(awk "/ctxt_switches/ { n += \$2 } END { print n }" /proc/$(cat /tmp/one.pid)/status)
@@ -74,9 +75,9 @@ check "no wake-up while nothing happens" sh -c '
     [ "$before" = "$after" ]'
 lab_guest other test=hole && xl destroy other
 sleep 1
-check "another guest's end is not its end" kill -0 "$(cat /tmp/one.pid)"
+check "pflashd ignores the end of another guest" kill -0 "$(cat /tmp/one.pid)"
 xl destroy one
 check "the guest's end is a clean end" lab_flash_end one
-check "it says so" grep -q 'the guest is gone' /tmp/one.pflashd
+check "pflashd logs the guest's end" grep -q 'the guest is gone' /tmp/one.pflashd
 check "no domain is left" lab_wait 60 sh -c 'test "$(xl list | wc -l)" = 2'
 lab_done

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: what an access costs the guest, of pflashd and of a server that only answers
+# about: the cost of an access for the guest: pflashd, and a server without a flash
 # needs: build/lab/guest.elf build/lab/answer build/pflashd build/pflashctl build/pflash-bench
-# slow: figures
+# slow: a measurement, not a test
 # timeout: 1200
 . /lab/lib.sh
 
@@ -13,14 +13,13 @@ serve_flash() {
     lab_flash "$1" "/tmp/$1.fd" --layout 2m --mode "$2" --spin "$3" --sync none
 }
 
-# serve_answer NAME BASE MICROSECONDS [direct]: a server that only answers
+# serve_answer NAME BASE MICROSECONDS [direct]: a server without a flash
 serve_answer() {
     answer "$(lab_domid "$1")" "$2" $size "$3" $4 >"/tmp/$1.$2" 3>&- &
     lab_wait 60 grep -q ready "/tmp/$1.$2"
 }
 
-# finish NAME: as lab_finish, but dom0, which has one processor, looks at nothing
-# meanwhile
+# finish NAME: as lab_finish, but without polling: dom0 has one processor
 finish() {
     timeout 300 xenstore-watch -n 2 @releaseDomain >/dev/null &
     watch=$!
@@ -29,9 +28,9 @@ finish() {
     lab_finish "$1" 60
 }
 
-# measure MODE MICROSECONDS: two servers have the same guest, which asks them in
-# turn. Of the mode `answer` both only answer, for what Xen takes for a write
-# where the guest has memory.
+# measure MODE MICROSECONDS: one guest accesses two servers in turn. In the mode
+# `answer` both are servers without a flash: that measures Xen's share of a write
+# to guest memory.
 measure() {
     name=$1-$2
     lab_guest "$name" "test=bench count=200 rounds=$rounds answer=$other" ||
@@ -57,7 +56,7 @@ for spin in 0 3000; do
     done
 done
 
-# switches: how often pflashd's processes were woken
+# switches: the number of context switches of pflashd's processes
 switches() {
     for pid in $(pidof pflashd); do
         sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' "/proc/$pid/status"
@@ -74,7 +73,7 @@ kill "$(cat /tmp/idle.pid)"
 lab_flash_end idle
 pflash-bench attach --rounds 5 -- pflashd --domain idle --vars /tmp/idle.fd \
     >/tmp/attach.out
-check_equal "it starts again and again" 0 $?
+check_equal "pflashd starts repeatedly" 0 $?
 grep -e ready -e memory /tmp/attach.out | while read -r line; do
     note "attach: $line"
 done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: every kind of guest access in trap mode reads and leaves what replay says
+# about: every kind of guest access in trap mode reads and leaves the same bytes as pflash-replay
 # needs: build/lab/guest.elf build/pflashd build/pflash-replay build/pflashctl
 # needs: /usr/share/OVMF/OVMF_VARS.fd tests/lab/compare.sh
 # timeout: 300

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: the guest's accesses to parts side by side read and leave what replay says
+# about: the guest's accesses to parts side by side read and leave the same bytes as pflash-replay
 # needs: build/lab/guest.elf build/pflashd build/pflash-replay build/pflashctl
 # needs: /usr/share/OVMF/OVMF_VARS.fd tests/lab/compare.sh
 # timeout: 400

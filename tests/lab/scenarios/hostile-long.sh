@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: a guest with four vCPUs does all the harm it can for ten minutes
+# about: a guest with four vCPUs attacks its flash for ten minutes
 # needs: build/lab/guest.elf build/pflashd build/pflashctl
 # needs: /usr/share/OVMF/OVMF_VARS.fd tests/lab/hostile.sh
-# slow: ten minutes are ten minutes
+# slow: takes ten minutes
 # timeout: 1200
 . /lab/lib.sh
 HOSTILE_SEED=$(($(date +%s) % 100000)) HOSTILE_WORDS=

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: a guest with four vCPUs does all the harm it can for a minute
+# about: a guest with four vCPUs attacks its flash for a minute
 # needs: build/lab/guest.elf build/pflashd build/pflashctl
 # needs: /usr/share/OVMF/OVMF_VARS.fd tests/lab/hostile.sh
-# slow: what it does is drawn by chance, and Xen 4.17 has its own reasons to crash a guest (emulate.c:200), which would fail the run
+# slow: its accesses are random, and some of them make Xen 4.17 crash the guest (emulate.c:200), which fails the run
 # timeout: 400
 . /lab/lib.sh
 HOSTILE_SEED=1 HOSTILE_WORDS=

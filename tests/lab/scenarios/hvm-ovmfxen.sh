@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: the same with OvmfXen, in trap mode and in direct mode
+# about: UEFI variables of an HVM guest with OvmfXen outlive it, in trap mode and in direct mode
 # needs: hvm block firmware build/pflashd build/pflashctl integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/uefi.sh tests/lab/hvm.sh
-# slow: OvmfXen takes even longer for that than Debian's OVMF
+# slow: OvmfXen takes even longer for a boot than Debian's OVMF
 # timeout: 2700
 . /lab/lib.sh
 . /lab/uefi.sh

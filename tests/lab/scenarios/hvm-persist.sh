@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: UEFI variables of an HVM guest outlive it, move to a PVH guest and back
 # needs: hvm block firmware /usr/share/ovmf/OVMF.fd build/pflashd build/pflashctl integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/uefi.sh tests/lab/hvm.sh
-# slow: the firmware asks QEMU for every PCI device there could be: minutes for a boot
+# slow: the firmware probes every possible PCI device through QEMU: minutes for a boot
 # timeout: 2400
 . /lab/lib.sh
 . /lab/uefi.sh

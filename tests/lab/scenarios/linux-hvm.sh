@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: what Linux wrote on PVH is there on HVM, beside QEMU, where it boots the same entries and writes
+# about: a Linux guest created as PVH, then as HVM beside QEMU, with the same VARS file: boot entries and variables stay
 # needs: hvm block firmware /usr/share/ovmf/OVMF.fd linux efilinux build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tests/lab/linux/linux.sh tests/lab/linux/guest-init
 # modules: fat vfat nls_cp437 nls_ascii
 # programs: sfdisk
-# slow: the firmware asks QEMU for every PCI device there could be, in both boots
+# slow: the firmware probes every possible PCI device through QEMU, in both boots
 # timeout: 5400
 . /lab/lib.sh
 . /lab/linux.sh

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: Linux's MTD driver on one x16 part: finds, writes, erases, locks,
-# about: suspends, and the VARS file holds what it has read
+# about: suspends, and the VARS file holds the bytes that it read
 # needs: build/pflashd build/pflashctl mtd vmlinux
 # needs: tests/lab/mtd/guest-init tests/lab/mtd/mtd.sh
-# slow: Linux writes and reads for two minutes and more
+# slow: Linux writes and reads for more than two minutes
 # timeout: 900
 . /lab/lib.sh
 . /lab/mtd.sh

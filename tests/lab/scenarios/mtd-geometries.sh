@@ -7,7 +7,7 @@
 . /lab/lib.sh
 . /lab/mtd.sh
 
-# geometry NAME TESTS, with what mtd_geometry has set
+# geometry NAME TESTS: boots a guest with the chip of mtd_geometry
 geometry() {
     mtd_vars /tmp/vars.fd
     mtd_boot "$1" /tmp/vars.fd "detect,$2"

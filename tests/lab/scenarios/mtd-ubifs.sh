@@ -7,8 +7,8 @@
 . /lab/lib.sh
 . /lab/mtd.sh
 
-# ubiformat writes two whole blocks, UBI and UBIFS some more, so that these
-# are as small as UBIFS takes them.
+# ubiformat writes two whole blocks, UBI and UBIFS write more: the blocks have the
+# minimum size for UBIFS.
 mtd_geometry "2 x16 in 32 bits, 16 KiB blocks" 0x100000 4 2 16K 0x4000 0x4000
 mtd_vars /tmp/vars.fd
 mtd_boot written /tmp/vars.fd detect,ubifs_write

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: what pflashd refuses on a Xen host, and that it changes nothing then
+# about: refusals of pflashd on a Xen host; a refusal changes nothing
 # needs: build/lab/guest.elf build/pflashd build/pflash-replay
 # needs: /usr/share/OVMF/OVMF_VARS.fd
 # timeout: 120
 . /lab/lib.sh
 
-# refused TEXT CODE PATTERN OPTION...: one line on standard error
+# refused TEXT CODE PATTERN OPTION...: exits with CODE and prints one line on
+# standard error
 refused() {
     refused_text=$1
     refused_code=$2
@@ -71,7 +72,7 @@ refused "all zeros" 3 "--force" --domain one --vars /tmp/zero.fd
 check "nothing was changed on disk" test "$before" = "$(sums)"
 check "no file was created" test ! -e /tmp/new.fd
 
-# Somebody who may not talk to Xen, or to xenstored.
+# A user without access to Xen or to xenstored.
 chmod 755 /tmp
 chmod 666 /tmp/a.fd
 grep -qs '^nobody:' /etc/passwd ||
@@ -99,7 +100,7 @@ refused "a file in use" 4 "in use by pid" --domain other --vars /tmp/a.fd
 xl destroy other
 refused "a guest that has a flash" 4 "has a flash already" --domain one \
     --vars /tmp/b.fd
-# What Xen would refuse, if it were not known here.
+# Cases that Xen itself would refuse.
 forget() {
     rm -f /run/pflashd/"$id".lock /run/pflashd/"$id".handover
 }
@@ -112,7 +113,7 @@ check "its journal still has the torn tail" \
 kill "$(cat /tmp/one.pid)"
 check "SIGTERM ends it" lab_flash_end one
 
-# Auto mode without the page type: trap mode, and it says why.
+# Auto mode without the page type: trap mode, with a message.
 lab_flash one /tmp/a.fd || lab_die "pflashd did not attach again"
 forget
 pflashd --domain one --vars /tmp/b.fd --base 0xffc00000 --foreground \
@@ -120,8 +121,8 @@ pflashd --domain one --vars /tmp/b.fd --base 0xffc00000 --foreground \
 second=$!
 check "auto mode falls back to trap mode" \
     lab_wait 60 test -s /tmp/second.ready
-check "and says why" grep -q 'reads are trapped.*another server' /tmp/second.log
-check "the torn tail was dropped, and said" \
+check "the log has the reason" grep -q 'reads are trapped.*another server' /tmp/second.log
+check "pflashd dropped the torn tail and logged it" \
     grep -q 'torn tail of 104 bytes' /tmp/second.log
 kill $second
 wait $second

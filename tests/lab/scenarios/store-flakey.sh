@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: the disk below an ext4 fails under a writing guest; mended, it has all that was answered
+# about: the disk below an ext4 fails under a writing guest; after its repair the file has all answered bursts
 # needs: build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
 # needs: tests/lab/store.sh
 # modules: crc16 crc32c_generic mbcache jbd2 ext4 loop dm-mod dm-flakey
 # programs: dmsetup mkfs.ext4
-# slow: it waits for an ext4 to give up, and writes until it does
+# slow: it writes until an ext4 reports an error
 # timeout: 400
 . /lab/lib.sh
 . /lab/store.sh
@@ -20,8 +20,8 @@ truncate -s $((sectors * 512)) /tmp/disk.img
 mknod /dev/loop0 b 7 0 2>/dev/null
 losetup /dev/loop0 /tmp/disk.img || lab_die "no loop device"
 
-# table TARGET [OPTION...]: what is between the file system and its disk. What
-# the file system has to write is left to the new table.
+# table TARGET [OPTION...]: sets the device-mapper target between the file system
+# and its disk. Pending writes of the file system go to the new target.
 table() {
     lab_target=$1
     shift
@@ -48,24 +48,24 @@ check_equal "the log says that the sync has failed, once" 1 \
     "$(grep -c '/mnt/one.fd.journal: fdatasync: Input/output error; the flash is read-only from now on$' /tmp/one.pflashd)"
 sleep 1
 store_accesses "$(lab_log one)" >/tmp/one.accesses
-check "it was stopped in the middle" \
+check "the guest was stopped before its end" \
     test "$(wc -l </tmp/one.accesses)" -lt "$(wc -l </tmp/reference)"
 kill "$(cat /tmp/one.pid)"
 lab_flash_end one
 check_equal "the server says in the end that it had failed" 1 $?
 
-# Unmounted while the disk still fails, so that nothing is written late.
+# Unmount while the disk still fails: ext4 must write nothing late.
 umount /mnt
 table linear || lab_die "the disk can't be mended"
 mount -t ext4 /dev/dm-0 /mnt || lab_die "it can't be mounted again"
 store_check "mended" /mnt/one.fd /tmp/one.accesses burst
-note "$(wc -l </tmp/one.accesses) accesses: $store_number numbers, $store_ahead not told yet"
-check "there were many" test "$store_number" -gt 20
+note "$(wc -l </tmp/one.accesses) accesses: point $store_number, $store_ahead bursts later than the last answer"
+check "the file has more than 20 points in time" test "$store_number" -gt 20
 
 lab_flash one /mnt/one.fd --layout 2m || lab_die "the new pflashd did not attach"
 xl unpause one
-check "the guest goes on to its end" lab_finish one 150
-check "the new server ends well" lab_flash_end one
+check "the guest continues to its end" lab_finish one 150
+check "the new pflashd ends without an error" lab_flash_end one
 check "file and journal are sound" pflashctl export /mnt/one.fd /tmp/end.fd
 check "the file alone is the image" cmp /mnt/one.fd /tmp/end.fd
 lab_done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: an ext4 loses its power at many points under a writing guest; each time it has all that was answered
+# about: an ext4 loses its power at many points under a writing guest; each time the file has all answered bursts
 # needs: build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
 # needs: tests/lab/store.sh build/lab/logwrites
 # modules: crc16 crc32c_generic mbcache jbd2 ext4 loop dm-mod dm-log-writes
@@ -15,7 +15,8 @@ words="test=random seed=31 count=600"
 store_reference "$words"
 store_history burst
 
-# All writes to the disk are logged, in the order in which they left its cache.
+# dm-log-writes logs all writes to the disk, in the order in which they left its
+# cache.
 sectors=32768
 ln -sf /proc/mounts /etc/mtab
 truncate -s $((sectors * 512)) /tmp/disk.img
@@ -31,7 +32,7 @@ dmsetup --noudevsync create disk \
     lab_die "no dm-log-writes"
 mount -t ext4 /dev/dm-0 /mnt || lab_die "it can't be mounted"
 
-# A mark stands behind all that the guest had been told of by then.
+# A mark in the log has the accesses that pflashd had answered by then.
 lab_guest one "$words" || lab_die "no guest"
 lab_flash one /mnt/one.fd --layout 2m || lab_die "pflashd did not attach"
 xl unpause one
@@ -48,8 +49,8 @@ dmsetup --noudevsync remove disk || lab_die "the log can't be closed"
 logwrites /tmp/log.img >/tmp/entries || lab_die "the log can't be read"
 note "$(wc -l </tmp/entries) entries, $(grep -c -e ' flush' -e ' fua' /tmp/entries) barriers, $mark marks"
 
-# told ENTRY: the last burst that had been answered before it; empty where
-# pflashd was not ready yet. The last line of a mark may not be whole.
+# told ENTRY: the last burst answered before this entry; empty if pflashd was not
+# ready yet. The last line of a mark may be incomplete.
 told() {
     told_mark=$(awk -v entry="$1" '
         $1 < entry && $(NF - 1) == "mark" && $NF ~ /^[0-9]*$/ { mark = $NF }
@@ -63,7 +64,7 @@ told() {
     cat "/tmp/told.$told_mark"
 }
 
-# holds ENTRY: true if the disk has what was answered before that entry
+# holds ENTRY: true if the disk has all bursts answered before that entry
 holds() {
     holds_told=$(told "$1")
     if [ ! -e /mnt/one.fd ]; then
@@ -73,7 +74,7 @@ holds() {
     store_holds /mnt/one.fd burst && test "$store_number" -ge "${holds_told:-0}"
 }
 
-# cut_at ENTRY TEXT: looks at /tmp/now.img, a disk whose power failed there
+# cut_at ENTRY TEXT: checks /tmp/now.img, a disk whose power failed at that entry
 cut_at() {
     mount -t ext4 -o loop /tmp/now.img /mnt ||
         { not_ok "$2 $1: the file system can't be mounted" && return; }
@@ -88,18 +89,18 @@ cut_at() {
     umount /mnt
 }
 
-# A flush, or a write past the cache, is what makes something durable. An odd
-# stride, for they come in pairs.
+# Flushes, and writes that bypass the cache, make data durable. They come in pairs:
+# the stride is odd.
 barriers=$(awk '/ flush| fua/ { print $1 }' /tmp/entries)
 stride=$(($(echo "$barriers" | wc -l) / points / 2 * 2 + 1))
 at=0 good=0 cuts=0
 for barrier in $(echo "$barriers" | awk -v n=$stride 'NR % n == 0'); do
-    # Before its end any of the writes that are in the cache may be missing.
+    # Before the end of the flush any write in the cache may be missing.
     cp /tmp/past.img /tmp/now.img
     logwrites /tmp/log.img /tmp/now.img $at "$barrier" lose "$barrier" ||
         lab_die "the log can't be replayed"
     cut_at "$barrier" "before barrier"
-    # Behind it none is, and nothing else has been written.
+    # After its end all of them are on the disk, and no later write is.
     logwrites /tmp/log.img /tmp/past.img $at $((barrier + 1)) ||
         lab_die "the log can't be replayed"
     at=$((barrier + 1))
@@ -107,10 +108,10 @@ for barrier in $(echo "$barriers" | awk -v n=$stride 'NR % n == 0'); do
     cut_at $at "behind barrier"
     cuts=$((cuts + 2))
 done
-check_equal "at each of $cuts points the file has what was answered" $cuts $good
-check "there were enough" test $cuts -ge $points
+check_equal "at each of $cuts points the file has all answered bursts" $cuts $good
+check "there were enough points" test $cuts -ge $points
 numbers=$(sed 's/.*: \([0-9]*\), .*/\1/' /tmp/cuts | sort -u | wc -l)
 note "$numbers different images, told of $(sed 's/.*least //' /tmp/cuts | sort -u | wc -l)"
-check "they were at different bursts" test "$numbers" -ge 10
+check "the points were at different bursts" test "$numbers" -ge 10
 lab_export /tmp/cuts
 lab_done

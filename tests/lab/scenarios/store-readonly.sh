@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: --read-only: the guest is told by the status register, nothing is written, and bursts of the journal are shown
+# about: --read-only: the guest reads errors in the status register, no file changes, and the guest sees bursts of the journal
 # needs: build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
 # timeout: 300
 . /lab/lib.sh
@@ -9,23 +9,23 @@ state() {
     sha256sum "$@" && stat -c '%n %s %y' "$@"
 }
 
-# statuses NAME BYTE: how often the guest has read this one byte
+# statuses NAME BYTE: how often the guest read this byte
 statuses() {
     grep -c "^r [0-9a-f]* 1 $2\$" "$(lab_log "$1")"
 }
 
-# log_of NAME: what pflashd has logged, less the names
+# log_of NAME: pflashd's log without names
 log_of() {
     sed 's/^pflashd: [^:]*: //' "/tmp/$1.pflashd"
 }
 
-# erase_status NAME: four times what the guest read behind its erase
+# erase_status NAME: the four status bytes that the guest read after its erase
 erase_status() {
     grep -A 1 '^w 1507b 1 d0$' "$(lab_log "$1")" | sed -n 's/^r 15000 4 //p'
 }
 
-# script NAME FILE [OPTION...]: one run of the guest that does every kind of
-# access; it finds the spare area erased, unless FILE has something there
+# script NAME FILE [OPTION...]: one run of the guest with every kind of access; the
+# spare area is erased unless FILE has data there
 script() {
     script_name=$1 script_file=$2
     shift 2
@@ -37,7 +37,7 @@ script() {
     check "$script_name: pflashd ends well" lab_flash_end "$script_name"
 }
 
-# What the guest sees, and what it does not change.
+# The guest reads errors and changes nothing.
 pflashctl create --layout 2m /tmp/one.fd || lab_die "no file"
 echo 'w 0 1 ff' | pflash-replay --vars /tmp/one.fd || lab_die "no journal"
 cp /tmp/one.fd /tmp/written.fd
@@ -53,19 +53,19 @@ check_equal "written: never" 0 "$(statuses written 92)"
 check_equal "refused: SR.5 with SR.1 after the erase, beside the program's SR.4" \
     b2b2b2b2 "$(erase_status refused)"
 check_equal "written: neither" 80808080 "$(erase_status written)"
-check "refused: what was programmed is not in the array" \
+check "refused: the programmed byte is not in the array" \
     grep -q '^r 10000 8 ffffffffffffffff$' "$(lab_log refused)"
-check "written: it is" grep -q '^r 10000 8 ffffffffffffff88$' "$(lab_log written)"
+check "written: the programmed byte is in the array" grep -q '^r 10000 8 ffffffffffffff88$' "$(lab_log written)"
 log_of written >/tmp/written.lines
 log_of refused >/tmp/refused.lines
 check "nothing is logged for it" cmp /tmp/written.lines /tmp/refused.lines
 lab_export "$(lab_log refused)" refused.log
 
-# A burst that only the journal has, and no room, not even in the journal's
-# last page for the checkpoint that a start without --read-only would append.
+# A burst that only the journal has, and a full disk: even the journal's last page
+# has no room for the checkpoint record of a start without --read-only.
 
-# killed FILE ACCESSES: has pflash-replay make them, and kills it, so that
-# nothing is folded
+# killed FILE ACCESSES: runs pflash-replay with these accesses and kills it before
+# a checkpoint
 killed() {
     mkfifo "$1.pipe"
     pflash-replay --vars "$1" <"$1.pipe" >"$1.out" &
@@ -79,7 +79,7 @@ killed() {
     rm "$1.pipe" "$1.out"
 }
 
-# burst BYTES: accesses that program so many, from the spare area's first on
+# burst BYTES: accesses that program BYTES bytes from the start of the spare area
 burst() {
     awk -v bytes="$1" 'BEGIN {
         for (n = 65536; n < 65536 + bytes; n++)
@@ -88,7 +88,8 @@ burst() {
     }'
 }
 
-# pending FILE BYTES: a file whose journal has this burst; the journal's size
+# pending FILE BYTES: makes a file whose journal has this burst; prints the size of
+# the journal
 pending() {
     burst "$2" >/tmp/burst
     pflashctl create --layout 2m "$1" && killed "$1" /tmp/burst
@@ -100,16 +101,16 @@ size=$(pending /tmp/small.fd 8)
 size=$(pending /mnt/full.fd $((8 + 4096 - size % 4096)))
 check_equal "full: the journal ends where a page does" 0 $((size % 4096))
 dd if=/dev/zero of=/mnt/filler bs=4096 2>/dev/null
-check "full: the file has not what the journal has" \
+check "full: the file lacks the burst of the journal" \
     sh -c 'pflashctl check /mnt/full.fd | grep "^journal: 1 bursts are not in the file yet"'
 lab_guest nobody test=hole || lab_die "no guest"
 pflashd --domain nobody --vars /mnt/full.fd 2>/tmp/err
-check_equal "full: it is refused without --read-only" 3 $?
+check_equal "full: pflashd refuses to start without --read-only" 3 $?
 check "full: because there is no room" grep -q 'No space left on device' /tmp/err
 xl destroy nobody
 state /mnt/full.fd /mnt/full.fd.journal >/tmp/before
 script full /mnt/full.fd --read-only
-check "full: the guest sees what the journal has" \
+check "full: the guest sees the burst of the journal" \
     grep -q '^r 10000 8 a7a6a5a4a3a2a1a0$' "$(lab_log full)"
 state /mnt/full.fd /mnt/full.fd.journal >/tmp/after
 check "full: file and journal are as they were" cmp /tmp/before /tmp/after

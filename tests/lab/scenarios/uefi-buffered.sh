@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: firmware that programs by way of the write buffer, beside firmware that does not: first boot, one variable, a reclaim
+# about: firmware that programs through the write buffer, beside firmware that does not: first boot, one variable, a reclaim
 # needs: firmware buffered build/pflashd build/pflashctl tests/lab/uefi.sh tests/lab/fill.sh
 # timeout: 3600
-# slow: a firmware of its own, which takes minutes to build, and a reclaim byte by byte
+# slow: needs another build of the firmware, and waits for a reclaim byte by byte
 . /lab/lib.sh
 . /lab/uefi.sh
 . /lab/fill.sh
@@ -14,7 +14,7 @@ status() {
     pflashctl status "$1" | sed -n "s/^$2: //p"
 }
 
-# boot NAME FIRMWARE VARS [OPTION...]: leaves the time it took in $seconds
+# boot NAME FIRMWARE VARS [OPTION...]: sets seconds to the duration
 boot() {
     boot_start=$(lab_now)
     boot_name=$1 boot_firmware=$2 boot_vars=$3
@@ -28,8 +28,8 @@ boot() {
     seconds=$(lab_since "$boot_start")
 }
 
-# measure NAME FIRMWARE: leaves its numbers of writes in NAME_first, _variable
-# and _reclaim
+# measure NAME FIRMWARE: sets NAME_first, NAME_variable and NAME_reclaim to the
+# numbers of writes
 measure() {
     boot "$1" "$2" "/tmp/$1.fd" --layout 2m
     first=$(status "$1" writes) first_seconds=$seconds
@@ -40,7 +40,7 @@ measure() {
         grep -q '55 44 33 22 11 00 00 00' "/tmp/$1.out"
     check_equal "$1: no read was trapped" 0 "$(status "$1" reads)"
     uefi_destroy "$1"
-    # So full that the firmware writes the store anew before it starts a system.
+    # So full that the firmware reclaims the store before it starts a system.
     vars=/tmp/$1.fd
     fill $(($(figure free) / 4064))
     live=$(figure live)
@@ -62,6 +62,6 @@ measure bytes OVMF_XEN.fd
 # shellcheck disable=SC2086 # three numbers
 set -- $quick
 check "a first boot takes less than a half of the writes" test $(($1 * 2)) -lt "$first"
-check "so does a variable" test $(($2 * 2)) -lt "$variable"
-check "and a reclaim less than a fifth" test $(($3 * 5)) -lt "$reclaim"
+check "a variable takes less than half of the writes" test $(($2 * 2)) -lt "$variable"
+check "a reclaim takes less than a fifth of the writes" test $(($3 * 5)) -lt "$reclaim"
 lab_done

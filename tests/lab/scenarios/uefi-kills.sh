@@ -10,8 +10,8 @@
 code=/lab/OVMF_XEN.fd
 UEFI_TIMEOUT=900
 
-# kill_one NAME: kills mostly the worker, which its supervisor replaces, sooner
-# after the first two deaths than after more, and the supervisor now and then
+# kill_one NAME: kills the worker, which its supervisor replaces, with a longer
+# delay after more than two deaths; every eighth time kills the supervisor
 kill_one() {
     if [ $((killed % 8)) = 7 ]; then
         # shellcheck disable=SC2086
@@ -22,7 +22,7 @@ kill_one() {
 }
 
 lab_create first "kernel = \"$code\"" 'memory = 256' || lab_die "no guest"
-# Without --code the boot takes long enough for a hundred.
+# Without --code the boot takes long enough for a hundred kills.
 # shellcheck disable=SC2086
 lab_flash first /tmp/vars.fd --base 0xffe00000 --layout 2m $KILLS_OPTIONS ||
     lab_die "pflashd did not attach"
@@ -31,7 +31,7 @@ xl unpause first
 killed=0
 until [ $killed -ge 100 ] || lab_has first 'UEFI Interactive Shell'; do
     moment
-    kill_one first || lab_die "after $killed kills it does not go on"
+    kill_one first || lab_die "pflashd does not come back after $killed kills"
     killed=$((killed + 1))
 done
 note "killed $killed times in $(lab_since "$start") s"
@@ -48,7 +48,7 @@ uefi_boot second /tmp/vars.fd --code $code
 uefi_command second "setvar LabVar -guid $UEFI_GUID"
 check "the next guest reads it back" \
     grep -q '55 44 33 22 11 00 00 00' /tmp/second.out
-check "it has written little: all variables were there" \
+check "the firmware wrote little: all variables were there" \
     test "$(pflashctl status second | sed -n 's/^writes: //p')" -lt 1000
 uefi_destroy second
 lab_done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: without --code a PVH guest gets to its shell all the same, but slowly
+# about: without --code a PVH guest also reaches its shell, but slowly
 # needs: firmware build/pflashd tests/lab/uefi.sh
 # slow: the firmware is several times slower without its code
 # timeout: 900

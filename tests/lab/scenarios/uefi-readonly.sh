@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: what OVMF makes of a flash that keeps nothing: a variable seems set until the next boot
+# about: OVMF on a read-only flash: a variable seems set until the next boot
 # needs: firmware build/pflashd tests/lab/uefi.sh
 # slow: three boots, the first of a new variable store
 # timeout: 900
 . /lab/lib.sh
 . /lab/uefi.sh
 
-# setvar NAME ARGUMENTS...: what the shell says is left in /tmp/NAME.out
+# setvar NAME ARGUMENTS...: leaves the shell's output in /tmp/NAME.out
 setvar() {
     setvar_name=$1 setvar_variable=$2
     shift 2
@@ -14,7 +14,7 @@ setvar() {
     note "$setvar_name: $(sed 1d "/tmp/$setvar_name.out" | tr '\n' ' ')"
 }
 
-# is NAME VARIABLE BYTE: the guest says that this is what the variable holds
+# is NAME VARIABLE BYTE: the guest reads this byte in the variable
 is() {
     setvar "$1" "$2"
     check "$1: $2 is $3" grep -q "^$3 *\$" "/tmp/$1.out"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: 40 vCPUs use the flash at once
+# about: 40 vCPUs use the flash concurrently
 # needs: build/lab/guest.elf build/pflashd build/pflashctl
 # needs: /usr/share/OVMF/OVMF_VARS.fd tests/lab/hammer.sh
 # slow: 40 vCPUs share one emulated processor

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: vCPUs that use the flash at once, and some that come online late
+# about: several vCPUs use the flash concurrently; some come online late
 # needs: build/lab/guest.elf build/pflashd build/pflashctl
 # needs: /usr/share/OVMF/OVMF_VARS.fd tests/lab/hammer.sh
 # timeout: 400

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: a fresh guest that a tenant names victim--incoming, as xl calls one that migrates, does not get victim's flash
+# about: a new guest that a tenant names victim--incoming, xl's name for a guest that arrives, does not get victim's flash
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/xl.sh
 # timeout: 300
@@ -21,20 +21,20 @@ refused() {
     xl_create $tenant
     check "$1: a fresh guest named $tenant is not created" test $? -ne 0
     check "$1: xl says why" grep -q 'incoming' /tmp/$tenant.out
-    check "$1: by pflashd's words" grep -q 'pflashd: ' /tmp/$tenant.out
+    check "$1: xl prints pflashd's message" grep -q 'pflashd: ' /tmp/$tenant.out
     note "$1: $(grep 'pflashd: ' /tmp/$tenant.out | head -n 1)"
     check "$1: its domain is gone" lab_wait 30 lab_gone $tenant
     state >/tmp/after
     check "$1: the victim's files are as they were" cmp /tmp/before /tmp/after
 }
 
-# apart TEXT: one file serves all guests, and the tenant's guest has a flash of
-# its own, by its name as it is
+# apart TEXT: one configuration serves all guests; the tenant's guest has a flash
+# of its own, by its literal name
 apart() {
     xl_config $tenant pvh test=hole
     xl create -p /tmp/$tenant.cfg
     check_equal "$1: a fresh guest named $tenant is created" 0 $?
-    check_equal "$1: its flash is its own" "$xl_dir/$tenant.fd" \
+    check_equal "$1: the tenant's guest has a flash of its own" "$xl_dir/$tenant.fd" \
         "$(lab_field "$(lab_domid $tenant)" vars)"
     xl destroy $tenant
     check "$1: its domain is gone" lab_wait 30 lab_gone $tenant
@@ -47,7 +47,7 @@ victim() {
     xl_config victim pvh "test=middle at=rest seed=$1 control=xenstore"
     xl_create victim || lab_die "not created: $(cat /tmp/victim.out)"
     xl_waits victim 60 || lab_die "it does not come there"
-    sleep 3 # what it has written last is committed by then
+    sleep 3 # until its last write is committed
 }
 
 xl_setup
@@ -62,7 +62,7 @@ mv $conf/default.conf $conf/victim.conf
 refused "the victim is off, a file of its own"
 check_equal "nothing of the tenant's is left" "" "$(xl_left)"
 
-# Saved: the guest that goes on is the one that was saved.
+# A save: the guest that continues is the saved one.
 victim 4
 xl save victim /tmp/victim.save >/tmp/victim.out 2>&1
 check_equal "the victim is saved" 0 $?
@@ -70,7 +70,7 @@ check_equal "nothing of it is left" "" "$(xl_left)"
 refused "the victim is saved"
 xl restore /tmp/victim.save >/tmp/victim.out 2>&1
 check_equal "the victim is restored after that" 0 $?
-check "it goes on" lab_expect victim 20 '^# goes on'
+check "the saved guest continues" lab_expect victim 20 '^# goes on'
 lab_mark victim
 xl_completes "restored" victim 4
 lab_done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: xl starts pflashd by the script of a disk: refusals, a life, two at once, ten in a row
+# about: xl starts pflashd by the script of a disk: refusals, one guest, two concurrent guests, ten creations in a row
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl integration/xl/block-pflash integration/xl/pflash-common.sh
 # timeout: 400
 . /lab/lib.sh
@@ -11,7 +11,7 @@ chmod +x /etc/xen/scripts/block-pflash
 
 life_options=
 
-# life_guest NAME [LINE...]: a guest with a disk that has the script
+# life_guest NAME [LINE...]: creates a guest whose disk has the script
 life_guest() {
     life_name=$1
     shift
@@ -28,7 +28,7 @@ life_guest() {
     xl create $life_options "/tmp/$life_name.cfg" >"/tmp/$life_name.out" 2>&1
 }
 
-# life_conf NAME: its file of options
+# life_conf NAME: writes its configuration file
 life_conf() {
     printf 'vars = /var/lib/pflash/%%n.fd\nlayout = 2m\n' >"$conf/$1.conf"
 }
@@ -41,31 +41,31 @@ none_runs() {
     ! pidof pflashd
 }
 
-# --- what is missing ---
+# --- missing or bad configuration ---
 
 life_guest none 'extra = "test=hole"'
-check "without a file for it a guest is not created" test $? -ne 0
-check "xl says why" grep -q 'neither none.conf nor default.conf' /tmp/none.out
-check "nothing of it is left" lab_wait 60 no_domain
+check "without a configuration file a guest is not created" test $? -ne 0
+check "xl prints the reason" grep -q 'neither none.conf nor default.conf' /tmp/none.out
+check "no domain of it is left" lab_wait 60 no_domain
 
 printf 'vars = /var/lib/pflash/bad.fd\nmode = fast\n' >$conf/bad.conf
 life_guest bad 'extra = "test=hole"'
-check "with a bad line in it neither" test $? -ne 0
-check "xl says which line" grep -q 'bad.conf:2' /tmp/bad.out
-check "nothing of that is left" lab_wait 60 no_domain
+check "with a bad line in the file a guest is not created" test $? -ne 0
+check "xl names the line" grep -q 'bad.conf:2' /tmp/bad.out
+check "no domain of that is left" lab_wait 60 no_domain
 
-# --- a life ---
+# --- one guest ---
 
 life_conf one
 life_guest one 'extra = "test=random seed=5 count=300"'
 check_equal "a guest with a flash is created" 0 $?
-check "it runs to its end" lab_finish one 100
+check "the guest runs to its end" lab_finish one 100
 check "pflashd ends with it" lab_wait 60 none_runs
 check "no domain is left" lab_wait 60 no_domain
-check "its file has what it wrote" sh -c \
+check "the file has the guest's bytes" sh -c \
     "pflashctl log /var/lib/pflash/one.fd | grep -q programmed"
 
-# --- two at once, and one file for two ---
+# --- two concurrent guests, and a third with the file of the first ---
 
 life_conf two
 life_conf three
@@ -73,29 +73,29 @@ printf 'vars = /var/lib/pflash/two.fd\n' >$conf/thief.conf
 life_options=-p
 life_guest two 'extra = "test=hole"'
 life_guest three 'extra = "test=hole"'
-check_equal "two at once" 2 "$(lab_supervisors | wc -w)"
-check "list has both" sh -c \
+check_equal "two guests have two pflashd" 2 "$(lab_supervisors | wc -w)"
+check "pflashctl list shows both" sh -c \
     "pflashctl list | grep ' two ' && pflashctl list | grep ' three '"
-check "status says which file" sh -c \
+check "pflashctl status shows the file" sh -c \
     "pflashctl status two | grep -q '^vars: /var/lib/pflash/two.fd$'"
-check "so does JSON" sh -c \
+check "status --json shows the file" sh -c \
     "pflashctl status --json two | grep -q '/var/lib/pflash/two.fd'"
-check "metrics name the guest" sh -c \
+check "list --metrics names the guest" sh -c \
     "pflashctl list --metrics | grep -q '^pflash_writes_total{domain=.*,name=\"two\"} 0$'"
-check_equal "the socket is root's alone" "700 600" \
+check_equal "only root can open the socket" "700 600" \
     "$(stat -c %a /run/pflashd) $(stat -c %a /run/pflashd/"$(lab_domid two)".sock)"
 life_start=$(lab_now)
 life_guest thief 'extra = "test=hole"'
-check "a third one with the file of another is not created" test $? -ne 0
-check "xl names the domain that has it" grep -q \
+check "a third guest with the file of another is not created" test $? -ne 0
+check "xl names the domain that uses the file" grep -q \
     "two.fd: in use by pid [0-9]* (pflashd --domain $(lab_domid two) " /tmp/thief.out
 note "refused after $(lab_since "$life_start") s"
 xl destroy two
 xl destroy three
-check "both leave" lab_wait 60 none_runs
+check "both pflashd end" lab_wait 60 none_runs
 check "no socket is left" sh -c '! ls /run/pflashd/*.sock 2>/dev/null'
 
-# --- destroyed and created again at once, many times ---
+# --- destroyed and immediately created again, ten times ---
 
 life_options=
 life_conf again
@@ -107,11 +107,11 @@ while [ $round -lt 10 ]; do
     lab_expect again 20 '^w .*'
     xl destroy again
 done
-check_equal "it was created ten times" 10 $round
+check_equal "the guest was created ten times" 10 $round
 check "no domain is left after them" lab_wait 60 no_domain
-check "no pflashd either" lab_wait 60 none_runs
+check "no pflashd is left" lab_wait 60 none_runs
 check "the file is sound" sh -c \
     "pflashctl check /var/lib/pflash/again.fd | grep -q '^journal: 0 bursts'"
-check "and has all ten lives" sh -c \
+check "the file has the writes of all ten guests" sh -c \
     "test \$(pflashctl log /var/lib/pflash/again.fd | grep -c programmed) -ge 10"
 lab_done

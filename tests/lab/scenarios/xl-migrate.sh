@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: xl migrate to the same host, in the middle of commands; refused in direct mode and to another guest of that name; aborted before and after the guest was suspended
+# about: xl migrate to the same host, in the middle of commands; refused in direct mode and for another guest of that name; aborted before and after the suspend
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/xl.sh tests/lab/migrate.sh
-# slow: a guest is sent five times
+# slow: five migrations
 # timeout: 1800
 . /lab/lib.sh
 . /lab/xl.sh
 . /lab/migrate.sh
 
-# Hears only so much, before the guest is suspended.
+# Reads only the beginning of the stream: fails before the suspend.
 receiver early 'head -c 2000000 | "$@"'
-# Dies when the guest that arrives has its flash, and cleans up nothing. A
-# background job would have no standard input.
+# Kills the receiving xl when the arriving guest has its flash; xl cleans up
+# nothing. Descriptor 5, because a background job has no standard input.
 # shellcheck disable=SC2016
 receiver late 'exec 5<&0
 "$@" <&5 &
@@ -23,33 +23,33 @@ until pflashctl status move--incoming >/dev/null 2>&1; do
 done
 kill -9 $!'
 
-# Small, for a guest is sent in many more minutes here than anywhere else.
+# Small: a migration is very slow in the emulator.
 migrate_create pvh control=xenstore 'memory = 32' 'shadow_memory = 8'
 
 # --- in direct mode ---
 
 check_equal "the mode is direct" direct "$(mode)"
 migrate here
-check "in direct mode it is refused" test $migrate_status -ne 0
-check "because of log-dirty mode" grep -q 'ogdirty' /tmp/xl.out
+check "in direct mode xl refuses the migration" test $migrate_status -ne 0
+check "the reason is log-dirty mode" grep -q 'ogdirty' /tmp/xl.out
 stayed "refused"
 goes_on "refused"
-check_equal "refused: the mode is what it was" direct "$(mode)"
+check_equal "refused: the mode is unchanged" direct "$(mode)"
 
 # --- the mode changes under the guest ---
 
 for wanted in trap direct trap; do
-    check "to $wanted" pflashctl mode $name $wanted
+    check "pflashctl changes the mode to $wanted" pflashctl mode $name $wanted
     check_equal "the mode is $wanted" $wanted "$(mode)"
     goes_on "$wanted"
 done
 
-# --- another guest, with the name of one that arrives ---
+# --- another guest, with the name of an arriving guest ---
 
 xl_config $name--incoming pvh test=hole 'memory = 32'
 xl create -p /tmp/$name--incoming.cfg
 check_equal "tenant: a fresh guest of that name is created" 0 $?
-check_equal "tenant: its flash is its own" "$xl_dir/$name--incoming.fd" \
+check_equal "tenant: the other guest has a flash of its own" "$xl_dir/$name--incoming.fd" \
     "$(lab_field "$(lab_domid $name--incoming)" vars)"
 xl destroy $name--incoming
 stayed "tenant"
@@ -59,7 +59,7 @@ goes_on "tenant"
 
 watch
 migrate here
-check_equal "in trap mode it migrates" 0 $migrate_status
+check_equal "in trap mode the guest migrates" 0 $migrate_status
 arrived "migrated"
 watched "migrated"
 goes_on "migrated"
@@ -67,7 +67,7 @@ check_equal "migrated: reads are direct again" direct "$(mode)"
 
 # --- aborted ---
 
-check "to trap again" pflashctl mode $name trap
+check "pflashctl changes the mode to trap again" pflashctl mode $name trap
 watch
 migrate early
 check "aborted before the end" test $migrate_status -ne 0
@@ -75,7 +75,7 @@ stayed "early"
 goes_on "early"
 watched "early"
 
-# The file of options is wrong: it is noticed after the guest was suspended.
+# The configuration is wrong: the receiver notices after the suspend.
 echo nonsense >/etc/xen/pflash/$name.conf
 watch
 migrate here
@@ -85,13 +85,13 @@ goes_on "script"
 watched "script"
 rm /etc/xen/pflash/$name.conf
 
-# The guest that came half is there, with the file, until somebody destroys it.
+# The incomplete guest is there, with the file, until it is destroyed.
 watch
 migrate late &
 check "late: another domain has the flash" lab_wait 200 \
     pflashctl status $name--incoming
-check "late: xl lets this one go on" lab_wait 60 sh -c '! pidof xl'
-check "late: it waits for the file" lab_wait 60 \
+check "late: xl resumes the old guest" lab_wait 60 sh -c '! pidof xl'
+check "late: pflashd waits for the file" lab_wait 60 \
     grep -q 'resumed and waits' /tmp/syslog
 xl destroy $name--incoming
 wait $!
@@ -99,15 +99,15 @@ stayed "late"
 goes_on "late"
 watched "late"
 
-# --- and again ---
+# --- a migration after the failures ---
 
 watch
 migrate here
-check_equal "it migrates after all that" 0 $migrate_status
+check_equal "the guest migrates after the failures" 0 $migrate_status
 arrived "again"
 goes_on "again"
 watched "again"
-check "to trap, then direct" sh -c \
+check "pflashctl changes the mode to trap, then to direct" sh -c \
     "pflashctl mode $name trap && pflashctl mode $name direct"
 goes_on "direct"
 migrate_end

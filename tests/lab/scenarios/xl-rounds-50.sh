@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: fifty such rounds, each way there is five times
+# about: xl-rounds with fifty guests: each kind of end five times
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tests/lab/xl.sh tests/lab/rounds.sh

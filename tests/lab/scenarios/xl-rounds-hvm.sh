@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: the same for HVM guests, beside QEMU
+# about: xl-rounds for HVM guests, beside QEMU
 # needs: hvm block build/lab/guest.rom build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tests/lab/xl.sh tests/lab/rounds.sh
-# slow: QEMU is started for each guest, half a minute and more
+# slow: each guest starts QEMU, half a minute or more
 # timeout: 1800
 . /lab/lib.sh
 . /lab/xl.sh

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: a guest ends in one way or another, and xl does with it what it can
+# about: a guest's ends, and xl's reactions: destroy, restart, preserve, rename
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tests/lab/xl.sh tests/lab/rounds.sh
-# slow: five guests, two of them twice; xl-life has the short of it
+# slow: five guests, two of them twice; xl-life is the short test
 # timeout: 900
 . /lab/lib.sh
 . /lab/xl.sh

@@ -3,7 +3,7 @@
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh
 # needs: tests/lab/xl.sh tests/lab/scenarios/xl-save.sh
-# slow: seven guests more are saved and restored
+# slow: saves and restores seven more guests
 # timeout: 1200
 XL_SAVE_PLACES="buffer word erase suspend status id rest"
 . /lab/xl-save.sh

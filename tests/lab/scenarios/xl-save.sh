@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: xl save and restore in the middle of the chip's commands; what is not restored, and why
+# about: xl save and restore in the middle of the chip's commands; refusals of a restore
 # needs: block build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/xl.sh
 # timeout: 900
 . /lab/lib.sh
 . /lab/xl.sh
 
-# middle NAME PLACE SEED: a guest that waits in the middle of that
+# middle NAME PLACE SEED: a guest that waits in the middle of that command
 middle() {
     xl_config "$1" pvh "test=middle at=$2 seed=$3 control=xenstore"
     xl_create "$1" || lab_die "$1: not created: $(cat "/tmp/$1.out")"
-    xl_waits "$1" 30 || lab_die "$1: it does not come there"
+    xl_waits "$1" 30 || lab_die "$1: it does not reach its command"
 }
 
 # save NAME [OPTION]
@@ -27,23 +27,23 @@ restore() {
 restored() {
     restore "$1"
     check_equal "$1: restored" 0 $?
-    check "$1: it goes on" lab_expect "$1" 20 '^# goes on'
+    check "$1: the guest continues" lab_expect "$1" 20 '^# goes on'
     lab_mark "$1"
 }
 
-# refused NAME: and why
+# refused NAME: xl does not restore it, and prints the reason
 refused() {
     cp "$xl_dir/$1.fd" /tmp/before.fd
     restore "$1"
-    check "$1: not restored, the flash was changed" test $? -ne 0
-    check "$1: xl says why" grep -q \
+    check "$1: not restored after a change of the flash" test $? -ne 0
+    check "$1: xl prints the reason" grep -q \
         "$1.fd: not known to be what it was when this guest was saved" \
         "/tmp/$1.out"
     check_equal "$1: nothing is left of the attempt" "" "$(xl_left)"
-    check "$1: the file is as it was" cmp /tmp/before.fd "$xl_dir/$1.fd"
+    check "$1: the file is unchanged" cmp /tmp/before.fd "$xl_dir/$1.fd"
 }
 
-# forget NAME: dom0 has no room for many of them
+# forget NAME: removes the saved guest: dom0 has no room for many
 forget() {
     rm "/tmp/$1.save"
 }
@@ -61,8 +61,8 @@ for place in ${XL_SAVE_PLACES:-buffer suspend}; do
     forget $place
 done
 
-# One that is restored and does not write can be restored again, and no more
-# when it has written.
+# A restored guest that has not written can be restored again; after a write it
+# cannot.
 middle twice word 1
 save twice
 restored twice
@@ -72,7 +72,7 @@ restored twice
 xl_completes "twice" twice 1
 refused twice
 
-# With force the chip is at power-on.
+# With --force the chip is in its power-on state.
 printf 'vars = %s/%%n.fd\nforce = yes\n' $xl_dir >/etc/xen/pflash/twice.conf
 restore twice
 check_equal "twice: restored by force" 0 $?
@@ -80,7 +80,7 @@ xl destroy twice
 check_equal "twice: destroyed, too" "" "$(xl_left)"
 forget twice
 
-# Something else changes a byte.
+# Another program changes a byte of the file.
 middle other status 2
 save other
 printf 'w 1f000 1 40\nw 1f000 1 0\nw 1f000 1 ff\n' |
@@ -88,14 +88,14 @@ printf 'w 1f000 1 40\nw 1f000 1 0\nw 1f000 1 ff\n' |
 refused other
 forget other
 
-# The guest that was saved goes on: to its end, or until it is destroyed. The xl
-# that would clean up behind it has ended when the guest was suspended.
+# The saved guest continues: to its end, or until it is destroyed. The xl that
+# monitored it ended at the suspend: nothing else cleans up after it.
 middle live buffer 3
 save live -c
-check "live: it goes on" lab_expect live 20 '^# goes on'
-check "live: with its flash" pflashctl status live
+check "live: the guest continues" lab_expect live 20 '^# goes on'
+check "live: its pflashd runs" pflashctl status live
 lab_type live go
-check "live: it has found the chip as it left it" \
+check "live: the guest found the chip unchanged" \
     lab_expect live 60 '^# middle ok'
 check "live: pflashd ends with it" lab_wait 30 sh -c '! pidof pflashd'
 xl destroy live
@@ -112,7 +112,7 @@ restored stopped
 xl_completes "stopped" stopped 4
 forget stopped
 
-# A new guest of the same name and file has a chip at power-on.
+# A new guest with the same name and file has a chip in its power-on state.
 middle anew buffer 5
 save anew
 xl_create anew

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: under systemd each flash that xl starts is a hardened unit; its log is in the journal, and at shutdown guests go first
+# about: under systemd each flash that xl starts is a hardened unit that logs to the journal; at shutdown the guests stop first
 # needs: block systemd build/lab/guest.elf build/pflashd build/pflashctl integration/xl/block-pflash integration/xl/pflash-common.sh integration/systemd/pflashd@.service
 # timeout: 600
 . /lab/lib.sh
@@ -8,7 +8,7 @@ conf=/etc/xen/pflash
 mkdir -p $conf /var/lib/pflash
 cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
 chmod +x /etc/xen/scripts/block-pflash
-# unit_install [SED SCRIPT]: the unit as it is in the tree, or edited
+# unit_install [SED SCRIPT]: installs the unit of the tree, or an edited one
 unit_install() {
     sed -e 's|@SBINDIR@|/lab|' ${1:+-e "$1"} /lab/pflashd@.service \
         >/etc/systemd/system/pflashd@.service
@@ -18,7 +18,7 @@ unit_install() {
 unit_install
 note "$(systemctl --version | head -n 1)"
 
-# unit_guest NAME TEST: paused, with a disk that has the script
+# unit_guest NAME TEST: a paused guest with a disk with the script
 unit_guest() {
     truncate -s 1M "/tmp/$1.img"
     lab_create "$1" 'kernel = "/lab/guest.elf"' "extra = \"$2\"" \
@@ -31,12 +31,12 @@ unit_conf() {
     printf 'vars = %s\nlayout = 2m\n' "$2" >"$conf/$1.conf"
 }
 
-# unit_is STATE NAME: of the unit of the domain with this number
+# unit_is STATE ID: true if the unit of the domain is in that state
 unit_is() {
     test "$(systemctl is-active "pflashd@$2.service")" = "$1"
 }
 
-# fact PID FIELD: of /proc/PID/status
+# fact PID FIELD: the value of a field of /proc/PID/status
 fact() {
     sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
@@ -52,23 +52,23 @@ goes_on() {
     check "$2, the guest goes on" lab_expect "$1" 60 '^w |^# round'
 }
 
-# --- a life ---
+# --- one guest ---
 
 unit_conf one /var/lib/pflash/one.fd
 unit_guest one 'test=random seed=5 count=300'
 check_equal "a guest with a flash is created" 0 $?
 id=$(lab_domid one)
-check "its unit is active" unit_is active "$id"
-check_equal "and what it runs is the flash's process" \
+check "the guest's unit is active" unit_is active "$id"
+check_equal "the unit's process is the flash's pflashd" \
     "$(systemctl show -P MainPID "pflashd@$id.service")" \
     "$(pflashctl status "$id" | sed -n 's/^pid: //p')"
 check "the journal names guest and file" sh -c \
     "journalctl -q -o cat -u pflashd@$id | grep one | grep -q /var/lib/pflash/one.fd"
 xl unpause one
-check "it runs to its end" lab_finish one 100
+check "the guest runs to its end" lab_finish one 100
 check "the unit ends with it" lab_wait 60 unit_is inactive "$id"
-check "in peace" sh -c "! systemctl --failed --no-legend | grep pflashd"
-check "what it answered is in the journal" sh -c \
+check "the unit has not failed" sh -c "! systemctl --failed --no-legend | grep pflashd"
+check "the journal has the number of requests" sh -c \
     "journalctl -q -o cat -u pflashd@$id | grep -q 'answered .* writes'"
 
 # --- refused ---
@@ -76,15 +76,15 @@ check "what it answered is in the journal" sh -c \
 printf 'vars = /var/lib/pflash/bad.fd\nmode = fast\n' >$conf/bad.conf
 unit_guest bad test=hole
 check "with a bad line in its file a guest is not created" test $? -ne 0
-check "xl says which line" grep -q 'bad.conf:2' /tmp/bad.out
+check "xl names the line" grep -q 'bad.conf:2' /tmp/bad.out
 unit_conf two /var/lib/pflash/two.fd
 unit_conf thief /var/lib/pflash/two.fd
 unit_guest two test=hole
 check_equal "another guest is created" 0 $?
 unit_guest thief test=hole
-check "one with the file of another is not" test $? -ne 0
-# Without CAP_SYS_PTRACE the process that has it is not always found.
-check "xl says that the file is in use" grep -q 'two.fd: in use by ' \
+check "a guest with another guest's file is not created" test $? -ne 0
+# Without CAP_SYS_PTRACE pflashd does not always find the process with the lock.
+check "xl reports that the file is in use" grep -q 'two.fd: in use by ' \
     /tmp/thief.out
 note "$(grep 'in use by' /tmp/thief.out)"
 check "no failed unit is left" sh -c \
@@ -94,24 +94,24 @@ check "no failed unit is left" sh -c \
 
 id=$(lab_domid two)
 check "systemctl stop detaches the flash" systemctl stop "pflashd@$id"
-check "the journal says so" sh -c \
+check "the journal reports the detach" sh -c \
     "journalctl -q -o cat -u pflashd@$id | grep -q detaching"
 xl destroy two
 unit_conf three /var/lib/pflash/three.fd
 unit_guest three test=hole
 id=$(lab_domid three)
 kill -KILL "$(systemctl show -P MainPID "pflashd@$id.service")"
-check "a kill ends the process, not the flash: another takes it over" \
+check "after a kill another pflashd takes the flash over" \
     lab_wait 60 sh -c "pflashctl status $id | grep -q '^takeovers: 1$'"
-check "in the same unit" unit_is active "$id"
-check "the journal has it" sh -c "journalctl -q -u pflashd@$id | grep -q KILL"
+check "the unit is the same" unit_is active "$id"
+check "the journal reports the kill" sh -c "journalctl -q -u pflashd@$id | grep -q KILL"
 xl destroy three
 unit_guest three test=hole
-check_equal "its guest's next life has a flash" 0 $?
-check "in a unit of its own" unit_is active "$(lab_domid three)"
+check_equal "the guest is created again with a flash" 0 $?
+check "the new domain has a unit of its own" unit_is active "$(lab_domid three)"
 xl destroy three
 
-# --- what the unit may do ---
+# --- the unit's permissions ---
 
 unit_conf hard /var/lib/pflash/hard.fd
 unit_guest hard 'test=random seed=9 count=1000000'
@@ -121,16 +121,16 @@ worker=$(lab_worker "$pid")
 # CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SYS_CHROOT
 check_equal "hard: the supervisor has seven capabilities" 00000000000400eb \
     "$(fact "$pid" CapEff)"
-check_equal "hard: and gets no other" 00000000000400eb "$(fact "$pid" CapBnd)"
-check_equal "hard: nor by executing" 1 "$(fact "$pid" NoNewPrivs)"
-check_equal "hard: its system calls are filtered" 2 "$(fact "$pid" Seccomp)"
-check "hard: it has no network" sh -c \
+check_equal "hard: the process has no other capability" 00000000000400eb "$(fact "$pid" CapBnd)"
+check_equal "hard: execve gives no capability" 1 "$(fact "$pid" NoNewPrivs)"
+check_equal "hard: the system calls are filtered" 2 "$(fact "$pid" Seccomp)"
+check "hard: the unit has no network" sh -c \
     "test $(readlink "/proc/$pid/ns/net") != $(readlink /proc/1/ns/net)"
-check "hard: nor may it write to the operating system" sh -c \
+check "hard: the unit cannot write to the operating system's directories" sh -c \
     "awk '\$5 == \"/etc\" && \$6 ~ /^ro/ { n++ } END { exit !n }' /proc/$pid/mountinfo"
 check_equal "hard: the worker has no capability" 0000000000000000 \
     "$(fact "$worker" CapEff)"
-check_equal "hard: and its own user" $((2000000000 + id)) \
+check_equal "hard: the worker has a user of its own" $((2000000000 + id)) \
     "$(fact "$worker" Uid | cut -f 1)"
 check_equal "hard: the sandbox is full" full "$(lab_field "$id" sandbox)"
 for name in MemoryMax TasksMax TasksCurrent MemoryCurrent; do
@@ -145,24 +145,24 @@ goes_on hard "hard: another worker"
 pflashctl upgrade "$id" >/tmp/upgrade.out 2>&1
 check_equal "hard: the program is upgraded" 0 $?
 note "hard: $(cat /tmp/upgrade.out)"
-check_equal "hard: in the same process" "$pid" "$(main_pid "$id")"
-check "hard: in the same unit" unit_is active "$id"
+check_equal "hard: the process id is the same" "$pid" "$(main_pid "$id")"
+check "hard: the unit is the same" unit_is active "$id"
 goes_on hard "hard: upgraded"
-# It is of another user, so that the supervisor needs CAP_KILL.
+# The worker has another user: the supervisor needs CAP_KILL.
 worker=$(lab_field "$id" worker)
 kill -STOP "$worker"
 start=$(lab_now)
 systemctl stop "pflashd@$id"
 note "hard: stopped after $(lab_since "$start") s"
-check "hard: a worker that obeys nothing is killed by its supervisor" \
+check "hard: the supervisor kills a worker that obeys no command" \
     test "$(lab_since "$start" | cut -d. -f1)" -lt 25
-check "hard: it is gone" lab_ended "$worker"
+check "hard: the worker is gone" lab_ended "$worker"
 check "hard: systemd had nothing to kill" sh -c \
     "! journalctl -q -u pflashd@$id | grep -i 'timed out'"
 systemctl reset-failed
 xl destroy hard
 
-# Others' files: the journal has the same owner. And a block device.
+# VARS files of other users: the journal gets the same owner. Then a block device.
 mkdir -m 700 /var/lib/pflash/private
 pflashctl create --layout 2m /var/lib/pflash/private/owned.fd
 chmod 600 /var/lib/pflash/private/owned.fd
@@ -170,7 +170,7 @@ chown -R 1234:1234 /var/lib/pflash/private
 unit_conf owned /var/lib/pflash/private/owned.fd
 unit_guest owned test=hole
 check_equal "owned: a VARS file of another user is attached" 0 $?
-check_equal "owned: its journal is that user's, too" "1234 1234 600" \
+check_equal "owned: the journal belongs to that user, too" "1234 1234 600" \
     "$(stat -c '%u %g %a' /var/lib/pflash/private/owned.fd.journal)"
 xl destroy owned
 pflashctl create --layout 2m /var/lib/pflash/disk.img
@@ -180,27 +180,27 @@ printf 'vars = /dev/loop7\njournal = /var/lib/pflash/disk.journal\n' \
     >$conf/device.conf
 unit_guest device test=hole
 check_equal "device: a block device is attached" 0 $?
-check "device: by the unit" unit_is active "$(lab_domid device)"
+check "device: the unit is active" unit_is active "$(lab_domid device)"
 xl destroy device
 check "device: no flash is left" lab_wait 60 sh -c '! pidof pflashd'
 losetup -d /dev/loop7
 
 # --- shutdown ---
 
-# The part of a host's xendomains.service: it stops slowly, and notes whether
-# the flash is still served.
+# A double of a host's xendomains.service: it stops slowly, and records whether
+# pflashd still serves the flash.
 cat >/tmp/xendomains-stop <<'EOF'
 #!/bin/sh
-# $1: a domain; $2: the file of what was found
+# $1: a domain; $2: the file for the results
 sleep 3
 pflashctl status "$1" | grep '^state: ' >"$2"
 xl shutdown -w "$1" && echo 'shut down' >>"$2"
 EOF
 chmod +x /tmp/xendomains-stop
 
-# shut_down NAME: a guest that writes, xendomains.service, and a transaction
-# that stops this and the flash's unit at once. Leaves what xendomains found in
-# /tmp/NAME.found.
+# shut_down NAME: starts a guest that writes and xendomains.service, then one
+# transaction that stops this service and the flash's unit. The results of
+# xendomains are in /tmp/NAME.found.
 shut_down() {
     unit_conf "$1" "/var/lib/pflash/$1.fd"
     unit_guest "$1" 'test=steady seed=7 control=xenstore'
@@ -226,8 +226,8 @@ EOF
         lab_die "xendomains.service does not start"
     xl unpause "$1"
     goes_on "$1" "$1: at first"
-    check "$1: both are stopped at once" systemctl start shutdown-test.target
-    check "$1: the flash's unit is" lab_wait 60 unit_is inactive "$id"
+    check "$1: one transaction stops both units" systemctl start shutdown-test.target
+    check "$1: the flash's unit is inactive" lab_wait 60 unit_is inactive "$id"
     systemctl stop shutdown-test.target
     tr '\n' ' ' <"/tmp/$1.found" >/tmp/line
     note "$1: xendomains found: $(cat /tmp/line)"
@@ -236,21 +236,21 @@ EOF
 check "the unit stops after xendomains.service" sh -c \
     "systemctl show -P Before pflashd@1.service | tr ' ' '\n' | grep -qx xendomains.service"
 shut_down ordered
-check "ordered: the flash was there while guests were shut down" \
+check "ordered: pflashd served the flash during the shutdown of the guests" \
     grep -qx 'state: running' /tmp/ordered.found
 check "ordered: the guest has shut down" grep -qx 'shut down' /tmp/ordered.found
-check "ordered: it has found nothing wrong" sh -c \
+check "ordered: the guest found no error" sh -c \
     "! grep -q '^# failed' '$(lab_log ordered)'"
-check "ordered: it is gone" lab_wait 60 lab_gone ordered
-check "ordered: its file has all that its journal has" sh -c \
+check "ordered: the guest is gone" lab_wait 60 lab_gone ordered
+check "ordered: the file has all bursts of the journal" sh -c \
     "pflashctl check /var/lib/pflash/ordered.fd | grep -q '^journal: 0 bursts'"
 check "ordered: no failed unit is left" sh -c \
     "! systemctl list-units --all --no-legend | grep 'pflashd.*failed'"
 
-# The test itself: without this line of the unit it would have failed.
+# A check of the test itself: without Before= in the unit the test must fail.
 unit_install '/^Before=/d'
 shut_down unordered
-check "unordered: without Before= the flash is gone by then" sh -c \
+check "unordered: without Before= pflashd stops too early" sh -c \
     "! grep -q '^state: running' /tmp/unordered.found"
 xl destroy unordered 2>/dev/null
 unit_install

@@ -32,7 +32,7 @@ none_runs() {
     ! pidof pflashd
 }
 
-# bridged NAME: its interface is a port of the bridge
+# bridged NAME: true if its interface is a port of the bridge
 bridged() {
     test -e "/sys/class/net/xenbr0/brif/vif$(lab_domid "$1").0"
 }
@@ -42,22 +42,22 @@ bridged() {
 vif_conf one
 vif_guest one 'test=random seed=5 count=300' 'script=vif-pflash, bridge=xenbr0'
 check_equal "a guest is created" 0 $?
-check "its flash is there" sh -c "pflashctl list | grep -q ' one '"
-check "so is its interface" bridged one
+check "its flash is attached" sh -c "pflashctl list | grep -q ' one '"
+check "its interface is in the bridge" bridged one
 xl unpause one
-check "it runs to its end" lab_finish one 100
+check "the guest runs to its end" lab_finish one 100
 check "pflashd ends with it" lab_wait 60 none_runs
 check "no domain is left" lab_wait 60 no_domain
-check "its file has what it wrote" sh -c \
+check "the file has the guest's bytes" sh -c \
     "pflashctl log /var/lib/pflash/one.fd | grep -q programmed"
 
 printf 'mode = fast\n' >$conf/bad.conf
 vif_guest bad test=hole 'script=vif-pflash, bridge=xenbr0'
 check "with a bad line in its file a guest is not created" test $? -ne 0
-check "xl says which line" grep -q 'bad.conf:1' /tmp/bad.out
-check "nothing of it is left" lab_wait 60 no_domain
+check "xl names the line" grep -q 'bad.conf:1' /tmp/bad.out
+check "no domain of it is left" lab_wait 60 no_domain
 
-# --- another script behind it, by the name of a link ---
+# --- another script after it, selected by the name of a link ---
 
 printf '#!/bin/sh\nexec %s/vif-bridge "$@" bridge=xenbr0\n' $scripts \
     >$scripts/vif-other
@@ -65,8 +65,8 @@ chmod +x $scripts/vif-other
 vif_conf linked
 vif_guest linked test=hole 'script=vif-pflash-other'
 check_equal "a guest with another script is created" 0 $?
-check "its flash is there, too" sh -c "pflashctl list | grep -q ' linked '"
-check "and the other script ran" bridged linked
+check "its flash is attached, too" sh -c "pflashctl list | grep -q ' linked '"
+check "the other script ran" bridged linked
 xl destroy linked
 check "pflashd leaves with it" lab_wait 60 none_runs
 
@@ -75,11 +75,11 @@ check "pflashd leaves with it" lab_wait 60 none_runs
 echo 'vif.default.script="vif-pflash"' >>/etc/xen/xl.conf
 vif_conf two
 vif_guest two test=hole 'bridge=xenbr0'
-check_equal "by xl.conf, a guest that has a file is created" 0 $?
+check_equal "by xl.conf, a guest with a file is created" 0 $?
 vif_guest three test=hole 'bridge=xenbr0'
-check_equal "and one that has none" 0 $?
-check_equal "one flash for both" 1 "$(lab_supervisors | wc -w)"
-check "it is the first one's" sh -c "pflashctl list | grep -q ' two '"
+check_equal "by xl.conf, a guest without a file is created" 0 $?
+check_equal "only one of the two guests has a flash" 1 "$(lab_supervisors | wc -w)"
+check "the first interface's flash is attached" sh -c "pflashctl list | grep -q ' two '"
 check "both have an interface" sh -c "ls -d /sys/class/net/xenbr0/brif/vif* |
     awk 'END { exit NR != 2 }'"
 xl destroy two

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 /*
- * Tells Linux's physmap driver where the flash lies. Debian's kernel takes no
- * such words on its command line (CONFIG_MTD_PHYSMAP_COMPAT is not set), and a
- * PVH guest has no device tree to read them from.
+ * Tells Linux's physmap driver where the flash lies. Debian's kernel does
+ * not read the address from its command line (CONFIG_MTD_PHYSMAP_COMPAT is not
+ * set), and a PVH guest has no device tree.
  */
 #include <linux/err.h>
 #include <linux/ioport.h>
