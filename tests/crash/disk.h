@@ -62,7 +62,7 @@ enum op_kind {
 	OP_SYNC_DIRECTORY,
 };
 
-/* What a process other than the open store has done to VARS. */
+/* A change of VARS by a process other than the open store. */
 enum touched {
 	TOUCHED_NOT,
 	TOUCHED_OTHER,  /* complete, but not what the journal expects */

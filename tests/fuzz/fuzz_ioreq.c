@@ -65,7 +65,7 @@ static struct device *device;
 static struct store *store;
 static struct handover record;
 
-/* What a server that died has left of its requests. */
+/* The requests of a server that died. */
 static struct handover dead;
 static const struct handover_writer dead_writer = { .record = &dead };
 static struct error err;

@@ -176,7 +176,8 @@ fill_store(struct store *store, uint8_t value)
 }
 
 /*
- * What the writer does before the Nth read (of at most a block) of the export.
+ * The action of the writer before the Nth read (of at most a block) of the
+ * export.
  */
 enum act { ACT_COMMIT, ACT_FOLD, ACT_FOLD_AND_COMMIT, ACT_FOLD_HALF, ACTS };
 

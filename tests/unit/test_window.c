@@ -455,7 +455,7 @@ loader_and_firmware(enum window_mode mode, unsigned int hole,
 	w(0, 0x90);
 	ck_assert_uint_eq(r(0), 0x89);
 	w(0, 0xff);
-	/* No server claims the ports now: reads return ones without a request. */
+	/* No server claims the ports now: reads return ones, unasked. */
 	before = ioreq_server_stats(server)->requests;
 	ck_assert_uint_eq(sim_guest_in(sim, 0, 0x511, 1), UINT32_MAX);
 	ck_assert_uint_eq(ioreq_server_stats(server)->requests, before);

@@ -27,7 +27,7 @@ struct broker {
 	void *opaque;
 
 	/*
-	 * What the worker may do depends on what happened before.  The
+	 * The policy depends on earlier events.  The
 	 * supervisor reads these flags, and sets `mode_ordered`.
 	 */
 	bool was_ready;        /* an earlier worker: the VARS file exists */

@@ -104,9 +104,9 @@ find_domain(struct domain *domain, const char *name, struct error *err)
 }
 
 /*
- * Sets guest->incarnation, the incarnation: a text that identifies this domain from
- * its creation to its end.  The boot id is part of it, because a host reuses
- * domain ids after a reboot.
+ * Sets guest->incarnation, a text that identifies this domain from its creation
+ * to its end.  The boot id is part of it, because a host reuses domain ids
+ * after a reboot.
  */
 static void
 read_incarnation(struct guest *guest)

@@ -30,7 +30,7 @@ struct rundir {
 	bool had_record; /* ID.handover existed at rundir_open() */
 	/* HANDOVER_SIZE bytes for the worker to fill, or NULL: no room. */
 	void *record;
-	/* What the worker before has left, mapped read-only, or NULL. */
+	/* The record of the worker before, mapped read-only, or NULL. */
 	void *old_record;
 	size_t old_record_size;
 };
