@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: the memory of pflashd for a guest with a flash of 528 KiB
+# needs: build/lab/guest.elf build/pflashd build/pflashctl
+# timeout: 400
+. /lab/lib.sh
+
+# memory PID NAME: a figure of the process, in KiB, from the kernel's summary of
+# its mappings. Frames of the guest are not in it: Xen maps them by number.
+memory() {
+    sed -n "s/^$2:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$1/smaps_rollup"
+}
+
+# private PID: memory that no other process shares
+private() {
+    echo $(($(memory "$1" Private_Clean) + $(memory "$1" Private_Dirty)))
+}
+
+# writes_much NAME: true after 500 bursts
+writes_much() {
+    test "$(lab_field "$1" bursts)" -ge 500
+}
+
+# Two flashes, so that the programs and libraries are shared, as on a host.
+for name in one two; do
+    lab_guest $name "test=steady seed=3 base=0xffc00000" || lab_die "no guest"
+    lab_flash $name /tmp/$name.fd --layout 4m --mode direct || lab_die "no flash"
+done
+xl unpause one
+check "the guest writes to its flash" lab_wait 200 writes_much one
+supervisor=$(cat /tmp/one.pid)
+worker=$(lab_worker "$supervisor")
+total=0
+for pid in $supervisor $worker; do
+    total=$((total + $(private "$pid")))
+    note "$pid: private $(private "$pid") KiB, Pss $(memory "$pid" Pss) KiB:" \
+        "anonymous $(memory "$pid" Pss_Anon), files $(memory "$pid" Pss_File)," \
+        "shared memory $(memory "$pid" Pss_Shmem)"
+done
+note "both processes: private $total KiB"
+check "the flash costs at most 1 MiB of private memory" test "$total" -le 1024
+lab_done
