@@ -20,7 +20,7 @@
  * Sources: Intel 28F128J3 data sheet (order number 290667: commands, status
  * register, write buffer); Intel P30 data sheet (306666: block locking,
  * suspend); JEDEC JESD68.01 (CFI) and JEP137B (command set codes); edk2
- * OvmfPkg/QemuFlashFvbServicesRuntimeDxe/QemuFlash.c (what OVMF expects).
+ * OvmfPkg/QemuFlashFvbServicesRuntimeDxe/QemuFlash.c (OVMF's driver).
  */
 #ifndef PFLASH_CFI_H
 #define PFLASH_CFI_H
@@ -109,9 +109,9 @@ struct cfi_config {
 	struct geometry geometry;
 	enum cfi_personality personality;
 	/*
-	 * Clear SR.7 while an operation of `ops` runs.  For an owner whose
-	 * operations wait until the change is durable: it can show the busy
-	 * chip to other vCPUs with cfi_render().
+	 * Clear SR.7 while an operation of `ops` runs.  An owner whose
+	 * operations wait until the change is durable sets this, and shows the
+	 * busy chip to other vCPUs with cfi_render().
 	 */
 	bool show_busy;
 	const struct cfi_ops *ops; /* borrowed */

@@ -79,7 +79,7 @@ admit_program(struct cfi *chip, unsigned int parts, uint32_t word,
 			chip->lane_shift);
 }
 
-/* Updates what all parts show; true if the view has changed. */
+/* Calls part_note_shown() for all parts; true if the view has changed. */
 static bool
 note_shown(struct cfi *chip)
 {
@@ -283,7 +283,7 @@ cfi_verify(const struct cfi *chip)
 		    !protect_verify(chip->protect + i * CFI_PROTECT_SIZE,
 				    geometry_lane(g)))
 			return false;
-		/* The last cycle updated what the part shows. */
+		/* The last cycle called part_note_shown(). */
 		if (part->shown_view != part_kind_of_view(part) ||
 		    part->shown != part_shows(part))
 			return false;
