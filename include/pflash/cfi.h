@@ -3,14 +3,24 @@
  * The chip: a bank of parallel NOR flash parts with the Intel/Sharp extended
  * command set (CFI primary vendor command set 0x0001).
  *
- * A pure state machine.  It does no I/O, reads no clock and allocates nothing;
- * what it decides happens through struct cfi_ops.  It never trusts an offset,
- * a size or a value.  docs/chip.md is its specification.
+ * The chip is a pure state machine: it does no I/O, reads no clock and
+ * allocates nothing.  It changes the array and commits bursts only through
+ * struct cfi_ops.  All offsets, sizes and values of an access come from the
+ * guest: the chip accepts any of them.  docs/chip.md is the specification.
+ *
+ * Terms: a bank has 1 to 4 equal parts side by side on a bus; each part has its
+ * own lane of the bus (pflash/geometry.h).  An access becomes one bus cycle for
+ * each bus word that it touches.  The owner of a chip is the code that called
+ * cfi_init(); it holds the array, reports guest accesses to the chip, and shows
+ * the view to the guest.
+ *
+ * Units: offsets and lengths are in bytes of the bank; an address of a part
+ * counts bus words.  Threads: a chip must not be used by two threads at once.
  *
  * Sources: Intel 28F128J3 data sheet (order number 290667: commands, status
  * register, write buffer); Intel P30 data sheet (306666: block locking,
  * suspend); JEDEC JESD68.01 (CFI) and JEP137B (command set codes); edk2
- * OvmfPkg/QemuFlashFvbServicesRuntimeDxe/QemuFlash.c (what OVMF expects).
+ * OvmfPkg/QemuFlashFvbServicesRuntimeDxe/QemuFlash.c (OVMF's driver).
  */
 #ifndef PFLASH_CFI_H
 #define PFLASH_CFI_H
@@ -21,7 +31,7 @@
 
 #include "pflash/geometry.h"
 
-/* Commands: first bus cycle, and the second one where there is one. */
+/* Command codes of the first bus cycle, and of the second one if marked. */
 enum {
 	CFI_CMD_LOCK_BLOCK = 0x01, /* after LOCK_SETUP */
 	CFI_CMD_PROGRAM_ALT = 0x10,
@@ -35,8 +45,8 @@ enum {
 	CFI_CMD_QUERY = 0x98,
 	CFI_CMD_SUSPEND = 0xb0,
 	CFI_CMD_PROTECT = 0xc0,
-	CFI_CMD_CONFIRM = 0xd0, /* a second cycle; as a first one: */
-	CFI_CMD_RESUME = 0xd0,
+	CFI_CMD_CONFIRM = 0xd0, /* as a second cycle */
+	CFI_CMD_RESUME = 0xd0,  /* as a first cycle */
 	CFI_CMD_BUFFER = 0xe8,
 	CFI_CMD_READ_ARRAY = 0xff,
 };
@@ -52,52 +62,63 @@ enum {
 	CFI_SR_READY = 1u << 7, /* SR.7: write state machine is idle */
 };
 
-/* docs/personalities.md. */
+/* docs/personalities.md has all differences. */
 enum cfi_personality {
 	CFI_OVMF,   /* CLEAR STATUS also clears SR.7, as OVMF's probe demands */
-	CFI_STRICT, /* as the data sheets */
+	CFI_STRICT, /* as the data sheets say */
 	CFI_QEMU,   /* like CFI_OVMF, and programming overwrites */
 };
 
-/* The protection register of one part: two bytes of PR-LK, then 8 + 8. */
+/*
+ * The protection register of one part, in bytes: PR-LK (its lock, 2), factory
+ * bytes (8), user bytes (8).
+ */
 #define CFI_PROTECT_SIZE 18
-#define CFI_PROTECT_WORD 0x80u /* its address, of the part */
+#define CFI_PROTECT_WORD 0x80u /* address of PR-LK in the part */
 
 /*
- * What the chip asks of its owner.  All return 0 or -errno; a failure
- * becomes status bits: SR.4 or SR.5, and with them SR.1 for -EROFS (a
- * protected part) and SR.3 for anything but -EROFS and -ENOSPC (the backing is
- * lost).
+ * The operations of the owner.  Each returns 0 or -errno.  On failure the chip
+ * sets SR.4 or SR.5.  It also sets SR.1 for -EROFS (the host's file is
+ * read-only), or SR.3 for any error except -EROFS and -ENOSPC (the host's file
+ * is lost).
  */
 struct cfi_ops {
-	/* The array shall hold `bytes` at `off`: NOR semantics are applied. */
+	/*
+	 * Store `bytes` at `off` in the array.  The chip has already applied
+	 * the rules of NOR flash to them.
+	 */
 	int (*program)(void *owner, uint32_t off, const uint8_t *bytes,
 		       uint32_t len);
-	/* The array shall hold 0xff in this one block. */
+	/* Set the range, which is one erase block, to 0xff. */
 	int (*erase)(void *owner, uint32_t off, uint32_t len);
-	/* The chip enters array mode: what was done since is one burst. */
+	/*
+	 * A part is about to show the array: commit all programs and erases
+	 * since the last commit, as one burst.
+	 */
 	int (*commit)(void *owner);
 	/*
-	 * Keep these protection registers, CFI_PROTECT_SIZE bytes for each
-	 * part; they are durable on return.  cfi_save() has them already.
+	 * Store these protection registers, CFI_PROTECT_SIZE bytes for each
+	 * part, durably before returning.  They are also in the record that
+	 * cfi_save() makes now.
 	 */
 	int (*protect)(void *owner, const uint8_t *registers, uint32_t len);
 };
 
 struct cfi_config {
-	const uint8_t *array; /* the owner's, changed through ops */
+	const uint8_t *array; /* borrowed; only `ops` change it */
 	struct geometry geometry;
 	enum cfi_personality personality;
 	/*
-	 * Programs and erases are durable when ops return: SR.7 is 0 while they
-	 * run, and the owner shows that to other vCPUs by cfi_render().
+	 * Clear SR.7 while an operation of `ops` runs.  An owner whose
+	 * operations wait until the change is durable sets this, and shows the
+	 * busy chip to other vCPUs with cfi_render().
 	 */
 	bool show_busy;
-	const struct cfi_ops *ops;
-	void *owner;
+	const struct cfi_ops *ops; /* borrowed */
+	void *owner;               /* the first argument of each operation */
 };
 
-/* What a part's command interface waits for. */
+/* The bus cycle that the command interface of a part waits for. */
 enum cfi_state {
 	CFI_STATE_READY,   /* a command */
 	CFI_STATE_PROGRAM, /* the data of 0x10 or 0x40 */
@@ -109,81 +130,98 @@ enum cfi_state {
 	CFI_STATE_CONFIRM, /* the confirm of 0xe8 */
 };
 
-/* What reads of a part's lane return. */
+/* The contents that a read on the lane of a part returns. */
 enum cfi_view {
 	CFI_VIEW_ARRAY,
 	CFI_VIEW_STATUS,
-	CFI_VIEW_BUFFER, /* XSR: is the write buffer available? */
+	CFI_VIEW_BUFFER, /* XSR: 0x80 if the write buffer is available */
 	CFI_VIEW_ID,
 	CFI_VIEW_QUERY,
 };
 
 #define CFI_QUERY_SIZE 0x60
-#define CFI_BUFFER_SIZE 256 /* bytes of a part's write buffer */
+#define CFI_BUFFER_SIZE 256 /* bytes of the write buffer of a part */
 
-/* One part; addresses are the part's own, in words of its lane. */
+/*
+ * One part.  Private to src/cfi.  Addresses count words of the part's lane.  A
+ * load is the series of data cycles of a buffered program.
+ */
 struct cfi_part {
 	uint8_t state; /* enum cfi_state */
 	uint8_t view;  /* enum cfi_view */
 	uint8_t status;
-	uint8_t burst;      /* SR bits a failed commit will set */
+	uint8_t burst;      /* SR bits that a failed commit sets */
 	uint8_t last;       /* SR bit that SUSPEND would set now, or 0 */
-	bool bad;           /* the load is out of its range */
-	uint8_t shown;      /* the byte STATUS or BUFFER view showed last */
-	uint8_t shown_view; /* and whether it was one of these */
-	uint32_t erased;    /* the block last erased, or suspended */
+	bool bad;           /* the load is too long or out of range */
+	uint8_t shown;      /* part_shows() after the last cycle */
+	uint8_t shown_view; /* part_kind_of_view() after the last cycle */
+	uint32_t erased;    /* index of the block erased last */
 	uint32_t start;     /* first address of the load */
-	uint32_t words;     /* of the load */
-	uint32_t pending;   /* words still to come */
+	uint32_t words;     /* number of words in the load */
+	uint32_t pending;   /* words of the load not yet received */
 	uint8_t buffer[CFI_BUFFER_SIZE];
-	uint8_t loaded[CFI_BUFFER_SIZE / 8]; /* a bit for each word */
+	uint8_t loaded[CFI_BUFFER_SIZE / 8]; /* a bit for each word received */
 };
 
-/* Embedded by its owner; its members are the chip's alone. */
+/*
+ * A chip.  The owner allocates it; only src/cfi uses its members.  It needs no
+ * release: it owns no memory.
+ */
 struct cfi {
 	struct cfi_config config;
 	uint8_t width_shift;              /* 2^n bytes of the bus */
 	uint8_t lane_shift;               /* 2^n bytes of a lane */
 	uint8_t all;                      /* a bit for each part */
 	bool x8;                          /* the bank is one x8 part */
-	bool locked;                      /* any block of any part */
+	bool locked;                      /* a block of a part is locked */
 	uint8_t word[GEOMETRY_MAX_WIDTH]; /* the bus word being programmed */
-	uint32_t parts_at;                /* where the parts are in a record */
+	uint32_t parts_at;                /* offset of the parts in a record */
 	struct cfi_part part[GEOMETRY_MAX_PARTS];
-	/* For each block, by part: bit n locked, bit 4 + n locked down. */
+	/* By block: bit n: part n is locked, bit 4 + n: locked down. */
 	uint8_t locks[GEOMETRY_MAX_BLOCKS];
 	uint8_t protect[GEOMETRY_MAX_PARTS * CFI_PROTECT_SIZE];
-	uint32_t changes;              /* of locks and protect */
+	uint32_t changes;              /* number of changes of locks, protect */
 	uint8_t query[CFI_QUERY_SIZE]; /* the CFI query structure of a part */
 };
 
-/* Power-on reset.  -EINVAL for a bad geometry. */
+/*
+ * Initializes the chip to its power-on state.  Copies *config, not the array
+ * and the operations.  -EINVAL: geometry_check() refuses the geometry.
+ */
 int cfi_init(struct cfi *chip, const struct cfi_config *config);
 
 /*
- * One access of 1 to 8 bytes, little-endian; docs/chip.md, section 1, says
- * which bus cycles it makes.  cfi_write() returns true when reads return
- * something else than before: cfi_render() has the new view.
+ * An access of `size` bytes, 1 to 8, little-endian, as the bus cycles of
+ * docs/chip.md, section 1.  Any offset is allowed: bytes outside of the bank
+ * read as 0xff and are not written.
+ * cfi_write() returns true if the view has changed: the owner must then show
+ * the new one, which cfi_render() makes.  Failures appear as status bits only.
  */
 bool cfi_write(struct cfi *chip, uint64_t off, unsigned int size,
 	       uint64_t value);
 uint64_t cfi_read(const struct cfi *chip, uint64_t off, unsigned int size);
 
-/* What reads of [off, off + len) return now; 0xff beyond the array. */
+/*
+ * Fills `dst` with the bytes that reads of [off, off + len) return now; 0xff
+ * outside of the bank.
+ */
 void cfi_render(const struct cfi *chip, uint64_t off, void *dst, size_t len);
 
 /*
- * A commit that the guest did not ask for (an idle timer) failed with -errno.
- * Returns as cfi_write().
+ * Reports the failure of a commit that the owner made without a bus cycle, for
+ * example by an idle timer: the parts of the burst set their error bits.
+ * `error` is -errno.  Returns true if the view has changed, as cfi_write().
  */
 bool cfi_report(struct cfi *chip, int error);
 
-/* Checks every invariant of the structure; false says it is broken. */
+/* Checks the invariants of the chip; false: one is violated. */
 bool cfi_verify(const struct cfi *chip);
 
 /*
- * The chip's state but for the array, between any two accesses: a versioned
- * record of cfi_state_size() bytes, little-endian, laid out in docs/format.md.
+ * Saving the chip: cfi_save() writes the whole state except the array to
+ * `record`, cfi_state_size() bytes, at most CFI_STATE_MAX.  It may be called
+ * between any two accesses.  docs/format.md, section "The state file", has the
+ * versioned format of the record.
  */
 #define CFI_STATE_MAX 8192
 
@@ -191,25 +229,30 @@ size_t cfi_state_size(const struct cfi *chip);
 void cfi_save(const struct cfi *chip, uint8_t *record);
 
 /*
- * Brings a record of cfi_save() up to date by what may be another: `changes`
- * is that chip's of then.  For after every access, where cfi_save() is slow.
+ * Updates a record of this chip; fast enough to be called after every access.
+ * *changes belongs to the record: the value of chip->changes at the last
+ * update, and the function keeps it current.  If it is not equal to
+ * chip->changes, the function writes the whole record, as cfi_save() does; so
+ * any other value is right for a record without contents.
  */
 void cfi_save_again(const struct cfi *chip, uint8_t *record, uint32_t *changes);
 
 /*
- * Takes up a record, after cfi_init() and before the first access; shows
- * nothing.  -EINVAL: not a record, of another version, geometry or
- * personality, or impossible; the chip is as after cfi_init() then.
+ * Restores a saved state, after cfi_init() and before the first access.  The
+ * owner must then show the view.  -EINVAL: the bytes are not a record of this
+ * version, geometry and personality, or no chip can have that state; the chip
+ * is unchanged.
  */
 int cfi_restore(struct cfi *chip, const uint8_t *record, size_t len);
 
 /*
- * The same of the protection registers only, at the power-on of a new guest.
- * The personality may be another one than the record's.
+ * Restores only the protection registers, for a new guest: these survive a
+ * power-off.  The record may be from a chip of another personality.  -EINVAL:
+ * not a record of this version, bus width and number of parts.
  */
 int cfi_restore_protect(struct cfi *chip, const uint8_t *record, size_t len);
 
-/* Has no bit of the protection registers been programmed yet? */
+/* True if no bit of the protection registers has been programmed. */
 bool cfi_protect_is_new(const struct cfi *chip);
 
 #endif

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The store: a VARS file, its journal, and the image of both in memory.
+ * The store: a VARS file, its journal, and the current image in memory.
+ * docs/format.md specifies the files.
  *
- * The image is the authority on what the flash holds.  store_program() and
- * store_erase() change it and note the change in the burst that is open;
- * store_commit() appends that burst to the journal and, by the sync mode,
- * makes it durable.  A burst is on stable storage wholly or not at all.  What
- * the journal has is brought to the VARS file (a checkpoint) at a size limit
- * and when the store is closed, and stays in the journal as history.
- * docs/format.md specifies both.
+ * The image is the content of the flash.  store_program() and store_erase()
+ * change the image and add the change to the open burst.  store_commit()
+ * appends the open burst to the journal as one record and, depending on the
+ * sync mode, makes it durable (on stable storage).  After a crash, a burst has
+ * taken effect either completely or not at all.  A checkpoint writes the
+ * changed blocks to the VARS file: when the journal exceeds a size limit, and
+ * when the store is closed.  The bursts stay in the journal as history.
  *
- * The first failure to write or sync the journal or the VARS file makes the
- * store read-only for the rest of its life: the burst that was open is undone
- * in the image, so that the image is what was committed, and every later
- * change returns the errno of that first failure.  Nothing is retried: after a
- * failed fsync(2) the kernel may have dropped the dirty pages.
+ * Failures: the first failed write or sync of the journal or the VARS file
+ * makes the store read-only until it is closed.  The store undoes the open
+ * burst in the image, so the image has the committed bursts and no others.
+ * Every later change returns the -errno of the first failure.  The store never
+ * retries: after a failed fsync(2) the kernel may have dropped the dirty pages.
  *
- * All offsets and lengths are bytes from the start of the image.  No function
- * here is safe against concurrent use of one store.
+ * Units: offsets and lengths are in bytes, offsets from the start of the image.
+ * Errors: a function with a `struct error *` writes one sentence to it when it
+ * returns -errno.  For the other functions see store_failure().
+ * Threads: a store must not be used by two threads at once.
  */
 #ifndef PFLASH_STORE_H
 #define PFLASH_STORE_H
@@ -30,30 +33,34 @@
 #include "pflash/files.h"
 #include "pflash/sys.h"
 
-/* The largest image: what fits between 4 GiB and the x86 local APIC page. */
+/*
+ * The largest image: the largest power of two that fits between the x86 local
+ * APIC page (0xfee00000) and 4 GiB.
+ */
 #define STORE_MAX_SIZE (16u << 20)
 
 enum store_sync {
 	STORE_SYNC_BURST, /* store_commit() returns when the burst is durable */
 	STORE_SYNC_OP,    /* every program and erase is a burst of its own */
-	STORE_SYNC_NONE,  /* bursts are written, not synced */
+	STORE_SYNC_NONE,  /* store_commit() writes but does not sync */
 };
 
-/* Which of the bursts that VARS has already the journal still keeps. */
+/* How much history the journal keeps: bursts that VARS already has. */
 struct store_history {
 	/*
-	 * Bytes of records, 0: none are kept.  Up to 256 KiB more may lie there
-	 * until dropping them is worth a new file.
+	 * Size of the kept records; 0: none.  The journal may exceed this limit
+	 * by 256 KiB, because dropping records means writing a new file.
 	 */
 	uint64_t bytes;
-	uint64_t seconds; /* and not older than this; 0: of any age */
+	uint64_t seconds; /* the greatest age of a record; 0: any age */
 };
 
 #define STORE_HISTORY_BYTES (1u << 20)
 
 /*
- * "0", a size ("512K", "1M"), or an age ("12h", "30d", "8w"), which has
- * STORE_HISTORY_MOST bytes at most.  -EINVAL with a sentence.
+ * Parses the argument of --history: "0", a size ("512K", "1M"), or an age
+ * ("12h", "30d", "8w").  With an age, `bytes` becomes STORE_HISTORY_MOST.
+ * -EINVAL with a sentence.
  */
 int store_history_parse(struct store_history *history, const char *text,
 			struct error *err);
@@ -61,237 +68,284 @@ int store_history_parse(struct store_history *history, const char *text,
 #define STORE_HISTORY_MOST (64u << 20)
 
 struct store_config {
-	/* Borrowed for the life of the store; NULL: those of path, journal. */
+	/*
+	 * The files, borrowed until store_close().  NULL: the store makes its
+	 * own with files_local() from `path` and `journal`.
+	 */
 	struct files *files;
 	const char *path;    /* the VARS file; borrowed during store_open() */
-	const char *journal; /* NULL: beside it; needed for a block device */
-	uint32_t size;       /* of the flash; 0: that of the file or device */
+	const char *journal; /* NULL: path.journal; a device needs a path */
+	uint32_t size;       /* of the flash; 0: the size of the file */
 	/*
-	 * Nothing is written, others may read too, and every change fails with
-	 * -EROFS.
+	 * The store writes nothing, shares the lock with other readers, and
+	 * every change fails with -EROFS.
 	 */
 	bool read_only;
 	/*
-	 * A VARS file that something else has changed is taken, as by
-	 * store_accept(), if no burst is lost by that; also one of another
-	 * size, and then the history is lost.
+	 * Accept a VARS file that was modified outside pflashd, as
+	 * store_accept() does, but only if VARS had all bursts of the journal.
+	 * Also accept a VARS file whose size has changed; its history is lost.
 	 */
 	bool accept;
 	enum store_sync sync;
-	uint32_t journal_limit; /* checkpoint above, in bytes; 0: default */
+	uint32_t journal_limit; /* bytes; above: checkpoint.  0: default */
 	const struct store_history *history; /* NULL: STORE_HISTORY_BYTES */
-	uint32_t burst_limit; /* commit above, in bytes; 0: default */
+	uint32_t burst_limit; /* bytes; above: commit.  0: default */
 	/*
-	 * STORE_BURST_ROOM(burst_limit) bytes for the open burst, borrowed:
-	 * memory that outlives this process.  NULL: the store's own.
+	 * Memory for the open burst, STORE_BURST_ROOM(burst_limit) bytes,
+	 * borrowed until store_close().  If this memory outlives the process,
+	 * the next process can continue the burst: store_resume_burst().
+	 * NULL: the store allocates its own memory.
 	 */
 	void *burst;
 	/*
-	 * Called once when the store becomes read-only (store_failed()), before
-	 * the guest gets its answer; not by store_open().  May be NULL.
+	 * Called once, when the store becomes read-only because of a failure,
+	 * before the failed function returns.  store_open() does not call it.
+	 * May be NULL.
 	 */
 	void (*on_failure)(void *opaque);
-	void *opaque;
-	/* Of descriptors, and of names where `files` is NULL. */
-	const struct sys *sys; /* NULL: sys_kernel */
+	void *opaque; /* the argument of on_failure() */
+	/*
+	 * System calls on descriptors and, where `files` is NULL, on names.
+	 * NULL: sys_kernel.
+	 */
+	const struct sys *sys;
 };
 
 /*
- * The room that the open burst takes when it may be that long, and no single
- * change is longer than STORE_CHANGE_MOST.
+ * The memory for an open burst of at most `limit` bytes.  No single change may
+ * then be longer than STORE_CHANGE_MOST bytes.
  */
 #define STORE_CHANGE_MOST 4096u
 #define STORE_BURST_ROOM(limit) ((limit) + STORE_CHANGE_MOST + 64u)
 
+/* The defaults of journal_limit and burst_limit. */
 #define STORE_JOURNAL_LIMIT (1u << 20)
 #define STORE_BURST_LIMIT (1u << 20)
 
-/* What recovery found, for the operator's log. */
+/* The result of the recovery, for the log. */
 struct store_recovery {
 	uint64_t bursts;        /* replayed from the journal */
-	uint64_t dropped_bytes; /* of a torn tail */
+	uint64_t dropped_bytes; /* bytes of the torn tail, now removed */
 };
 
 struct store;
 
 /*
- * Opens an existing VARS file for writing, takes an exclusive open file
- * description lock on it, and replays its journal.  `found` may be NULL.
- * -EBUSY: another process has it ("in use by pid N"); -EUCLEAN: the journal is
- * damaged before its tail or does not belong to this file: nothing is changed;
- * -EINVAL: the size is no whole number of 4 KiB blocks, zero or above
- * STORE_MAX_SIZE; -EMLINK: the file has several names; or the -errno of a
- * system call.
+ * Opens an existing VARS file, locks it (an exclusive open file description
+ * lock), replays its journal, makes the result durable, and makes a checkpoint
+ * of the replayed bursts.  Creates the journal if there is none.  `found` may
+ * be NULL.  The caller closes *out with store_close().
+ * -EBUSY: another process has the lock; the sentence has its pid if possible.
+ * -EUCLEAN: the journal is damaged before its tail, or does not belong to this
+ * VARS file; neither file is changed.
+ * -EINVAL: the size is not a multiple of 4 KiB, is 0, is above STORE_MAX_SIZE
+ * or is not config->size.
+ * -EMLINK: the file has hard links, and the journal's path was not given.
+ * Otherwise the -errno of a system call.
  */
 int store_open(struct store **out, const struct store_config *config,
 	       struct store_recovery *found, struct error *err);
 
 /*
- * Takes a VARS file that something else has changed as it is: the change
- * becomes a burst of the history, and bursts that had not been brought to the
- * file remain there only.  *changed tells whether there was anything to take.
- * Errors as for store_open(); a damaged journal is not overcome.
+ * Accepts a VARS file that was modified outside pflashd: the difference from
+ * the last image becomes a burst of the history.  Bursts that VARS did not have
+ * yet stay in the history, but not in the image.  *changed is false if there
+ * was no difference.  Errors as for store_open(); -EUCLEAN also if the journal
+ * is damaged, which this function does not repair.
  */
 int store_accept(const struct store_config *config, bool *changed,
 		 struct error *err);
 
 /*
- * Could it be opened now, as far as the VARS file alone tells?  0, or the
- * -errno and the sentence of store_open().  Changes nothing.
+ * Checks whether store_open() would succeed, by the VARS file alone: 0, or the
+ * -errno and the sentence of store_open().  Changes nothing and leaves the file
+ * unlocked.
  */
 int store_check_free(const struct store_config *config, struct error *err);
 
 /*
- * Creates a VARS file that must not yet exist (-EEXIST), atomically and
- * durably: it is there with all of `image`, which has config->size bytes, or
- * not at all.  -EUCLEAN: the journal of an earlier file lies where its journal
- * will be.
+ * Creates a VARS file with the contents `image`, config->size bytes.  The
+ * creation is atomic and durable: after a crash the file exists with all of
+ * the image, or does not exist.  -EEXIST: the file exists.  -EUCLEAN: the
+ * journal or the state file of an earlier VARS file exists.
  */
 int store_create(const struct store_config *config, const void *image,
 		 struct error *err);
 
 /*
- * Reads VARS plus journal without a lock and without changing either, also
- * while a daemon writes them.  *image is malloc()ed and the caller's.
+ * Reads the current image from VARS and its journal.  Takes no lock and changes
+ * neither file; a daemon may write both at the same time.  Errors as for
+ * reader_open() (pflash/reader.h).  The caller frees *image with free().
  */
 int store_export(const struct sys *sys, const char *path, uint8_t **image,
 		 size_t *size, struct error *err);
 
-/* The image, the store's own; valid and at one address until store_close(). */
+/*
+ * The image, store_size() bytes.  It belongs to the store; its address does not
+ * change until store_close().
+ */
 const uint8_t *store_image(const struct store *store);
 uint32_t store_size(const struct store *store);
 
 /* CRC32C of the image. */
 uint32_t store_checksum(const struct store *store);
 
-/* The VARS file's name in messages: its path, without symbolic links. */
+/* The name of the VARS file for messages: its path, without symbolic links. */
 const char *store_path(const struct store *store);
 
 /*
- * Sets [off, off + len) to `bytes`, or to 0xff.  -EINVAL outside the image;
- * otherwise 0, or the -errno with which the store became read-only.
- * An open burst larger than burst_limit is committed here.
+ * Set the range [off, off + len) of the image to `bytes`, or to 0xff, and add
+ * the change to the open burst.  The caller has applied the rules of NOR flash
+ * to `bytes`.  A burst that exceeds burst_limit is committed.
+ * -EINVAL: the range is outside of the image; -EBUSY: the files are released;
+ * otherwise 0, or the -errno that made the store read-only.
  */
 int store_program(struct store *store, uint32_t off, const void *bytes,
 		  uint32_t len);
 int store_erase(struct store *store, uint32_t off, uint32_t len);
 
 /*
- * The whole image becomes this one, by one burst that is not committed yet; the
- * store's burst_limit must be STORE_MAX_SIZE.
+ * Replaces the whole image by `image`, in the open burst; store_commit()
+ * commits it.  The store's burst_limit must be STORE_MAX_SIZE.  Errors as for
+ * store_program().
  */
 int store_replace(struct store *store, const uint8_t *image);
 
 /*
- * Fills `image`, store_size() bytes, with new contents.  1: write them;
+ * Fills `image`, store_size() bytes, with new contents.  Returns 1: write them;
  * 0: change nothing; -errno with a sentence.
  */
 typedef int store_edit(void *opaque, const struct store *store, uint8_t *image,
 		       struct error *err);
 
 /*
- * Opens the store, replaces its image by that of edit(), as one burst of the
- * history, and closes it.  Uses neither burst nor burst_limit of `config`.
- * Returns 0, or the -errno of store_open(), of edit() or of the change.  -EIO:
- * the journal has the change, but the VARS file could not be updated.
+ * Opens the store, replaces its image by the image from edit(), as one burst of
+ * the history, and closes the store.  Ignores `burst` and `burst_limit` of
+ * `config`.  Returns 0, or the -errno of store_open(), of edit() or of the
+ * change.  -EIO: the journal has the change, but the VARS file could not be
+ * updated.
  */
 int store_rewrite(const struct store_config *config, store_edit *edit,
 		  void *opaque, struct error *err);
 
-/* The barrier.  Nothing to do is success.  -errno as above. */
+/*
+ * Commits the open burst.  0 also if there is none; or the -errno that made the
+ * store read-only.
+ */
 int store_commit(struct store *store);
 
 /*
- * What is to be known of the open burst to go on with it in another process,
- * which has the memory it lies in: see struct store_config.
+ * The position of the open burst in its memory (struct store_config, `burst`)
+ * and in the journal: another process continues the burst from it.  Every
+ * offset and length counts bytes of the burst's payload (docs/format.md).
  */
 struct store_open_burst {
-	uint64_t sequence; /* of the last record before it */
-	uint32_t length;
-	uint32_t operation;
-	uint32_t next;
-	uint32_t chain; /* of that record, which tells journals apart; or 0 */
+	uint64_t sequence;  /* of the last record before the burst */
+	uint32_t length;    /* of the payload */
+	uint32_t operation; /* offset of the last operation in the payload */
+	uint32_t next;      /* image offset at which it grows, or UINT32_MAX */
+	uint32_t chain;     /* of the record `sequence`; 0: unknown */
 };
 
 void store_note_burst(const struct store *store,
 		      struct store_open_burst *burst);
 
 /*
- * Goes on with it, after store_open(), before any change.  One that was
- * committed, or that was noted for another journal, is left alone.  -EINVAL:
- * this is no burst of this store, which is as before; so it is if its journal
- * cannot be read again, with the -errno of that.
+ * Continues the burst of another process.  To be called after store_open() and
+ * before any change.  Does nothing and returns 0 if the burst was committed, or
+ * if it was noted for another journal.  -EINVAL: the memory does not hold a
+ * burst of this store; otherwise the -errno of reading the journal.  After an
+ * error the image is unchanged and no burst is open.
  */
 int store_resume_burst(struct store *store,
 		       const struct store_open_burst *burst);
 
-/* Since store_open(). */
+/* Counts since store_open(). */
 struct store_stats {
 	uint64_t bursts;      /* committed */
 	uint64_t checkpoints; /* of the journal into VARS */
 	uint64_t written;     /* bytes, in whole blocks of 4 KiB */
 };
 
+/* The counters belong to the store and stay current. */
 const struct store_stats *store_stats(const struct store *store);
 
-/* Is there a burst that store_commit() would write? */
+/* True if there is an open burst that store_commit() would write. */
 bool store_pending(const struct store *store);
 
-/* 0, or the -errno with which the store became read-only. */
+/* 0, or the -errno that made the store read-only. */
 int store_failed(const struct store *store);
 
-/* The sentence for that failure ("" if there was none): file and reason. */
+/*
+ * The sentence for that failure: the file and the reason; "" without a
+ * failure.  It belongs to the store.
+ */
 const char *store_failure(const struct store *store);
 
 /*
- * What the flash keeps beside its array, in FILE.state: a record of the
- * owner's, and a tag of the owner's that says whose it is.
+ * The saved state: the contents of FILE.state.  The store does not interpret
+ * the record or the tag; src/ioreq/saved.c does.
  */
-#define STORE_TAG_SIZE 96 /* with the '\0' */
+#define STORE_TAG_SIZE 96 /* bytes, with the '\0' */
 #define STORE_STATE_MAX 8192
 
 struct store_state {
-	char tag[STORE_TAG_SIZE];
-	size_t len; /* 0: nothing is kept */
+	char tag[STORE_TAG_SIZE]; /* text: the guest that owns the record */
+	size_t len;               /* of the record; 0: no saved state */
 	uint8_t record[STORE_STATE_MAX];
 };
 
 /*
- * Replaces what is kept, atomically; it is durable on return.  len 0 removes
- * it.  Works on a failed store too.  The -errno of a system call.
+ * Replaces the saved state atomically; it is durable on return.  With len 0
+ * removes the file.  Also works after the store has failed.  -EBUSY: the files
+ * are released; otherwise the -errno of a system call.
  */
 int store_save_state(struct store *store, const struct store_state *state,
 		     struct error *err);
 
-/* -EUCLEAN: FILE.state is damaged. */
+/*
+ * Reads the saved state; len is 0 if there is none.  -EUCLEAN: FILE.state is
+ * damaged.
+ */
 int store_load_state(const struct store *store, struct store_state *state,
 		     struct error *err);
 
-/* Folds the journal into the VARS file and empties it; commits first. */
+/*
+ * Commits the open burst and makes a checkpoint: VARS then has the image.
+ * 0, or the -errno that made the store read-only.
+ */
 int store_checkpoint(struct store *store);
 
 /*
- * Lets go of the file, for the guest is suspended and may go on elsewhere:
- * checkpoints, and closes both files, which unlocks them.  Until
- * store_retake() nothing is read or written, changes fail with -EBUSY, and the
- * image stays.  The store has released them whatever it returns.
+ * Releases the files while the guest is suspended, because the guest may
+ * resume under another pflashd: makes a checkpoint and closes both files,
+ * which unlocks them.  Until store_retake() the store does not access the
+ * files, changes fail with -EBUSY, and the image stays.  The files are released
+ * even if the function returns an error: the -errno that made the store
+ * read-only, or of reading FILE.state.
  */
 int store_release(struct store *store, struct error *err);
 bool store_released(const struct store *store);
 
 /*
- * Takes the files again, as store_open() does, before the guest's next access.
- * If image or what is kept beside it is another one now (-ESTALE), or the file
- * cannot be opened, the store has failed, and nothing was written.  -EBUSY:
- * another process has it; the store is as before, unless this is the `last`
- * attempt: then it has failed, too.
+ * Opens the released files again, as store_open() does.  To be called before
+ * the guest's next access.
+ * -EBUSY: another process has the lock.  The store stays released and the
+ * caller may try again; with `last` the store becomes read-only instead.
+ * -ESTALE: the image or the saved state has changed.  The store becomes
+ * read-only, and no file was changed.
+ * Otherwise the -errno of store_open(); the store becomes read-only.
  */
 int store_retake(struct store *store, bool last, struct error *err);
 
-/* Checkpoints, unlocks and frees.  The store is gone whatever it returns. */
+/*
+ * Makes a checkpoint, unlocks the files and frees the store, even if it returns
+ * the -errno of the checkpoint.
+ */
 int store_close(struct store *store);
 
-/* Checks every invariant of the structure; false says it is broken. */
+/* Checks the invariants of the store, for tests; false: one is violated. */
 bool store_verify(const struct store *store);
 
 #endif

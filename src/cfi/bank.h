@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of the bank share: cfi.c, operations.c and state.c. */
+/*
+ * The bank, private to src/cfi: functions that cfi.c, operations.c and state.c
+ * share.  `parts` is a set of parts, bit n for part n.  Offsets are in bytes of
+ * the bank.
+ */
 #ifndef PFLASH_CFI_BANK_H
 #define PFLASH_CFI_BANK_H
 
@@ -7,22 +11,24 @@
 
 #include "pflash/cfi.h"
 
-/* Keeps rare work out of the registers and the cache lines of a program. */
+/* For rare work: keeps it out of the code that a byte program executes. */
 #define RARE __attribute__((cold, noinline)) static
 
-/* struct cfi, `parts_at` */
+/* Computes `parts_at` of struct cfi. */
 uint32_t state_parts_at(const struct cfi *chip);
 
-/* The protection registers of GEOMETRY_MAX_PARTS new parts. */
+/* Fills `registers` with those of GEOMETRY_MAX_PARTS new parts. */
 void protect_init(uint8_t *registers);
 
-/* struct cfi, `locked`: after a change of the locks */
+/* Updates `locked` of struct cfi; to be called after a change of the locks. */
 void bank_note_locks(struct cfi *chip);
+/* True if any block of any part is locked. */
 bool bank_has_locks(const struct cfi *chip);
 
 /*
- * The effects.  `parts` ask for it; `word` and `data` are the address and the
- * data of the bus cycle that completed the command.
+ * Carry out one effect for the parts that requested it.  `word` and `data` are
+ * the address and the data of the bus cycle that completed the command.  The
+ * result of each part is in its status.
  */
 void bank_buffer(struct cfi *chip, unsigned int parts);
 void bank_erase(struct cfi *chip, unsigned int parts, uint32_t word);
@@ -31,13 +37,13 @@ void bank_lock(struct cfi *chip, unsigned int parts, enum effect effect,
 void bank_protect(struct cfi *chip, unsigned int parts, uint32_t word,
 		  uint32_t data);
 
-/* For bank_admit() alone. */
+/* Called only by bank_admit(). */
 unsigned int bank_admit_each(struct cfi *chip, unsigned int parts,
 			     enum effect effect, uint32_t off);
 
 /*
- * Those of the parts that touch the block at `off`; the status of the others
- * says why they refuse.
+ * Returns the parts that may program or erase the block at `off`.  Sets the
+ * error bits of the others (docs/chip.md, section 4, "Refusal").
  */
 static inline unsigned int
 bank_admit(struct cfi *chip, unsigned int parts, enum effect effect,
@@ -52,16 +58,16 @@ bank_admit(struct cfi *chip, unsigned int parts, enum effect effect,
 	return parts;
 }
 
-/* The byte that the array has at `off` when its part has programmed it. */
+/* Returns the value of the byte at `off` after `byte` is programmed there. */
 static inline uint8_t
 bank_programmed(const struct cfi *chip, uint32_t off, uint8_t byte)
 {
 	if (personality_of(chip)->overwrites)
 		return byte;
-	return chip->config.array[off] & byte; /* NOR can only clear */
+	return chip->config.array[off] & byte; /* NOR flash only clears bits */
 }
 
-/* The parts are not ready while the owner works, if the chip shows that. */
+/* Starts an operation of the owner: with show_busy, the parts are not ready. */
 static inline void
 bank_begin(struct cfi *chip, unsigned int parts)
 {
@@ -72,7 +78,7 @@ bank_begin(struct cfi *chip, unsigned int parts)
 			(uint8_t)~CFI_SR_READY;
 }
 
-/* The owner has returned `error`; see part_end(). */
+/* Ends an operation of the owner, for each part: see part_end(). */
 static inline void
 bank_end(struct cfi *chip, unsigned int parts, uint8_t bits, uint8_t suspend,
 	 int error)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bank: an access becomes bus cycles, a bus cycle reaches the parts, and
- * the effects that the parts ask for are carried out on the array: one
- * operation of the owner for all parts that ask for the same one.
+ * The bank.  An access becomes bus cycles.  A bus cycle reaches one or more
+ * parts, and each part returns an effect.  The bank carries out each effect
+ * once, for all parts that returned it, by one operation of the owner.
  *
- * This file has the way of a program and of the READ ARRAY that ends a burst;
- * operations.c has the other effects.
+ * This file carries out a program, and the READ ARRAY that ends a burst;
+ * operations.c carries out the other effects.
  */
 #include "pflash/cfi.h"
 
@@ -44,9 +44,10 @@ cfi_init(struct cfi *chip, const struct cfi_config *config)
 }
 
 /*
- * Programs a word of the parts that bank_admit() let pass.  `shift` and
- * `lane_shift` are those of the chip: constants where the bus is known, so that
- * a byte program on an x8 chip costs a few instructions.
+ * Programs a bus word for the parts that bank_admit() returned.  `shift` and
+ * `lane_shift` are the chip's width_shift and lane_shift.  They are parameters
+ * because a caller that knows the bus passes constants: a byte program on an x8
+ * chip then costs a few instructions.
  */
 INLINE void
 program(struct cfi *chip, unsigned int parts, uint32_t word, uint32_t data,
@@ -78,7 +79,7 @@ admit_program(struct cfi *chip, unsigned int parts, uint32_t word,
 			chip->lane_shift);
 }
 
-/* Notes what all parts show; true if reads return something else. */
+/* Calls part_note_shown() for all parts; true if the view has changed. */
 static bool
 note_shown(struct cfi *chip)
 {
@@ -89,7 +90,10 @@ note_shown(struct cfi *chip)
 	return changed;
 }
 
-/* The burst has ended: its failure is one of what the parts did in it. */
+/*
+ * Ends the burst.  If its commit failed, each part sets the error bits for its
+ * own programs and erases in the burst.
+ */
 static void
 end_burst(struct cfi *chip, int error)
 {
@@ -102,7 +106,7 @@ end_burst(struct cfi *chip, int error)
 	}
 }
 
-/* The owner makes the burst durable before the array is shown. */
+/* Lets the owner commit the burst, before the guest can read the array. */
 RARE void
 read_array(struct cfi *chip)
 {
@@ -132,8 +136,8 @@ carry_out(struct cfi *chip, enum effect effect, unsigned int parts,
 }
 
 /*
- * A write cycle that reaches `parts`: one operation for all that ask for the
- * same effect.  True if reads return something else.
+ * Executes a write cycle that reaches `parts`, and each effect once for all
+ * parts that returned it.  True if the view has changed.
  */
 RARE bool
 bus_cycle(struct cfi *chip, unsigned int parts, uint32_t word, uint32_t data)
@@ -161,8 +165,8 @@ bus_cycle(struct cfi *chip, unsigned int parts, uint32_t word, uint32_t data)
 }
 
 /*
- * The same on a bank of one x8 part, as OVMF has it.  The two cycles of a
- * program are nearly all that OVMF writes, and stay in a few registers.
+ * bus_cycle() for a bank of one x8 part, which OVMF uses.  Nearly all cycles of
+ * OVMF are the two cycles of a program, so these have a short path here.
  */
 static bool
 x8_cycle(struct cfi *chip, uint32_t word, uint32_t data)
@@ -178,8 +182,9 @@ x8_cycle(struct cfi *chip, uint32_t word, uint32_t data)
 }
 
 /*
- * An access that is not one bus word: the bytes of [first, last], whose values
- * are `value` from its lowest byte on.  Lanes that it does not reach see ones.
+ * Writes the bytes [first, last] of the bank when they are not exactly one bus
+ * word.  The lowest byte of `value` goes to `first`.  In each cycle, the bytes
+ * of the bus word outside of the range are 0xff (docs/chip.md, section 1).
  */
 RARE bool
 write_bytes(struct cfi *chip, uint32_t first, uint32_t last, uint64_t value)
@@ -278,7 +283,7 @@ cfi_verify(const struct cfi *chip)
 		    !protect_verify(chip->protect + i * CFI_PROTECT_SIZE,
 				    geometry_lane(g)))
 			return false;
-		/* The owner shows what there is to show. */
+		/* The last cycle called part_note_shown(). */
 		if (part->shown_view != part_kind_of_view(part) ||
 		    part->shown != part_shows(part))
 			return false;

@@ -20,13 +20,13 @@ check_bus(const struct geometry *g, struct error *err)
 
 	if (!power_of_two(width) || width > GEOMETRY_MAX_WIDTH)
 		return error_set(err, EINVAL,
-				 "a bus of %u bytes: 1, 2 or 4 was expected",
+				 "the bus has %u bytes, expected 1, 2 or 4",
 				 width);
 	if (!power_of_two(parts) || parts > GEOMETRY_MAX_PARTS ||
 	    parts > width || width / parts > 2)
 		return error_set(err, EINVAL,
-				 "%u parts on a bus of %u bytes: each must "
-				 "have 1 or 2 of them",
+				 "%u parts on a bus of %u bytes, expected 1 "
+				 "or 2 bytes for each part",
 				 parts, width);
 	return 0;
 }
@@ -40,12 +40,13 @@ check_region(const struct geometry_region *region, uint64_t first,
 	if (!power_of_two(size) || size < GEOMETRY_MIN_BLOCK ||
 	    size > GEOMETRY_MAX_BLOCK)
 		return error_set(err, EINVAL,
-				 "blocks of %" PRIu32 " bytes: a power of two "
-				 "from %u to %u was expected",
+				 "blocks of %" PRIu32 " bytes, expected a "
+				 "power of two from %u to %u",
 				 size, GEOMETRY_MIN_BLOCK, GEOMETRY_MAX_BLOCK);
 	if (region->count == 0)
 		return error_set(err, EINVAL,
-				 "blocks of %" PRIu32 " bytes: not one fits",
+				 "blocks of %" PRIu32 " bytes: the rest of the "
+				 "flash is smaller than one block",
 				 size);
 	if (first % size)
 		return error_set(err, EINVAL,
@@ -64,7 +65,7 @@ geometry_check(const struct geometry *g, struct error *err)
 	if (ret == 0 &&
 	    (g->region_count == 0 || g->region_count > GEOMETRY_MAX_REGIONS))
 		ret = error_set(err, EINVAL,
-				"%u regions of blocks: 1 to %u was expected",
+				"%u regions of blocks, expected 1 to %u",
 				g->region_count, GEOMETRY_MAX_REGIONS);
 	for (unsigned int i = 0; ret == 0 && i < g->region_count; i++) {
 		ret = check_region(&g->regions[i], size, err);
@@ -74,7 +75,7 @@ geometry_check(const struct geometry *g, struct error *err)
 	}
 	if (ret == 0 && blocks > GEOMETRY_MAX_BLOCKS)
 		ret = error_set(err, EINVAL,
-				"%" PRIu64 " blocks, but %u is the most",
+				"%" PRIu64 " blocks, expected at most %u",
 				blocks, GEOMETRY_MAX_BLOCKS);
 	if (ret == 0 && size != g->size)
 		ret = error_set(err, EINVAL,
@@ -94,7 +95,7 @@ read_number(const char **text)
 							       0;
 }
 
-/* `rest`: bytes of the bank behind the previous regions. */
+/* `rest` is the number of bytes of the bank behind the previous regions. */
 static int
 parse_region(struct geometry_region *region, const char **text, uint64_t rest,
 	     struct error *err)
@@ -125,7 +126,7 @@ geometry_parse(struct geometry *g, uint32_t size, unsigned int width,
 
 	if (interleave == 0)
 		interleave = width > 2 ? width / 2 : 1;
-	/* geometry_check() rejects 0, as it would any value above 255. */
+	/* A value above 255 becomes 0: geometry_check() refuses both. */
 	*g = (struct geometry){
 		.size = size,
 		.width = width > UINT8_MAX ? 0 : (uint8_t)width,
@@ -137,7 +138,8 @@ geometry_parse(struct geometry *g, uint32_t size, unsigned int width,
 
 		if (g->region_count == GEOMETRY_MAX_REGIONS)
 			return error_set(err, EINVAL,
-					 "more than %u regions of blocks",
+					 "too many regions of blocks, expected "
+					 "at most %u",
 					 GEOMETRY_MAX_REGIONS);
 		ret = parse_region(region, &blocks,
 				   used < size ? size - used : 0, err);

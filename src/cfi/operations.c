@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The effects of a bus cycle on the bank other than a program: the write
- * buffer, erase, block locks and the protection registers.
+ * Carries out the effects other than a program: buffered program, erase, block
+ * locks and the protection registers.
  */
 #include "bank.h"
 
@@ -11,8 +11,9 @@ void
 protect_init(uint8_t *registers)
 {
 	memset(registers, 0xff, GEOMETRY_MAX_PARTS * CFI_PROTECT_SIZE);
+	/* PR-LK: the factory bytes are locked. */
 	for (unsigned int i = 0; i < GEOMETRY_MAX_PARTS; i++)
-		registers[i * CFI_PROTECT_SIZE] = 0xfe; /* the factory's half */
+		registers[i * CFI_PROTECT_SIZE] = 0xfe;
 }
 
 bool
@@ -41,7 +42,11 @@ bank_note_locks(struct cfi *chip)
 	chip->locked = bank_has_locks(chip);
 }
 
-/* SR bits with which a part refuses to touch a block, or 0. */
+/*
+ * Returns the SR bits with which part `n` refuses to program or erase the
+ * block; 0: the part does not refuse.  The order is that of docs/chip.md,
+ * section 4, "Refusal".
+ */
 static uint8_t
 refusal(const struct cfi *chip, unsigned int n, enum effect effect,
 	const struct geometry_block *block)
@@ -82,14 +87,17 @@ bank_admit_each(struct cfi *chip, unsigned int parts, enum effect effect,
 	return admitted;
 }
 
-/* The part whose lane a byte of the bank is on. */
+/* Returns the number of the part that holds the byte at `off`. */
 static unsigned int
 part_of(const struct cfi *chip, uint32_t off)
 {
 	return (off & (chip->config.geometry.width - 1u)) >> chip->lane_shift;
 }
 
-/* Parts that loaded the same range program it together. */
+/*
+ * Programs the write buffers of parts that have loaded the same range, by one
+ * operation of the owner.
+ */
 static void
 program_buffers(struct cfi *chip, unsigned int parts)
 {
@@ -144,7 +152,10 @@ bank_buffer(struct cfi *chip, unsigned int parts)
 	}
 }
 
-/* The block of some parts only: their lanes become ones, piece by piece. */
+/*
+ * Erases the block on the lanes of some parts only: programs 0xff there, in
+ * pieces of GEOMETRY_MIN_BLOCK bytes.
+ */
 static int
 erase_lanes(struct cfi *chip, unsigned int parts,
 	    const struct geometry_block *block)
@@ -189,8 +200,9 @@ bank_erase(struct cfi *chip, unsigned int parts, uint32_t word)
 		chip->part[__builtin_ctz(parts)].erased = block.index;
 }
 
+/* Returns the lock bits of a block after the effect on part `n`. */
 static uint8_t
-locked(uint8_t locks, unsigned int n, enum effect effect)
+change_locks(uint8_t locks, unsigned int n, enum effect effect)
 {
 	const uint8_t lock = (uint8_t)(1u << n);
 	const uint8_t down = (uint8_t)(lock << GEOMETRY_MAX_PARTS);
@@ -220,13 +232,16 @@ bank_lock(struct cfi *chip, unsigned int parts, enum effect effect,
 			continue;
 		}
 		if (personality_of(chip)->keeps_locks)
-			*locks = locked(*locks, n, effect);
+			*locks = change_locks(*locks, n, effect);
 		part_end(&chip->part[n], 0, 0, 0);
 	}
 	bank_note_locks(chip);
 }
 
-/* A word of a part's protection register; false: there is none, or locked. */
+/*
+ * Programs the word at address `word` in the protection register of part `n`.
+ * False: no register has this address, or its half is locked.
+ */
 static bool
 program_register(struct cfi *chip, unsigned int n, uint32_t word, uint32_t data)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two orthogonal facts make a part: what its interface waits for (enum
- * cfi_state) and what reads return (enum cfi_view).  Programming and erasing
- * take no time, so the write state machine is never seen at work; SUSPEND is
- * about the operation that has just ended.
+ * The state of a part (enum cfi_state) says which cycle its command interface
+ * waits for.  The view (enum cfi_view) says which bytes a read returns.  The
+ * two are independent.  Programming and erasing take no time, so no cycle
+ * arrives during an operation; a SUSPEND refers to the operation that has just
+ * ended.
  */
 #include "part.h"
 
@@ -39,7 +40,10 @@ suspend(struct cfi_part *part, uint8_t last)
 	return EFFECT_NONE;
 }
 
-/* The inner operation first; it may then be suspended again. */
+/*
+ * Resumes the program if one is suspended, else the erase.  The resumed
+ * operation can be suspended again.
+ */
 static enum effect
 resume(struct cfi_part *part)
 {
@@ -101,7 +105,7 @@ part_refuse(struct cfi_part *part, uint8_t bits)
 	part->status |= bits | CFI_SR_READY;
 }
 
-/* The last cycle of a command: it is this effect, or a sequence error. */
+/* Ends a command: with its effect, or for EFFECT_NONE with a sequence error. */
 static enum effect
 confirm(struct cfi_part *part, enum effect effect)
 {
@@ -122,7 +126,10 @@ lock_effect(uint8_t byte)
 	}
 }
 
-/* All the words are taken, however many: none may pass for a command. */
+/*
+ * Starts a load.  The part accepts all its data cycles, also if they are too
+ * many for the buffer: it must not decode one of them as a command.
+ */
 static enum effect
 count(struct cfi_part *part, uint32_t data, unsigned int lane)
 {
@@ -142,7 +149,7 @@ load(struct cfi_part *part, uint32_t word, uint32_t data, unsigned int lane)
 
 	if (part->pending == part->words)
 		part->start = word;
-	at = word - part->start; /* below the start: far above the count */
+	at = word - part->start; /* wraps if `word` is below: above the count */
 	if (at >= part->words)
 		part->bad = true;
 	if (!part->bad) {
@@ -176,7 +183,7 @@ part_interpret(struct cfi_part *part, const struct personality *p,
 	}
 }
 
-/* A view other than STATUS or BUFFER waits for a command. */
+/* Only a part in the state READY has a view other than STATUS or BUFFER. */
 static bool
 view_fits(const struct cfi_part *part, const struct personality *p)
 {
@@ -203,7 +210,11 @@ load_fits(const struct cfi_part *part, uint32_t words, unsigned int lane)
 	       (part->bad || part->words <= CFI_BUFFER_SIZE / lane);
 }
 
-/* SR.3 and SR.1 explain an error; suspension is about a ready part. */
+/*
+ * SR.3 and SR.1 are set only together with SR.4 or SR.5.  SR.7 is 0 only after
+ * a CLEAR STATUS that clears it; the suspend bits that this CLEAR STATUS clears
+ * are then 0 too.
+ */
 static bool
 status_fits(const struct cfi_part *part, const struct personality *p)
 {
@@ -219,7 +230,10 @@ status_fits(const struct cfi_part *part, const struct personality *p)
 	return p->cleared & CFI_SR_READY && !(p->cleared & status & SUSPENDED);
 }
 
-/* What SUSPEND would be about has just ended, and nothing came since. */
+/*
+ * `last` is set only after the end or the resumption of an operation, until a
+ * command other than READ STATUS clears it.
+ */
 static bool
 last_fits(const struct cfi_part *part)
 {
@@ -245,7 +259,10 @@ part_verify(const struct cfi_part *part, const struct personality *p,
 	       status_fits(part, p) && last_fits(part);
 }
 
-/* What the factory programmed, and what is not there. */
+/*
+ * The factory bytes are ones and locked (bit 0 of PR-LK is 0).  PR-LK of an x8
+ * part has no second byte.
+ */
 bool
 protect_verify(const uint8_t *registers, unsigned int lane)
 {

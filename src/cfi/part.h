@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The command interface of one part: what a bus cycle means to it.  What then
- * has to be done to the bank is an effect, for cfi.c to carry out.
+ * The command interface of one part, private to src/cfi.  part_cycle() decodes
+ * a bus cycle, changes the state and the view of the part, and returns the
+ * effect on the bank, which cfi.c carries out.  Addresses and data are those of
+ * the part's lane.
  */
 #ifndef PFLASH_CFI_PART_H
 #define PFLASH_CFI_PART_H
@@ -10,13 +12,17 @@
 
 #include "personality.h"
 
-/* Status register bits that come in pairs. */
+/* Pairs of status register bits. */
 #define SEQUENCE_ERROR (CFI_SR_PROGRAM | CFI_SR_ERASE)
 #define SUSPENDED (CFI_SR_ERASE_SUSPENDED | CFI_SR_PROGRAM_SUSPENDED)
 
+/*
+ * In this order, which cfi.c uses: if one cycle has several effects, the commit
+ * comes first (docs/chip.md, section 8).
+ */
 enum effect {
 	EFFECT_NONE,
-	EFFECT_ARRAY, /* the array is shown */
+	EFFECT_ARRAY, /* the view becomes ARRAY: commit the burst */
 	EFFECT_PROGRAM,
 	EFFECT_BUFFER,
 	EFFECT_ERASE,
@@ -28,11 +34,11 @@ enum effect {
 
 #define EFFECT_COUNT (EFFECT_PROTECT + 1)
 
-/* For part_cycle() alone: cycles other than those of a program. */
+/* Called only by part_cycle(): a cycle that is not of a program. */
 enum effect part_interpret(struct cfi_part *part, const struct personality *p,
 			   uint32_t word, uint32_t data, unsigned int lane);
 
-/* The first cycle of a command: the part waits for the second one. */
+/* Handles the first cycle of a command: the part waits for the second one. */
 static inline enum effect
 part_setup(struct cfi_part *part, enum cfi_state state)
 {
@@ -41,7 +47,7 @@ part_setup(struct cfi_part *part, enum cfi_state state)
 	return EFFECT_NONE;
 }
 
-/* Is a write cycle with this data one of the two cycles of a program? */
+/* True if a write cycle with this data is one of the two of a program. */
 static inline bool
 part_is_program(const struct cfi_part *part, uint32_t data)
 {
@@ -64,8 +70,8 @@ part_program_cycle(struct cfi_part *part)
 }
 
 /*
- * A write cycle at the part's address `word` with `data` on its lane of `lane`
- * bytes.
+ * Handles a write cycle at the address `word` of the part, with `data` on its
+ * lane of `lane` bytes; bits above the lane are ignored.
  */
 static inline enum effect
 part_cycle(struct cfi_part *part, const struct personality *p, uint32_t word,
@@ -76,15 +82,19 @@ part_cycle(struct cfi_part *part, const struct personality *p, uint32_t word,
 	return part_interpret(part, p, word, data, lane);
 }
 
-/* An operation of the part has ended, and failed with these SR bits. */
+/* Ends an operation with the error bits `bits` of SR, and sets SR.7. */
 void part_refuse(struct cfi_part *part, uint8_t bits);
 
-/* SR bits for a failure of the owner's. */
+/*
+ * Sets `bits`, and SR.1 or SR.3 for the -errno that the owner returned (struct
+ * cfi_ops).
+ */
 void part_fail(struct cfi_part *part, uint8_t bits, int error);
 
 /*
- * It has ended with what its owner returned, 0 or -errno; `bits` are SR.4 or
- * SR.5, `suspend` what SUSPEND may set now.
+ * Ends an operation.  `error` is the result of the owner, 0 or -errno; `bits`
+ * is SR.4 or SR.5, which a failure sets; `suspend` is the SR bit that a SUSPEND
+ * may set next.
  */
 static inline void
 part_end(struct cfi_part *part, uint8_t bits, uint8_t suspend, int error)
@@ -98,7 +108,7 @@ part_end(struct cfi_part *part, uint8_t bits, uint8_t suspend, int error)
 	part->last = suspend;
 }
 
-/* The byte that STATUS and BUFFER view show; 0 in the other ones. */
+/* The byte that the STATUS and BUFFER views show; 0 in the other views. */
 static inline uint8_t
 part_shows(const struct cfi_part *part)
 {
@@ -109,14 +119,14 @@ part_shows(const struct cfi_part *part)
 		       0;
 }
 
-/* STATUS and BUFFER are the same to who reads: one byte everywhere. */
+/* STATUS and BUFFER are one kind: the same byte at every address. */
 static inline uint8_t
 part_kind_of_view(const struct cfi_part *part)
 {
 	return part->view == CFI_VIEW_BUFFER ? CFI_VIEW_STATUS : part->view;
 }
 
-/* Notes that this is shown; true if it was not before. */
+/* Updates `shown` and `shown_view`; true if a read now returns other bytes. */
 static inline bool
 part_note_shown(struct cfi_part *part)
 {
@@ -129,11 +139,17 @@ part_note_shown(struct cfi_part *part)
 	return true;
 }
 
-/* Could the part be like this, in a bank of this many words and blocks? */
+/*
+ * True if a part can have this state in a bank of `words` bus words and
+ * `blocks` erase blocks.
+ */
 bool part_verify(const struct cfi_part *part, const struct personality *p,
 		 uint32_t words, uint32_t blocks, unsigned int lane);
 
-/* Could the protection register of a part hold these CFI_PROTECT_SIZE bytes? */
+/*
+ * True if the protection register of a part can hold these CFI_PROTECT_SIZE
+ * bytes.
+ */
 bool protect_verify(const uint8_t *registers, unsigned int lane);
 
 #endif

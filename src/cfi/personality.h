@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The differences between the personalities (docs/personalities.md). */
+/*
+ * The differences between the personalities, private to src/cfi.  The source of
+ * each one is in docs/personalities.md.
+ */
 #ifndef PFLASH_CFI_PERSONALITY_H
 #define PFLASH_CFI_PERSONALITY_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The bytes that a read returns: the views of all parts, lane by lane. */
+/* Makes the bytes that a read returns from the views of all parts. */
 #include "pflash/cfi.h"
 
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The chip's state as a record; docs/format.md has its layout.  A record is
- * taken up only if the chip could have come into that state.
+ * Saves the state of the chip as a record, and restores it.  docs/format.md,
+ * section "The state file", has the layout.  A record is refused if no chip can
+ * have that state.
  */
 #include "pflash/cfi.h"
 
@@ -94,7 +95,7 @@ cfi_save(const struct cfi *chip, uint8_t *record)
 	}
 }
 
-/* The write buffer counts between the words for it and their confirm. */
+/* The write buffer has contents only from its first word to the confirm. */
 static bool
 has_loaded(const struct cfi_part *part)
 {
@@ -120,7 +121,7 @@ cfi_save_again(const struct cfi *chip, uint8_t *record, uint32_t *changes)
 	}
 }
 
-/* false: a byte that is always 0, or a flag, is something else. */
+/* False: a reserved byte is not 0, or a flag is neither 0 nor 1. */
 static bool
 get_part(struct cfi_part *part, const uint8_t *at)
 {
@@ -143,7 +144,10 @@ get_part(struct cfi_part *part, const uint8_t *at)
 	return true;
 }
 
-/* Of a flash with the same protection registers? */
+/*
+ * True if the record's protection registers are valid and have the layout of
+ * this chip.
+ */
 static bool
 protect_fits(const struct cfi *chip, const uint8_t *record, size_t len)
 {

@@ -6,7 +6,7 @@
 
 #include "pflash/store.h"
 
-/* A large malloc() is made of fresh pages: they cost memory when touched. */
+/* A large malloc() returns fresh pages, which use memory only when touched. */
 static int
 undo_init(struct undo *undo, uint32_t size)
 {
@@ -73,7 +73,7 @@ burst_save_blocks(struct burst *burst, uint32_t off, uint32_t len)
 	}
 }
 
-/* Puts the saved blocks into an image. */
+/* Copies the saved blocks back into `image`. */
 static void
 undo_restore(const struct undo *undo, uint8_t *image)
 {
@@ -214,9 +214,9 @@ undo_verify(const struct undo *undo, uint32_t size)
 	return saved == undo->count;
 }
 
-/* Undoes the burst in a copy of the image, and does it again. */
+/* Undoes the burst in a copy of the image, replays it there, and compares. */
 static bool
-explains_image(const struct burst *burst, uint32_t size)
+replays_to_image(const struct burst *burst, uint32_t size)
 {
 	uint8_t *copy = malloc(size);
 	struct operation op;
@@ -240,7 +240,7 @@ bool
 burst_verify(const struct burst *burst, uint32_t size)
 {
 	return burst_can_grow(burst) && undo_verify(&burst->undo, size) &&
-	       explains_image(burst, size);
+	       replays_to_image(burst, size);
 }
 
 bool

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-/* Takes what a call of files_ops has returned. */
+/* Adopts the result of files_ops: a descriptor or -errno. */
 static int
-take(struct file *file, int fd, struct error *err)
+adopt_fd(struct file *file, int fd, struct error *err)
 {
 	file->fd = fd < 0 ? -1 : fd;
 	return fd < 0 ? error_errno(err, -fd, "%s", file->path) : 0;
@@ -16,7 +16,7 @@ file_open(struct file *file, struct files *files, enum files_role role,
 	  bool write, struct error *err)
 {
 	file->path = files->name[role];
-	return take(file, files->ops->open(files, role, write), err);
+	return adopt_fd(file, files->ops->open(files, role, write), err);
 }
 
 void
@@ -56,7 +56,7 @@ file_read(const struct file *file, void *buf, size_t len, uint64_t off,
 	return 0;
 }
 
-/* However little of a block is written, a disk writes all of it. */
+/* A write to a part of a block counts as the whole block, as on a disk. */
 static void
 count_written(const struct file *file, size_t len, uint64_t off)
 {
@@ -130,7 +130,7 @@ file_write_new(struct file *file, struct files *files, enum files_role role,
 	int rc;
 
 	file->path = files->name[role];
-	rc = take(file, files->ops->create(files, role), err);
+	rc = adopt_fd(file, files->ops->create(files, role), err);
 	if (!rc)
 		rc = file_write(file, bytes, len, 0, err);
 	if (!rc)

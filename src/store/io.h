@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whole reads and writes over the table of system calls.  A short transfer is
- * continued and EINTR is repeated; a sync is made once, and its first failure
- * is final (fsync(2): the pages may be gone).  Everything returns 0 or -errno
- * with a sentence that begins with `path`.
+ * Complete reads and writes, through the table of system calls (pflash/sys.h).
+ * Private to src/store.  The functions continue a short transfer and repeat a
+ * call that fails with EINTR.  They never repeat a sync: after a failure the
+ * kernel may have dropped the dirty pages (fsync(2)).
+ *
+ * Errors: 0, or -errno with a sentence that begins with `path`.
+ * Units: offsets and lengths are in bytes, offsets from the start of the file.
  */
 #ifndef STORE_IO_H
 #define STORE_IO_H
@@ -16,24 +19,26 @@
 #include "pflash/files.h"
 #include "pflash/sys.h"
 
-/* An open file and its name for messages, which is not its own. */
 struct file {
-	const struct sys *sys;
-	const char *path;
-	int fd;
-	/* Counts what is written, as a disk does: whole blocks.  Or NULL. */
+	const struct sys *sys; /* borrowed */
+	const char *path;      /* for messages; borrowed */
+	int fd;                /* owned; -1: not open */
+	/* Counter of bytes written, in whole blocks; borrowed, or NULL. */
 	uint64_t *written;
 };
 
-/* Of the count of written bytes, the map of dirty blocks, and the undo list. */
+/*
+ * The block of the counter of bytes written, of the map of dirty blocks, and of
+ * the undo list.
+ */
 #define BLOCK_SHIFT 12
 #define BLOCK_SIZE (1u << BLOCK_SHIFT)
 
-/* The file of this role, to read it or also to write it. */
+/* Opens the file of this role for reading, and with `write` for writing. */
 int file_open(struct file *file, struct files *files, enum files_role role,
 	      bool write, struct error *err);
 
-/* Closes the descriptor, if there is one. */
+/* Closes the file, if it is open. */
 void file_close(struct file *file);
 
 /* -EUCLEAN if the file ends before `len` bytes. */
@@ -44,16 +49,17 @@ int file_write(const struct file *file, const void *buf, size_t len,
 	       uint64_t off, struct error *err);
 
 /*
- * Makes the unfinished file of this role, with these bytes; synced, and open
- * for more.  After a failure there is none.
+ * Creates the unfinished file of this role (pflash/files.h), writes `bytes` and
+ * syncs.  The file stays open.  After an error the file is closed and removed.
  */
 int file_write_new(struct file *file, struct files *files, enum files_role role,
 		   const void *bytes, size_t len, struct error *err);
 
+/* fdatasync(2) and ftruncate(2). */
 int file_sync(const struct file *file, struct error *err);
 int file_truncate(const struct file *file, uint64_t len, struct error *err);
 
-/* -EINVAL if it is no regular file. */
+/* fstat(2).  -EINVAL: not a regular file. */
 int file_stat(const struct file *file, struct stat *st, struct error *err);
 
 #endif

@@ -13,9 +13,9 @@
 #include "pflash/le.h"
 
 /*
- * A journal belongs to one VARS file, whose lock says nothing of other files
- * with the same --journal.  One that has lost its name while the lock was
- * waited for was replaced by whoever has it.
+ * Two VARS files can be given the same --journal; the lock on VARS does not
+ * prevent that, the lock on the journal does.  If the journal has lost its name
+ * before it is locked, another process has replaced it and owns the new one.
  */
 static int
 lock_journal(const struct journal *journal, struct error *err)
@@ -75,7 +75,7 @@ journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 }
 
 static void
-take_scan(struct journal *journal, const struct scan *scan)
+adopt_scan(struct journal *journal, const struct scan *scan)
 {
 	journal->salt = scan->salt;
 	journal->sequence = scan->sequence;
@@ -91,13 +91,14 @@ journal_resume(struct journal *journal, const uint8_t *bytes,
 {
 	int rc;
 
-	take_scan(journal, scan);
+	adopt_scan(journal, scan);
 	rc = file_truncate(&journal->file, scan->end, err);
 	if (!rc)
 		rc = file_write(&journal->file, bytes, scan->end, 0, err);
 	return rc ? rc : journal_sync(journal, err);
 }
 
+/* Renames the new file, and uses it if it has got the name. */
 static int
 name_new(struct journal *journal, struct file *new, bool *renamed,
 	 struct error *err)
@@ -138,7 +139,7 @@ journal_replace(struct journal *journal, const uint8_t *bytes,
 	file_close(&new);
 	if (rc)
 		return rc;
-	take_scan(journal, scan);
+	adopt_scan(journal, scan);
 	journal->durable = journal->sequence;
 	return 0;
 }

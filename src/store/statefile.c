@@ -9,6 +9,8 @@
 #include "pflash/le.h"
 
 #define MAGIC "PFLASHS1"
+
+/* Offsets in the file. */
 #define TAG 8
 #define LENGTH (TAG + STORE_TAG_SIZE)
 #define CRC (LENGTH + 4)
@@ -74,9 +76,9 @@ check_content(const char *path, const uint8_t *bytes, size_t size,
 	    get_le32(bytes + CRC) !=
 		    checksum(bytes, bytes + HEADER_SIZE, size - HEADER_SIZE))
 		return error_set(err, EUCLEAN,
-				 "%s: damaged: put it back from a backup, or "
-				 "remove it, and with it the flash's "
-				 "protection register",
+				 "%s: damaged: restore it from a backup, or "
+				 "remove it (this also resets the flash's "
+				 "protection register)",
 				 path);
 	return 0;
 }
@@ -92,7 +94,7 @@ read_content(const struct file *file, struct store_state *state,
 
 	if (rc)
 		return rc;
-	/* One that is too large fails the check of its length. */
+	/* If the file is too large, the check of its length fails. */
 	size = st.st_size > (off_t)sizeof(bytes) ? sizeof(bytes) :
 						   (size_t)st.st_size;
 	rc = file_read(file, bytes, size, 0, err);

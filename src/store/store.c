@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One image, as the guest sees it.  The open burst knows how to undo itself
- * (burst.h); without one the image is what the journal has.
+ * The store has one image, with the open burst applied.  burst_undo() restores
+ * the committed image.  Without an open burst, the image is what recovery would
+ * compute from VARS and the journal.
  */
 #include "pflash/store.h"
 
@@ -23,7 +24,7 @@ struct store {
 	struct journal journal;
 	struct burst burst;
 	uint8_t *image;
-	uint8_t *dirty; /* blocks that differ from the VARS file */
+	uint8_t *dirty; /* a byte for each block: 1: VARS may not have it */
 	uint32_t size;
 	uint32_t journal_limit;
 	struct store_history history;
@@ -32,10 +33,10 @@ struct store {
 	struct store_stats stats;
 	void (*on_failure)(void *opaque); /* or NULL */
 	void *opaque;
-	bool opening;
-	bool released;
-	uint32_t state_sum; /* of FILE.state, when the store was released */
-	int failed;         /* -errno */
+	bool opening;       /* settle_image() is in progress */
+	bool released;      /* the files are closed: store_release() */
+	uint32_t state_sum; /* checksum of FILE.state at the release */
+	int failed;         /* 0, or the -errno of the first failure */
 	struct error failure;
 };
 
@@ -93,7 +94,7 @@ store_failure(const struct store *store)
 	return store->failure.text;
 }
 
-/* From here on the store is read-only; the open burst is undone. */
+/* Makes the store read-only and undoes the open burst.  Returns `rc`. */
 static int
 store_fail(struct store *store, int rc)
 {
@@ -121,7 +122,7 @@ commit_burst(struct store *store)
 	return 0;
 }
 
-/* A checkpoint or done record: the CRC of the image. */
+/* Appends a checkpoint or done record; its payload is the image's CRC. */
 static int
 append_crc(struct store *store, enum record_type type, uint32_t crc)
 {
@@ -145,9 +146,9 @@ recovery_of(const struct store *store, const uint8_t *bytes,
 }
 
 /*
- * A new journal file, of the history there is in `old` (or NULL), when VARS
- * has the image.  The store fails only if it can't be told which journal is
- * there now; a journal that could not be made leaves the old one as it is.
+ * Makes a new journal file with the history of `old`, or without history if
+ * `old` is NULL.  VARS must have the image.  If there is an old journal and the
+ * new one fails before its rename, returns 0: the old one stays in use.
  */
 static int
 new_journal(struct store *store, const struct recovery *old, struct error *err)
@@ -173,7 +174,10 @@ new_journal(struct store *store, const struct recovery *old, struct error *err)
 	return old && !renamed ? 0 : rc;
 }
 
-/* Then compose_is_due() need not look at the records. */
+/*
+ * True if the length of the journal alone shows that the history is within its
+ * limit.  compose_is_due() needs the records for that.
+ */
 static bool
 history_fits(const struct store *store)
 {
@@ -185,9 +189,9 @@ history_fits(const struct store *store)
 }
 
 /*
- * Whether the burst in borrowed memory is still open is read from the journal
- * that it was noted for (store_resume_burst()), by this process or, if this one
- * dies before, by another.
+ * True if the current journal must not be replaced yet.  store_resume_burst()
+ * reads it to find out whether the burst in borrowed memory is still open.  If
+ * this process dies before that, the next process reads it.
  */
 static bool
 journal_is_needed(const struct store *store)
@@ -207,7 +211,7 @@ drop_history(struct store *store)
 	if (journal_is_needed(store) || history_fits(store))
 		return 0;
 	if (journal_read(&store->journal, &bytes, &len, &store->failure))
-		return 0; /* it is only too long */
+		return 0; /* the long journal stays valid */
 	old = recovery_of(store, bytes, &scan);
 	if (scan_journal(&scan, bytes, len, store->journal.file.path,
 			 &store->failure) == 0)
@@ -216,7 +220,10 @@ drop_history(struct store *store)
 	return rc;
 }
 
-/* The journal is durable before VARS is touched, VARS before it says so. */
+/*
+ * The order matters (docs/format.md, "Writing"): the journal is durable before
+ * VARS is written, and VARS is durable before the done record is written.
+ */
 static int
 checkpoint(struct store *store)
 {
@@ -364,8 +371,8 @@ store_alloc(struct store *store, const struct store_config *config,
 }
 
 /*
- * Reads both files and decides; changes nothing on disk.  *bytes stays NULL if
- * there is no journal yet.
+ * Reads VARS and the journal and computes the image; changes neither file.
+ * *bytes stays NULL if there is no journal.
  */
 static int
 load_image(struct store *store, uint8_t **bytes, struct scan *scan,
@@ -390,8 +397,9 @@ load_image(struct store *store, uint8_t **bytes, struct scan *scan,
 }
 
 /*
- * Makes what was read durable.  VARS may have been put in place by a copy that
- * nobody synced; both names are durable since the files are open.
+ * Makes the loaded image durable (docs/format.md, "Recovery", steps 7 to 9):
+ * VARS may be a copy that was never synced.  Both names are already durable,
+ * because the files are open (pflash/files.h).
  */
 static int
 settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
@@ -401,7 +409,10 @@ settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
 
 	if (bytes)
 		rc = journal_resume(&store->journal, bytes, scan, err);
-	/* What follows a torn tail must not fit the chain of what it was. */
+	/*
+	 * After a torn tail, append a record at once: a later record must not
+	 * fit the chain of the dropped ones.
+	 */
 	if (!rc && bytes && (scan->end > scan->done || scan->dropped)) {
 		if (checkpoint(store))
 			rc = error_set(err, -store->failed, "%s",
@@ -430,7 +441,7 @@ open_files(struct store *store, const struct store_config *config,
 	return rc == -ENOENT ? 0 : rc;
 }
 
-/* As after a failure, but it is what was asked for. */
+/* Puts a store that was opened read-only into the state of a failed one. */
 static void
 settle_read_only(struct store *store)
 {
@@ -439,7 +450,10 @@ settle_read_only(struct store *store)
 		  store->vars.file.path);
 }
 
-/* Is what was read just now what the store that was released has? */
+/*
+ * Compares the store `now`, just loaded, with the released store `then`.
+ * -ESTALE: image or saved state has changed.
+ */
 static int
 check_same(const struct store *now, const struct store *then, struct error *err)
 {
@@ -458,9 +472,10 @@ check_same(const struct store *now, const struct store *then, struct error *err)
 }
 
 /*
- * -EUCLEAN with *replaced: the journal is sound and has nothing that VARS had
- * not, but VARS is another one now.  `then` is the store whose file it is, or
- * NULL: if it is another one now, nothing is changed.
+ * Opens the store, without accepting a modified VARS file.  If `then` is not
+ * NULL, it is the released store of the same file: -ESTALE, before any change,
+ * if image or saved state has changed.  -EUCLEAN with *replaced: the journal is
+ * intact and VARS had all its bursts, but VARS has changed since.
  */
 static int
 open_once(struct store **out, const struct store_config *config,
@@ -544,9 +559,9 @@ store_release(struct store *store, struct error *err)
 	return rc;
 }
 
-/* The files of one that was opened a moment ago, which is freed. */
+/* Moves the open files of `fresh` to `store`, and frees `fresh`. */
 static void
-take_files(struct store *store, struct store *fresh)
+adopt_files(struct store *store, struct store *fresh)
 {
 	struct journal journal = store->journal;
 
@@ -574,7 +589,7 @@ reopen(struct store *store, struct error *err)
 	int rc = open_once(&fresh, &config, store, NULL, &replaced, err);
 
 	if (!rc)
-		take_files(store, fresh);
+		adopt_files(store, fresh);
 	return rc;
 }
 
@@ -585,7 +600,7 @@ store_retake(struct store *store, bool last, struct error *err)
 
 	if (!store->released)
 		return 0;
-	/* One that had failed before has no file that it could be. */
+	/* A store that failed before its release stays failed. */
 	rc = store->failed && !store->read_only ? 0 : reopen(store, err);
 	if (rc == -EBUSY && !last)
 		return rc;
@@ -606,7 +621,10 @@ store_note_burst(const struct store *store, struct store_open_burst *burst)
 	burst->chain = store->journal.chain;
 }
 
-/* The last program may have grown beyond what was noted. */
+/*
+ * Sets the burst to its noted length.  The process that noted it may have
+ * extended the last program after that.
+ */
 static int
 trim_burst(struct burst *burst, const struct store_open_burst *noted)
 {
@@ -631,8 +649,9 @@ record_chain(const struct record *record)
 }
 
 /*
- * The record before it is in this journal, and no burst behind that; a process
- * that took over and died has left records of other types there.
+ * True if the journal has the record before the burst, and no burst after that
+ * record.  Records of other types may follow: a process that took over and died
+ * before it continued the burst may have left them.
  */
 static bool
 still_open(const struct scan *scan, const uint8_t *bytes,
@@ -653,7 +672,10 @@ still_open(const struct scan *scan, const uint8_t *bytes,
 	return known;
 }
 
-/* 1, 0 if it was committed or is not this journal's, or -errno. */
+/*
+ * 1: the burst is still open; 0: it was committed, or was noted for another
+ * journal; -errno: the journal cannot be read.
+ */
 static int
 burst_is_open(struct store *store, const struct store_open_burst *noted)
 {
@@ -695,7 +717,8 @@ store_save_state(struct store *store, const struct store_state *state,
 		 struct error *err)
 {
 	if (store->released)
-		return error_set(err, EBUSY, "%s: was let go of",
+		return error_set(err, EBUSY,
+				 "%s: is released while the guest is suspended",
 				 store->vars.file.path);
 	if (state->len == 0)
 		return statefile_remove(&store->vars, err);

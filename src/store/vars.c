@@ -18,7 +18,7 @@ check_size(struct vars *vars, const struct store_config *config,
 		size = vars->file.sys->lseek(vars->file.fd, 0, SEEK_END);
 	if (size < 0)
 		return error_errno(err, errno, "%s", vars->file.path);
-	/* Devices come in sizes of their own: the flash lies at the start. */
+	/* A device may be larger than the flash, which is at its start. */
 	if (device && config->size && (off_t)config->size <= size)
 		size = config->size;
 	if (config->size && size != (off_t)config->size)
@@ -37,8 +37,9 @@ check_size(struct vars *vars, const struct store_config *config,
 }
 
 /*
- * A file of two names would have two journals, and each name would see what
- * the other one has not brought to the file yet as damage, or not at all.
+ * A file with two names would have two journals.  A process that opens one name
+ * would not see the journal of the other name: it would miss bursts that VARS
+ * does not have yet, or find that VARS does not match its journal.
  */
 static int
 check_kind(struct vars *vars, struct error *err)

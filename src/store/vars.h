@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VARS file: a raw image.  It may be a block device; then its journal lies
- * where the configuration says.
+ * The VARS file: a raw image, in a regular file or on a block device.  Private
+ * to src/store.  A block device has no journal beside it, so its configuration
+ * must give the path of the journal.
+ *
+ * Errors: 0, or -errno with a sentence that begins with the path of VARS.
  */
 #ifndef STORE_VARS_H
 #define STORE_VARS_H
@@ -12,46 +15,57 @@
 
 struct vars {
 	struct file file;
-	struct files *files;
-	bool own_files; /* not the configuration's */
-	struct stat stat;
-	uint32_t size;
+	struct files *files; /* of the configuration, or own */
+	bool own_files;      /* vars_close() frees `files` */
+	struct stat stat;    /* when it was opened */
+	uint32_t size;       /* of the image, in bytes */
 };
 
 enum vars_use {
-	VARS_LOOK,  /* without a lock: it may change */
-	VARS_READ,  /* with others who only read */
-	VARS_WRITE, /* alone */
+	VARS_LOOK,  /* without a lock: the file may change */
+	VARS_READ,  /* with a lock that other readers share */
+	VARS_WRITE, /* with an exclusive lock */
 };
 
 /*
- * Sets `files` and `sys`, those of the configuration or its own; opens nothing.
- * Also after a failure, vars_close().
+ * Sets `files` and `file.sys` from the configuration; creates `files` if it has
+ * none.  Opens nothing.  The caller calls vars_close() also after an error.
  */
 int vars_init(struct vars *vars, const struct store_config *config,
 	      struct error *err);
 
-/* Does vars_init(), too.  Errors as for store_open(). */
+/*
+ * Calls vars_init(), opens the file, locks it and checks its type and size.
+ * Errors as for store_open(); nothing is open then.
+ */
 int vars_open(struct vars *vars, const struct store_config *config,
 	      enum vars_use use, struct error *err);
 void vars_close(struct vars *vars);
 
-/* Room for the image, page-aligned; free() it.  NULL without memory. */
+/*
+ * Allocates memory for an image, aligned to a page.  The caller frees it with
+ * free().  NULL: out of memory.
+ */
 uint8_t *vars_alloc(uint32_t size);
 
+/* Reads the image, vars->size bytes.  -EUCLEAN: the file has become shorter. */
 int vars_read(const struct vars *vars, uint8_t *image, struct error *err);
 
 /*
- * Makes all of VARS durable, which has this image, but maybe in the page cache
- * only: after a sync that failed, another one may find nothing left to do.
+ * Writes the image, which VARS already has, again, and syncs.  A sync without
+ * the write is not enough: if an earlier sync failed, the bytes may be in the
+ * page cache only, and the kernel may have forgotten that they are dirty.
  */
 int vars_settle(const struct vars *vars, const uint8_t *image,
 		struct error *err);
 
-/* Marks the blocks that [off, off + len) touches; one byte for a block. */
+/*
+ * Marks the blocks that the range [off, off + len) touches; `dirty` has one
+ * byte for each block.
+ */
 void vars_mark(uint8_t *dirty, uint32_t off, uint32_t len);
 
-/* Writes the marked blocks in place and syncs. */
+/* Writes the marked blocks of the image in place, and syncs. */
 int vars_write(const struct vars *vars, const uint8_t *image,
 	       const uint8_t *dirty, struct error *err);
 

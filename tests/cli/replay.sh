@@ -76,7 +76,7 @@ refuses "replay: no value" 2 'value' "$replay" --vars
 refuses "replay: bad choice" 2 'sometimes' "$replay" --vars "$v" --sync sometimes
 refuses "replay: bad number" 2 '4x' "$replay" --vars "$v" --width 4x
 refuses "replay: no such file" 3 "$tmp/none" "$replay" --vars "$tmp/none"
-refuses "replay: blocks that do not fit" 2 'not one fits' "$replay" --vars "$v" --block-size 256K
+refuses "replay: blocks that do not fit" 2 'smaller than one block' "$replay" --vars "$v" --block-size 256K
 refuses "replay: a malformed list" 2 '4Kx8;' "$replay" --vars "$v" --block-size '4Kx8;64K'
 refuses "replay: blocks that do not fill the flash" 2 '131072' "$replay" --vars "$v" --block-size 4Kx8
 refuses "replay: a bus of 3 bytes" 2 '1, 2 or 4' "$replay" --vars "$v" --width 3
