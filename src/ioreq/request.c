@@ -147,47 +147,66 @@ data_write(struct ioreq_server *server, uint64_t addr, unsigned int size,
 		data_write(server, addr + i, 1, value >> 8 * i & 0xff);
 }
 
-/*
- * Makes the accesses of a request from number *done on.  The addresses ascend,
- * or descend with the direction flag; rep ins and outs name one port.  The
- * caller has asked the throttle about the first access.
- */
-static bool
+static inline void
+make_access(struct ioreq_server *server, struct ioreq *request)
+{
+	const enum ioreq_space space = request->type == IOREQ_TYPE_PIO ?
+					       IOREQ_SPACE_PORT :
+					       IOREQ_SPACE_MEMORY;
+	const unsigned int size = request->size;
+
+	if (request->dir == IOREQ_WRITE) {
+		uint64_t value = request->data_is_ptr ?
+					 data_read(server, request->data,
+						   size) :
+					 request->data;
+
+		bus_write(server, space, request->addr, size, value);
+	} else {
+		uint64_t value = bus_read(server, space, request->addr, size);
+
+		if (request->data_is_ptr)
+			data_write(server, request->data, size, value);
+		else
+			request->data = value;
+	}
+}
+
+void
+request_skip(struct ioreq *request, uint32_t accesses)
+{
+	uint64_t distance = (uint64_t)accesses * request->size;
+
+	if (request->df)
+		distance = -distance;
+	if (request->type != IOREQ_TYPE_PIO)
+		request->addr += distance;
+	if (request->data_is_ptr)
+		request->data += distance;
+}
+
+/* False: the throttle stopped the request. */
+static inline bool
 make_accesses(struct ioreq_server *server, struct ioreq *request,
 	      uint32_t *done)
 {
-	const bool reads = request->dir == IOREQ_READ;
-	const bool is_port = request->type == IOREQ_TYPE_PIO;
-	const bool pointer = request->data_is_ptr;
-	const enum ioreq_space space = is_port ? IOREQ_SPACE_PORT :
-						 IOREQ_SPACE_MEMORY;
-	const unsigned int size = request->size;
-	const uint64_t step = request->df ? -(uint64_t)size : size;
-	const uint64_t addr_step = is_port ? 0 : step;
-	const uint64_t data_step = pointer ? step : 0;
-	const uint32_t count = request->count, first = *done;
-	uint64_t addr = request->addr + first * addr_step;
-	uint64_t data = request->data + first * data_step;
-	uint32_t i = first;
+	const uint32_t count = request->count;
+	uint32_t i = *done;
 
-	for (; i < count && (i == first || may_go_on(server)); i++) {
-		if (!reads)
-			bus_write(server, space, addr, size,
-				  pointer ? data_read(server, data, size) :
-					    data);
-		else if (pointer)
-			data_write(server, data, size,
-				   bus_read(server, space, addr, size));
-		else
-			request->data = bus_read(server, space, addr, size);
-		addr += addr_step;
-		data += data_step;
+	while (i < count) {
+		make_access(server, request);
+		i++;
 		if (server->handover)
-			handover_write(server->handover, i + 1);
+			handover_write(server->handover, i);
+		if (i == count)
+			break;
+		request_skip(request, 1);
+		if (!may_go_on(server))
+			break;
 	}
 	guest_unmap(&server->map);
 	*done = i;
-	return i == count;
+	return i >= count;
 }
 
 static void

@@ -197,6 +197,7 @@ slot_resume(struct ioreq_server *server, unsigned int vcpu)
 	/* The data of earlier reads died with that process: read all again. */
 	if (request.dir == IOREQ_READ)
 		done = 0;
+	request_skip(&request, done);
 	request_go_on(server, vcpu, &request, done);
 }
 

@@ -36,12 +36,18 @@ may_go_on(const struct ioreq_server *server)
 }
 
 /*
- * Makes the accesses of one request, except the first *done ones, which were
- * made already; `request` is the server's own copy, and its data member is the
- * answer.  False: the throttle stopped the request after an access; call again
- * with the *done that was left when the throttle lets it go on.
+ * Makes the accesses of a request; its data member is the answer then.
+ * `request` is the server's own copy: its addresses move along with the
+ * accesses, and *done counts them.  False: the throttle stopped the request
+ * after an access; call again when the throttle lets it go on.
  */
 bool request_handle(struct ioreq_server *server, struct ioreq *request,
 		    uint32_t *done);
+
+/*
+ * Moves the addresses of a request behind this many accesses: they ascend, or
+ * descend with the direction flag; rep ins and outs name one port.
+ */
+void request_skip(struct ioreq *request, uint32_t accesses);
 
 #endif
