@@ -9,21 +9,22 @@
 
 struct ioreq_server {
 	struct transport *transport;
-	struct guest_mapping map; /* of the request under way */
+	struct guest_mapping map; /* for the request in progress */
 	struct ioreq_region regions[IOREQ_MAX_REGIONS];
 	unsigned int region_count;
-	int *ports; /* the local port of each vCPU */
-	bool adopted;
+	int *ports;   /* the local event channel port of each vCPU */
+	bool adopted; /* regions are claimed already, until the start */
 	const struct handover_writer *handover; /* or NULL */
 	const struct ioreq_throttle *throttle;  /* or NULL */
 	bool throttled; /* a vCPU waits for the throttle */
-	bool stopped;   /* the throttle stopped this request half-way: */
+	/* The throttle has stopped this request between two accesses: */
+	bool stopped;
 	unsigned int vcpu;
 	struct ioreq request;
-	uint32_t done;
+	uint32_t done;        /* completed accesses */
 	uint64_t poll_budget; /* ns */
-	uint64_t poll_ended;  /* when the last poll for a request ended */
-	int poll_score;       /* above 0: polling is worth while */
+	uint64_t poll_ended;  /* end of the last poll, ns, CLOCK_MONOTONIC */
+	int poll_score;       /* above 0: poll, see poll_if_worth() */
 	struct ioreq_stats stats;
 };
 
@@ -36,10 +37,10 @@ may_go_on(const struct ioreq_server *server)
 }
 
 /*
- * Makes the accesses of one request, except the first *done ones, which were
- * made already; `request` is the server's own copy, and its data member is the
- * answer.  False: the throttle stopped the request after an access; call again
- * with the *done that was left when the throttle lets it go on.
+ * Executes one request, except its first *done accesses, which are complete
+ * already.  `request` is the server's copy; its member `data` gets the answer.
+ * False: the throttle has stopped the request after *done accesses; call again
+ * with this *done when the throttle opens.
  */
 bool request_handle(struct ioreq_server *server, struct ioreq *request,
 		    uint32_t *done);

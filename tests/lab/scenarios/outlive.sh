@@ -153,7 +153,7 @@ kill -9 "$pid"
 wait "$pid"
 pflashd --domain up --vars /tmp/other.fd --layout 2m --foreground >/tmp/second.out 2>&1
 check "another file does not take its place" test $? -eq 3 -o $? -eq 5
-check "that says so" grep -q 'and no other' /tmp/second.out
+check "that says so" grep -q 'start pflashd with this VARS file' /tmp/second.out
 check "nor is it left behind" test ! -e /tmp/other.fd -o -z "$(pidof pflashd)"
 lab_mark up
 lab_flash up /tmp/up.fd || lab_die "its own file is refused"
