@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The inside of struct device, for the files that are one flash device:
+ * The members of struct device, for the files that implement one flash device:
  * device.c, loader.c, mode.c, saved.c and takeover.c.
  */
 #ifndef PFLASH_IOREQ_DEVICE_H
@@ -38,6 +38,7 @@ bool device_pause_guest(struct device *device);
  *
  * Each function returns 0, or -errno and sets *err.
  */
+
 /* Loads the state into the chip; -ESTALE: see device_connect(). */
 int state_load(struct device *device, struct error *err);
 /* Saves the chip's state with a tag. */

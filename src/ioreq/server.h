@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The inside of struct ioreq_server, for server.c and request.c. */
+/* The members of struct ioreq_server, for server.c and request.c. */
 #ifndef PFLASH_IOREQ_SERVER_H
 #define PFLASH_IOREQ_SERVER_H
 
