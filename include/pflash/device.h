@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One flash device: the chip, the store behind it and the window in front of
- * it, joined to one region of an ioreq server.
+ * One flash device: joins the chip (cfi.h), the store (store.h), the window
+ * (window.h) and one memory region of an ioreq server (ioreq.h).
+ *
+ * The order of calls: ioreq_server_open(), device_open(), store_open(),
+ * device_connect(), ioreq_server_start(); at the end device_close(),
+ * ioreq_server_close(), store_close().  The caller owns the server, the
+ * transport and the store; the device borrows them until device_close().
+ *
+ * Addresses are guest-physical, sizes in bytes.  Unless a comment says
+ * otherwise, a function returns 0, or -errno and sets *err.
  */
 #ifndef PFLASH_DEVICE_H
 #define PFLASH_DEVICE_H
@@ -16,63 +24,66 @@
 #include "pflash/store.h"
 #include "pflash/window.h"
 
-#define DEVICE_GUEST_SIZE 48
+#define DEVICE_GUEST_SIZE 48 /* bytes of a guest's UUID, with the '\0' */
 
+/* device_open() copies the configuration; it borrows `handover`. */
 struct device_config {
-	uint64_t base; /* guest-physical address of the flash */
+	uint64_t base; /* address of the flash */
 	struct geometry geometry;
 	enum window_mode mode;
 	/*
-	 * The guest's loader, hvmloader, puts memory where the flash is.  The
-	 * flash takes it when the firmware first asks for QEMU's fw_cfg, which
-	 * OVMF does in PEI, before its driver looks for a flash; until then it
-	 * claims those two ports.
+	 * HVM: hvmloader copies the firmware over the flash after the attach.
+	 * The device claims the ports of QEMU's fw_cfg.  OVMF accesses them in
+	 * PEI, before its driver looks for a flash; at the first access the
+	 * device claims the memory at the flash and releases the ports.
 	 */
 	bool after_loader;
 	/*
-	 * The guest was restored, or has lost its last server.  Memory that it
-	 * has where the flash is was saved with it, and is taken at once.
+	 * The guest was restored, or has lost its earlier server.  The device
+	 * claims memory that the guest has at the flash.  Without has_run and
+	 * after_loader, memory there is an error.
 	 */
 	bool has_run;
 	enum cfi_personality personality;
 	bool show_busy; /* see struct cfi_config; for STORE_SYNC_OP */
 	/*
-	 * Names one life of a guest, from its creation to its end.  The state
-	 * of the chip is taken up in the life it was kept in; "": in none.
+	 * Identifies one incarnation of a guest, from its creation to its end.
+	 * A saved state with this tag is restored.  "": no state is.
 	 */
 	char incarnation[STORE_TAG_SIZE];
 	/*
-	 * Names a guest through all of its lives.  When it is restored the
-	 * flash must be what it was when it was saved, or what the guest's
-	 * memory has of it is wrong; "": that is not asked.
+	 * Identifies the guest in all its incarnations: its UUID.  When the
+	 * guest is restored, the flash must be as it was when the guest was
+	 * saved, because the guest's memory has copies of its contents.
+	 * "": no check.
 	 */
 	char guest[DEVICE_GUEST_SIZE];
 	/*
-	 * The guest migrates to this host under a name that anybody could have
-	 * chosen: the flash must be the one that it was saved with, whatever
-	 * the mode, and whether the guest has memory there or not.
+	 * The guest migrates to this host.  Anybody may have chosen its name,
+	 * so the saved state must name this guest and this image, in each mode,
+	 * whether or not the guest has memory at the flash.
 	 */
 	bool incoming;
-	bool force; /* neither is asked: the chip is at power-on then */
+	/* Skip the checks for `guest` and `incoming`: power the chip on. */
+	bool force;
 	/*
-	 * Called when what the loader put there was taken (after_loader).  ret
-	 * is 0 or the -errno for which the guest has no flash; `note` has the
-	 * reason for that, or for trap mode, or an empty text.
+	 * Called when the device has claimed the memory (after_loader).  ret is
+	 * 0, or the -errno because of which the guest has no flash.  `reason`
+	 * is the reason for that or for trap mode, or has an empty text.
 	 */
-	void (*taken)(void *opaque, int ret, const struct error *note);
-	void *opaque;
+	void (*window_ready)(void *opaque, int ret, const struct error *reason);
+	void *opaque; /* for window_ready() */
 	/*
-	 * Where the device notes what another process needs to go on with it;
-	 * made by handover_make(), borrowed.  NULL: nowhere.  The store must
-	 * have its burst there.  If handover_load() has put a flash there, it
-	 * is adopted, with its base, size and mode; the server must be, too.
+	 * The handover record, made by handover_make(); NULL: none.  The store
+	 * must have its burst in the record.  If handover_load() has found an
+	 * attached flash, the device takes over that flash, with its base, size
+	 * and mode; the server must be adopted too.
 	 *
-	 * The record is complete when device_connect() has returned 0: after
-	 * that, and before ioreq_server_start(), the caller puts it in the
-	 * place of the one that it was loaded from.  Until then that earlier
-	 * one still leads to the same state of flash and guest, so that a
-	 * caller that dies or gives up just leaves everything as it is, without
-	 * device_close().
+	 * The record is complete when device_connect() has returned 0.  After
+	 * that, and before ioreq_server_start(), the caller replaces the
+	 * earlier process's record by it.  Until then the earlier record stays
+	 * valid: a caller that dies or gives up leaves everything in place, and
+	 * does not call device_close().
 	 */
 	struct handover *handover;
 };
@@ -80,71 +91,90 @@ struct device_config {
 struct device;
 
 /*
- * Takes the flash's place in the guest: its region of the server and its
- * window.  All the hypervisor can refuse is asked for here, before a store
- * need exist.  Server and transport are borrowed.  `note` is set to the reason
- * when WINDOW_AUTO fell back to WINDOW_TRAP; its text is empty otherwise.
+ * Adds the flash's region to the server, and opens the window.  Everything that
+ * the hypervisor can refuse happens here, before a store is opened.
+ *
+ * *trap_reason: why WINDOW_AUTO has chosen trap mode; else its text is empty.
+ * -EEXIST: the guest has memory at the flash; -EOPNOTSUPP: WINDOW_DIRECT is not
+ * possible for a restored guest; and the errors of window_open() and
+ * ioreq_server_add().  After a failure there is no device to close, but regions
+ * may stay in the server: close it.
  */
 int device_open(struct device **out, struct ioreq_server *server,
 		struct transport *t, const struct device_config *config,
-		struct error *note, struct error *err);
+		struct error *trap_reason, struct error *err);
 
 /*
- * Powers the chip on, with what is in the store and what was kept, or goes on
- * with an adopted one; before the server starts.  The store is borrowed.
- * -EINVAL: it is not of the configured size, or what it keeps is of another
- * kind of flash; -ESTALE: the guest was saved with another flash, or is
- * incoming and not known to have been saved with this one.
+ * Connects the store and powers the chip on, with the saved state of the store
+ * if it is this guest's, or with the chip's state in the handover record.
+ * Shows the view.  Call it before the server starts.
+ *
+ * -EINVAL: the store has another size, the saved state belongs to another
+ * geometry, or the handover record does not match the store; -ESTALE: the flash
+ * is not known to be what it was when the guest was saved.  After a failure the
+ * caller calls device_close(), except in a takeover.
  */
 int device_connect(struct device *device, struct store *store,
 		   struct error *err);
 
 uint64_t device_base(const struct device *device);
+/* WINDOW_DIRECT or WINDOW_TRAP. */
 enum window_mode device_mode(const struct device *device);
 
 /*
- * Leaves direct mode, or enters it, while the guest runs: it is paused between
- * two accesses.  On an error the mode is what it was.  -EAGAIN: the flash waits
- * for the guest's firmware, or the guest is suspended; -ETIMEDOUT: it could
- * not be paused; -ENOTRECOVERABLE: its memory is not as it should be, and it
- * stays paused; a process that adopts the device repairs that.
+ * Changes between direct and trap mode while the guest runs.  Pauses the guest
+ * for the change, at a moment when none of its requests is in progress.
+ *
+ * After an error the mode is unchanged.  -EAGAIN: the firmware has not started
+ * yet, or the guest is suspended; -ETIMEDOUT: the guest could not be paused;
+ * -ENOTRECOVERABLE: the change is incomplete, and the guest stays paused; a
+ * process that takes over the flash completes the change to trap mode.
  */
 int device_set_mode(struct device *device, enum window_mode mode,
 		    struct error *err);
 
-/* Is there a burst the guest has not ended? */
+/* Is there an open burst, which is not committed? */
 bool device_pending(const struct device *device);
 
-/* Commits that burst, for a guest that never sends READ ARRAY. */
+/*
+ * Commits the open burst, for a guest that does not write READ ARRAY.  A write
+ * error sets the chip's status bits.
+ */
 void device_flush(struct device *device);
 
 /*
- * The guest is suspended: commits that burst, keeps the chip's state for a
- * guest that is restored from what is saved now, however often, as long as the
- * flash is not changed, and lets go of the file.  The -errno of a system call;
- * the file is let go of all the same.
+ * For a suspended guest: commits the open burst, saves the chip's state, and
+ * closes and unlocks the store's files (store_release()).  The saved state is
+ * valid for each restore of this guest until the image changes.  -errno of the
+ * first failed system call; the files are closed even then.
  */
 int device_save(struct device *device, struct error *err);
+/* Are the files closed, by device_save()? */
 bool device_saved(const struct device *device);
 
 /*
- * This guest goes on: takes the file again, before its next access is
- * answered.  See store_retake().
+ * The guest was resumed: opens and locks the files again, by store_retake(),
+ * with its errors.  Call it before the guest's next access is answered.  `last`
+ * says that the caller does not try again.
  */
 int device_resume(struct device *device, bool last, struct error *err);
 
-/* What becomes of the chip's state. */
-enum device_end {
-	DEVICE_ENDS,  /* it is lost, as with the power */
-	DEVICE_LIVES, /* the next server of this life goes on with it */
+/* The chip's state (not its array) when the device is closed. */
+enum device_at_close {
+	DEVICE_DISCARD_STATE, /* as when the power is switched off */
+	/* Save it for the next server of the same incarnation. */
+	DEVICE_SAVE_STATE,
 };
 
 /*
- * Gives the flash's place back; before ioreq_server_close().  The -errno of a
- * system call if the state could not be kept; the device is gone.
+ * Leaves direct mode, removes the region from the server, which answers the
+ * pending requests, and frees the device.  Call it before ioreq_server_close().
+ * -errno: the state could not be saved; the device is freed even then.
  */
-int device_close(struct device *device, enum device_end end, struct error *err);
+int device_close(struct device *device, enum device_at_close state,
+		 struct error *err);
 
+/* Checks the invariants of chip, store and window, for tests. */
 bool device_verify(const struct device *device);
 
 #endif

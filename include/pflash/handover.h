@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The handover record: what a process that serves a guest leaves to the next
- * one, which goes on where it ended or died, be it in the middle of a request.
- * docs/format.md, "The handover record", specifies it as a stream of sections.
+ * The handover record: the data that a process leaves to the next process that
+ * serves the guest.  The next process continues after the last completed
+ * access, also in the middle of a request.  docs/format.md, "The handover
+ * record", specifies the record as a stream of sections.
  *
- * It is written in place, in memory that outlives the process: struct handover
- * is a valid stream at any moment.  A process can die between any two
- * instructions; what it had stored by then is there.  So the state is there
- * twice, and one number, which is stored last, says which of the two counts.
+ * The process writes the record in place, in memory that outlives it, and
+ * struct handover is a valid stream at every moment.  A process can die between
+ * any two instructions.  So the record has two states, and the number `turn`,
+ * which is stored last, selects the valid one.
  *
- * Where that memory comes from, and which name it has, is the caller's affair:
- * nothing here calls the system.
+ * The caller provides the memory and its file name; this module makes no system
+ * call.  Sizes are in bytes.
  */
 #ifndef PFLASH_HANDOVER_H
 #define PFLASH_HANDOVER_H
@@ -25,17 +26,19 @@
 
 #define HANDOVER_MAGIC "PFLASHHO"
 #define HANDOVER_VERSION 1u
+/* Largest payload of an open burst: store_config.burst_limit. */
 #define HANDOVER_BURST_LIMIT (64u << 10)
 
-/* Bytes of memory for a record, in whole pages. */
+/* Memory for a record: whole pages. */
 #define HANDOVER_SIZE (22u * 4096u)
 
-/* No record of any version has more bytes. */
+/* The largest record that a reader accepts, of any version. */
 #define HANDOVER_MOST (1u << 20)
 
-/* Section types.  A reader may skip a section that it does not know if: */
+/* A reader may skip an unknown section whose type has this bit. */
 #define HANDOVER_OPTIONAL 0x80000000u
 
+/* Section types. */
 enum {
 	HANDOVER_END = 0,
 	HANDOVER_FLASH = 1,
@@ -52,46 +55,47 @@ enum {
 
 struct handover_section {
 	uint32_t type;
-	uint32_t length; /* of the value; the next one begins at 8 bytes */
+	uint32_t length; /* of the value; padded to a multiple of 8 */
 };
 
-/* The state between two accesses. */
+/* The state of chip and store between two accesses. */
 struct handover_state {
 	struct handover_section state_section;
-	uint64_t request;  /* its number, while it was under way */
-	uint32_t progress; /* accesses of that request that were done */
-	uint32_t changes;  /* for cfi_save_again() */
+	uint64_t request;  /* number of the request in progress */
+	uint32_t progress; /* completed accesses of that request */
+	uint32_t changes;  /* the chip's, for cfi_save_again() */
 	struct store_open_burst burst;
 
 	struct handover_section chip_section;
 	uint8_t chip[CFI_STATE_MAX];
 };
 
-/* struct handover, `attached` */
+/* handover.attached; 0: no flash is attached */
 #define HANDOVER_ATTACHED 1u
-#define HANDOVER_SAVED 2u /* device_save() has let go of the file */
+#define HANDOVER_SAVED 2u /* device_save() has closed the files */
 
 /*
- * struct handover, `mode`.  It is changed while the guest is paused, and what
- * is in between is undone by the process that takes over there.
+ * handover.mode, bits.  A process that takes over during a change of the mode
+ * completes the change to trap mode and unpauses the guest.
  */
-#define HANDOVER_DIRECT 1u   /* now, or when the firmware starts */
-#define HANDOVER_CHANGING 2u /* from one mode to the other */
-#define HANDOVER_PAUSED 4u   /* the guest, for that, or it is about to be */
+#define HANDOVER_DIRECT 1u   /* direct mode, now or after the firmware starts */
+#define HANDOVER_CHANGING 2u /* the mode is being changed */
+#define HANDOVER_PAUSED 4u   /* paused for the change, or will be paused next */
 
-/* Nothing else counts while `attached` is 0. */
+/* While `attached` is 0, the other values are not valid. */
 struct handover {
 	char magic[8];
 	uint32_t version;
-	uint32_t length; /* of the stream */
+	uint32_t length; /* of the stream, bytes */
 
 	struct handover_section flash_section;
 	uint32_t attached;
 	uint32_t server; /* the ioreq server's id */
 	uint64_t base;   /* of the flash */
-	uint32_t size;
+	uint32_t size;   /* of the flash */
 	uint32_t mode;
-	uint32_t taken; /* the window is there (device_config.after_loader) */
+	/* 0: window_use_memory() must still be called; 1: no, or done */
+	uint32_t window_ready;
 	uint32_t flash_reserved;
 
 	struct handover_section incarnation_section;
@@ -101,9 +105,9 @@ struct handover {
 	char vars[1024]; /* path of the VARS file, or its beginning */
 
 	struct handover_section request_section;
-	uint64_t turn;    /* state[turn % 2] counts */
-	uint64_t request; /* the number of the request under way */
-	uint32_t vcpu;    /* whose it is, + 1; or 0 */
+	uint64_t turn;    /* state[turn % 2] is valid */
+	uint64_t request; /* number of the request that began last */
+	uint32_t vcpu;    /* the vCPU of that request, + 1; 0: it has ended */
 	uint32_t request_reserved;
 
 	struct handover_state state[2];
@@ -112,34 +116,42 @@ struct handover {
 	uint8_t burst[STORE_BURST_ROOM(HANDOVER_BURST_LIMIT)];
 
 	struct handover_section counts_section;
-	uint64_t takeovers; /* by a process from the one before */
+	uint64_t takeovers; /* number of times that the flash was taken over */
 
 	struct handover_section end_section;
 };
 
 /*
- * Lays out a record with nothing attached in HANDOVER_SIZE bytes of memory,
- * which are zero and begin at a page.  *out is that memory, and no more: it is
- * not freed.
+ * Makes an empty record (nothing attached) in `memory`: HANDOVER_SIZE bytes,
+ * zeroed and page-aligned.  *out points to that memory, which stays the
+ * caller's.
  */
 void handover_make(struct handover **out, void *memory);
 
 /*
- * Reads the record that an earlier process, perhaps of another version, has
- * left.  Whatever these bytes are, nothing outside of them is read; they must
- * not change meanwhile.  `to` was made by handover_make() a moment ago.
+ * Loads the record of an earlier process, perhaps of another version, into
+ * `to`, a new record of handover_make().  The bytes are not trusted: any
+ * contents are safe, but they must not change during the call.
  *
- * 1: a flash of this incarnation is attached, and `to` has it all.  0: none is, or one
- * of another incarnation.  -EINVAL: the record is damaged, or this program cannot go
- * on with it.  But for 1, `to` has nothing attached.
+ * 1: a flash of this incarnation is attached, and `to` has its data.  0:
+ * nothing is attached, or it belongs to another incarnation.  -EINVAL and sets
+ * *err: the record is damaged, or this program does not support it.  Unless the
+ * result is 1, `to` is empty again.
  */
 int handover_load(struct handover *to, const void *bytes, size_t size,
 		  const char *incarnation, struct error *err);
 
-/* Nothing that is done later may be there earlier. */
+/*
+ * A compiler barrier: a process that dies has made the stores before it, and
+ * none after it.  Another process reads the record only after this one's death,
+ * so no CPU barrier is needed.
+ */
 #define HANDOVER_ORDER() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/* The state to fill, and the moment from which it counts. */
+/*
+ * The state to fill, which is not valid yet.  handover_turn() makes it the
+ * valid one.
+ */
 static inline struct handover_state *
 handover_next(struct handover *record)
 {
@@ -154,13 +166,17 @@ handover_turn(struct handover *record)
 	HANDOVER_ORDER();
 }
 
+/* The valid state. */
 static inline const struct handover_state *
 handover_now(const struct handover *record)
 {
 	return &record->state[record->turn % 2];
 }
 
-/* A request of a vCPU begins and, once its answer can be seen, has ended. */
+/*
+ * Call handover_begin() when the slot is INPROCESS, handover_end() when it is
+ * IORESP_READY.
+ */
 static inline void
 handover_begin(struct handover *record, unsigned int vcpu)
 {
@@ -177,25 +193,28 @@ handover_end(struct handover *record)
 }
 
 /*
- * A record and the state that goes into it; all are borrowed.  The server marks
- * with it the begin and end of each request, and its accesses.
+ * A record, and the chip and store whose state is written to it; all borrowed.
+ * The server uses it to note requests and accesses.
  */
 struct handover_writer {
 	struct handover *record;
-	const struct cfi *chip; /* NULL: there is no flash, only requests */
+	const struct cfi *chip; /* NULL: note only the requests */
 	const struct store *store;
 };
 
 /*
- * Writes the state of chip and store after this many accesses of the request
- * under way, or between two requests.
+ * Writes the state of chip and store.  `accesses` is the number of completed
+ * accesses of the request in progress; 0 between two requests.
  */
 void handover_write(const struct handover_writer *writer, uint32_t accesses);
 
-/* Of the request that this vCPU's slot shows as under way: accesses done. */
+/*
+ * The completed accesses of the request in progress of this vCPU, whose slot is
+ * INPROCESS; 0: the record has no request of this vCPU in progress.
+ */
 uint32_t handover_progress(const struct handover *record, unsigned int vcpu);
 
-/* The same of whichever request is under way; 0 if there is none. */
+/* The completed accesses of the request in progress; 0: there is none. */
 uint32_t handover_under_way(const struct handover *record);
 
 #endif

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The ioreq server: the protocol of the shared page, and the decoding of one
- * request into accesses to the regions that were added.
+ * request into accesses of the added regions.
  *
- * Each vCPU has one slot and waits in it: Xen makes it READY and sends an
- * event; the server makes it INPROCESS, does what it says, makes it
- * IORESP_READY and notifies.  Xen crashes the domain of a server that takes
- * the states in another order (xen/common/ioreq.c, wait_for_io()), so this
- * one never does, whatever the page says.
+ * Each vCPU has one slot in the page, and waits while its request is in
+ * progress.  Xen makes the slot READY and sends an event.  The server makes it
+ * INPROCESS, executes the request, makes the slot IORESP_READY and notifies
+ * Xen.  Xen crashes the domain if a server stores the states in another order
+ * (xen/common/ioreq.c, wait_for_io()).  This server keeps the order for any
+ * contents of the page.
+ *
+ * Unless a comment says otherwise, a function returns 0, or -errno and sets
+ * *err.  The server borrows every pointer that it is given, until
+ * ioreq_server_close().
  */
 #ifndef PFLASH_IOREQ_H
 #define PFLASH_IOREQ_H
@@ -19,8 +24,8 @@
 #include "pflash/transport.h"
 
 /*
- * Accesses of 1 to 8 bytes, little-endian.  `off` is relative to the region
- * and the access lies wholly inside it.
+ * Accesses of 1 to 8 bytes, little-endian.  `off` is in bytes, relative to the
+ * region; the access is completely inside the region.
  */
 struct ioreq_region_ops {
 	uint64_t (*read)(void *opaque, uint64_t off, unsigned int size);
@@ -28,10 +33,11 @@ struct ioreq_region_ops {
 		      uint64_t value);
 };
 
+/* The server copies this structure; it borrows `ops` and `opaque`. */
 struct ioreq_region {
 	enum ioreq_space space;
-	uint64_t first; /* address */
-	uint64_t size;  /* bytes */
+	uint64_t first; /* guest-physical address, or port */
+	uint64_t size;  /* bytes or ports */
 	const struct ioreq_region_ops *ops;
 	void *opaque;
 };
@@ -39,100 +45,107 @@ struct ioreq_region {
 #define IOREQ_MAX_REGIONS 8
 
 struct ioreq_stats {
-	uint64_t requests; /* answered, of every type */
-	uint64_t reads;    /* requests that read a region */
-	uint64_t writes;
-	uint64_t pointers; /* of these, with data_is_ptr */
-	uint64_t invalidates;
-	uint64_t unclaimed; /* bytes outside every region, and unknown types */
+	uint64_t requests;    /* answered, of every type */
+	uint64_t reads;       /* requests that read a region */
+	uint64_t writes;      /* requests that write a region */
+	uint64_t pointers;    /* reads and writes with data_is_ptr */
+	uint64_t invalidates; /* requests to drop mappings of guest memory */
+	uint64_t unclaimed;   /* bytes outside all regions, unknown requests */
 };
 
 struct ioreq_server;
 
-/* Creates the server at the hypervisor; `t` is borrowed until the close. */
+/* Creates a server, disabled and without regions. */
 int ioreq_server_open(struct ioreq_server **out, struct transport *t,
 		      struct error *err);
 
 /*
- * The same with a server that a process has left behind, by its id:
- * ioreq_server_id().  The same regions must be added then, and the start
- * finishes the requests that were under way.
+ * Takes over the server of an earlier process.  `id` is that process's
+ * ioreq_server_id().  Add the same regions; ioreq_server_add() does not claim
+ * them again.  ioreq_server_start() finishes the requests in progress.
  */
 int ioreq_server_adopt(struct ioreq_server **out, struct transport *t,
 		       uint32_t id, struct error *err);
+/* Xen's id of the server. */
 uint32_t ioreq_server_id(const struct ioreq_server *server);
 
 /*
- * Where the server marks the begin, the accesses and the end of each request,
- * so that another process can continue it; borrowed, NULL: nowhere.  Before
- * the start.
+ * Sets the handover record, in which the server notes the begin, the accesses
+ * and the end of each request, so that another process can continue it.  NULL:
+ * none.  Call it before ioreq_server_start().
  */
 struct handover_writer;
 void ioreq_server_set_handover(struct ioreq_server *server,
 			       const struct handover_writer *writer);
 
 /*
- * A throttle: the server asks may_go_on() before each access of the guest.
- * While the answer is no, the vCPUs wait for their answers, all of them: one
- * chip has one bus.
+ * A throttle: the server calls may_go_on() before each access of the guest.
+ * While it returns false, all vCPUs with a request wait: one chip has one bus.
  */
 struct ioreq_throttle {
 	bool (*may_go_on)(void *opaque);
 	void *opaque;
 };
 
-/* After the start.  `throttle` is borrowed; NULL: every access goes on. */
+/* Call it after ioreq_server_start().  NULL: no throttle. */
 void ioreq_server_set_throttle(struct ioreq_server *server,
 			       const struct ioreq_throttle *throttle);
 
-/* Claims the region's addresses; before or after the start. */
+/*
+ * Adds a region and claims its addresses, before or after the start.  -ENOSPC:
+ * the server has IOREQ_MAX_REGIONS already.  A region must not overlap another.
+ */
 int ioreq_server_add(struct ioreq_server *server,
 		     const struct ioreq_region *region, struct error *err);
 
 /*
- * Takes back the region that begins at `first`: answers what is pending, and
- * from then on its addresses belong to nobody.  A region's own operations may
- * call it.
+ * Removes the region that begins at `first`: releases its addresses, then
+ * answers the pending requests.  No effect if there is no such region.
+ * A region's own operations may call this function.
  */
 void ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,
 			 uint64_t first);
 
-/* Enables the server and binds every vCPU's event channel. */
+/*
+ * Enables the server and binds the event channel of each vCPU.  In a takeover
+ * it also finishes the requests in progress.
+ */
 int ioreq_server_start(struct ioreq_server *server, struct error *err);
 
 /*
- * The poll budget: for this many nanoseconds ioreq_server_poll() polls the
- * slots for the next request before it returns, as long as the next request
- * usually arrives within the budget.  0, the default: it does not poll.
+ * The poll budget: ioreq_server_poll() polls the slots for the next request for
+ * this many nanoseconds before it returns, while the next request usually
+ * arrives within the budget.  0, the default: no polling.
  */
 void ioreq_server_set_poll_budget(struct ioreq_server *server,
 				  uint64_t nanoseconds);
 
 /*
- * Consumes a pending event and answers every slot that is READY; never blocks.
- * Call it when the transport's event_fd is readable.  Returns the number of
- * answered requests.  With a poll budget it returns when no request arrived for
- * that long, or when the throttle stopped the guest.
+ * Receives one pending event and answers every READY slot; never blocks.  Call
+ * it when the transport's event_fd is readable.  Returns the number of answered
+ * requests.  With a poll budget it returns when no request has arrived for that
+ * time, or when the throttle has stopped the guest.
  */
 unsigned int ioreq_server_poll(struct ioreq_server *server);
 
 /*
- * Did the throttle stop a vCPU in the last ioreq_server_poll()?  Then call that
- * again when the throttle lets the guest go on; no event announces this.  The
- * functions below ignore the throttle.
+ * Did the throttle stop a vCPU in the last ioreq_server_poll()?  Then call
+ * ioreq_server_poll() again when the throttle opens; Xen sends no event for the
+ * stopped request.  The functions below ignore the throttle.
  */
 bool ioreq_server_throttled(const struct ioreq_server *server);
 
 /*
- * Pauses the guest at a moment when none of its requests is under way: before
- * the kind of memory at a claimed address may change.  A vCPU takes its answer
- * by executing the instruction once more, and Xen crashes the domain whose
- * instruction no longer makes the request that was answered: rep movs makes
- * one an element where frames are of type HVMMEM_ioreq_server, and one for all
- * of them in a hole (arch/x86/hvm/emulate.c, hvmemul_do_io()).
+ * Pauses the guest at a moment when none of its requests is in progress.  Call
+ * it before the memory at a claimed address changes between frames and a hole.
+ * A vCPU receives its answer by executing the instruction again, and Xen
+ * crashes the domain if this execution makes another request than the answered
+ * one.  rep movs makes one request for each element in frames of type
+ * HVMMEM_ioreq_server, and one for all elements in a hole
+ * (xen/arch/x86/hvm/emulate.c, hvmemul_do_io()).
  *
- * False: there was no such moment within a second, or the guest is gone; it is
- * not paused then.
+ * False: there was no such moment within a second, or the guest is gone.  Then
+ * the guest is not paused.
  */
 bool ioreq_server_pause(struct ioreq_server *server);
 void ioreq_server_unpause(struct ioreq_server *server);
@@ -140,8 +153,9 @@ void ioreq_server_unpause(struct ioreq_server *server);
 const struct ioreq_stats *ioreq_server_stats(const struct ioreq_server *server);
 
 /*
- * Disables the server, answers what is pending and destroys it: a vCPU whose
- * request nobody answers would never run again.
+ * Releases all regions, disables the server, answers the pending requests, and
+ * destroys the server.  A vCPU with an unanswered request would never run
+ * again.
  */
 void ioreq_server_close(struct ioreq_server *server);
 

@@ -3,8 +3,8 @@
  * The reset ports of a PC.  OVMF writes to them to reboot: port 0xcf9 is the
  * reset control register of Intel's south bridges (ICH9 data sheet, RST_CNT),
  * port 0x64 the command port of the keyboard controller (8042).  A PVH domain
- * has neither device, so the firmware would hang.  This module claims the ports
- * and reboots the domain.
+ * has neither device, so without this module the firmware would hang.  The
+ * module claims the ports and makes Xen reboot the domain.
  */
 #ifndef PFLASH_RESET_H
 #define PFLASH_RESET_H
@@ -13,8 +13,8 @@
 #include "pflash/ioreq.h"
 
 /*
- * Called when the guest has written a reset.  ret: 0: Xen reboots the domain;
- * -errno: Xen has refused.
+ * Called after a reset by the guest.  ret: 0: Xen reboots the domain; -errno:
+ * Xen has refused.
  */
 typedef void reset_asked(void *opaque, int ret);
 

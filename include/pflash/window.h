@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the guest reads at the flash's address.
+ * The guest's memory at the flash's address.
  *
- * Direct: the guest has frames of RAM there, of the type HVMMEM_ioreq_server:
- * its reads are served by the frames and never trap, its writes all arrive as
- * ioreqs.  When the chip's view changes, window_show() fills the frames with
- * what reads must return from now on, while the vCPU that caused it still
- * waits for its answer.  The frames are only a view; nothing is read back.
+ * Direct mode: the guest has frames of RAM there, with the type
+ * HVMMEM_ioreq_server.  Xen serves reads from the frames, without a trap; all
+ * writes become ioreqs (xen/include/public/hvm/hvm_op.h).  When the chip's view
+ * changes, window_show() fills the frames with the bytes that reads must return
+ * from now on, while the vCPU that caused the change waits for its answer.
+ * Nothing reads the frames back.
  *
- * Trap: a hole, every access arrives as an ioreq.
+ * Trap mode: a hole; every access becomes an ioreq.
  *
- * hvmloader puts a copy of the firmware into memory of the guest, over the
- * flash too.  A window that waits leaves the hole alone until then; what the
- * guest has there by the time of window_use_memory() becomes the window.
+ * Deferred window: hvmloader copies the firmware into memory of an HVM guest,
+ * over the flash too.  window_open_later() leaves the range alone until
+ * window_use_memory() claims the memory that the guest then has there.
  *
- * The code tail is a firmware volume in read-only frames below 4 GiB, which
- * OVMF's PVH entry expects at its linked address.
+ * `base` is guest-physical, a multiple of FRAME_SIZE; sizes are in bytes.  A
+ * window borrows its transport.  Unless a comment says otherwise, a function
+ * returns 0, or -errno and sets *err.
  */
 #ifndef PFLASH_WINDOW_H
 #define PFLASH_WINDOW_H
@@ -29,7 +31,7 @@
 #include "pflash/transport.h"
 
 enum window_mode {
-	WINDOW_AUTO, /* direct if the host and the domain allow it */
+	WINDOW_AUTO, /* direct if the host and the domain allow it, else trap */
 	WINDOW_DIRECT,
 	WINDOW_TRAP,
 };
@@ -37,85 +39,101 @@ enum window_mode {
 struct window;
 
 /*
- * The part of the guest-physical address space where a flash may lie: the
- * hole below 4 GiB without the interrupt controllers and Xen's special pages.
+ * The addresses where a flash may be: the hole below 4 GiB, without the
+ * interrupt controllers and Xen's special pages
+ * (xen/include/public/hvm/e820.h).
  */
 #define WINDOW_HOLE_FIRST UINT64_C(0xfc000000)
 #define WINDOW_HOLE_LAST UINT64_C(0xffffffff)
 
-/* The part of that which does not ask the guest; -EINVAL. */
+/*
+ * Checks the addresses without looking at the guest.  -EINVAL: not aligned to a
+ * frame, or outside the hole.
+ */
 int window_check_addresses(uint64_t base, uint64_t size, struct error *err);
 
 /*
- * -EINVAL: `base` is not aligned to a frame, or the range leaves the hole;
+ * Like window_check_addresses(), and checks that the guest has a hole there.
  * -EEXIST: the guest has memory in the range.
  */
 int window_check_range(struct transport *t, uint64_t base, uint64_t size,
 		       struct error *err);
 
 /*
- * Takes [base, base + size) after window_check_range() and with the server
- * created.  With WINDOW_AUTO, what hinders direct mode is left in `err` (else
- * its text is empty) and the window is one of WINDOW_TRAP.
+ * Opens a window at [base, base + size).  Call window_check_range() and create
+ * the server before.  If WINDOW_AUTO falls back to trap mode, the function
+ * returns 0 and *err has the reason; else the text of *err is empty.
+ *
+ * WINDOW_DIRECT: -EBUSY: another server has claimed the page type; -EOPNOTSUPP:
+ * the domain has no nested paging; -ENOMEM: its memory limit is reached.
+ * -ENOTRECOVERABLE, with WINDOW_AUTO too: Xen does not remove the new frames.
  */
 int window_open(struct window **out, struct transport *t, uint64_t base,
 		uint32_t size, enum window_mode mode, struct error *err);
 
 /*
- * The same for a window that waits.  The guest may have memory there already,
- * and sees a window of WINDOW_TRAP where it has none.
+ * Like window_open(), for a deferred window.  Claims only the page type.  The
+ * guest may have memory in the range; a hole in the range traps.
  */
 int window_open_later(struct window **out, struct transport *t, uint64_t base,
 		      uint32_t size, enum window_mode mode, struct error *err);
 
 /*
- * The window that a process has left behind, which owned the type or did not:
- * what the guest has there says the rest.
+ * Takes over the window of an earlier process.  `owns`: that process had
+ * claimed the page type, which is direct mode or a deferred window for it; the
+ * type of the guest's frames tells which of the two.
  */
 int window_adopt(struct window **out, struct transport *t, uint64_t base,
 		 uint32_t size, bool owns, struct error *err);
 
 /*
- * The window that a process has left behind while it changed its mode, with
- * the guest paused: it becomes one of WINDOW_TRAP.
+ * Takes over the window of a process that died while it changed the mode.
+ * Removes all frames, so the result is trap mode.  The guest must be paused.
  */
-int window_adopt_between(struct window **out, struct transport *t,
-			 uint64_t base, uint32_t size, struct error *err);
+int window_adopt_changing(struct window **out, struct transport *t,
+			  uint64_t base, uint32_t size, struct error *err);
 
 /*
- * Takes the memory that the guest has there by now.  If direct mode fails, its
- * reason is left in `err` (else its text is empty), and the window traps.
- * -errno: not even that.
+ * Claims the memory that the guest has in the range: maps, fills and types it
+ * for direct mode, or removes it for trap mode.  If direct mode fails, the
+ * window traps, the function returns 0 and *err has the reason; else the text
+ * of *err is empty.  -errno: the memory could not be removed either; *err is
+ * not set by this failure.
  */
 int window_use_memory(struct window *window, struct error *err);
 
-/* The chip to show from now on; borrowed, and of the window's size. */
+/*
+ * Shows `chip` from now on.  The window borrows the chip, whose size must be
+ * that of the window.
+ */
 void window_connect(struct window *window, const struct cfi *chip);
 
-/* WINDOW_DIRECT or WINDOW_TRAP; of one that waits, what it will be. */
+/* WINDOW_DIRECT or WINDOW_TRAP; of a deferred window, its future mode. */
 enum window_mode window_mode(const struct window *window);
 
-/* The chip's view has changed. */
+/* Fills the frames after a change of the view; no effect in trap mode. */
 void window_show(struct window *window);
 
 /*
- * Leaves direct mode: the frames go, and every access is a request.  Enters it
- * again.  While the guest is paused, for in between its memory is not what it
- * should be.  On an error the window is as it was; -ENOTRECOVERABLE: it is not,
- * and the guest must not run.
+ * Changes the mode: window_trap() leaves direct mode, window_direct() enters it
+ * again.  The guest must be paused, because its memory is incomplete during the
+ * change.  After an error the mode is unchanged.  -ENOTRECOVERABLE: the change
+ * is incomplete, and the guest must not run.
  */
 int window_trap(struct window *window, struct error *err);
 int window_direct(struct window *window, struct error *err);
 
-/* Leaves direct mode, and frees the window. */
+/* Leaves direct mode and frees the window. */
 void window_close(struct window *window);
 
-/* Do the frames hold what the chip's view says? */
+/* True if the frames have the bytes of the chip's view; for tests. */
 bool window_verify(const struct window *window);
 
 /*
- * Puts `size` bytes (a whole number of frames) into read-only frames that end
- * at 4 GiB.  Frames of the same contents that are there already are kept.
+ * Puts the firmware's SEC volume, `size` bytes (a multiple of FRAME_SIZE), into
+ * read-only frames that end at 4 GiB, where OVMF's PVH entry expects it.  Keeps
+ * frames that have the same contents already.  -EEXIST: the guest has other
+ * memory there.
  */
 int window_install_code(struct transport *t, const uint8_t *code, size_t size,
 			struct error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The messages between the supervisor and its worker.  No message holds a path,
- * and the worker chooses the size of none.
+ * The messages between the supervisor and its worker.  No message contains a
+ * path, and every message has a fixed size.
  *
  *	requests  a SOCK_SEQPACKET socket: the worker sends one struct
  *		  channel_request and waits for one struct channel_reply.  A

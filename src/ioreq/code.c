@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Installs OVMF's SEC volume at the address it is linked for.
+ * Installs OVMF's SEC volume at the address for which it is linked.
  *
  * On PVH the firmware is loaded at 1 MiB and runs there, but it reads through
- * pointers that are linked for the end of the first 4 GiB.  Without memory at
- * these addresses each read traps to Xen.
+ * pointers to its link address, which ends at 4 GiB.  Without memory at that
+ * address each of these reads traps.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,8 +16,9 @@
 #define FOUR_GIB (UINT64_C(1) << 32)
 
 /*
- * Is the code present already?  An earlier server of this domain has installed
- * it, or the domain was restored: xl restore makes plain memory of it.
+ * Is the code present already?  Then an earlier server of this domain has
+ * installed it, or the domain was restored.  After xl restore the frames are
+ * writable: makes them read-only again.
  */
 static bool
 code_present(struct transport *t, uint64_t gfn, const uint8_t *code,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The joints of one flash device.  A guest's access comes in by region_write()
- * or region_read(); the chip's operations go out to the store; and the window
- * shows what the chip says that reads return.  Opens and closes the parts.
+ * Connects the parts of one flash device.  The server calls region_write() and
+ * region_read() for the guest's accesses; the chip calls chip_ops, which call
+ * the store; the window shows the chip's view.
  */
 #include "device.h"
 
@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Other vCPUs read the window while the store works: they see SR.7 = 0. */
+/* While the store writes, other vCPUs that read the window see SR.7 = 0. */
 static void
 show_busy(struct device *device)
 {
@@ -44,7 +44,7 @@ chip_commit(void *owner)
 	return store_commit(device->store);
 }
 
-/* The registers are part of the chip's state. */
+/* The saved state of the chip contains the registers. */
 static int
 chip_protect(void *owner, const uint8_t *registers, uint32_t len)
 {
@@ -90,7 +90,7 @@ static const struct ioreq_region_ops region_ops = {
 };
 
 static int
-claim(struct device *device, struct error *err)
+add_regions(struct device *device, struct error *err)
 {
 	const struct device_config *config = &device->config;
 	const struct ioreq_region flash = {
@@ -104,31 +104,34 @@ claim(struct device *device, struct error *err)
 	bool waits = config->after_loader && !config->has_run;
 
 	if (device->adopted)
-		waits = !device->handover.record->taken;
+		waits = !device->handover.record->window_ready;
 	return ret == 0 && waits ? loader_claim(device, err) : ret;
 }
 
-/* Takes the memory that the guest has there, which was saved with it. */
+/* A restored guest: claims the memory that was saved with it. */
 static int
-take_saved(struct device *device, struct error *note, struct error *err)
+claim_saved_memory(struct device *device, struct error *trap_reason,
+		   struct error *err)
 {
 	struct error why;
 	int ret = window_use_memory(device->window, &why);
 
 	if (why.text[0])
-		*note = why;
-	if (ret == 0 && note->text[0] && device->config.mode == WINDOW_DIRECT) {
-		*err = *note;
+		*trap_reason = why;
+	if (ret == 0 && trap_reason->text[0] &&
+	    device->config.mode == WINDOW_DIRECT) {
+		*err = *trap_reason;
 		return -EOPNOTSUPP;
 	}
 	return ret < 0 ? error_errno(err, -ret,
-				     "cannot take the guest's memory") :
+				     "cannot remove the guest's memory at the "
+				     "flash") :
 			 0;
 }
 
 static int
-open_window(struct device *device, struct transport *t, struct error *note,
-	    struct error *err)
+open_window(struct device *device, struct transport *t,
+	    struct error *trap_reason, struct error *err)
 {
 	const struct device_config *config = &device->config;
 	uint32_t size = config->geometry.size;
@@ -136,23 +139,23 @@ open_window(struct device *device, struct transport *t, struct error *note,
 	bool saved = config->has_run &&
 		     window_check_range(t, config->base, size, &why) == -EEXIST;
 	bool later = saved || device->awaits_firmware;
-	int ret = (later ? window_open_later : window_open)(&device->window, t,
-							    config->base, size,
-							    config->mode, note);
+	int ret = (later ? window_open_later :
+			   window_open)(&device->window, t, config->base, size,
+					config->mode, trap_reason);
 
 	device->restored = saved;
 	if (ret < 0)
-		*err = *note;
+		*err = *trap_reason;
 	else if (saved)
-		ret = take_saved(device, note, err);
+		ret = claim_saved_memory(device, trap_reason, err);
 	if (ret < 0 && device->window)
 		window_close(device->window);
 	return ret;
 }
 
-/* open_window() looks at the memory of a guest that has run. */
+/* Memory of a guest that has run is no error: open_window() claims it. */
 static int
-check_place(struct transport *t, const struct device_config *config,
+check_range(struct transport *t, const struct device_config *config,
 	    struct error *err)
 {
 	uint32_t size = config->geometry.size;
@@ -180,7 +183,7 @@ device_new(struct device **out, struct ioreq_server *server,
 	return geometry_check(&config->geometry, err);
 }
 
-/* The guest has the flash already: the process before asked for it. */
+/* Takes over the flash that an earlier process has attached. */
 static int
 open_adopted(struct device *device, struct error *err)
 {
@@ -193,30 +196,31 @@ open_adopted(struct device *device, struct error *err)
 		return error_set(
 			err, EINVAL,
 			"the guest has a flash of %u bytes at %#" PRIx64
-			", which %u bytes at %#" PRIx64 " cannot go on with",
+			", but the options are for %u bytes at %#" PRIx64
+			": start pflashd with the options of the earlier one",
 			record->size, record->base, config->geometry.size,
 			config->base);
-	ret = claim(device, err);
+	ret = add_regions(device, err);
 	return ret == 0 ? takeover_window(device, err) : ret;
 }
 
 int
 device_open(struct device **out, struct ioreq_server *server,
 	    struct transport *t, const struct device_config *config,
-	    struct error *note, struct error *err)
+	    struct error *trap_reason, struct error *err)
 {
 	struct device *device = NULL;
 	int ret = device_new(&device, server, t, config, err);
 
-	note->text[0] = '\0';
+	trap_reason->text[0] = '\0';
 	if (ret == 0 && device->adopted) {
 		ret = open_adopted(device, err);
 	} else if (ret == 0) {
-		ret = check_place(t, config, err);
+		ret = check_range(t, config, err);
 		if (ret == 0)
-			ret = claim(device, err);
+			ret = add_regions(device, err);
 		if (ret == 0)
-			ret = open_window(device, t, note, err);
+			ret = open_window(device, t, trap_reason, err);
 	}
 	if (ret < 0) {
 		free(device);
@@ -242,7 +246,8 @@ device_connect(struct device *device, struct store *store, struct error *err)
 	if (chip.geometry.size != store_size(store) ||
 	    cfi_init(&device->chip, &chip))
 		return error_set(err, EINVAL,
-				 "%u bytes are no flash of %u bytes",
+				 "the VARS file has %u bytes, expected a "
+				 "flash of %u bytes",
 				 store_size(store), chip.geometry.size);
 	device->store = store;
 	device->handover.chip = &device->chip;
@@ -290,7 +295,8 @@ device_flush(struct device *device)
 }
 
 int
-device_close(struct device *device, enum device_end end, struct error *err)
+device_close(struct device *device, enum device_at_close state,
+	     struct error *err)
 {
 	bool paused = device_mode(device) == WINDOW_DIRECT &&
 		      device_pause_guest(device);
@@ -300,7 +306,7 @@ device_close(struct device *device, enum device_end end, struct error *err)
 	if (device->handover.record)
 		device->handover.record->attached = 0;
 	ioreq_server_set_handover(device->server, NULL);
-	/* A write may be under way until frames and region are gone. */
+	/* Requests may still arrive until frames and region are removed. */
 	(void)window_trap(device->window, &why);
 	if (paused)
 		ioreq_server_unpause(device->server);
@@ -308,7 +314,7 @@ device_close(struct device *device, enum device_end end, struct error *err)
 	ioreq_server_remove(device->server, IOREQ_SPACE_MEMORY,
 			    device->config.base);
 	window_close(device->window);
-	if (end == DEVICE_LIVES)
+	if (state == DEVICE_SAVE_STATE)
 		ret = state_save_at_close(device, err);
 	free(device);
 	return ret;

@@ -3,7 +3,10 @@
 
 #include <sys/mman.h>
 
-/* A hole is asked for once: it may be where thousands of elements are to go. */
+/*
+ * Remembers a hole too: thousands of elements of one request may be in the same
+ * hole, and each attempt to map it is a hypercall.
+ */
 static uint8_t *
 guest_byte(struct guest_mapping *map, uint64_t addr)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Guest memory, for requests whose data is a guest-physical address.
+ * Guest memory, for requests with data_is_ptr: their data is at a
+ * guest-physical address.
  *
- * Maps one frame at a time and keeps it for the next access of the same
- * request; nothing stays mapped between requests, so that there is nothing to
- * drop on IOREQ_TYPE_INVALIDATE and no frame of a dead domain is held.
+ * Maps one frame at a time, for all accesses of one request.  Nothing stays
+ * mapped between two requests.  So IOREQ_TYPE_INVALIDATE needs no action, and
+ * Xen can free the frames of a dead domain.
  */
 #ifndef PFLASH_IOREQ_GUEST_H
 #define PFLASH_IOREQ_GUEST_H
@@ -18,22 +19,23 @@ struct guest_mapping {
 	struct transport *transport;
 	uint64_t gfn;
 	uint8_t *frame; /* NULL: nothing is mapped */
-	bool known;     /* what `gfn` is: if it is not mapped, it is a hole */
-	bool read_only; /* for the guest, as its firmware is */
+	bool known;     /* `gfn` is valid; then frame NULL means: a hole */
+	bool read_only; /* the guest cannot write the frame */
 };
 
 /*
- * 1 to 8 bytes, little-endian, across a frame boundary too.  Where the guest
- * has no memory a read gives 0xff bytes and a write is dropped, and so it is
- * where the guest could not write itself.
+ * 1 to 8 bytes, little-endian; the access may cross a frame boundary.  In a
+ * hole, a read returns 0xff bytes and a write is dropped.  A write to a frame
+ * that is read-only for the guest is dropped too.
  */
 uint64_t guest_read(struct guest_mapping *map, uint64_t addr,
 		    unsigned int size);
 void guest_write(struct guest_mapping *map, uint64_t addr, unsigned int size,
 		 uint64_t value);
-/* For guest_unmap() alone. */
+/* Only guest_unmap() calls it. */
 void guest_unmap_frame(struct guest_mapping *map);
 
+/* Call it at the end of each request. */
 static inline void
 guest_unmap(struct guest_mapping *map)
 {

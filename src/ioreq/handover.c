@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The writer stores into struct handover, which has the layout of the stream.
- * The reader accepts sections in any order and of any length, copies the values
- * of the sections that it knows into a struct handover, and checks the copy.
+ * The reader accepts sections in any order, copies the values of the sections
+ * that it knows into a struct handover, and checks the copy.
  */
 #include "pflash/handover.h"
 
@@ -17,7 +17,7 @@
 #define RECORD_ROOM 48u /* for the record header in front of a burst */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-	       "the stream is little-endian, and struct handover is one");
+	       "struct handover has the byte order of the stream");
 
 /* Asserts that a value directly follows its section header. */
 #define AT(section, value)                                                     \
@@ -52,7 +52,7 @@ _Static_assert(
 	"the structure is a stream without gaps");
 _Static_assert(sizeof(struct handover) <= HANDOVER_SIZE &&
 		       HANDOVER_SIZE % 4096 == 0,
-	       "a record fits into its pages");
+	       "HANDOVER_SIZE is whole pages and has room for a record");
 
 /* The sections that this program writes and knows. */
 static const struct known {
@@ -159,7 +159,7 @@ find_known(uint32_t type)
 	return NULL;
 }
 
-/* `to` is zeroed, so a value that is shorter than this program's is padded. */
+/* Pads a value that is shorter than this program's: `to` is zeroed. */
 static int
 copy_value(struct reader *r, struct handover *to,
 	   const struct handover_section *section, const uint8_t *value,
@@ -177,9 +177,9 @@ copy_value(struct reader *r, struct handover *to,
 	if (r->found & bit || length < known->least)
 		return error_set(err, EINVAL,
 				 "the handover record is damaged: section %#x "
-				 "of %u bytes%s, expected one of at least %u",
+				 "of %u bytes%s, expected at least %u bytes",
 				 known->type, length,
-				 r->found & bit ? " once more" : "",
+				 r->found & bit ? " a second time" : "",
 				 known->least);
 	if (length > known->size)
 		length = known->size;
@@ -239,13 +239,13 @@ read_header(struct reader *r, size_t size, struct error *err)
 	if (version != HANDOVER_VERSION)
 		return error_set(err, EINVAL,
 				 "the handover record has version %u, expected "
-				 "%u: another version of pflashd can go on "
-				 "with the guest's flash, this one cannot",
+				 "%u: only another version of pflashd can take "
+				 "over the guest's flash",
 				 version, HANDOVER_VERSION);
 	if (length < HEADER_SIZE || length > size)
 		return error_set(err, EINVAL,
 				 "the handover record is damaged: its length "
-				 "is %u bytes, and there are %zu",
+				 "is %u bytes, but the file has %zu bytes",
 				 length, size);
 	r->length = length;
 	r->at = HEADER_SIZE;
@@ -275,8 +275,8 @@ check_value(uint32_t value, uint32_t most, const char *name, struct error *err)
 	if (value <= most)
 		return 0;
 	return error_set(err, EINVAL,
-			 "the handover record has %s %u, which this pflashd "
-			 "does not know",
+			 "the handover record has the unsupported value %s = "
+			 "%u",
 			 name, value);
 }
 
@@ -291,11 +291,12 @@ check_burst(const struct handover *to, size_t room, struct error *err)
 		return 0;
 	return error_set(err, EINVAL,
 			 "the handover record has a burst of %u bytes, "
-			 "expected at most %u, and %zu with its header",
+			 "expected at most %u bytes, and at most %zu bytes "
+			 "with its header",
 			 length, HANDOVER_BURST_LIMIT, room);
 }
 
-/* Checks a record of a flash that is attached in this incarnation. */
+/* Checks the values of a record whose flash is attached. */
 static int
 check(const struct reader *r, const struct handover *to, struct error *err)
 {
@@ -303,9 +304,9 @@ check(const struct reader *r, const struct handover *to, struct error *err)
 
 	if (r->unknown)
 		return error_set(err, EINVAL,
-				 "the handover record has a section %#x: a "
-				 "newer version of pflashd can go on with the "
-				 "guest's flash, this one cannot",
+				 "the handover record has an unknown section "
+				 "%#x: only a newer version of pflashd can "
+				 "take over the guest's flash",
 				 r->unknown);
 	ret = check_value(to->attached, HANDOVER_SAVED, "attached", err);
 	if (ret == 0)
@@ -314,11 +315,11 @@ check(const struct reader *r, const struct handover *to, struct error *err)
 					  HANDOVER_PAUSED,
 				  "mode", err);
 	if (ret == 0)
-		ret = check_value(to->taken, 1, "taken", err);
+		ret = check_value(to->window_ready, 1, "window_ready", err);
 	return ret == 0 ? check_burst(to, r->room, err) : ret;
 }
 
-/* Makes both states equal to the valid one, as after two accesses. */
+/* Copies the valid state over the other state, which may be incomplete. */
 static void
 settle(struct handover *to)
 {
@@ -327,7 +328,7 @@ settle(struct handover *to)
 	lay_out(to);
 }
 
-/* Version 0.1 creates an empty file before it has a record to write. */
+/* pflashd 0.1 creates the file with zeros before it attaches a flash. */
 static bool
 is_blank(const uint8_t *bytes, size_t size)
 {

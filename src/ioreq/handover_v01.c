@@ -6,16 +6,16 @@
 
 #include "pflash/le.h"
 
-/* Offsets in the file; STATE_*: in each of the two states; docs/format.md. */
+/* Offsets in the file (docs/format.md); STATE_*: offsets in each state. */
 enum {
 	ATTACHED = 8,
 	SERVER = 12,
-	LIFE = 16,
+	INCARNATION = 16,
 	VARS = 112,
 	BASE = 1136,
 	FLASH_SIZE = 1144,
 	MODE = 1148,
-	TAKEN = 1152,
+	WINDOW_READY = 1152,
 	VCPU = 1156,
 	REQUEST = 1160,
 	TURN = 1168,
@@ -35,11 +35,12 @@ enum {
 	STATE_CHIP = 40,
 };
 
-_Static_assert(sizeof(((struct handover *)0)->incarnation) == VARS - LIFE &&
+_Static_assert(sizeof(((struct handover *)0)->incarnation) ==
+			       VARS - INCARNATION &&
 		       sizeof(((struct handover *)0)->vars) == BASE - VARS &&
 		       sizeof(((struct handover *)0)->burst) == BURST_SIZE &&
 		       CFI_STATE_MAX == STATE_SIZE - STATE_CHIP,
-	       "what is copied is as large here");
+	       "fields of struct handover have the sizes of the old record");
 
 bool
 handover_v01_is(const uint8_t *bytes, size_t size)
@@ -69,17 +70,17 @@ handover_v01_copy(struct handover *to, const uint8_t *bytes, size_t size,
 {
 	if (size < ALL)
 		return error_set(err, EINVAL,
-				 "the handover record of pflashd 0.1 is cut "
-				 "off: it has %zu bytes, expected %d",
+				 "the handover record of pflashd 0.1 is "
+				 "truncated: it has %zu bytes, expected %d",
 				 size, ALL);
 	to->attached = get_le32(bytes + ATTACHED);
 	to->server = get_le32(bytes + SERVER);
-	memcpy(to->incarnation, bytes + LIFE, sizeof(to->incarnation));
+	memcpy(to->incarnation, bytes + INCARNATION, sizeof(to->incarnation));
 	memcpy(to->vars, bytes + VARS, sizeof(to->vars));
 	to->base = get_le64(bytes + BASE);
 	to->size = get_le32(bytes + FLASH_SIZE);
 	to->mode = get_le32(bytes + MODE);
-	to->taken = get_le32(bytes + TAKEN);
+	to->window_ready = get_le32(bytes + WINDOW_READY);
 	to->vcpu = get_le32(bytes + VCPU);
 	to->request = get_le64(bytes + REQUEST);
 	to->turn = get_le64(bytes + TURN);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A flash that hvmloader's memory lies over.  hvmloader copies the firmware to
- * where the flash is; OVMF asks for QEMU's fw_cfg in PEI, before its driver
- * looks for a flash.  The device claims fw_cfg's ports, and with the first
- * access to them it takes the memory and gives the ports back.
+ * HVM: hvmloader copies the firmware over the flash after the attach.  OVMF
+ * accesses the ports of QEMU's fw_cfg in PEI, before its driver looks for a
+ * flash.  The device claims these ports; at the first access it claims the
+ * guest's memory at the flash and releases the ports.
  */
 #include "device.h"
 
@@ -14,34 +14,36 @@
 #define FW_CFG_PORTS 2
 
 /*
- * The ports belong to another device model again before the vCPU continues.
- * Its write is lost, without harm: OVMF selects item 0 first, which is what a
- * fw_cfg that was not used yet has selected.
+ * QEMU has the ports again before the vCPU continues.  QEMU does not see this
+ * first access, which does no harm: OVMF selects item 0, and an unused fw_cfg
+ * has item 0 selected.
  */
 static void
-take_from_loader(struct device *device)
+claim_from_loader(struct device *device)
 {
-	struct error note;
+	struct error reason;
 	int ret;
 
 	if (!device->awaits_firmware)
-		return; /* the access of another vCPU was first */
-	ret = window_use_memory(device->window, &note);
+		return; /* another vCPU has made the first access */
+	ret = window_use_memory(device->window, &reason);
 	loader_release(device);
 	record_mode(device, 0);
 	if (device->handover.record)
-		device->handover.record->taken = 1;
+		device->handover.record->window_ready = 1;
 	if (ret < 0)
-		error_errno(&note, -ret, "cannot take the guest's memory");
-	if (device->config.taken)
-		device->config.taken(device->config.opaque, ret, &note);
+		error_errno(&reason, -ret,
+			    "cannot remove the guest's memory at the flash");
+	if (device->config.window_ready)
+		device->config.window_ready(device->config.opaque, ret,
+					    &reason);
 }
 
 static uint64_t
 fw_cfg_read(void *opaque, uint64_t off, unsigned int size)
 {
 	(void)off, (void)size;
-	take_from_loader(opaque);
+	claim_from_loader(opaque);
 	return UINT64_MAX;
 }
 
@@ -49,7 +51,7 @@ static void
 fw_cfg_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
 {
 	(void)off, (void)size, (void)value;
-	take_from_loader(opaque);
+	claim_from_loader(opaque);
 }
 
 static const struct ioreq_region_ops fw_cfg_ops = {

@@ -4,9 +4,9 @@
 
 #include <errno.h>
 
-#define PAUSE_TRIES 5 /* of a second each: ioreq_server_pause() */
+#define PAUSE_TRIES 5 /* calls of ioreq_server_pause(), a second each */
 
-/* A guest that writes all the time is hard to pause between two accesses. */
+/* Tries again: a guest that writes all the time is rarely without a request. */
 bool
 device_pause_guest(struct device *device)
 {
@@ -34,8 +34,8 @@ device_set_mode(struct device *device, enum window_mode mode, struct error *err)
 	if (!device_pause_guest(device)) {
 		record_mode(device, 0);
 		return error_set(err, ETIMEDOUT,
-				 "the guest cannot be paused between two of "
-				 "its accesses");
+				 "the guest could not be paused at a moment "
+				 "without a request: try again");
 	}
 	record_mode(device, HANDOVER_PAUSED | HANDOVER_CHANGING);
 	ret = mode == WINDOW_TRAP ? window_trap(device->window, err) :

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From one request to accesses of the regions.
+ * Decodes one request into accesses of the regions.
  *
- * Xen sends sizes 1, 2, 4 and 8, at any alignment, with a repeat count for
- * `rep` instructions; the addresses ascend, or descend with the direction flag
- * set.  With data_is_ptr the data lies in guest memory and moves along (xen
- * arch/x86/hvm/emulate.c, hvmemul_do_io() and hvmemul_rep_movs()).  Bytes
- * outside every region read 0xff and swallow writes, as a bus without a
- * device does.
+ * Xen sends accesses of 1, 2, 4 and 8 bytes, at any alignment, with a repeat
+ * count for `rep` instructions.  The addresses ascend, or descend if the
+ * direction flag is set.  With data_is_ptr the data is in guest memory, and its
+ * address moves in the same way (xen/arch/x86/hvm/emulate.c, hvmemul_do_io()
+ * and hvmemul_rep_movs()).  Bytes outside all regions are read as 0xff, and
+ * writes to them have no effect, as on a bus without a device.
  */
 #include "server.h"
 
-/* Keeps rare work out of the registers of a single access. */
+/*
+ * Not inlined: rare code must not cost the common single access registers and
+ * instructions.
+ */
 #define RARE __attribute__((cold, noinline)) static
 
 static inline const struct ioreq_region *
@@ -29,7 +32,7 @@ region_find(const struct ioreq_server *server, enum ioreq_space space,
 	return NULL;
 }
 
-/* The region that holds the whole access, or NULL. */
+/* The region that contains the whole access, or NULL. */
 static inline const struct ioreq_region *
 region_whole(const struct ioreq_server *server, enum ioreq_space space,
 	     uint64_t addr, unsigned int size)
@@ -48,7 +51,7 @@ static inline void bus_write(struct ioreq_server *server,
 			     enum ioreq_space space, uint64_t addr,
 			     unsigned int size, uint64_t value);
 
-/* No region has all of the access: each byte for itself. */
+/* No region contains the whole access: handle each byte separately. */
 RARE uint64_t
 bus_read_bytes(struct ioreq_server *server, enum ioreq_space space,
 	       uint64_t addr, unsigned int size)
@@ -103,9 +106,8 @@ bus_write(struct ioreq_server *server, enum ioreq_space space, uint64_t addr,
 }
 
 /*
- * Is the data of a request in memory of the guest?  The frames of the flash are
- * not memory, though Xen accepts their addresses (rep ins): data there is an
- * access of the chip.
+ * Is the data of a request in memory of the guest?  Xen accepts addresses of
+ * the flash's frames too (rep ins): such data is an access of the chip.
  */
 static bool
 in_memory(const struct ioreq_server *server, uint64_t addr, unsigned int size)
@@ -221,7 +223,10 @@ count_access(struct ioreq_stats *stats, const struct ioreq *request)
 
 #define SIZES (1u << 1 | 1u << 2 | 1u << 4 | 1u << 8)
 
-/* Xen sends these sizes (hvmemul_do_io()) and at most 4096 repetitions. */
+/*
+ * Is this a request that Xen can send?  hvmemul_do_io() sends these sizes, and
+ * at most 4096 repetitions.
+ */
 static inline bool
 is_access(const struct ioreq *request)
 {
@@ -231,7 +236,7 @@ is_access(const struct ioreq *request)
 	       request->count <= 4096;
 }
 
-/* An invalidation asks for nothing, as nothing stays mapped. */
+/* IOREQ_TYPE_INVALIDATE needs no action: nothing stays mapped (guest.h). */
 static void
 answer_other(struct ioreq_server *server, struct ioreq *request)
 {

@@ -19,7 +19,7 @@ port_read(void *opaque, uint64_t off, unsigned int size)
 	return UINT64_MAX;
 }
 
-/* A process serves one domain. */
+/* Static: a process serves one domain. */
 static struct {
 	struct transport *transport;
 	reset_asked *asked;
@@ -28,8 +28,9 @@ static struct {
 } reset;
 
 /*
- * Asks Xen at most once a second: one request (rep outs) can write the port
- * thousands of times, and several vCPUs can write it at the same time.
+ * Requests a reboot from Xen at most once a second: one request (rep outs) can
+ * write the port thousands of times, and several vCPUs can write it at the same
+ * time.
  */
 static void
 reboot(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Saved and restored guests, and a server that ends while its guest lives: the
- * chip's state in FILE.state, and whose it is.
+ * The chip's state in FILE.state, and its tag (device.h): for guests that are
+ * saved and restored, and for a server that ends while its guest runs on.
  */
 #include "device.h"
 
@@ -56,8 +56,9 @@ is_saved(const struct store_state *state)
 }
 
 /*
- * Was the guest saved with another flash than this?  In trap mode the guest has
- * no memory there, and only the tag says that it was saved.
+ * Is this a restored guest for whose flash the state proves nothing?  A guest
+ * that was saved in trap mode has no memory at the flash: the tag tells that it
+ * was saved.
  */
 static bool
 is_stale(const struct device *device, const struct store_state *state)
@@ -73,8 +74,9 @@ is_stale(const struct device *device, const struct store_state *state)
 }
 
 /*
- * The state of an incarnation is good for one server: if it stayed in the file,
- * a crash of this server would bring a stale state back.
+ * Removes the state of an incarnation after it was restored: if it stayed in
+ * the file, the next server would restore a stale state after a crash of this
+ * one.
  */
 static int
 forget_incarnation(struct device *device, struct store_state *state,
@@ -89,7 +91,10 @@ forget_incarnation(struct device *device, struct store_state *state,
 	return store_save_state(device->store, state, err);
 }
 
-/* *ours: the state is this guest's.  -ESTALE: it must be, and is not. */
+/*
+ * *ours: the state is valid for this guest.  -ESTALE: the guest needs a valid
+ * state.
+ */
 static int
 check_state(const struct device *device, const struct store_state *state,
 	    bool *ours, struct error *err)
@@ -99,17 +104,20 @@ check_state(const struct device *device, const struct store_state *state,
 	*ours = of_this_image(device, state);
 	if (!*ours && config->incoming && !config->force)
 		return error_set(err, ESTALE,
-				 "%s: not known to be the flash that the guest "
-				 "was saved with, and a guest that migrates to "
-				 "this host may have any name (--force "
-				 "attaches it all the same)",
+				 "%s: not known to be what it was when this "
+				 "guest was saved: the .state file does not "
+				 "match this guest, which migrates to this "
+				 "host and may have any name (--force attaches "
+				 "it anyway)",
 				 store_path(device->store));
 	*ours = *ours || of_this_incarnation(device, state);
 	if (!*ours && is_stale(device, state))
 		return error_set(err, ESTALE,
 				 "%s: not known to be what it was when this "
-				 "guest was saved, which would damage it "
-				 "(--force attaches it all the same)",
+				 "guest was saved: the file has changed since, "
+				 "or its .state file is missing, and the guest "
+				 "would damage its variables (--force attaches "
+				 "it anyway)",
 				 store_path(device->store));
 	return 0;
 }
@@ -132,13 +140,14 @@ state_load(struct device *device, struct error *err)
 							 state.len);
 	if (ret < 0)
 		return error_set(err, EINVAL,
-				 "the .state file beside the flash was made by "
-				 "one of another geometry: remove it, and with "
-				 "it the protection register");
+				 "%s: its .state file was saved by a chip of "
+				 "another geometry: remove the .state file, "
+				 "which also removes the protection registers",
+				 store_path(device->store));
 	return forget_incarnation(device, &state, err);
 }
 
-/* The file was released: another process may have changed it. */
+/* The files were closed, so another process may have changed them. */
 int
 state_check_saved(struct device *device, struct error *err)
 {
@@ -148,11 +157,12 @@ state_check_saved(struct device *device, struct error *err)
 	if (ret < 0 || of_this_image(device, &state))
 		return ret;
 	return error_set(err, ESTALE,
-			 "%s: was changed while the guest was suspended",
+			 "%s: was changed by another process while the guest "
+			 "was suspended",
 			 store_path(device->store));
 }
 
-/* If the guest never used its flash there is no state to save. */
+/* True if the guest has not used the flash: there is no state to save. */
 static bool
 as_at_power_on(const struct device *device)
 {
@@ -168,9 +178,9 @@ as_at_power_on(const struct device *device)
 	return memcmp(now, then, size) == 0;
 }
 
-/* The guest may be restored with this image from now on. */
+/* From now on the guest can be restored with this image. */
 static int
-keep_saved(struct device *device, struct error *err)
+save_for_restore(struct device *device, struct error *err)
 {
 	char tag[STORE_TAG_SIZE];
 	int ret;
@@ -194,7 +204,7 @@ device_save(struct device *device, struct error *err)
 	if (store_released(device->store))
 		return 0;
 	device_flush(device);
-	ret = keep_saved(device, err);
+	ret = save_for_restore(device, err);
 	released = store_release(device->store, &why);
 	if (ret == 0 && released < 0)
 		*err = why;
@@ -215,14 +225,17 @@ device_resume(struct device *device, bool last, struct error *err)
 	if (store_released(device->store))
 		return ret;
 	if (device->handover.record) {
-		/* The journal may be another file. */
+		/* The journal may be a new file, with other record numbers. */
 		handover_write(&device->handover, 0);
 		device->handover.record->attached = HANDOVER_ATTACHED;
 	}
 	return ret;
 }
 
-/* For the next server of this guest.  Replaces the state of a saved guest. */
+/*
+ * For the next server of this incarnation.  The new state replaces that of a
+ * saved guest.
+ */
 int
 state_save_at_close(struct device *device, struct error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The protocol of the shared page. */
+/* The protocol of the shared page: ioreq.h. */
 #include "server.h"
 
 #include <errno.h>
@@ -118,7 +118,7 @@ ioreq_server_add(struct ioreq_server *server, const struct ioreq_region *region,
 	return 0;
 }
 
-/* Writes the answer, data and state only, and wakes the vCPU. */
+/* Writes only data and state of the slot, and wakes the vCPU. */
 static void
 slot_end(struct ioreq_server *server, unsigned int vcpu, uint64_t data)
 {
@@ -174,8 +174,8 @@ slot_answer(struct ioreq_server *server, unsigned int vcpu)
 }
 
 /*
- * Continues the slot of a process that died: it may have begun the request, or
- * answered it without waking the vCPU.
+ * Continues a slot of an earlier process, which may have died after it began
+ * the request, or after it answered without waking the vCPU.
  */
 static void
 slot_resume(struct ioreq_server *server, unsigned int vcpu)
@@ -194,7 +194,7 @@ slot_resume(struct ioreq_server *server, unsigned int vcpu)
 	if (handover && !done)
 		handover_begin(handover->record, vcpu);
 	request = *slot;
-	/* The data of earlier reads died with that process: read all again. */
+	/* That process's copy of the read data is lost: read all again. */
 	if (request.dir == IOREQ_READ)
 		done = 0;
 	request_skip(&request, done);
@@ -229,12 +229,12 @@ ioreq_server_start(struct ioreq_server *server, struct error *err)
 	ret = bind_all(server, err);
 	for (unsigned int i = 0; server->adopted && !ret && i < t->vcpus; i++)
 		slot_resume(server, i);
-	/* Regions that are added from now on are not claimed yet. */
+	/* ioreq_server_add() must claim later regions. */
 	server->adopted = false;
 	return ret;
 }
 
-/* Continues the stopped request.  False: it was not answered. */
+/* Continues the stopped request.  True: it was answered. */
 static bool
 stopped_answer(struct ioreq_server *server)
 {
@@ -242,7 +242,7 @@ stopped_answer(struct ioreq_server *server)
 
 	if (!server->throttle &&
 	    !server->transport->ops->alive(server->transport))
-		return false; /* no vCPU waits for the answer */
+		return false; /* the domain is gone: no vCPU waits */
 	if (!may_go_on(server)) {
 		server->throttled = true;
 		return false;
@@ -264,7 +264,7 @@ slots_answer(struct ioreq_server *server)
 	return answered;
 }
 
-/* Ignores the throttle.  A region's operations may call it. */
+/* Ignores the throttle.  A region's operations may call this function. */
 static void
 slots_answer_all(struct ioreq_server *server)
 {
@@ -293,7 +293,7 @@ relax(void)
 #endif
 }
 
-#define POLLS 16 /* of the slots, between two readings of the clock */
+#define POLLS 16 /* polls of all slots for one reading of the clock */
 
 /* Polls until no request has arrived for the poll budget. */
 static unsigned int
@@ -317,14 +317,15 @@ slots_poll(struct ioreq_server *server)
 	return answered;
 }
 
-#define SOON 4   /* poll budgets: a request this soon could be polled for */
-#define SCORE 16 /* requests that make up for one poll without any */
+#define SOON 4   /* poll budgets: polling could catch a request this soon */
+#define SCORE 16 /* so many requests offset one poll without a request */
 
 /*
- * The firmware's next access is microseconds away; sleep and wake-up take tens
- * of microseconds, with an interrupt and some system calls.  Where guest and
- * server share a processor, polling keeps the guest from making that access:
- * the score finds out.
+ * The firmware makes its next access after some microseconds.  Sleep and
+ * wake-up take tens of microseconds, with an interrupt and some system calls,
+ * so polling is faster.  But if guest and server share a processor, polling
+ * keeps the guest from running.  The score detects this: it becomes negative
+ * after a poll without a request.
  */
 static unsigned int
 poll_if_worth(struct ioreq_server *server)
@@ -352,14 +353,14 @@ ioreq_server_poll(struct ioreq_server *server)
 
 	server->throttled = false;
 	answered = slots_answer(server);
-	/* The consumed event's port is masked: Xen sends no event meanwhile. */
+	/* The received event's port is masked: Xen sends no event for it. */
 	if (answered && server->poll_budget && !server->throttled)
 		answered += poll_if_worth(server);
 	if (port < 0)
 		return answered;
 	/*
-	 * Unmask, then look at the slots once more: no request is missed.
-	 * Events of other ports leave the descriptor readable.
+	 * Check the slots again after the unmask, so that no request is missed.
+	 * If other ports have events, the descriptor stays readable.
 	 */
 	t->ops->unmask(t, port);
 	return server->throttled ? answered : answered + slots_answer(server);
@@ -383,8 +384,8 @@ slots_idle(const struct ioreq_server *server)
 }
 
 /*
- * A vCPU that accesses the flash all the time has no request only between two
- * instructions: wait for that moment.
+ * A vCPU that accesses the flash all the time is without a request only between
+ * two instructions: repeat until a pause hits such a moment.
  */
 bool
 ioreq_server_pause(struct ioreq_server *server)
@@ -439,8 +440,8 @@ region_at(struct ioreq_server *server, enum ioreq_space space, uint64_t first)
 }
 
 /*
- * The pending requests are answered first, and the operation of one of them may
- * remove this region itself.
+ * Looks the region up again after slots_answer_all(): the operation of a
+ * pending request may have removed it.
  */
 void
 ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,

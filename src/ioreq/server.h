@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The inside of struct ioreq_server, for server.c and request.c. */
+/* The members of struct ioreq_server, for server.c and request.c. */
 #ifndef PFLASH_IOREQ_SERVER_H
 #define PFLASH_IOREQ_SERVER_H
 
@@ -9,21 +9,22 @@
 
 struct ioreq_server {
 	struct transport *transport;
-	struct guest_mapping map; /* of the request under way */
+	struct guest_mapping map; /* for the request in progress */
 	struct ioreq_region regions[IOREQ_MAX_REGIONS];
 	unsigned int region_count;
-	int *ports; /* the local port of each vCPU */
-	bool adopted;
+	int *ports;   /* the local event channel port of each vCPU */
+	bool adopted; /* regions are claimed already, until the start */
 	const struct handover_writer *handover; /* or NULL */
 	const struct ioreq_throttle *throttle;  /* or NULL */
 	bool throttled; /* a vCPU waits for the throttle */
-	bool stopped;   /* the throttle stopped this request half-way: */
+	/* The throttle has stopped this request between two accesses: */
+	bool stopped;
 	unsigned int vcpu;
 	struct ioreq request;
-	uint32_t done;
+	uint32_t done;        /* completed accesses */
 	uint64_t poll_budget; /* ns */
-	uint64_t poll_ended;  /* when the last poll for a request ended */
-	int poll_score;       /* above 0: polling is worth while */
+	uint64_t poll_ended;  /* end of the last poll, ns, CLOCK_MONOTONIC */
+	int poll_score;       /* above 0: poll, see poll_if_worth() */
 	struct ioreq_stats stats;
 };
 

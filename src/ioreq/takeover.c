@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A device that an earlier process has left behind: the server and the guest's
- * frames are there, the handover record has the rest.
+ * Takes over the device of an earlier process.  Xen still has the server and
+ * the guest's frames; the handover record has the other data.
  */
 #include "device.h"
 
@@ -32,7 +32,7 @@ record_state(struct device *device)
 		handover_write(&device->handover, handover_under_way(record));
 }
 
-/* The record counts when it is complete: `attached` is written last. */
+/* Stores `attached` last: the record is valid only when it is complete. */
 void
 record_attached(struct device *device)
 {
@@ -49,9 +49,9 @@ record_attached(struct device *device)
 	record->base = config->base;
 	record->size = config->geometry.size;
 	record_mode(device, 0);
-	record->taken = !device->awaits_firmware;
+	record->window_ready = !device->awaits_firmware;
 	for (unsigned int i = 0; i < 2; i++) {
-		/* Neither state has the chip yet: write all of it. */
+		/* Both states are empty: write the whole chip. */
 		handover_next(record)->changes = device->chip.changes + 1;
 		handover_write(&device->handover, 0);
 	}
@@ -66,13 +66,13 @@ takeover_window(struct device *device, struct error *err)
 	struct transport *t = device->transport;
 
 	if (record->mode & HANDOVER_CHANGING)
-		return window_adopt_between(&device->window, t, record->base,
-					    record->size, err);
+		return window_adopt_changing(&device->window, t, record->base,
+					     record->size, err);
 	return window_adopt(&device->window, t, record->base, record->size,
 			    record->mode & HANDOVER_DIRECT, err);
 }
 
-/* The state of the chip and its burst, as they were between two accesses. */
+/* Restores the chip's state and the open burst after the last access. */
 int
 takeover_chip(struct device *device, struct error *err)
 {
@@ -86,27 +86,33 @@ takeover_chip(struct device *device, struct error *err)
 	if (strncmp(record->vars, store_path(device->store),
 		    sizeof(record->vars) - 1) != 0)
 		return error_set(err, EINVAL,
-				 "the guest's flash is %.200s, and no other",
+				 "the guest's flash is attached with %.200s: "
+				 "start pflashd with this VARS file",
 				 record->vars);
 	if (store_resume_burst(device->store, &state->burst))
 		return error_set(err, EINVAL,
-				 "the burst that was open is not this file's");
+				 "%s: cannot restore the open burst: the "
+				 "handover record is damaged, or the journal "
+				 "cannot be read",
+				 store_path(device->store));
 	if (cfi_restore(&device->chip, state->chip, len))
 		return error_set(err, EINVAL,
-				 "the guest's flash is of another geometry or "
-				 "personality");
-	device->chip.changes = state->changes; /* they go on */
+				 "the guest's flash has another geometry or "
+				 "personality: start pflashd with the options "
+				 "of the earlier one");
+	device->chip.changes = state->changes; /* continue this count */
 	record->takeovers++;
 	record->attached = HANDOVER_ATTACHED;
-	/* The record names the journal's last record, and opening adds some. */
+	/* The state names the last record; opening the journal adds some. */
 	record_state(device);
 	return 0;
 }
 
 /*
- * The process before has paused the guest for a change of the mode, or was
- * about to.  The record is written after the guest runs: if this process dies
- * in between, the guest is unpaused once more, which does no harm.
+ * If HANDOVER_PAUSED is set, the earlier process has paused the guest for a
+ * change of the mode, or died just before it did.  Updates the record after the
+ * unpause: if this process dies in between, the next one unpauses the guest
+ * again, which does no harm.
  */
 void
 takeover_end_pause(struct device *device)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Direct mode needs, in this order: new frames in the hole, a mapping of them,
- * ownership of the page type, and the type itself.  From HVMMEM_ram_rw to
- * HVMMEM_ioreq_server is the one change Xen allows (arch/x86/hvm/dm.c,
- * set_mem_type()); letting go of the type makes the frames plain RAM again,
- * and taking them away leaves the hole as it was.
+ * direct_enter() claims the page type HVMMEM_ioreq_server, adds frames to the
+ * hole, maps and fills them, and sets their type.  Xen allows this type only
+ * for frames of type HVMMEM_ram_rw, and only if a server has claimed the type
+ * (xen/arch/x86/hvm/dm.c, set_mem_type()).  When a server releases the type,
+ * Xen makes the frames plain RAM again.  direct_leave() removes the frames,
+ * which leaves the hole as it was before, and releases the type.
  */
 #include "pflash/window.h"
 
@@ -19,9 +20,9 @@ struct window {
 	const struct cfi *chip;
 	uint64_t gfn;
 	unsigned int count; /* frames */
-	uint8_t *frames;    /* NULL: trap mode, or it still waits */
-	bool populated;     /* the guest has frames that are the window's */
-	bool owns;          /* writes to the type */
+	uint8_t *frames;    /* the mapping; NULL: trap mode, or deferred */
+	bool populated;     /* the guest has the window's frames */
+	bool owns;          /* the server has claimed the page type */
 };
 
 /* I/O APIC, HPET, local APICs, and Xen's special pages (public/hvm/e820.h). */
@@ -38,7 +39,7 @@ check_memory(struct transport *t, uint64_t base, uint64_t size,
 		if (type < 0)
 			return error_errno(
 				err, -type,
-				"cannot ask for the type of frame %#" PRIx64,
+				"cannot read the type of guest frame %#" PRIx64,
 				addr >> FRAME_SHIFT);
 		if (type != HVMMEM_mmio_dm)
 			return error_set(err, EEXIST,
@@ -80,7 +81,7 @@ window_check_range(struct transport *t, uint64_t base, uint64_t size,
 }
 
 static int
-frames_give_back(struct window *window)
+frames_release(struct window *window)
 {
 	struct transport *t = window->transport;
 	int ret = 0;
@@ -95,9 +96,9 @@ frames_give_back(struct window *window)
 	return ret;
 }
 
-/* Frames of the type are plain RAM then. */
+/* Xen makes frames of the type plain RAM, which the guest can write. */
 static void
-let_go_of_type(struct window *window)
+disown_type(struct window *window)
 {
 	struct transport *t = window->transport;
 
@@ -107,15 +108,15 @@ let_go_of_type(struct window *window)
 }
 
 /*
- * Whatever is left of direct mode.  Frames of the type trap writes as the hole
- * does that they leave, so they go first.
+ * Also undoes an incomplete direct_enter().  Removes the frames first: frames
+ * of the type and the hole both trap writes, plain RAM would not.
  */
 static int
 direct_leave(struct window *window)
 {
-	int ret = frames_give_back(window);
+	int ret = frames_release(window);
 
-	let_go_of_type(window);
+	disown_type(window);
 	return ret < 0 ? -ENOTRECOVERABLE : 0;
 }
 
@@ -127,16 +128,17 @@ own_type(struct window *window, struct error *err)
 
 	window->owns = ret >= 0;
 	if (ret < 0)
-		return error_errno(err, -ret,
-				   "cannot own writes to frames of the type "
-				   "ioreq-server%s",
-				   ret == -EBUSY ? " (another server does)" :
-				   ret == -EOPNOTSUPP ? " (no nested paging)" :
-							"");
+		return error_errno(
+			err, -ret,
+			"cannot claim writes to frames of type "
+			"HVMMEM_ioreq_server%s",
+			ret == -EBUSY ? " (another server has claimed them)" :
+			ret == -EOPNOTSUPP ? " (no nested paging)" :
+					     "");
 	return 0;
 }
 
-/* The guest has frames there. */
+/* Maps frames that the guest has. */
 static int
 frames_map(struct window *window, struct error *err)
 {
@@ -150,9 +152,9 @@ frames_map(struct window *window, struct error *err)
 		       error_errno(err, errno, "cannot map the guest's frames");
 }
 
-/* From now on they show the chip. */
+/* Maps and fills frames that the guest has, and sets their type. */
 static int
-frames_take(struct window *window, struct error *err)
+frames_claim(struct window *window, struct error *err)
 {
 	struct transport *t = window->transport;
 	int ret = frames_map(window, err);
@@ -163,7 +165,10 @@ frames_take(struct window *window, struct error *err)
 		window_show(window);
 	ret = t->ops->set_type(t, HVMMEM_ioreq_server, window->gfn,
 			       window->count);
-	return ret < 0 ? error_errno(err, -ret, "cannot type the frames") : 0;
+	return ret < 0 ? error_errno(err, -ret,
+				     "cannot set the type "
+				     "of the flash's frames") :
+			 0;
 }
 
 static int
@@ -186,7 +191,7 @@ direct_enter(struct window *window, struct error *err)
 	if (ret == 0)
 		ret = populate(window, err);
 	if (ret == 0)
-		ret = frames_take(window, err);
+		ret = frames_claim(window, err);
 	if (ret < 0 && direct_leave(window) < 0)
 		ret = -ENOTRECOVERABLE;
 	return ret;
@@ -231,7 +236,7 @@ window_open_later(struct window **out, struct transport *t, uint64_t base,
 	return open_with(out, t, base, size, mode, own_type, err);
 }
 
-/* Owning the type has outlived the process, and so has that of the frames. */
+/* The earlier process's claim and the type of its frames still exist. */
 static int
 adopt(struct window *window, struct error *err)
 {
@@ -241,8 +246,8 @@ adopt(struct window *window, struct error *err)
 	window->owns = true;
 	if (type < 0)
 		return error_errno(err, -type,
-				   "cannot ask for the type of "
-				   "the flash's frames");
+				   "cannot read the type of the flash's "
+				   "frames");
 	return type == HVMMEM_ioreq_server ? frames_map(window, err) : 0;
 }
 
@@ -265,9 +270,9 @@ count_ram(const struct window *window)
 	return count;
 }
 
-/* Frame by frame: there may be some and some not. */
+/* Removes all frames in the range, which may have holes. */
 static int
-clear(const struct window *window)
+frames_remove_all(const struct window *window)
 {
 	struct transport *t = window->transport;
 	int ret = 0;
@@ -279,20 +284,21 @@ clear(const struct window *window)
 }
 
 int
-window_adopt_between(struct window **out, struct transport *t, uint64_t base,
-		     uint32_t size, struct error *err)
+window_adopt_changing(struct window **out, struct transport *t, uint64_t base,
+		      uint32_t size, struct error *err)
 {
 	int ret = open_with(out, t, base, size, WINDOW_TRAP, NULL, err);
 
 	if (ret < 0)
 		return ret;
-	ret = clear(*out);
+	ret = frames_remove_all(*out);
 	if (ret < 0) {
 		free(*out);
 		return error_errno(err, -ret,
-				   "cannot take the guest's frames back");
+				   "cannot remove the flash's frames from the "
+				   "guest");
 	}
-	t->ops->own_type(t, false); /* if it is owned */
+	t->ops->own_type(t, false); /* fails if it is not claimed */
 	return 0;
 }
 
@@ -304,12 +310,14 @@ window_use_memory(struct window *window, struct error *err)
 		return 0;
 	if (window->owns) {
 		if (count_ram(window) < window->count)
-			error_set(err, ENXIO, "the guest has no memory there");
-		else if (frames_take(window, err) == 0)
+			error_set(err, ENXIO,
+				  "the guest has no memory at "
+				  "the flash");
+		else if (frames_claim(window, err) == 0)
 			return 0;
 		direct_leave(window);
 	}
-	return clear(window);
+	return frames_remove_all(window);
 }
 
 enum window_mode
@@ -333,7 +341,10 @@ window_show(struct window *window)
 			   (size_t)window->count * FRAME_SIZE);
 }
 
-/* Nothing has changed for the guest if all of them are still there. */
+/*
+ * window_trap() has failed.  If the guest still has all frames, it has noticed
+ * nothing: maps them again.
+ */
 static int
 stay_direct(struct window *window, struct error *err)
 {
@@ -352,20 +363,21 @@ int
 window_trap(struct window *window, struct error *err)
 {
 	bool populated = window->populated;
-	int ret = frames_give_back(window);
+	int ret = frames_release(window);
 
-	/* Whatever that said: one that is left would hinder a migration. */
+	/* After a failure too: a frame that is left would prevent migration. */
 	if (populated)
-		ret = clear(window);
+		ret = frames_remove_all(window);
 	if (ret < 0) {
 		struct error why;
 
-		error_errno(err, -ret, "cannot take the guest's frames back");
+		error_errno(err, -ret,
+			    "cannot remove the flash's frames from the guest");
 		return stay_direct(window, &why) < 0 ? -ENOTRECOVERABLE : ret;
 	}
-	/* If it stays owned, that hinders nobody where no frame has it. */
+	/* A failure to release the type does no harm: no frame has it. */
 	window->populated = false;
-	let_go_of_type(window);
+	disown_type(window);
 	return 0;
 }
 
@@ -376,7 +388,7 @@ window_direct(struct window *window, struct error *err)
 
 	if (window->owns)
 		return 0;
-	t->ops->own_type(t, false); /* if that failed when it was left */
+	t->ops->own_type(t, false); /* in case disown_type() has failed */
 	return direct_enter(window, err);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The transport by the libraries of Xen: libxendevicemodel,
+ * Implements the transport by the libraries of Xen.  libxendevicemodel,
  * libxenforeignmemory and libxenevtchn have a stable interface.  libxencall
- * makes the hypercalls that they lack (populating frames, a frame's type), and
- * libxenctrl the domctls (pause, shutdown reason, vCPU context).
+ * makes the hypercalls that these libraries lack (populating frames, the type
+ * of a frame), libxenctrl the domctls (pause, shutdown reason, vCPU context).
  */
 #include "pflash/xen.h"
 
@@ -105,7 +105,7 @@ xen_op_destroy(struct transport *t)
 {
 	struct xen *xen = xen_of(t);
 
-	/* While the page is mapped, Xen frees neither server nor domain. */
+	/* Xen cannot free the server or the domain while it is mapped. */
 	xenforeignmemory_unmap_resource(xen->memory, xen->page);
 	t->page = NULL;
 	xendevicemodel_destroy_ioreq_server(xen->devicemodel, xen->domid,
@@ -350,7 +350,7 @@ xen_op_shutdown_reason(struct transport *t)
 		     XEN_DOMINF_shutdownmask);
 }
 
-/* A new domain starts without paging, in the firmware and in hvmloader. */
+/* A new domain starts in firmware or hvmloader, which run without paging. */
 static int
 xen_op_has_run(struct transport *t)
 {

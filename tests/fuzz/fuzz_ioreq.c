@@ -391,7 +391,7 @@ end(void)
 	hostile = false;
 	for (unsigned int i = 0; i < VCPUS; i++)
 		slot(i)->state = STATE_IOREQ_NONE;
-	demand(device_close(device, DEVICE_ENDS, &err) == 0, err.text);
+	demand(device_close(device, DEVICE_DISCARD_STATE, &err) == 0, err.text);
 	ioreq_server_close(server);
 	device = NULL;
 	close_store();

@@ -487,7 +487,7 @@ finish(int unused)
 	(void)unused;
 	attach(0);
 	must(ioreq_server_start(server, &err));
-	must(device_close(device, DEVICE_ENDS, &err));
+	must(device_close(device, DEVICE_DISCARD_STATE, &err));
 	must(store_close(store));
 	ioreq_server_close(server);
 }

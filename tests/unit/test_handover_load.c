@@ -53,7 +53,7 @@ fill(struct handover *record)
 	record->base = UINT64_C(0xffc00000);
 	record->size = 0x84000;
 	record->mode = HANDOVER_DIRECT | HANDOVER_PAUSED;
-	record->taken = 1;
+	record->window_ready = 1;
 	strcpy(record->incarnation, LIFE);
 	strcpy(record->vars, "/var/lib/pflash/guest.fd");
 	record->turn = 41;
@@ -145,7 +145,7 @@ all_is_loaded(void)
 	ck_assert_uint_eq(to->base, 0xffc00000);
 	ck_assert_uint_eq(to->size, 0x84000);
 	ck_assert_uint_eq(to->mode, HANDOVER_DIRECT | HANDOVER_PAUSED);
-	ck_assert_uint_eq(to->taken, 1);
+	ck_assert_uint_eq(to->window_ready, 1);
 	ck_assert_str_eq(to->incarnation, LIFE);
 	ck_assert_str_eq(to->vars, "/var/lib/pflash/guest.fd");
 	ck_assert_uint_eq(to->request, 701);
@@ -449,9 +449,9 @@ START_TEST(unknown_values)
 	written->mode = 8;
 	ck_assert_int_eq(load(written, HANDOVER_SIZE), -EINVAL);
 	written->mode = 7;
-	written->taken = 2;
+	written->window_ready = 2;
 	ck_assert_int_eq(load(written, HANDOVER_SIZE), -EINVAL);
-	written->taken = 0;
+	written->window_ready = 0;
 	written->state[1].burst.length = HANDOVER_BURST_LIMIT + 1;
 	ck_assert_int_eq(load(written, HANDOVER_SIZE), -EINVAL);
 	written->state[1].burst.length = UINT32_MAX;

@@ -68,7 +68,7 @@ static const char *guest = "";
 static unsigned int takings;
 
 static void
-on_taken(void *opaque, int ret, const struct error *why)
+on_window_ready(void *opaque, int ret, const struct error *why)
 {
 	(void)opaque;
 	ck_assert_int_eq(ret, 0);
@@ -106,7 +106,7 @@ attach_incarnation(enum window_mode mode, enum cfi_personality personality,
 		.force = force,
 		.incoming = incoming,
 		.personality = personality,
-		.taken = on_taken,
+		.window_ready = on_window_ready,
 	};
 	int ret;
 
@@ -127,12 +127,12 @@ attach(enum window_mode mode)
 }
 
 static void
-detach_incarnation(enum device_end end)
+detach_incarnation(enum device_at_close at_close)
 {
 	ck_assert_msg(!sim_crashed(sim), "%s", sim_crashed(sim));
 	if (device) {
 		ck_assert(device_verify(device));
-		ck_assert_int_eq(device_close(device, end, &err), 0);
+		ck_assert_int_eq(device_close(device, at_close, &err), 0);
 	}
 	if (store)
 		ck_assert_int_eq(store_close(store), 0);
@@ -149,7 +149,7 @@ detach_incarnation(enum device_end end)
 static void
 detach(void)
 {
-	detach_incarnation(DEVICE_ENDS);
+	detach_incarnation(DEVICE_DISCARD_STATE);
 }
 
 static void
@@ -404,7 +404,7 @@ START_TEST(closes_under_a_request)
 	slot = &t->page->vcpu_ioreq[0];
 	request.vp_eport = slot->vp_eport;
 	*slot = request;
-	device_close(device, DEVICE_ENDS, NULL);
+	device_close(device, DEVICE_DISCARD_STATE, NULL);
 	ck_assert_uint_eq(slot->state, STATE_IORESP_READY);
 	/* A later read finds no device. */
 	request.dir = IOREQ_READ;
@@ -525,7 +525,7 @@ START_TEST(closes_under_rep_movs)
 				       i ? sim : NULL);
 		for (unsigned int i = 0; i < 100;)
 			i += ioreq_server_poll(server);
-		device_close(device, DEVICE_ENDS, NULL);
+		device_close(device, DEVICE_DISCARD_STATE, NULL);
 		device = NULL;
 		ck_assert_uint_ge(sim_stats(sim)->pauses, 1);
 		__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
@@ -846,7 +846,9 @@ START_TEST(a_guest_that_is_not_migrated_goes_on)
 	ck_assert_uint_eq(r(0x2000), _i == 2 ? 0xff : 0x5a);
 	if (_i == 2) {
 		ck_assert_int_eq(store_close(store), -ESTALE);
-		ck_assert_int_eq(device_close(device, DEVICE_ENDS, &err), 0);
+		ck_assert_int_eq(device_close(device, DEVICE_DISCARD_STATE,
+					      &err),
+				 0);
 		device = NULL;
 		store = NULL;
 	}
@@ -883,7 +885,7 @@ START_TEST(state_outlives_the_server)
 	w(0, CFI_CMD_BUFFER);
 	w(0, 3);
 	w(0x7010, 0x11);
-	detach_incarnation(DEVICE_LIVES);
+	detach_incarnation(DEVICE_SAVE_STATE);
 	ck_assert(state_exists());
 
 	hypervisor(FRAMES, false);
@@ -901,14 +903,14 @@ START_TEST(state_outlives_the_server)
 	w(0x5000, CFI_CMD_LOCK_SETUP);
 	w(0x5000, CFI_CMD_CONFIRM);
 	ck_assert(block_is_locked(5)); /* locked down until power-on */
-	detach_incarnation(DEVICE_LIVES);
+	detach_incarnation(DEVICE_SAVE_STATE);
 
 	/* For another guest the chip is as after power-on. */
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach_incarnation(WINDOW_AUTO, CFI_OVMF, "boot 2"),
 			 0);
 	ck_assert(!block_is_locked(5));
-	detach_incarnation(DEVICE_LIVES);
+	detach_incarnation(DEVICE_SAVE_STATE);
 	ck_assert(!state_exists());
 }
 END_TEST
@@ -949,7 +951,7 @@ check_stale(enum window_mode mode)
 {
 	ck_assert_int_eq(restore(mode), -ESTALE);
 	ck_assert_ptr_nonnull(strstr(err.text, path));
-	device_close(device, DEVICE_ENDS, NULL);
+	device_close(device, DEVICE_DISCARD_STATE, NULL);
 	device = NULL;
 	detach();
 }
@@ -1047,7 +1049,7 @@ START_TEST(a_saved_guest_that_goes_on_has_its_chip)
 		w(4096, CFI_CMD_CONFIRM);
 	}
 	w(0, CFI_CMD_READ_ARRAY);
-	detach_incarnation(DEVICE_LIVES);
+	detach_incarnation(DEVICE_SAVE_STATE);
 
 	/*
 	 * A new server must find the last state of the chip, not the saved one.
@@ -1114,7 +1116,7 @@ START_TEST(an_incoming_guest_needs_the_image_that_was_saved)
 	ck_assert_int_eq(attach_incarnation(mode, CFI_OVMF, "restored"), 0);
 	w(0x3000, CFI_CMD_PROGRAM);
 	w(0x3000, 0x11);
-	detach_incarnation(DEVICE_LIVES);
+	detach_incarnation(DEVICE_SAVE_STATE);
 	has_run = false;
 	ck_assert(state_exists());
 	incoming = true;
@@ -1165,7 +1167,7 @@ START_TEST(the_protection_register_outlives_guests)
 	ck_assert(state_exists());
 	w(0x5000, CFI_CMD_LOCK_SETUP);
 	w(0x5000, CFI_CMD_LOCK_BLOCK);
-	detach_incarnation(DEVICE_ENDS);
+	detach_incarnation(DEVICE_DISCARD_STATE);
 
 	/*
 	 * The saved state has the protection register only, and no incarnation.
@@ -1199,7 +1201,7 @@ START_TEST(damaged_state_is_refused)
 			 0);
 	w(0x89, CFI_CMD_PROTECT);
 	w(0x89, 0x5a);
-	detach_incarnation(DEVICE_ENDS);
+	detach_incarnation(DEVICE_DISCARD_STATE);
 	file = fopen(state, "r+");
 	ck_assert_ptr_nonnull(file);
 	for (long at = 0; at < 522; at += 7) {
@@ -1213,9 +1215,9 @@ START_TEST(damaged_state_is_refused)
 		ck_assert_int_eq(attach_incarnation(WINDOW_AUTO, CFI_OVMF, ""),
 				 -EUCLEAN);
 		ck_assert_ptr_nonnull(strstr(err.text, state));
-		device_close(device, DEVICE_ENDS, NULL);
+		device_close(device, DEVICE_DISCARD_STATE, NULL);
 		device = NULL;
-		detach_incarnation(DEVICE_ENDS);
+		detach_incarnation(DEVICE_DISCARD_STATE);
 		bytes[0] ^= 0x10;
 		fseek(file, at, SEEK_SET);
 		fwrite(bytes, 1, 1, file);
@@ -1224,7 +1226,7 @@ START_TEST(damaged_state_is_refused)
 	fclose(file);
 	hypervisor(FRAMES, false);
 	ck_assert_int_eq(attach_incarnation(WINDOW_AUTO, CFI_OVMF, ""), 0);
-	detach_incarnation(DEVICE_ENDS);
+	detach_incarnation(DEVICE_DISCARD_STATE);
 }
 END_TEST
 

@@ -110,7 +110,7 @@ path_close(void *flash)
 	struct path *path = flash;
 
 	if (path->device)
-		device_close(path->device, DEVICE_ENDS, NULL);
+		device_close(path->device, DEVICE_DISCARD_STATE, NULL);
 	if (path->server)
 		ioreq_server_close(path->server);
 	if (path->sim)

@@ -174,7 +174,7 @@ static void
 detach(struct replay *replay)
 {
 	if (replay->device)
-		device_close(replay->device, DEVICE_ENDS, NULL);
+		device_close(replay->device, DEVICE_DISCARD_STATE, NULL);
 	if (replay->server)
 		ioreq_server_close(replay->server);
 	if (replay->sim)

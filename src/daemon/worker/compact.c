@@ -6,9 +6,12 @@
 #include "log.h"
 #include "pflash/fv.h"
 
-/* True if a suspended guest may resume with its own idea of the flash. */
+/*
+ * True if the saved state belongs to a guest that may be restored: its memory
+ * has addresses of variables.
+ */
 static bool
-is_expected(const struct store *store)
+has_saved_guest(const struct store *store)
 {
 	struct store_state state;
 	struct error err;
@@ -24,7 +27,7 @@ compact(void *opaque, const struct store *store, uint8_t *image,
 	struct error why;
 
 	(void)err;
-	if (is_expected(store))
+	if (has_saved_guest(store))
 		return 0;
 	*gained = fv_compact(store_image(store), store_size(store), image,
 			     &why);

@@ -45,11 +45,11 @@ on_failure(void *opaque)
 				  "`xl unpause`");
 }
 
-/* A running guest has addresses of variables in memory: do not move them. */
+/* A guest that has run has addresses of variables in its memory. */
 static bool
 may_compact(const struct flash *flash, const struct preflight *preflight)
 {
-	return preflight->compact && !flash->adopts &&
+	return preflight->compact && !flash->takes_over &&
 	       !flash->start->guest->has_run;
 }
 
@@ -125,8 +125,8 @@ flash_private_record(void)
 
 /*
  * Makes the handover record of this worker and loads the earlier worker's
- * record into it.  If the supervisor had no room for a record, a private one is
- * used: it ends with this process, and the flash with it.
+ * record into it.  If the supervisor had no room for a record, the worker uses
+ * a private one, which no later worker can read.
  */
 static int
 load_record(struct flash *flash, struct error *err)
@@ -149,7 +149,7 @@ load_record(struct flash *flash, struct error *err)
 		ret = handover_load(flash->record, start->before,
 				    start->before_size,
 				    start->guest->incarnation, err);
-	flash->adopts = ret > 0;
+	flash->takes_over = ret > 0;
 	return ret < 0 ? ret : 0;
 }
 
@@ -173,7 +173,7 @@ open_domain(struct flash *flash, struct error *err)
 static int
 attach_server(struct flash *flash, struct error *err)
 {
-	int ret = flash->adopts ?
+	int ret = flash->takes_over ?
 			  ioreq_server_adopt(&flash->server, flash->transport,
 					     flash->record->server, err) :
 			  ioreq_server_open(&flash->server, flash->transport,
@@ -192,16 +192,16 @@ mode_name(const struct flash *flash)
 }
 
 static void
-on_taken(void *opaque, int ret, const struct error *note)
+on_window_ready(void *opaque, int ret, const struct error *reason)
 {
 	const struct flash *flash = opaque;
 
 	if (ret < 0)
-		log_line(LOG_ERR, "the guest has no flash: %s", note->text);
+		log_line(LOG_ERR, "the guest has no flash: %s", reason->text);
 	else
 		log_line(LOG_INFO, "the firmware has started; %s mode%s%s",
-			 mode_name(flash), note->text[0] ? ": " : "",
-			 note->text);
+			 mode_name(flash), reason->text[0] ? ": " : "",
+			 reason->text);
 }
 
 static void
@@ -209,7 +209,7 @@ on_reset(void *opaque, int ret)
 {
 	(void)opaque;
 	if (ret < 0)
-		log_line(LOG_ERR, "the domain cannot be rebooted: %s",
+		log_line(LOG_ERR, "cannot reboot the domain: %s",
 			 strerror(-ret));
 	else
 		log_line(LOG_INFO, "the guest resets itself");
@@ -225,27 +225,27 @@ attach_device(struct flash *flash, const struct options *options,
 		.geometry = preflight->geometry,
 		.show_busy = options->sync == STORE_SYNC_OP,
 		.after_loader = !guest->pvh,
-		.taken = on_taken,
+		.window_ready = on_window_ready,
 		.opaque = flash,
 		.handover = flash->record,
-		.has_run = guest->has_run || flash->adopts,
+		.has_run = guest->has_run || flash->takes_over,
 		.incoming = guest->incoming,
 		.mode = options->mode,
 		.personality = options->personality,
 		.force = options->force,
 	};
-	struct error note;
+	struct error trap_reason;
 	int ret;
 
 	(void)snprintf(config.incarnation, sizeof(config.incarnation), "%s",
 		       guest->incarnation);
 	(void)snprintf(config.guest, sizeof(config.guest), "%s", guest->uuid);
 	ret = device_open(&flash->device, flash->server, flash->transport,
-			  &config, &note, err);
+			  &config, &trap_reason, err);
 
 	if (ret < 0)
 		return ret;
-	flash->trap_reason = note;
+	flash->trap_reason = trap_reason;
 	if (guest->pvh)
 		ret = reset_add(flash->server, flash->transport, on_reset,
 				flash, err);
@@ -260,7 +260,7 @@ log_attached(const struct flash *flash, uint64_t base)
 			 flash->trap_reason.text);
 	log_line(LOG_INFO, "%u bytes at %#" PRIx64 ", %s mode%s",
 		 store_size(flash->store), base, mode_name(flash),
-		 flash->adopts            ? ", taken over" :
+		 flash->takes_over        ? ", taken over" :
 		 flash->start->guest->pvh ? "" :
 					    " when the firmware starts");
 }
@@ -384,7 +384,9 @@ install_record(const struct flash *flash, struct error *err)
 {
 	int ret = flash->start->record ? client_install_record() : 0;
 
-	return ret < 0 ? error_errno(err, -ret, "the handover record") : 0;
+	return ret < 0 ? error_errno(err, -ret,
+				     "cannot install the handover record") :
+			 0;
 }
 
 static int
@@ -398,7 +400,7 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 	    attach_device(flash, options, preflight, err) < 0)
 		return EXIT_DOMAIN;
 	/* On HVM, hvmloader copies the firmware to its linked address. */
-	if (preflight->code && flash->start->guest->pvh && !flash->adopts &&
+	if (preflight->code && flash->start->guest->pvh && !flash->takes_over &&
 	    attach_code(flash, preflight, err) < 0)
 		return EXIT_DOMAIN;
 	ret = connect_store(flash, options, preflight, err);
@@ -434,7 +436,7 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 	if (code == EXIT_OK)
 		code = preflight_check(preflight, options, files, err);
 	/* A takeover continues with an image that was checked at the start. */
-	if (code == EXIT_OK && !flash->adopts)
+	if (code == EXIT_OK && !flash->takes_over)
 		code = preflight_check_contents(preflight, options, files, err);
 	if (code != EXIT_OK)
 		return code;
@@ -461,14 +463,14 @@ flash_attach(struct flash *flash, struct error *err)
  * Does the guest live on without this server, so that the chip's state must be
  * saved?  A suspended guest's state has been saved already.
  */
-static enum device_end
-how_it_ends(const struct flash *flash)
+static enum device_at_close
+state_at_close(const struct flash *flash)
 {
 	struct transport *t = flash->transport;
 
 	return flash->started && !flash->suspended && t->ops->alive(t) ?
-		       DEVICE_LIVES :
-		       DEVICE_ENDS;
+		       DEVICE_SAVE_STATE :
+		       DEVICE_DISCARD_STATE;
 }
 
 int
@@ -479,10 +481,10 @@ flash_detach(struct flash *flash)
 	int ret = 0;
 
 	/* A failed takeover changes nothing: the next worker may succeed. */
-	if (flash->adopts && !flash->started)
+	if (flash->takes_over && !flash->started)
 		return 0;
 	if (flash->device &&
-	    device_close(flash->device, how_it_ends(flash), &err) < 0)
+	    device_close(flash->device, state_at_close(flash), &err) < 0)
 		log_line(LOG_ERR, "the chip's state could not be saved: %s",
 			 err.text);
 	if (flash->server)

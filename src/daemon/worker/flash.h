@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Attaches the flash to the domain and detaches it: creates the device, the
- * ioreq server, the store and the transport, and frees them.
+ * Attaches the flash to the domain and detaches it: opens and closes the
+ * transport, the ioreq server, the device and the store.
  */
 #ifndef PFLASHD_FLASH_H
 #define PFLASHD_FLASH_H
@@ -14,16 +14,16 @@
 struct flash {
 	const struct worker_start *start; /* borrowed */
 	const struct options *options;    /* borrowed */
-	struct files *files;
+	struct files *files;              /* borrowed; client_files() */
 	struct transport *transport;
 	struct ioreq_server *server;
 	struct store *store;
 	struct device *device;
-	struct handover *record;
-	struct limit limit; /* the write limit */
-	bool started;       /* the server answers the guest */
-	bool adopts;        /* it takes over the flash of an earlier worker */
-	bool suspended;     /* the guest is suspended, the file is closed */
+	struct handover *record; /* of this worker; freed by nobody */
+	struct limit limit;      /* the write limit */
+	bool started;            /* the server answers the guest */
+	bool takes_over;         /* an earlier worker has attached the flash */
+	bool suspended; /* the guest is suspended, the files are closed */
 	/* Why --mode auto has chosen trap mode; "": it has not. */
 	struct error trap_reason;
 };
@@ -31,8 +31,8 @@ struct flash {
 /*
  * Attaches the flash, or takes it over from an earlier worker.  All checks come
  * before the first change on disk.  The caller sets `start` and `options` and
- * zeroes the rest.  Returns EXIT_OK, or another exit code of options.h and sets
- * *err; call flash_detach() in both cases.
+ * zeroes the other members.  Returns EXIT_OK, or another exit code of options.h
+ * and sets *err; call flash_detach() in both cases.
  */
 int flash_attach(struct flash *flash, struct error *err);
 
@@ -46,10 +46,10 @@ void *flash_private_record(void);
 void flash_report(struct flash *flash);
 
 /*
- * Removes the flash from the guest: frees its frames, answers pending requests,
- * writes a checkpoint of the journal to VARS.  Frees everything.  0, or -errno:
- * the checkpoint failed.  If flash_attach() failed in a takeover, the flash
- * stays attached.
+ * Removes the flash from the guest: removes its frames, answers the pending
+ * requests, and writes a checkpoint of the journal to VARS.  Closes everything.
+ * 0, or -errno: the checkpoint failed.  If flash_attach() failed in a takeover,
+ * the function does nothing, and the flash stays attached.
  */
 int flash_detach(struct flash *flash);
 

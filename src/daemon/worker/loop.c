@@ -23,7 +23,10 @@ idle_start(struct ev_loop *ev, struct loop *loop)
 	ev_timer_start(ev, &loop->idle);
 }
 
-/* The server calls this before each access: read the clock at every 16th. */
+/*
+ * False: the poll has taken LOOP_SLICE.  The server calls this before each
+ * access, so it reads the clock only at each 16th.
+ */
 static bool
 has_time(struct loop *loop)
 {
@@ -44,20 +47,20 @@ may_go_on(void *opaque)
 }
 
 /*
- * The throttle is closed: by the write limit, or because the request is late.
- * Stops listening to the guest's events until the limit allows a write; a late
- * request continues in the next turn of the loop.
+ * The throttle is closed, by the write limit or by has_time().  Stops listening
+ * to the guest's events.  Continues when the limit allows a write, or after
+ * has_time() in the next iteration of the loop.
  */
 static void
-hold(struct ev_loop *ev, struct loop *loop)
+wait_for_throttle(struct ev_loop *ev, struct loop *loop)
 {
 	double wait = 0;
 
 	if (!loop->late)
 		wait = limit_wait(&loop->flash->limit, limit_clock());
 	ev_io_stop(ev, &loop->requests);
-	ev_timer_set(&loop->hold, wait, 0.);
-	ev_timer_start(ev, &loop->hold);
+	ev_timer_set(&loop->throttle_timer, wait, 0.);
+	ev_timer_start(ev, &loop->throttle_timer);
 }
 
 static void
@@ -69,7 +72,7 @@ serve(struct ev_loop *ev, struct loop *loop)
 	ioreq_server_poll(loop->flash->server);
 	flash_report(loop->flash);
 	if (ioreq_server_throttled(loop->flash->server))
-		hold(ev, loop);
+		wait_for_throttle(ev, loop);
 	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
 		idle_start(ev, loop);
 }
@@ -82,7 +85,7 @@ on_requests(struct ev_loop *ev, ev_io *watcher, int events)
 }
 
 static void
-on_hold(struct ev_loop *ev, ev_timer *watcher, int events)
+on_throttle_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	struct loop *loop = watcher->data;
 
@@ -100,7 +103,8 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 	if (!device_pending(loop->flash->device))
 		return;
 	/* A guest that waits for the throttle is not idle. */
-	if (writes(loop) != loop->writes_seen || ev_is_active(&loop->hold)) {
+	if (writes(loop) != loop->writes_seen ||
+	    ev_is_active(&loop->throttle_timer)) {
 		idle_start(ev, loop);
 		return;
 	}
@@ -109,9 +113,9 @@ on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
 }
 
 /*
- * Closes the file: the same guest may be restored or migrated, and another
- * process serves it then.  No request is answered until resume() has locked the
- * file again.
+ * Closes and unlocks the files: if the guest is restored or migrated, another
+ * process needs them.  No request is answered until try_resume() has locked
+ * them again.
  */
 static void
 suspend(struct loop *loop)
@@ -123,7 +127,7 @@ suspend(struct loop *loop)
 		return;
 	flash->suspended = true;
 	ev_io_stop(loop->ev, &loop->requests);
-	ev_timer_stop(loop->ev, &loop->hold);
+	ev_timer_stop(loop->ev, &loop->throttle_timer);
 	if (device_save(flash->device, &err) < 0)
 		log_line(LOG_ERR, "the chip's state could not be saved: %s",
 			 err.text);
@@ -132,8 +136,8 @@ suspend(struct loop *loop)
 }
 
 /*
- * The guest was resumed: opens and locks the file again.  If the file has
- * changed, or another process still has it at the deadline, the flash becomes
+ * The guest was resumed: opens and locks the files again.  If a file has
+ * changed, or another process has it locked at the deadline, the flash becomes
  * read-only.
  */
 static void
@@ -196,7 +200,7 @@ set_mode(struct loop *loop, enum window_mode mode, const char *name)
 	client_mode_done(-ret);
 }
 
-/* Ignores the order if the next program could not take over. */
+/* Without a record, or suspended, no other program could take over: ignore. */
 static void
 upgrade(struct loop *loop)
 {
@@ -253,9 +257,9 @@ loop_start(struct loop *loop, struct flash *flash, int orders)
 	ev_io_init(&loop->orders, on_order, orders, EV_READ);
 	ev_timer_init(&loop->idle, on_idle, LOOP_IDLE_COMMIT, 0.);
 	ev_timer_init(&loop->resume, on_resume, 0., LOOP_RESUME);
-	ev_init(&loop->hold, on_hold);
+	ev_init(&loop->throttle_timer, on_throttle_timer);
 	loop->requests.data = loop->orders.data = loop->idle.data = loop;
-	loop->resume.data = loop->hold.data = loop;
+	loop->resume.data = loop->throttle_timer.data = loop;
 	loop->throttle = (struct ioreq_throttle){ may_go_on, loop };
 	ioreq_server_set_throttle(flash->server, &loop->throttle);
 	ev_io_start(loop->ev, &loop->requests);

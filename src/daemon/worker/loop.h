@@ -12,22 +12,22 @@
 #include "worker/flash.h"
 
 /*
- * An open burst is committed when the guest has not written for so many
- * seconds.  The timer checks at the same interval.
+ * The idle timer, in seconds: it commits an open burst if the guest has not
+ * written since the timer started.
  */
 #define LOOP_IDLE_COMMIT 1.0
 
 /*
- * If another process has the VARS file when a suspended guest is resumed, the
- * guest waits: the worker tries to lock the file every LOOP_RESUME seconds, for
- * LOOP_RESUME_WAIT seconds.
+ * A suspended guest is resumed, and another process has locked the VARS file:
+ * the guest waits, and the worker tries to lock the file every LOOP_RESUME
+ * seconds, for LOOP_RESUME_WAIT seconds.
  */
 #define LOOP_RESUME 0.05
 #define LOOP_RESUME_WAIT 60.0
 
 /*
- * One request (rep movs) can cause thousands of commits.  After so many seconds
- * the loop interrupts it to read orders.
+ * One request (rep movs) can cause thousands of commits.  The loop interrupts
+ * the request after this time, in seconds, to read orders.
  */
 #define LOOP_SLICE 0.1
 
@@ -40,36 +40,37 @@ struct loop {
 	struct ev_loop *ev;
 	struct flash *flash;
 	ev_io requests;
-	ev_io orders;  /* enum channel_order */
-	ev_timer hold; /* until the throttle lets the guest go on */
+	ev_io orders;            /* enum channel_order */
+	ev_timer throttle_timer; /* expires when the throttle opens */
 	struct ioreq_throttle throttle;
-	double began;          /* the last poll of the server, limit_clock() */
-	unsigned int accesses; /* since then */
+	double began;          /* start of the last poll, limit_clock() */
+	unsigned int accesses; /* since `began` */
 	bool late;             /* the poll has taken LOOP_SLICE */
-	ev_timer idle;
-	ev_timer resume;
-	ev_tstamp deadline; /* for locking the file after a resume */
+	ev_timer idle;         /* commits an open burst */
+	ev_timer resume;       /* tries to lock the file after a resume */
+	ev_tstamp deadline;    /* of these attempts */
 	enum loop_end end;
 	uint64_t writes_seen; /* number of writes at the idle timer's start */
 };
 
 /*
- * Creates the loop.  Call it before sandbox_enter(): the sandbox forbids the
- * system calls by which libev opens its descriptors.
+ * Creates the event loop; loop_stop() frees it.  Call it before
+ * sandbox_enter(): the sandbox forbids the system calls by which libev opens
+ * its descriptors.
  */
 void loop_init(struct loop *loop);
 
 /*
  * Watches the guest's requests and the descriptor `orders`, and sets the
- * server's throttle.  `loop` must not move afterwards.  If the supervisor
- * closes the other end of `orders`, the process exits.
+ * server's throttle.  Borrows `flash`; `loop` must not move afterwards.  If the
+ * supervisor closes the other end of `orders`, the process exits.
  */
 void loop_start(struct loop *loop, struct flash *flash, int orders);
 
-/* Serves the guest until an order ends the loop. */
+/* Serves the guest until an order ends the loop; logs the statistics. */
 enum loop_end loop_run(struct loop *loop);
 
-/* Frees the loop. */
+/* Frees the event loop. */
 void loop_stop(struct loop *loop);
 
 #endif

@@ -153,7 +153,7 @@ kill -9 "$pid"
 wait "$pid"
 pflashd --domain up --vars /tmp/other.fd --layout 2m --foreground >/tmp/second.out 2>&1
 check "pflashd with another file does not attach" test $? -eq 3 -o $? -eq 5
-check "its message names the file in use" grep -q 'and no other' /tmp/second.out
+check "its message names the file in use" grep -q 'start pflashd with this VARS file' /tmp/second.out
 check "no pflashd is left with that file" test ! -e /tmp/other.fd -o -z "$(pidof pflashd)"
 lab_mark up
 lab_flash up /tmp/up.fd || lab_die "its own file is refused"

@@ -138,7 +138,8 @@ detach(bool keep_state)
 
 	if (!keep_state)
 		device_flush(guest.device);
-	must(device_close(guest.device, keep_state ? DEVICE_LIVES : DEVICE_ENDS,
+	must(device_close(guest.device,
+			  keep_state ? DEVICE_SAVE_STATE : DEVICE_DISCARD_STATE,
 			  &err),
 	     "keeping", &err);
 	ioreq_server_close(guest.server);
