@@ -5,11 +5,9 @@
 
 UEFI_TIMEOUT=900
 vars=/var/lib/pflash/guest.fd
-mkdir -p /etc/xen/pflash /var/lib/pflash
-cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
-chmod +x /etc/xen/scripts/block-pflash
-truncate -s 1M /tmp/disk.img
-disk='disk = [ "vdev=xvda, access=rw, script=block-pflash, target=/tmp/disk.img" ]'
+mkdir -p /var/lib/pflash
+lab_install_script
+disk=$(lab_disk /tmp/disk.img)
 
 # conf NAME [LINE...]: all guests have the same VARS file
 conf() {
@@ -23,15 +21,10 @@ nothing_left() {
     ! pidof xen-qemu-system-i386 pflashd && test "$(xl list | wc -l)" = 2
 }
 
-# status NAME FIELD
-status() {
-    pflashctl status "$1" | sed -n "s/^$2: //p"
-}
-
 # ends NAME: destroys the guest; no process of it may be left
 ends() {
-    note "$1: $(status "$1" mode) mode, $(status "$1" reads) reads, \
-$(status "$1" writes) writes, $(status "$1" bursts) bursts"
+    note "$1: $(lab_field "$1" mode) mode, $(lab_field "$1" reads) reads, \
+$(lab_field "$1" writes) writes, $(lab_field "$1" bursts) bursts"
     lab_export "$(lab_log "$1")" "$1.console"
     xl destroy "$1"
     check "$1: domain, QEMU and pflashd are gone" lab_wait 60 nothing_left

@@ -247,6 +247,20 @@ lab_flash() {
     return 1
 }
 
+# lab_install_script: the hotplug script that starts pflashd for a disk
+lab_install_script() {
+    mkdir -p /etc/xen/pflash
+    cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
+    chmod +x /etc/xen/scripts/block-pflash
+}
+
+# lab_disk FILE: makes an empty disk; prints the line for xl that uses the script
+lab_disk() {
+    truncate -s 1M "$1"
+    printf 'disk = [ "%s, target=%s" ]\n' \
+        "vdev=xvda, access=rw, script=block-pflash" "$1"
+}
+
 # lab_supervisors: the pid of each pflashd's supervisor; the worker is its child
 lab_supervisors() {
     lab_all=" $(pidof pflashd) "

@@ -6,9 +6,8 @@ xl_dir=/var/lib/pflash
 
 # xl_setup: installs the scripts, and a configuration for all guests
 xl_setup() {
-    mkdir -p /etc/xen/pflash $xl_dir
-    cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
-    chmod +x /etc/xen/scripts/block-pflash
+    lab_install_script
+    mkdir -p $xl_dir
     printf 'vars = %s/%%n.fd\nlayout = 2m\n' $xl_dir \
         >/etc/xen/pflash/default.conf
 }
@@ -22,9 +21,7 @@ xl_rom() {
 
 # xl_flash: prints the line that gives $xl_name its flash (libxl.sh replaces it)
 xl_flash() {
-    truncate -s 1M "/tmp/$xl_name.img"
-    printf 'disk = [ "%s, target=/tmp/%s.img" ]\n' \
-        "vdev=xvda, access=rw, script=block-pflash" "$xl_name"
+    lab_disk "/tmp/$xl_name.img"
 }
 
 # xl_config NAME TYPE WORDS [LINE...]: makes /tmp/NAME.cfg for the test guest, pvh

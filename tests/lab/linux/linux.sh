@@ -19,9 +19,8 @@ lab_log() {
 # linux_prepare: makes the guest's disk and installs the scripts for xl
 linux_prepare() {
     lab_require
-    mkdir -p /etc/xen/pflash "${LINUX_VARS%/*}"
-    cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
-    chmod +x /etc/xen/scripts/block-pflash
+    lab_install_script
+    mkdir -p "${LINUX_VARS%/*}"
     linux_conf 'code = /lab/OVMF_XEN.fd'
     linux_disk
 }

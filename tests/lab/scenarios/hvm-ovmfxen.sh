@@ -9,15 +9,15 @@
 
 conf trap 'mode = trap'
 hvm trap /lab/OVMF_XEN.fd
-check_equal "trap: trap mode" trap "$(status trap mode)"
+check_equal "trap: trap mode" trap "$(lab_field trap mode)"
 set_variable trap Lab1 DEADBEEF
 ends trap
 
 conf direct
 hvm direct /lab/OVMF_XEN.fd
-check_equal "direct: direct mode" direct "$(status direct mode)"
+check_equal "direct: direct mode" direct "$(lab_field direct mode)"
 has direct Lab1 'DE AD BE EF'
-check_equal "direct: no read was trapped" 0 "$(status direct reads)"
+check_equal "direct: no read was trapped" 0 "$(lab_field direct reads)"
 ends direct
 check "the file is sound" pflashctl check $vars
 lab_done

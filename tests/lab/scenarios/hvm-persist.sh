@@ -9,15 +9,15 @@
 
 conf debian
 hvm debian /lab/OVMF.fd
-check_equal "debian: direct mode" direct "$(status debian mode)"
+check_equal "debian: direct mode" direct "$(lab_field debian mode)"
 set_variable debian Lab1 DEADBEEF
 has debian Lab1 'DE AD BE EF'
-check_equal "debian: no read was trapped" 0 "$(status debian reads)"
+check_equal "debian: no read was trapped" 0 "$(lab_field debian reads)"
 ends debian
 
 conf trap 'mode = trap'
 hvm trap /lab/OVMF.fd
-check_equal "trap: trap mode" trap "$(status trap mode)"
+check_equal "trap: trap mode" trap "$(lab_field trap mode)"
 has trap Lab1 'DE AD BE EF'
 set_variable trap Lab2 C0FFEE00
 ends trap

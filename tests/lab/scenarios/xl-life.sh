@@ -5,9 +5,8 @@
 . /lab/lib.sh
 
 conf=/etc/xen/pflash
-mkdir -p $conf /var/lib/pflash
-cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
-chmod +x /etc/xen/scripts/block-pflash
+mkdir -p /var/lib/pflash
+lab_install_script
 
 life_options=
 
@@ -15,13 +14,11 @@ life_options=
 life_guest() {
     life_name=$1
     shift
-    truncate -s 1M "/tmp/$life_name.img"
     {
         printf 'name = "%s"\ntype = "pvh"\nmemory = 64\n' "$life_name"
         printf 'cpus = "1"\nkernel = "/lab/guest.elf"\n'
         printf 'on_reboot = "destroy"\non_crash = "destroy"\n'
-        printf 'disk = [ "%s, target=/tmp/%s.img" ]\n' \
-            "vdev=xvda, access=rw, script=block-pflash" "$life_name"
+        lab_disk "/tmp/$life_name.img"
         printf '%s\n' "$@"
     } >"/tmp/$life_name.cfg"
     # shellcheck disable=SC2086

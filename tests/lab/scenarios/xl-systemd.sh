@@ -5,9 +5,9 @@
 . /lab/lib.sh
 
 conf=/etc/xen/pflash
-mkdir -p $conf /var/lib/pflash
-cp /lab/block-pflash /lab/pflash-common.sh /etc/xen/scripts/
-chmod +x /etc/xen/scripts/block-pflash
+mkdir -p /var/lib/pflash
+lab_install_script
+
 # unit_install [SED SCRIPT]: installs the unit of the tree, or an edited one
 unit_install() {
     sed -e 's|@SBINDIR@|/lab|' ${1:+-e "$1"} /lab/pflashd@.service \
@@ -20,10 +20,8 @@ note "$(systemctl --version | head -n 1)"
 
 # unit_guest NAME TEST: a paused guest with a disk with the script
 unit_guest() {
-    truncate -s 1M "/tmp/$1.img"
     lab_create "$1" 'kernel = "/lab/guest.elf"' "extra = \"$2\"" \
-        "disk = [ \"vdev=xvda, access=rw, script=block-pflash, \
-target=/tmp/$1.img\" ]" >"/tmp/$1.out" 2>&1
+        "$(lab_disk "/tmp/$1.img")" >"/tmp/$1.out" 2>&1
 }
 
 # unit_conf NAME VARS
