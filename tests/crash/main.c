@@ -341,8 +341,27 @@ static const struct cmdline_option table[] = {
 	{ "seed", 's', true },  { "only", 'o', true },
 	{ "case", 'c', true },  { "data", 'd', true },
 	{ "dump", 'w', true },  { "stop", 'e', false },
-	{ "hard", 'h', false }, { NULL, 0, false },
+	{ "hard", 'h', false }, { "help", '?', false },
+	{ NULL, 0, false },
 };
+
+static void
+print_help(void)
+{
+	puts("usage: crash [options]\n"
+	     "\n"
+	     "  --long          all workloads, at length\n"
+	     "  --minutes N     of --long: 50\n"
+	     "  --seed N        of the random workloads: 1\n"
+	     "  --only NAME     this workload\n"
+	     "  --case CASE     this case: NAME,SEED,FAULT,PLACES\n"
+	     "  --dump DIR      write the files on the medium in that case\n"
+	     "  --data DIR      recorded traces\n"
+	     "  --stop          end at the first failure\n"
+	     "  --hard          garbage where a sector was being written\n"
+	     "\n"
+	     "Exit codes: 0 no failure, 1 a failure, 2 usage.");
+}
 
 static int
 set_option(void *opaque, int option, const char *arg, struct error *err)
@@ -360,6 +379,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'd': trace_directory = arg; return 0;
 	case 'h': hard = true; return 0;
 	case 'w': dump = arg; return 0;
+	case '?': print_help(); return 1;
 	default: stop = true; return 0;
 	}
 }
@@ -371,10 +391,11 @@ main(int argc, char **argv)
 	struct error err;
 	int rc;
 
-	if (cmdline_parse(table, argc, argv, set_option, &one, &err) < 0) {
+	rc = cmdline_parse(table, argc, argv, set_option, &one, &err);
+	if (rc < 0)
 		fprintf(stderr, "crash: %s\n", err.text);
-		return 2;
-	}
+	if (rc <= 0)
+		return rc < 0 ? 2 : 0;
 	/*
 	 * Without this, malloc() would map and unmap a megabyte per recovery,
 	 * of which recovery uses little.
