@@ -78,8 +78,9 @@ enter32:
 	jmp *%eax
 
 	.org ROM_SIZE - 16
-	.code16
-	jmp enter
+	/* jmp enter; the offset wraps at 64 KiB, which clang refuses to encode */
+	.byte 0xe9
+	.word (enter - rom - (ROM_SIZE - 16 + 3)) & 0xffff
 	.org ROM_SIZE
 
 	.section .note.GNU-stack, "", @progbits
