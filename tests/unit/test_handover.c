@@ -1063,7 +1063,7 @@ END_TEST
  * The same while the journal has bursts that VARS lacks: the server that takes
  * over writes them to VARS and appends to the journal.
  */
-START_TEST(dies_at_each_step_of_a_takeover_that_folds)
+START_TEST(dies_at_each_step_of_a_takeover_with_a_checkpoint)
 {
 	const struct access end = { WRITE, 0x4000, 0xff, 1, 0 };
 	const struct access command = { WRITE, 0x4000, 0x10, 1, 0 };
@@ -1229,7 +1229,7 @@ main(void)
 	TCase *requests = add_case(suite, "requests");
 	TCase *changes = add_case(suite, "changes");
 	TCase *takeovers = add_case(suite, "takeovers");
-	TCase *folding = add_case(suite, "folding");
+	TCase *checkpoint = add_case(suite, "checkpoint");
 	int failed;
 
 	tcase_add_loop_test(requests, each_request_by_another_process, 0, 2);
@@ -1245,7 +1245,8 @@ main(void)
 	tcase_add_loop_test(takeovers,
 			    dies_at_each_step_of_a_takeover_between_modes, 0,
 			    2 * STAGES);
-	tcase_add_loop_test(folding, dies_at_each_step_of_a_takeover_that_folds,
+	tcase_add_loop_test(checkpoint,
+			    dies_at_each_step_of_a_takeover_with_a_checkpoint,
 			    0, 2 * STAGES);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

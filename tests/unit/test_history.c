@@ -25,9 +25,9 @@
 /* Sizes of header and record (docs/format.md), of a checkpoint, of a burst. */
 #define HEADER 64u
 #define RECORD 52u
-#define FOLD (2 * (RECORD + 4))
+#define CHECKPOINT (2 * (RECORD + 4))
 #define STEP_BYTES 8000u
-#define STEP (RECORD + 8 + STEP_BYTES + FOLD)
+#define STEP (RECORD + 8 + STEP_BYTES + CHECKPOINT)
 
 /* The history may exceed its limit by so much before a new file is made. */
 #define SLACK (256u << 10)
@@ -345,12 +345,12 @@ END_TEST
 /* The largest history within the limit is kept, in whole bursts. */
 START_TEST(old_history_goes_when_it_is_too_long)
 {
-	struct store_history small = { .bytes = 2 * STEP + FOLD + 2000 };
+	struct store_history small = { .bytes = 2 * STEP + CHECKPOINT + 2000 };
 	struct store *store = open_store(&small, &sys_unsynced);
 	unsigned int n = 0, kept;
 
 	/* The first record after the snapshot is a done record. */
-	while (RECORD + 4 + n * STEP <= SLACK + 2 * STEP + FOLD) {
+	while (RECORD + 4 + n * STEP <= SLACK + 2 * STEP + CHECKPOINT) {
 		ck_assert_uint_eq(check_history(), n + 1);
 		step(store, n++);
 	}
@@ -669,7 +669,8 @@ START_TEST(new_file_that_can_not_be_made)
 		/* The new file, or the old one with more records. */
 		ck_assert_uint_eq(journal.len,
 				  HEADER + RECORD + 4 +
-					  (fatal ? 0 : RECORD + 14 + FOLD));
+					  (fatal ? 0 :
+						   RECORD + 14 + CHECKPOINT));
 		blob_free(&journal);
 		if (fatal) {
 			ck_assert_int_eq(store_close(store), -errors[i]);
@@ -704,7 +705,8 @@ START_TEST(new_file_in_whose_place_a_directory_is)
 		ck_assert(!store_checkpoint(store));
 	}
 	after = blob_read(scratch_path("VARS.journal"));
-	ck_assert_uint_eq(after.len, before.len + 3 * (RECORD + 8 + FOLD));
+	ck_assert_uint_eq(after.len,
+			  before.len + 3 * (RECORD + 8 + CHECKPOINT));
 	ck_assert(!store_close(store));
 	ck_assert(!store_close(open_store(&none, NULL)));
 	blob_free(&before);

@@ -271,7 +271,7 @@ open_for_some(void *opaque)
 	return let_pass-- > 0;
 }
 
-static const struct ioreq_throttle gate = { .may_go_on = open_for_some };
+static const struct ioreq_throttle throttle = { .may_go_on = open_for_some };
 
 static uint32_t
 progress(void)
@@ -279,9 +279,9 @@ progress(void)
 	return handover_now(&record)->progress;
 }
 
-START_TEST(closed_gate_keeps_all_waiting)
+START_TEST(throttle_keeps_all_waiting)
 {
-	ioreq_server_set_throttle(server, &gate);
+	ioreq_server_set_throttle(server, &throttle);
 	let_pass = 0;
 	put_write(0, 0, 1, 1);
 	put_write(3, 3, 1, 1);
@@ -305,7 +305,7 @@ END_TEST
 START_TEST(request_stops_and_goes_on)
 {
 	ioreq_server_set_handover(server, &writer);
-	ioreq_server_set_throttle(server, &gate);
+	ioreq_server_set_throttle(server, &throttle);
 	put_write(1, 0, 7, 10);
 	put_write(0, 100, 8, 1);
 	slot(0)->state = STATE_IOREQ_NONE;
@@ -381,7 +381,7 @@ START_TEST(read_that_stops_has_all_its_data)
 
 	for (unsigned int i = 0; i < 64; i++)
 		memory[64 + i] = (uint8_t)(i + 1);
-	ioreq_server_set_throttle(server, &gate);
+	ioreq_server_set_throttle(server, &throttle);
 	put(2, q);
 	for (unsigned int polls = 0; slot(2)->state != STATE_IORESP_READY;
 	     polls++) {
@@ -397,7 +397,7 @@ END_TEST
 /* While the flash is being detached, requests must not wait. */
 START_TEST(removal_and_pause_do_not_ask)
 {
-	ioreq_server_set_throttle(server, &gate);
+	ioreq_server_set_throttle(server, &throttle);
 	put_write(1, 0, 7, 10);
 	let_pass = 3;
 	ioreq_server_poll(server);
@@ -416,7 +416,7 @@ END_TEST
 
 START_TEST(rest_is_dropped_with_the_guest)
 {
-	ioreq_server_set_throttle(server, &gate);
+	ioreq_server_set_throttle(server, &throttle);
 	put_write(1, 0, 7, 10);
 	let_pass = 3;
 	ioreq_server_poll(server);
@@ -430,7 +430,7 @@ int
 main(void)
 {
 	Suite *suite = suite_create("hostile");
-	TCase *found = tcase_create("found"), *held = tcase_create("gate");
+	TCase *found = tcase_create("found"), *held = tcase_create("throttle");
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
@@ -442,7 +442,7 @@ main(void)
 	tcase_add_test(found, flood_of_events);
 	suite_add_tcase(suite, found);
 	tcase_add_checked_fixture(held, setup, teardown);
-	tcase_add_test(held, closed_gate_keeps_all_waiting);
+	tcase_add_test(held, throttle_keeps_all_waiting);
 	tcase_add_test(held, request_stops_and_goes_on);
 	tcase_add_test(held, stopped_request_is_not_overtaken);
 	tcase_add_test(held, read_that_stops_has_all_its_data);

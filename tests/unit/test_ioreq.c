@@ -444,7 +444,7 @@ vcpu_thread(void *opaque)
 }
 
 static void
-serve_vcpus(uint64_t patience)
+serve_vcpus(uint64_t budget)
 {
 	unsigned int ids[4] = { 0, 1, 2, 3 };
 	pthread_t threads[4], serving;
@@ -452,7 +452,7 @@ serve_vcpus(uint64_t patience)
 
 	teardown();
 	start(4);
-	ioreq_server_set_poll_budget(server, patience);
+	ioreq_server_set_poll_budget(server, budget);
 	wakes = 0;
 	__atomic_store_n(&stop, false, __ATOMIC_RELEASE);
 	pthread_create(&serving, NULL, server_thread, NULL);
@@ -504,18 +504,20 @@ END_TEST
  * While polling, the server must respect the throttle: a closed one ends the
  * poll.
  */
-static unsigned int gate_left;
+static unsigned int accesses_left;
 
 static bool
-gate_for_some(void *opaque)
+throttle_for_some(void *opaque)
 {
 	(void)opaque;
-	return gate_left && gate_left--;
+	return accesses_left && accesses_left--;
 }
 
-START_TEST(closed_gate_ends_watching)
+START_TEST(throttle_ends_polling)
 {
-	const struct ioreq_throttle gate = { .may_go_on = gate_for_some };
+	const struct ioreq_throttle throttle = {
+		.may_go_on = throttle_for_some
+	};
 	unsigned int id = 0, before = 0;
 	pthread_t thread;
 	void *why;
@@ -524,14 +526,14 @@ START_TEST(closed_gate_ends_watching)
 	start(1);
 	ioreq_server_set_poll_budget(server, 60000000000);
 	server->poll_score = 1;
-	gate_left = 100;
-	ioreq_server_set_throttle(server, &gate);
+	accesses_left = 100;
+	ioreq_server_set_throttle(server, &throttle);
 	pthread_create(&thread, NULL, vcpu_thread, &id);
 	while (before < 4000) {
 		before += ioreq_server_poll(server);
 		if (!ioreq_server_throttled(server))
 			continue;
-		gate_left = 100;
+		accesses_left = 100;
 		/* After the last request it would poll for a minute. */
 		if (before >= 3900)
 			ioreq_server_set_poll_budget(server, 0);
@@ -585,7 +587,7 @@ main(void)
 	tcase_add_test(tc, vcpus_at_once);
 	tcase_add_test(tc, next_request_is_watched_for);
 	tcase_add_test(tc, watching_in_vain_becomes_rare);
-	tcase_add_test(tc, closed_gate_ends_watching);
+	tcase_add_test(tc, throttle_ends_polling);
 	tcase_add_test(tc, errors_are_reported);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -389,7 +389,7 @@ START_TEST(bursts_are_durable_when_answered)
 }
 END_TEST
 
-START_TEST(folding_at_the_limit_loses_nothing)
+START_TEST(checkpoint_at_the_limit_loses_nothing)
 {
 	run_all(STORE_SYNC_BURST, 1600, _i);
 }
@@ -401,7 +401,7 @@ START_TEST(unsynced_bursts_are_whole_and_in_order)
 }
 END_TEST
 
-START_TEST(unsynced_folding_loses_nothing)
+START_TEST(unsynced_checkpoint_loses_nothing)
 {
 	run_all(STORE_SYNC_NONE, 3000, _i);
 }
@@ -532,9 +532,9 @@ powerloss_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, bursts_are_durable_when_answered, 0, 2);
-	tcase_add_loop_test(tc, folding_at_the_limit_loses_nothing, 0, 2);
+	tcase_add_loop_test(tc, checkpoint_at_the_limit_loses_nothing, 0, 2);
 	tcase_add_loop_test(tc, unsynced_bursts_are_whole_and_in_order, 0, 2);
-	tcase_add_loop_test(tc, unsynced_folding_loses_nothing, 0, 2);
+	tcase_add_loop_test(tc, unsynced_checkpoint_loses_nothing, 0, 2);
 	tcase_add_test(tc, recovery_can_be_interrupted);
 	tcase_add_test(tc, recovery_with_a_torn_tail_can_be_interrupted);
 	tcase_add_test(tc, record_in_the_page_cache_only);

@@ -296,13 +296,13 @@ END_TEST
 /* The VARS from before the checkpoint, with the journal from after it. */
 START_TEST(stale_vars_is_refused)
 {
-	struct blob folded = blob_read(scratch_path("VARS.journal"));
+	struct blob after = blob_read(scratch_path("VARS.journal"));
 
-	ck_assert_uint_gt(folded.len, journal.len);
+	ck_assert_uint_gt(after.len, journal.len);
 	for (unsigned int n = 0; n < BURSTS; n++)
-		check_refused(states[n], folded.data, folded.len,
+		check_refused(states[n], after.data, after.len,
 			      "content differs from");
-	blob_free(&folded);
+	blob_free(&after);
 }
 END_TEST
 

@@ -427,7 +427,7 @@ START_TEST(burst_limit_commits)
 }
 END_TEST
 
-START_TEST(journal_limit_folds)
+START_TEST(journal_limit_makes_a_checkpoint)
 {
 	struct store_config config = {
 		.path = scratch_path("VARS"),
@@ -1285,7 +1285,7 @@ store_suite(void)
 	tcase_add_test(tc, ranges_are_checked);
 	tcase_add_test(tc, contiguous_bytes_merge);
 	tcase_add_test(tc, burst_limit_commits);
-	tcase_add_test(tc, journal_limit_folds);
+	tcase_add_test(tc, journal_limit_makes_a_checkpoint);
 	tcase_add_test(tc, sync_op_commits_each);
 	tcase_add_test(tc, sync_none_syncs_only_to_fold);
 	tcase_add_test(tc, nothing_to_commit_is_free);

@@ -186,7 +186,7 @@ static int
 request(struct upgrade *upgrade)
 {
 	const struct answer *before = &upgrade->guest->answer;
-	struct guests told;
+	struct guests asked;
 	struct error err;
 	uint64_t count;
 	int code;
@@ -198,11 +198,11 @@ request(struct upgrade *upgrade)
 				"%s: this pflashd writes no handover record "
 				"for another one",
 				upgrade->wanted);
-	if (guests_one(&told, upgrade->guest->domain, &err) < 0)
+	if (guests_one(&asked, upgrade->guest->domain, &err) < 0)
 		return ctl_fail(CTL_FAILED, "%s", err.text);
-	ask(&told, CONTROL_UPGRADE "\n", upgrade->deadline);
-	code = obey(upgrade, told.all);
-	guests_close(&told);
+	ask(&asked, CONTROL_UPGRADE "\n", upgrade->deadline);
+	code = obey(upgrade, asked.all);
+	guests_close(&asked);
 	return code;
 }
 
