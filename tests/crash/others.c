@@ -35,6 +35,15 @@ has_journal(void)
 	return content(journal_name()) != NULL;
 }
 
+static const char *
+state_name(void)
+{
+	static char name[NAME_SIZE + 16];
+
+	(void)snprintf(name, sizeof(name), "%s.state", machine.vars);
+	return name;
+}
+
 /* Faults must hit the store's calls only, so these calls are spared. */
 static struct fault
 suspend_faults(void)
@@ -87,22 +96,46 @@ create(const struct run *run, struct error *err)
 }
 
 /*
- * The removal of the journal may become durable although the earlier removal of
- * VARS does not: then VARS is there, complete but without history.
+ * Beside a journal or a saved state of an earlier VARS file store_create() must
+ * fail, and change nothing.
  */
 static bool
-remove_left_over(struct run *run)
+check_refusal(struct run *run, const char *name)
 {
-	struct model *model = run->model;
 	unsigned long changes = machine.changes;
 	struct error err = { "" };
 	int rc = create(run, &err);
 
-	if (!run_tolerant() &&
-	    (rc != -EUCLEAN || !err.text[0] || machine.changes != changes))
-		return run_wrong(run, "store_create beside a journal: %d", rc);
-	model_begin_history(model);
-	(void)sys_machine.unlink(journal_name());
+	if (!run_tolerant() && (rc != -EUCLEAN || !strstr(err.text, name) ||
+				machine.changes != changes))
+		return run_wrong(run, "store_create beside %s: %d", name, rc);
+	return true;
+}
+
+/*
+ * The removal of the journal may become durable although the earlier removal of
+ * VARS does not: then VARS is there, complete but without history.
+ */
+static bool
+remove_left_overs(struct run *run)
+{
+	struct model *model = run->model;
+
+	if (has_journal()) {
+		if (!check_refusal(run, journal_name()))
+			return false;
+		model_begin_history(model);
+		(void)sys_machine.unlink(journal_name());
+	}
+	if (content(state_name())) {
+		if (!check_refusal(run, state_name()))
+			return false;
+		if (model->may.saved_hi + 1 >= MAX_SAVED)
+			return run_wrong(run, "the script saves too many "
+					      "states");
+		model->saved[++model->may.saved_hi] = 0;
+		(void)sys_machine.unlink(state_name());
+	}
 	return true;
 }
 
@@ -113,7 +146,7 @@ others_create(struct run *run, uint64_t seed)
 	struct error err = { "" };
 	int rc;
 
-	if (has_journal() && !remove_left_over(run))
+	if (!remove_left_overs(run))
 		return false;
 	if (run->setting->blank)
 		memset(model->image, 0xff, model->size);
