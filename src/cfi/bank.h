@@ -42,6 +42,16 @@ unsigned int bank_admit_each(struct cfi *chip, unsigned int parts,
 			     enum effect effect, uint32_t off);
 
 /*
+ * False if no block is locked and no part is suspended: then no part refuses to
+ * program or erase.  `status` has the status bits of the parts concerned.
+ */
+static inline bool
+bank_may_refuse(const struct cfi *chip, uint8_t status)
+{
+	return chip->locked || status & SUSPENDED;
+}
+
+/*
  * Returns the parts that may program or erase the block at `off`.  Sets the
  * error bits of the others (docs/chip.md, section 4, "Refusal").
  */
@@ -53,7 +63,7 @@ bank_admit(struct cfi *chip, unsigned int parts, enum effect effect,
 
 	for (unsigned int left = parts; left; left &= left - 1)
 		status |= chip->part[__builtin_ctz(left)].status;
-	if (effect == EFFECT_BUFFER || chip->locked || status & SUSPENDED)
+	if (effect == EFFECT_BUFFER || bank_may_refuse(chip, status))
 		return bank_admit_each(chip, parts, effect, off);
 	return parts;
 }

@@ -15,8 +15,6 @@
 #include "bank.h"
 #include "query.h"
 
-#define INLINE __attribute__((always_inline)) static inline
-
 int
 cfi_init(struct cfi *chip, const struct cfi_config *config)
 {
@@ -49,7 +47,7 @@ cfi_init(struct cfi *chip, const struct cfi_config *config)
  * because a caller that knows the bus passes constants: a byte program on an x8
  * chip then costs a few instructions.
  */
-INLINE void
+__attribute__((always_inline)) static inline void
 program(struct cfi *chip, unsigned int parts, uint32_t word, uint32_t data,
 	unsigned int shift, unsigned int lane_shift)
 {
@@ -173,8 +171,7 @@ x8_cycle(struct cfi *chip, uint32_t word, uint32_t data)
 {
 	struct cfi_part *part = &chip->part[0];
 
-	if (chip->locked || part->status & SUSPENDED ||
-	    !part_is_program(part, data))
+	if (bank_may_refuse(chip, part->status) || !part_is_program(part, data))
 		return bus_cycle(chip, 1, word, data);
 	if (part_program_cycle(part) == EFFECT_PROGRAM)
 		program(chip, 1, word, data, 0, 0);

@@ -224,11 +224,10 @@ device_resume(struct device *device, bool last, struct error *err)
 
 	if (store_released(device->store))
 		return ret;
-	if (device->handover.record) {
-		/* The journal may be a new file, with other record numbers. */
-		handover_write(&device->handover, 0);
+	/* The journal may be a new file, with other record numbers. */
+	record_state(device);
+	if (device->handover.record)
 		device->handover.record->attached = HANDOVER_ATTACHED;
-	}
 	return ret;
 }
 
