@@ -91,7 +91,7 @@ copy_live(const struct varstore *store, uint8_t *to)
 	}
 }
 
-/* FtwAllocate(), and the record of FtwWrite(). */
+/* FtwAllocate() (FaultTolerantWrite.c:70), and the record of FtwWrite(). */
 static size_t
 begin_write(struct firmware *f)
 {
@@ -101,16 +101,15 @@ begin_write(struct firmware *f)
 
 	ck_assert_uint_le(f->queue + WRITE_SIZE, 0xfe0);
 	memset(write, 0, sizeof(write));
-	write[0] = 0xff;
+	write[0] = 0xfe;
 	put_le64(write + 24, 1);
 	write[40] = 0xff;
 	put_le64(write + 56, 72);
 	put_le64(write + 64, layout->variable_size - 72);
 	put_le64(write + 72, -(uint64_t)layout->ftw_spare);
 	program(f, at, write, 40);
-	clear(f, at, 0xfe);
-	program(f, at + 40, write + 40, 40);
 	clear(f, at, 0xfc);
+	program(f, at + 40, write + 40, 40);
 	f->queue += WRITE_SIZE;
 	return at;
 }

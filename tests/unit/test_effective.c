@@ -107,6 +107,7 @@ struct watch {
 	size_t size;
 	struct effective *view, *parsed;
 	struct naive *now, *before;
+	uint8_t *copy; /* the image of the last update; NULL: not checked */
 	unsigned int updates, changes, unknown;
 };
 
@@ -165,6 +166,98 @@ watch_free(struct watch *w)
 	effective_free(w->parsed);
 	free(w->now);
 	free(w->before);
+	free(w->copy);
+}
+
+/* From here on the changes are checked, too. */
+static void
+watch_with_changes(struct watch *w)
+{
+	w->copy = malloc(w->size);
+	ck_assert_ptr_nonnull(w->copy);
+	memcpy(w->copy, w->image, w->size);
+}
+
+struct reported {
+	struct varstore old, new;
+	unsigned int count[3];
+	size_t last; /* the offset of the change before */
+};
+
+static bool
+found(const struct varstore *store, const struct variable *like,
+      struct variable *v)
+{
+	return varstore_find(store, like->guid, like->name, like->name_size,
+			     v) == 0;
+}
+
+/* Each variable must be the one that varstore_find() finds. */
+static int
+check_change(void *opaque, enum effective_change change,
+	     const struct variable *old, const struct variable *new)
+{
+	struct reported *r = opaque;
+	const struct variable *v = old ? old : new;
+	struct variable was, is;
+
+	ck_assert_int_eq(found(&r->old, v, &was), old != NULL);
+	ck_assert_int_eq(found(&r->new, v, &is), new != NULL);
+	if (old) {
+		ck_assert_uint_eq(was.offset, old->offset);
+		ck_assert_ptr_eq(was.data, old->data);
+	}
+	if (new) {
+		ck_assert_uint_eq(is.offset, new->offset);
+		ck_assert_ptr_eq(is.data, new->data);
+	}
+	if (old && new)
+		ck_assert(naive_hash(old) != naive_hash(new));
+	if (change == EFFECTIVE_ADDED && !r->count[EFFECTIVE_ADDED])
+		r->last = 0;
+	ck_assert_uint_lt(r->last, v->offset);
+	r->last = v->offset;
+	r->count[change]++;
+	ck_assert_int_eq(change, !old ? EFFECTIVE_ADDED :
+				 new  ? EFFECTIVE_CHANGED :
+					EFFECTIVE_REMOVED);
+	return 0;
+}
+
+/* Counts the differences in the other direction than the module. */
+static void
+naive_count(const struct reported *r, unsigned int count[3])
+{
+	struct variable v = { 0 }, other;
+
+	while (varstore_next(&r->new, &v) > 0) {
+		if (!v.live)
+			continue;
+		if (!found(&r->old, &v, &other))
+			count[EFFECTIVE_ADDED]++;
+		else if (naive_hash(&v) != naive_hash(&other))
+			count[EFFECTIVE_CHANGED]++;
+	}
+	v = (struct variable){ 0 };
+	while (varstore_next(&r->old, &v) > 0)
+		count[EFFECTIVE_REMOVED] += v.live &&
+					    !found(&r->new, &v, &other);
+}
+
+static void
+watch_changes(struct watch *w)
+{
+	struct reported r = { .last = 0 };
+	unsigned int count[3] = { 0 };
+
+	if (varstore_open(&r.old, w->copy, w->size, NULL) == 0 &&
+	    varstore_open(&r.new, w->image, w->size, NULL) == 0)
+		naive_count(&r, count);
+	ck_assert_int_eq(effective_changes(w->view, w->copy, w->image,
+					   check_change, &r),
+			 0);
+	ck_assert_mem_eq(r.count, count, sizeof(count));
+	memcpy(w->copy, w->image, w->size);
 }
 
 /* Updates the view. True if it has changed. */
@@ -180,6 +273,8 @@ watch_update(struct watch *w)
 	watch_compare(w);
 	known = known && effective_known(w->view);
 	ck_assert_int_eq(changed, !known || !naive_equal(w->now, w->before));
+	if (w->copy)
+		watch_changes(w);
 	ck_assert(!effective_update(w->view, w->image));
 	w->updates++;
 	w->changes += changed;
@@ -264,6 +359,7 @@ START_TEST(recorded_boots)
 
 	r.bytes = watch_make(r.vars.image, r.vars.size);
 	r.bursts = watch_make(r.vars.image, r.vars.size);
+	watch_with_changes(&r.bursts);
 	replay_boot(&r, "firstboot");
 	ck_assert_uint_eq(r.bytes.updates, 15641);
 	ck_assert_uint_eq(r.bursts.updates, 251);
@@ -280,6 +376,265 @@ START_TEST(recorded_boots)
 }
 END_TEST
 
+/* --- a simulated firmware --- */
+
+#define STRIDE 97 /* every byte is an update, one in so many is compared */
+
+struct traffic {
+	struct vars vars;
+	struct firmware firmware;
+	struct effective *bytes;
+	struct watch bursts;
+	unsigned int byte_changes, unknown, writes;
+	bool dirty;
+};
+
+static void
+traffic_written(void *opaque, uint32_t off, uint32_t len)
+{
+	struct traffic *t = opaque;
+	bool known = effective_known(t->bytes), changed;
+
+	effective_touch(t->bytes, off, len);
+	effective_touch(t->bursts.view, off, len);
+	changed = effective_update(t->bytes, t->vars.image);
+	if (known && effective_known(t->bytes))
+		t->byte_changes += changed;
+	else
+		t->unknown++;
+	if (++t->writes % STRIDE == 0) {
+		effective_parse(t->bursts.parsed, t->vars.image);
+		ck_assert(effective_verify(t->bytes, t->vars.image));
+		ck_assert_int_eq(effective_known(t->bytes),
+				 effective_known(t->bursts.parsed));
+	}
+	t->dirty = true;
+}
+
+static void
+traffic_committed(void *opaque)
+{
+	struct traffic *t = opaque;
+
+	ck_assert(t->dirty);
+	watch_update(&t->bursts);
+	ck_assert(effective_known(t->bursts.view));
+	t->dirty = false;
+}
+
+static void
+traffic_start(struct traffic *t, const char *layout)
+{
+	*t = (struct traffic){ .vars = vars_make(layout) };
+	t->bursts = watch_make(t->vars.image, t->vars.size);
+	watch_with_changes(&t->bursts);
+	t->bytes = effective_new((uint32_t)t->vars.size);
+	ck_assert_ptr_nonnull(t->bytes);
+	t->firmware = (struct firmware){
+		.vars = &t->vars,
+		.written = traffic_written,
+		.committed = traffic_committed,
+		.opaque = t,
+	};
+}
+
+static void
+traffic_end(struct traffic *t)
+{
+	watch_free(&t->bursts);
+	effective_free(t->bytes);
+	vars_free(&t->vars);
+}
+
+/* The FTW header that is written byte by byte has impossible sizes meanwhile. */
+#define UNKNOWN_IN_RECLAIM 32
+
+/*
+ * Variables are added, changed and deleted until the store was reclaimed twice.
+ * Each call changes the view once; the reclaims change nothing.
+ */
+START_TEST(each_variable_set_is_one_change)
+{
+	unsigned int sets = 0, done = 0;
+	uint8_t data[1500];
+	struct traffic t;
+	char name[8];
+
+	traffic_start(&t, "2m");
+	srand(1);
+	while (t.firmware.reclaims < 2) {
+		uint32_t size = (uint32_t)rand() % sizeof(data);
+
+		if (size < 100)
+			size = 0;
+		memset(data, rand(), size);
+		snprintf(name, sizeof(name), "V%d", rand() % 20);
+		done += firmware_set(&t.firmware, vendor_other, name, data,
+				     size);
+		sets++;
+		ck_assert_uint_eq(t.bursts.changes, done);
+		ck_assert_uint_le(t.unknown,
+				  1 + t.firmware.reclaims * UNKNOWN_IN_RECLAIM);
+		ck_assert_uint_eq(t.byte_changes, done);
+	}
+	ck_assert_uint_gt(done, 60);
+	ck_assert_uint_le(done, sets);
+	ck_assert_uint_eq(t.bursts.unknown, 0);
+	traffic_end(&t);
+}
+END_TEST
+
+/* --- random writes --- */
+
+static uint8_t
+any_byte(void)
+{
+	static const uint8_t usual[] = { 0xff, 0x7f, 0x3f, 0x3e, 0x3d, 0x3c,
+					 0,    1,    0xfe, 0xfd, 0x55, 0xaa };
+
+	return rand() % 2 ? usual[(size_t)rand() % sizeof(usual)] :
+			    (uint8_t)rand();
+}
+
+/* Fills the first part of a store with variables of few names. */
+static void
+add_random(struct vars *vars, unsigned int count)
+{
+	static const uint8_t states[] = { 0x3f, 0x3e, 0x3d, 0x3c,
+					  0x7f, 0xff, 0x3f, 0x15 };
+	char name[] = "A", data[64];
+
+	while (count--) {
+		size_t size = (size_t)rand() % sizeof(data);
+
+		memset(data, 'a' + rand() % 3, size);
+		data[size ? size - 1 : 0] = '\0';
+		name[0] = (char)('A' + rand() % 8);
+		vars_add(vars, states[(size_t)rand() % sizeof(states)],
+			 rand() % 2 ? vendor_global : vendor_other, name, data);
+	}
+}
+
+enum { RANDOM_STORES = 7 };
+
+static struct vars
+random_store(int kind)
+{
+	struct vars vars = kind == 5 ? vars_make_other(24, 0x8000) :
+				       vars_make("2m");
+
+	if (kind == 4)
+		vars_make_plain(&vars);
+	if (kind != 0)
+		add_random(&vars, kind == 6 ? 400 : 30);
+	if (kind == 2 || kind == 3) {
+		vars_fill_spare(&vars);
+		vars_ftw_write(&vars, 0, 0xfc, 1, 0);
+		vars_ftw_record(&vars, 40, kind == 2 ? 0xfd : 0xff, 0);
+	}
+	if (kind == 3) /* the store and its copy differ */
+		add_random(&vars, 10);
+	return vars;
+}
+
+/* A place that matters: a header, a variable, the working block. */
+static uint32_t
+random_place(const struct watch *w, const struct vars *vars)
+{
+	const struct fv_layout *layout = vars->layout;
+	uint32_t base = layout && rand() % 4 == 0 ? layout->ftw_spare : 0;
+
+	switch (rand() % 8) {
+	case 0: return base + (uint32_t)rand() % 0x64;
+	case 1: return base + 0x64 + (uint32_t)rand() % 0x4000;
+	case 2: return (uint32_t)rand() % (uint32_t)vars->size;
+	case 3:
+		if (layout)
+			return layout->ftw_work + (uint32_t)rand() % 0x80;
+		return 0x64;
+	case 4: return (uint32_t)vars->at - (uint32_t)rand() % 0x60;
+	default:
+		if (!w->now->count)
+			return 0x64 + (uint32_t)rand() % 60;
+		return (uint32_t)
+			       w->now->offsets[(size_t)rand() % w->now->count] +
+		       (uint32_t)rand() % (rand() % 2 ? 4 : 70);
+	}
+}
+
+static void
+random_write(struct watch *w, struct vars *vars, const struct vars *original)
+{
+	uint32_t off = random_place(w, vars) % (uint32_t)vars->size, len = 1;
+	uint8_t *p = vars->image;
+
+	switch (rand() % 16) {
+	case 0: /* an erase */
+		off &= ~(FV_BLOCK_SIZE - 1);
+		len = FV_BLOCK_SIZE;
+		memset(p + off, 0xff, len);
+		break;
+	case 1:
+	case 2: /* several bytes */
+		len = 1 + (uint32_t)rand() % 40;
+		if (len > vars->size - off)
+			len = (uint32_t)vars->size - off;
+		for (uint32_t i = 0; i < len; i++)
+			p[off + i] = any_byte();
+		break;
+	case 3:
+	case 4:
+	case 5: /* as it was */
+		off &= ~(FV_BLOCK_SIZE - 1);
+		len = FV_BLOCK_SIZE;
+		memcpy(p + off, original->image + off, len);
+		break;
+	case 6: p[off] &= any_byte(); break;
+	case 7: p[off] = any_byte(); break;
+	default: p[off] &= (uint8_t) ~(1 << rand() % 8); break;
+	}
+	effective_touch(w->view, off, len);
+}
+
+/* Restores the image: without that most updates would see a broken store. */
+static void
+restore(struct watch *w, struct vars *vars, const struct vars *original)
+{
+	memcpy(vars->image, original->image, vars->size);
+	effective_touch(w->view, 0, (uint32_t)vars->size);
+	watch_update(w);
+}
+
+START_TEST(random_writes)
+{
+	struct vars vars, original;
+	struct watch w;
+
+	srand((unsigned int)_i + 1);
+	original = random_store(_i % RANDOM_STORES);
+	vars = vars_copy(&original);
+	w = watch_make(vars.image, vars.size);
+	watch_with_changes(&w);
+	for (int i = 0; i < (_i % RANDOM_STORES == 6 ? 300 : 1500); i++) {
+		int writes = 1 + rand() % (rand() % 16 ? 3 : 100);
+
+		while (writes--)
+			random_write(&w, &vars, &original);
+		watch_update(&w);
+		if (rand() % 12 == 0)
+			restore(&w, &vars, &original);
+	}
+	/* All kinds of updates must have occurred. */
+	ck_assert_uint_gt(w.changes, 50);
+	ck_assert_uint_gt(w.updates - w.changes, 50);
+	ck_assert_uint_gt(w.unknown, 5);
+	ck_assert_uint_gt(w.updates - w.unknown, 50);
+	watch_free(&w);
+	vars_free(&vars);
+	vars_free(&original);
+}
+END_TEST
+
 static Suite *
 effective_suite(void)
 {
@@ -288,6 +643,8 @@ effective_suite(void)
 
 	tcase_add_test(tc, siphash_of_the_paper);
 	tcase_add_test(tc, recorded_boots);
+	tcase_add_test(tc, each_variable_set_is_one_change);
+	tcase_add_loop_test(tc, random_writes, 0, 4 * RANDOM_STORES);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
