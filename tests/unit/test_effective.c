@@ -8,6 +8,7 @@
  * number of variables, and that no store takes quadratic time.
  */
 #include <check.h>
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -635,6 +636,643 @@ START_TEST(random_writes)
 }
 END_TEST
 
+/* --- a view that is not known --- */
+
+static bool
+touch_all(struct effective *view, const struct vars *vars)
+{
+	effective_touch(view, 0, (uint32_t)vars->size);
+	return effective_update(view, vars->image);
+}
+
+/* Touches one byte that is no part of the view. */
+static bool
+touch_event_log(struct effective *view, const struct vars *vars)
+{
+	effective_touch(view, vars->layout->event_log, 1);
+	return effective_update(view, vars->image);
+}
+
+/* Makes a view of the image, which is not known for the time being. */
+static void
+is_unknown(const struct vars *good, const struct vars *bad)
+{
+	struct effective *view = effective_new((uint32_t)good->size);
+
+	ck_assert_ptr_nonnull(view);
+	effective_parse(view, good->image);
+	ck_assert(effective_known(view));
+	ck_assert(!touch_event_log(view, good));
+	ck_assert(touch_all(view, bad));
+	ck_assert(!effective_known(view));
+	ck_assert(touch_event_log(view, bad));
+	ck_assert(!effective_update(view, bad->image));
+	ck_assert(touch_all(view, good));
+	ck_assert(effective_known(view));
+	ck_assert(!touch_all(view, good));
+	effective_free(view);
+}
+
+START_TEST(first_update_reads_all)
+{
+	struct vars vars = vars_make("2m");
+	struct effective *view = effective_new((uint32_t)vars.size);
+	struct effective *other = effective_like(view);
+
+	ck_assert(view != NULL && other != NULL);
+	vars_add(&vars, 0x3f, vendor_other, "A", "a");
+	ck_assert(!effective_known(view));
+	ck_assert(effective_update(view, vars.image));
+	ck_assert(effective_known(view));
+	ck_assert(!effective_update(view, vars.image));
+	effective_parse(other, vars.image);
+	ck_assert(effective_digest(view) == effective_digest(other));
+	effective_free(view);
+	effective_free(other);
+	effective_free(NULL);
+	vars_free(&vars);
+}
+END_TEST
+
+START_TEST(damaged_stores_are_unknown)
+{
+	struct vars good = vars_make(_i ? "4m" : "2m"), bad;
+	size_t at;
+
+	vars_add(&good, 0x3f, vendor_other, "A", "a");
+	at = vars_add(&good, 0x3f, vendor_other, "B", "b");
+
+	bad = vars_copy(&good); /* no volume */
+	bad.image[40] = 'x';
+	is_unknown(&good, &bad);
+	vars_free(&bad);
+
+	bad = vars_copy(&good); /* no variable store */
+	bad.image[72] ^= 1;
+	is_unknown(&good, &bad);
+	vars_free(&bad);
+
+	bad = vars_copy(&good); /* a variable that ends behind the store */
+	put_le32(bad.image + at + 40, 0x10000000);
+	is_unknown(&good, &bad);
+	vars_free(&bad);
+
+	bad = vars_copy(&good); /* a pending write of an erased spare area */
+	vars_ftw_write(&bad, 0, 0xfc, 1, 0);
+	vars_ftw_record(&bad, 40, 0xfd, 0);
+	is_unknown(&good, &bad);
+	vars_free(&bad);
+	vars_free(&good);
+}
+END_TEST
+
+/* The firmware executes such writes before it reads the variables. */
+START_TEST(other_pending_writes_are_unknown)
+{
+	struct vars good = vars_make(_i ? "4m" : "2m"), bad;
+	const struct fv_layout *layout = good.layout;
+
+	vars_add(&good, 0x3f, vendor_other, "A", "a");
+	vars_fill_spare(&good);
+
+	bad = vars_copy(&good); /* for one block of the store */
+	vars_ftw_write(&bad, 0, 0xfc, 1, 0);
+	vars_ftw_record(&bad, 40, 0xfd, 1);
+	is_unknown(&good, &bad);
+	vars_free(&bad);
+
+	bad = vars_copy(&good); /* the same after a complete write */
+	vars_ftw_write(&bad, 0, 0xf8, 1, 0);
+	vars_ftw_record(&bad, 40, 0xf9, 0);
+	vars_ftw_write(&bad, 80, 0xfc, 1, 0);
+	vars_ftw_record(&bad, 120, 0xfd, 1);
+	is_unknown(&good, &bad);
+	vars_free(&bad);
+
+	bad = vars_copy(&good); /* a header with impossible sizes */
+	vars_ftw_write(&bad, 0, 0xfc, 100, 100);
+	is_unknown(&good, &bad);
+	vars_free(&bad);
+
+	bad = vars_copy(&good); /* in a copy of the working block */
+	vars_ftw_write(&bad, 0, 0xfc, 1, 0);
+	vars_ftw_record(&bad, 40, 0xfd, 1);
+	memcpy(bad.image + layout->ftw_spare, bad.image + layout->ftw_work,
+	       FV_BLOCK_SIZE);
+	memset(bad.image + layout->ftw_work, 0xff, FV_BLOCK_SIZE);
+	is_unknown(&good, &bad);
+	vars_free(&bad);
+	vars_free(&good);
+}
+END_TEST
+
+/* Writes that are pending or complete, and no danger. */
+START_TEST(usual_writes_are_known)
+{
+	struct vars vars = vars_make("2m"), other;
+	const struct fv_layout *layout = vars.layout;
+	struct effective *view = effective_new((uint32_t)vars.size);
+
+	ck_assert_ptr_nonnull(view);
+	vars_add(&vars, 0x3f, vendor_other, "A", "a");
+	effective_parse(view, vars.image);
+
+	other = vars_copy(&vars); /* the store is replaced by an equal one */
+	vars_fill_spare(&other);
+	vars_ftw_write(&other, 0, 0xfc, 1, 0);
+	vars_ftw_record(&other, 40, 0xfd, 0);
+	memset(other.image, 0xff, layout->variable_size);
+	ck_assert(!touch_all(view, &other) && effective_known(view));
+	/* ... and becomes current again. */
+	memcpy(other.image, vars.image, layout->variable_size);
+	vars_ftw_record(&other, 40, 0xf9, 0);
+	ck_assert(!touch_all(view, &other) && effective_known(view));
+	vars_free(&other);
+
+	other = vars_copy(&vars); /* begun, not yet in the spare area */
+	vars_ftw_write(&other, 0, 0xfc, 1, 0);
+	vars_ftw_record(&other, 40, 0xff, 1);
+	ck_assert(!touch_all(view, &other) && effective_known(view));
+	vars_free(&other);
+
+	other = vars_copy(&vars); /* no working block at all */
+	memset(other.image + layout->ftw_work, 0xff, FV_BLOCK_SIZE);
+	ck_assert(!touch_all(view, &other) && effective_known(view));
+	/* ... a copy of it in the spare area, byte by byte */
+	for (uint32_t i = 0; i < FV_BLOCK_SIZE; i++) {
+		uint32_t to = layout->ftw_spare + i;
+
+		other.image[to] = vars.image[layout->ftw_work + i];
+		effective_touch(view, to, 1);
+		ck_assert(!effective_update(view, other.image));
+		ck_assert(effective_known(view));
+	}
+	vars_free(&other);
+	effective_free(view);
+	vars_free(&vars);
+}
+END_TEST
+
+/* Images that are too small or too large for a store with known variables. */
+START_TEST(unusual_sizes)
+{
+	static const uint32_t sizes[] = {
+		0, 1, 31, 99, 4096, 1u << 24, (1u << 24) + 4096
+	};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct effective *view = effective_new(sizes[i]);
+		uint8_t *image = malloc(sizes[i] + 1u);
+
+		ck_assert(view != NULL && image != NULL);
+		memset(image, 0xff, sizes[i]);
+		effective_parse(view, image);
+		ck_assert(!effective_known(view));
+		effective_touch(view, 0, 1);
+		ck_assert_int_eq(effective_update(view, image), sizes[i] != 0);
+		effective_touch(view, sizes[i], 1);
+		effective_touch(view, UINT32_MAX, UINT32_MAX);
+		effective_touch(view, 0, 0);
+		ck_assert(!effective_update(view, image));
+		effective_free(view);
+		free(image);
+	}
+}
+END_TEST
+
+/* A store of 16 MiB: with as many variables as there is room for, and more. */
+START_TEST(too_many_variables_are_unknown)
+{
+	const uint32_t room = 0x100000 / 32 + 1;
+	struct vars vars = vars_make_other(4096, 0xfff000);
+	struct effective *view = effective_new((uint32_t)vars.size);
+	size_t last = 0;
+
+	ck_assert_ptr_nonnull(view);
+	vars_make_plain(&vars);
+	for (uint32_t i = 0; i < room; i++)
+		last = vars_add_raw(&vars, 0x3f, vendor_other, &i, 4, "", 0);
+	effective_parse(view, vars.image);
+	ck_assert(effective_known(view));
+	ck_assert(effective_verify(view, vars.image));
+	vars_add_raw(&vars, 0x3f, vendor_other, &room, 4, "", 0);
+	effective_touch(view, (uint32_t)last + 36, 36);
+	ck_assert(effective_update(view, vars.image));
+	ck_assert(!effective_known(view));
+	effective_touch(view, (uint32_t)vars.size - 1, 1);
+	ck_assert(effective_update(view, vars.image));
+	/* The last but one ends the chain. */
+	vars.image[last] = 0;
+	effective_touch(view, (uint32_t)last, 1);
+	ck_assert(effective_update(view, vars.image));
+	ck_assert(effective_known(view));
+	ck_assert(effective_verify(view, vars.image));
+	effective_free(view);
+	vars_free(&vars);
+}
+END_TEST
+
+/* --- the parts of the view --- */
+
+/* Each byte of both headers is a part of the view. */
+START_TEST(headers_are_compared)
+{
+	static const unsigned int padding[] = { 3, 23, 24, 31 };
+	struct vars vars = vars_make("2m");
+	struct effective *view = effective_new((uint32_t)vars.size);
+	size_t at = vars_add(&vars, 0x3f, vendor_other, "A", "a");
+
+	ck_assert_ptr_nonnull(view);
+	effective_parse(view, vars.image);
+	for (uint32_t i = 0; i < 0x64; i++) {
+		vars.image[i] ^= 1;
+		effective_touch(view, i, 1);
+		ck_assert(effective_update(view, vars.image));
+		vars.image[i] ^= 1;
+		effective_touch(view, i, 1);
+		ck_assert(effective_update(view, vars.image));
+		ck_assert(effective_verify(view, vars.image));
+	}
+	/* The bytes of a variable that no reader looks at. */
+	for (size_t i = 0; i < sizeof(padding) / sizeof(padding[0]); i++) {
+		vars.image[at + padding[i]] ^= 2;
+		ck_assert(!touch_all(view, &vars));
+	}
+	effective_free(view);
+	vars_free(&vars);
+}
+END_TEST
+
+static char reported[512];
+static int stop_at;
+
+static int
+report(void *opaque, enum effective_change change, const struct variable *old,
+       const struct variable *new)
+{
+	size_t len = strlen(reported);
+	char name[32];
+
+	ck_assert_ptr_eq(opaque, reported);
+	ck_assert_int_eq(old != NULL, change != EFFECTIVE_ADDED);
+	ck_assert_int_eq(new != NULL, change != EFFECTIVE_REMOVED);
+	(void)variable_name(old ? old : new, name, sizeof(name));
+	snprintf(reported + len, sizeof(reported) - len, "%c%s ", "-!+"[change],
+		 name);
+	return --stop_at == 0 ? 42 : 0;
+}
+
+static int
+diff(const struct vars *old, const struct vars *new, int stop)
+{
+	struct effective *view = effective_new((uint32_t)old->size);
+	int ret;
+
+	ck_assert_ptr_nonnull(view);
+	ck_assert_uint_eq(old->size, new->size);
+	effective_parse(view, old->image);
+	(void)touch_all(view, new);
+	reported[0] = '\0';
+	stop_at = stop;
+	ret = effective_changes(view, old->image, new->image, report, reported);
+	effective_free(view);
+	return ret;
+}
+
+START_TEST(differences_are_reported)
+{
+	struct vars old = vars_make("2m"), new = vars_make("2m");
+
+	vars_add(&old, 0x3f, vendor_global, "Same", "1");
+	vars_add(&old, 0x3f, vendor_global, "Gone", "1");
+	vars_add(&old, 0x3d, vendor_global, "Deleted", "1");
+	vars_add(&old, 0x3f, vendor_global, "Changed", "1");
+	vars_add(&old, 0x3f, vendor_global, "Longer", "1");
+	vars_add(&old, 0x3e, vendor_global, "Moved", "1");
+	vars_add(&old, 0x3f, vendor_other, "Same", "1");
+	vars_add(&new, 0x3f, vendor_other, "Added", "1");
+	vars_add(&new, 0x3f, vendor_global, "Longer", "12");
+	vars_add(&new, 0x3f, vendor_global, "Moved", "1");
+	vars_add(&new, 0x3c, vendor_global, "Gone", "1");
+	vars_add(&new, 0x3f, vendor_global, "Same", "1");
+	vars_add(&new, 0x3f, vendor_global, "Changed", "2");
+	vars_add(&new, 0x3f, vendor_global, "Deleted", "1");
+	ck_assert_int_eq(diff(&old, &new, 0), 0);
+	ck_assert_str_eq(reported,
+			 "-Gone !Changed !Longer -Same +Added +Deleted ");
+	ck_assert_int_eq(diff(&new, &old, 0), 0);
+	ck_assert_str_eq(reported,
+			 "-Added !Longer !Changed -Deleted +Gone +Same ");
+	ck_assert_int_eq(diff(&old, &old, 0), 0);
+	ck_assert_str_eq(reported, "");
+	ck_assert_int_eq(diff(&old, &new, 2), 42);
+	ck_assert_str_eq(reported, "-Gone !Changed ");
+	ck_assert_int_eq(diff(&old, &new, 5), 42);
+	ck_assert_str_eq(reported, "-Gone !Changed !Longer -Same +Added ");
+	vars_free(&old);
+	vars_free(&new);
+}
+END_TEST
+
+/* Each field of a header except name and state. */
+START_TEST(fields_are_compared)
+{
+	static const unsigned int fields[] = {
+		4, 8, 16, 18, 19, 20, 21, 22, 32
+	};
+	struct vars old = vars_make("2m"), new;
+	size_t off = vars_add(&old, 0x3f, vendor_global, "X", "1");
+
+	new = vars_copy(&old);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		new.image[off + fields[i]] ^= 2;
+		ck_assert_int_eq(diff(&old, &new, 0), 0);
+		ck_assert_str_eq(reported, "!X ");
+		new.image[off + fields[i]] ^= 2;
+	}
+	vars_free(&old);
+	vars_free(&new);
+}
+END_TEST
+
+START_TEST(differences_up_to_the_break)
+{
+	struct vars whole = vars_make("2m"), broken;
+	size_t off;
+
+	vars_add(&whole, 0x3f, vendor_global, "A", "1");
+	off = vars_add(&whole, 0x3f, vendor_global, "B", "1");
+	broken = vars_copy(&whole);
+	put_le32(broken.image + off + 40, 0x10000000);
+	ck_assert_int_eq(diff(&broken, &whole, 0), 0);
+	ck_assert_str_eq(reported, "+B ");
+	ck_assert_int_eq(diff(&whole, &broken, 0), 0);
+	ck_assert_str_eq(reported, "-B ");
+	broken.image[40] = 'x'; /* no store */
+	ck_assert_int_eq(diff(&whole, &broken, 0), 0);
+	ck_assert_int_eq(diff(&broken, &whole, 0), 0);
+	ck_assert_str_eq(reported, "");
+	vars_free(&whole);
+	vars_free(&broken);
+}
+END_TEST
+
+/* --- the work --- */
+
+static struct effective_work
+work_since(const struct effective *view, struct effective_work before)
+{
+	struct effective_work now = effective_work(view);
+
+	return (struct effective_work){
+		.headers = now.headers - before.headers,
+		.bytes = now.bytes - before.bytes,
+		.choices = now.choices - before.choices,
+	};
+}
+
+struct counting {
+	struct vars vars;
+	struct effective *view;
+};
+
+static void
+written(void *opaque, uint32_t off, uint32_t len)
+{
+	struct counting *c = opaque;
+
+	effective_touch(c->view, off, len);
+}
+
+static void
+committed(void *opaque)
+{
+	struct counting *c = opaque;
+
+	(void)effective_update(c->view, c->vars.image);
+}
+
+/* A store of the 4m layout with `count` variables of one byte. */
+static struct counting
+counting_make(unsigned int count)
+{
+	struct counting c = { .vars = vars_make("4m") };
+	char name[] = "?";
+
+	for (unsigned int i = 0; i < count; i++) {
+		uint16_t text[2] = { htole16((uint16_t)(0x4e00 + i)), 0 };
+
+		vars_add_raw(&c.vars, 0x3f, vendor_other, text, 4, name, 1);
+	}
+	c.view = effective_new((uint32_t)c.vars.size);
+	ck_assert_ptr_nonnull(c.view);
+	effective_parse(c.view, c.vars.image);
+	ck_assert(effective_known(c.view));
+	return c;
+}
+
+static void
+counting_free(struct counting *c)
+{
+	effective_free(c->view);
+	vars_free(&c->vars);
+}
+
+/* The work of setting a new variable, a second value for it, and deleting it. */
+static struct effective_work
+work_of_set(unsigned int count)
+{
+	struct counting c = counting_make(count);
+	struct firmware f = {
+		.vars = &c.vars,
+		.written = written,
+		.committed = committed,
+		.opaque = &c,
+	};
+	struct effective_work before = effective_work(c.view);
+
+	firmware_set(&f, vendor_other, "New", "value 1", 7);
+	firmware_set(&f, vendor_other, "New", "value 2", 7);
+	firmware_set(&f, vendor_other, "New", "", 0);
+	ck_assert(effective_verify(c.view, c.vars.image));
+	before = work_since(c.view, before);
+	counting_free(&c);
+	return before;
+}
+
+START_TEST(work_of_an_update_does_not_grow)
+{
+	struct effective_work few = work_of_set(50), many = work_of_set(3800);
+
+	ck_assert_uint_eq(few.headers, many.headers);
+	ck_assert_uint_eq(few.bytes, many.bytes);
+	ck_assert_uint_eq(few.choices, many.choices);
+	ck_assert_uint_lt(many.headers, 20);
+	/* Two values and two names with GUIDs, and 40 bytes for each value. */
+	ck_assert_uint_eq(many.bytes, 2 * (16 + 8 + 7 + 40));
+	ck_assert_uint_le(many.choices, 8);
+}
+END_TEST
+
+/* The update of `len` bytes at `off` that are no part of the view. */
+static void
+costs_nothing(struct counting *c, uint32_t off, uint32_t len)
+{
+	struct effective_work work = effective_work(c->view);
+
+	memset(c->vars.image + off, 0x5a, len);
+	effective_touch(c->view, off, len);
+	ck_assert(!effective_update(c->view, c->vars.image));
+	work = work_since(c->view, work);
+	ck_assert_uint_eq(work.headers + work.bytes + work.choices, 0);
+	ck_assert(effective_verify(c->view, c->vars.image));
+}
+
+START_TEST(other_bytes_cost_nothing)
+{
+	struct counting c = counting_make(100);
+	const struct fv_layout *layout = c.vars.layout;
+
+	/* Free bytes; the firmware looks at the first ones for a variable. */
+	costs_nothing(&c, (uint32_t)c.vars.at + 60, 1000);
+	costs_nothing(&c, (uint32_t)c.vars.at + 2, 1);
+	costs_nothing(&c, layout->event_log, FV_BLOCK_SIZE);
+	costs_nothing(&c, layout->ftw_spare, layout->size - layout->ftw_spare);
+	costs_nothing(&c, layout->ftw_work + 32 + 1, 20);
+	counting_free(&c);
+}
+END_TEST
+
+/* A byte of data costs its variable, a state byte no hash. */
+START_TEST(work_of_single_bytes)
+{
+	struct counting c = counting_make(1000);
+	uint32_t at = 0x64 + 500 * 68;
+	struct effective_work work = effective_work(c.view);
+
+	c.vars.image[at + 64] ^= 1; /* the data */
+	effective_touch(c.view, at + 64, 1);
+	ck_assert(effective_update(c.view, c.vars.image));
+	work = work_since(c.view, work);
+	ck_assert_uint_eq(work.headers, 1);
+	ck_assert_uint_eq(work.bytes, 16 + 4 + 1 + 40);
+	ck_assert_uint_le(work.choices, 1);
+
+	work = effective_work(c.view);
+	c.vars.image[at + 2] = 0x3e;
+	effective_touch(c.view, at + 2, 1);
+	ck_assert(!effective_update(c.view, c.vars.image));
+	c.vars.image[at + 2] = 0x3c;
+	effective_touch(c.view, at + 2, 1);
+	ck_assert(effective_update(c.view, c.vars.image));
+	work = work_since(c.view, work);
+	ck_assert_uint_eq(work.headers, 2);
+	ck_assert_uint_eq(work.bytes, 0);
+	ck_assert_uint_eq(work.choices, 1);
+	counting_free(&c);
+}
+END_TEST
+
+/*
+ * As many variables of one name as fit into the store, all written in one burst,
+ * in pieces and as a whole: no more work than a parse.
+ */
+START_TEST(no_store_takes_quadratic_time)
+{
+	struct vars vars = vars_make("4m");
+	struct effective *view = effective_new((uint32_t)vars.size);
+	struct effective_work parse = { 0 }, work;
+	uint64_t count = 0;
+	size_t last = 0;
+
+	ck_assert_ptr_nonnull(view);
+	vars_make_plain(&vars);
+	for (; vars.at + 32 <= vars.layout->variable_size; count++)
+		last = vars_add_raw(&vars, _i ? 0x3e : 0x3f, vendor_other, "",
+				    0, "", 0);
+	ck_assert_uint_eq(count, 8188);
+	effective_parse(view, vars.image);
+	work = effective_work(view);
+	ck_assert(effective_known(view));
+	ck_assert_uint_eq(work.headers, count);
+	ck_assert_uint_eq(work.choices, count);
+	parse = work;
+	/* More pieces than are noted one by one. */
+	for (uint32_t off = 0; off < vars.layout->variable_size; off += 1000)
+		effective_touch(view, (off * 7919) % 0x40000, 500);
+	effective_touch(view, 0, (uint32_t)vars.size);
+	ck_assert(!effective_update(view, vars.image));
+	work = work_since(view, work);
+	ck_assert_uint_le(work.headers, parse.headers);
+	ck_assert_uint_le(work.choices, parse.choices);
+	ck_assert_uint_le(work.bytes, parse.bytes);
+	/* All states change. */
+	for (uint32_t off = 0x64; off <= last; off += 32) {
+		vars.image[off + 2] = 0x3c;
+		effective_touch(view, off + 2, 1);
+	}
+	work = effective_work(view);
+	ck_assert(effective_update(view, vars.image));
+	work = work_since(view, work);
+	ck_assert_uint_le(work.headers, 2 * parse.headers);
+	ck_assert_uint_le(work.choices, parse.choices);
+	ck_assert(effective_verify(view, vars.image));
+	effective_free(view);
+	vars_free(&vars);
+}
+END_TEST
+
+/* --- memory --- */
+
+START_TEST(allocations_that_fail)
+{
+	struct effective *view;
+
+	no_random = true;
+	ck_assert_ptr_null(effective_new(0x20000));
+	no_random = false;
+	if (!memory_can_fail())
+		return;
+	for (unsigned int n = 1;; n++) {
+		memory_fault = (struct memory_fault){ .nth = n };
+		view = effective_new(0x20000);
+		memory_fault.nth = 0;
+		ck_assert_int_eq(view == NULL, memory_fault.hits);
+		if (!memory_fault.hits)
+			break;
+		effective_free(view);
+	}
+	memory_fault = (struct memory_fault){ .nth = 1 };
+	ck_assert_ptr_null(effective_like(view));
+	memory_fault.nth = 0;
+	effective_free(view);
+}
+END_TEST
+
+/* Each allocation after effective_new() would fail. */
+START_TEST(updates_allocate_nothing)
+{
+	struct counting c = counting_make(300);
+	bool changed = true, same;
+	unsigned int calls;
+
+	memory_fault = (struct memory_fault){ .nth = UINT32_MAX };
+	for (uint32_t i = 0; i < 300; i++) {
+		c.vars.image[0x64 + i * 68 + 2] = 0x3c;
+		effective_touch(c.view, 0x64 + i * 68 + 2, 1);
+		changed &= effective_update(c.view, c.vars.image);
+	}
+	memset(c.vars.image + 0x64, 0xff, 0x10000);
+	effective_touch(c.view, 0x64, 0x10000);
+	same = !effective_update(c.view, c.vars.image);
+	effective_parse(c.view, c.vars.image);
+	calls = memory_fault.calls; /* the assertions allocate, too */
+	ck_assert_uint_eq(calls, 0);
+	ck_assert(changed && same);
+	memory_fault.nth = 0;
+	counting_free(&c);
+}
+END_TEST
+
 static Suite *
 effective_suite(void)
 {
@@ -645,6 +1283,22 @@ effective_suite(void)
 	tcase_add_test(tc, recorded_boots);
 	tcase_add_test(tc, each_variable_set_is_one_change);
 	tcase_add_loop_test(tc, random_writes, 0, 4 * RANDOM_STORES);
+	tcase_add_test(tc, first_update_reads_all);
+	tcase_add_loop_test(tc, damaged_stores_are_unknown, 0, 2);
+	tcase_add_loop_test(tc, other_pending_writes_are_unknown, 0, 2);
+	tcase_add_test(tc, usual_writes_are_known);
+	tcase_add_test(tc, unusual_sizes);
+	tcase_add_test(tc, too_many_variables_are_unknown);
+	tcase_add_test(tc, headers_are_compared);
+	tcase_add_test(tc, differences_are_reported);
+	tcase_add_test(tc, fields_are_compared);
+	tcase_add_test(tc, differences_up_to_the_break);
+	tcase_add_test(tc, work_of_an_update_does_not_grow);
+	tcase_add_test(tc, other_bytes_cost_nothing);
+	tcase_add_test(tc, work_of_single_bytes);
+	tcase_add_loop_test(tc, no_store_takes_quadratic_time, 0, 2);
+	tcase_add_test(tc, allocations_that_fail);
+	tcase_add_test(tc, updates_allocate_nothing);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
