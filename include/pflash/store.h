@@ -43,6 +43,14 @@ enum store_sync {
 	STORE_SYNC_BURST, /* store_commit() returns when the burst is durable */
 	STORE_SYNC_OP,    /* every program and erase is a burst of its own */
 	STORE_SYNC_NONE,  /* store_commit() writes but does not sync */
+	/*
+	 * store_commit() returns when the burst is durable, if it changes what
+	 * the next boot of the firmware will see (pflash/effective.h).  Every
+	 * other burst is written, becomes durable with the next one that must
+	 * be, and may wait: store_unsynced(), store_sync().  While the variable
+	 * store of the image is not understood: as STORE_SYNC_BURST.
+	 */
+	STORE_SYNC_VARIABLE,
 };
 
 /* How much history the journal keeps: bursts that VARS already has. */
@@ -236,6 +244,24 @@ int store_rewrite(const struct store_config *config, store_edit *edit,
 int store_commit(struct store *store);
 
 /*
+ * With STORE_SYNC_VARIABLE: the sequence number of the first burst that was
+ * committed and is not durable.  0: there is none, or the mode is another one.
+ */
+uint64_t store_unsynced(const struct store *store);
+
+/*
+ * Makes the bursts from store_unsynced() on durable, and leaves the open burst
+ * open.  0 also if there are none; or the -errno that made the store read-only.
+ */
+int store_sync(struct store *store);
+
+/*
+ * The mode in effect now: STORE_SYNC_BURST instead of STORE_SYNC_VARIABLE while
+ * the variable store of the image is not understood.
+ */
+enum store_sync store_sync_mode(const struct store *store);
+
+/*
  * The position of the open burst in its memory (struct store_config, `burst`)
  * and in the journal: another process continues the burst from it.  Every
  * offset and length counts bytes of the burst's payload (docs/format.md).
@@ -266,6 +292,7 @@ struct store_stats {
 	uint64_t bursts;      /* committed */
 	uint64_t checkpoints; /* of the journal into VARS */
 	uint64_t written;     /* bytes, in whole blocks of 4 KiB */
+	uint64_t syncs;       /* fdatasync(2) of journal, VARS and state */
 };
 
 /* The counters belong to the store and stay current. */

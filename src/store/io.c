@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "pflash/store.h"
+
 /* Adopts the result of files_ops: a descriptor or -errno. */
 static int
 adopt_fd(struct file *file, int fd, struct error *err)
@@ -62,8 +64,8 @@ count_written(const struct file *file, size_t len, uint64_t off)
 {
 	uint64_t blocks = (off + len - 1) / BLOCK_SIZE - off / BLOCK_SIZE + 1;
 
-	if (file->written && len > 0)
-		*file->written += blocks * BLOCK_SIZE;
+	if (file->stats && len > 0)
+		file->stats->written += blocks * BLOCK_SIZE;
 }
 
 int
@@ -95,6 +97,8 @@ file_sync(const struct file *file, struct error *err)
 {
 	if (file->sys->fdatasync(file->fd) < 0)
 		return error_errno(err, errno, "%s: fdatasync", file->path);
+	if (file->stats)
+		file->stats->syncs++;
 	return 0;
 }
 

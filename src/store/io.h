@@ -19,12 +19,14 @@
 #include "pflash/files.h"
 #include "pflash/sys.h"
 
+struct store_stats;
+
 struct file {
 	const struct sys *sys; /* borrowed */
 	const char *path;      /* for messages; borrowed */
 	int fd;                /* owned; -1: not open */
-	/* Counter of bytes written, in whole blocks; borrowed, or NULL. */
-	uint64_t *written;
+	/* Where writes and syncs are counted; borrowed, or NULL. */
+	struct store_stats *stats;
 };
 
 /*

@@ -123,7 +123,7 @@ journal_replace(struct journal *journal, const uint8_t *bytes,
 	struct file new = {
 		.sys = journal->file.sys,
 		.fd = -1,
-		.written = journal->file.written,
+		.stats = journal->file.stats,
 	};
 	int rc = file_write_new(&new, files, FILES_JOURNAL, bytes, scan->end,
 				err);

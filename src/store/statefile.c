@@ -41,7 +41,7 @@ statefile_write(const struct vars *vars, const struct store_state *state,
 	struct files *files = vars->files;
 	struct file file = {
 		.sys = vars->file.sys,
-		.written = vars->file.written,
+		.stats = vars->file.stats,
 	};
 	uint8_t bytes[HEADER_SIZE + STORE_STATE_MAX];
 	bool renamed;

@@ -19,6 +19,8 @@
 #include "recover.h"
 #include "vars.h"
 
+#include "pflash/effective.h"
+
 struct store {
 	struct vars vars;
 	struct journal journal;
@@ -29,6 +31,9 @@ struct store {
 	uint32_t journal_limit;
 	struct store_history history;
 	enum store_sync sync;
+	struct effective *view; /* of STORE_SYNC_VARIABLE; otherwise NULL */
+	uint64_t unsynced; /* number of the first burst that may wait for a
+			    * sync and is not durable; 0: none */
 	bool read_only;
 	struct store_stats stats;
 	void (*on_failure)(void *opaque); /* or NULL */
@@ -99,10 +104,47 @@ static int
 store_fail(struct store *store, int rc)
 {
 	burst_undo(&store->burst);
+	if (store->view)
+		effective_parse(store->view, store->image);
+	store->unsynced = 0;
 	store->failed = rc;
 	if (store->on_failure)
 		store->on_failure(store->opaque);
 	return rc;
+}
+
+/* Makes the whole journal durable. */
+static int
+sync_journal(struct store *store)
+{
+	int rc = journal_sync(&store->journal, &store->failure);
+
+	if (!rc)
+		store->unsynced = 0;
+	return rc;
+}
+
+/* Does the open burst change what the next boot of the firmware will see? */
+static bool
+changes_view(struct store *store)
+{
+	const struct burst *burst = &store->burst;
+	struct operation op;
+	uint32_t pos = 0;
+
+	while (burst_next(burst->payload, burst->length, &pos, store->size,
+			  &op) > 0)
+		effective_touch(store->view, op.offset, op.length);
+	return effective_update(store->view, store->image);
+}
+
+/* Must the open burst be durable when store_commit() returns? */
+static bool
+sync_is_due(struct store *store)
+{
+	if (store->sync == STORE_SYNC_VARIABLE)
+		return changes_view(store);
+	return store->sync != STORE_SYNC_NONE;
 }
 
 static int
@@ -113,8 +155,10 @@ commit_burst(struct store *store)
 
 	rc = journal_append(&store->journal, RECORD_BURST, burst->record,
 			    burst->length, &store->failure);
-	if (!rc && store->sync != STORE_SYNC_NONE)
-		rc = journal_sync(&store->journal, &store->failure);
+	if (!rc && sync_is_due(store))
+		rc = sync_journal(store);
+	else if (!rc && store->view && !store->unsynced)
+		store->unsynced = store->journal.sequence;
 	if (rc)
 		return store_fail(store, rc);
 	burst_end(burst, store->dirty);
@@ -232,7 +276,7 @@ checkpoint(struct store *store)
 
 	rc = append_crc(store, RECORD_CHECKPOINT, crc);
 	if (!rc)
-		rc = journal_sync(&store->journal, &store->failure);
+		rc = sync_journal(store);
 	if (!rc)
 		rc = vars_write(&store->vars, store->image, store->dirty,
 				&store->failure);
@@ -260,6 +304,28 @@ store_commit(struct store *store)
 	    store->journal.length - store->journal.done > store->journal_limit)
 		rc = checkpoint(store);
 	return rc;
+}
+
+uint64_t
+store_unsynced(const struct store *store)
+{
+	return store->unsynced;
+}
+
+int
+store_sync(struct store *store)
+{
+	int rc = store->unsynced ? sync_journal(store) : 0;
+
+	return rc ? store_fail(store, rc) : 0;
+}
+
+enum store_sync
+store_sync_mode(const struct store *store)
+{
+	if (store->view && !effective_known(store->view))
+		return STORE_SYNC_BURST;
+	return store->sync;
 }
 
 int
@@ -335,6 +401,7 @@ store_free(struct store *store)
 	journal_close(&store->journal);
 	vars_close(&store->vars);
 	burst_free(&store->burst);
+	effective_free(store->view);
 	free(store->dirty);
 	free(store->image);
 	free(store);
@@ -363,7 +430,10 @@ store_alloc(struct store *store, const struct store_config *config,
 	store->size = store->vars.size;
 	store->image = vars_alloc(store->size);
 	store->dirty = calloc(store->size / BLOCK_SIZE, 1);
+	if (store->sync == STORE_SYNC_VARIABLE)
+		store->view = effective_new(store->size);
 	if (!store->image || !store->dirty ||
+	    (store->sync == STORE_SYNC_VARIABLE && !store->view) ||
 	    burst_init(&store->burst, store->image, store->size, limit,
 		       config->burst) < 0)
 		return error_errno(err, ENOMEM, "%s", store->vars.file.path);
@@ -498,8 +568,7 @@ open_once(struct store **out, const struct store_config *config,
 	store->journal_limit = config->journal_limit ? config->journal_limit :
 						       STORE_JOURNAL_LIMIT;
 	rc = open_files(store, config, err);
-	store->vars.file.written = store->journal.file.written =
-		&store->stats.written;
+	store->vars.file.stats = store->journal.file.stats = &store->stats;
 	if (!rc)
 		rc = store_alloc(store, config, err);
 	if (!rc)
@@ -519,6 +588,8 @@ open_once(struct store **out, const struct store_config *config,
 		store_free(store);
 		return rc;
 	}
+	if (store->view)
+		effective_parse(store->view, store->image);
 	store->on_failure = config->on_failure;
 	store->opaque = config->opaque;
 	if (found)
@@ -569,7 +640,7 @@ adopt_files(struct store *store, struct store *fresh)
 	store->vars.stat = fresh->vars.stat;
 	fresh->vars.file.fd = -1;
 	store->journal = fresh->journal;
-	store->journal.file.written = &store->stats.written;
+	store->journal.file.stats = &store->stats;
 	fresh->journal = journal;
 	store_free(fresh);
 }
@@ -755,6 +826,8 @@ store_verify(const struct store *store)
 	return !store->failure.text[0] &&
 	       journal->length >= JOURNAL_HEADER_SIZE &&
 	       journal->durable <= journal->sequence &&
+	       (!store->unsynced || (store->unsynced > journal->durable &&
+				     store->unsynced <= journal->sequence)) &&
 	       journal->done <= journal->length &&
 	       (journal->length > journal->done ||
 		!memchr(store->dirty, 1, store->size / BLOCK_SIZE)) &&
