@@ -32,9 +32,14 @@
 #define STATUS_VERSION "version" /* string: version of pflashd */
 /* string: starting, running, waiting (for the next worker), failed, stopping */
 #define STATUS_STATE "state"
-#define STATUS_RESTARTS "restarts"       /* number: restarts of the worker */
-#define STATUS_VARS "vars"               /* string: path of the VARS file */
-#define STATUS_SYNC "sync"               /* string: burst, op or none */
+#define STATUS_RESTARTS "restarts" /* number: restarts of the worker */
+#define STATUS_VARS "vars"         /* string: path of the VARS file */
+/*
+ * string: the mode in effect: variable, burst, op or none; and if it is burst
+ * instead of variable, the reason
+ */
+#define STATUS_SYNC "sync"
+#define STATUS_SYNC_REASON "sync-reason"
 #define STATUS_PERSONALITY "personality" /* string: name of the chip */
 #define STATUS_SANDBOX "sandbox"         /* string: none, basic or full */
 /* string: why the command failed; the member is missing if it succeeded */
@@ -50,6 +55,7 @@
 #define STATUS_WRITES "writes"     /* number: write accesses in them */
 #define STATUS_BURSTS "bursts"     /* number: bursts committed */
 #define STATUS_CHECKPOINTS "checkpoints" /* number: checkpoints written */
+#define STATUS_SYNCS "syncs"             /* number: calls of fdatasync(2) */
 #define STATUS_WRITTEN "written"         /* number: bytes written to disk */
 /* number: how often, and for how many seconds, the write limit delayed it */
 #define STATUS_THROTTLED "throttled"

@@ -143,6 +143,14 @@ bool device_pending(const struct device *device);
 void device_flush(struct device *device);
 
 /*
+ * store_unsynced() and store_sync().  A write error sets the chip's status bits
+ * if a burst is open, because the store undoes that burst; otherwise at the
+ * next program or erase.
+ */
+uint64_t device_unsynced(const struct device *device);
+void device_sync(struct device *device);
+
+/*
  * For a suspended guest: commits the open burst, saves the chip's state, and
  * closes and unlocks the store's files (store_release()).  The saved state is
  * valid for each restore of this guest until the image changes.  -errno of the

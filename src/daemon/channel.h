@@ -83,8 +83,10 @@ struct report {
 	uint64_t base, size; /* of the flash, bytes */
 	uint64_t direct;     /* 1: direct mode, 0: trap mode */
 	uint64_t requests, reads, writes;
-	uint64_t bursts, checkpoints;
+	uint64_t bursts, checkpoints, syncs;
 	uint64_t written; /* to the disk, bytes */
+	/* 1: every burst is synced, as store_sync_mode() says. */
+	uint64_t burst_instead;
 	/* How often, and for how long, the write limit delayed the guest. */
 	uint64_t throttled, throttled_seconds;
 	uint64_t takeovers;

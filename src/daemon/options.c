@@ -9,6 +9,7 @@
 #include "config.h"
 #include "pflash/cmdline.h"
 #include "pflash/names.h"
+#include "pflash/quiet.h"
 
 #define MAX_WAIT 3600
 #define MAX_SPIN 100000
@@ -48,22 +49,39 @@ static const struct parse_choice sandboxes[] = {
 };
 
 static const struct cmdline_option table[] = {
-	{ "domain", 'd', true },      { "config", 'C', true },
-	{ "vars", 'v', true },        { "template", 't', true },
-	{ "layout", 'l', true },      { "code", 'c', true },
-	{ "base", 'b', true },        { "mode", 'm', true },
-	{ "sync", 's', true },        { "journal", 'j', true },
-	{ "history", 'H', true },     { "on-error", 'e', true },
-	{ "write-limit", 'x', true }, { "spin", 'P', true },
-	{ "compact", 'o', true },     { "read-only", 'R', false },
-	{ "force", 'F', false },      { "personality", 'p', true },
-	{ "width", 'w', true },       { "interleave", 'i', true },
-	{ "block-size", 'B', true },  { "ready-fd", 'r', true },
-	{ "wait", 'W', true },        { "log", 'L', true },
-	{ "sandbox", 'S', true },     { "user", 'u', true },
-	{ "restarts", 'n', true },    { "check-handover", 'k', false },
-	{ "foreground", 'f', false }, { "help", 'h', false },
-	{ "version", 'V', false },    { NULL, 0, false },
+	{ "domain", 'd', true },
+	{ "config", 'C', true },
+	{ "vars", 'v', true },
+	{ "template", 't', true },
+	{ "layout", 'l', true },
+	{ "code", 'c', true },
+	{ "base", 'b', true },
+	{ "mode", 'm', true },
+	{ "sync", 's', true },
+	{ "settle", 'T', true },
+	{ "journal", 'j', true },
+	{ "history", 'H', true },
+	{ "on-error", 'e', true },
+	{ "write-limit", 'x', true },
+	{ "spin", 'P', true },
+	{ "compact", 'o', true },
+	{ "read-only", 'R', false },
+	{ "force", 'F', false },
+	{ "personality", 'p', true },
+	{ "width", 'w', true },
+	{ "interleave", 'i', true },
+	{ "block-size", 'B', true },
+	{ "ready-fd", 'r', true },
+	{ "wait", 'W', true },
+	{ "log", 'L', true },
+	{ "sandbox", 'S', true },
+	{ "user", 'u', true },
+	{ "restarts", 'n', true },
+	{ "check-handover", 'k', false },
+	{ "foreground", 'f', false },
+	{ "help", 'h', false },
+	{ "version", 'V', false },
+	{ NULL, 0, false },
 };
 
 /* clang-format off */
@@ -91,8 +109,12 @@ options_help(void)
 "                     0xffc00000 for 528 KiB\n"
 "  --mode MODE        how the guest reads: direct (frames of memory), trap\n"
 "                     (every read is a request), or auto (default)\n"
-"  --sync WHEN        sync the journal after each burst (default), after\n"
-"                     each op, or never: none\n"
+"  --sync WHEN        sync the journal after each burst that changes what the\n"
+"                     next boot of the firmware will see: variable (default),\n"
+"                     after each burst, after each op, or never: none\n"
+"  --settle SECONDS   with --sync variable: sync the other bursts after that\n"
+"                     time: 2 (default), or when the guest has not written\n"
+"                     for 0.1 s\n"
 "  --history HOW      the history in the journal: a size (default 1M), an age\n"
 "                     such as 30d, or 0 for none\n"
 "  --journal FILE     the journal, if it is not FILE.journal\n"
@@ -254,6 +276,9 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'l': return set_layout(options, arg, err);
 	case 'r': return set_ready_fd(options, arg, err);
 	case 'W': return number(arg, MAX_WAIT, &options->wait, err);
+	case 'T':
+		return parse_number(arg, PARSE_C, 1, QUIET_SETTLE_MOST,
+				    &options->settle, err);
 	case 'P': return number(arg, MAX_SPIN, &options->spin, err);
 	case 'b':
 		options->base_given = true;
@@ -283,6 +308,8 @@ options_default(struct options *options)
 {
 	*options = (struct options){
 		.ready_fd = -1,
+		.sync = STORE_SYNC_VARIABLE,
+		.settle = QUIET_SETTLE,
 		.width = 1,
 		.blocks = "4096",
 		.history.bytes = STORE_HISTORY_BYTES,

@@ -284,14 +284,31 @@ device_pending(const struct device *device)
 	return store_pending(device->store);
 }
 
-void
-device_flush(struct device *device)
+/* A failure of the store has undone the open burst. */
+static void
+end_work(struct device *device, int ret)
 {
-	int ret = store_commit(device->store);
-
 	if (ret < 0 && cfi_report(&device->chip, ret))
 		window_show(device->window);
 	record_state(device);
+}
+
+void
+device_flush(struct device *device)
+{
+	end_work(device, store_commit(device->store));
+}
+
+uint64_t
+device_unsynced(const struct device *device)
+{
+	return store_unsynced(device->store);
+}
+
+void
+device_sync(struct device *device)
+{
+	end_work(device, store_sync(device->store));
 }
 
 int

@@ -15,6 +15,7 @@ const struct parse_choice names_mode[] = {
 };
 
 const struct parse_choice names_sync[] = {
+	{ "variable", STORE_SYNC_VARIABLE },
 	{ "burst", STORE_SYNC_BURST },
 	{ "op", STORE_SYNC_OP },
 	{ "none", STORE_SYNC_NONE },

@@ -32,7 +32,7 @@ struct store {
 	struct store_history history;
 	enum store_sync sync;
 	struct effective *view; /* of STORE_SYNC_VARIABLE; otherwise NULL */
-	uint64_t unsynced; /* number of the first burst that may wait for a
+	uint64_t unsynced;      /* number of the first burst that may wait for a
 			    * sync and is not durable; 0: none */
 	bool read_only;
 	struct store_stats stats;

@@ -9,16 +9,19 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "../common/access.h"
 #include "pflash/cmdline.h"
 #include "pflash/device.h"
 #include "pflash/names.h"
+#include "pflash/quiet.h"
 #include "pflash/sim.h"
 
 enum {
@@ -34,13 +37,22 @@ enum {
 struct options {
 	const char *vars;
 	enum store_sync sync;
+	uint64_t settle; /* seconds */
 	enum cfi_personality personality;
 	uint32_t width, interleave;
 	const char *blocks;
 	enum window_mode mode;
 };
 
+/* Standard input; no access has a line that fills it. */
+struct input {
+	char text[64 << 10];
+	size_t start, end; /* of the bytes that were read and not used */
+};
+
 struct replay {
+	struct input input;
+	struct quiet quiet;
 	struct store *store;
 	struct sim *sim;
 	struct ioreq_server *server;
@@ -58,7 +70,11 @@ help(void)
 "prints the value of each read.\n"
 "\n"
 "  --vars FILE           the image; its journal is FILE.journal\n"
-"  --sync burst|op|none\n"
+"  --sync variable|burst|op|none\n"
+"                        which bursts are synced: variable (default), those\n"
+"                        that change what the next boot will see\n"
+"  --settle SECONDS      sync the others after that time (2), or after 0.1 s\n"
+"                        without input\n"
 "  --personality ovmf|strict|qemu\n"
 "  --width N             bytes of the bus: 1, 2 or 4\n"
 "  --interleave N        chips side by side on it\n"
@@ -72,11 +88,12 @@ help(void)
 /* clang-format on */
 
 static const struct cmdline_option table[] = {
-	{ "vars", 'v', true },        { "sync", 's', true },
-	{ "personality", 'p', true }, { "mode", 'm', true },
-	{ "width", 'w', true },       { "interleave", 'i', true },
-	{ "block-size", 'b', true },  { "help", 'h', false },
-	{ "version", 'V', false },    { NULL, 0, false },
+	{ "vars", 'v', true },       { "sync", 's', true },
+	{ "settle", 't', true },     { "personality", 'p', true },
+	{ "mode", 'm', true },       { "width", 'w', true },
+	{ "interleave", 'i', true }, { "block-size", 'b', true },
+	{ "help", 'h', false },      { "version", 'V', false },
+	{ NULL, 0, false },
 };
 
 static int
@@ -91,6 +108,9 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 		ret = parse_choice(names_sync, arg, &value, err);
 		options->sync = (enum store_sync)value;
 		break;
+	case 't':
+		return parse_number(arg, PARSE_C, 1, QUIET_SETTLE_MOST,
+				    &options->settle, err);
 	case 'p':
 		ret = parse_choice(names_personality, arg, &value, err);
 		options->personality = (enum cfi_personality)value;
@@ -198,18 +218,91 @@ apply(struct replay *replay, const struct access_line *access)
 	fflush(stdout);
 }
 
+static double
+seconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Syncs bursts that are not durable, if that is due.  Returns quiet_wait(). */
+static double
+settle(struct replay *replay)
+{
+	uint64_t writes = ioreq_server_stats(replay->server)->writes;
+	struct quiet *quiet = &replay->quiet;
+	struct quiet_work work = { .unsynced = store_unsynced(replay->store) };
+	double now = seconds();
+
+	(void)quiet_note(quiet, work, writes, now);
+	if (quiet_wait(quiet, now) == 0 &&
+	    quiet_expired(quiet, writes, false, now).sync) {
+		device_sync(replay->device);
+		work.unsynced = store_unsynced(replay->store);
+		(void)quiet_note(quiet, work, writes, now);
+	}
+	return quiet_wait(quiet, now);
+}
+
+/* Returns false at the end of the input. */
+static bool
+read_more(struct replay *replay)
+{
+	struct input *in = &replay->input;
+	struct pollfd ready = { .fd = STDIN_FILENO, .events = POLLIN };
+	double wait;
+	ssize_t n;
+
+	while ((wait = settle(replay)) >= 0 &&
+	       poll(&ready, 1, 1 + (int)(wait * 1000)) == 0)
+		;
+	do
+		n = read(STDIN_FILENO, in->text + in->end,
+			 sizeof(in->text) - 1 - in->end);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		in->end += (size_t)n;
+	return n > 0;
+}
+
+/* Returns the next line without its newline; NULL at the end. */
+static char *
+next_line(struct replay *replay)
+{
+	struct input *in = &replay->input;
+	char *line = in->text, *end;
+
+	while (!(end = memchr(in->text + in->start, '\n',
+			      in->end - in->start))) {
+		in->end -= in->start;
+		memmove(in->text, in->text + in->start, in->end);
+		in->start = 0;
+		if (in->end < sizeof(in->text) - 1 && read_more(replay))
+			continue;
+		end = in->text + in->end;
+		if (in->end == 0)
+			return NULL;
+		in->end++;
+		break;
+	}
+	line += in->start;
+	*end = '\0';
+	in->start = (size_t)(end + 1 - in->text);
+	return line;
+}
+
 static int
 replay_input(struct replay *replay, struct error *err)
 {
 	struct access_line access;
 	unsigned long number_of_line = 0;
-	char *line = NULL;
-	size_t room = 0;
+	const char *line;
 	int ret = 0;
 
-	while (ret == 0 && getline(&line, &room, stdin) >= 0) {
+	while (ret == 0 && (line = next_line(replay)) != NULL) {
 		number_of_line++;
-		line[strcspn(line, "\n")] = '\0';
 		ret = access_parse(line, &access);
 		if (ret < 0)
 			error_set(err, EINVAL,
@@ -218,7 +311,6 @@ replay_input(struct replay *replay, struct error *err)
 		else if (access.op)
 			apply(replay, &access);
 	}
-	free(line);
 	return ret;
 }
 
@@ -230,11 +322,12 @@ run(const struct options *options)
 		.sync = options->sync,
 		.accept = true,
 	};
-	struct replay replay = { 0 };
+	static struct replay replay;
 	struct geometry geometry;
 	struct error err = { "" };
 	int code = EXIT_OK;
 
+	quiet_init(&replay.quiet, (double)options->settle);
 	if (store_open(&replay.store, &config, NULL, &err) < 0)
 		code = EXIT_FILE;
 	else if (geometry_parse(&geometry, store_size(replay.store),
@@ -268,6 +361,8 @@ int
 main(int argc, char **argv)
 {
 	struct options options = {
+		.sync = STORE_SYNC_VARIABLE,
+		.settle = QUIET_SETTLE,
 		.width = 1,
 		.blocks = "4096",
 	};

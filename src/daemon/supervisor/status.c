@@ -21,6 +21,21 @@ add_number(struct json_object *object, const char *name, uint64_t value)
 	json_object_object_add(object, name, json_object_new_uint64(value));
 }
 
+/* The mode in effect. */
+static void
+add_sync(struct json_object *object, const struct status *status)
+{
+	const volatile struct report *r = status->report;
+	bool burst = status->options->sync == STORE_SYNC_VARIABLE &&
+		     r->burst_instead;
+
+	add_text(object, STATUS_SYNC,
+		 burst ? "burst" : options_sync_name(status->options));
+	if (burst)
+		add_text(object, STATUS_SYNC_REASON,
+			 "the variable store is not understood");
+}
+
 static void
 add_identity(struct json_object *object, const struct status *status)
 {
@@ -34,7 +49,7 @@ add_identity(struct json_object *object, const struct status *status)
 	add_text(object, STATUS_STATE, status->state);
 	add_number(object, STATUS_RESTARTS, status->restarts);
 	add_text(object, STATUS_VARS, options->vars);
-	add_text(object, STATUS_SYNC, options_sync_name(options));
+	add_sync(object, status);
 	add_text(object, STATUS_PERSONALITY, options_personality_name(options));
 	add_text(object, STATUS_SANDBOX, sandbox_name(options->sandbox));
 }
@@ -57,6 +72,7 @@ add_report(struct json_object *object, const struct report *report)
 	add_number(object, STATUS_WRITES, r->writes);
 	add_number(object, STATUS_BURSTS, r->bursts);
 	add_number(object, STATUS_CHECKPOINTS, r->checkpoints);
+	add_number(object, STATUS_SYNCS, r->syncs);
 	add_number(object, STATUS_WRITTEN, r->written);
 	add_number(object, STATUS_THROTTLED, r->throttled);
 	add_number(object, STATUS_THROTTLED_SECONDS, r->throttled_seconds);

@@ -10,6 +10,7 @@
 
 #include "log.h"
 #include "pflash/control.h"
+#include "pflash/names.h"
 #include "pflash/reset.h"
 #include "pflash/xen.h"
 #include "worker/client.h"
@@ -252,9 +253,25 @@ attach_device(struct flash *flash, const struct options *options,
 	return ret;
 }
 
+/* Not while the store is read-only: nothing is synced. */
+static void
+log_sync(const struct flash *flash)
+{
+	enum store_sync mode = store_sync_mode(flash->store);
+
+	if (flash->options->read_only)
+		return;
+	log_line(mode == flash->options->sync ? LOG_INFO : LOG_NOTICE,
+		 "sync: %s%s", parse_choice_name(names_sync, (int)mode),
+		 mode == flash->options->sync ?
+			 "" :
+			 ", because the variable store is not understood");
+}
+
 static void
 log_attached(const struct flash *flash, uint64_t base)
 {
+	log_sync(flash);
 	if (flash->trap_reason.text[0])
 		log_line(LOG_NOTICE, "reads are trapped: %s",
 			 flash->trap_reason.text);
@@ -308,6 +325,9 @@ flash_report(struct flash *flash)
 	report->writes = requests->writes;
 	report->bursts = stored->bursts;
 	report->checkpoints = stored->checkpoints;
+	report->syncs = stored->syncs;
+	report->burst_instead = store_sync_mode(flash->store) !=
+				flash->options->sync;
 	report->written = stored->written;
 	report->throttled = flash->limit.times;
 	report->throttled_seconds = (uint64_t)

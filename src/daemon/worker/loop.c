@@ -15,12 +15,27 @@ writes(const struct loop *loop)
 	return ioreq_server_stats(loop->flash->server)->writes;
 }
 
-static void
-idle_start(struct ev_loop *ev, struct loop *loop)
+/* True: the timer must be started anew. */
+static bool
+note_work(struct loop *loop, double now)
 {
-	loop->writes_seen = writes(loop);
-	ev_timer_set(&loop->idle, LOOP_IDLE_COMMIT, 0.);
-	ev_timer_start(ev, &loop->idle);
+	const struct device *device = loop->flash->device;
+	const struct quiet_work work = { device_pending(device),
+					 device_unsynced(device) };
+
+	return quiet_note(&loop->quiet, work, writes(loop), now);
+}
+
+static void
+start_quiet_timer(struct ev_loop *ev, struct loop *loop, double now)
+{
+	double wait = quiet_wait(&loop->quiet, now);
+
+	ev_timer_stop(ev, &loop->quiet_timer);
+	if (wait < 0)
+		return;
+	ev_timer_set(&loop->quiet_timer, wait, 0.);
+	ev_timer_start(ev, &loop->quiet_timer);
 }
 
 /*
@@ -73,8 +88,8 @@ serve(struct ev_loop *ev, struct loop *loop)
 	flash_report(loop->flash);
 	if (ioreq_server_throttled(loop->flash->server))
 		wait_for_throttle(ev, loop);
-	if (!ev_is_active(&loop->idle) && device_pending(loop->flash->device))
-		idle_start(ev, loop);
+	if (note_work(loop, loop->began))
+		start_quiet_timer(ev, loop, loop->began);
 }
 
 static void
@@ -95,21 +110,24 @@ on_throttle_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 }
 
 static void
-on_idle(struct ev_loop *ev, ev_timer *watcher, int events)
+on_quiet_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	struct loop *loop = watcher->data;
+	struct device *device = loop->flash->device;
+	double now = limit_clock();
+	/* A guest that waits for the throttle is not quiet. */
+	struct quiet_due due =
+		quiet_expired(&loop->quiet, writes(loop),
+			      ev_is_active(&loop->throttle_timer), now);
 
 	(void)events;
-	if (!device_pending(loop->flash->device))
-		return;
-	/* A guest that waits for the throttle is not idle. */
-	if (writes(loop) != loop->writes_seen ||
-	    ev_is_active(&loop->throttle_timer)) {
-		idle_start(ev, loop);
-		return;
-	}
-	device_flush(loop->flash->device);
+	if (due.commit && device_pending(device))
+		device_flush(device);
+	if (due.sync && device_unsynced(device))
+		device_sync(device);
+	(void)note_work(loop, now);
 	flash_report(loop->flash);
+	start_quiet_timer(ev, loop, now);
 }
 
 /*
@@ -255,11 +273,12 @@ loop_start(struct loop *loop, struct flash *flash, int orders)
 	loop->flash = flash;
 	ev_io_init(&loop->requests, on_requests, t->ops->event_fd(t), EV_READ);
 	ev_io_init(&loop->orders, on_order, orders, EV_READ);
-	ev_timer_init(&loop->idle, on_idle, LOOP_IDLE_COMMIT, 0.);
+	quiet_init(&loop->quiet, (double)flash->options->settle);
+	ev_init(&loop->quiet_timer, on_quiet_timer);
 	ev_timer_init(&loop->resume, on_resume, 0., LOOP_RESUME);
 	ev_init(&loop->throttle_timer, on_throttle_timer);
-	loop->requests.data = loop->orders.data = loop->idle.data = loop;
-	loop->resume.data = loop->throttle_timer.data = loop;
+	loop->requests.data = loop->orders.data = loop->resume.data = loop;
+	loop->quiet_timer.data = loop->throttle_timer.data = loop;
 	loop->throttle = (struct ioreq_throttle){ may_go_on, loop };
 	ioreq_server_set_throttle(flash->server, &loop->throttle);
 	ev_io_start(loop->ev, &loop->requests);

@@ -9,13 +9,8 @@
 
 #include <ev.h>
 
+#include "pflash/quiet.h"
 #include "worker/flash.h"
-
-/*
- * The idle timer, in seconds: it commits an open burst if the guest has not
- * written since the timer started.
- */
-#define LOOP_IDLE_COMMIT 1.0
 
 /*
  * A suspended guest is resumed, and another process has locked the VARS file:
@@ -46,11 +41,11 @@ struct loop {
 	double began;          /* start of the last poll, limit_clock() */
 	unsigned int accesses; /* since `began` */
 	bool late;             /* the poll has taken LOOP_SLICE */
-	ev_timer idle;         /* commits an open burst */
-	ev_timer resume;       /* tries to lock the file after a resume */
-	ev_tstamp deadline;    /* of these attempts */
+	struct quiet quiet;
+	ev_timer quiet_timer; /* active only while `quiet` has work */
+	ev_timer resume;      /* tries to lock the file after a resume */
+	ev_tstamp deadline;   /* of these attempts */
 	enum loop_end end;
-	uint64_t writes_seen; /* number of writes at the idle timer's start */
 };
 
 /*
