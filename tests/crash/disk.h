@@ -76,6 +76,7 @@ enum touched {
  */
 struct range {
 	uint32_t lo, hi, saved_lo, saved_hi;
+	uint32_t answered; /* the last burst that the guest knows of */
 	enum touched touched;
 };
 

@@ -126,6 +126,7 @@ do_workload(const struct setting *setting, const struct script *script,
 	explorer.depth = 0;
 	disk_clear(&level->base);
 	disk_clear(&level->live);
+	level->model.views = setting->sync == STORE_SYNC_VARIABLE;
 	model_begin(&level->model, setting->size);
 	machine_start(&level->live, &level->log, &level->model.may);
 	set_fault();

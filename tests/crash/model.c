@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pflash/fv.h"
+#include "pflash/varstore.h"
+
 static inline uint64_t
 fold(uint64_t hash, uint64_t word)
 {
@@ -24,6 +27,54 @@ hash_image(const uint8_t *image, uint32_t size, uint64_t *hash)
 	}
 	hash[0] = fold(fold(lane[0], lane[1]), size);
 	hash[1] = fold(fold(lane[2], lane[3]), size);
+}
+
+static uint64_t
+fold_bytes(uint64_t hash, const uint8_t *p, size_t len)
+{
+	while (len-- > 0)
+		hash = fold(hash, *p++);
+	return hash;
+}
+
+/*
+ * The live variables, in any order, and the headers before them.  0 if the
+ * firmware would not find a store, or not all of it.
+ */
+static uint64_t
+hash_view(const uint8_t *image, uint32_t size)
+{
+	const struct fv_layout *layout = fv_layout_by_size(size);
+	struct variable v = { 0 };
+	struct varstore store;
+	struct error err;
+	uint64_t view;
+	size_t base;
+	int ret;
+
+	if (!layout || varstore_open(&store, image, size, &err) < 0)
+		return 0;
+	base = store.in_spare ? layout->ftw_spare : 0;
+	view = fold_bytes(1, image + base, store.start - base);
+	while ((ret = varstore_next(&store, &v)) > 0) {
+		uint64_t hash = fold(fold(2, v.attributes), v.monotonic_count);
+
+		if (!v.live)
+			continue;
+		hash = fold_bytes(hash, v.guid, GUID_SIZE);
+		hash = fold_bytes(hash, v.name, v.name_size);
+		view += fold_bytes(fold(hash, v.name_size), v.data,
+				   v.data_size);
+	}
+	return ret ? 0 : view;
+}
+
+bool
+model_same_view(const struct model *model, uint32_t a, uint32_t b)
+{
+	uint64_t view = model_state(model, a)->view;
+
+	return view && view == model_state(model, b)->view;
 }
 
 void
@@ -52,6 +103,7 @@ model_fork(struct model *model, const struct model *parent,
 	model->count = may->hi + 1;
 	model->done = may->hi;
 	model->may = *may;
+	model->views = parent->views;
 	memcpy(model->saved, parent->saved,
 	       (may->saved_hi + 1) * sizeof(model->saved[0]));
 	if (model->size != parent->size || !model->image) {
@@ -112,6 +164,7 @@ model_set(struct model *model, uint32_t number)
 	struct state *state = add_state(model, number);
 
 	hash_image(model->image, model->size, state->hash);
+	state->view = model->views ? hash_view(model->image, model->size) : 0;
 	state->sequence = 0;
 	state->before = model->done;
 	state->bursts = number ? model_state(model, model->done)->bursts + 1 :
@@ -133,7 +186,7 @@ model_found(struct model *model, uint32_t number)
 		*state = *model_state(model, number);
 		number = may->hi + 1;
 	}
-	model->done = may->lo = may->hi = number;
+	model->done = may->lo = may->hi = may->answered = number;
 }
 
 void

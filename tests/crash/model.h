@@ -12,6 +12,7 @@
 
 struct state {
 	uint64_t hash[2];
+	uint64_t view;     /* what the next boot sees; 0: no variable store */
 	uint32_t before;   /* the state that this one was made from */
 	uint32_t bursts;   /* since its history began, this one included */
 	uint64_t sequence; /* its number in the history; 0: not seen yet */
@@ -29,6 +30,7 @@ struct model {
 	uint32_t done; /* the last committed state */
 	struct range may;
 	uint64_t saved[MAX_SAVED]; /* seeds of saved states; 0: none is saved */
+	bool views;                /* state.view is needed */
 	uint8_t *image;            /* the image with all changes begun */
 	uint32_t size;
 };
@@ -39,6 +41,8 @@ void model_fork(struct model *model, const struct model *parent,
 void model_free(struct model *model);
 const struct state *model_state(const struct model *model, uint32_t number);
 bool model_is(const struct model *model, uint32_t number, const uint8_t *image);
+/* Does the next boot see the same in both?  Not if it sees no store. */
+bool model_same_view(const struct model *model, uint32_t a, uint32_t b);
 /* The image is now state `number`, made from state `done`. */
 void model_set(struct model *model, uint32_t number);
 /*

@@ -148,10 +148,7 @@ others_create(struct run *run, uint64_t seed)
 
 	if (!remove_left_overs(run))
 		return false;
-	if (run->setting->blank)
-		memset(model->image, 0xff, model->size);
-	else
-		run_fill(model->image, model->size, seed);
+	setting_image(run->setting, model->image, seed);
 	model->done = 0;
 	model->may.hi++;
 	model_set(model, model->may.hi);

@@ -10,6 +10,7 @@
 #include "others.h"
 #include "random.h"
 
+#include "pflash/fv.h"
 #include "pflash/reader.h"
 
 #define BLOCK 4096u
@@ -88,15 +89,34 @@ run_fill(uint8_t *to, uint32_t len, uint64_t seed)
 		to[i] = (uint8_t)(draw(&seed) >> 24);
 }
 
-/* A burst is now on disk. It counts as answered if it was synced. */
+void
+setting_image(const struct setting *setting, uint8_t *image, uint64_t seed)
+{
+	switch (setting->first) {
+	case FIRST_RANDOM: run_fill(image, setting->size, seed); break;
+	case FIRST_BLANK: memset(image, 0xff, setting->size); break;
+	case FIRST_STORE:
+		fv_format(fv_layout_by_size(setting->size), image);
+		break;
+	}
+}
+
+/*
+ * A burst is now on disk, and the guest has its answer. If it must be durable
+ * by then, no power cut may lose it.
+ */
 static void
 committed(struct run *run, bool durable)
 {
 	struct model *model = run->model;
+	uint32_t before = model->done;
 
 	if (model->may.hi > model->done)
 		model_set(model, model->may.hi);
-	model->done = model->may.hi;
+	model->done = model->may.answered = model->may.hi;
+	if (run->setting->sync == STORE_SYNC_VARIABLE && model->done != before)
+		durable = durable ||
+			  !model_same_view(model, before, model->done);
 	if (durable)
 		model->may.lo = model->done;
 }
@@ -257,6 +277,21 @@ check_history(struct run *run, uint32_t number)
 	return good;
 }
 
+/* The next boot must see what the guest was told, or what it wrote later. */
+static bool
+check_view(struct run *run, uint32_t number)
+{
+	const struct model *model = run->model;
+	uint32_t answered = model->may.answered;
+
+	return run->setting->sync != STORE_SYNC_VARIABLE ||
+	       number >= answered || model_same_view(model, number, answered) ||
+	       run_wrong(run,
+			 "the variables of state %u are older than those of "
+			 "state %u, which was answered",
+			 number, answered);
+}
+
 static bool
 accept_state(struct run *run, uint32_t number)
 {
@@ -264,6 +299,8 @@ accept_state(struct run *run, uint32_t number)
 
 	run->why[0] = '\0';
 	if (!machine.dead && !check_history(run, number))
+		return false;
+	if (!check_view(run, number))
 		return false;
 	model_found(model, number);
 	model->may.touched = TOUCHED_NOT;
@@ -395,7 +432,8 @@ static bool
 after_change(struct run *run, int rc, unsigned long vars_writes,
 	     const char *what)
 {
-	bool synced = run->setting->sync != STORE_SYNC_NONE;
+	bool synced = run->setting->sync == STORE_SYNC_BURST ||
+		      run->setting->sync == STORE_SYNC_OP;
 
 	if (rc)
 		return check_failure(run, rc, what);
@@ -446,6 +484,19 @@ commit(struct run *run)
 	if (run->failed && !pending && !rc)
 		return true;
 	return after_change(run, rc, vars_writes, "store_commit");
+}
+
+/* Leaves the open burst open. */
+static bool
+sync_bursts(struct run *run)
+{
+	int rc = store_sync(run->store);
+
+	if (rc)
+		return check_failure(run, rc, "store_sync");
+	if (!run->failed)
+		run->model->may.lo = run->model->done;
+	return true;
 }
 
 static bool
@@ -603,6 +654,7 @@ run_step(struct run *run, const struct step *step)
 		return true;
 	switch (step->kind) {
 	case STEP_COMMIT: return commit(run);
+	case STEP_SYNC: return sync_bursts(run);
 	case STEP_CHECKPOINT: return checkpoint(run);
 	case STEP_SAVE_STATE: return save_state(run, step->seed);
 	case STEP_RETAKE: return release_and_retake(run);

@@ -17,6 +17,7 @@ enum step_kind {
 	STEP_PROGRAM,
 	STEP_ERASE,
 	STEP_COMMIT,
+	STEP_SYNC, /* as after a quiet time */
 	STEP_CHECKPOINT,
 	STEP_SAVE_STATE,
 	STEP_RETAKE, /* release and retake, as for a suspended guest */
@@ -48,6 +49,12 @@ struct step *script_add(struct script *script, enum step_kind kind);
 void script_add_burst(struct script *script, uint64_t *random, uint32_t size,
 		      uint32_t longest);
 
+enum first_image {
+	FIRST_RANDOM,
+	FIRST_BLANK, /* erased */
+	FIRST_STORE, /* an empty variable store; `size` is that of a layout */
+};
+
 struct setting {
 	const char *path; /* of a real, empty file */
 	uint32_t size;
@@ -55,8 +62,12 @@ struct setting {
 	uint32_t journal_limit, burst_limit;
 	struct store_history history;
 	bool whole_history; /* no history may be dropped */
-	bool blank;         /* the first image is blank */
+	enum first_image first;
 };
+
+/* Makes the first image; `seed` of a random one. */
+void setting_image(const struct setting *setting, uint8_t *image,
+		   uint64_t seed);
 
 struct run {
 	const struct setting *setting;

@@ -14,6 +14,9 @@
 
 const char *trace_directory = "tests/data";
 
+/* The data of all programs of all traces; the scripts borrow them. */
+static uint8_t bytes[8u << 20];
+
 struct recording {
 	struct script *script;
 	uint8_t *image,
@@ -44,6 +47,8 @@ take_write(struct recording *r, uint32_t off, unsigned int value)
 	if (command == 0x10 || command == 0x40) {
 		r->image[off] &= (uint8_t)value;
 		add(r, STEP_PROGRAM, off, 1);
+		if (r->used == sizeof(bytes))
+			abort();
 		r->bytes[r->used++] = r->image[off];
 	} else if (command == 0x20 && value == 0xd0) {
 		off -= off % BLOCK;
@@ -79,10 +84,15 @@ take_lines(struct recording *r, FILE *stream)
 }
 
 bool
-trace_steps(struct script *script, const char *name, uint32_t size)
+trace_steps(struct script *script, const char *name, uint8_t *image,
+	    uint32_t size)
 {
-	static uint8_t bytes[1u << 20];
-	struct recording r = { .script = script, .bytes = bytes, .size = size };
+	static size_t used;
+	struct recording r = { .script = script,
+			       .image = image,
+			       .bytes = bytes,
+			       .used = used,
+			       .size = size };
 	char command[600];
 	FILE *stream;
 	bool good;
@@ -90,13 +100,11 @@ trace_steps(struct script *script, const char *name, uint32_t size)
 	(void)snprintf(command, sizeof(command), "gzip -dc '%s/%s'",
 		       trace_directory, name);
 	stream = popen(command, "r");
-	r.image = malloc(size);
-	if (!stream || !r.image)
+	if (!stream)
 		abort();
-	memset(r.image, 0xff, size);
 	good = take_lines(&r, stream);
 	if (r.open)
 		script_add(script, STEP_COMMIT);
-	free(r.image);
+	used = r.used;
 	return pclose(stream) == 0 && good;
 }

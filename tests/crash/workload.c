@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "workload.h"
 
+#include <stdlib.h>
+
 #include "random.h"
+#include "variables.h"
 
 #define BLOCK 4096u
 #define KIB 1024u
 
 #define FIRST_BOOT "ovmf-2022.11-4m-firstboot.trace.gz"
 #define SECOND_BOOT "ovmf-2022.11-4m-secondboot.trace.gz"
-#define OVMF_SIZE (132 * BLOCK)
+#define OVMF_SIZE (132 * BLOCK) /* layout 4m */
+#define STORE_SIZE (32 * BLOCK) /* layout 2m */
 
 static void
 begin(struct script *script, uint64_t *random)
@@ -237,18 +241,60 @@ build_copied(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
+/* As after a quiet time of the guest, now and then. */
+static void
+add_syncs(struct script *script, uint64_t *random)
+{
+	size_t steps = script->steps;
+	struct script whole = { .steps = 0 };
+
+	for (size_t i = 0; i < steps; i++) {
+		*script_add(&whole, STEP_COMMIT) = script->step[i];
+		if (script->step[i].kind == STEP_COMMIT && !below(random, 20))
+			script_add(&whole, STEP_SYNC);
+	}
+	free(script->step);
+	*script = whole;
+}
+
 static void
 build_trace(struct script *script, const struct workload *workload,
 	    uint64_t seed)
 {
+	const struct setting *setting = &workload->setting;
+	uint8_t *image = malloc(setting->size);
 	uint64_t random = mix(seed, 5);
+	bool good;
 
+	if (!image)
+		abort();
+	setting_image(setting, image, 0);
 	begin(script, &random);
-	if (!trace_steps(script, workload->trace, workload->setting.size)) {
+	good = trace_steps(script, workload->trace, image, setting->size) &&
+	       (!workload->next ||
+		trace_steps(script, workload->next, image, setting->size));
+	free(image);
+	if (!good) {
 		script->steps = 0;
 		return;
 	}
+	if (setting->sync == STORE_SYNC_VARIABLE)
+		add_syncs(script, &random);
 	again(script);
+	script_add(script, STEP_CLOSE);
+}
+
+static void
+build_variables(struct script *script, const struct workload *workload,
+		uint64_t seed)
+{
+	uint64_t random = mix(seed, 12);
+
+	begin(script, &random);
+	variables_add(script, workload->setting.size, &random,
+		      workload->faults ? 3 : 9);
+	again(script);
+	script_add_burst(script, &random, workload->setting.size, 700);
 	script_add(script, STEP_CLOSE);
 }
 
@@ -277,30 +323,32 @@ build_trace(struct script *script, const struct workload *workload,
 #define SMALL(name, sync, size, limit, history, whole)                         \
 	{                                                                      \
 		name, build_small, { NULL,    (size),  sync,  limit,           \
-				     8 * KIB, history, whole, false },         \
-			PLAN_QUICK, PLAN_FULL, 1, false, NULL                  \
+				     8 * KIB, history, whole, FIRST_RANDOM },  \
+			PLAN_QUICK, PLAN_FULL, 1, false, NULL, NULL            \
 	}
 
 #define OTHERS(name, build, sync, limit, history, whole)                       \
 	{                                                                      \
-		name, build, { NULL,           3 * BLOCK, sync,  limit,        \
-			       STORE_MAX_SIZE, history,   whole, false },      \
-			{ 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL       \
+		name, build,                                                   \
+			{ NULL,           3 * BLOCK, sync,  limit,             \
+			  STORE_MAX_SIZE, history,   whole, FIRST_RANDOM },    \
+			{ 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL, NULL \
 	}
 
 #define FAULTS(name, build, sync, limit, history, whole)                       \
 	{                                                                      \
 		name, build, { NULL,    2 * BLOCK, sync,  limit,               \
-			       8 * KIB, history,   whole, false },             \
+			       8 * KIB, history,   whole, FIRST_RANDOM },      \
 			{ 2, 2, 1, 0, 0, 13 }, { 3, 2, 2, 400, 0, 2 }, 1,      \
-			true, NULL                                             \
+			true, NULL, NULL                                       \
 	}
 
-#define TRACE(name, sync, limit, history, plan, stride, seeds, file)           \
+#define TRACE(name, sync, first, limit, history, plan, stride, seeds, file)    \
 	{                                                                      \
 		name, build_trace, { NULL, OVMF_SIZE, sync,  limit,            \
-				     0,    history,   false, true },           \
-			plan, { 4, 6, 6, 400, 0, stride }, seeds, false, file  \
+				     0,    history,   false, first },          \
+			plan, { 4, 6, 6, 400, 0, stride }, seeds, false, file, \
+			NULL                                                   \
 	}
 
 #define TRACE_QUICK                                                            \
@@ -328,20 +376,20 @@ const struct workload workloads[] = {
 	      false),
 	{ "new-journal-burst", build_new_journal,
 	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true,
-	    false },
-	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL },
+	    FIRST_RANDOM },
+	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL, NULL },
 	{ "pass-burst", build_suspend,
 	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true,
-	    false },
-	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
+	    FIRST_RANDOM },
+	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL, NULL },
 	{ "pass-none", build_suspend,
 	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
-	    false },
-	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
+	    FIRST_RANDOM },
+	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL, NULL },
 	{ "new-journal-none", build_new_journal,
 	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
-	    false },
-	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL },
+	    FIRST_RANDOM },
+	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL, NULL },
 	OTHERS("accept-burst", build_accept, STORE_SYNC_BURST, 0, KEEP_ALL,
 	       true),
 	OTHERS("accept-none", build_accept, STORE_SYNC_NONE, 2000, KEEP_ALL,
@@ -372,28 +420,51 @@ const struct workload workloads[] = {
 	       true),
 	{ "history-burst", build_history,
 	  { NULL, 16 * BLOCK, STORE_SYNC_BURST, 100 * KIB, 0, KEEP_SOME, false,
-	    false },
-	  { 3, 2, 2, 0, 0, 0 }, { 6, 8, 12, 300, 0, 0 }, 1, false, NULL },
+	    FIRST_RANDOM },
+	  { 3, 2, 2, 0, 0, 0 }, { 6, 8, 12, 300, 0, 0 }, 1, false, NULL, NULL },
 	{ "history-none", build_history,
 	  { NULL, 16 * BLOCK, STORE_SYNC_NONE, 150 * KIB, 0, KEEP_SOME, false,
-	    false },
-	  { 3, 2, 2, 0, 0, 3 }, { 6, 8, 12, 300, 0, 0 }, 1, false, NULL },
+	    FIRST_RANDOM },
+	  { 3, 2, 2, 0, 0, 3 }, { 6, 8, 12, 300, 0, 0 }, 1, false, NULL, NULL },
 	{ "reclaim-burst", build_reclaim,
-	  { NULL, OVMF_SIZE, STORE_SYNC_BURST, 0, 0, KEEP_ALL, false, true },
-	  { 3, 3, 4, 0, 0, 0 }, { 7, 20, 20, 2000, 0, 0 }, 1, false, NULL },
+	  { NULL, OVMF_SIZE, STORE_SYNC_BURST, 0, 0, KEEP_ALL, false,
+	    FIRST_BLANK },
+	  { 3, 3, 4, 0, 0, 0 }, { 7, 20, 20, 2000, 0, 0 }, 1, false, NULL, NULL },
 	{ "reclaim-none", build_reclaim,
 	  { NULL, OVMF_SIZE, STORE_SYNC_NONE, 300 * KIB, 0, KEEP_ALL, false,
-	    true },
-	  { 3, 3, 4, 0, 0, 0 }, { 7, 20, 20, 2000, 0, 0 }, 1, false, NULL },
-	TRACE("boot-burst", STORE_SYNC_BURST, 0, KEEP_ALL, TRACE_QUICK, 0, 1,
+	    FIRST_BLANK },
+	  { 3, 3, 4, 0, 0, 0 }, { 7, 20, 20, 2000, 0, 0 }, 1, false, NULL, NULL },
+	TRACE("boot-burst", STORE_SYNC_BURST, FIRST_BLANK, 0, KEEP_ALL, TRACE_QUICK, 0, 1,
 	      FIRST_BOOT),
-	TRACE("boot-burst-often", STORE_SYNC_BURST, 2 * KIB, KEEP_NONE,
+	TRACE("boot-burst-often", STORE_SYNC_BURST, FIRST_BLANK, 2 * KIB, KEEP_NONE,
 	      TRACE_QUICK, 0, 1, FIRST_BOOT),
-	TRACE("boot-none", STORE_SYNC_NONE, 4 * KIB, KEEP_ALL, TRACE_QUICK, 0,
+	TRACE("boot-none", STORE_SYNC_NONE, FIRST_BLANK, 4 * KIB, KEEP_ALL, TRACE_QUICK, 0,
 	      1, FIRST_BOOT),
-	TRACE("boot-op", STORE_SYNC_OP, 64 * KIB, KEEP_SOME, TRACE_FEW, 31, 0,
+	TRACE("boot-op", STORE_SYNC_OP, FIRST_BLANK, 64 * KIB, KEEP_SOME, TRACE_FEW, 31, 0,
 	      FIRST_BOOT),
-	TRACE("second-boot", STORE_SYNC_BURST, 4 * KIB, KEEP_ALL, TRACE_QUICK,
+	{ "variable", build_variables,
+	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 0, 0, KEEP_ALL, true,
+	    FIRST_STORE },
+	  { 5, 4, 4, 100, 0, 0 }, PLAN_FULL, 1, false, NULL, NULL },
+	{ "variable-often", build_variables,
+	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 900, 0, KEEP_NONE, false,
+	    FIRST_STORE },
+	  { 4, 3, 3, 100, 0, 0 }, PLAN_FULL, 1, false, NULL, NULL },
+	/* The image is not a variable store: every burst is synced. */
+	SMALL("small-variable", STORE_SYNC_VARIABLE, 2 * BLOCK, 0, KEEP_ALL,
+	      true),
+	{ "faults-variable", build_variables,
+	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 900, 0, KEEP_ALL, false,
+	    FIRST_STORE },
+	  { 2, 2, 1, 0, 0, 61 }, { 3, 2, 2, 400, 0, 5 }, 1, true, NULL, NULL },
+	TRACE("boot-variable", STORE_SYNC_VARIABLE, FIRST_STORE, 0, KEEP_ALL,
+	      TRACE_QUICK, 0, 1, FIRST_BOOT),
+	{ "boots-variable", build_trace,
+	  { NULL, OVMF_SIZE, STORE_SYNC_VARIABLE, 16 * KIB, 0, KEEP_ALL, false,
+	    FIRST_STORE },
+	  { 2, 1, 1, 0, 0, 31 }, { 4, 6, 6, 400, 0, 0 }, 1, false, FIRST_BOOT,
+	  SECOND_BOOT },
+	TRACE("second-boot", STORE_SYNC_BURST, FIRST_BLANK, 4 * KIB, KEEP_ALL, TRACE_QUICK,
 	      0, 1, SECOND_BOOT),
 };
 /* clang-format on */

@@ -16,7 +16,7 @@ struct workload {
 	struct plan quick, full;
 	unsigned int quick_seeds; /* 0: none; --long: as many as fit */
 	bool faults;              /* calls fail, then the power is cut */
-	const char *trace;
+	const char *trace, *next; /* NULL: none */
 };
 
 extern const struct workload workloads[];
@@ -26,9 +26,10 @@ extern const size_t workload_count;
 extern const char *trace_directory;
 
 /*
- * Adds the bursts of a recorded boot, for a blank image; returns false if the
- * trace cannot be read.
+ * Adds the bursts of a recorded boot with `image`, and makes it the image after
+ * that boot; returns false if the trace cannot be read.
  */
-bool trace_steps(struct script *script, const char *name, uint32_t size);
+bool trace_steps(struct script *script, const char *name, uint8_t *image,
+		 uint32_t size);
 
 #endif
