@@ -61,6 +61,18 @@ for limit in '' 0 x 4095 -1 1025G 128K, 128KB 1M,1M,1M; do
 	refuses "write-limit '$limit'" 2 "--write-limit: '$limit' is not off" "$d" --domain 1 \
 		--vars "$v" --write-limit "$limit"
 done
+refuses "sync, the words" 2 "'never' is not variable, burst, op or none" "$d" --domain 1 --vars "$v" \
+	--sync never
+for sync in variable burst op none; do
+	gets_to_xen "sync $sync" --vars "$v" --sync $sync
+done
+for settle in '' 0 3601 -1 0.5; do
+	refuses "settle '$settle'" 2 "settle: '$settle' is not a number" "$d" --domain 1 --vars "$v" \
+		--settle "$settle"
+done
+for settle in 1 3600; do
+	gets_to_xen "settle $settle" --vars "$v" --sync variable --settle $settle
+done
 refuses "spin" 2 "'soon'" "$d" --domain 1 --vars "$v" --spin soon
 refuses "spin, too long" 2 "'100001'" "$d" --domain 1 --vars "$v" --spin 100001
 refuses "compact" 2 "'always'" "$d" --domain 1 --vars "$v" --compact always

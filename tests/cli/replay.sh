@@ -19,7 +19,7 @@ boot() {
 
 if [ -r "$template" ]; then
 	for options in "--mode direct" "--mode trap" "--sync none" \
-		"--personality qemu"; do
+		"--sync burst" "--personality qemu"; do
 		cp "$template" "$v"
 		# shellcheck disable=SC2086
 		check_equal "first boot reads what the firmware read ($options)" \
@@ -74,6 +74,8 @@ refuses "replay: unknown option" 2 '\-\-nope' "$replay" --nope
 refuses "replay: unknown letters" 2 "'-x'" "$replay" -xy
 refuses "replay: no value" 2 'value' "$replay" --vars
 refuses "replay: bad choice" 2 'sometimes' "$replay" --vars "$v" --sync sometimes
+refuses "replay: settle" 2 "settle: '0' is not a number" "$replay" --vars "$v" --settle 0
+refuses "replay: settle, too long" 2 "'3601'" "$replay" --vars "$v" --settle 3601
 refuses "replay: bad number" 2 '4x' "$replay" --vars "$v" --width 4x
 refuses "replay: no such file" 3 "$tmp/none" "$replay" --vars "$tmp/none"
 refuses "replay: blocks that do not fit" 2 'smaller than one block' "$replay" --vars "$v" --block-size 256K
@@ -85,6 +87,74 @@ head -c 5000 "$v" >"$tmp/short.fd"
 refuses "replay: size not a multiple of 4096" 3 "short.fd" "$replay" --vars "$tmp/short.fd"
 check "replay: --help" sh -c "'$replay' --help | grep -q -e --block-size"
 check "replay: --version" sh -c "'$replay' --version | grep -q 'pflash-replay [0-9]'"
+
+# Which bursts are synced, by the calls of fdatasync(2).
+syncs() {
+	rm -f "$tmp/calls" "$v".*
+	strace -qq -e trace=fdatasync -o "$tmp/calls" "$@" >/dev/null
+	grep -c '^fdatasync.* = 0$' "$tmp/calls"
+}
+
+# store: makes an empty variable store
+store() {
+	rm -f "$v"*
+	"$ctl" create --layout 2m "$v"
+}
+
+if ! strace -qq -o /dev/null true 2>/dev/null; then
+	skip "the number of syncs: strace does not work here"
+elif [ -r "$template" ]; then
+	zcat "$data/ovmf-2022.11-4m-firstboot.trace.gz" >"$tmp/trace"
+	cp "$template" "$v"
+	# The opening of a new file has 3 syncs, the checkpoint at the end 2.
+	burst=$(syncs "$replay" --vars "$v" --sync burst <"$tmp/trace")
+	check_equal "the first boot has 251 bursts, each synced" 255 "$burst"
+	cp "$template" "$v"
+	variable=$(syncs "$replay" --vars "$v" <"$tmp/trace")
+	check "--sync variable: at most 60 syncs in the first boot, has $variable" \
+		test "$variable" -le 60
+else
+	skip "the number of syncs: $template is missing (package ovmf)"
+fi
+
+# A burst in the spare area changes no variable: while the input pauses, it is
+# synced, once.
+if strace -qq -o /dev/null true 2>/dev/null; then
+	store
+	strace -qq -e trace=fdatasync -o "$tmp/calls" "$replay" --vars "$v" \
+		<"$tmp/in" >"$tmp/answer" &
+	exec 3>"$tmp/in" 4<"$tmp/answer"
+	printf 'w 1a000 1 10\nw 1a000 1 11\nw 1a000 1 ff\nr 1a000 1\n' >&3
+	read -r answer <&4
+	check_equal "the burst is answered" 11 "$answer"
+	begun=$(grep -c fdatasync "$tmp/calls")
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ "$(grep -c fdatasync "$tmp/calls")" -gt "$begun" ] && break
+		sleep 0.2
+	done
+	check_equal "it is synced when the input pauses" $((begun + 1)) \
+		"$(grep -c fdatasync "$tmp/calls")"
+	exec 3>&- 4<&-
+	wait $!
+	check_equal "and the end is clean" 0 $?
+fi
+
+# A line may come in pieces, and the last one without its end.
+store
+{ printf 'w 1a001 1 1'; sleep 0.3; printf '0\nw 1a001 1 22\nr 1a0'; sleep 0.3; printf '01 1\nw 1a001 1 ff\nr 1a001 1'; } |
+	"$replay" --vars "$v" >"$tmp/out"
+check_equal "lines in pieces" "80 22" "$(paste -s -d ' ' "$tmp/out")"
+{
+	awk 'BEGIN { printf "# "; for (n = 0; n < 200000; n++) printf "x" }'
+	printf '\nr 1a001 1\n'
+} >"$tmp/in.txt"
+"$replay" --vars "$v" <"$tmp/in.txt" >"$tmp/out" 2>&1
+check_equal "a comment of any length" "0 22" "$? $(cat "$tmp/out")"
+awk 'BEGIN { for (n = 0; n < 200000; n++) printf "x" }' >"$tmp/in.txt"
+"$replay" --vars "$v" <"$tmp/in.txt" >"$tmp/out" 2>&1
+check_equal "a line of any length" 2 "$?"
+dd if=/dev/zero bs=4096 count=32 2>/dev/null | tr '\0' '\377' >"$v"
+rm -f "$v".*
 
 # pflashctl export
 echo 'w 9000 1 10

@@ -481,8 +481,53 @@ START_TEST(defaults)
 	ck_assert_ptr_null(options.user);
 	ck_assert_uint_eq(options.restarts, 10);
 	ck_assert(!options.check_handover);
+	ck_assert_int_eq(options.sync, STORE_SYNC_VARIABLE);
+	ck_assert_str_eq(options_sync_name(&options), "variable");
+	ck_assert_uint_eq(options.settle, 2);
 	ck_assert_uint_eq(seen.name_calls, 0);
 	options_free(&options);
+}
+END_TEST
+
+START_TEST(syncs)
+{
+	static const char *const names[] = { "variable", "burst", "op",
+					     "none" };
+	static const enum store_sync values[] = {
+		STORE_SYNC_VARIABLE, STORE_SYNC_BURST, STORE_SYNC_OP,
+		STORE_SYNC_NONE
+	};
+	struct options options;
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		ck_assert_int_eq(parse(&options, "--vars", "v", "--sync",
+				       names[i]),
+				 EXIT_OK);
+		ck_assert_int_eq(options.sync, values[i]);
+		ck_assert_str_eq(options_sync_name(&options), names[i]);
+	}
+}
+END_TEST
+
+START_TEST(settle)
+{
+	static const char *const bad[] = { "0", "3601", "-1", "", "1.5", "x" };
+	struct options options;
+
+	conf("vars = v\nsync = burst\nsettle = 3600\n");
+	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
+			 EXIT_OK);
+	ck_assert_int_eq(options.sync, STORE_SYNC_BURST);
+	ck_assert_uint_eq(options.settle, 3600);
+	options_free(&options);
+	ck_assert_int_eq(parse(&options, "--config", path, "--settle", "1"),
+			 EXIT_OK);
+	ck_assert_uint_eq(options.settle, 1);
+	options_free(&options);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		ck_assert_int_eq(parse(&options, "--vars", "v", "--settle",
+				       bad[i]),
+				 EXIT_USAGE);
 }
 END_TEST
 
@@ -644,6 +689,8 @@ options_case(void)
 	TCase *tc = test_case("options");
 
 	tcase_add_test(tc, defaults);
+	tcase_add_test(tc, syncs);
+	tcase_add_test(tc, settle);
 	tcase_add_test(tc, sandboxes);
 	tcase_add_test(tc, restarts);
 	tcase_add_test(tc, restarts_and_user_from_a_file);

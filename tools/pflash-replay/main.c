@@ -44,7 +44,7 @@ struct options {
 	enum window_mode mode;
 };
 
-/* Standard input; no access has a line that fills it. */
+/* Standard input.  A line that fills it is no access: its middle is dropped. */
 struct input {
 	char text[64 << 10];
 	size_t start, end; /* of the bytes that were read and not used */
@@ -279,7 +279,9 @@ next_line(struct replay *replay)
 		in->end -= in->start;
 		memmove(in->text, in->text + in->start, in->end);
 		in->start = 0;
-		if (in->end < sizeof(in->text) - 1 && read_more(replay))
+		if (in->end == sizeof(in->text) - 1)
+			in->end /= 2;
+		if (read_more(replay))
 			continue;
 		end = in->text + in->end;
 		if (in->end == 0)

@@ -42,7 +42,7 @@ print_journal(const struct reader *reader)
 	if (reader_torn_bytes(reader))
 		printf("journal: %" PRIu64 " bytes of a torn record at its end "
 		       "will be dropped; except with --sync none, the guest "
-		       "was never told that this burst is stored\n",
+		       "was never told that a variable in it is stored\n",
 		       reader_torn_bytes(reader));
 	print_history(reader);
 }
