@@ -22,7 +22,7 @@
 #define QUIET_SETTLE 2 /* the default */
 #define QUIET_SETTLE_MOST 3600
 
-/* What waits: store_pending() and store_unsynced() (pflash/store.h). */
+/* The results of store_pending() and store_unsynced() (pflash/store.h). */
 struct quiet_work {
 	bool pending;
 	uint64_t unsynced;
@@ -39,8 +39,8 @@ struct quiet {
 void quiet_init(struct quiet *quiet, double settle);
 
 /*
- * Notes what waits, after accesses of the guest or after work was done.  True:
- * start the timer, anew if it runs, to expire after quiet_wait().
+ * Notes the work that waits, after accesses of the guest or after work was
+ * done.  True: start the timer, anew if it runs, to expire after quiet_wait().
  */
 bool quiet_note(struct quiet *quiet, struct quiet_work work, uint64_t writes,
 		double now);

@@ -78,9 +78,14 @@ commit(struct writer *w)
 		script_add(w->script, STEP_CHECKPOINT);
 }
 
+/* Now and then the burst begins with an operation outside the store. */
 static void
 set_byte(struct writer *w, uint32_t off, uint8_t byte)
 {
+	uint64_t log = draw(w->random);
+
+	if (!below(w->random, 3))
+		program(w, w->layout->event_log, &log, sizeof(log));
 	program(w, off, &byte, 1);
 	commit(w);
 }
