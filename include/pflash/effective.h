@@ -125,6 +125,7 @@ struct effective_work {
 	uint64_t headers; /* variable headers read */
 	uint64_t bytes;   /* bytes hashed, of any header, name or data */
 	uint64_t choices; /* variables compared to choose the effective one */
+	uint64_t probes;  /* names compared in the table of names */
 };
 
 struct effective_work effective_work(const struct effective *view);

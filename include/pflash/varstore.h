@@ -118,30 +118,6 @@ bool variable_name_valid(const struct variable *variable);
  */
 size_t variable_name(const struct variable *variable, char *text, size_t size);
 
-enum varstore_change {
-	VARSTORE_REMOVED,
-	VARSTORE_CHANGED, /* data, attributes, time, count or key index */
-	VARSTORE_ADDED,
-};
-
-/*
- * Called for each difference.  `old` is NULL for an added variable, `new` for a
- * removed one.  A return value other than 0 ends varstore_diff().
- */
-typedef int (*varstore_diff_fn)(void *opaque, enum varstore_change change,
-				const struct variable *old,
-				const struct variable *new);
-
-/*
- * Compares the live variables of two stores by vendor and name.  Reports first
- * removed and changed variables, in the order of the old store, then added
- * ones, in the order of the new store.  Returns 0, or the value with which `fn`
- * ended it, or -EINVAL if the chain of variables in a store is broken; the
- * variables before the break are compared all the same.
- */
-int varstore_diff(const struct varstore *old, const struct varstore *new,
-		  varstore_diff_fn fn, void *opaque);
-
 /* --- GUIDs in memory: 16 bytes, the first three fields little-endian --- */
 
 #define GUID_SIZE 16u

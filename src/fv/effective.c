@@ -279,8 +279,7 @@ is_same_store(const struct source *a, const struct source *b)
 {
 	return a->opened && b->opened && a->store.start == b->store.start &&
 	       a->store.end == b->store.end &&
-	       a->store.authenticated == b->store.authenticated &&
-	       a->store.in_spare == b->store.in_spare;
+	       a->store.authenticated == b->store.authenticated;
 }
 
 /* The last variable that begins at `off` or before it; 0 if there is none. */

@@ -100,8 +100,8 @@ void view_append(struct effective *view, const struct variable *v);
 void view_truncate(struct effective *view, uint32_t index);
 
 /*
- * Takes over the new state of a variable, whose size is unchanged.  `rewritten`:
- * name and value may differ, too.
+ * Takes over the new state of a variable, whose size is unchanged.  If it was
+ * `rewritten`, name and value may differ, too.
  */
 void view_replace(struct effective *view, uint32_t index,
 		  const struct variable *v, bool rewritten);

@@ -8,7 +8,10 @@
 struct effective_work
 effective_work(const struct effective *view)
 {
-	return view->work;
+	struct effective_work work = view->work;
+
+	work.probes = view->names.probes;
+	return work;
 }
 
 static bool

@@ -85,10 +85,11 @@ names_get(struct names *table, uint64_t hash)
 	uint32_t *bucket = bucket_of(table, hash);
 	uint32_t index = *bucket;
 
-	while (index != NONE && table->names[index].hash != hash)
-		index = table->names[index].chain;
-	if (index != NONE)
-		return index;
+	for (; index != NONE; index = table->names[index].chain) {
+		table->probes++;
+		if (table->names[index].hash == hash)
+			return index;
+	}
 	index = take(table);
 	table->names[index] = (struct name){
 		.hash = hash,

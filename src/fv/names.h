@@ -31,6 +31,7 @@ struct names {
 	uint32_t count;        /* names in the table */
 	uint32_t used;         /* names that were ever in use: the first ones */
 	uint32_t free;         /* the first free one of these */
+	uint64_t probes;       /* names compared by names_get(), for tests */
 };
 
 /* Allocates room for `room` names.  False: out of memory. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Tests the effective view. A view that is kept up to date must equal one that
- * was read from scratch, and a naive one that is made here with varstore_next():
+ * was read from scratch, and a naive one that is made here by varstore_next():
  * after each byte of recorded boots, after each write of a simulated firmware
  * with its reclaims, and after random writes, headers, working block and spare
  * area included. Counts of the work show that an update does not grow with the
@@ -447,7 +447,7 @@ traffic_end(struct traffic *t)
 	vars_free(&t->vars);
 }
 
-/* The FTW header that is written byte by byte has impossible sizes meanwhile. */
+/* An FTW header that is written byte by byte has impossible sizes. */
 #define UNKNOWN_IN_RECLAIM 32
 
 /*
@@ -766,7 +766,7 @@ START_TEST(other_pending_writes_are_unknown)
 }
 END_TEST
 
-/* Writes that are pending or complete, and no danger. */
+/* Writes that are begun, pending or complete, and no danger. */
 START_TEST(usual_writes_are_known)
 {
 	struct vars vars = vars_make("2m"), other;
@@ -807,6 +807,14 @@ START_TEST(usual_writes_are_known)
 		ck_assert(!effective_update(view, other.image));
 		ck_assert(effective_known(view));
 	}
+	/* ... with a pending write */
+	vars_ftw_write(&vars, 0, 0xfc, 1, 0);
+	vars_ftw_record(&vars, 40, 0xfd, 1);
+	memcpy(other.image + layout->ftw_spare, vars.image + layout->ftw_work,
+	       FV_BLOCK_SIZE);
+	effective_touch(view, layout->ftw_spare + 32, 80);
+	ck_assert(effective_update(view, other.image));
+	ck_assert(!effective_known(view));
 	vars_free(&other);
 	effective_free(view);
 	vars_free(&vars);
@@ -994,6 +1002,28 @@ START_TEST(fields_are_compared)
 }
 END_TEST
 
+/* Only the size of the variable that does not fit is written. */
+START_TEST(break_is_mended)
+{
+	struct vars vars = vars_make("2m");
+	struct watch w = watch_make(vars.image, vars.size);
+	uint32_t at;
+
+	vars_add(&vars, 0x3f, vendor_global, "A", "1");
+	at = (uint32_t)vars_add(&vars, 0x3f, vendor_global, "B", "1");
+	put_le32(vars.image + at + 40, 0x10000000);
+	effective_touch(w.view, 0, (uint32_t)vars.size);
+	watch_update(&w);
+	ck_assert(!effective_known(w.view));
+	put_le32(vars.image + at + 40, 1);
+	effective_touch(w.view, at + 40, 4);
+	watch_update(&w);
+	ck_assert(effective_known(w.view));
+	watch_free(&w);
+	vars_free(&vars);
+}
+END_TEST
+
 START_TEST(differences_up_to_the_break)
 {
 	struct vars whole = vars_make("2m"), broken;
@@ -1027,6 +1057,7 @@ work_since(const struct effective *view, struct effective_work before)
 		.headers = now.headers - before.headers,
 		.bytes = now.bytes - before.bytes,
 		.choices = now.choices - before.choices,
+		.probes = now.probes - before.probes,
 	};
 }
 
@@ -1077,7 +1108,7 @@ counting_free(struct counting *c)
 	vars_free(&c->vars);
 }
 
-/* The work of setting a new variable, a second value for it, and deleting it. */
+/* The work of setting a new variable, changing it, and deleting it. */
 static struct effective_work
 work_of_set(unsigned int count)
 {
@@ -1110,6 +1141,40 @@ START_TEST(work_of_an_update_does_not_grow)
 	/* Two values and two names with GUIDs, and 40 bytes for each value. */
 	ck_assert_uint_eq(many.bytes, 2 * (16 + 8 + 7 + 40));
 	ck_assert_uint_le(many.choices, 8);
+}
+END_TEST
+
+/* Names are found at once, however many there are. */
+START_TEST(table_of_names_is_fast)
+{
+	struct counting c = counting_make(3853);
+	uint64_t probes = effective_work(c.view).probes;
+
+	ck_assert_uint_gt(probes, 0);
+	ck_assert_uint_lt(probes, 2 * 3853);
+	counting_free(&c);
+}
+END_TEST
+
+/* More names than there is room for, one after the other. */
+START_TEST(names_are_forgotten)
+{
+	struct vars vars = vars_make("2m");
+	struct effective *view = effective_new((uint32_t)vars.size);
+	size_t at = vars_add(&vars, 0x3f, vendor_other, "Name", "a");
+
+	ck_assert_ptr_nonnull(view);
+	effective_parse(view, vars.image);
+	for (uint32_t i = 1; i < 50000; i++) {
+		put_le32(vars.image + at + 44, i);
+		effective_touch(view, (uint32_t)at + 44, 4);
+		ck_assert(effective_update(view, vars.image));
+		if (i % 1000 == 0)
+			ck_assert(effective_verify(view, vars.image));
+	}
+	ck_assert_uint_lt(effective_work(view).probes, 4 * 50000);
+	effective_free(view);
+	vars_free(&vars);
 }
 END_TEST
 
@@ -1157,6 +1222,15 @@ START_TEST(work_of_single_bytes)
 	ck_assert_uint_eq(work.bytes, 16 + 4 + 1 + 40);
 	ck_assert_uint_le(work.choices, 1);
 
+	/* Several ranges in one variable: it is hashed once. */
+	work = effective_work(c.view);
+	for (uint32_t i = 60; i < 68; i += 2)
+		effective_touch(c.view, at + i, 1);
+	ck_assert(!effective_update(c.view, c.vars.image));
+	work = work_since(c.view, work);
+	ck_assert_uint_eq(work.headers, 1);
+	ck_assert_uint_eq(work.bytes, 16 + 4 + 1 + 40);
+
 	work = effective_work(c.view);
 	c.vars.image[at + 2] = 0x3e;
 	effective_touch(c.view, at + 2, 1);
@@ -1173,8 +1247,8 @@ START_TEST(work_of_single_bytes)
 END_TEST
 
 /*
- * As many variables of one name as fit into the store, all written in one burst,
- * in pieces and as a whole: no more work than a parse.
+ * As many variables of one name as fit into the store, all written in one
+ * burst, in pieces and as a whole: no more work than a parse.
  */
 START_TEST(no_store_takes_quadratic_time)
 {
@@ -1292,8 +1366,11 @@ effective_suite(void)
 	tcase_add_test(tc, headers_are_compared);
 	tcase_add_test(tc, differences_are_reported);
 	tcase_add_test(tc, fields_are_compared);
+	tcase_add_test(tc, break_is_mended);
 	tcase_add_test(tc, differences_up_to_the_break);
 	tcase_add_test(tc, work_of_an_update_does_not_grow);
+	tcase_add_test(tc, table_of_names_is_fast);
+	tcase_add_test(tc, names_are_forgotten);
 	tcase_add_test(tc, other_bytes_cost_nothing);
 	tcase_add_test(tc, work_of_single_bytes);
 	tcase_add_loop_test(tc, no_store_takes_quadratic_time, 0, 2);

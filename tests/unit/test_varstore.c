@@ -2,7 +2,7 @@
 /*
  * Tests reading the variables of an image: of Debian's files, compared with
  * another program's output, and of stores made here in both formats; which copy
- * of a variable is live; the printed names; the differences of two stores.
+ * of a variable is live; the printed names.
  */
 #include <check.h>
 #include <errno.h>
@@ -391,114 +391,6 @@ START_TEST(valid_names)
 }
 END_TEST
 
-/* --- differences --- */
-
-static char reported[512];
-static int stop_at;
-
-static int
-report(void *opaque, enum varstore_change change, const struct variable *old,
-       const struct variable *new)
-{
-	size_t len = strlen(reported);
-
-	ck_assert_ptr_eq(opaque, reported);
-	ck_assert_int_eq(old != NULL, change != VARSTORE_ADDED);
-	ck_assert_int_eq(new != NULL, change != VARSTORE_REMOVED);
-	snprintf(reported + len, sizeof(reported) - len, "%c%s ", "-!+"[change],
-		 name_of(old ? old : new));
-	return --stop_at == 0 ? 42 : 0;
-}
-
-static int
-diff(const struct vars *old, const struct vars *new, int stop)
-{
-	struct varstore a = opened(old), b = opened(new);
-
-	reported[0] = '\0';
-	stop_at = stop;
-	return varstore_diff(&a, &b, report, reported);
-}
-
-START_TEST(differences_are_reported)
-{
-	struct vars old = vars_make("2m"), new = vars_make("4m");
-
-	vars_add(&old, 0x3f, vendor_global, "Same", "1");
-	vars_add(&old, 0x3f, vendor_global, "Gone", "1");
-	vars_add(&old, 0x3d, vendor_global, "Deleted", "1");
-	vars_add(&old, 0x3f, vendor_global, "Changed", "1");
-	vars_add(&old, 0x3f, vendor_global, "Longer", "1");
-	vars_add(&old, 0x3e, vendor_global, "Moved", "1");
-	vars_add(&old, 0x3f, vendor_other, "Same", "1");
-	vars_add(&new, 0x3f, vendor_other, "Added", "1");
-	vars_add(&new, 0x3f, vendor_global, "Longer", "12");
-	vars_add(&new, 0x3f, vendor_global, "Moved", "1");
-	vars_add(&new, 0x3c, vendor_global, "Gone", "1");
-	vars_add(&new, 0x3f, vendor_global, "Same", "1");
-	vars_add(&new, 0x3f, vendor_global, "Changed", "2");
-	vars_add(&new, 0x3f, vendor_global, "Deleted", "1");
-	ck_assert_int_eq(diff(&old, &new, 0), 0);
-	ck_assert_str_eq(reported,
-			 "-Gone !Changed !Longer -Same +Added +Deleted ");
-	ck_assert_int_eq(diff(&new, &old, 0), 0);
-	ck_assert_str_eq(reported,
-			 "-Added !Longer !Changed -Deleted +Gone +Same ");
-	ck_assert_int_eq(diff(&old, &old, 0), 0);
-	ck_assert_str_eq(reported, "");
-	ck_assert_int_eq(diff(&old, &new, 2), 42);
-	ck_assert_str_eq(reported, "-Gone !Changed ");
-	ck_assert_int_eq(diff(&old, &new, 5), 42);
-	ck_assert_str_eq(reported, "-Gone !Changed !Longer -Same +Added ");
-	vars_free(&old);
-	vars_free(&new);
-}
-END_TEST
-
-/* Each field of a header except name and state. */
-START_TEST(fields_are_compared)
-{
-	static const unsigned int fields[] = {
-		4, 8, 16, 18, 19, 20, 21, 22, 32
-	};
-	struct vars old = vars_make("2m"), new;
-	size_t off = vars_add(&old, 0x3f, vendor_global, "X", "1");
-
-	new = vars_copy(&old);
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		new.image[off + fields[i]] ^= 2;
-		ck_assert_int_eq(diff(&old, &new, 0), 0);
-		ck_assert_str_eq(reported, "!X ");
-		new.image[off + fields[i]] ^= 2;
-	}
-	/* The padding of the time, and the reserved byte. */
-	new.image[off + 3] ^= 2;
-	new.image[off + 23] ^= 2;
-	ck_assert_int_eq(diff(&old, &new, 0), 0);
-	ck_assert_str_eq(reported, "");
-	vars_free(&old);
-	vars_free(&new);
-}
-END_TEST
-
-START_TEST(differences_up_to_the_break)
-{
-	struct vars whole = vars_make("2m"), broken;
-	size_t off;
-
-	vars_add(&whole, 0x3f, vendor_global, "A", "1");
-	off = vars_add(&whole, 0x3f, vendor_global, "B", "1");
-	broken = vars_copy(&whole);
-	put_le32(broken.image + off + 40, 0x10000000);
-	ck_assert_int_eq(diff(&broken, &whole, 0), -EINVAL);
-	ck_assert_str_eq(reported, "+B ");
-	ck_assert_int_eq(diff(&whole, &broken, 0), -EINVAL);
-	ck_assert_str_eq(reported, "-B ");
-	vars_free(&whole);
-	vars_free(&broken);
-}
-END_TEST
-
 /* --- GUIDs --- */
 
 START_TEST(guids_as_text)
@@ -533,9 +425,6 @@ varstore_suite(void)
 	tcase_add_test(tc, names_become_utf8);
 	tcase_add_test(tc, names_are_cut_between_characters);
 	tcase_add_test(tc, valid_names);
-	tcase_add_test(tc, differences_are_reported);
-	tcase_add_test(tc, fields_are_compared);
-	tcase_add_test(tc, differences_up_to_the_break);
 	tcase_add_test(tc, guids_as_text);
 	suite_add_tcase(suite, tc);
 	return suite;

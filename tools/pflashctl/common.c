@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "pflash/load.h"
-#include "pflash/varstore.h"
 #include "pflashctl.h"
 
 /* The size of the flash on a block device; 0: the size of the file. */
@@ -98,52 +97,6 @@ ctl_replace(const struct ctl_options *options, const uint8_t *image,
 	int ret = store_rewrite(&config, replace, &new, &err);
 
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
-}
-
-struct printing {
-	const char *indent;
-	unsigned int count;
-};
-
-static int
-print_change(void *opaque, enum varstore_change change,
-	     const struct variable *old, const struct variable *new)
-{
-	static const char signs[] = {
-		[VARSTORE_REMOVED] = '-',
-		[VARSTORE_CHANGED] = '~',
-		[VARSTORE_ADDED] = '+',
-	};
-	struct printing *printing = opaque;
-	const struct variable *variable = change == VARSTORE_REMOVED ? old :
-								       new;
-	char name[256], guid[GUID_TEXT_SIZE];
-	const char *known = guid_name(variable->guid);
-
-	variable_name(variable, name, sizeof(name));
-	guid_format(variable->guid, guid);
-	printf("%s%c %s %s", printing->indent, signs[change],
-	       known ? known : guid, name);
-	if (change == VARSTORE_CHANGED)
-		printf(", %u to %u bytes\n", old->data_size, new->data_size);
-	else
-		printf(", %u bytes\n", variable->data_size);
-	printing->count++;
-	return 0;
-}
-
-unsigned int
-ctl_print_changes(const char *indent, const uint8_t *from, const uint8_t *to,
-		  size_t size)
-{
-	struct printing printing = { .indent = indent };
-	struct varstore old, new;
-	struct error err;
-
-	if (varstore_open(&old, from, size, &err) == 0 &&
-	    varstore_open(&new, to, size, &err) == 0)
-		(void)varstore_diff(&old, &new, print_change, &printing);
-	return printing.count;
 }
 
 void

@@ -6,7 +6,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pflash/effective.h"
 #include "pflashctl.h"
+
+#define BLOCK 4096u
+
+/* Prints a variable that differs.  `opaque` is the indent. */
+static int
+print_change(void *opaque, enum effective_change change,
+	     const struct variable *old, const struct variable *new)
+{
+	static const char signs[] = {
+		[EFFECTIVE_REMOVED] = '-',
+		[EFFECTIVE_CHANGED] = '~',
+		[EFFECTIVE_ADDED] = '+',
+	};
+	const struct variable *variable = new ? new : old;
+	char name[256], guid[GUID_TEXT_SIZE];
+	const char *known = guid_name(variable->guid);
+
+	variable_name(variable, name, sizeof(name));
+	guid_format(variable->guid, guid);
+	printf("%s%c %s %s", (const char *)opaque, signs[change],
+	       known ? known : guid, name);
+	if (change == EFFECTIVE_CHANGED)
+		printf(", %u to %u bytes\n", old->data_size, new->data_size);
+	else
+		printf(", %u bytes\n", variable->data_size);
+	return 0;
+}
 
 static uint64_t
 count_points(const struct reader *reader)
@@ -34,32 +62,112 @@ print_point(const struct reader_point *point)
 		       point->programmed, point->erased);
 }
 
-static int
-print_log(const struct reader *reader, uint64_t skip)
+/* The state of `log`: the images at two points in time, and the view. */
+struct history {
+	uint32_t size;
+	uint8_t *now;
+	uint8_t *before; /* the image that the view was last updated with */
+	struct effective *view;
+};
+
+static bool
+history_init(struct history *history, uint32_t size)
 {
-	uint32_t size = reader_size(reader);
-	uint8_t *now = malloc(size), *before = malloc(size);
+	history->size = size;
+	history->now = malloc(size);
+	history->before = malloc(size);
+	history->view = effective_new(size);
+	return history->now && history->before && history->view;
+}
+
+static void
+history_free(struct history *history)
+{
+	free(history->now);
+	free(history->before);
+	effective_free(history->view);
+}
+
+/* Notes the bytes of a block that differ. */
+static void
+touch_block(struct history *history, uint32_t off, uint32_t end)
+{
+	for (; off < end; off++)
+		if (history->before[off] != history->now[off])
+			effective_touch(history->view, off, 1);
+}
+
+/* Notes the bytes that differ.  [*first, *last) is the range that has all. */
+static void
+touch_differences(struct history *history, uint32_t *first, uint32_t *last)
+{
+	const uint8_t *before = history->before, *now = history->now;
+	uint32_t end;
+
+	*first = *last = 0;
+	for (uint32_t off = 0; off < history->size; off = end) {
+		end = history->size - off > BLOCK ? off + BLOCK : history->size;
+		if (!memcmp(before + off, now + off, end - off))
+			continue;
+		touch_block(history, off, end);
+		if (!*last)
+			*first = off;
+		*last = end;
+	}
+}
+
+/* Prints the variables that differ from those before. */
+static void
+print_changes(struct history *history)
+{
+	static char indent[] = "      ";
+	uint32_t first, last;
+
+	touch_differences(history, &first, &last);
+	(void)effective_update(history->view, history->now);
+	(void)effective_changes(history->view, history->before, history->now,
+				print_change, indent);
+	memcpy(history->before + first, history->now + first, last - first);
+}
+
+/* The point from which on the changes are printed. */
+static void
+history_start(struct history *history)
+{
+	memcpy(history->before, history->now, history->size);
+	effective_parse(history->view, history->now);
+}
+
+static void
+walk_history(struct history *history, const struct reader *reader,
+	     uint64_t skip)
+{
 	struct reader_point point;
 	size_t cursor = 0;
 
-	if (!now || !before) {
-		free(now);
-		free(before);
-		return ctl_fail(CTL_FAILED, "out of memory");
-	}
-	while (reader_walk(reader, &cursor, &point, now)) {
-		if (skip) {
-			skip--;
-		} else {
+	while (reader_walk(reader, &cursor, &point, history->now)) {
+		if (!skip)
 			print_point(&point);
-			if (!point.oldest)
-				ctl_print_changes("      ", before, now, size);
-		}
-		memcpy(before, now, size);
+		if (!skip && !point.oldest)
+			print_changes(history);
+		else if (skip <= 1)
+			history_start(history);
+		skip -= skip != 0;
 	}
-	free(now);
-	free(before);
-	return CTL_OK;
+}
+
+static int
+print_log(const struct reader *reader, uint64_t skip)
+{
+	struct history history;
+	int code = CTL_OK;
+
+	if (history_init(&history, reader_size(reader)))
+		walk_history(&history, reader, skip);
+	else
+		code = ctl_fail(CTL_FAILED, "out of memory");
+	history_free(&history);
+	return code;
 }
 
 int
@@ -93,6 +201,23 @@ count_differences(const uint8_t *a, const uint8_t *b, size_t size)
 	return count;
 }
 
+/* False: out of memory. */
+static bool
+print_variables(const uint8_t *old, const uint8_t *new, uint32_t size)
+{
+	static char indent[] = "";
+	struct effective *view = effective_new(size);
+
+	if (!view)
+		return false;
+	effective_parse(view, old);
+	effective_touch(view, 0, size);
+	(void)effective_update(view, new);
+	(void)effective_changes(view, old, new, print_change, indent);
+	effective_free(view);
+	return true;
+}
+
 static int
 print_diff(const struct reader *reader, const struct ctl_options *options)
 {
@@ -103,11 +228,11 @@ print_diff(const struct reader *reader, const struct ctl_options *options)
 	if (ret == 0)
 		ret = ctl_image(reader, options->has_to, options->to, &new,
 				&err);
-	if (ret == 0) {
-		ctl_print_changes("", old, new, reader_size(reader));
+	if (ret == 0 && !print_variables(old, new, reader_size(reader)))
+		ret = error_set(&err, ENOMEM, "out of memory");
+	if (ret == 0)
 		printf("%" PRIu64 " bytes differ\n",
 		       count_differences(old, new, reader_size(reader)));
-	}
 	free(old);
 	free(new);
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;

@@ -91,10 +91,6 @@ int ctl_load(const char *path, uint8_t **bytes, size_t *size);
 int ctl_replace(const struct ctl_options *options, const uint8_t *image,
 		size_t size);
 
-/* Prints the variables that differ, a line each; returns their number. */
-unsigned int ctl_print_changes(const char *indent, const uint8_t *from,
-			       const uint8_t *to, size_t size);
-
 /* Formats nanoseconds since 1970 as local time. */
 void ctl_format_time(uint64_t ns, char *text, size_t room);
 
