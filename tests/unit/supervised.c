@@ -79,6 +79,7 @@ set_globals(void)
 	options = (struct options){
 		.domain = "7",
 		.vars = VARS,
+		.sync = STORE_SYNC_VARIABLE,
 		.width = 1,
 		.foreground = true,
 		.ready_fd = -1,

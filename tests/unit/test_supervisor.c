@@ -665,7 +665,24 @@ START_TEST(report_full_of_garbage)
 	ck_assert_uint_eq(strlen(text_of(answer, STATUS_FAILURE)), 255);
 	ck_assert_ptr_null(text_of(answer, STATUS_ERROR));
 	ck_assert_int_eq(number_of(answer, STATUS_ERRORS), 1);
-	ck_assert_int_eq(json_object_object_length(answer), 26);
+	ck_assert_int_eq(json_object_object_length(answer), 28);
+	json_object_put(answer);
+	ck_assert_int_eq(terminate(), EXIT_OK);
+}
+END_TEST
+
+/* The worker reports whether --sync variable is in effect, or burst instead. */
+START_TEST(status_has_the_sync_mode_in_effect)
+{
+	struct json_object *answer;
+
+	START(_i ? act_scribble : act_serve);
+	if (_i)
+		UNTIL(stage->replies == 1);
+	answer = ask(CONTROL_STATUS);
+	ck_assert_str_eq(text_of(answer, STATUS_SYNC),
+			 _i ? "burst" : "variable");
+	ck_assert_int_eq(text_of(answer, STATUS_SYNC_REASON) != NULL, _i);
 	json_object_put(answer);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 }
@@ -1411,6 +1428,7 @@ add_violations(Suite *suite)
 	tcase_add_test(tc, endless_line);
 	tcase_add_test(tc, report_full_of_garbage);
 	tcase_add_test(tc, status_is_the_supervisors_own);
+	tcase_add_loop_test(tc, status_has_the_sync_mode_in_effect, 0, 2);
 	tcase_add_loop_test(tc, limit_file_is_sane, 0, COUNT(levels));
 	tcase_add_test(tc, limit_goes_on);
 	suite_add_tcase(suite, tc);
