@@ -147,6 +147,58 @@ else
 	refuses "export: full" 1 '/dev/full: No space' "$ctl" export "$tmp/2m.fd" /dev/full
 fi
 
+# --- the history of the fullest store ---
+
+# fill FIRST COUNT: the accesses that add variables of one byte as edk2 does: the
+# header, its state, name and data, the state
+fill() {
+	awk -v first="$1" -v count="$2" '
+		function put(off, value) {
+			printf "w %x 1 10\nw %x 1 %x\n", off, off, value
+		}
+		function end(off) { printf "w %x 1 ff\n", off }
+		BEGIN {
+			split("170 85 255 0 7", begin)
+			for (n = first; n < first + count; n++) {
+				at = 100 + 68 * n
+				for (i = 0; i < 60; i++)
+					put(at + i, i < 5 ? begin[i + 1] : i == 36 ? 4 : i == 40 || i > 43)
+				end(at + 59)
+				put(at + 2, 127)
+				end(at + 2)
+				put(at + 60, n % 256)
+				put(at + 61, 64 + int(n / 256))
+				put(at + 62, 0)
+				put(at + 63, 0)
+				put(at + 64, 255)
+				end(at + 64)
+				put(at + 2, 63)
+				end(at + 2)
+			}
+		}'
+}
+f=$tmp/full.fd
+full=841 # as many as fit
+quiet "a store to fill" "$ctl" create --layout 2m "$f"
+fill 0 $full | "$replay" --vars "$f" >/dev/null
+says "check: the fullest store" 0 "^variables: $full live, .* 56 free" "$ctl" check "$f"
+# The data of every 50th variable, and a byte of the unused event log.
+awk -v full=$full 'BEGIN {
+	for (n = 0; n < full; n += 50)
+		printf "w %x 1 10\nw %x 1 %x\nw %x 1 ff\nw e000 1 10\nw e000 1 0\nw e000 1 ff\n",
+			100 + 68 * n + 64, 100 + 68 * n + 64, n % 100, 0
+}' | "$replay" --vars "$f" >/dev/null
+"$ctl" log "$f" >"$tmp/said"
+check_equal "log: each variable was added once, and 17 were changed" "$full 17 0" \
+	"$(grep -c '^      + 01010101-0101-0101-0101-010101010101 .*, 1 bytes$' "$tmp/said") $(
+		grep -c '^      ~ 01010101-0101-0101-0101-010101010101 .*, 1 to 1 bytes$' "$tmp/said") $(
+		grep -c '^      - ' "$tmp/said")"
+check_equal "log: no other line but the points" $((full + 17)) \
+	"$(grep -c -v '^[0-9]' "$tmp/said")"
+check_equal "log: a burst that makes a variable valid adds it" "$full" \
+	"$(grep -B 1 '^      +' "$tmp/said" | grep -c ' 1 bytes programmed, 0 erased$')"
+rm -f "$f" "$f.journal"
+
 if [ ! -r "$template" ]; then
 	skip "the history of two boots: $template is missing (package ovmf)"
 	finish
@@ -181,6 +233,25 @@ says "log: variables that a boot changed" 0 '^ *~ EfiGlobalVariable ConOut, [0-9
 	"$ctl" log "$v"
 says "log: variables that a boot removed" 0 '^ *- EfiGlobalVariable ErrOut, [0-9]* bytes' "$ctl" log "$v"
 says "log: bytes" 0 '  [1-9][0-9]* bytes programmed, 0 erased$' "$ctl" log "$v"
+
+# log_of NUMBER: the changes that log prints below this point
+log_of() {
+	"$ctl" log "$v" | awk -v number="$1" '
+		/^[0-9]/ { on = $1 == number; next }
+		on { sub(/^ */, ""); print }'
+}
+from='' differ=0 changed=0
+for to in $("$ctl" log "$v" | sed -n 's/^\([0-9]*\)  .*/\1/p' | tail -n 25); do
+	if [ -n "$from" ]; then
+		log_of "$to" >"$tmp/logged"
+		"$ctl" diff --at "$from" --to "$to" "$v" | grep '^[-~+] ' >"$tmp/differs"
+		cmp -s "$tmp/logged" "$tmp/differs" || differ=$((differ + 1))
+		[ ! -s "$tmp/logged" ] || changed=$((changed + 1))
+	fi
+	from=$to
+done
+check_equal "log and diff name the same variables" 0 "$differ"
+check "log: some of these points have changes" test "$changed" -gt 3 -a "$changed" -lt 20
 "$ctl" log "$v" | grep '^[0-9]' | tail -n 3 >"$tmp/three"
 "$ctl" log --last 3 "$v" | grep '^[0-9]' >"$tmp/said"
 check "log --last 3" cmp -s "$tmp/three" "$tmp/said"
