@@ -278,7 +278,8 @@ next_record(const struct reader *reader, size_t *cursor, struct record *record)
 
 bool
 reader_walk(const struct reader *reader, size_t *cursor,
-	    struct reader_point *point, uint8_t *image)
+	    struct reader_point *point, uint8_t *image,
+	    reader_written_fn written, void *opaque)
 {
 	uint32_t size = reader->vars.size, pos = 0;
 	struct record record;
@@ -294,6 +295,8 @@ reader_walk(const struct reader *reader, size_t *cursor,
 	while (burst_next(record.payload, record.length, &pos, size, &op) > 0) {
 		if (image)
 			operation_apply(&op, image);
+		if (written)
+			written(opaque, op.offset, op.length);
 		if (op.data)
 			point->programmed += op.length;
 		else
@@ -306,7 +309,7 @@ bool
 reader_next(const struct reader *reader, size_t *cursor,
 	    struct reader_point *point)
 {
-	return reader_walk(reader, cursor, point, NULL);
+	return reader_walk(reader, cursor, point, NULL, NULL, NULL);
 }
 
 uint64_t

@@ -973,7 +973,7 @@ START_TEST(walk_goes_through_all_images)
 	commit(store);
 	reader = open_reader();
 	memset(image, 0x33, SIZE);
-	while (reader_walk(reader, &cursor, &point, image)) {
+	while (reader_walk(reader, &cursor, &point, image, NULL, NULL)) {
 		ck_assert_mem_eq(image, images[find_image(point.sequence)],
 				 SIZE);
 		count++;

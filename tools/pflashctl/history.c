@@ -9,8 +9,6 @@
 #include "pflash/effective.h"
 #include "pflashctl.h"
 
-#define BLOCK 4096u
-
 /* Prints a variable that differs.  `opaque` is the indent. */
 static int
 print_change(void *opaque, enum effective_change change,
@@ -68,6 +66,7 @@ struct history {
 	uint8_t *now;
 	uint8_t *before; /* the image that the view was last updated with */
 	struct effective *view;
+	uint32_t first, last; /* all bytes written are in [first, last) */
 };
 
 static bool
@@ -88,32 +87,17 @@ history_free(struct history *history)
 	effective_free(history->view);
 }
 
-/* Notes the bytes of a block that differ. */
+/* Notes the bytes that a burst writes. */
 static void
-touch_block(struct history *history, uint32_t off, uint32_t end)
+note_write(void *opaque, uint32_t off, uint32_t len)
 {
-	for (; off < end; off++)
-		if (history->before[off] != history->now[off])
-			effective_touch(history->view, off, 1);
-}
+	struct history *history = opaque;
 
-/* Notes the bytes that differ.  [*first, *last) is the range that has all. */
-static void
-touch_differences(struct history *history, uint32_t *first, uint32_t *last)
-{
-	const uint8_t *before = history->before, *now = history->now;
-	uint32_t end;
-
-	*first = *last = 0;
-	for (uint32_t off = 0; off < history->size; off = end) {
-		end = history->size - off > BLOCK ? off + BLOCK : history->size;
-		if (!memcmp(before + off, now + off, end - off))
-			continue;
-		touch_block(history, off, end);
-		if (!*last)
-			*first = off;
-		*last = end;
-	}
+	effective_touch(history->view, off, len);
+	if (off < history->first)
+		history->first = off;
+	if (off + len > history->last)
+		history->last = off + len;
 }
 
 /* Prints the variables that differ from those before. */
@@ -121,13 +105,14 @@ static void
 print_changes(struct history *history)
 {
 	static char indent[] = "      ";
-	uint32_t first, last;
 
-	touch_differences(history, &first, &last);
 	(void)effective_update(history->view, history->now);
 	(void)effective_changes(history->view, history->before, history->now,
 				print_change, indent);
-	memcpy(history->before + first, history->now + first, last - first);
+	if (history->last > history->first)
+		memcpy(history->before + history->first,
+		       history->now + history->first,
+		       history->last - history->first);
 }
 
 /* The point from which on the changes are printed. */
@@ -145,7 +130,8 @@ walk_history(struct history *history, const struct reader *reader,
 	struct reader_point point;
 	size_t cursor = 0;
 
-	while (reader_walk(reader, &cursor, &point, history->now)) {
+	while (reader_walk(reader, &cursor, &point, history->now, note_write,
+			   history)) {
 		if (!skip)
 			print_point(&point);
 		if (!skip && !point.oldest)
@@ -153,6 +139,8 @@ walk_history(struct history *history, const struct reader *reader,
 		else if (skip <= 1)
 			history_start(history);
 		skip -= skip != 0;
+		history->first = history->size;
+		history->last = 0;
 	}
 }
 
