@@ -57,6 +57,18 @@ parse_number(const char *text, enum parse_form form, uint64_t least,
 }
 
 int
+parse_bytes(const char *text, uint64_t most, uint64_t *size, struct error *err)
+{
+	const char *p = text;
+
+	if (!parse_size(&p, PARSE_C, most, size) || *p || !*size)
+		return error_set(err, EINVAL,
+				 "'%s' is not a size in bytes, such as 64K",
+				 text);
+	return 0;
+}
+
+int
 parse_choice(const struct parse_choice *choices, const char *text, int *value,
 	     struct error *err)
 {

@@ -109,6 +109,11 @@ struct cfi_config {
 	struct geometry geometry;
 	enum cfi_personality personality;
 	/*
+	 * Bytes of a partition; 0: as the personality says, an erase block or
+	 * the whole bank.  cfi_check_partition() must accept it.
+	 */
+	uint32_t partition;
+	/*
 	 * Clear SR.7 while an operation of `ops` runs.  An owner whose
 	 * operations wait until the change is durable sets this, and shows the
 	 * busy chip to other vCPUs with cfi_render().
@@ -139,8 +144,9 @@ enum cfi_view {
 	CFI_VIEW_QUERY,
 };
 
-#define CFI_QUERY_SIZE 0x60
+#define CFI_QUERY_SIZE 0x90
 #define CFI_BUFFER_SIZE 256 /* bytes of the write buffer of a part */
+#define CFI_MAX_VIEWS 4096u /* partitions of all parts of a bank */
 
 /*
  * One part.  Private to src/cfi.  Addresses count words of the part's lane.  A
@@ -148,13 +154,12 @@ enum cfi_view {
  */
 struct cfi_part {
 	uint8_t state; /* enum cfi_state */
-	uint8_t view;  /* enum cfi_view */
+	uint8_t view;  /* enum cfi_view, of `partition` */
 	uint8_t status;
 	uint8_t burst;      /* SR bits that a failed commit sets */
 	uint8_t last;       /* SR bit that SUSPEND would set now, or 0 */
 	bool bad;           /* the load is too long or out of range */
-	uint8_t shown;      /* part_shows() after the last cycle */
-	uint8_t shown_view; /* part_kind_of_view() after the last cycle */
+	uint32_t partition; /* that the last cycle addressed */
 	uint32_t erased;    /* index of the block erased last */
 	uint32_t start;     /* first address of the load */
 	uint32_t words;     /* number of words in the load */
@@ -175,18 +180,37 @@ struct cfi {
 	bool x8;                          /* the bank is one x8 part */
 	bool locked;                      /* a block of a part is locked */
 	uint8_t word[GEOMETRY_MAX_WIDTH]; /* the bus word being programmed */
+	uint8_t partition_shift;          /* 2^n bytes of a partition */
+	uint32_t partitions;              /* their number */
 	uint32_t parts_at;                /* offset of the parts in a record */
 	struct cfi_part part[GEOMETRY_MAX_PARTS];
 	/* By block: bit n: part n is locked, bit 4 + n: locked down. */
 	uint8_t locks[GEOMETRY_MAX_BLOCKS];
 	uint8_t protect[GEOMETRY_MAX_PARTS * CFI_PROTECT_SIZE];
-	uint32_t changes;              /* number of changes of locks, protect */
 	uint8_t query[CFI_QUERY_SIZE]; /* the CFI query structure of a part */
+	/* See src/cfi/views.h.  Indexed by part * partitions + partition. */
+	uint8_t shown[CFI_MAX_VIEWS];
+	/* Of each part: the partitions that do not show the array. */
+	uint16_t switched[CFI_MAX_VIEWS];
+	uint16_t switched_count[GEOMETRY_MAX_PARTS];
+	/* The last changes of `shown`, `locks` and `protect`. */
+	uint16_t log[CFI_MAX_VIEWS];
+	uint32_t changes; /* number of entries ever written to the log */
 };
 
 /*
+ * Checks a size of partitions: 0, or a power of two that divides each region
+ * into whole partitions of whole blocks.  -EINVAL, with a sentence, for any
+ * other size, and for the personality CFI_QEMU, which has no partitions.
+ */
+int cfi_check_partition(const struct geometry *g,
+			enum cfi_personality personality, uint32_t partition,
+			struct error *err);
+
+/*
  * Initializes the chip to its power-on state.  Copies *config, not the array
- * and the operations.  -EINVAL: geometry_check() refuses the geometry.
+ * and the operations.  -EINVAL: geometry_check() refuses the geometry, or
+ * cfi_check_partition() the partitions.
  */
 int cfi_init(struct cfi *chip, const struct cfi_config *config);
 
@@ -194,12 +218,23 @@ int cfi_init(struct cfi *chip, const struct cfi_config *config);
  * An access of `size` bytes, 1 to 8, little-endian, as the bus cycles of
  * docs/chip.md, section 1.  Any offset is allowed: bytes outside of the bank
  * read as 0xff and are not written.
- * cfi_write() returns true if the view has changed: the owner must then show
- * the new one, which cfi_render() makes.  Failures appear as status bits only.
+ * cfi_write() returns true if a view has changed: the owner must then show the
+ * ranges of cfi_next_change(), whose bytes cfi_render() makes.  Failures appear
+ * as status bits only.
  */
 bool cfi_write(struct cfi *chip, uint64_t off, unsigned int size,
 	       uint64_t value);
 uint64_t cfi_read(const struct cfi *chip, uint64_t off, unsigned int size);
+
+/*
+ * Finds a range of the bank that the caller must show again.  *seen belongs to
+ * the caller's copy of the view: 0 if it has no contents; the function keeps it
+ * current.  To be called until it returns false: the copy is then complete.
+ * The ranges are those of the partitions whose view has changed, or once the
+ * whole bank.
+ */
+bool cfi_next_change(const struct cfi *chip, uint32_t *seen, uint32_t *off,
+		     uint32_t *len);
 
 /*
  * Fills `dst` with the bytes that reads of [off, off + len) return now; 0xff
@@ -223,7 +258,7 @@ bool cfi_verify(const struct cfi *chip);
  * between any two accesses.  docs/format.md, section "The state file", has the
  * versioned format of the record.
  */
-#define CFI_STATE_MAX 8192
+#define CFI_STATE_MAX 10240
 
 size_t cfi_state_size(const struct cfi *chip);
 void cfi_save(const struct cfi *chip, uint8_t *record);
@@ -231,17 +266,17 @@ void cfi_save(const struct cfi *chip, uint8_t *record);
 /*
  * Updates a record of this chip; fast enough to be called after every access.
  * *changes belongs to the record: the value of chip->changes at the last
- * update, and the function keeps it current.  If it is not equal to
- * chip->changes, the function writes the whole record, as cfi_save() does; so
- * any other value is right for a record without contents.
+ * update, and the function keeps it current; 0 for a record without contents.
  */
 void cfi_save_again(const struct cfi *chip, uint8_t *record, uint32_t *changes);
 
 /*
  * Restores a saved state, after cfi_init() and before the first access.  The
- * owner must then show the view.  -EINVAL: the bytes are not a record of this
- * version, geometry and personality, or no chip can have that state; the chip
- * is unchanged.
+ * owner must then show the whole view.  `len` is the length of the record, or
+ * cfi_state_size() if other bytes follow the record.  Accepts the record of
+ * pflashd 0.1, whose view belongs to the whole part.  -EINVAL: the bytes are
+ * not a record of this geometry, partition size and personality, or no chip can
+ * have that state; the chip is unchanged.
  */
 int cfi_restore(struct cfi *chip, const uint8_t *record, size_t len);
 

@@ -45,6 +45,7 @@ struct device_config {
 	 */
 	bool has_run;
 	enum cfi_personality personality;
+	uint32_t partition; /* bytes; 0: as the personality says */
 	bool show_busy; /* see struct cfi_config; for STORE_SYNC_OP */
 	/*
 	 * Identifies one incarnation of a guest, from its creation to its end.

@@ -30,7 +30,7 @@
 #define HANDOVER_BURST_LIMIT (64u << 10)
 
 /* Memory for a record: whole pages. */
-#define HANDOVER_SIZE (22u * 4096u)
+#define HANDOVER_SIZE (23u * 4096u)
 
 /* The largest record that a reader accepts, of any version. */
 #define HANDOVER_MOST (1u << 20)

@@ -38,6 +38,10 @@ bool parse_size(const char **text, enum parse_form form, uint64_t most,
 int parse_number(const char *text, enum parse_form form, uint64_t least,
 		 uint64_t most, uint64_t *value, struct error *err);
 
+/* The text is one size from 1 to `most` bytes, as for parse_size(). */
+int parse_bytes(const char *text, uint64_t most, uint64_t *size,
+		struct error *err);
+
 /* A word and its value.  An entry whose name is NULL ends the list. */
 struct parse_choice {
 	const char *name;

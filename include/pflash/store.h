@@ -315,7 +315,7 @@ const char *store_failure(const struct store *store);
  * the record or the tag; src/ioreq/saved.c does.
  */
 #define STORE_TAG_SIZE 96 /* bytes, with the '\0' */
-#define STORE_STATE_MAX 8192
+#define STORE_STATE_MAX 10240
 
 struct store_state {
 	char tag[STORE_TAG_SIZE]; /* text: the guest that owns the record */

@@ -4,10 +4,10 @@
  *
  * Direct mode: the guest has frames of RAM there, with the type
  * HVMMEM_ioreq_server.  Xen serves reads from the frames, without a trap; all
- * writes become ioreqs (xen/include/public/hvm/hvm_op.h).  When the chip's view
- * changes, window_show() fills the frames with the bytes that reads must return
- * from now on, while the vCPU that caused the change waits for its answer.
- * Nothing reads the frames back.
+ * writes become ioreqs (xen/include/public/hvm/hvm_op.h).  When a view of the
+ * chip changes, window_show() fills the frames of its partition with the bytes
+ * that reads must return from now on, while the vCPU that caused the change
+ * waits for its answer.  Nothing reads the frames back.
  *
  * Trap mode: a hole; every access becomes an ioreq.
  *

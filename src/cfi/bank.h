@@ -7,7 +7,7 @@
 #ifndef PFLASH_CFI_BANK_H
 #define PFLASH_CFI_BANK_H
 
-#include "part.h"
+#include "views.h"
 
 #include "pflash/cfi.h"
 
@@ -77,15 +77,15 @@ bank_programmed(const struct cfi *chip, uint32_t off, uint8_t byte)
 	return chip->config.array[off] & byte; /* NOR flash only clears bits */
 }
 
+/* Called only by bank_begin(): clears SR.7 of the parts. */
+void bank_show_busy(struct cfi *chip, unsigned int parts);
+
 /* Starts an operation of the owner: with show_busy, the parts are not ready. */
 static inline void
 bank_begin(struct cfi *chip, unsigned int parts)
 {
-	if (!chip->config.show_busy)
-		return;
-	for (; parts; parts &= parts - 1)
-		chip->part[__builtin_ctz(parts)].status &=
-			(uint8_t)~CFI_SR_READY;
+	if (chip->config.show_busy)
+		bank_show_busy(chip, parts);
 }
 
 /* Ends an operation of the owner, for each part: see part_end(). */

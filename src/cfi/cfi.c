@@ -20,7 +20,9 @@ cfi_init(struct cfi *chip, const struct cfi_config *config)
 {
 	struct error err;
 
-	if (geometry_check(&config->geometry, &err) < 0)
+	if (geometry_check(&config->geometry, &err) < 0 ||
+	    cfi_check_partition(&config->geometry, config->personality,
+				config->partition, &err) < 0)
 		return -EINVAL;
 	memset(chip, 0, sizeof(*chip));
 	chip->config = *config;
@@ -35,7 +37,8 @@ cfi_init(struct cfi *chip, const struct cfi_config *config)
 	if (personality_of(chip)->power_on_locked)
 		memset(chip->locks, chip->all,
 		       geometry_blocks(&config->geometry));
-	query_build(chip->query, &config->geometry);
+	query_build(chip->query, config);
+	views_init(chip);
 	chip->parts_at = state_parts_at(chip);
 	bank_note_locks(chip);
 	return 0;
@@ -77,14 +80,14 @@ admit_program(struct cfi *chip, unsigned int parts, uint32_t word,
 			chip->lane_shift);
 }
 
-/* Calls part_note_shown() for all parts; true if the view has changed. */
+/* Calls views_note() for all parts; true if a view has changed. */
 static bool
-note_shown(struct cfi *chip)
+note_views(struct cfi *chip)
 {
 	bool changed = false;
 
 	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++)
-		changed |= part_note_shown(&chip->part[i]);
+		changed |= views_note(chip, i);
 	return changed;
 }
 
@@ -104,25 +107,33 @@ end_burst(struct cfi *chip, int error)
 	}
 }
 
-/* Lets the owner commit the burst, before the guest can read the array. */
-RARE void
-read_array(struct cfi *chip)
+/*
+ * Lets the owner commit the burst, before the guest can read the array.  True
+ * if the view of another partition has changed.
+ */
+RARE bool
+read_array(struct cfi *chip, unsigned int parts)
 {
 	uint8_t burst = 0;
+	bool changed = false;
 
 	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++)
 		burst |= chip->part[i].burst;
 	if (burst)
 		end_burst(chip, chip->config.ops->commit(chip->config.owner));
+	for (; parts; parts &= parts - 1)
+		changed |= views_end(chip, (unsigned int)__builtin_ctz(parts));
+	return changed;
 }
 
-static void
+/* True if the view of another partition has changed. */
+static bool
 carry_out(struct cfi *chip, enum effect effect, unsigned int parts,
 	  uint32_t word, uint32_t data)
 {
 	switch (effect) {
 	case EFFECT_NONE: break;
-	case EFFECT_ARRAY: read_array(chip); break;
+	case EFFECT_ARRAY: return read_array(chip, parts);
 	case EFFECT_PROGRAM: admit_program(chip, parts, word, data); break;
 	case EFFECT_BUFFER: bank_buffer(chip, parts); break;
 	case EFFECT_ERASE: bank_erase(chip, parts, word); break;
@@ -131,35 +142,40 @@ carry_out(struct cfi *chip, enum effect effect, unsigned int parts,
 	case EFFECT_LOCK_DOWN: bank_lock(chip, parts, effect, word); break;
 	case EFFECT_PROTECT: bank_protect(chip, parts, word, data); break;
 	}
+	return false;
 }
 
 /*
  * Executes a write cycle that reaches `parts`, and each effect once for all
- * parts that returned it.  True if the view has changed.
+ * parts that returned it.  True if a view has changed.
  */
 RARE bool
 bus_cycle(struct cfi *chip, unsigned int parts, uint32_t word, uint32_t data)
 {
 	const struct personality *p = personality_of(chip);
 	unsigned int lane = 1u << chip->lane_shift;
+	uint32_t partition = word << chip->width_shift >> chip->partition_shift;
 	uint8_t asking[EFFECT_COUNT] = { 0 };
 	unsigned int effects = 0;
+	bool changed = false;
 
 	for (; parts; parts &= parts - 1) {
 		unsigned int n = (unsigned int)__builtin_ctz(parts);
-		enum effect effect = part_cycle(&chip->part[n], p, word,
-						data >> 8 * n * lane, lane);
+		enum effect effect;
 
+		views_enter(chip, n, partition);
+		effect = part_cycle(&chip->part[n], p, word,
+				    data >> 8 * n * lane, lane);
 		asking[effect] |= (uint8_t)(1u << n);
 		effects |= 1u << effect;
 	}
 	for (; effects; effects &= effects - 1) {
 		int effect = __builtin_ctz(effects);
 
-		carry_out(chip, (enum effect)effect, asking[effect], word,
-			  data);
+		changed |= carry_out(chip, (enum effect)effect, asking[effect],
+				     word, data);
 	}
-	return note_shown(chip);
+	return note_views(chip) || changed;
 }
 
 /*
@@ -171,11 +187,13 @@ x8_cycle(struct cfi *chip, uint32_t word, uint32_t data)
 {
 	struct cfi_part *part = &chip->part[0];
 
-	if (bank_may_refuse(chip, part->status) || !part_is_program(part, data))
+	if (bank_may_refuse(chip, part->status) ||
+	    !part_is_program(part, data) ||
+	    word >> chip->partition_shift != part->partition)
 		return bus_cycle(chip, 1, word, data);
 	if (part_program_cycle(part) == EFFECT_PROGRAM)
 		program(chip, 1, word, data, 0, 0);
-	return part_note_shown(part);
+	return views_note(chip, 0);
 }
 
 /*
@@ -241,7 +259,7 @@ bool
 cfi_report(struct cfi *chip, int error)
 {
 	end_burst(chip, error);
-	return note_shown(chip);
+	return note_views(chip);
 }
 
 static bool
@@ -270,7 +288,7 @@ cfi_verify(const struct cfi *chip)
 
 	if (geometry_check(g, &err) < 0 ||
 	    chip->config.personality > CFI_QEMU || !verify_locks(chip) ||
-	    chip->locked != bank_has_locks(chip))
+	    chip->locked != bank_has_locks(chip) || !views_verify(chip))
 		return false;
 	for (unsigned int i = 0; i < g->interleave; i++) {
 		const struct cfi_part *part = &chip->part[i];
@@ -279,10 +297,6 @@ cfi_verify(const struct cfi *chip)
 				 geometry_blocks(g), geometry_lane(g)) ||
 		    !protect_verify(chip->protect + i * CFI_PROTECT_SIZE,
 				    geometry_lane(g)))
-			return false;
-		/* The last cycle called part_note_shown(). */
-		if (part->shown_view != part_kind_of_view(part) ||
-		    part->shown != part_shows(part))
 			return false;
 	}
 	return true;

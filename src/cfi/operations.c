@@ -42,6 +42,17 @@ bank_note_locks(struct cfi *chip)
 	chip->locked = bank_has_locks(chip);
 }
 
+void
+bank_show_busy(struct cfi *chip, unsigned int parts)
+{
+	for (; parts; parts &= parts - 1) {
+		unsigned int n = (unsigned int)__builtin_ctz(parts);
+
+		chip->part[n].status &= (uint8_t)~CFI_SR_READY;
+		(void)views_note(chip, n);
+	}
+}
+
 /*
  * Returns the SR bits with which part `n` refuses to program or erase the
  * block; 0: the part does not refuse.  The order is that of docs/chip.md,
@@ -223,7 +234,7 @@ bank_lock(struct cfi *chip, unsigned int parts, enum effect effect,
 		&chip->locks[geometry_block_at(g, word << chip->width_shift)
 				     .index];
 
-	chip->changes++;
+	views_log(chip, LOG_OTHER);
 	for (; parts; parts &= parts - 1) {
 		unsigned int n = (unsigned int)__builtin_ctz(parts);
 
@@ -268,7 +279,7 @@ bank_protect(struct cfi *chip, unsigned int parts, uint32_t word, uint32_t data)
 	unsigned int admitted = 0;
 	int ret;
 
-	chip->changes++;
+	views_log(chip, LOG_OTHER);
 	memcpy(before, chip->protect, sizeof(before));
 	for (; parts; parts &= parts - 1) {
 		unsigned int n = (unsigned int)__builtin_ctz(parts);

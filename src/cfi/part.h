@@ -108,37 +108,6 @@ part_end(struct cfi_part *part, uint8_t bits, uint8_t suspend, int error)
 	part->last = suspend;
 }
 
-/* The byte that the STATUS and BUFFER views show; 0 in the other views. */
-static inline uint8_t
-part_shows(const struct cfi_part *part)
-{
-	if (part->view == CFI_VIEW_STATUS)
-		return part->status;
-	return part->view == CFI_VIEW_BUFFER && part->state == CFI_STATE_COUNT ?
-		       CFI_SR_READY :
-		       0;
-}
-
-/* STATUS and BUFFER are one kind: the same byte at every address. */
-static inline uint8_t
-part_kind_of_view(const struct cfi_part *part)
-{
-	return part->view == CFI_VIEW_BUFFER ? CFI_VIEW_STATUS : part->view;
-}
-
-/* Updates `shown` and `shown_view`; true if a read now returns other bytes. */
-static inline bool
-part_note_shown(struct cfi_part *part)
-{
-	uint8_t view = part_kind_of_view(part), byte = part_shows(part);
-
-	if (view == part->shown_view && byte == part->shown)
-		return false;
-	part->shown_view = view;
-	part->shown = byte;
-	return true;
-}
-
 /*
  * True if a part can have this state in a bank of `words` bus words and
  * `blocks` erase blocks.

@@ -7,6 +7,8 @@ const struct personality personalities[] = {
 	[CFI_OVMF] = {
 		.cleared = ERRORS | CFI_SR_READY,
 		.keeps_locks = true,
+		.view_by_block = true,
+		.array_ends_views = true,
 	},
 	[CFI_STRICT] = {
 		.cleared = ERRORS,
@@ -18,5 +20,6 @@ const struct personality personalities[] = {
 		.cleared = 0xff,
 		.clear_to_array = true,
 		.overwrites = true,
+		.array_ends_views = true,
 	},
 };

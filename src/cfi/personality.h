@@ -15,9 +15,11 @@ struct personality {
 	uint8_t cleared;     /* status bits that CLEAR STATUS clears */
 	bool clear_to_array; /* CLEAR STATUS also returns to array view */
 	bool overwrites;     /* programming can set bits, not only clear them */
-	bool power_on_locked; /* all blocks are locked at power-on */
-	bool keeps_locks;     /* lock commands have an effect */
-	bool refuses_buffer;  /* E8 fails while SR.4 or SR.5 is set */
+	bool power_on_locked;  /* all blocks are locked at power-on */
+	bool keeps_locks;      /* lock commands have an effect */
+	bool refuses_buffer;   /* E8 fails while SR.4 or SR.5 is set */
+	bool view_by_block;    /* by default a partition is an erase block */
+	bool array_ends_views; /* READ ARRAY ends the views of all partitions */
 };
 
 /* Indexed by enum cfi_personality. */

@@ -5,6 +5,9 @@
  * CFI expresses the size as a power of two.  If a part's size is not a power of
  * two, the field holds the next larger one, and the erase regions have the
  * exact number of blocks.
+ *
+ * A bank with configured partitions has version 1.3 of the extended table, which
+ * lists them; their fields are those that Linux's cfi_cmdset_0001.c reads.
  */
 #include "query.h"
 
@@ -38,6 +41,26 @@ enum {
 	PRI_VCC = 12,          /* optimal, BCD */
 	PRI_REGISTERS = 14,    /* protection registers */
 	PRI_REGISTER = 15,     /* address, 2^n factory and user bytes */
+	/* In version 1.3: */
+	PRI_PAGE_READ = 19,  /* 0: no page mode */
+	PRI_BURST_READ = 20, /* 0: no burst mode */
+	PRI_PARTITION_REGIONS = 21,
+	PRI_PARTITION_REGION = 22,
+};
+
+/* Offsets in a region of equal partitions. */
+enum {
+	REGION_PARTITIONS = 0, /* two bytes */
+	REGION_ALLOWED = 2,    /* operations at once: bits 3:0 programs, 7:4
+				* erases; then while another partition programs,
+				* and while another one erases */
+	REGION_BLOCK_TYPES = 5,
+	REGION_BLOCKS = 6,     /* number of blocks - 1, two bytes */
+	REGION_BLOCK_SIZE = 8, /* in 256 bytes, two bytes */
+	REGION_CYCLES = 10,    /* erase cycles of a block / 1000, two bytes */
+	REGION_CELL = 12,      /* bits in a cell */
+	REGION_CAPABILITY = 13,
+	REGION_SIZE = 14,
 };
 
 enum {
@@ -45,6 +68,7 @@ enum {
 	FEATURE_SUSPEND_PROGRAM = 1u << 2,
 	FEATURE_INSTANT_LOCK = 1u << 5,
 	FEATURE_PROTECTION = 1u << 6,
+	FEATURE_PARTITIONS = 1u << 9, /* read while write */
 };
 
 static void
@@ -80,9 +104,35 @@ put_extended(uint8_t *at)
 	at[PRI_REGISTER + 3] = 3;
 }
 
-void
-query_build(uint8_t table[CFI_QUERY_SIZE], const struct geometry *g)
+/* cfi_check_partition(): a region has whole partitions of equal blocks. */
+static void
+put_partitions(uint8_t *at, const struct cfi_config *config)
 {
+	const struct geometry *g = &config->geometry;
+	uint8_t *p = at + PRI_PARTITION_REGION;
+
+	at[PRI_VERSION + 1] = '3';
+	at[PRI_FEATURES + 1] = FEATURE_PARTITIONS >> 8;
+	at[PRI_PARTITION_REGIONS] = g->region_count;
+	for (unsigned int i = 0; i < g->region_count; i++, p += REGION_SIZE) {
+		const struct geometry_region *region = &g->regions[i];
+		uint32_t blocks = config->partition / region->block_size;
+
+		put16(p + REGION_PARTITIONS, region->count / blocks);
+		p[REGION_ALLOWED] = 0x11;
+		p[REGION_BLOCK_TYPES] = 1;
+		put16(p + REGION_BLOCKS, blocks - 1);
+		put16(p + REGION_BLOCK_SIZE,
+		      region->block_size / g->interleave / 256);
+		put16(p + REGION_CYCLES, 100);
+		p[REGION_CELL] = 1;
+	}
+}
+
+void
+query_build(uint8_t table[CFI_QUERY_SIZE], const struct cfi_config *config)
+{
+	const struct geometry *g = &config->geometry;
 	uint32_t extended = QUERY_REGION + 4u * g->region_count;
 
 	memset(table, 0, CFI_QUERY_SIZE);
@@ -108,4 +158,6 @@ query_build(uint8_t table[CFI_QUERY_SIZE], const struct geometry *g)
 		put16(at + 2, g->regions[i].block_size / g->interleave / 256);
 	}
 	put_extended(table + extended);
+	if (config->partition && config->personality == CFI_STRICT)
+		put_partitions(table + extended, config);
 }

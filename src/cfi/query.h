@@ -10,7 +10,8 @@
 
 #include "pflash/cfi.h"
 
-/* `g` must have passed geometry_check(). */
-void query_build(uint8_t table[CFI_QUERY_SIZE], const struct geometry *g);
+/* cfi_init() has checked `config`. */
+void query_build(uint8_t table[CFI_QUERY_SIZE],
+		 const struct cfi_config *config);
 
 #endif

@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Makes the bytes that a read returns from the views of all parts. */
+/* Makes the bytes that a read returns from the marks of all parts (views.h). */
 #include "pflash/cfi.h"
 
 #include <string.h>
 
-#include "part.h"
+#include "views.h"
 
 /* Identifier codes (28F128J3 data sheet, table "Identifier Codes"). */
 #define ID_MANUFACTURER 0x89
 #define ID_DEVICE 0x18
 #define ID_LOCK 2 /* offset of the lock status in a block */
 
-/* The bytes [off, off + len) of the bank, and the buffer to fill. */
+/* The bytes [off, off + len) of one partition, and the buffer to fill. */
 struct range {
 	const struct cfi *chip;
+	uint32_t partition;
 	uint32_t off;
 	size_t len;
 	uint8_t *out;
 };
+
+static uint8_t
+mark_of(const struct range *r, unsigned int part)
+{
+	return r->chip->shown[views_index(r->chip, part, r->partition)];
+}
 
 /* Fills the range with copies of the bus word `word`. */
 static void
@@ -113,45 +120,62 @@ static void
 render_views(const struct range *r)
 {
 	const struct geometry *g = &r->chip->config.geometry;
-	const struct cfi_part *parts = r->chip->part;
 	uint8_t word[GEOMETRY_MAX_WIDTH] = { 0 };
 
-	for (unsigned int i = 0; i < g->interleave; i++)
-		word[i * geometry_lane(g)] = part_shows(&parts[i]);
+	for (unsigned int i = 0; i < g->interleave; i++) {
+		uint8_t mark = mark_of(r, i);
+
+		if (mark & MARK_STATUS)
+			word[i * geometry_lane(g)] = mark &
+						     (uint8_t)~MARK_STATUS;
+	}
 	fill(r, word);
 	for (unsigned int i = 0; i < g->interleave; i++) {
-		if (parts[i].view == CFI_VIEW_ARRAY)
+		uint8_t mark = mark_of(r, i);
+
+		if (mark == MARK_ARRAY)
 			put_array(r, i);
-		if (parts[i].view == CFI_VIEW_ID ||
-		    parts[i].view == CFI_VIEW_QUERY)
-			put_codes(r, i, parts[i].view == CFI_VIEW_QUERY);
+		if (mark == MARK_ID || mark == MARK_QUERY)
+			put_codes(r, i, mark == MARK_QUERY);
 	}
 }
 
-static bool
-all_show_array(const struct cfi *chip)
+static void
+render_partition(const struct range *r)
 {
-	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++)
-		if (chip->part[i].view != CFI_VIEW_ARRAY)
-			return false;
-	return true;
+	unsigned int marks = 0;
+
+	for (unsigned int i = 0; i < r->chip->config.geometry.interleave; i++)
+		marks |= mark_of(r, i);
+	if (marks)
+		render_views(r);
+	else
+		memcpy(r->out, r->chip->config.array + r->off, r->len);
 }
 
 void
 cfi_render(const struct cfi *chip, uint64_t off, void *dst, size_t len)
 {
 	uint32_t size = chip->config.geometry.size;
-	size_t inside = 0;
 	uint8_t *out = dst;
+	size_t inside = 0;
 
 	if (off < size)
 		inside = len < size - off ? len : (size_t)(size - off);
-	if (inside && all_show_array(chip))
-		memcpy(out, chip->config.array + off, inside);
-	else if (inside)
-		render_views(&(struct range){ chip, (uint32_t)off, inside,
-					      out });
 	memset(out + inside, 0xff, len - inside);
+	while (inside) {
+		uint32_t at = (uint32_t)off;
+		uint32_t partition = at >> chip->partition_shift;
+		uint64_t end = (uint64_t)(partition + 1)
+			       << chip->partition_shift;
+		size_t bytes = inside < end - at ? inside : (size_t)(end - at);
+
+		render_partition(&(struct range){ chip, partition, at, bytes,
+						  out });
+		off += bytes;
+		out += bytes;
+		inside -= bytes;
+	}
 }
 
 uint64_t

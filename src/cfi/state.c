@@ -12,8 +12,10 @@
 #include "bank.h"
 #include "pflash/le.h"
 
-#define MAGIC "PFLASHC1"
-#define HEADER_SIZE 48
+#define MAGIC "PFLASHC2"
+#define MAGIC_1 "PFLASHC1" /* of pflashd 0.1 */
+#define HEADER_SIZE 56
+#define HEADER_SIZE_1 48
 #define LOADED (24 + CFI_BUFFER_SIZE)
 #define PART_SIZE (LOADED + CFI_BUFFER_SIZE / 8)
 
@@ -30,11 +32,23 @@ state_parts_at(const struct cfi *chip)
 	       geometry_blocks(&chip->config.geometry);
 }
 
+/* The offset of the marks in a record. */
+static uint32_t
+marks_at(const struct cfi *chip)
+{
+	return chip->parts_at + chip->config.geometry.interleave * PART_SIZE;
+}
+
+static uint32_t
+mark_count(const struct cfi *chip)
+{
+	return chip->config.geometry.interleave * chip->partitions;
+}
+
 size_t
 cfi_state_size(const struct cfi *chip)
 {
-	return chip->parts_at +
-	       (size_t)chip->config.geometry.interleave * PART_SIZE;
+	return (size_t)marks_at(chip) + mark_count(chip);
 }
 
 static void
@@ -53,6 +67,7 @@ put_header(const struct cfi *chip, uint8_t *at)
 		put_le32(at + 16 + 8 * i, g->regions[i].block_size);
 		put_le32(at + 20 + 8 * i, g->regions[i].count);
 	}
+	put_le32(at + 48, 1u << chip->partition_shift);
 }
 
 static void
@@ -64,7 +79,7 @@ put_part_registers(const struct cfi_part *part, uint8_t *at)
 	at[3] = part->burst;
 	at[4] = part->last;
 	at[5] = part->bad;
-	at[6] = at[7] = 0;
+	put_le16(at + 6, (uint16_t)part->partition);
 	put_le32(at + 8, part->erased);
 	put_le32(at + 12, part->start);
 	put_le32(at + 16, part->words);
@@ -93,6 +108,8 @@ cfi_save(const struct cfi *chip, uint8_t *record)
 		put_part_registers(&chip->part[i], record + i * PART_SIZE);
 		put_part_buffer(&chip->part[i], record + i * PART_SIZE);
 	}
+	memcpy(record + chip->config.geometry.interleave * PART_SIZE,
+	       chip->shown, mark_count(chip));
 }
 
 /* The write buffer has contents only from its first word to the confirm. */
@@ -103,14 +120,33 @@ has_loaded(const struct cfi_part *part)
 	       part->state == CFI_STATE_CONFIRM;
 }
 
+/*
+ * Updates the marks that have changed.  False: locks or protection registers
+ * have changed too, or too much, and the whole record was written.
+ */
+static bool
+save_changes(const struct cfi *chip, uint8_t *record, uint32_t *changes)
+{
+	bool whole = chip->changes - *changes > CFI_MAX_VIEWS;
+
+	for (; !whole && *changes != chip->changes; ++*changes) {
+		uint16_t entry = chip->log[*changes % CFI_MAX_VIEWS];
+
+		whole = entry == LOG_OTHER;
+		if (!whole)
+			record[marks_at(chip) + entry] = chip->shown[entry];
+	}
+	if (whole)
+		cfi_save(chip, record);
+	*changes = chip->changes;
+	return !whole;
+}
+
 void
 cfi_save_again(const struct cfi *chip, uint8_t *record, uint32_t *changes)
 {
-	if (*changes != chip->changes) {
-		cfi_save(chip, record);
-		*changes = chip->changes;
+	if (*changes != chip->changes && !save_changes(chip, record, changes))
 		return;
-	}
 	record += chip->parts_at;
 	for (unsigned int i = 0; i < chip->config.geometry.interleave; i++) {
 		const struct cfi_part *part = &chip->part[i];
@@ -121,11 +157,11 @@ cfi_save_again(const struct cfi *chip, uint8_t *record, uint32_t *changes)
 	}
 }
 
-/* False: a reserved byte is not 0, or a flag is neither 0 nor 1. */
+/* False: a flag is neither 0 nor 1. */
 static bool
 get_part(struct cfi_part *part, const uint8_t *at)
 {
-	if (at[5] > 1 || at[6] || at[7])
+	if (at[5] > 1)
 		return false;
 	*part = (struct cfi_part){
 		.state = at[0],
@@ -134,6 +170,7 @@ get_part(struct cfi_part *part, const uint8_t *at)
 		.burst = at[3],
 		.last = at[4],
 		.bad = at[5],
+		.partition = get_le16(at + 6),
 		.erased = get_le32(at + 8),
 		.start = get_le32(at + 12),
 		.words = get_le32(at + 16),
@@ -144,43 +181,59 @@ get_part(struct cfi_part *part, const uint8_t *at)
 	return true;
 }
 
-/*
- * True if the record's protection registers are valid and have the layout of
- * this chip.
- */
-static bool
-protect_fits(const struct cfi *chip, const uint8_t *record, size_t len)
+/* The size of a record's header; 0: not a record of a known version. */
+static size_t
+header_size(const uint8_t *record, size_t len)
 {
-	const struct geometry *g = &chip->config.geometry;
-
-	if (len < HEADER_SIZE + protect_size(chip) ||
-	    memcmp(record, MAGIC, 8) != 0 || record[9] != g->width ||
-	    record[10] != g->interleave)
-		return false;
-	for (unsigned int i = 0; i < g->interleave; i++)
-		if (!protect_verify(record + HEADER_SIZE + i * CFI_PROTECT_SIZE,
-				    geometry_lane(g)))
-			return false;
-	return true;
-}
-
-static bool
-header_fits(const struct cfi *chip, const uint8_t *record, size_t len)
-{
-	uint8_t header[HEADER_SIZE];
-
-	put_header(chip, header);
-	return len == cfi_state_size(chip) &&
-	       memcmp(record, header, HEADER_SIZE) == 0;
+	if (len < HEADER_SIZE)
+		return 0;
+	if (memcmp(record, MAGIC, 8) == 0)
+		return HEADER_SIZE;
+	return memcmp(record, MAGIC_1, 8) == 0 ? HEADER_SIZE_1 : 0;
 }
 
 int
 cfi_restore_protect(struct cfi *chip, const uint8_t *record, size_t len)
 {
-	if (!protect_fits(chip, record, len))
+	const struct geometry *g = &chip->config.geometry;
+	size_t header = header_size(record, len);
+
+	if (!header || len < header + protect_size(chip) ||
+	    record[9] != g->width || record[10] != g->interleave)
 		return -EINVAL;
-	memcpy(chip->protect, record + HEADER_SIZE, protect_size(chip));
+	for (unsigned int i = 0; i < g->interleave; i++)
+		if (!protect_verify(record + header + i * CFI_PROTECT_SIZE,
+				    geometry_lane(g)))
+			return -EINVAL;
+	memcpy(chip->protect, record + header, protect_size(chip));
 	return 0;
+}
+
+/* True if the record is as long as its version says, for this chip. */
+static bool
+header_fits(const struct cfi *chip, const uint8_t *record, size_t len)
+{
+	size_t header = header_size(record, len), size = cfi_state_size(chip);
+	uint8_t expected[HEADER_SIZE];
+
+	if (!header)
+		return false;
+	put_header(chip, expected);
+	if (header == HEADER_SIZE_1) {
+		memcpy(expected, MAGIC_1, 8);
+		if (len == marks_at(chip) - (HEADER_SIZE - HEADER_SIZE_1))
+			size = len;
+	}
+	return len == size && memcmp(record, expected, header) == 0;
+}
+
+/* In a record of version 1 a part has one view, for all partitions. */
+static void
+spread_views(struct cfi *chip)
+{
+	for (unsigned int n = 0; n < chip->config.geometry.interleave; n++)
+		memset(chip->shown + views_index(chip, n, 0),
+		       views_mark(&chip->part[n]), chip->partitions);
 }
 
 int
@@ -188,7 +241,8 @@ cfi_restore(struct cfi *chip, const uint8_t *record, size_t len)
 {
 	struct cfi to = *chip;
 	uint32_t blocks = geometry_blocks(&chip->config.geometry);
-	const uint8_t *at = record + HEADER_SIZE + protect_size(chip);
+	const uint8_t *at = record + header_size(record, len) +
+			    protect_size(chip);
 
 	if (!header_fits(chip, record, len) ||
 	    cfi_restore_protect(&to, record, len) < 0)
@@ -198,8 +252,12 @@ cfi_restore(struct cfi *chip, const uint8_t *record, size_t len)
 	for (unsigned int i = 0; i < to.config.geometry.interleave; i++)
 		if (!get_part(&to.part[i], at + i * PART_SIZE))
 			return -EINVAL;
-	for (unsigned int i = 0; i < to.config.geometry.interleave; i++)
-		(void)part_note_shown(&to.part[i]);
+	at += to.config.geometry.interleave * PART_SIZE;
+	if (header_size(record, len) == HEADER_SIZE)
+		memcpy(to.shown, at, mark_count(&to));
+	else
+		spread_views(&to);
+	views_find_switched(&to);
 	bank_note_locks(&to);
 	if (!cfi_verify(&to))
 		return -EINVAL;

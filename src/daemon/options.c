@@ -49,39 +49,23 @@ static const struct parse_choice sandboxes[] = {
 };
 
 static const struct cmdline_option table[] = {
-	{ "domain", 'd', true },
-	{ "config", 'C', true },
-	{ "vars", 'v', true },
-	{ "template", 't', true },
-	{ "layout", 'l', true },
-	{ "code", 'c', true },
-	{ "base", 'b', true },
-	{ "mode", 'm', true },
-	{ "sync", 's', true },
-	{ "settle", 'T', true },
-	{ "journal", 'j', true },
-	{ "history", 'H', true },
-	{ "on-error", 'e', true },
-	{ "write-limit", 'x', true },
-	{ "spin", 'P', true },
-	{ "compact", 'o', true },
-	{ "read-only", 'R', false },
-	{ "force", 'F', false },
-	{ "personality", 'p', true },
-	{ "width", 'w', true },
-	{ "interleave", 'i', true },
-	{ "block-size", 'B', true },
-	{ "ready-fd", 'r', true },
-	{ "wait", 'W', true },
-	{ "log", 'L', true },
-	{ "sandbox", 'S', true },
-	{ "user", 'u', true },
-	{ "restarts", 'n', true },
-	{ "check-handover", 'k', false },
-	{ "foreground", 'f', false },
-	{ "help", 'h', false },
-	{ "version", 'V', false },
-	{ NULL, 0, false },
+	{ "domain", 'd', true },      { "config", 'C', true },
+	{ "vars", 'v', true },        { "template", 't', true },
+	{ "layout", 'l', true },      { "code", 'c', true },
+	{ "base", 'b', true },        { "mode", 'm', true },
+	{ "sync", 's', true },        { "settle", 'T', true },
+	{ "journal", 'j', true },     { "history", 'H', true },
+	{ "on-error", 'e', true },    { "write-limit", 'x', true },
+	{ "spin", 'P', true },        { "compact", 'o', true },
+	{ "read-only", 'R', false },  { "force", 'F', false },
+	{ "personality", 'p', true }, { "width", 'w', true },
+	{ "interleave", 'i', true },  { "block-size", 'B', true },
+	{ "partition", 'a', true },   { "ready-fd", 'r', true },
+	{ "wait", 'W', true },        { "log", 'L', true },
+	{ "sandbox", 'S', true },     { "user", 'u', true },
+	{ "restarts", 'n', true },    { "check-handover", 'k', false },
+	{ "foreground", 'f', false }, { "help", 'h', false },
+	{ "version", 'V', false },    { NULL, 0, false },
 };
 
 /* clang-format off */
@@ -134,6 +118,8 @@ options_help(void)
 "  --interleave N     chips side by side on the bus; the default is as few as\n"
 "                     the width allows\n"
 "  --block-size LIST  erase blocks, SIZE[xCOUNT][,...]: 4096 (default)\n"
+"  --partition SIZE   bytes that change their view together; the default is\n"
+"                     an erase block (ovmf) or the whole flash (strict)\n"
 "  --foreground       do not become a daemon\n"
 "  --ready-fd N       write a newline to this descriptor when the flash is\n"
 "                     attached\n"
@@ -273,6 +259,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'h': options->help = true; return 0;
 	case 'V': options->version = true; return 0;
 	case 'B': options->blocks = arg; return 0;
+	case 'a': return parse_bytes(arg, UINT32_MAX, &options->partition, err);
 	case 'l': return set_layout(options, arg, err);
 	case 'r': return set_ready_fd(options, arg, err);
 	case 'W': return number(arg, MAX_WAIT, &options->wait, err);

@@ -48,6 +48,7 @@ struct options {
 	uint32_t width;      /* bytes of the bus */
 	uint32_t interleave; /* parts; 0: as few as the width allows */
 	const char *blocks;  /* geometry_parse() */
+	uint64_t partition;  /* bytes; 0: as the personality says */
 	int ready_fd;        /* -1: none */
 	uint64_t wait;       /* seconds, for another process to unlock VARS */
 	bool foreground;

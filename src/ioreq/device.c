@@ -79,8 +79,7 @@ region_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
 {
 	struct device *device = opaque;
 
-	if (cfi_write(&device->chip, off, size, value) ||
-	    device->config.show_busy)
+	if (cfi_write(&device->chip, off, size, value))
 		window_show(device->window);
 }
 
@@ -171,6 +170,7 @@ device_new(struct device **out, struct ioreq_server *server,
 	   struct error *err)
 {
 	struct device *device = calloc(1, sizeof(*device));
+	int ret;
 
 	if (!device)
 		return error_set(err, ENOMEM, "out of memory");
@@ -180,7 +180,11 @@ device_new(struct device **out, struct ioreq_server *server,
 	device->handover.record = config->handover;
 	device->adopted = config->handover && config->handover->attached;
 	*out = device;
-	return geometry_check(&config->geometry, err);
+	ret = geometry_check(&config->geometry, err);
+	return ret < 0 ? ret :
+			 cfi_check_partition(&config->geometry,
+					     config->personality,
+					     config->partition, err);
 }
 
 /* Takes over the flash that an earlier process has attached. */
@@ -237,6 +241,7 @@ device_connect(struct device *device, struct store *store, struct error *err)
 		.array = store_image(store),
 		.geometry = device->config.geometry,
 		.personality = device->config.personality,
+		.partition = device->config.partition,
 		.show_busy = device->config.show_busy,
 		.ops = &chip_ops,
 		.owner = device,

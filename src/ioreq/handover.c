@@ -45,10 +45,10 @@ _Static_assert(
 		offsetof(struct handover, state) == 1200 + 24 &&
 		offsetof(struct handover_state, chip_section) == 8 + 40 &&
 		sizeof(struct handover_state) == 56 + CFI_STATE_MAX &&
-		offsetof(struct handover, burst_section) == 1224 + 2 * 8248 &&
-		offsetof(struct handover, counts_section) == 17728 + 69696 &&
-		offsetof(struct handover, end_section) == 87432 + 8 &&
-		sizeof(struct handover) == 87448,
+		offsetof(struct handover, burst_section) == 1224 + 2 * 10296 &&
+		offsetof(struct handover, counts_section) == 21824 + 69696 &&
+		offsetof(struct handover, end_section) == 91528 + 8 &&
+		sizeof(struct handover) == 91544,
 	"the structure is a stream without gaps");
 _Static_assert(sizeof(struct handover) <= HANDOVER_SIZE &&
 		       HANDOVER_SIZE % 4096 == 0,

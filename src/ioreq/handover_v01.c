@@ -33,14 +33,15 @@ enum {
 	STATE_OPERATION = 28,
 	STATE_NEXT = 32,
 	STATE_CHIP = 40,
+	CHIP_SIZE = STATE_SIZE - STATE_CHIP,
 };
 
-_Static_assert(sizeof(((struct handover *)0)->incarnation) ==
-			       VARS - INCARNATION &&
-		       sizeof(((struct handover *)0)->vars) == BASE - VARS &&
-		       sizeof(((struct handover *)0)->burst) == BURST_SIZE &&
-		       CFI_STATE_MAX == STATE_SIZE - STATE_CHIP,
-	       "fields of struct handover have the sizes of the old record");
+_Static_assert(
+	sizeof(((struct handover *)0)->incarnation) == VARS - INCARNATION &&
+		sizeof(((struct handover *)0)->vars) == BASE - VARS &&
+		sizeof(((struct handover *)0)->burst) == BURST_SIZE &&
+		CFI_STATE_MAX >= CHIP_SIZE,
+	"fields of struct handover have room for those of the old record");
 
 bool
 handover_v01_is(const uint8_t *bytes, size_t size)
@@ -61,7 +62,7 @@ copy_state(struct handover_state *to, const uint8_t *at)
 	to->burst.length = get_le32(at + STATE_LENGTH);
 	to->burst.operation = get_le32(at + STATE_OPERATION);
 	to->burst.next = get_le32(at + STATE_NEXT);
-	memcpy(to->chip, at + STATE_CHIP, sizeof(to->chip));
+	memcpy(to->chip, at + STATE_CHIP, CHIP_SIZE);
 }
 
 int

@@ -51,8 +51,7 @@ record_attached(struct device *device)
 	record_mode(device, 0);
 	record->window_ready = !device->awaits_firmware;
 	for (unsigned int i = 0; i < 2; i++) {
-		/* Both states are empty: write the whole chip. */
-		handover_next(record)->changes = device->chip.changes + 1;
+		handover_next(record)->changes = 0; /* without contents */
 		handover_write(&device->handover, 0);
 	}
 	__atomic_store_n(&record->attached, HANDOVER_ATTACHED,
@@ -100,7 +99,8 @@ takeover_chip(struct device *device, struct error *err)
 				 "the guest's flash has another geometry or "
 				 "personality: start pflashd with the options "
 				 "of the earlier one");
-	device->chip.changes = state->changes; /* continue this count */
+	/* The other process counted its own changes: write the whole chip. */
+	record->state[0].changes = record->state[1].changes = 0;
 	record->takeovers++;
 	record->attached = HANDOVER_ATTACHED;
 	/* The state names the last record; opening the journal adds some. */

@@ -21,6 +21,7 @@ struct window {
 	uint64_t gfn;
 	unsigned int count; /* frames */
 	uint8_t *frames;    /* the mapping; NULL: trap mode, or deferred */
+	uint32_t seen;      /* what the frames show: cfi_next_change() */
 	bool populated;     /* the guest has the window's frames */
 	bool owns;          /* the server has claimed the page type */
 };
@@ -120,6 +121,14 @@ direct_leave(struct window *window)
 	return ret < 0 ? -ENOTRECOVERABLE : 0;
 }
 
+/* Shows the whole view in frames that were just mapped. */
+static void
+fill(struct window *window)
+{
+	window->seen = 0;
+	window_show(window);
+}
+
 static int
 own_type(struct window *window, struct error *err)
 {
@@ -162,7 +171,7 @@ frames_claim(struct window *window, struct error *err)
 	if (ret < 0)
 		return ret;
 	if (window->chip)
-		window_show(window);
+		fill(window);
 	ret = t->ops->set_type(t, HVMMEM_ioreq_server, window->gfn,
 			       window->count);
 	return ret < 0 ? error_errno(err, -ret,
@@ -330,15 +339,18 @@ void
 window_connect(struct window *window, const struct cfi *chip)
 {
 	window->chip = chip;
-	window_show(window);
+	fill(window);
 }
 
 void
 window_show(struct window *window)
 {
-	if (window->frames)
-		cfi_render(window->chip, 0, window->frames,
-			   (size_t)window->count * FRAME_SIZE);
+	uint32_t off, len;
+
+	if (!window->frames)
+		return;
+	while (cfi_next_change(window->chip, &window->seen, &off, &len))
+		cfi_render(window->chip, off, window->frames + off, len);
 }
 
 /*
@@ -355,7 +367,7 @@ stay_direct(struct window *window, struct error *err)
 			return -ENOTRECOVERABLE;
 	if (frames_map(window, err) < 0)
 		return -ENOTRECOVERABLE;
-	window_show(window);
+	fill(window);
 	return 0;
 }
 

@@ -91,6 +91,17 @@ refuses "width" 2 'width' "$d" --domain 1 --vars "$v" --width 3
 refuses "interleave" 2 'parts' "$d" --domain 1 --vars "$v" --interleave 2
 refuses "blocks that do not fill the flash" 2 '131072' "$d" --domain 1 --vars "$v" \
 	--block-size 4Kx8 --foreground
+for partition in '' 0 x 4Kx2; do
+	refuses "partition '$partition'" 2 "partition: '$partition' is not a size" "$d" \
+		--domain 1 --vars "$v" --partition "$partition"
+done
+refuses "a partition that is no power of two" 2 'power of two' "$d" --domain 1 \
+	--vars "$v" --partition 12K
+refuses "a partition that does not divide the flash" 2 'do not divide' "$d" --domain 1 \
+	--vars "$v" --partition 256K
+refuses "a partition of qemu's chip" 2 'qemu' "$d" --domain 1 --vars "$v" \
+	--partition 64K --personality qemu
+gets_to_xen "partition 64K" --vars "$v" --partition 64K --personality strict
 for restarts in '' x -1 1.5 10001; do
 	refuses "restarts '$restarts'" 2 "restarts: '$restarts' is not a number" "$d" \
 		--domain 1 --vars "$v" --restarts "$restarts"

@@ -85,6 +85,8 @@ refuses "replay: a bus of 3 bytes" 2 '1, 2 or 4' "$replay" --vars "$v" --width 3
 refuses "replay: a part without a lane" 2 'parts' "$replay" --vars "$v" --width 1 --interleave 2
 head -c 5000 "$v" >"$tmp/short.fd"
 refuses "replay: size not a multiple of 4096" 3 "short.fd" "$replay" --vars "$tmp/short.fd"
+refuses "replay: a partition of half a block" 2 'do not divide' "$replay" --vars "$v" --block-size 8K --partition 4K
+refuses "replay: a partition that is no size" 2 "'4Q'" "$replay" --vars "$v" --partition 4Q
 check "replay: --help" sh -c "'$replay' --help | grep -q -e --block-size"
 check "replay: --version" sh -c "'$replay' --version | grep -q 'pflash-replay [0-9]'"
 

@@ -116,6 +116,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t off = 0;
 	size_t count = 0;
 
+	setup.partition = pair_partition(&g, setup.personality, how % 5);
 	pair_open(&p, &setup);
 	while (in.left > 0) {
 		struct pair_event e = next_event(&in, &g, &off);

@@ -100,6 +100,34 @@ log2_of_part(const struct model *m)
 	return n;
 }
 
+/* Section 7, the last table. */
+static void
+partition_table(const struct model *m, uint8_t *p)
+{
+	unsigned int r;
+
+	p[4] = '3';
+	p[6] = 0x02;
+	p[0x15] = (uint8_t)m->geometry.region_count;
+	for (r = 0; r < m->geometry.region_count; r++) {
+		uint32_t size = m->geometry.regions[r].block_size;
+		uint32_t count = m->geometry.regions[r].count;
+		uint32_t parts = size * count / m->partition;
+		uint32_t blocks = m->partition / size - 1;
+		uint32_t units = size / m->geometry.interleave / 256;
+		uint8_t *at = p + 0x16 + 14 * r;
+
+		at[0] = byte_of_sum(parts, 0);
+		at[1] = byte_of_sum(parts, 1);
+		put(at, 2, "\x11\x00\x00\x01", 4);
+		at[6] = byte_of_sum(blocks, 0);
+		at[7] = byte_of_sum(blocks, 1);
+		at[8] = byte_of_sum(units, 0);
+		at[9] = byte_of_sum(units, 1);
+		put(at, 10, "\x64\x00\x01\x00", 4);
+	}
+}
+
 /* The query table, from part address 0 on; undefined bytes are zero. */
 static void
 query_table(const struct model *m, uint8_t table[256])
@@ -135,6 +163,8 @@ query_table(const struct model *m, uint8_t table[256])
 	put(table, p + 0xa, "\x03\x00", 2);
 	put(table, p + 0xc, "\x33\x00", 2);
 	put(table, p + 0xe, "\x01\x80\x00\x03\x03", 5);
+	if (m->configured && m->personality == CFI_STRICT)
+		partition_table(m, table + p);
 }
 
 /* A word of the protection registers; -1: `address` is not in them. */
@@ -157,7 +187,8 @@ protection_word(const struct model *m, unsigned int part, uint64_t address)
 
 /* A word of the ID or QUERY view. */
 static uint16_t
-identifier(const struct model *m, unsigned int part, uint64_t address)
+identifier(const struct model *m, unsigned int part, uint64_t address,
+	   enum model_view view)
 {
 	const struct model_part *p = &m->part[part];
 	struct block block = block_of(m, address);
@@ -171,7 +202,7 @@ identifier(const struct model *m, unsigned int part, uint64_t address)
 	if (address == block.first_address + 2)
 		return (uint16_t)(p->locks[block.number].locked |
 				  p->locks[block.number].down << 1);
-	if (p->view == MODEL_ID)
+	if (view == MODEL_ID)
 		return word < 0 ? 0 : (uint16_t)word;
 	if (address >= sizeof(table))
 		return 0;
@@ -188,16 +219,20 @@ model_byte(const struct model *m, uint64_t off)
 	unsigned int part = in_word / lane_size(m);
 	unsigned int b = in_word % lane_size(m);
 	uint64_t address = off / m->geometry.width;
+	const struct model_shown *shown;
 	uint16_t word = 0;
 
 	if (off >= m->geometry.size)
 		return 0xff;
-	switch (m->part[part].view) {
+	shown = &m->part[part].shown[off / m->partition];
+	switch (shown->view) {
 	case MODEL_ARRAY: return m->array[off];
-	case MODEL_STATUS: word = m->part[part].status; break;
-	case MODEL_XSR: word = m->part[part].xsr; break;
+	case MODEL_STATUS:
+	case MODEL_XSR: word = shown->word; break;
 	case MODEL_ID:
-	case MODEL_QUERY: word = identifier(m, part, address); break;
+	case MODEL_QUERY:
+		word = identifier(m, part, address, shown->view);
+		break;
 	}
 	return (uint8_t)(word >> (8 * b));
 }
@@ -226,13 +261,33 @@ model_render(const struct model *m, uint8_t *dst)
 		dst[off] = model_byte(m, off);
 }
 
+static void
+set_view(struct model_part *p, enum model_view view)
+{
+	p->shown[p->partition].view = view;
+}
+
+/* The partition that was addressed last shows the present status. */
+static void
+show_status(struct model *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->geometry.interleave; i++) {
+		struct model_part *p = &m->part[i];
+
+		if (p->shown[p->partition].view == MODEL_STATUS)
+			p->shown[p->partition].word = p->status;
+	}
+}
+
 /* Section 3: how commands end. */
 
 static void
 ended(struct model_part *p, uint8_t errors)
 {
 	p->status |= SR_READY | errors;
-	p->view = MODEL_STATUS;
+	set_view(p, MODEL_STATUS);
 	p->wait = MODEL_COMMAND;
 }
 
@@ -314,6 +369,7 @@ model_report(struct model *m, int error)
 		memcpy(m->committed, m->array, m->geometry.size);
 	/* Choice: reporting the failure of a burst ends the burst. */
 	burst_ends(m);
+	show_status(m);
 }
 
 /* Section 4: programming and erasing. */
@@ -419,8 +475,7 @@ buffer_begins(struct model_part *p)
 
 	for (i = 0; i < MODEL_BUFFER; i++)
 		p->loaded[i] = false;
-	p->view = MODEL_XSR;
-	p->xsr = 0x80;
+	p->shown[p->partition] = (struct model_shown){ MODEL_XSR, 0x80 };
 	p->wait = MODEL_BUFFER_COUNT;
 }
 
@@ -432,7 +487,7 @@ buffer_count(const struct model *m, struct model_part *p, uint16_t data)
 	p->count = (is_x16(m) ? data : data & 0xffu) + 1u;
 	p->taken = 0;
 	p->bad_load = p->count > words;
-	p->view = MODEL_STATUS;
+	set_view(p, MODEL_STATUS);
 	p->wait = MODEL_BUFFER_DATA;
 }
 
@@ -568,7 +623,7 @@ suspend(struct model_part *p, enum model_last last)
 		p->status |= SR_ERASE_SUSPENDED | SR_READY;
 	if (last == MODEL_PROGRAMMED)
 		p->status |= SR_PROGRAM_SUSPENDED | SR_READY;
-	p->view = MODEL_STATUS;
+	set_view(p, MODEL_STATUS);
 }
 
 static void
@@ -582,7 +637,21 @@ resume(struct model_part *p)
 		p->last = MODEL_ERASED;
 	}
 	p->status |= SR_READY;
-	p->view = MODEL_STATUS;
+	set_view(p, MODEL_STATUS);
+}
+
+/* Personalities: READ ARRAY of ovmf and qemu concerns all partitions. */
+static void
+view_array(const struct model *m, struct model_part *p)
+{
+	uint32_t i;
+
+	if (m->personality == CFI_STRICT) {
+		set_view(p, MODEL_ARRAY);
+		return;
+	}
+	for (i = 0; i < MODEL_MAX_PARTITIONS; i++)
+		p->shown[i].view = MODEL_ARRAY;
 }
 
 static void
@@ -594,7 +663,7 @@ clear_status(const struct model *m, struct model_part *p)
 		p->status &= (uint8_t)~SR_READY;
 	if (m->personality == CFI_QEMU) {
 		p->status = 0;
-		p->view = MODEL_ARRAY;
+		view_array(m, p);
 	}
 }
 
@@ -607,9 +676,9 @@ command(const struct model *m, struct model_part *p, uint8_t code)
 	if (code != 0x70)
 		p->last = MODEL_NOTHING;
 	switch (code) {
-	case 0x90: p->view = MODEL_ID; return;
-	case 0x98: p->view = MODEL_QUERY; return;
-	case 0x70: p->view = MODEL_STATUS; return;
+	case 0x90: set_view(p, MODEL_ID); return;
+	case 0x98: set_view(p, MODEL_QUERY); return;
+	case 0x70: set_view(p, MODEL_STATUS); return;
 	case 0x50: clear_status(m, p); return;
 	case 0x40:
 	case 0x10: p->wait = MODEL_PROGRAM_DATA; break;
@@ -619,18 +688,18 @@ command(const struct model *m, struct model_part *p, uint8_t code)
 	case 0xe8:
 		if (m->personality == CFI_STRICT &&
 		    p->status & (SR_PROGRAM | SR_ERASE)) {
-			/* Choice: XSR stays until the next E8. */
-			p->view = MODEL_XSR;
-			p->xsr = 0x00;
+			p->shown[p->partition] = (struct model_shown){
+				MODEL_XSR, 0x00
+			};
 		} else {
 			buffer_begins(p);
 		}
 		return;
 	case 0xb0: suspend(p, last); return;
 	case 0xd0: resume(p); return;
-	default: p->view = MODEL_ARRAY; return;
+	default: view_array(m, p); return;
 	}
-	p->view = MODEL_STATUS;
+	set_view(p, MODEL_STATUS);
 }
 
 /* Returns true if this cycle sets the part's view to ARRAY. */
@@ -654,6 +723,10 @@ part_cycle(struct model *m, unsigned int part, uint64_t address, uint16_t data)
 	struct model_part *p = &m->part[part];
 	uint8_t low = (uint8_t)data;
 
+	p->partition = (uint32_t)(address * m->geometry.width / m->partition);
+	if (p->wait != MODEL_COMMAND ||
+	    p->shown[p->partition].view == MODEL_XSR)
+		set_view(p, MODEL_STATUS);
 	switch (p->wait) {
 	case MODEL_COMMAND: command(m, p, low); break;
 	case MODEL_PROGRAM_DATA: program(m, part, address, data); break;
@@ -708,6 +781,7 @@ bus_cycle(struct model *m, uint64_t address, const bool *covered,
 		if (reached[part] && waiting[part])
 			part_cycle(m, part, address, data[part]);
 	}
+	show_status(m);
 }
 
 void
@@ -755,7 +829,9 @@ model_power_cycle(struct model *m)
 		struct model_part *p = &m->part[i];
 
 		p->wait = MODEL_COMMAND;
-		p->view = MODEL_ARRAY;
+		for (b = 0; b < MODEL_MAX_PARTITIONS; b++)
+			p->shown[b].view = MODEL_ARRAY;
+		p->partition = 0;
 		p->status = SR_READY;
 		p->last = MODEL_NOTHING;
 		for (b = 0; b < blocks; b++)
@@ -765,15 +841,36 @@ model_power_cycle(struct model *m)
 	}
 }
 
+/* Section 2: the size of a partition that is not configured. */
+static uint32_t
+own_partition(const struct geometry *g, enum cfi_personality personality)
+{
+	uint32_t size = 0;
+	unsigned int r;
+
+	if (personality != CFI_OVMF)
+		return 0x80000000u;
+	for (r = 0; r < g->region_count; r++)
+		if (g->regions[r].block_size > size)
+			size = g->regions[r].block_size;
+	while ((g->size + size - 1) / size * g->interleave > 4096)
+		size *= 2;
+	return size;
+}
+
 void
 model_init(struct model *m, const struct geometry *geometry,
-	   enum cfi_personality personality, const uint8_t *array)
+	   enum cfi_personality personality, uint32_t partition,
+	   const uint8_t *array)
 {
 	unsigned int i;
 
 	memset(m, 0, sizeof(*m));
 	m->geometry = *geometry;
 	m->personality = personality;
+	m->configured = partition != 0;
+	m->partition = partition ? partition :
+				   own_partition(geometry, personality);
 	m->array = malloc(geometry->size);
 	m->committed = malloc(geometry->size);
 	if (!m->array || !m->committed)

@@ -20,6 +20,7 @@
 
 enum {
 	MODEL_MAX_BLOCKS = GEOMETRY_MAX_BLOCKS,
+	MODEL_MAX_PARTITIONS = 4096,
 	MODEL_BUFFER = 256,
 };
 
@@ -45,15 +46,21 @@ enum model_view {
 /* The last operation, which a SUSPEND in the next cycle could suspend. */
 enum model_last { MODEL_NOTHING, MODEL_PROGRAMMED, MODEL_ERASED };
 
+/* The view of a partition; `word` is what STATUS and XSR read. */
+struct model_shown {
+	enum model_view view;
+	uint8_t word;
+};
+
 struct model_lock {
 	bool locked, down;
 };
 
 struct model_part {
 	enum model_wait wait;
-	enum model_view view;
+	struct model_shown shown[MODEL_MAX_PARTITIONS];
+	uint32_t partition; /* that the last cycle addressed */
 	uint8_t status;
-	uint8_t xsr;
 	enum model_last last;
 	uint32_t erased_block;
 	struct model_lock locks[MODEL_MAX_BLOCKS];
@@ -78,6 +85,8 @@ struct model_host {
 struct model {
 	struct geometry geometry;
 	enum cfi_personality personality;
+	uint32_t partition; /* bytes; configured: listed in the query table */
+	bool configured;
 	struct model_host host;
 	uint8_t *array;
 	uint8_t *committed;
@@ -87,9 +96,13 @@ struct model {
 	struct model_part part[GEOMETRY_MAX_PARTS];
 };
 
-/* Powers on with a copy of `array` and fresh protection registers. */
+/*
+ * Powers on with a copy of `array` and fresh protection registers. `partition`
+ * is the size of a partition; 0: as the personality says.
+ */
 void model_init(struct model *m, const struct geometry *geometry,
-		enum cfi_personality personality, const uint8_t *array);
+		enum cfi_personality personality, uint32_t partition,
+		const uint8_t *array);
 void model_free(struct model *m);
 
 /* Powers off and on; keeps the array and the protection registers. */

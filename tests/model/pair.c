@@ -223,6 +223,16 @@ pair_geometry(unsigned int number)
 	return g;
 }
 
+uint32_t
+pair_partition(const struct geometry *g, enum cfi_personality personality,
+	       unsigned int choice)
+{
+	uint32_t size = choice ? 0x1000u << (choice - 1) : 0;
+	struct error err;
+
+	return cfi_check_partition(g, personality, size, &err) ? 0 : size;
+}
+
 /* Powers on a chip; does not change p->chip. */
 static bool
 init_chip(struct pair *p, struct cfi *chip)
@@ -231,6 +241,7 @@ init_chip(struct pair *p, struct cfi *chip)
 		.array = p->array,
 		.geometry = *p->setup.geometry,
 		.personality = p->setup.personality,
+		.partition = p->setup.partition,
 		.show_busy = p->setup.show_busy,
 		.ops = &ops,
 		.owner = p,
@@ -286,7 +297,8 @@ pair_open(struct pair *p, const struct pair_setup *setup)
 	memcpy(p->window, p->array, size);
 	p->chip = &p->chips[0];
 	init_chip(p, p->chip);
-	model_init(&p->model, setup->geometry, setup->personality, p->array);
+	model_init(&p->model, setup->geometry, setup->personality,
+		   setup->partition, p->array);
 }
 
 void
@@ -432,6 +444,31 @@ set_host(struct model_host *host, const struct pair_event *event)
 	}
 }
 
+/* As the chip's owner does. */
+static void
+show(struct pair *p, bool changed)
+{
+	uint32_t off, len;
+
+	while (changed && cfi_next_change(p->chip, &p->seen, &off, &len)) {
+		if (off >= p->setup.geometry->size ||
+		    len > p->setup.geometry->size - off) {
+			differ(p, "cfi_next_change() returned [%#x, +%#x)", off,
+			       len);
+			return;
+		}
+		cfi_render(p->chip, off, p->window + off, len);
+	}
+}
+
+/* Shows the whole view of a chip that has replaced the previous one. */
+static void
+show_all(struct pair *p)
+{
+	p->seen = 0;
+	show(p, true);
+}
+
 static struct cfi *
 other_chip(struct pair *p)
 {
@@ -480,6 +517,7 @@ restore(struct pair *p)
 	if (ok) {
 		memset(p->chip, 0xa5, sizeof(*p->chip));
 		p->chip = next;
+		show_all(p);
 		ok = same_record(p, record, size);
 	}
 	free(record);
@@ -502,20 +540,12 @@ power_cycle(struct pair *p)
 		return false;
 	memset(p->chip, 0xa5, sizeof(*p->chip));
 	p->chip = next;
-	cfi_render(p->chip, 0, p->window, p->setup.geometry->size);
+	show_all(p);
 	/* The owner commits at the end. */
 	memcpy(p->committed, p->array, p->setup.geometry->size);
 	memcpy(p->model.committed, p->model.array, p->setup.geometry->size);
 	model_power_cycle(&p->model);
 	return true;
-}
-
-/* As the chip's owner does. */
-static void
-show(struct pair *p, bool changed)
-{
-	if (changed || p->setup.show_busy)
-		cfi_render(p->chip, 0, p->window, p->setup.geometry->size);
 }
 
 void
@@ -610,6 +640,6 @@ pair_print_setup(const struct pair_setup *setup)
 	for (r = 0; r < g->region_count; r++)
 		printf("%s%#xx%u", r ? "," : "", g->regions[r].block_size,
 		       g->regions[r].count);
-	printf(", personality %s%s\n", names[setup->personality],
-	       setup->show_busy ? ", shows busy" : "");
+	printf(", personality %s, partition %#x%s\n", names[setup->personality],
+	       setup->partition, setup->show_busy ? ", shows busy" : "");
 }

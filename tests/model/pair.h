@@ -38,6 +38,7 @@ struct pair_event {
 struct pair_setup {
 	const struct geometry *geometry;
 	enum cfi_personality personality;
+	uint32_t partition; /* bytes; 0: as the personality says */
 	bool show_busy;
 };
 
@@ -48,6 +49,7 @@ struct pair {
 	struct cfi *chip; /* points into `chips` */
 	uint8_t *array, *committed, *window, *view;
 	uint64_t commits, programs, erases;
+	uint32_t seen;  /* of `window`, for cfi_next_change() */
 	int fail_after; /* programs and erases before a failure; < 0: none */
 	bool failed;
 	char why[512];
@@ -55,6 +57,13 @@ struct pair {
 
 /* The errno values with which a host can fail; element 0 means success. */
 extern const int pair_errors[4];
+
+/*
+ * A size of partitions that the chip accepts: 0, or 4 KiB doubled `choice` - 1
+ * times.
+ */
+uint32_t pair_partition(const struct geometry *g,
+			enum cfi_personality personality, unsigned int choice);
 
 void pair_open(struct pair *p, const struct pair_setup *setup);
 void pair_close(struct pair *p);

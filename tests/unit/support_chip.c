@@ -4,6 +4,7 @@
 #include <check.h>
 #include <string.h>
 
+bool one_partition;
 struct owner owner;
 struct cfi chip;
 
@@ -92,6 +93,10 @@ power_on_bank(enum cfi_personality personality, const struct geometry *geometry)
 	memset(&owner, 0, sizeof(owner));
 	memset(owner.array, 0xff, SIZE);
 	ck_assert_int_eq(cfi_init(&chip, &config), 0);
+	if (one_partition) {
+		chip.partition_shift = 31;
+		chip.partitions = 1;
+	}
 	cfi_render(&chip, 0, owner.view, SIZE);
 }
 

@@ -21,6 +21,13 @@ struct owner {
 		fail_protect; /* -errno, or 0 */
 };
 
+/*
+ * Power on with one partition for the whole bank, under any personality, so
+ * that a read of the view at any address is a test of the command.
+ * test_partition.c tests the partitions.
+ */
+extern bool one_partition;
+
 extern struct owner owner;
 extern struct cfi chip;
 

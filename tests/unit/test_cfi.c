@@ -13,6 +13,7 @@
 static void
 setup(void)
 {
+	one_partition = true;
 	power_on(CFI_OVMF);
 }
 
@@ -331,7 +332,7 @@ START_TEST(query_describes_the_chip)
 		c.geometry.regions[0].block_size = parts[i].block;
 		c.geometry.regions[0].count = parts[i].size / parts[i].block;
 		ck_assert_int_eq(cfi_init(&chip, &c), 0);
-		chip.part[0].view = CFI_VIEW_QUERY;
+		w(0, CFI_CMD_QUERY);
 		cfi_render(&chip, 0, q, sizeof(q));
 		ck_assert_mem_eq(q + 0x10, "QRY\x01\0\x31\0", 7);
 		ck_assert_uint_eq(q[0x27], parts[i].log);

@@ -294,7 +294,7 @@ START_TEST(the_sections_are_the_documented_ones)
 {
 	static const uint32_t documented[PARTS][2] = {
 		{ 1, 32 },    { 2, 96 },         { 3, 1024 }, { 4, 24 },
-		{ 5, 40 },    { 6, 8192 },       { 7, 40 },   { 8, 8192 },
+		{ 5, 40 },    { 6, 10240 },      { 7, 40 },   { 8, 10240 },
 		{ 9, 69696 }, { 0x8000000a, 8 },
 	};
 

@@ -401,6 +401,8 @@ write_script(struct script *s, uint64_t seed, bool restores)
 		.personality = (enum cfi_personality)below(3),
 		.show_busy = chance(30),
 	};
+	s->setup.partition = pair_partition(&s->geometry, s->setup.personality,
+					    below(5));
 	for (i = 0; i < 3; i++)
 		s->hot[i] = below(s->geometry.size / 0x1000) * 0x1000;
 	garbage_percent = (unsigned int[]){ 0, 15, 50, 100 }[below(4)];
@@ -743,7 +745,7 @@ write_and_fail(struct pair *p, const struct pair_event *e)
 {
 	static struct pair twin;
 	const struct geometry *g = p->setup.geometry;
-	unsigned int lane_bytes = g->width / g->interleave, undone = 0, i;
+	unsigned int undone = 0, i;
 	size_t size;
 	uint8_t *record = pair_save(p, &size);
 
@@ -758,8 +760,8 @@ write_and_fail(struct pair *p, const struct pair_event *e)
 	p->fail_after = -1;
 	ck_assert(cfi_verify(p->chip));
 	for (i = 0; i < g->interleave; i++) {
-		uint8_t got = (uint8_t)cfi_read(p->chip, i * lane_bytes, 1);
-		uint8_t good = (uint8_t)cfi_read(twin.chip, i * lane_bytes, 1);
+		uint8_t got = p->chip->part[i].status;
+		uint8_t good = twin.chip->part[i].status;
 
 		if (same_lane(g, i, p->array, twin.array) && got == good)
 			continue;
@@ -867,6 +869,9 @@ damage(struct cfi *chip, unsigned int which)
 	case 19: chip->part[0].start = chip->config.geometry.size; break;
 	/* A strict chip never clears SR.7. */
 	case 20: chip->part[0].status = 0; break;
+	case 21: chip->part[0].partition = chip->partitions; break;
+	case 22: chip->shown[1] = 4; break; /* not in the list */
+	case 23: chip->shown[1] = 6; break;
 	}
 }
 
@@ -909,7 +914,7 @@ main(void)
 	tcase_add_test(tc, records_of_other_chips);
 	tcase_add_test(tc, host_fails_in_the_middle);
 	tcase_add_test(tc, sizes_that_are_none);
-	tcase_add_loop_test(tc, verify_sees_damage, 0, 21);
+	tcase_add_loop_test(tc, verify_sees_damage, 0, 24);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -206,9 +206,13 @@ START_TEST(views_are_what_the_chip_says)
 		w(0x40, commands[i]);
 		read_flash(seen);
 		if (commands[i] == 0x70)
-			for (uint32_t off = 0; off < SIZE; off++)
+			for (uint32_t off = 0; off < 0x1000; off++)
 				if (seen[off] != 0x80)
 					ck_abort_msg("no status at %#x", off);
+		if (commands[i] == 0x70)
+			ck_assert_mem_eq(seen + 0x1000,
+					 store_image(store) + 0x1000,
+					 SIZE - 0x1000);
 		if (commands[i] == 0x90)
 			ck_assert_mem_eq(seen, "\x89\x18\0", 3);
 		if (commands[i] == 0x98)
@@ -230,7 +234,8 @@ START_TEST(programs_and_erases)
 	ck_assert_int_eq(attach(both[_i]), 0);
 	w(0x2000, 0x10);
 	w(0x2000, 0x3c);
-	ck_assert_uint_eq(r(0x1ffff), 0x80);
+	ck_assert_uint_eq(r(0x2fff), 0x80);
+	ck_assert_uint_eq(r(0x3000), store_image(store)[0x3000]);
 	w(0x2000, 0xff);
 	ck_assert_uint_eq(r(0x2000), 0x3c);
 	w(0x10, 0x20);
@@ -380,7 +385,7 @@ START_TEST(an_open_burst_is_flushed)
 	ck_assert(device_pending(device));
 	device_flush(device);
 	ck_assert(!device_pending(device));
-	ck_assert_uint_eq(r(0), 0x80);
+	ck_assert_uint_eq(r(0x5000), 0x80);
 	detach();
 }
 END_TEST
@@ -696,7 +701,7 @@ is_a_flash(uint8_t byte)
 	w(0x2000, 0xd0);
 	w(0x2000, 0x10);
 	w(0x2000, byte);
-	ck_assert_uint_eq(r(0x1ffff), 0x80);
+	ck_assert_uint_eq(r(0x2fff), 0x80);
 	w(0x2000, 0xff);
 	ck_assert_uint_eq(r(0x2000), byte);
 	ck_assert_uint_eq(r(1), 12);
@@ -839,7 +844,7 @@ START_TEST(a_guest_that_is_not_migrated_goes_on)
 	ck_assert(!device_saved(device));
 	ck_assert_int_eq(told_of, _i == 2);
 	w(0x2000, 0x5a); /* the data of the program command */
-	ck_assert_uint_eq(r(0) & (CFI_SR_READY | CFI_SR_PROGRAM),
+	ck_assert_uint_eq(r(0x2000) & (CFI_SR_READY | CFI_SR_PROGRAM),
 			  _i == 2 ? CFI_SR_READY | CFI_SR_PROGRAM :
 				    CFI_SR_READY);
 	w(0, CFI_CMD_READ_ARRAY);
@@ -868,7 +873,7 @@ block_is_locked(uint32_t block)
 {
 	bool locked;
 
-	w(0, CFI_CMD_READ_ID);
+	w(block * 4096, CFI_CMD_READ_ID);
 	locked = r(block * 4096 + 2) & 1;
 	w(0, CFI_CMD_READ_ARRAY);
 	return locked;
@@ -1183,6 +1188,7 @@ START_TEST(the_protection_register_outlives_guests)
 		w(0, CFI_CMD_READ_ID);
 		ck_assert_uint_eq(r(0x80), 0xfe);
 		ck_assert_uint_eq(r(0x89), 0x5a);
+		w(0x5000, CFI_CMD_READ_ID);
 		ck_assert_uint_eq(r(0x5002), personality == CFI_STRICT);
 		w(0, CFI_CMD_READ_ARRAY);
 		detach_incarnation(personality == CFI_STRICT);

@@ -41,6 +41,7 @@ struct options {
 	enum cfi_personality personality;
 	uint32_t width, interleave;
 	const char *blocks;
+	uint64_t partition;
 	enum window_mode mode;
 };
 
@@ -79,6 +80,7 @@ help(void)
 "  --width N             bytes of the bus: 1, 2 or 4\n"
 "  --interleave N        chips side by side on it\n"
 "  --block-size LIST     erase blocks, SIZE[xCOUNT][,...]: 4096\n"
+"  --partition SIZE      bytes that change their view together\n"
 "  --mode auto|direct|trap\n"
 "  --help, --version\n"
 "\n"
@@ -92,8 +94,8 @@ static const struct cmdline_option table[] = {
 	{ "settle", 't', true },     { "personality", 'p', true },
 	{ "mode", 'm', true },       { "width", 'w', true },
 	{ "interleave", 'i', true }, { "block-size", 'b', true },
-	{ "help", 'h', false },      { "version", 'V', false },
-	{ NULL, 0, false },
+	{ "partition", 'a', true },  { "help", 'h', false },
+	{ "version", 'V', false },   { NULL, 0, false },
 };
 
 static int
@@ -128,6 +130,9 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 		options->interleave = (uint32_t)value;
 		break;
 	case 'b': options->blocks = arg; break;
+	case 'a':
+		ret = parse_bytes(arg, UINT32_MAX, &options->partition, err);
+		break;
 	case 'h': help(); return 1;
 	default: puts("pflash-replay " PFLASH_VERSION); return 1;
 	}
@@ -169,6 +174,7 @@ attach(struct replay *replay, const struct options *options,
 		.show_busy = options->sync == STORE_SYNC_OP,
 		.mode = options->mode,
 		.personality = options->personality,
+		.partition = (uint32_t)options->partition,
 	};
 	struct error note;
 	int ret = sim_create(&replay->sim, &sim);
@@ -334,7 +340,9 @@ run(const struct options *options)
 		code = EXIT_FILE;
 	else if (geometry_parse(&geometry, store_size(replay.store),
 				options->width, options->interleave,
-				options->blocks, &err) < 0)
+				options->blocks, &err) < 0 ||
+		 cfi_check_partition(&geometry, options->personality,
+				     (uint32_t)options->partition, &err) < 0)
 		code = EXIT_USAGE;
 	else if (attach(&replay, options, &geometry, &err) < 0)
 		code = EXIT_FAILED;

@@ -233,6 +233,7 @@ attach_device(struct flash *flash, const struct options *options,
 		.incoming = guest->incoming,
 		.mode = options->mode,
 		.personality = options->personality,
+		.partition = (uint32_t)options->partition,
 		.force = options->force,
 	};
 	struct error trap_reason;

@@ -240,7 +240,9 @@ preflight_check(struct preflight *preflight, const struct options *options,
 	    find_base(preflight, options, size, err) < 0)
 		return EXIT_FILE;
 	if (geometry_parse(&preflight->geometry, (uint32_t)size, options->width,
-			   options->interleave, options->blocks, err) < 0)
+			   options->interleave, options->blocks, err) < 0 ||
+	    cfi_check_partition(&preflight->geometry, options->personality,
+				(uint32_t)options->partition, err) < 0)
 		return EXIT_USAGE;
 	config = store_of(preflight, options, files);
 	if (!preflight->initial)
