@@ -6,8 +6,8 @@
  * two, the field holds the next larger one, and the erase regions have the
  * exact number of blocks.
  *
- * A bank with configured partitions has version 1.3 of the extended table, which
- * lists them; their fields are those that Linux's cfi_cmdset_0001.c reads.
+ * A bank with configured partitions has version 1.3 of the extended table,
+ * which lists them; the fields are those that Linux's cfi_cmdset_0001.c reads.
  */
 #include "query.h"
 

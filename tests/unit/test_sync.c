@@ -510,9 +510,9 @@ START_TEST(late_failure_is_shown_in_an_open_burst)
 	off = write_unsynced();
 	w(off + 1, 0x10);
 	w(off + 1, 0x22);
-	ck_assert_uint_eq(r(0), 0x80);
+	ck_assert_uint_eq(r(off + 1), 0x80);
 	device_sync(device);
-	ck_assert_uint_eq(r(0), 0x98);
+	ck_assert_uint_eq(r(off + 1), 0x98);
 	w(0, 0xff);
 	ck_assert_uint_eq(r(off), 0x11);
 	ck_assert_uint_eq(r(off + 1), 0xff);
@@ -532,7 +532,7 @@ START_TEST(late_failure_is_shown_by_the_next_program)
 	ck_assert_uint_eq(r(off), 0x11);
 	w(off + 1, 0x10);
 	w(off + 1, 0x22);
-	ck_assert_uint_eq(r(0), 0x98);
+	ck_assert_uint_eq(r(off + 1), 0x98);
 	w(0, 0xff);
 	ck_assert_uint_eq(r(off + 1), 0xff);
 	detach();

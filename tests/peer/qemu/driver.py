@@ -57,6 +57,8 @@ class Session:
 
     def __init__(self, args, image, personality, options=(), replay=chips.Replay):
         self.size, self.personality = len(image), personality
+        if personality == "ovmf":      # QEMU has one view for the whole flash
+            options = (*options, "--partition", hex(len(image)))
         self.last = collections.deque(maxlen=30)
         self.step = 0
         directory = tempfile.mkdtemp(dir=args.directory)
