@@ -237,10 +237,8 @@ make_writes(struct trace *trace, uint32_t size)
 }
 
 static const struct series series[] = {
-	{ "toggle of the view, always in the first block",
-	  &path_default_unsynced, make_one },
-	{ "toggle of the view, in each block in turn", &path_default_unsynced,
-	  make_each },
+	{ "toggle, in the first block", &path_default_unsynced, make_one },
+	{ "toggle, in each block in turn", &path_default_unsynced, make_each },
 	{ "writes of 200 bytes, direct mode", &path_default_unsynced,
 	  make_writes },
 	{ "writes of 200 bytes, trap mode", &path_trap_unsynced, make_writes },
@@ -279,9 +277,8 @@ bench_view(struct report *report, const struct options *options,
 	struct trace traces[SERIES * SIZES] = { 0 };
 	int ret = add_view(&c, traces, err);
 
-	report_title(report,
-		     "Time of one access that changes the view, and of "
-		     "one write, by size of the flash: lower is better");
+	report_title(report, "Time of a change of the view and of a write, by "
+			     "size of the flash: lower is better");
 	if (ret == 0) {
 		compare(c.subjects, c.count, options);
 		report_ratio(report, "writes in direct mode, 16 MiB : 128 KiB",

@@ -187,8 +187,8 @@ bench_commit(struct report *report, const struct options *options,
 		opened++;
 	}
 	report_title(report,
-		     "Wait for the commit of a burst of %u bytes, as "
-		     "share of all bursts: lower is better",
+		     "Wait for the commit of a burst of %u bytes ("
+		     "share of all bursts): lower is better",
 		     VARIABLE);
 	if (ret == 0)
 		commit_all(subjects, count, bursts, options->size);

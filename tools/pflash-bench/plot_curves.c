@@ -14,10 +14,26 @@
 
 #define GREY "fill=\"#555555\" font-size=\"11\""
 
-static const char *const colours[] = { "#1f5fbf", "#56a0d3", "#8a8a8a",
-				       "#444444", "#d9822b", "#b8342f" };
+#define SHADES 4u
 
-#define COLOURS (sizeof(colours) / sizeof(colours[0]))
+static const char *const colours[ROLES][SHADES] = {
+	[ROLE_OURS] = { "#1f5fbf", "#56a0d3", "#163a70", "#9cc7e8" },
+	[ROLE_PEER] = { "#d9822b", "#b8342f", "#e5b07a", "#7a3e12" },
+	[ROLE_REFERENCE] = { "#8a8a8a", "#444444", "#bbbbbb", "#222222" },
+};
+
+/* Another shade for each earlier curve of this role. */
+static const char *
+colour_of(struct row *const *rows, size_t first)
+{
+	const struct row *row = rows[first];
+	unsigned int shade = 0;
+
+	for (size_t i = 0; i < first; i++)
+		shade += rows[i]->role == row->role &&
+			 (!row->group || rows[i]->group != rows[i + 1]->group);
+	return colours[row->role][shade % SHADES];
+}
 
 static double
 largest(struct row *const *rows, size_t count, double p)
@@ -42,11 +58,12 @@ smallest(struct row *const *rows, size_t count, double p)
 }
 
 static void
-name_curve(struct svg *svg, size_t index, const char *name, const char *figures)
+name_curve(struct svg *svg, size_t index, const char *colour, const char *name,
+	   const char *figures)
 {
 	double y = TOP + 30 + 46 * (double)index;
 
-	svg_box(svg, RIGHT + 20, y - 10, 12, 12, colours[index % COLOURS]);
+	svg_box(svg, RIGHT + 20, y - 10, 12, 12, colour);
 	svg_text(svg, RIGHT + 38, y, "", "%s", name);
 	svg_text(svg, RIGHT + 38, y + 16, GREY, "%s", figures);
 }
@@ -104,9 +121,8 @@ size_axes(struct svg *svg, const struct axis *axis, struct row *const *rows,
 
 static void
 size_curve(struct svg *svg, const struct axis *axis, struct row *const *rows,
-	   size_t count, size_t index)
+	   size_t count, size_t index, const char *colour)
 {
-	const char *colour = colours[index % COLOURS];
 	char text[128] = "", number[32];
 	double points[2 * MOST];
 
@@ -119,14 +135,18 @@ size_curve(struct svg *svg, const struct axis *axis, struct row *const *rows,
 		svg_box(svg, points[2 * i] - 4, points[2 * i + 1] - 4, 8, 8,
 			colour);
 		axis_number(number, sizeof(number), value);
+		if (!rows[0]->group) /* nearby curves would hide it */
+			svg_text(svg, points[2 * i], points[2 * i + 1] - 8,
+				 "text-anchor=\"middle\" font-size=\"11\"",
+				 "%s", number);
 		snprintf(text + used, sizeof(text) - used, "%s%s",
 			 i ? " | " : "", number);
 	}
 	svg_curve(svg, points, count, colour);
 	snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s",
 		 rows[0]->unit);
-	name_curve(svg, index, rows[0]->group ? rows[0]->group : "median",
-		   text);
+	name_curve(svg, index, colour,
+		   rows[0]->group ? rows[0]->group : "median", text);
 }
 
 void
@@ -139,7 +159,8 @@ plot_sizes(struct svg *svg, struct row *const *rows, size_t count)
 	size_axes(svg, &axis, rows, series_length(rows, count));
 	for (size_t i = 0, n; i < count; i += n) {
 		n = series_length(rows + i, count - i);
-		size_curve(svg, &axis, rows + i, n, index++);
+		size_curve(svg, &axis, rows + i, n, index++,
+			   colour_of(rows, i));
 	}
 }
 
@@ -173,9 +194,11 @@ distribution_axes(struct svg *svg, const struct axis *axis, const char *unit)
 }
 
 static void
-distribution(struct svg *svg, const struct axis *axis, const struct row *row,
+distribution(struct svg *svg, const struct axis *axis, struct row *const *rows,
 	     size_t index)
 {
+	const char *colour = colour_of(rows, index);
+	const struct row *row = rows[index];
 	double points[2 * (POINTS + 1)];
 	char text[128], median[32], late[32];
 
@@ -184,12 +207,12 @@ distribution(struct svg *svg, const struct axis *axis, const struct row *row,
 					row_quantile(row, (double)n / POINTS));
 		points[2 * n + 1] = BOTTOM - (BOTTOM - TOP) * n / POINTS;
 	}
-	svg_curve(svg, points, POINTS + 1, colours[index % COLOURS]);
+	svg_curve(svg, points, POINTS + 1, colour);
 	axis_number(median, sizeof(median), row_quantile(row, 0.5));
 	axis_number(late, sizeof(late), row_quantile(row, 0.99));
 	snprintf(text, sizeof(text), "median %s %s, 99 %% below %s %s", median,
 		 row->unit, late, row->unit);
-	name_curve(svg, index, row->name, text);
+	name_curve(svg, index, colour, row->name, text);
 }
 
 void
@@ -200,5 +223,5 @@ plot_distributions(struct svg *svg, struct row *const *rows, size_t count)
 
 	distribution_axes(svg, &axis, rows[0]->unit);
 	for (size_t i = 0; i < count; i++)
-		distribution(svg, &axis, rows[i], i);
+		distribution(svg, &axis, rows, i);
 }

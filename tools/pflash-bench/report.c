@@ -225,9 +225,18 @@ report_ratio(struct report *report, const char *text, const struct row *row,
 
 /* --- output --------------------------------------------------------------- */
 
+/* A figure of four digits, or an integer. */
+static const char *
+figure(char text[32], double value)
+{
+	snprintf(text, 32, value < 10000 ? "%.4g" : "%.0f", value);
+	return text;
+}
+
 static void
 print_row(const struct row *row)
 {
+	char median[32], low[32], high[32];
 	double ratio = row_ratio(row);
 	char extra[80] = "", count[16] = "";
 
@@ -238,12 +247,13 @@ print_row(const struct row *row)
 	else if (ratio > 0)
 		snprintf(extra, sizeof(extra), "%10.3f", ratio);
 	if (row->syncs >= 0)
-		snprintf(count, sizeof(count), "%10.4g", row->syncs);
-	printf("%-36s%10.4g %-5s%9.4g ..%9.4g%10s%s", row->name,
-	       row_quantile(row, 0.5), row->unit, row_quantile(row, 0.25),
-	       row_quantile(row, 0.75), extra, count);
+		snprintf(count, sizeof(count), "%10.0f", row->syncs);
+	printf("%-36s%10s %-5s%9s ..%9s%10s%s", row->name,
+	       figure(median, row_quantile(row, 0.5)), row->unit,
+	       figure(low, row_quantile(row, 0.25)),
+	       figure(high, row_quantile(row, 0.75)), extra, count);
 	if (row->share < 1)
-		printf("  calculated from %.2g %%", 100 * row->share);
+		printf("  calculated from %.0f %%", 100 * row->share);
 	putchar('\n');
 }
 
