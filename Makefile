@@ -113,7 +113,7 @@ $(BUILD)/pflashctl: $(CTL_OBJ) $(LIB)
 $(BUILD)/pflashctl: LIBS = -ljson-c
 $(BUILD)/pflash-replay: $(REPLAY_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: $(BENCH_OBJ) $(SIM) $(LIB)
-$(BUILD)/pflash-bench: LIBS = -ljson-c -lz
+$(BUILD)/pflash-bench: LIBS = -ljson-c -lz -lm
 $(BUILD)/lab/answer: $(ANSWER_OBJ) $(LIB)
 $(BUILD)/lab/answer: LIBS = $(XEN_LIBS)
 $(BUILD)/lab/probe: $(PROBE_OBJ) $(LIB)

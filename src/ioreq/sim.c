@@ -39,10 +39,16 @@ sim_entry(struct sim *sim, uint64_t gfn)
 {
 	static struct sim_entry beyond;
 
+	struct sim_entry *entry = &beyond;
+
 	if (gfn < SIM_GFNS)
-		return &sim->p2m[gfn];
-	beyond = (struct sim_entry){ .type = HVMMEM_mmio_dm };
-	return &beyond;
+		entry = &sim->p2m[gfn];
+	else
+		beyond = (struct sim_entry){ 0 };
+	/* No frame has this value: an entry that was never used, a hole. */
+	if (!entry->frame && entry->type == HVMMEM_ram_rw)
+		entry->type = HVMMEM_mmio_dm;
+	return entry;
 }
 
 bool
@@ -518,8 +524,6 @@ memory_create(struct sim *sim)
 		sim->memory = NULL;
 		return -ENOMEM;
 	}
-	for (unsigned int i = 0; i < SIM_GFNS; i++)
-		sim->p2m[i] = (struct sim_entry){ .type = HVMMEM_mmio_dm };
 	return sim_op_populate(&sim->transport, 0, sim->config.ram_frames);
 }
 

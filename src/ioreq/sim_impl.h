@@ -34,7 +34,7 @@ struct sim {
 	uint8_t *memory;
 	unsigned int frame_count;
 	bool *frame_used;
-	struct sim_entry *p2m;
+	struct sim_entry *p2m; /* zero pages until used: see sim_entry() */
 
 	int event_fd;
 	pthread_mutex_t lock; /* pending, answered, running, stats.paused */

@@ -15,32 +15,28 @@
 
 #include "bench.h"
 
-double
-own_memory(pid_t pid)
+static void
+attach(struct attached *attached, const struct bench_flash *ops,
+       const char *file, uint32_t size)
 {
-	unsigned long clean, dirty, sum = 0;
-	char line[256];
-	FILE *file;
+	struct memory before = memory_of(getpid());
+	uint64_t start = now();
+	void *flash = ops->open(file, size);
 
-	snprintf(line, sizeof(line), "/proc/%d/smaps_rollup", (int)pid);
-	file = fopen(line, "r");
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "Private_Clean: %lu", &clean) == 1)
-			sum += clean;
-		if (sscanf(line, "Private_Dirty: %lu", &dirty) == 1)
-			sum += dirty;
-	}
-	if (file)
-		fclose(file);
-	return (double)sum;
+	if (!flash)
+		_exit(1);
+	ops->read(flash, 0, 1);
+	attached->time = (double)(now() - start) / 1e6;
+	attached->memory = memory_of(getpid());
+	attached->memory.own -= before.own;
+	attached->memory.simulation -= before.simulation;
 }
 
-/* Opens the flash in a new process, which reports time and memory by a pipe. */
-static int
-attach_here(const struct bench_flash *ops, const char *file, struct row *time,
-	    struct row *memory)
+/* The new process reports by a pipe. */
+int
+attach_in_process(struct attached *attached, const struct bench_flash *ops,
+		  const char *file, uint32_t size)
 {
-	double figures[2] = { 0, 0 };
 	int ends[2], status;
 	ssize_t got;
 	pid_t pid;
@@ -49,25 +45,16 @@ attach_here(const struct bench_flash *ops, const char *file, struct row *time,
 		return -errno;
 	pid = fork();
 	if (pid == 0) {
-		double before = own_memory(getpid());
-		uint64_t start = now();
-		void *flash = ops->open(file, 528u << 10);
-
-		figures[0] = (double)(now() - start) / 1e6;
-		figures[1] = own_memory(getpid()) - before;
-		_exit(!flash || write(ends[1], figures, sizeof(figures)) !=
-					sizeof(figures));
+		attach(attached, ops, file, size);
+		_exit(write(ends[1], attached, sizeof(*attached)) !=
+		      sizeof(*attached));
 	}
 	close(ends[1]);
-	got = read(ends[0], figures, sizeof(figures));
+	got = read(ends[0], attached, sizeof(*attached));
 	close(ends[0]);
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return -errno;
-	if (status || got != sizeof(figures))
-		return -EIO;
-	row_add(time, figures[0]);
-	row_add(memory, figures[1]);
-	return 0;
+	return status || got != sizeof(*attached) ? -EIO : 0;
 }
 
 static int
@@ -79,28 +66,35 @@ simulated(struct report *report, const struct options *options,
 	struct row *simulation = report_row(report, ROW_PAIRED, "ms",
 					    "of this, the simulation");
 	struct row *memory = report_row(report, ROW_PAIRED, "KiB",
-					"memory for this");
-	struct row *simulated = report_row(report, ROW_PAIRED, "KiB",
-					   "of this, the simulation");
+					"private memory for this");
+	struct row *frames = report_row(report, ROW_PAIRED, "KiB",
+					"memory of the simulation");
+	struct attached attached, answer;
 	struct subject subject;
-	int ret = subject_open(&subject, &path_none, options, 528u << 10, err);
+	int ret = subject_make(&subject, &path_default, options, options->size,
+			       err);
 
-	if (ret == 0) {
-		subject.ops->close(subject.flash);
-		subject.flash = NULL;
-	}
 	for (unsigned int r = 0; ret == 0 && r < options->rounds; r++) {
-		ret = attach_here(&path_direct, subject.file, time, memory);
+		ret = attach_in_process(&attached, &path_default, subject.file,
+					options->size);
 		if (ret == 0)
-			ret = attach_here(&path_answer, NULL, simulation,
-					  simulated);
+			ret = attach_in_process(&answer, &path_answer, NULL,
+						options->size);
 		if (ret < 0)
-			error_errno(err, -ret, "a process of its own");
+			return error_errno(err, -ret, "a process of its own");
+		row_add(time, attached.time);
+		row_add(simulation, answer.time);
+		row_add(memory, attached.memory.own);
+		row_add(frames, attached.memory.simulation);
 	}
-	subject_close(&subject);
+	report_title(report,
+		     "Start of a flash of %u KiB, and its memory: "
+		     "lower is better",
+		     options->size >> 10);
 	report_note(report,
-		    "memory includes two copies of the image and its frames, "
-		    "528 KiB each");
+		    "private memory includes the image, %u KiB; the "
+		    "simulation has the guest's frames",
+		    options->size >> 10);
 	return ret;
 }
 
@@ -133,7 +127,8 @@ start(const struct options *options, int ready)
 static double
 memory_of_all(pid_t pid)
 {
-	double sum = own_memory(pid);
+	struct memory memory = memory_of(pid);
+	double sum = memory.own + memory.simulation;
 	char path[64];
 	FILE *file;
 	int child;
@@ -141,8 +136,10 @@ memory_of_all(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid,
 		 (int)pid);
 	file = fopen(path, "r");
-	while (file && fscanf(file, "%d", &child) == 1)
-		sum += own_memory(child);
+	while (file && fscanf(file, "%d", &child) == 1) {
+		memory = memory_of(child);
+		sum += memory.own + memory.simulation;
+	}
 	if (file)
 		fclose(file);
 	return sum;
@@ -186,7 +183,9 @@ bench_attach(struct report *report, const struct options *options,
 	if (options->argument_count == 0)
 		return simulated(report, options, err);
 	time = report_row(report, ROW_PAIRED, "ms", "start to ready");
-	memory = report_row(report, ROW_PAIRED, "KiB", "memory of its own");
+	memory = report_row(report, ROW_PAIRED, "KiB", "private memory");
+	report_title(report, "Start of a command, and its private memory: "
+			     "lower is better");
 	for (unsigned int r = 0; ret == 0 && r < options->rounds; r++)
 		ret = attach_command(options, time, memory, err);
 	report_note(report, "private memory of the process and its children");

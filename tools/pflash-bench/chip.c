@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The chip alone, with an array in memory that is not stored. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,10 +101,30 @@ bare_read(void *flash, uint64_t off, unsigned int size)
 }
 
 const struct bench_flash chip_bare = {
-	.name = "chip",
+	.name = "the chip alone",
 	.kind = BENCH_CHIP,
 	.open = bare_open,
 	.write = bare_write,
 	.read = bare_read,
 	.close = bare_close,
 };
+
+int
+trace_apply(const struct trace *trace, uint8_t *array, uint32_t size)
+{
+	struct bare *bare = bare_open(NULL, size);
+
+	if (!bare)
+		return -ENOMEM;
+	memcpy(bare->array, array, size);
+	for (size_t i = 0; i < trace->count; i++) {
+		const struct access *access = &trace->accesses[i];
+
+		if (access->write)
+			bare_write(bare, access->off, access->size,
+				   access->value);
+	}
+	memcpy(array, bare->array, size);
+	bare_close(bare);
+	return 0;
+}

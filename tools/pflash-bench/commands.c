@@ -2,56 +2,42 @@
 /* The subcommands that compare flashes by accesses. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
 #include "pflash/cfi.h"
 
-#define SUBJECTS (4 + BENCH_PEERS * 4)
 #define WRITES 32768u
 
-/* A comparison under construction. */
-struct comparison {
-	struct report *report;
-	const struct options *options;
-	struct subject subjects[SUBJECTS];
-	unsigned int count;
-};
-
 static int
-take(struct comparison *c, const struct bench_flash *ops, uint32_t size,
-     const struct trace *trace, const char *name, struct error *err)
-{
-	struct subject *subject = &c->subjects[c->count];
-	int ret = subject_open(subject, ops, c->options, size, err);
-
-	c->count++; /* subject_close() is due also after a failure */
-	if (ret < 0)
-		return ret;
-	subject->trace = trace;
-	subject->row = report_row(c->report, ROW_PAIRED, "ns", "%s", name);
-	if (c->count > 1)
-		subject->row->against = c->subjects[0].row;
-	return 0;
-}
-
-static int
-take_list(struct comparison *c, const struct bench_flash *const *list,
-	  unsigned int count, const struct trace *trace, struct error *err)
+add_list(struct comparison *c, const struct bench_flash *const *list,
+	 unsigned int count, enum row_role role, const struct trace *trace,
+	 struct error *err)
 {
 	int ret = 0;
 
-	for (unsigned int i = 0; ret == 0 && i < count; i++)
-		ret = take(c, list[i], c->options->size, trace, list[i]->name,
-			   err);
+	for (unsigned int i = 0; ret == 0 && i < count; i++) {
+		ret = comparison_add(c, list[i], c->options->size, trace,
+				     list[i]->name, err);
+		if (ret == 0)
+			c->subjects[c->count - 1].row->role = role;
+	}
 	return ret;
 }
 
-static void
-give_back(struct comparison *c)
+static int
+add_peers(struct comparison *c, enum bench_kind kind, bool synced,
+	  const struct trace *trace, struct error *err)
 {
-	for (unsigned int i = 0; i < c->count; i++)
-		subject_close(&c->subjects[i]);
+	struct peers peers;
+	int ret = peers_load(&peers, c->options, kind, err);
+
+	for (unsigned int i = 0; ret == 0 && i < peers.count; i++)
+		if (synced || !peers.flashes[i]->syncs)
+			ret = add_list(c, &peers.flashes[i], 1, ROLE_PEER,
+				       trace, err);
+	return ret;
 }
 
 /* Loads the trace of the argument, or makes one. */
@@ -72,24 +58,24 @@ get_trace(struct trace *trace, const struct options *options, struct error *err)
 	return ret;
 }
 
-/* Compares our flashes and the peers of that kind. */
-static int
-compare_all(struct report *report, const struct options *options,
-	    const struct bench_flash *const *ours, unsigned int count,
-	    enum bench_kind kind, const struct trace *trace, struct error *err)
+static void
+note_accesses(struct report *report, const struct trace *trace)
 {
-	struct comparison c = { .report = report, .options = options };
-	struct peers peers;
-	int ret = peers_load(&peers, options, kind, err);
+	report_note(report, "per access, of %zu accesses (%zu writes)",
+		    trace->count, trace->writes);
+}
 
-	if (ret == 0)
-		ret = take_list(&c, ours, count, trace, err);
-	if (ret == 0)
-		ret = take_list(&c, peers.flashes, peers.count, trace, err);
-	if (ret == 0)
-		compare(c.subjects, c.count, options);
-	give_back(&c);
-	return ret;
+/* "16 MiB" */
+static const char *
+size_text(uint32_t size)
+{
+	static char text[32];
+
+	if (size % (1u << 20))
+		snprintf(text, sizeof(text), "%u KiB", size >> 10);
+	else
+		snprintf(text, sizeof(text), "%u MiB", size >> 20);
+	return text;
 }
 
 int
@@ -97,14 +83,21 @@ bench_chip(struct report *report, const struct options *options,
 	   struct error *err)
 {
 	static const struct bench_flash *const ours[] = { &chip_bare };
+	struct comparison c = { .report = report, .options = options };
 	struct trace trace;
 	int ret = get_trace(&trace, options, err);
 
 	if (ret < 0)
 		return ret;
-	ret = compare_all(report, options, ours, 1, BENCH_CHIP, &trace, err);
-	report_note(report, "per access, of %zu accesses (%zu writes)",
-		    trace.count, trace.writes);
+	report_title(report, "Time of one access to the chip's state machine "
+			     "alone: lower is better");
+	ret = add_list(&c, ours, 1, ROLE_OURS, &trace, err);
+	if (ret == 0)
+		ret = add_peers(&c, BENCH_CHIP, true, &trace, err);
+	if (ret == 0)
+		compare(c.subjects, c.count, options);
+	comparison_close(&c);
+	note_accesses(report, &trace);
 	trace_free(&trace);
 	return ret;
 }
@@ -114,19 +107,59 @@ bench_path(struct report *report, const struct options *options,
 	   struct error *err)
 {
 	static const struct bench_flash *const ours[] = {
-		&path_none, &path_answer, &chip_bare, &path_direct
+		&path_default_unsynced, &path_trap_unsynced, &path_none
 	};
+	static const struct bench_flash *const parts[] = { &path_answer,
+							   &chip_bare };
+	struct comparison c = { .report = report, .options = options };
 	struct trace trace;
 	int ret = get_trace(&trace, options, err);
 
 	if (ret < 0)
 		return ret;
-	ret = compare_all(report, options, ours, 4, BENCH_FILE, &trace, err);
-	report_note(report,
-		    "per access, of %zu accesses (%zu writes), from the "
-		    "shared page to the journal, without event channels",
-		    trace.count, trace.writes);
+	report_title(report,
+		     "Time of one access, from the request to the "
+		     "journal, without syncs (%s): lower is better",
+		     size_text(options->size));
+	ret = add_list(&c, ours, 3, ROLE_OURS, &trace, err);
+	if (ret == 0)
+		ret = add_list(&c, parts, 2, ROLE_REFERENCE, &trace, err);
+	if (ret == 0)
+		ret = add_peers(&c, BENCH_FILE, false, &trace, err);
+	if (ret == 0) {
+		compare(c.subjects, c.count, options);
+		report_ratio(report, "direct mode : trap mode",
+			     c.subjects[0].row, c.subjects[1].row);
+	}
+	comparison_close(&c);
+	note_accesses(report, &trace);
+	report_note(report, "from the shared page to the journal, without "
+			    "event channels; syncs return at once");
 	trace_free(&trace);
+	return ret;
+}
+
+static int
+compare_trace(struct comparison *c, const struct trace *trace,
+	      struct error *err)
+{
+	static const struct bench_flash *const ours[] = {
+		&path_default, &path_trap, &path_burst, &path_op, &path_none
+	};
+	uint8_t *image = image_make(c->options->size);
+	int ret = image ? 0 : error_set(err, ENOMEM, "out of memory");
+
+	if (ret == 0)
+		ret = add_list(c, ours, 5, ROLE_OURS, trace, err);
+	if (ret == 0)
+		ret = add_peers(c, BENCH_FILE, true, trace, err);
+	if (ret == 0)
+		ret = compare_fresh(c->subjects, c->count, c->options, image,
+				    1. / (double)trace->count, err);
+	if (ret == 0)
+		report_ratio(c->report, "direct mode : trap mode",
+			     c->subjects[0].row, c->subjects[1].row);
+	free(image);
 	return ret;
 }
 
@@ -134,9 +167,7 @@ int
 bench_trace(struct report *report, const struct options *options,
 	    struct error *err)
 {
-	static const struct bench_flash *const ours[] = { &path_burst,
-							  &path_none,
-							  &path_op };
+	struct comparison c = { .report = report, .options = options };
 	struct trace trace;
 	int ret;
 
@@ -145,42 +176,125 @@ bench_trace(struct report *report, const struct options *options,
 	ret = get_trace(&trace, options, err);
 	if (ret < 0)
 		return ret;
-	ret = compare_all(report, options, ours, 3, BENCH_FILE, &trace, err);
-	report_note(report,
-		    "per access, of %zu accesses (%zu writes), files in %s",
-		    trace.count, trace.writes, options->directory);
+	report_title(report, "Time of one access of a recorded boot, with its "
+			     "syncs: lower is better");
+	ret = compare_trace(&c, &trace, err);
+	comparison_close(&c);
+	note_accesses(report, &trace);
+	report_note(report, "each run starts from a new image; files in %s",
+		    options->directory);
 	trace_free(&trace);
 	return ret;
 }
 
-/* Shows the status, then the array: each change fills all frames. */
-static struct access swaps[] = {
-	{ true, 1, 0, CFI_CMD_READ_STATUS },
-	{ true, 1, 0, CFI_CMD_READ_ARRAY },
+/* --- the view ------------------------------------------------------------- */
+
+/* Shows the status, then the array, at a multiple of `step` each time. */
+static int
+make_toggles(struct trace *trace, uint32_t size, uint32_t step)
+{
+	int ret = 0;
+
+	*trace = (struct trace){ 0 };
+	for (uint32_t off = 0; ret == 0 && off < size; off += step) {
+		ret = trace_add(trace, (struct access){ true, 1, off,
+							CFI_CMD_READ_STATUS });
+		if (ret == 0)
+			ret = trace_add(trace,
+					(struct access){ true, 1, off,
+							 CFI_CMD_READ_ARRAY });
+	}
+	return ret;
+}
+
+/* One kind of traffic, for flashes of all sizes. */
+struct series {
+	const char *name;
+	const struct bench_flash *flash;
+	int (*make)(struct trace *trace, uint32_t size);
 };
 
-static const struct trace swap_trace = { swaps, 2, 2 };
+static int
+make_one(struct trace *trace, uint32_t size)
+{
+	return make_toggles(trace, size, size);
+}
+
+static int
+make_each(struct trace *trace, uint32_t size)
+{
+	return make_toggles(trace, size, 4096);
+}
+
+/* The same accesses in flashes of all sizes. */
+static int
+make_writes(struct trace *trace, uint32_t size)
+{
+	struct error err;
+
+	(void)size;
+	return trace_make(trace, WRITES, 128u << 10, &err);
+}
+
+static const struct series series[] = {
+	{ "toggle, in the first block", &path_default_unsynced, make_one },
+	{ "toggle, in each block in turn", &path_default_unsynced, make_each },
+	{ "writes of 200 bytes, direct mode", &path_default_unsynced,
+	  make_writes },
+	{ "writes of 200 bytes, trap mode", &path_trap_unsynced, make_writes },
+};
+
+static const uint32_t sizes[] = { 128u << 10, 528u << 10, 8u << 20, 16u << 20 };
+
+#define SERIES (sizeof(series) / sizeof(series[0]))
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+static int
+add_view(struct comparison *c, struct trace *traces, struct error *err)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; ret == 0 && i < SERIES * SIZES; i++) {
+		const struct series *kind = &series[i / SIZES];
+		uint32_t size = sizes[i % SIZES];
+
+		c->group = kind->name;
+		if (kind->make(&traces[i], size) < 0)
+			return error_set(err, ENOMEM, "out of memory");
+		ret = comparison_add(c, kind->flash, size, &traces[i],
+				     size_text(size), err);
+		if (ret == 0)
+			c->subjects[c->count - 1].row->at = size;
+	}
+	return ret;
+}
 
 int
 bench_view(struct report *report, const struct options *options,
 	   struct error *err)
 {
-	static const uint32_t sizes[] = { 128u << 10, 528u << 10, 8u << 20,
-					  16u << 20 };
 	struct comparison c = { .report = report, .options = options };
-	int ret = 0;
+	struct trace traces[SERIES * SIZES] = { 0 };
+	int ret = add_view(&c, traces, err);
 
-	for (unsigned int i = 0; ret == 0 && i < 4; i++) {
-		char name[80];
-
-		snprintf(name, sizeof(name), "view of %u KiB", sizes[i] >> 10);
-		ret = take(&c, &path_direct, sizes[i], &swap_trace, name, err);
-		if (ret == 0)
-			c.subjects[i].row->at = sizes[i];
-	}
-	if (ret == 0)
+	report_title(report, "Time of a change of the view and of a write, by "
+			     "size of the flash: lower is better");
+	if (ret == 0) {
 		compare(c.subjects, c.count, options);
-	give_back(&c);
-	report_note(report, "per change of the view");
+		report_ratio(report, "writes in direct mode, 16 MiB : 128 KiB",
+			     c.subjects[2 * SIZES + SIZES - 1].row,
+			     c.subjects[2 * SIZES].row);
+		report_ratio(report, "writes in 528 KiB, direct : trap mode",
+			     c.subjects[2 * SIZES + 1].row,
+			     c.subjects[3 * SIZES + 1].row);
+		report_ratio(report, "writes in 16 MiB, direct : trap mode",
+			     c.subjects[3 * SIZES - 1].row,
+			     c.subjects[4 * SIZES - 1].row);
+	}
+	comparison_close(&c);
+	for (unsigned int i = 0; i < SERIES * SIZES; i++)
+		trace_free(&traces[i]);
+	report_note(report, "per access; pflashd (default) and --mode trap, "
+			    "without syncs; the ratio is that to 128 KiB");
 	return ret;
 }

@@ -90,7 +90,7 @@ floor_write(void *flash, uint64_t off, unsigned int size, uint64_t value)
 }
 
 static const struct bench_flash floor_flash = {
-	.name = "pwrite and fdatasync",
+	.name = "the minimum: pwrite, fdatasync",
 	.kind = BENCH_FILE,
 	.open = floor_open,
 	.write = floor_write,
@@ -118,7 +118,7 @@ direct_write(void *flash, uint64_t off, unsigned int size, uint64_t value)
 }
 
 static const struct bench_flash direct_flash = {
-	.name = "O_DIRECT, O_DSYNC",
+	.name = "one block, O_DIRECT and O_DSYNC",
 	.kind = BENCH_FILE,
 	.open = direct_open,
 	.write = direct_write,
@@ -160,17 +160,18 @@ int
 bench_commit(struct report *report, const struct options *options,
 	     struct error *err)
 {
-	const struct bench_flash *list[4 + BENCH_PEERS * 4] = { &floor_flash,
-								&path_burst,
-								&path_none };
+	const struct bench_flash *list[4 + BENCH_PEERS * 4] = { &path_burst,
+								&path_none,
+								&floor_flash };
 	struct subject subjects[4 + BENCH_PEERS * 4];
 	unsigned int bursts = options->count ? options->count : BURSTS;
-	unsigned int count = 3, opened = 0;
+	unsigned int count = 3, own, opened = 0;
 	struct peers peers;
 	int ret = peers_load(&peers, options, BENCH_FILE, err);
 
 	if (has_direct(options))
 		list[count++] = &direct_flash;
+	own = count;
 	for (unsigned int i = 0; ret == 0 && i < peers.count; i++)
 		list[count++] = peers.flashes[i];
 	while (ret == 0 && opened < count) {
@@ -179,8 +180,16 @@ bench_commit(struct report *report, const struct options *options,
 		ret = subject_open(subject, list[opened], options,
 				   options->size, err);
 		subject->row = report_row(report, ROW_LATENCY, "us", "%s",
-					  list[opened++]->name);
+					  list[opened]->name);
+		subject->row->role = opened < 2   ? ROLE_OURS :
+				     opened < own ? ROLE_REFERENCE :
+						    ROLE_PEER;
+		opened++;
 	}
+	report_title(report,
+		     "Wait for the commit of a burst of %u bytes ("
+		     "share of all bursts): lower is better",
+		     VARIABLE);
 	if (ret == 0)
 		commit_all(subjects, count, bursts, options->size);
 	for (unsigned int i = 0; i < opened; i++)
@@ -260,6 +269,8 @@ bench_recover(struct report *report, const struct options *options,
 	int ret = subject_open(&subject, &file_only, options, options->size,
 			       err);
 
+	report_title(report, "Start after a crash, by length of the journal: "
+			     "lower is better");
 	for (unsigned int i = 0; i < 5; i++) {
 		rows[i] = report_row(report, ROW_PAIRED, "ms",
 				     "%u KiB in bursts of %u bytes",

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "pflash/fv.h"
 
 #define ROUND 20000000u /* least duration of a round, nanoseconds */
 
@@ -95,22 +96,147 @@ compare(struct subject *subjects, unsigned int count,
 	free(repeats);
 }
 
-static int
-make_file(const char *name, uint32_t size, struct error *err)
-{
-	static uint8_t ones[4096];
-	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	uint32_t done = 0;
+/* --- a new flash for each run --------------------------------------------- */
 
-	memset(ones, 0xff, sizeof(ones));
-	while (fd >= 0 && done < size) {
-		if (write(fd, ones, sizeof(ones)) != (ssize_t)sizeof(ones))
-			break;
-		done += (uint32_t)sizeof(ones);
+#define LONGEST UINT64_C(10000000000) /* nanoseconds of one subject */
+#define PART 4096u /* accesses between two looks at the clock */
+
+/* Nanoseconds of a run; after LONGEST, calculated from the part that it did. */
+static uint64_t
+run_limited(const struct subject *subject)
+{
+	struct subject part = *subject;
+	struct trace trace = *subject->trace;
+	uint64_t start = now(), took = 0;
+	size_t done = 0;
+
+	part.trace = &trace;
+	while (done < subject->trace->count && took < LONGEST) {
+		trace.accesses = subject->trace->accesses + done;
+		trace.count = subject->trace->count - done;
+		if (trace.count > PART)
+			trace.count = PART;
+		run(&part);
+		done += trace.count;
+		took = now() - start;
 	}
-	if (fd < 0 || done < size || fsync(fd) < 0 || close(fd) < 0)
+	if (done == subject->trace->count)
+		return took;
+	subject->row->share = (double)done / (double)subject->trace->count;
+	return (uint64_t)((double)took / subject->row->share);
+}
+
+static int
+write_all(int fd, const uint8_t *bytes, size_t len)
+{
+	while (len) {
+		ssize_t done = write(fd, bytes, len);
+
+		if (done <= 0)
+			return -1;
+		bytes += done;
+		len -= (size_t)done;
+	}
+	return 0;
+}
+
+/* Durable, so that a measured sync does not write these bytes. */
+static int
+make_file(const char *name, const uint8_t *image, uint32_t size,
+	  struct error *err)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write_all(fd, image, size) < 0 || fsync(fd) < 0 ||
+	    close(fd) < 0)
 		return error_errno(err, errno, "%s", name);
 	return 0;
+}
+
+/* Nanoseconds and syncs of a run from a new flash. */
+static int
+run_fresh(struct subject *subject, const uint8_t *image, uint32_t size,
+	  uint64_t *ns, struct error *err)
+{
+	const struct bench_flash *ops = subject->ops;
+	char journal[PATH_MAX + 16];
+	uint64_t before;
+	int ret = make_file(subject->file, image, size, err);
+
+	*ns = 0;
+	if (ret < 0)
+		return ret;
+	snprintf(journal, sizeof(journal), "%s.journal", subject->file);
+	unlink(journal);
+	subject->flash = ops->open(subject->file, size);
+	if (!subject->flash)
+		return error_errno(err, errno ? errno : EIO, "%s", ops->name);
+	before = ops->syncs ? ops->syncs(subject->flash) : 0;
+	*ns = run_limited(subject);
+	subject->row->syncs = 0;
+	if (ops->syncs)
+		subject->row->syncs = (double)(ops->syncs(subject->flash) -
+					       before) /
+				      subject->row->share;
+	subject_close(subject);
+	return 0;
+}
+
+/* One sample, of `repeats` runs. */
+static int
+sample_fresh(struct subject *subject, const uint8_t *image, uint32_t size,
+	     double scale, uint64_t *took, struct error *err)
+{
+	uint64_t sum = 0, ns;
+	unsigned int runs = 0;
+
+	while (runs == 0 || (sum < ROUND && runs < 5)) {
+		int ret = run_fresh(subject, image, size, &ns, err);
+
+		if (ret < 0)
+			return ret;
+		sum += ns;
+		runs++;
+	}
+	row_add(subject->row, scale * (double)sum / runs);
+	*took += sum;
+	return 0;
+}
+
+int
+compare_fresh(struct subject *subjects, unsigned int count,
+	      const struct options *options, const uint8_t *image, double scale,
+	      struct error *err)
+{
+	uint64_t took[SUBJECTS] = { 0 };
+	int ret = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		subject_close(&subjects[i]);
+	for (unsigned int r = 1; ret == 0 && r <= options->rounds; r++) {
+		progress(r, options->rounds);
+		for (unsigned int i = 0; ret == 0 && i < count; i++)
+			if (took[i] < LONGEST)
+				ret = sample_fresh(&subjects[i], image,
+						   options->size, scale,
+						   &took[i], err);
+	}
+	return ret;
+}
+
+/* --- subjects ------------------------------------------------------------- */
+
+uint8_t *
+image_make(uint32_t size)
+{
+	const struct fv_layout *layout = fv_layout_by_size(size);
+	uint8_t *image = malloc(size);
+
+	if (image && layout)
+		fv_format(layout, image);
+	else if (image)
+		memset(image, 0xff, size);
+	return image;
 }
 
 int
@@ -118,14 +244,18 @@ subject_make(struct subject *subject, const struct bench_flash *ops,
 	     const struct options *options, uint32_t size, struct error *err)
 {
 	static unsigned int number;
-	int ret = 0;
+	uint8_t *image;
+	int ret;
 
 	*subject = (struct subject){ .ops = ops };
-	if (ops->kind == BENCH_FILE) {
-		(void)snprintf(subject->file, sizeof(subject->file), "%s/%u.fd",
-			       options->scratch, number++);
-		ret = make_file(subject->file, size, err);
-	}
+	if (ops->kind != BENCH_FILE)
+		return 0;
+	(void)snprintf(subject->file, sizeof(subject->file), "%s/%u.fd",
+		       options->scratch, number++);
+	image = image_make(size);
+	ret = image ? make_file(subject->file, image, size, err) :
+		      error_set(err, ENOMEM, "out of memory");
+	free(image);
 	return ret;
 }
 
@@ -185,4 +315,33 @@ peers_load(struct peers *peers, const struct options *options,
 	for (unsigned int i = 0; ret == 0 && i < options->peer_count; i++)
 		ret = load_peer(peers, options->peers[i], kind, err);
 	return ret;
+}
+
+int
+comparison_add(struct comparison *c, const struct bench_flash *ops,
+	       uint32_t size, const struct trace *trace, const char *name,
+	       struct error *err)
+{
+	struct subject *subject = &c->subjects[c->count];
+	const struct subject *first = c->subjects;
+	int ret = subject_open(subject, ops, c->options, size, err);
+
+	c->count++; /* subject_close() is due also after a failure */
+	if (ret < 0)
+		return ret;
+	subject->trace = trace;
+	subject->row = report_row(c->report, ROW_PAIRED, "ns", "%s", name);
+	subject->row->group = c->group;
+	while (first->row->group != c->group)
+		first++;
+	if (first != subject)
+		subject->row->against = first->row;
+	return 0;
+}
+
+void
+comparison_close(struct comparison *c)
+{
+	for (unsigned int i = 0; i < c->count; i++)
+		subject_close(&c->subjects[i]);
 }

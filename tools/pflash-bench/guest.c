@@ -108,6 +108,8 @@ bench_guest(struct report *report, const struct options *options,
 		return error_set(err, EINVAL, "%s: no line with cycles",
 				 options->arguments[0]);
 	compare_rows(&figures);
+	report_title(report, "Cycles of one access by the guest: "
+			     "lower is better");
 	report_note(report, "by the guest's own clock, %d runs",
 		    options->argument_count);
 	return ret;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pflash-bench: measures the cost of the flash, and of other flashes. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +13,21 @@
 struct command {
 	const char *name;
 	bool makes_files;
-	int (*run)(struct report *report, const struct options *options,
-		   struct error *err);
+	bench_command *run;
 };
 
 static const struct command commands[] = {
-	{ "chip", false, bench_chip },    { "path", true, bench_path },
-	{ "view", true, bench_view },     { "trace", true, bench_trace },
-	{ "commit", true, bench_commit }, { "recover", true, bench_recover },
-	{ "attach", true, bench_attach }, { "hosts", true, bench_hosts },
-	{ "guest", false, bench_guest },  { NULL, false, NULL },
+	{ "firmware", true, bench_firmware },
+	{ "trace", true, bench_trace },
+	{ "path", true, bench_path },
+	{ "view", true, bench_view },
+	{ "chip", false, bench_chip },
+	{ "commit", true, bench_commit },
+	{ "recover", true, bench_recover },
+	{ "attach", true, bench_attach },
+	{ "hosts", true, bench_hosts },
+	{ "guest", false, bench_guest },
+	{ NULL, false, NULL },
 };
 
 /* clang-format off */
@@ -32,10 +36,11 @@ help(void)
 {
 	puts("usage: pflash-bench COMMAND [options] [arguments]\n"
 "\n"
-"  chip [TRACE]          accesses of the chip alone\n"
+"  firmware FIRST SECOND a guest's waits: boots, SetVariable(), reclaim\n"
+"  trace TRACE           recorded accesses, with commits\n"
 "  path [TRACE]          accesses from the ioreq page to the journal\n"
 "  view                  a change of the view, by size of the flash\n"
-"  trace TRACE           recorded accesses, with commits\n"
+"  chip [TRACE]          accesses of the chip alone\n"
 "  commit                latency of a burst's commit\n"
 "  recover               start after a crash, by length of the journal\n"
 "  attach [-- COMMAND]   start of pflashd, and its memory\n"
@@ -48,7 +53,7 @@ help(void)
 "  --count N             repetitions in a command\n"
 "  --peer FILE.so        compare with this flash too; may be repeated\n"
 "  --json                print all figures, for programs\n"
-"  --plot FILE.svg       draw a plot, by gnuplot\n"
+"  --plot FILE.svg       draw a plot\n"
 "  --help, --version\n"
 "\n"
 "Exit codes: 0 success, 1 failure, 2 usage.");
@@ -179,9 +184,11 @@ main(int argc, char **argv)
 	};
 	const struct command *command;
 	struct error err = { "" };
-	int ret = parse_options(&options, &command, argc, argv, &err);
+	int ret;
 
-	signal(SIGPIPE, SIG_IGN); /* gnuplot may not exist */
+	if (argc > 1 && strcmp(argv[1], HOST_PROCESS) == 0)
+		host_main(argc, argv);
+	ret = parse_options(&options, &command, argc, argv, &err);
 	if (ret == 0)
 		ret = run(command, &options, argc, argv, &err);
 	if (ret >= 0)

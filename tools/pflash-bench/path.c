@@ -16,6 +16,16 @@
 
 #define FLASH_TOP (UINT64_C(1) << 32)
 
+/* The defaults of pflashd: --mode auto is direct here, and --sync. */
+#define DEFAULT_MODE WINDOW_DIRECT
+#define DEFAULT_SYNC STORE_SYNC_VARIABLE
+
+struct settings {
+	enum store_sync sync;
+	enum window_mode mode;
+	bool unsynced; /* syncs return at once */
+};
+
 struct path {
 	struct sim *sim;
 	struct transport_ops ops;
@@ -64,12 +74,13 @@ path_start(struct path *path, uint32_t size, struct error *err)
 }
 
 static int
-path_store(struct path *path, const char *file, enum store_sync sync,
+path_store(struct path *path, const char *file, const struct settings *settings,
 	   struct error *err)
 {
 	struct store_config config = {
 		.path = file,
-		.sync = sync,
+		.sync = settings->sync,
+		.sys = sys_counting(settings->unsynced),
 		.burst_limit = HANDOVER_BURST_LIMIT,
 	};
 	void *memory;
@@ -84,13 +95,13 @@ path_store(struct path *path, const char *file, enum store_sync sync,
 }
 
 static int
-path_attach(struct path *path, uint32_t size, enum store_sync sync,
-	    enum window_mode mode, struct error *err)
+path_attach(struct path *path, uint32_t size, const struct settings *settings,
+	    struct error *err)
 {
 	struct device_config config = {
 		.base = path->base,
-		.mode = mode,
-		.show_busy = sync == STORE_SYNC_OP,
+		.mode = settings->mode,
+		.show_busy = settings->sync == STORE_SYNC_OP,
 		.incarnation = "pflash-bench",
 		.handover = path->handover,
 	};
@@ -123,17 +134,16 @@ path_close(void *flash)
 }
 
 static void *
-path_open(const char *file, uint32_t size, enum store_sync sync,
-	  enum window_mode mode)
+path_open(const char *file, uint32_t size, const struct settings *settings)
 {
 	struct path *path = calloc(1, sizeof(*path));
 	struct error err;
 	int ret = path ? path_start(path, size, &err) : -ENOMEM;
 
 	if (ret == 0)
-		ret = path_store(path, file, sync, &err);
+		ret = path_store(path, file, settings, &err);
 	if (ret == 0)
-		ret = path_attach(path, size, sync, mode, &err);
+		ret = path_attach(path, size, settings, &err);
 	if (ret == 0)
 		ret = ioreq_server_start(path->server, &err);
 	if (ret == 0)
@@ -142,30 +152,6 @@ path_open(const char *file, uint32_t size, enum store_sync sync,
 		path_close(path);
 	errno = -ret;
 	return NULL;
-}
-
-static void *
-none_open(const char *file, uint32_t size)
-{
-	return path_open(file, size, STORE_SYNC_NONE, WINDOW_TRAP);
-}
-
-static void *
-burst_open(const char *file, uint32_t size)
-{
-	return path_open(file, size, STORE_SYNC_BURST, WINDOW_TRAP);
-}
-
-static void *
-op_open(const char *file, uint32_t size)
-{
-	return path_open(file, size, STORE_SYNC_OP, WINDOW_TRAP);
-}
-
-static void *
-direct_open(const char *file, uint32_t size)
-{
-	return path_open(file, size, STORE_SYNC_NONE, WINDOW_DIRECT);
 }
 
 /* --- a server that only answers ------------------------------------------- */
@@ -220,19 +206,49 @@ path_read(void *flash, uint64_t off, unsigned int size)
 	return request(flash, off, size, 0, true);
 }
 
-#define FLASH(name_, kind_, open_)                                             \
+static uint64_t
+path_syncs(const void *flash)
+{
+	(void)flash;
+	return syncs.count;
+}
+
+/* --- the flashes ---------------------------------------------------------- */
+
+const struct bench_flash path_answer = {
+	.name = "a server that only answers",
+	.kind = BENCH_CHIP,
+	.open = answer_open,
+	.write = path_write,
+	.read = path_read,
+	.close = path_close,
+};
+
+#define FLASH(variable, name_, ...)                                            \
+	static void *variable##_open(const char *file, uint32_t size)          \
 	{                                                                      \
-		.name = name_, .kind = kind_, .open = open_,                   \
-		.write = path_write, .read = path_read, .close = path_close    \
+		static const struct settings settings = { __VA_ARGS__ };       \
+                                                                               \
+		return path_open(file, size, &settings);                       \
+	}                                                                      \
+                                                                               \
+	const struct bench_flash variable = {                                  \
+		.name = name_,                                                 \
+		.kind = BENCH_FILE,                                            \
+		.open = variable##_open,                                       \
+		.write = path_write,                                           \
+		.read = path_read,                                             \
+		.close = path_close,                                           \
+		.syncs = path_syncs,                                           \
 	}
 
-const struct bench_flash path_answer = FLASH("only answers", BENCH_CHIP,
-					     answer_open);
-const struct bench_flash path_none = FLASH("pflashd --sync none", BENCH_FILE,
-					   none_open);
-const struct bench_flash path_burst = FLASH("pflashd --sync burst", BENCH_FILE,
-					    burst_open);
-const struct bench_flash path_op = FLASH("pflashd --sync op", BENCH_FILE,
-					 op_open);
-const struct bench_flash path_direct = FLASH("pflashd --mode direct",
-					     BENCH_FILE, direct_open);
+FLASH(path_default, "pflashd (default)", DEFAULT_SYNC, DEFAULT_MODE, false);
+FLASH(path_trap, "pflashd --mode trap", DEFAULT_SYNC, WINDOW_TRAP, false);
+FLASH(path_burst, "pflashd --sync burst", STORE_SYNC_BURST, DEFAULT_MODE,
+      false);
+FLASH(path_op, "pflashd --sync op", STORE_SYNC_OP, DEFAULT_MODE, false);
+FLASH(path_none, "pflashd --sync none", STORE_SYNC_NONE, DEFAULT_MODE, false);
+FLASH(path_default_unsynced, "pflashd (default)", DEFAULT_SYNC, DEFAULT_MODE,
+      true);
+FLASH(path_trap_unsynced, "pflashd --mode trap", DEFAULT_SYNC, WINDOW_TRAP,
+      true);

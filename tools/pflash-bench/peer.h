@@ -27,6 +27,8 @@ struct bench_flash {
 		      uint64_t value);
 	uint64_t (*read)(void *flash, uint64_t off, unsigned int size);
 	void (*close)(void *flash);
+	/* The number of syncs since the start; NULL: it never syncs. */
+	uint64_t (*syncs)(const void *flash);
 };
 
 /* The symbol of the list in a shared object; NULL ends the list. */

@@ -1,84 +1,135 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Draws the plot of a report, by gnuplot. */
+/* Draws the plot of a report.  This file has bars, plot_curves.c the others. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "bench.h"
 
-#define POINTS 200 /* of a distribution */
+#define WIDTH 900.
+#define LEFT 260.  /* start of the bars */
+#define RIGHT 780. /* end of the longest bar; then its value */
+#define HEAD 64.   /* the title and the legend */
+#define BAR 24.    /* from one bar to the next */
+#define PANEL 66.  /* a panel's heading and axis */
 
-/* Prints a name in single quotes of gnuplot. */
-static void
-quoted(FILE *out, const char *text)
+static const char *const colours[ROLES] = { "#1f5fbf", "#d9822b", "#8a8a8a" };
+static const char *const roles[ROLES] = { "pflashd", "other programs",
+					  "for reference" };
+
+/* Rows of one heading and one unit have an axis of their own. */
+static size_t
+panel_length(struct row *const *rows, size_t count)
 {
-	putc('\'', out);
-	for (; *text; text++) {
-		if (*text == '\'')
-			putc('\'', out);
-		putc(*text, out);
-	}
-	putc('\'', out);
+	size_t n = 1;
+
+	while (n < count && rows[n]->group == rows[0]->group &&
+	       strcmp(rows[n]->unit, rows[0]->unit) == 0)
+		n++;
+	return n;
 }
 
-/* Draws the cumulative distribution of each row. */
-static void
-distributions(FILE *out, struct row *const *rows, size_t count)
+static double
+height_of(struct row *const *rows, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		fprintf(out, "$d%zu << EOD\n", i);
-		for (unsigned int n = 0; n <= POINTS; n++)
-			fprintf(out, "%g %g\n",
-				row_quantile(rows[i], (double)n / POINTS),
-				100. * n / POINTS);
-		fputs("EOD\n", out);
+	double height = HEAD;
+
+	for (size_t i = 0, n; i < count; i += n) {
+		n = panel_length(rows + i, count - i);
+		height += PANEL + BAR * (double)n;
 	}
-	fprintf(out,
-		"set logscale x\nset xlabel '%s'\nset ylabel '%% of all'\n"
-		"set key bottom right\nplot ",
-		rows[0]->unit);
-	for (size_t i = 0; i < count; i++) {
-		fprintf(out, "%s$d%zu with lines lw 2 title ", i ? ", " : "",
-			i);
-		quoted(out, rows[i]->name);
-	}
-	putc('\n', out);
+	return height;
 }
 
 static void
-sizes(FILE *out, struct row *const *rows, size_t count)
+draw_axis(struct svg *svg, const struct axis *axis, double top, double bottom,
+	  const char *unit)
 {
-	fputs("$d << EOD\n", out);
+	char number[32];
+
+	for (double at = axis_mark(axis, -1); at <= axis->high;
+	     at = axis_mark(axis, at)) {
+		double x = axis_at(axis, at);
+
+		svg_line(svg, x, top, x, bottom, "stroke=\"#dddddd\"");
+		axis_number(number, sizeof(number), at);
+		svg_text(svg, x, bottom + 14,
+			 "text-anchor=\"middle\" font-size=\"11\" "
+			 "fill=\"#555555\"",
+			 "%s", number);
+	}
+	svg_text(svg, RIGHT + 10, bottom + 14,
+		 "font-size=\"11\" fill=\"#555555\"", "%s%s", unit,
+		 axis->logarithmic ? ", logarithmic" : "");
+}
+
+static void
+draw_bar(struct svg *svg, const struct axis *axis, const struct row *row,
+	 double y)
+{
+	double value = row_quantile(row, 0.5);
+	double end = axis_at(axis, value);
+	char number[32];
+
+	axis_number(number, sizeof(number), value);
+	svg_text(svg, LEFT - 8, y + 15, "text-anchor=\"end\"", "%s", row->name);
+	svg_box(svg, LEFT, y + 3, end - LEFT, BAR - 6, colours[row->role]);
+	svg_text(svg, end + 6, y + 15, "font-weight=\"bold\"", "%s %s", number,
+		 row->unit);
+}
+
+static double
+draw_panel(struct svg *svg, struct row *const *rows, size_t count, double top)
+{
+	double low = row_quantile(rows[0], 0.5), high = low;
+	double bottom = top + 24 + BAR * (double)count;
+	struct axis axis;
+
+	for (size_t i = 1; i < count; i++) {
+		double value = row_quantile(rows[i], 0.5);
+
+		low = value < low ? value : low;
+		high = value > high ? value : high;
+	}
+	axis = axis_make(low, high, LEFT, RIGHT);
+	if (rows[0]->group)
+		svg_text(svg, 16, top + 14, "font-weight=\"bold\"", "%s",
+			 rows[0]->group);
+	draw_axis(svg, &axis, top + 22, bottom, rows[0]->unit);
 	for (size_t i = 0; i < count; i++)
-		fprintf(out, "%g %g %g %g\n", rows[i]->at / 1024,
-			row_quantile(rows[i], 0.5), row_quantile(rows[i], 0.25),
-			row_quantile(rows[i], 0.75));
-	fprintf(out,
-		"EOD\nset xlabel 'KiB'\nset ylabel '%s'\nset logscale xy\n"
-		"unset key\n"
-		"plot $d using ($1 > 0 ? $1 : 1):2:3:4 with yerrorlines lw 2\n",
-		rows[0]->unit);
+		draw_bar(svg, &axis, rows[i], top + 24 + BAR * (double)i);
+	return top + PANEL + BAR * (double)count;
 }
 
 static void
-medians(FILE *out, struct row *const *rows, size_t count)
+draw_legend(struct svg *svg, struct row *const *rows, size_t count)
 {
-	fputs("$d << EOD\n", out);
-	for (size_t i = 0; i < count; i++) {
-		fprintf(out, "%zu %g %g %g ", i, row_quantile(rows[i], 0.5),
-			row_quantile(rows[i], 0.25),
-			row_quantile(rows[i], 0.75));
-		fprintf(out, "\"%s\"\n", rows[i]->name);
+	double x = 16;
+
+	for (unsigned int role = 0; role < ROLES; role++) {
+		bool used = false;
+
+		for (size_t i = 0; i < count; i++)
+			used |= rows[i]->role == role;
+		if (!used)
+			continue;
+		svg_box(svg, x, 38, 12, 12, colours[role]);
+		svg_text(svg, x + 18, 49, "fill=\"#555555\"", "%s",
+			 roles[role]);
+		x += 140;
 	}
-	fprintf(out,
-		"EOD\nset ylabel '%s'\nset yrange [0:*]\nunset key\n"
-		"set boxwidth 0.6\nset style fill solid 0.5\n"
-		"set xtics rotate by -20\n"
-		"plot $d using 1:2:xticlabels(5) with boxes,"
-		" $d using 1:2:3:4 with yerrorbars lc black\n",
-		rows[0]->unit);
+}
+
+static void
+draw_bars(struct svg *svg, struct row *const *rows, size_t count)
+{
+	double top = HEAD;
+
+	draw_legend(svg, rows, count);
+	for (size_t i = 0, n; i < count; i += n) {
+		n = panel_length(rows + i, count - i);
+		top = draw_panel(svg, rows + i, n, top);
+	}
 }
 
 int
@@ -86,30 +137,22 @@ plot(const struct report *report, const char *file, struct error *err)
 {
 	size_t count;
 	struct row *const *rows = report_rows(report, &count);
-	FILE *out;
+	bool bars = count && rows[0]->kind == ROW_PAIRED &&
+		    !(rows[count - 1]->at > 0);
+	struct svg *svg;
 
 	if (count == 0)
 		return 0;
-	out = popen("gnuplot", "w");
-	if (!out)
-		return error_errno(err, errno, "gnuplot");
-	fputs("set terminal svg size 800,500 dynamic background 'white'\n"
-	      "set output ",
-	      out);
-	quoted(out, file);
-	fputs("\nset title ", out);
-	quoted(out, report_command(report));
-	fputs("\nset grid\n", out);
-	if (rows[0]->kind == ROW_LATENCY)
-		distributions(out, rows, count);
-	else if (rows[count - 1]->at > 0)
-		sizes(out, rows, count);
+	svg = svg_open(file, WIDTH, bars ? height_of(rows, count) : 520);
+	if (!svg)
+		return error_errno(err, errno, "%s", file);
+	svg_text(svg, 16, 26, "font-size=\"16\" font-weight=\"bold\"", "%s",
+		 report_title_text(report));
+	if (bars)
+		draw_bars(svg, rows, count);
+	else if (rows[0]->kind == ROW_LATENCY)
+		plot_distributions(svg, rows, panel_length(rows, count));
 	else
-		medians(out, rows, count);
-	if (pclose(out) != 0)
-		return error_set(err, EIO,
-				 "%s: gnuplot could not draw it (is gnuplot "
-				 "installed?)",
-				 file);
-	return 0;
+		plot_sizes(svg, rows, count);
+	return svg_close(svg) < 0 ? error_errno(err, errno, "%s", file) : 0;
 }

@@ -12,12 +12,13 @@
 
 #include "bench.h"
 
-#define ROWS 64
-#define NOTES 8
+#define ROWS 128
+#define NOTES 16
 
 struct report {
 	char command[64]; /* the subcommand */
 	char line[1024];  /* the command line */
+	char title[160];
 	char machine[512];
 	struct row *rows[ROWS];
 	size_t count;
@@ -104,6 +105,8 @@ report_row(struct report *report, enum row_kind kind, const char *unit,
 	va_end(args);
 	row->kind = kind;
 	row->unit = unit;
+	row->syncs = -1;
+	row->share = 1;
 	if (report->count == ROWS)
 		must(NULL);
 	report->rows[report->count++] = row;
@@ -123,6 +126,16 @@ report_note(struct report *report, const char *format, ...)
 	va_end(args);
 }
 
+void
+report_title(struct report *report, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(report->title, sizeof(report->title), format, args);
+	va_end(args);
+}
+
 struct row *const *
 report_rows(const struct report *report, size_t *count)
 {
@@ -131,9 +144,9 @@ report_rows(const struct report *report, size_t *count)
 }
 
 const char *
-report_command(const struct report *report)
+report_title_text(const struct report *report)
 {
-	return report->command;
+	return report->title;
 }
 
 void
@@ -180,29 +193,52 @@ row_quantile(const struct row *row, double p)
 	return quantile(row->samples, row->count, p);
 }
 
-double
-row_ratio(const struct row *row)
+/* The p-quantile of the quotients of the rounds that both have. */
+static double
+ratio_quantile(const struct row *row, const struct row *base, double p)
 {
-	const struct row *base = row->against;
-	double *ratios, ratio;
+	size_t count = row->count < base->count ? row->count : base->count;
+	double *ratios = must(malloc((count + 1) * sizeof(*ratios))), ratio;
 
-	if (!base || base->count != row->count || row->count == 0)
-		return 0;
-	ratios = must(malloc(row->count * sizeof(*ratios)));
-	for (size_t i = 0; i < row->count; i++)
+	for (size_t i = 0; i < count; i++)
 		ratios[i] = row->samples[i] / base->samples[i];
-	ratio = quantile(ratios, row->count, 0.5);
+	ratio = quantile(ratios, count, p);
 	free(ratios);
 	return ratio;
 }
 
+double
+row_ratio(const struct row *row)
+{
+	return row->against ? ratio_quantile(row, row->against, 0.5) : 0;
+}
+
+void
+report_ratio(struct report *report, const char *text, const struct row *row,
+	     const struct row *against)
+{
+	report_note(report, "%s: %.3g (half of the rounds: %.3g to %.3g)", text,
+		    ratio_quantile(row, against, 0.5),
+		    ratio_quantile(row, against, 0.25),
+		    ratio_quantile(row, against, 0.75));
+}
+
 /* --- output --------------------------------------------------------------- */
+
+/* A figure of four digits, or an integer. */
+static const char *
+figure(char text[32], double value)
+{
+	snprintf(text, 32, value < 10000 ? "%.4g" : "%.0f", value);
+	return text;
+}
 
 static void
 print_row(const struct row *row)
 {
+	char median[32], low[32], high[32];
 	double ratio = row_ratio(row);
-	char extra[80] = "";
+	char extra[80] = "", count[16] = "";
 
 	if (row->kind == ROW_LATENCY)
 		snprintf(extra, sizeof(extra), "%10.4g%10.4g%10.4g",
@@ -210,22 +246,46 @@ print_row(const struct row *row)
 			 row_quantile(row, 1));
 	else if (ratio > 0)
 		snprintf(extra, sizeof(extra), "%10.3f", ratio);
-	printf("%-36s%10.4g %-7s%9.4g ..%9.4g%s\n", row->name,
-	       row_quantile(row, 0.5), row->unit, row_quantile(row, 0.25),
-	       row_quantile(row, 0.75), extra);
+	if (row->syncs >= 0)
+		snprintf(count, sizeof(count), "%10.0f", row->syncs);
+	printf("%-36s%10s %-5s%9s ..%9s%10s%s", row->name,
+	       figure(median, row_quantile(row, 0.5)), row->unit,
+	       figure(low, row_quantile(row, 0.25)),
+	       figure(high, row_quantile(row, 0.75)), extra, count);
+	if (row->share < 1)
+		printf("  calculated from %.0f %%", 100 * row->share);
+	putchar('\n');
+}
+
+static void
+print_head(const struct report *report)
+{
+	bool latency = report->count && report->rows[0]->kind == ROW_LATENCY;
+	bool counted = report->count && report->rows[0]->syncs >= 0;
+
+	printf("machine: %s\ncommand: %s\n", report->machine, report->line);
+	if (report->title[0])
+		printf("%s\n", report->title);
+	printf("\n%-36s%10s %-5s%20s%10s%s%s\n", "", "median", "",
+	       "half of all", latency ? "99 %" : "ratio",
+	       latency ? "    99.9 %   slowest" : "",
+	       counted ? "     syncs" : "");
 }
 
 static void
 print_table(const struct report *report)
 {
-	bool latency = report->count && report->rows[0]->kind == ROW_LATENCY;
+	const char *group = NULL;
 
-	printf("machine: %s\ncommand: %s\n\n", report->machine, report->line);
-	printf("%-36s%10s %-7s%20s%10s%s\n", "", "median", "", "half of all",
-	       latency ? "99 %" : "ratio",
-	       latency ? "    99.9 %   slowest" : "");
-	for (size_t i = 0; i < report->count; i++)
-		print_row(report->rows[i]);
+	print_head(report);
+	for (size_t i = 0; i < report->count; i++) {
+		const struct row *row = report->rows[i];
+
+		if (row->group && row->group != group)
+			printf("%s%s:\n", group ? "\n" : "", row->group);
+		group = row->group;
+		print_row(row);
+	}
 	putchar('\n');
 	for (unsigned int i = 0; i < report->note_count; i++)
 		printf("%s\n", report->notes[i]);
@@ -242,6 +302,15 @@ row_json(const struct row *row)
 			       json_object_new_string(row->name));
 	json_object_object_add(object, "unit",
 			       json_object_new_string(row->unit));
+	if (row->group)
+		json_object_object_add(object, "group",
+				       json_object_new_string(row->group));
+	if (row->share < 1)
+		json_object_object_add(object, "share",
+				       json_object_new_double(row->share));
+	if (row->syncs >= 0)
+		json_object_object_add(object, "syncs",
+				       json_object_new_double(row->syncs));
 	if (row->at > 0)
 		json_object_object_add(object, "at",
 				       json_object_new_double(row->at));

@@ -13,18 +13,18 @@
 #define LINE 256
 #define RUN 200u /* consecutive bytes to program */
 
-static int
-add(struct trace *trace, size_t *room, struct access access, struct error *err)
+int
+trace_add(struct trace *trace, struct access access)
 {
-	if (trace->count == *room) {
-		size_t more = *room ? *room * 2 : 1024;
+	if (trace->count == trace->room) {
+		size_t more = trace->room ? trace->room * 2 : 1024;
 		struct access *accesses = realloc(trace->accesses,
 						  more * sizeof(*accesses));
 
 		if (!accesses)
-			return error_set(err, ENOMEM, "out of memory");
+			return -ENOMEM;
 		trace->accesses = accesses;
-		*room = more;
+		trace->room = more;
 	}
 	trace->accesses[trace->count++] = access;
 	trace->writes += access.write;
@@ -32,11 +32,18 @@ add(struct trace *trace, size_t *room, struct access access, struct error *err)
 }
 
 static int
+add(struct trace *trace, struct access access, struct error *err)
+{
+	return trace_add(trace, access) < 0 ?
+		       error_set(err, ENOMEM, "out of memory") :
+		       0;
+}
+
+static int
 load(struct trace *trace, gzFile file, const char *name, struct error *err)
 {
 	unsigned long number = 0;
 	char line[LINE];
-	size_t room = 0;
 
 	while (gzgets(file, line, sizeof(line))) {
 		struct access_line access;
@@ -48,7 +55,7 @@ load(struct trace *trace, gzFile file, const char *name, struct error *err)
 					 name, number);
 		if (!access.op)
 			continue;
-		ret = add(trace, &room,
+		ret = add(trace,
 			  (struct access){ access.op == 'w',
 					   (uint8_t)access.size,
 					   (uint32_t)access.off, access.value },
@@ -87,24 +94,23 @@ int
 trace_make(struct trace *trace, size_t writes, uint32_t size, struct error *err)
 {
 	uint32_t off = 0;
-	size_t room = 0;
 	int ret = 0;
 
 	*trace = (struct trace){ 0 };
 	while (ret == 0 && trace->writes < writes) {
 		for (uint32_t i = 0; ret == 0 && i < RUN; i++) {
-			ret = add(trace, &room,
+			ret = add(trace,
 				  (struct access){ true, 1, off + i,
 						   CFI_CMD_PROGRAM },
 				  err);
 			if (ret == 0)
-				ret = add(trace, &room,
+				ret = add(trace,
 					  (struct access){ true, 1, off + i,
 							   (uint8_t)i },
 					  err);
 		}
 		if (ret == 0)
-			ret = add(trace, &room,
+			ret = add(trace,
 				  (struct access){ true, 1, off,
 						   CFI_CMD_READ_ARRAY },
 				  err);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: the memory of pflashd for a guest with a flash of 528 KiB
+# about: the memory of pflashd for a guest with a flash of 528 KiB, and its connections to xenstored
 # needs: build/lab/guest.elf build/pflashd build/pflashctl
 # timeout: 400
 . /lab/lib.sh
@@ -20,15 +20,36 @@ writes_much() {
     test "$(lab_field "$1" bursts)" -ge 500
 }
 
+# connections: the connected sockets of xenstored
+connections() {
+    awk '$6 == "03" && $8 ~ /xenstored\/socket$/ { n++ } END { print n + 0 }' \
+        /proc/net/unix
+}
+
+# descriptors PID: all open ones
+descriptors() {
+    set -- "/proc/$1/fd/"*
+    echo $#
+}
+
 # Two flashes, so that the programs and libraries are shared, as on a host.
 for name in one two; do
     lab_guest $name "test=steady seed=3 base=0xffc00000" || lab_die "no guest"
+done
+before=$(connections)
+check "xl has connections to xenstored" test "$before" -ge 1
+for name in one two; do
     lab_flash $name /tmp/$name.fd --layout 4m --mode direct || lab_die "no flash"
 done
 xl unpause one
 check "the guest writes to its flash" lab_wait 200 writes_much one
 supervisor=$(cat /tmp/one.pid)
 worker=$(lab_worker "$supervisor")
+check_equal "two flashes have two connections to xenstored" 2 \
+    $(($(connections) - before))
+note "descriptors: supervisor $(descriptors "$supervisor"), worker" \
+    "$(descriptors "$worker"); threads of the supervisor:" \
+    "$(ls "/proc/$supervisor/task" | wc -l)"
 total=0
 for pid in $supervisor $worker; do
     total=$((total + $(private "$pid")))

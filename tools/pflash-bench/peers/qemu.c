@@ -39,6 +39,7 @@ typedef struct MemoryRegion {
 typedef struct BlockBackend {
 	int fd;
 	bool synced;
+	uint64_t syncs;
 } BlockBackend;
 
 typedef struct VMStateField {
@@ -147,6 +148,7 @@ blk_pwrite(BlockBackend *blk, int64_t off, int64_t len, const void *bytes,
 	(void)flags;
 	if (pwrite(blk->fd, bytes, (size_t)len, off) != len)
 		return -errno;
+	blk->syncs += blk->synced;
 	return blk->synced && fdatasync(blk->fd) < 0 ? -errno : 0;
 }
 
@@ -246,17 +248,26 @@ chip_read(void *flash, uint64_t off, unsigned int size)
 	return value;
 }
 
-#define PEER(variable, name_, kind_, open_)                                    \
+static uint64_t
+synced_syncs(const void *flash)
+{
+	const PFlashCFI01 *pfl = flash;
+
+	return pfl->blk->syncs;
+}
+
+#define PEER(variable, name_, kind_, open_, syncs_)                            \
 	static const struct bench_flash variable = { .name = name_,            \
 						     .kind = kind_,            \
 						     .open = open_,            \
 						     .write = chip_write,      \
 						     .read = chip_read,        \
-						     .close = chip_close }
+						     .close = chip_close,      \
+						     .syncs = syncs_ }
 
-PEER(bare, "QEMU pflash_cfi01", BENCH_CHIP, chip_open);
-PEER(unsynced, "QEMU, pwrite", BENCH_FILE, unsynced_open);
-PEER(synced, "QEMU, pwrite and fdatasync", BENCH_FILE, synced_open);
+PEER(bare, "QEMU pflash_cfi01", BENCH_CHIP, chip_open, NULL);
+PEER(unsynced, "QEMU, unsynced", BENCH_FILE, unsynced_open, NULL);
+PEER(synced, "QEMU, synced", BENCH_FILE, synced_open, synced_syncs);
 
 const struct bench_flash *const bench_peer[] = { &bare, &unsynced, &synced,
 						 NULL };
