@@ -10,6 +10,7 @@
 #ifndef PFLASH_GEOMETRY_H
 #define PFLASH_GEOMETRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pflash/error.h"
@@ -58,6 +59,13 @@ int geometry_check(const struct geometry *g, struct error *err);
 int geometry_parse(struct geometry *g, uint32_t size, unsigned int width,
 		   unsigned int interleave, const char *blocks,
 		   struct error *err);
+
+/* True if the number is a power of two; 0 is not. */
+static inline bool
+geometry_power_of_two(uint32_t value)
+{
+	return value != 0 && (value & (value - 1)) == 0;
+}
 
 /* The width of one part in bytes: 1 (x8) or 2 (x16). */
 static inline unsigned int

@@ -65,14 +65,15 @@ struct reader_point {
 bool reader_next(const struct reader *reader, size_t *cursor,
 		 struct reader_point *point);
 
+/* Receives the range [off, off + len) of the image that a burst wrote. */
+typedef void (*reader_written_fn)(void *opaque, uint32_t off, uint32_t len);
+
 /*
  * Like reader_next(), and applies each burst to `image` of reader_size() bytes,
  * so that after each step it is the image at *point.  Its contents before the
  * first step do not matter.  Calls `written`, unless it is NULL, for each range
  * of bytes that the burst programmed or erased.
  */
-typedef void (*reader_written_fn)(void *opaque, uint32_t off, uint32_t len);
-
 bool reader_walk(const struct reader *reader, size_t *cursor,
 		 struct reader_point *point, uint8_t *image,
 		 reader_written_fn written, void *opaque);

@@ -7,22 +7,16 @@
 
 #include "pflash/parse.h"
 
-static bool
-power_of_two(uint32_t value)
-{
-	return value != 0 && (value & (value - 1)) == 0;
-}
-
 static int
 check_bus(const struct geometry *g, struct error *err)
 {
 	unsigned int width = g->width, parts = g->interleave;
 
-	if (!power_of_two(width) || width > GEOMETRY_MAX_WIDTH)
+	if (!geometry_power_of_two(width) || width > GEOMETRY_MAX_WIDTH)
 		return error_set(err, EINVAL,
 				 "the bus has %u bytes, expected 1, 2 or 4",
 				 width);
-	if (!power_of_two(parts) || parts > GEOMETRY_MAX_PARTS ||
+	if (!geometry_power_of_two(parts) || parts > GEOMETRY_MAX_PARTS ||
 	    parts > width || width / parts > 2)
 		return error_set(err, EINVAL,
 				 "%u parts on a bus of %u bytes, expected 1 "
@@ -37,7 +31,7 @@ check_region(const struct geometry_region *region, uint64_t first,
 {
 	uint32_t size = region->block_size;
 
-	if (!power_of_two(size) || size < GEOMETRY_MIN_BLOCK ||
+	if (!geometry_power_of_two(size) || size < GEOMETRY_MIN_BLOCK ||
 	    size > GEOMETRY_MAX_BLOCK)
 		return error_set(err, EINVAL,
 				 "blocks of %" PRIu32 " bytes, expected a "

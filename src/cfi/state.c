@@ -227,13 +227,20 @@ header_fits(const struct cfi *chip, const uint8_t *record, size_t len)
 	return len == size && memcmp(record, expected, header) == 0;
 }
 
-/* In a record of version 1 a part has one view, for all partitions. */
-static void
+/*
+ * In a record of version 1 a part has one view, for all partitions, and 0 for
+ * its partition.  False: another value.
+ */
+static bool
 spread_views(struct cfi *chip)
 {
-	for (unsigned int n = 0; n < chip->config.geometry.interleave; n++)
+	for (unsigned int n = 0; n < chip->config.geometry.interleave; n++) {
+		if (chip->part[n].partition != 0)
+			return false;
 		memset(chip->shown + views_index(chip, n, 0),
 		       views_mark(&chip->part[n]), chip->partitions);
+	}
+	return true;
 }
 
 int
@@ -255,8 +262,8 @@ cfi_restore(struct cfi *chip, const uint8_t *record, size_t len)
 	at += to.config.geometry.interleave * PART_SIZE;
 	if (header_size(record, len) == HEADER_SIZE)
 		memcpy(to.shown, at, mark_count(&to));
-	else
-		spread_views(&to);
+	else if (!spread_views(&to))
+		return -EINVAL;
 	views_find_switched(&to);
 	bank_note_locks(&to);
 	if (!cfi_verify(&to))

@@ -10,12 +10,6 @@
 /* The number of the first entry: the position 0 is never within the log. */
 #define LOG_FIRST (CFI_MAX_VIEWS + 1)
 
-static bool
-power_of_two(uint32_t value)
-{
-	return value && !(value & (value - 1));
-}
-
 /* Every region consists of whole partitions, which consist of whole blocks. */
 static int
 check_regions(const struct geometry *g, uint32_t partition, struct error *err)
@@ -45,7 +39,7 @@ cfi_check_partition(const struct geometry *g, enum cfi_personality personality,
 		return error_set(err, EINVAL,
 				 "the personality qemu has one view for the "
 				 "whole flash, and no partitions");
-	if (!power_of_two(partition))
+	if (!geometry_power_of_two(partition))
 		return error_set(err, EINVAL,
 				 "partitions of %" PRIu32
 				 " bytes, expected a power of two",

@@ -415,6 +415,9 @@ START_TEST(old_record_has_one_view_for_all_partitions)
 	ck_assert_int_eq(cfi_init(&chip, &config), 0);
 	ck_assert_int_eq(cfi_restore(&chip, record, len + 1), -EINVAL);
 	ck_assert_int_eq(cfi_restore(&chip, record, len - 1), -EINVAL);
+	record[chip.parts_at - 8 + 6] = 1; /* a reserved byte */
+	ck_assert_int_eq(cfi_restore(&chip, record, len), -EINVAL);
+	record[chip.parts_at - 8 + 6] = 0;
 	ck_assert_int_eq(cfi_restore(&chip, record, len), 0);
 	ck_assert(cfi_verify(&chip));
 	for (uint32_t off = 0; off < SIZE; off += BLOCK)
