@@ -195,7 +195,7 @@ is_mark(uint8_t mark)
 	       mark == MARK_QUERY;
 }
 
-/* The list has each partition once that does not show the array. */
+/* The list has only partitions that do not show the array, and all of them. */
 static bool
 verify_switched(const struct cfi *chip, unsigned int n)
 {

@@ -236,6 +236,24 @@ END_TEST
 
 /* --- which sizes are accepted --- */
 
+START_TEST(wrong_list_of_switched_partitions_is_found)
+{
+	power_on_partitions(CFI_OVMF, 0);
+	w(A, CFI_CMD_READ_STATUS);
+	w(B, CFI_CMD_READ_STATUS);
+	ck_assert_uint_eq(chip.switched_count[0], 2);
+	ck_assert(cfi_verify(&chip));
+	chip.switched[0] = 0; /* it shows the array */
+	ck_assert(!cfi_verify(&chip));
+	chip.switched[0] = (uint16_t)chip.partitions;
+	ck_assert(!cfi_verify(&chip));
+	chip.switched[0] = A / BLOCK;
+	ck_assert(cfi_verify(&chip));
+	chip.switched_count[0] = 1; /* B is not listed */
+	ck_assert(!cfi_verify(&chip));
+}
+END_TEST
+
 START_TEST(sizes_of_partitions)
 {
 	static const struct {
@@ -483,6 +501,7 @@ main(void)
 	tcase_add_test(tc, owner_that_looks_too_late_fills_everything);
 	tcase_add_test(tc, count_of_changes_wraps);
 	tcase_add_test(tc, no_access_costs_more_than_the_guest_has_paid);
+	tcase_add_test(tc, wrong_list_of_switched_partitions_is_found);
 	tcase_add_test(tc, sizes_of_partitions);
 	tcase_add_test(tc, largest_banks);
 	tcase_add_test(tc, query_lists_the_partitions);

@@ -14,9 +14,9 @@ statuses() {
     grep -c "^r [0-9a-f]* 1 $2\$" "$(lab_log "$1")"
 }
 
-# log_of NAME: pflashd's log without names
+# log_of NAME: pflashd's log without names, and without the sync mode, which --read-only has none of
 log_of() {
-    sed 's/^pflashd: [^:]*: //' "/tmp/$1.pflashd"
+    sed -e 's/^pflashd: [^:]*: //' -e '/^sync: /d' "/tmp/$1.pflashd"
 }
 
 # erase_status NAME: the four status bytes that the guest read after its erase
