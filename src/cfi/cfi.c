@@ -180,7 +180,8 @@ bus_cycle(struct cfi *chip, unsigned int parts, uint32_t word, uint32_t data)
 
 /*
  * bus_cycle() for a bank of one x8 part, which OVMF uses.  Nearly all cycles of
- * OVMF are the two cycles of a program, so these have a short path here.
+ * OVMF are the two cycles of a program, so these have a short path here.  Both
+ * show the status.
  */
 static bool
 x8_cycle(struct cfi *chip, uint32_t word, uint32_t data)
@@ -193,7 +194,7 @@ x8_cycle(struct cfi *chip, uint32_t word, uint32_t data)
 		return bus_cycle(chip, 1, word, data);
 	if (part_program_cycle(part) == EFFECT_PROGRAM)
 		program(chip, 1, word, data, 0, 0);
-	return views_note(chip, 0);
+	return views_note_mark(chip, 0, part->status | MARK_STATUS);
 }
 
 /*

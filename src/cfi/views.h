@@ -79,17 +79,21 @@ views_index(const struct cfi *chip, unsigned int n, uint32_t partition)
 	return n * chip->partitions + partition;
 }
 
+/* Sets the mark of the part's partition; true if it has changed. */
+static inline bool
+views_note_mark(struct cfi *chip, unsigned int n, uint8_t mark)
+{
+	if (chip->shown[views_index(chip, n, chip->part[n].partition)] == mark)
+		return false;
+	views_set(chip, n, mark);
+	return true;
+}
+
 /* Updates the mark of the part's partition; true if it has changed. */
 static inline bool
 views_note(struct cfi *chip, unsigned int n)
 {
-	const struct cfi_part *part = &chip->part[n];
-	uint8_t mark = views_mark(part);
-
-	if (chip->shown[views_index(chip, n, part->partition)] == mark)
-		return false;
-	views_set(chip, n, mark);
-	return true;
+	return views_note_mark(chip, n, views_mark(&chip->part[n]));
 }
 
 /*

@@ -16,9 +16,10 @@ mtd_ramdisk() {
     (cd /tmp/overlay && find . -type f | cpio -o -H newc 2>/dev/null) >>"$1"
 }
 
-# mtd_geometry TEXT SIZE WIDTH CHIPS BLOCKS LARGEST FIRST [MODE]: sets the geometry
-# for the functions below. BLOCKS is for --block-size, MODE for --mode; LARGEST and
-# FIRST are the bytes of the largest and of the first block.
+# mtd_geometry TEXT SIZE WIDTH CHIPS BLOCKS LARGEST FIRST [MODE [PARTITION]]: sets the
+# geometry for the functions below. BLOCKS is for --block-size, MODE for --mode,
+# PARTITION for --partition; LARGEST and FIRST are the bytes of the largest and of
+# the first block.
 mtd_geometry() {
     mtd_text=$1
     mtd_size=$2
@@ -29,6 +30,7 @@ mtd_geometry() {
     mtd_first=$7
     mtd_part=$((mtd_width * 8 / mtd_chips))
     mtd_mode=${8:-direct}
+    mtd_partition=${9:-}
     mtd_reads=0
     mtd_writes=0
     mtd_differences=0
@@ -52,7 +54,8 @@ mtd_words() {
         "noreplace-smp cryptomgr.notests mtd_start=$MTD_START" \
         "mtd_size=$mtd_size mtd_width=$mtd_width mtd_chips=$mtd_chips" \
         "mtd_part=$mtd_part mtd_block=$mtd_block mtd_first=$mtd_first" \
-        "$mtd_anew mtd_bulk=${mtd_bulk:-4096} mtd_tests=$1 mtd_stay=1"
+        "$mtd_anew mtd_partition=$mtd_partition" \
+        "mtd_bulk=${mtd_bulk:-4096} mtd_tests=$1 mtd_stay=1"
 }
 
 # mtd_boot NAME VARS TESTS [EXPECT]: creates a guest that runs these tests, and
@@ -70,7 +73,8 @@ mtd_boot() {
     xl mem-max "$mtd_name" 288
     lab_flash "$mtd_name" "$mtd_vars" --base $MTD_START --personality strict \
         --width "$mtd_width" --interleave "$mtd_chips" \
-        --block-size "$mtd_blocks" --mode "$mtd_mode" ||
+        --block-size "$mtd_blocks" --mode "$mtd_mode" \
+        ${mtd_partition:+--partition $mtd_partition} ||
         lab_die "$mtd_name: pflashd did not attach"
     mtd_start=$(lab_now)
     xl unpause "$mtd_name"
