@@ -159,7 +159,7 @@ struct cfi_part {
 	uint8_t burst;      /* SR bits that a failed commit sets */
 	uint8_t last;       /* SR bit that SUSPEND would set now, or 0 */
 	bool bad;           /* the load is too long or out of range */
-	uint32_t partition; /* that the last cycle addressed */
+	uint16_t partition; /* that the last cycle addressed */
 	uint32_t erased;    /* index of the block erased last */
 	uint32_t start;     /* first address of the load */
 	uint32_t words;     /* number of words in the load */

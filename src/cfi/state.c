@@ -70,8 +70,9 @@ put_header(const struct cfi *chip, uint8_t *at)
 	put_le32(at + 48, 1u << chip->partition_shift);
 }
 
-static void
-put_part_registers(const struct cfi_part *part, uint8_t *at)
+/* The order is that of struct cfi_part, so that a few wide stores suffice. */
+static inline void
+put_part_registers(const struct cfi_part *part, uint8_t *restrict at)
 {
 	at[0] = part->state;
 	at[1] = part->view;
@@ -79,7 +80,7 @@ put_part_registers(const struct cfi_part *part, uint8_t *at)
 	at[3] = part->burst;
 	at[4] = part->last;
 	at[5] = part->bad;
-	put_le16(at + 6, (uint16_t)part->partition);
+	put_le16(at + 6, part->partition);
 	put_le32(at + 8, part->erased);
 	put_le32(at + 12, part->start);
 	put_le32(at + 16, part->words);

@@ -102,7 +102,7 @@ views_load(struct cfi *chip, unsigned int n, uint32_t partition)
 	struct cfi_part *part = &chip->part[n];
 	uint8_t mark = chip->shown[views_index(chip, n, partition)];
 
-	part->partition = partition;
+	part->partition = (uint16_t)partition;
 	part->view = mark & MARK_STATUS ? CFI_VIEW_STATUS :
 		     mark == MARK_ID    ? CFI_VIEW_ID :
 		     mark == MARK_QUERY ? CFI_VIEW_QUERY :

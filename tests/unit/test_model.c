@@ -869,7 +869,7 @@ damage(struct cfi *chip, unsigned int which)
 	case 19: chip->part[0].start = chip->config.geometry.size; break;
 	/* A strict chip never clears SR.7. */
 	case 20: chip->part[0].status = 0; break;
-	case 21: chip->part[0].partition = chip->partitions; break;
+	case 21: chip->part[0].partition = (uint16_t)chip->partitions; break;
 	case 22: chip->shown[1] = 4; break; /* not in the list */
 	case 23: chip->shown[1] = 6; break;
 	}
