@@ -39,6 +39,7 @@ mtd_geometry() {
 
 # mtd_vars FILE: a flash of that geometry that has never been written
 mtd_vars() {
+    rm -f "$1.journal" "$1.state"
     head -c $((mtd_size)) /dev/zero | tr '\0' '\377' >"$1"
 }
 
