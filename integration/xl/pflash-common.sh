@@ -41,39 +41,63 @@ pflash_is_wanted() {
 
 # pflash_start DOMAIN: returns when the flash is attached; exits on a failure.
 # libxl runs the scripts of a domain's devices concurrently: the first one starts
-# pflashd, the others wait for the lock and find the flash. pflashd does not
-# inherit the descriptor of the lock.
+# pflashd, the others wait for the lock and find the flash. The holder removes the
+# file of the lock before it releases it, so a script that waited for a file that
+# is gone begins again.
 pflash_start() {
     pflash_lock=$pflash_run/pflashd-$1.lock
-    (
-        if command -v flock >/dev/null 2>&1 && ! flock -w 30 9; then
-            pflash_fail "another device of this domain is starting pflashd"
-        fi
-        pflash_attach "$1" 9>&-
-    ) 9>"$pflash_lock"
-    pflash_code=$?
-    # A later script finds the flash; after a failure libxl destroys the domain.
-    rm -f "$pflash_lock"
+    while :; do
+        (
+            if command -v flock >/dev/null 2>&1 && ! flock -w 30 9; then
+                pflash_fail "another device of this domain is starting pflashd"
+            fi
+            [ "$pflash_lock" -ef /proc/self/fd/9 ] || exit 75
+            trap 'rm -f "$pflash_lock"' EXIT
+            # pflashd does not inherit the descriptor of the lock.
+            pflash_attach "$1" 9>&-
+        ) 9>"$pflash_lock"
+        pflash_code=$?
+        [ "$pflash_code" -eq 75 ] || break
+    done
+    # After a failure libxl destroys the domain.
     [ "$pflash_code" -eq 0 ] || exit 1
 }
 
-# pflash_attach DOMAIN: the same, with the lock held. With systemd each pflashd is
-# a unit, pflashd@DOMAIN, which logs to the journal.
-pflash_attach() {
-    # The script of another device may have attached the flash. After a soft
-    # reset the old pflashd may still be stopping: the new one waits for it.
-    case $(pflashctl status "$1" 2>/dev/null | sed -n 's/^state: //p') in
-    '' | stopping) ;;
-    *) return 0 ;;
-    esac
+# pflash_is_served DOMAIN: true if a pflashd serves it; waits while one starts.
+# After a soft reset the old pflashd may still be stopping: it does not count, and
+# the new one waits for it.
+pflash_is_served() {
+    pflash_tries=30
+    while [ "$pflash_tries" -gt 0 ]; do
+        case $(pflashctl status "$1" 2>/dev/null | sed -n 's/^state: //p') in
+        '' | stopping) return 1 ;;
+        starting) sleep 1 ;;
+        *) return 0 ;;
+        esac
+        pflash_tries=$((pflash_tries - 1))
+    done
+    return 1
+}
+
+# pflash_run_daemon DOMAIN: runs pflashd; pflash_said is its error. With systemd
+# each pflashd is a unit, pflashd@DOMAIN, which logs to the journal.
+pflash_run_daemon() {
     if [ -d /run/systemd/system ] && [ -z "${PFLASH_NO_SYSTEMD:-}" ] &&
         systemctl cat "pflashd@$1.service" >/dev/null 2>&1; then
         systemctl start "pflashd@$1.service" && return 0
-        pflash_fail "$(journalctl -q -n 1 -o cat -u "pflashd@$1.service" \
-            SYSLOG_IDENTIFIER=pflashd)"
+        pflash_said=$(journalctl -q -n 1 -o cat -u "pflashd@$1.service" \
+            SYSLOG_IDENTIFIER=pflashd)
+        return 1
     fi
     # pflashd must not keep standard error open: the substitution would not end.
     pflash_said=$(pflashd --domain "$1" --config "$pflash_config" \
-        --wait 10 --log syslog 2>&1 </dev/null) ||
+        --wait 10 --log syslog 2>&1 </dev/null)
+}
+
+# pflash_attach DOMAIN: the same as pflash_start, with the lock held. A pflashd that
+# was started without the lock, by hand or where there is no flock(1), makes ours
+# fail, and serves the domain as well.
+pflash_attach() {
+    pflash_is_served "$1" || pflash_run_daemon "$1" || pflash_is_served "$1" ||
         pflash_fail "${pflash_said:-pflashd: cannot be started}"
 }

@@ -45,7 +45,8 @@ program "$bin/pflashd" <<-'EOT'
 	    echo "pflashd: the guest's name is refused"
 	    exit 3
 	fi
-	mkdir "$STATE/has-$2" || { echo "pflashd: in use by pid 1"; exit 4; }
+	# With --wait 10 the real one tries for ten seconds.
+	mkdir "$STATE/has-$2" 2>/dev/null || { sleep 1; echo "pflashd: in use by pid 1"; exit 4; }
 	sleep "$(cat "$STATE/slow-$2" 2>/dev/null || echo 0.3)"
 	sleep 60 >/dev/null 2>&1 </dev/null &
 	echo $! >>"$STATE/daemons"
@@ -201,16 +202,51 @@ check_equal "a refusal: no lock is left" "" "$(ls "$run")"
 begin web
 : >"$conf/default.conf"
 vif 1
-for known in starting waiting failed running; do
+for known in waiting failed running; do
 	echo $known >"$state/state"
 	vif 1 1
 	check_equal "a pflashd that is $known is not replaced" "0 1" "$? $(lines started)"
 done
+echo starting >"$state/state"
+(sleep 1.5 && echo running >"$state/state") &
+vif 1 3
+check_equal "a pflashd that is starting is waited for" "0 1 running" \
+	"$? $(lines started) $(cat "$state/state")"
 echo stopping >"$state/state"
 rmdir "$state/has-1"
 vif 1 2
 check_equal "a pflashd that is stopping is followed by another" "0 2" \
 	"$? $(lines started)"
+
+# --- many devices at once ---
+
+# storm ID COUNT: runs the scripts of so many devices at once; how many failed
+storm() {
+	storm_pids= storm_bad=0
+	for device in $(seq "$2"); do
+		if [ $((device % 2)) = 0 ]; then disk "$1"; else vif "$1" "$device"; fi &
+		storm_pids="$storm_pids $!"
+	done
+	for pid in $storm_pids; do
+		wait "$pid" || storm_bad=$((storm_bad + 1))
+	done
+}
+
+for round in 1 2 3 4 5; do
+	begin web
+	: >"$conf/default.conf"
+	storm 1 20
+	check_equal "twenty devices, round $round: all come, by one pflashd" "0 1 20" \
+		"$storm_bad $(lines started) $(lines devices)"
+done
+check_equal "twenty devices: no lock is left" "" "$(ls "$run")"
+# The first pflashd fails, as if its file were not there yet.
+begin web
+: >"$conf/default.conf"
+: >"$state/refuse"
+storm 1 20
+check_equal "twenty devices, refused: all fail" "20 0" "$storm_bad $(lines devices)"
+check_equal "twenty devices, refused: no lock is left" "" "$(ls "$run")"
 
 # --- without flock(1) ---
 
@@ -224,5 +260,10 @@ export TEST_PATH="$bin:$tmp/few"
 check "flock is not available" sh -c 'PATH=$TEST_PATH; ! command -v flock'
 vif 1
 check_equal "without flock: one device gets its flash" "0 1 1" "$? $(lines started) $(lines devices)"
+begin web
+: >"$conf/default.conf"
+storm 1 20
+check_equal "without flock: twenty devices come, by one pflashd" "0 20 1" \
+	"$storm_bad $(lines devices) $(ls -d "$state"/has-* | wc -l)"
 unset TEST_PATH
 finish
