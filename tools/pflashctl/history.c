@@ -20,11 +20,14 @@ ctl_print_change(enum effective_change change, const struct variable *old,
 	};
 	const struct variable *variable = new ? new : old;
 	char name[256], guid[GUID_TEXT_SIZE];
-	const char *known = guid_name(variable->guid);
+	const char *vendor = guid_name(variable->guid);
 
 	variable_name(variable, name, sizeof(name));
-	guid_format(variable->guid, guid);
-	printf("%c %s %s", signs[change], known ? known : guid, name);
+	if (!vendor) {
+		guid_format(variable->guid, guid);
+		vendor = guid;
+	}
+	printf("%c %s %s", signs[change], vendor, name);
 	if (change == EFFECTIVE_CHANGED)
 		printf(", %u to %u bytes\n", old->data_size, new->data_size);
 	else

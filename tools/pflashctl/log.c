@@ -92,12 +92,17 @@ start(struct log *log)
 	effective_parse(log->view, log->now);
 }
 
+/* Most points have the second of the one before. */
 static void
 print_begin(const struct reader_point *point)
 {
-	char when[32];
+	static uint64_t second = UINT64_MAX;
+	static char when[32];
 
-	ctl_format_time(point->time, when, sizeof(when));
+	if (point->time / 1000000000u != second) {
+		second = point->time / 1000000000u;
+		ctl_format_time(point->time, when, sizeof(when));
+	}
 	printf("%" PRIu64 "  %s  ", point->sequence, when);
 }
 
