@@ -56,6 +56,11 @@ struct reader_point {
 	bool oldest;         /* a snapshot: the history begins here */
 	uint64_t programmed; /* bytes that the burst programmed */
 	uint64_t erased;     /* bytes that the burst erased */
+	/*
+	 * Time of the last done record between the point before and this one:
+	 * VARS then had all bursts before this point.  0: there is none.
+	 */
+	uint64_t written;
 };
 
 /*

@@ -7,6 +7,7 @@
 #include "ftw.h"
 #include "guid.h"
 #include "header.h"
+#include "live.h"
 #include "variable.h"
 
 #include "pflash/le.h"
@@ -166,10 +167,13 @@ static void
 check_variables(struct check *c, const struct varstore *store)
 {
 	struct variable v = { 0 };
+	struct live live;
 	int ret;
 
-	while ((ret = varstore_next(store, &v)) > 0)
+	live_init(&live, store);
+	while ((ret = live_next(&live, &v)) > 0)
 		check_variable(c, store, &v);
+	live_free(&live);
 	c->report->used = (uint32_t)(v.next - store->start);
 	c->report->free = (uint32_t)(store->end - v.next);
 	if (ret < 0) {

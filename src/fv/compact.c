@@ -12,6 +12,7 @@
 
 #include "ftw.h"
 #include "header.h"
+#include "live.h"
 #include "variable.h"
 
 #include "pflash/fv.h"
@@ -106,6 +107,17 @@ is_same(const struct varstore *a, const struct variable *x,
 		       len - VARIABLE_RESERVED);
 }
 
+/* True if the live variable of this name in the new store is the same. */
+static bool
+has_copy(struct live *after, const struct varstore *store,
+	 const struct variable *v)
+{
+	struct variable copy = { .next = live_find(after, v) };
+
+	return copy.next && variable_step(after->store, &copy) > 0 &&
+	       is_same(store, v, after->store, &copy);
+}
+
 /*
  * True if the guest finds the same variables with the same values.  They differ
  * if a name has two variables IN_TRANSITION and none ADDED, which no driver
@@ -117,16 +129,19 @@ has_same_variables(const struct varstore *store, const uint8_t *out,
 		   size_t size)
 {
 	struct varstore compacted;
-	struct variable v = { 0 }, copy;
+	struct variable v = { 0 };
+	struct live before, after;
+	bool same = true;
 
 	if (varstore_open(&compacted, out, size, NULL) < 0)
 		return false;
-	while (varstore_next(store, &v) > 0)
-		if (v.live && (varstore_find(&compacted, v.guid, v.name,
-					     v.name_size, &copy) < 0 ||
-			       !is_same(store, &v, &compacted, &copy)))
-			return false;
-	return true;
+	live_init(&before, store);
+	live_init(&after, &compacted);
+	while (same && live_next(&before, &v) > 0)
+		same = !v.live || has_copy(&after, store, &v);
+	live_free(&before);
+	live_free(&after);
+	return same;
 }
 
 int

@@ -259,20 +259,28 @@ reader_size(const struct reader *reader)
 	return reader->vars.size;
 }
 
-/* Steps to the next record that is a point in time of the history. */
+/*
+ * Steps to the next record that is a point in time of the history.  *done
+ * becomes the time of the last done record before it, or 0.
+ */
 static bool
-next_record(const struct reader *reader, size_t *cursor, struct record *record)
+next_record(const struct reader *reader, size_t *cursor, struct record *record,
+	    uint64_t *done)
 {
 	const struct scan *scan = &reader->reading.scan;
 
+	*done = 0;
 	if (!reader->reading.bytes || !scan->snapshot)
 		return false;
 	if (*cursor == 0)
 		*cursor = JOURNAL_HEADER_SIZE;
-	while (scan_next(scan, reader->reading.bytes, cursor, record))
+	while (scan_next(scan, reader->reading.bytes, cursor, record)) {
 		if (record->type == RECORD_BURST ||
 		    record->type == RECORD_SNAPSHOT)
 			return true;
+		if (record->type == RECORD_DONE)
+			*done = record->time;
+	}
 	return false;
 }
 
@@ -282,15 +290,17 @@ reader_walk(const struct reader *reader, size_t *cursor,
 	    reader_written_fn written, void *opaque)
 {
 	uint32_t size = reader->vars.size, pos = 0;
+	uint64_t done;
 	struct record record;
 	struct operation op;
 
-	if (!next_record(reader, cursor, &record))
+	if (!next_record(reader, cursor, &record, &done))
 		return false;
 	*point = (struct reader_point){
 		.sequence = record.sequence,
 		.time = record.time,
 		.oldest = record.type == RECORD_SNAPSHOT,
+		.written = done,
 	};
 	while (burst_next(record.payload, record.length, &pos, size, &op) > 0) {
 		if (image)

@@ -56,6 +56,8 @@ done
 check_equal "commit" "pflashd --sync burst=20 pflashd --sync none=20 the minimum: pwrite, fdatasync=20" \
 	"$(figures commit | grep -v '^one block, O_DIRECT' | tr '\n' ' ' | sed 's/ $//')"
 check_equal "recover" 5 "$(figures recover | grep -c '=2$')"
+check_equal "log: four lengths of history, check and diff of three stores" 10 "$(figures log | grep -c '=2$')"
+check "log: the fullest store has 3853 variables" grep -q 'store has 3853 variables' "$tmp/json"
 check_equal "hosts" "start=20 SetVariable() of 64 bytes=100 end=20 private memory of a process=20 of this, before its flash is open=20 the simulated guest's memory=20 descriptors=20" \
 	"$(line hosts 20)"
 if grep -q __asan_init "$bench"; then

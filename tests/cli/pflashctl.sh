@@ -55,11 +55,11 @@ unchanged() {
 }
 
 points() {
-	"$ctl" log "$v" 2>/dev/null | grep -c '^[0-9]'
+	"$ctl" log --bursts "$v" 2>/dev/null | grep -c '^[0-9]'
 }
 
 newest() {
-	"$ctl" log "$v" 2>/dev/null | grep '^[0-9]' | tail -n 1 | cut -d ' ' -f 1
+	"$ctl" log --bursts "$v" 2>/dev/null | grep '^[0-9]' | tail -n 1 | cut -d ' ' -f 1
 }
 
 # --- the command line ---
@@ -149,34 +149,6 @@ fi
 
 # --- the history of the fullest store ---
 
-# fill FIRST COUNT: the accesses that add variables of one byte as edk2 does: the
-# header, its state, name and data, the state
-fill() {
-	awk -v first="$1" -v count="$2" '
-		function put(off, value) {
-			printf "w %x 1 10\nw %x 1 %x\n", off, off, value
-		}
-		function end(off) { printf "w %x 1 ff\n", off }
-		BEGIN {
-			split("170 85 255 0 7", begin)
-			for (n = first; n < first + count; n++) {
-				at = 100 + 68 * n
-				for (i = 0; i < 60; i++)
-					put(at + i, i < 5 ? begin[i + 1] : i == 36 ? 4 : i == 40 || i > 43)
-				end(at + 59)
-				put(at + 2, 127)
-				end(at + 2)
-				put(at + 60, n % 256)
-				put(at + 61, 64 + int(n / 256))
-				put(at + 62, 0)
-				put(at + 63, 0)
-				put(at + 64, 255)
-				end(at + 64)
-				put(at + 2, 63)
-				end(at + 2)
-			}
-		}'
-}
 f=$tmp/full.fd
 full=841 # as many as fit
 quiet "a store to fill" "$ctl" create --layout 2m "$f"
@@ -188,7 +160,7 @@ awk -v full=$full 'BEGIN {
 		printf "w %x 1 10\nw %x 1 %x\nw %x 1 ff\nw e000 1 10\nw e000 1 0\nw e000 1 ff\n",
 			100 + 68 * n + 64, 100 + 68 * n + 64, n % 100, 0
 }' | "$replay" --vars "$f" >/dev/null
-"$ctl" log "$f" >"$tmp/said"
+"$ctl" log --bursts "$f" >"$tmp/said"
 check_equal "log: each variable was added once, and 17 were changed" "$full 17 0" \
 	"$(grep -c '^      + 01010101-0101-0101-0101-010101010101 .*, 1 bytes$' "$tmp/said") $(
 		grep -c '^      ~ 01010101-0101-0101-0101-010101010101 .*, 1 to 1 bytes$' "$tmp/said") $(
@@ -225,23 +197,23 @@ says "check: after two boots" 0 '^variables: [1-9][0-9]* live' "$ctl" check "$v"
 check "no error is found" sh -c "! grep -q '^error' '$tmp/said'"
 says "check: the history" 0 "^history: $(points) points, number 1 .* to $last " \
 	"$ctl" check "$v"
-says "log: the oldest point" 0 '^1  ....-..-.. ..:..:..  the history begins$' "$ctl" log "$v"
+says "log: the oldest point" 0 '^1  ....-..-.. ..:..:..  the history begins$' "$ctl" log --bursts "$v"
 check_equal "log: it comes first" 1 "$(head -n 1 "$tmp/said" | cut -d ' ' -f 1)"
 check "log: numbers grow" sh -c "grep '^[0-9]' '$tmp/said' | cut -d ' ' -f 1 | sort -n -u -C"
-says "log: variables that a boot added" 0 '^ *+ EfiGlobalVariable BootOrder, ' "$ctl" log "$v"
+says "log: variables that a boot added" 0 '^ *+ EfiGlobalVariable BootOrder, ' "$ctl" log --bursts "$v"
 says "log: variables that a boot changed" 0 '^ *~ EfiGlobalVariable ConOut, [0-9]* to [0-9]* bytes' \
-	"$ctl" log "$v"
-says "log: variables that a boot removed" 0 '^ *- EfiGlobalVariable ErrOut, [0-9]* bytes' "$ctl" log "$v"
-says "log: bytes" 0 '  [1-9][0-9]* bytes programmed, 0 erased$' "$ctl" log "$v"
+	"$ctl" log --bursts "$v"
+says "log: variables that a boot removed" 0 '^ *- EfiGlobalVariable ErrOut, [0-9]* bytes' "$ctl" log --bursts "$v"
+says "log: bytes" 0 '  [1-9][0-9]* bytes programmed, 0 erased$' "$ctl" log --bursts "$v"
 
 # log_of NUMBER: the changes that log prints below this point
 log_of() {
-	"$ctl" log "$v" | awk -v number="$1" '
+	"$ctl" log --bursts "$v" | awk -v number="$1" '
 		/^[0-9]/ { on = $1 == number; next }
 		on { sub(/^ */, ""); print }'
 }
 from='' differ=0 changed=0
-for to in $("$ctl" log "$v" | sed -n 's/^\([0-9]*\)  .*/\1/p' | tail -n 25); do
+for to in $("$ctl" log --bursts "$v" | sed -n 's/^\([0-9]*\)  .*/\1/p' | tail -n 25); do
 	if [ -n "$from" ]; then
 		log_of "$to" >"$tmp/logged"
 		"$ctl" diff --at "$from" --to "$to" "$v" | grep '^[-~+] ' >"$tmp/differs"
@@ -252,11 +224,11 @@ for to in $("$ctl" log "$v" | sed -n 's/^\([0-9]*\)  .*/\1/p' | tail -n 25); do
 done
 check_equal "log and diff name the same variables" 0 "$differ"
 check "log: some of these points have changes" test "$changed" -gt 3 -a "$changed" -lt 20
-"$ctl" log "$v" | grep '^[0-9]' | tail -n 3 >"$tmp/three"
-"$ctl" log --last 3 "$v" | grep '^[0-9]' >"$tmp/said"
+"$ctl" log --bursts "$v" | grep '^[0-9]' | tail -n 3 >"$tmp/three"
+"$ctl" log --bursts --last 3 "$v" | grep '^[0-9]' >"$tmp/said"
 check "log --last 3" cmp -s "$tmp/three" "$tmp/said"
 check_equal "log --last with more points than there are" "$(points)" \
-	"$("$ctl" log --last 100000 "$v" | grep -c '^[0-9]')"
+	"$("$ctl" log --bursts --last 100000 "$v" | grep -c '^[0-9]')"
 refuses "log --last: no number" 2 "'3x'" "$ctl" log --last 3x "$v"
 refuses "log: an option of others" 2 '--at: pflashctl log does not take' "$ctl" log --at=3 "$v"
 refuses "log: such an option and its value" 2 "--at: pflashctl log does not take" "$ctl" log --at 3 "$v"
@@ -317,7 +289,7 @@ cp "$tmp/second.fd" "$c"
 says "compact" 0 '^[1-9][0-9]* bytes gained$' "$ctl" compact "$c"
 check "the file has changed" sh -c "! cmp -s '$tmp/second.fd' '$c'"
 says "check: no deleted variables are left" 0 '^variables: .*, 0 deleted' "$ctl" check "$c"
-begin=$("$ctl" log "$c" | sed -n 's/^\([0-9]*\)  .*/\1/p' | head -n 1)
+begin=$("$ctl" log --bursts "$c" | sed -n 's/^\([0-9]*\)  .*/\1/p' | head -n 1)
 check_equal "no variable has changed" "" \
 	"$("$ctl" diff --at "$begin" "$c" | grep -v 'bytes differ$')"
 says "compact again" 0 '^0 bytes gained$' "$ctl" compact "$c"
@@ -333,7 +305,7 @@ quiet "rollback" "$ctl" rollback --to "$first" "$v"
 check "the image is that of the first boot" cmp -s "$v" "$tmp/first.fd"
 back=$(newest)
 check "the rollback is a new point" test "$back" -gt "$last"
-says "log names the variables restored" 0 'EfiGlobalVariable ConOut' "$ctl" log --last 1 "$v"
+says "log names the variables restored" 0 'EfiGlobalVariable ConOut' "$ctl" log --bursts --last 1 "$v"
 quiet "rollback of the rollback" "$ctl" rollback --to "$last" "$v"
 check "the image is that of the second boot" cmp -s "$v" "$tmp/second.fd"
 check "it is another new point" test "$(newest)" -gt "$back"
@@ -368,7 +340,7 @@ quiet "rollback undoes it" "$ctl" rollback --to "$last" "$v"
 check "the old image is back" cmp -s "$v" "$tmp/second.fd"
 rm -f "$v.journal"
 quiet "create --reset, without a journal" "$ctl" create --reset --layout 4m "$v"
-says "the old image is the oldest point" 0 '^1  .*history begins' "$ctl" log "$v"
+says "the old image is the oldest point" 0 '^1  .*history begins' "$ctl" log --bursts "$v"
 quiet "the oldest point can be exported" "$ctl" export --at 1 "$v" "$o"
 check "the oldest point is the old image" cmp -s "$o" "$tmp/second.fd"
 
@@ -386,7 +358,7 @@ for command in "export $v $o" "rollback --to 1 $v" "diff --at 1 $v" \
 	# shellcheck disable=SC2086
 	refuses "${command%% *}: VARS was modified" 3 'content differs' "$ctl" $command
 done
-says "log: VARS was modified, the points are listed" 3 "^$last " "$ctl" log "$v"
+says "log: VARS was modified, the points are listed" 3 "^$last " "$ctl" log --bursts "$v"
 quiet "export --at: VARS was modified" "$ctl" export --at "$last" "$v" "$o"
 check "it is the last image of pflashd" cmp -s "$o" "$tmp/second.fd"
 unchanged "neither file was modified"
@@ -395,7 +367,7 @@ says "with that image in VARS, the files agree again" 0 '^history' "$ctl" check 
 cp "$tmp/changed.fd" "$v"
 says "accept" 0 '^accepted$' "$ctl" accept "$v"
 check "accept did not change VARS" cmp -s "$v" "$tmp/changed.fd"
-says "the change is a point" 0 '^[0-9]*  .*  1 bytes programmed' "$ctl" log --last 1 "$v"
+says "the change is a point" 0 '^[0-9]*  .*  1 bytes programmed' "$ctl" log --bursts --last 1 "$v"
 says "check: the accepted VARS is valid" 0 '^variables' "$ctl" check "$v"
 quiet "rollback: to before the change" "$ctl" rollback --to "$last" "$v"
 check "the change is undone" cmp -s "$v" "$tmp/second.fd"
@@ -404,7 +376,7 @@ quiet "a later point" "$ctl" create --reset --layout 4m "$v"
 cp "$tmp/second.fd" "$v"
 refuses "an older VARS" 3 'content differs' "$ctl" export "$v" "$o"
 put
-says "an older VARS with its own journal" 0 "^$last " "$ctl" log --last 1 "$v"
+says "an older VARS with its own journal" 0 "^$last " "$ctl" log --bursts --last 1 "$v"
 truncate -s 131072 "$v"
 before=$(sums)
 refuses "accept: another size" 3 'size differs' "$ctl" accept "$v"
@@ -427,7 +399,7 @@ refuses "pflash-replay: the journal is damaged" 3 'damaged at offset' "$replay" 
 whole=$(newest)
 check "log: some points are intact" test "$whole" -gt 1
 check "log: points behind the damage are missing" test "$whole" -lt "$last"
-says "log: exit code with a damaged journal" 3 '^1  ' "$ctl" log "$v"
+says "log: exit code with a damaged journal" 3 '^1  ' "$ctl" log --bursts "$v"
 quiet "export --at: before the damage" "$ctl" export --at "$whole" "$v" "$o"
 unchanged "the damaged journal was not changed"
 put
@@ -472,7 +444,7 @@ done
 refuses "create: VARS is in use, and exists" 3 'File exists' "$ctl" create --layout 4m "$v"
 says "check: VARS is in use" 0 '^journal: [1-9][0-9]* bursts are not in the file yet' \
 	"$ctl" check "$v"
-says "log: VARS is in use" 0 'EfiGlobalVariable ErrOut' "$ctl" log "$v"
+says "log: VARS is in use" 0 'EfiGlobalVariable ErrOut' "$ctl" log --bursts "$v"
 says "diff: VARS is in use" 0 'EfiGlobalVariable ErrOut' "$ctl" diff --at "$first" "$v"
 quiet "export: VARS is in use" "$ctl" export "$v" "$o"
 check "it is the image of the guest" cmp -s "$o" "$tmp/second.fd"
@@ -487,7 +459,7 @@ unchanged "accept wrote nothing after a kill"
 hit "$v" 500000
 says "accept: changed after a kill" 0 '^accepted' "$ctl" accept "$v"
 quiet "rollback: to bursts that were only in the journal" "$ctl" rollback --to "$(
-	"$ctl" log "$v" | grep '^[0-9]' | tail -n 2 | head -n 1 | cut -d ' ' -f 1
+	"$ctl" log --bursts "$v" | grep '^[0-9]' | tail -n 2 | head -n 1 | cut -d ' ' -f 1
 )" "$v"
 check "the image has these bursts" cmp -s "$v" "$tmp/second.fd"
 
@@ -519,7 +491,7 @@ check_equal "both changes are in VARS" " 00 00" "$(od -An -tx1 -j 500000 -N 1 "$
 put
 ln "$v" "$tmp/twin.fd"
 before=$(sums)
-for command in "accept $v" "check $v" "log $v" "export $v $o" "rollback --to 1 $v" \
+for command in "accept $v" "check $v" "log $v" "log --bursts $v" "export $v $o" "rollback --to 1 $v" \
 	"create --reset --layout 4m $v"; do
 	# shellcheck disable=SC2086
 	refuses "${command%% *}: two names" 3 'has 2 names' "$ctl" $command
@@ -528,7 +500,7 @@ unchanged "two names: nothing was changed"
 says "--journal decides" 0 '^variables' "$ctl" check --journal "$v.journal" "$tmp/twin.fd"
 rm -f "$tmp/twin.fd"
 mv "$v.journal" "$tmp/elsewhere"
-says "--journal: log" 0 "^$last " "$ctl" log --journal "$tmp/elsewhere" --last 1 "$v"
+says "--journal: log" 0 "^$last " "$ctl" log --bursts --journal "$tmp/elsewhere" --last 1 "$v"
 quiet "--journal: export" "$ctl" export --journal "$tmp/elsewhere" --at "$first" "$v" "$o"
 check "--journal: it is the old image" cmp -s "$o" "$tmp/first.fd"
 quiet "--journal: rollback" "$ctl" rollback --journal "$tmp/elsewhere" --to "$first" "$v"
@@ -536,7 +508,7 @@ check "--journal: the image is the old one" cmp -s "$v" "$tmp/first.fd"
 check "--journal: no second journal was created" test ! -e "$v.journal"
 put
 ln -s vars.fd "$tmp/link.fd"
-says "a symbolic link: the journal is the file's" 0 "^$last " "$ctl" log "$tmp/link.fd"
+says "a symbolic link: the journal is the file's" 0 "^$last " "$ctl" log --bursts "$tmp/link.fd"
 refuses "export: onto itself, by another name" 2 'is the file to export' \
 	"$ctl" export "$v" "$tmp/link.fd"
 mv "$v.journal" "$tmp/real.journal"
@@ -595,7 +567,7 @@ for command in "accept $m" "rollback --to 1 $m" "create --reset --layout 4m $m" 
 		on_tmpfs ro "$ctl" $command
 done
 says "check: a read-only disk" 0 '^variables' on_tmpfs ro "$ctl" check "$m"
-says "log: a read-only disk" 0 "^$last " on_tmpfs ro "$ctl" log "$m"
+says "log: a read-only disk" 0 "^$last " on_tmpfs ro "$ctl" log --bursts "$m"
 quiet "export: a read-only disk" on_tmpfs ro "$ctl" export "$m" "$o"
 refuses "pflash-replay: a read-only disk" 3 'Read-only file system' on_tmpfs ro "$replay" --vars "$m"
 refuses "pflashd: a read-only disk" 3 'Read-only file system' on_tmpfs ro \

@@ -105,7 +105,7 @@ round_writing() {
     xl destroy "$name"
     xl_holds "$name" "$name" "$(xl_bytes "$name")"
     check "$name: the file has writes of the guest" sh -c \
-        "pflashctl log $xl_dir/$name.fd | grep -q programmed"
+        "pflashctl log --bursts $xl_dir/$name.fd | grep -q programmed"
 }
 
 round_reboot() {

@@ -29,7 +29,7 @@ store_history() {
 
 # store_points FILE: the numbers of the points in time in its history
 store_points() {
-    pflashctl log "$1" | sed -n 's/^\([0-9][0-9]*\) .*/\1/p'
+    pflashctl log --bursts "$1" | sed -n 's/^\([0-9][0-9]*\) .*/\1/p'
 }
 
 # store_answered ACCESSES SYNC: the number of the last burst that pflashd had

@@ -61,3 +61,32 @@ sum() {
 finish() {
 	exit "${lib_bad:-0}"
 }
+
+# fill FIRST COUNT: the accesses that add variables of one byte as edk2 does: the
+# header, its state, name and data, the state
+fill() {
+	awk -v first="$1" -v count="$2" '
+		function put(off, value) {
+			printf "w %x 1 10\nw %x 1 %x\n", off, off, value
+		}
+		function end(off) { printf "w %x 1 ff\n", off }
+		BEGIN {
+			split("170 85 255 0 7", begin)
+			for (n = first; n < first + count; n++) {
+				at = 100 + 68 * n
+				for (i = 0; i < 60; i++)
+					put(at + i, i < 5 ? begin[i + 1] : i == 36 ? 4 : i == 40 || i > 43)
+				end(at + 59)
+				put(at + 2, 127)
+				end(at + 2)
+				put(at + 60, n % 256)
+				put(at + 61, 64 + int(n / 256))
+				put(at + 62, 0)
+				put(at + 63, 0)
+				put(at + 64, 255)
+				end(at + 64)
+				put(at + 2, 63)
+				end(at + 2)
+			}
+		}'
+}

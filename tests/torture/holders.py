@@ -83,7 +83,7 @@ def device(rng, directory):
         refused(name, "--journal must say")
         code, got, stderr = programs.ctl("export", "--journal", journal, name, "-")
         need(code == 0 and got == guest.model.image, f"export: exit {code}, {stderr}")
-        code, log, stderr = programs.ctl("log", "--journal", journal, name)
+        code, log, stderr = programs.ctl("log", "--bursts", "--journal", journal, name)
         need(code == 0 and log[:1].isdigit(), f"log: exit {code}, {stderr}")
         code, _, stderr = programs.ctl("rollback", "--to", log.split()[0].decode(), "--journal", journal, name)
         need(code == 0, f"rollback: exit {code}, {stderr}")

@@ -72,7 +72,7 @@ class Victim:
             programs.closed(self.path, image)
 
     def check_history(self, image):
-        code, log, stderr = programs.ctl("log", self.path)
+        code, log, stderr = programs.ctl("log", "--bursts", self.path)
         need(code == 0, f"log: exit {code}, {stderr}")
         points = [line.split()[0] for line in programs.independent(self.path, "--log").decode().splitlines()]
         if not os.path.exists(self.path + ".journal"):

@@ -240,27 +240,35 @@ START_TEST(points_have_their_fields)
 	ck_assert(!store_erase(store, BLOCK, BLOCK));
 	ck_assert(!store_program(store, 50, "three", 3));
 	commit(store);
+	fake_clock += SECOND;
 	ck_assert(!store_checkpoint(store));
-	fake_clock += 5 * SECOND;
+	fake_clock += 4 * SECOND;
 	ck_assert(!store_erase(store, 0, 1));
+	commit(store);
+	ck_assert(!store_erase(store, 1, 1));
 	commit(store);
 
 	reader = open_reader();
 	ck_assert(reader_next(reader, &cursor, &point));
 	ck_assert(point.oldest && point.sequence == 1 && point.time == begin);
+	ck_assert_uint_eq(point.written, 0);
 	ck_assert(reader_next(reader, &cursor, &point));
 	ck_assert(!point.oldest && point.sequence == 3);
 	ck_assert_uint_eq(point.time, begin + 5 * SECOND);
+	ck_assert_uint_eq(point.written, begin);
 	ck_assert(point.programmed == 15 && point.erased == BLOCK);
 	ck_assert(reader_next(reader, &cursor, &point));
 	ck_assert(point.sequence == 6 && point.time == fake_clock);
 	ck_assert(point.programmed == 0 && point.erased == 1);
+	ck_assert_uint_eq(point.written, begin + 6 * SECOND);
+	ck_assert(reader_next(reader, &cursor, &point));
+	ck_assert(point.sequence == 7 && point.written == 0);
 	ck_assert(!reader_next(reader, &cursor, &point));
-	check_no_past(reader, 7);
+	check_no_past(reader, 8);
 	reader_close(reader);
-	ck_assert_uint_eq(check_history(), 3);
+	ck_assert_uint_eq(check_history(), 4);
 	ck_assert(!store_close(store));
-	ck_assert_uint_eq(check_history(), 3);
+	ck_assert_uint_eq(check_history(), 4);
 }
 END_TEST
 

@@ -2,7 +2,7 @@
 /*
  * Tests reading the variables of an image: of Debian's files, compared with
  * another program's output, and of stores made here in both formats; which copy
- * of a variable is live; the printed names.
+ * of a variable is live, also by the table of names; the printed names.
  */
 #include <check.h>
 #include <errno.h>
@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "../../src/fv/live.h"
 
 #include "support_store.h"
 #include "support_vars.h"
@@ -254,6 +256,105 @@ START_TEST(live_copy_is_chosen)
 }
 END_TEST
 
+/* Variables of few names in states that are drawn, some of them unknown. */
+static struct vars
+drawn(int seed)
+{
+	static const uint8_t states[] = { 0x3f, 0x3f, 0x3e, 0x3e, 0x3d,
+					  0x3c, 0x7f, 0xff, 0x00 };
+	struct vars vars = vars_make("2m");
+	char name[16];
+
+	if (seed % 2)
+		vars_make_plain(&vars);
+	srand((unsigned int)seed);
+	for (int n = 0; n < 60; n++) {
+		snprintf(name, sizeof(name), "V%d", rand() % 20);
+		vars_add(&vars, states[(size_t)rand() % sizeof(states)],
+			 rand() % 2 ? vendor_global : vendor_other, name, "x");
+	}
+	return vars;
+}
+
+START_TEST(table_finds_the_live_variables)
+{
+	struct vars vars = drawn(_i);
+	struct varstore store = opened(&vars);
+	struct variable v = { 0 }, w = { 0 }, found;
+	struct live table, walks;
+
+	live_init(&table, &store);
+	ck_assert(table.has_table);
+	walks = table;
+	walks.has_table = false;
+	while (varstore_next(&store, &v) > 0) {
+		ck_assert_int_eq(live_next(&table, &w), 1);
+		ck_assert_uint_eq(w.offset, v.offset);
+		ck_assert_int_eq(w.live, v.live);
+		(void)varstore_find(&store, v.guid, v.name, v.name_size,
+				    &found);
+		ck_assert_uint_eq(live_find(&table, &v), found.offset);
+		ck_assert_uint_eq(live_find(&walks, &v), found.offset);
+	}
+	ck_assert_int_eq(live_next(&table, &w), 0);
+	ck_assert_uint_eq(w.next, v.next);
+	live_free(&table);
+	vars_free(&vars);
+}
+END_TEST
+
+/* The table stays as it was, however often a name is not in it. */
+START_TEST(table_has_no_other_names)
+{
+	struct vars vars = vars_make("2m");
+	struct vars others = drawn(0);
+	struct varstore store, other;
+	struct variable v = { 0 };
+	struct live table;
+
+	vars_add(&vars, 0x3f, vendor_global, "Name", "x");
+	store = opened(&vars);
+	other = opened(&others);
+	live_init(&table, &store);
+	while (varstore_next(&other, &v) > 0)
+		ck_assert_uint_eq(live_find(&table, &v), 0);
+	ck_assert_uint_eq(table.names.count, 1);
+	live_free(&table);
+	vars_free(&vars);
+	vars_free(&others);
+}
+END_TEST
+
+/* Twice as many variables take no more than some twice the comparisons. */
+START_TEST(table_is_linear)
+{
+	static const unsigned int counts[] = { 400, 800 };
+	uint64_t probes[2];
+
+	for (int i = 0; i < 2; i++) {
+		struct vars vars = vars_make("2m");
+		struct varstore store;
+		struct variable v = { 0 };
+		struct live table;
+		char name[16];
+
+		for (unsigned int n = 0; n < counts[i]; n++) {
+			snprintf(name, sizeof(name), "%c%c", 'A' + n / 40,
+				 'A' + n % 40);
+			vars_add(&vars, 0x3f, vendor_global, name, "");
+		}
+		store = opened(&vars);
+		live_init(&table, &store);
+		while (live_next(&table, &v) > 0)
+			ck_assert(v.live);
+		probes[i] = table.names.probes;
+		live_free(&table);
+		vars_free(&vars);
+	}
+	ck_assert_uint_lt(probes[1], 3 * probes[0]);
+}
+END_TEST
+
 START_TEST(broken_chain_ends_the_iteration)
 {
 	struct vars vars = vars_make("2m");
@@ -419,6 +520,9 @@ varstore_suite(void)
 	tcase_add_test(tc, debian_file_is_listed);
 	tcase_add_loop_test(tc, fields_are_read, 0, 2);
 	tcase_add_test(tc, live_copy_is_chosen);
+	tcase_add_loop_test(tc, table_finds_the_live_variables, 0, 100);
+	tcase_add_test(tc, table_has_no_other_names);
+	tcase_add_test(tc, table_is_linear);
 	tcase_add_test(tc, broken_chain_ends_the_iteration);
 	tcase_add_loop_test(tc, pending_write_is_read_from_the_spare_area, 0,
 			    2);

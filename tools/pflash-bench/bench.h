@@ -210,6 +210,14 @@ uint8_t *image_make(uint32_t size);
  */
 int trace_set_variable(struct trace *trace, uint8_t *image, uint32_t size,
 		       unsigned int number);
+
+/* The smallest variable: a name of one character, and one byte of data. */
+#define SMALL_VARIABLE 68u      /* bytes, aligned */
+#define SMALL_VARIABLE_DATA 64u /* offset of the byte */
+
+/* Makes the small variable `number`, in the state ADDED. */
+void variable_make_small(uint8_t bytes[SMALL_VARIABLE], unsigned int number);
+
 /* Adds edk2's accesses for a reclaim of the full store `image`. */
 int trace_reclaim(struct trace *trace, uint8_t *image, uint32_t size,
 		  struct error *err);
@@ -313,7 +321,8 @@ typedef int bench_command(struct report *report, const struct options *options,
 			  struct error *err);
 
 bench_command bench_firmware, bench_chip, bench_path, bench_view, bench_trace,
-	bench_commit, bench_recover, bench_attach, bench_hosts, bench_guest;
+	bench_commit, bench_recover, bench_log, bench_attach, bench_hosts,
+	bench_guest;
 
 /* One process of `hosts`, which executes this program with this argument. */
 #define HOST_PROCESS "host-process"

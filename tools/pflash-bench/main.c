@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "chip", false, bench_chip },
 	{ "commit", true, bench_commit },
 	{ "recover", true, bench_recover },
+	{ "log", true, bench_log },
 	{ "attach", true, bench_attach },
 	{ "hosts", true, bench_hosts },
 	{ "guest", false, bench_guest },
@@ -43,6 +44,7 @@ help(void)
 "  chip [TRACE]          accesses of the chip alone\n"
 "  commit                latency of a burst's commit\n"
 "  recover               start after a crash, by length of the journal\n"
+"  log                   pflashctl log, check, diff, by size of the history\n"
 "  attach [-- COMMAND]   start of pflashd, and its memory\n"
 "  hosts [N]             N flashes at once: 20\n"
 "  guest CONSOLE...      cycles that the lab's guest has printed\n"

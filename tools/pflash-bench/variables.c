@@ -124,15 +124,16 @@ find_place(struct place *place, const uint8_t *image, uint32_t size,
 
 /* The header as UpdateVariable() writes it first: state 0xff. */
 static void
-make_header(uint8_t header[HEADER_SIZE], const uint8_t *guid)
+make_header(uint8_t header[HEADER_SIZE], const uint8_t *guid, uint32_t name,
+	    uint32_t data)
 {
 	memset(header, 0, HEADER_SIZE);
 	put_le16(header, VARIABLE_START);
 	header[2] = VARIABLE_UNWRITTEN;
 	put_le32(header + 4, VARIABLE_NON_VOLATILE | VARIABLE_BOOT_ACCESS |
 				     VARIABLE_RUNTIME_ACCESS);
-	put_le32(header + 36, NAME_SIZE);
-	put_le32(header + 40, SETVARIABLE_DATA);
+	put_le32(header + 36, name);
+	put_le32(header + 40, data);
 	memcpy(header + 44, guid, GUID_SIZE);
 }
 
@@ -145,7 +146,7 @@ put_variable(struct trace *trace, uint8_t *image, uint32_t off,
 	uint8_t header[HEADER_SIZE], body[NAME_SIZE + SETVARIABLE_DATA];
 	int ret;
 
-	make_header(header, guid);
+	make_header(header, guid, NAME_SIZE, SETVARIABLE_DATA);
 	memcpy(body, name, NAME_SIZE);
 	memset(body + NAME_SIZE, ++value, SETVARIABLE_DATA);
 	ret = put(trace, image, off, header, HEADER_SIZE);
@@ -158,12 +159,23 @@ put_variable(struct trace *trace, uint8_t *image, uint32_t off,
 	return ret;
 }
 
+static const uint8_t guid[GUID_SIZE] = { 0x70, 0x66, 0x6c, 0x61, 0x73, 0x68 };
+
+/* The name is one character from U+4000 on. */
+void
+variable_make_small(uint8_t bytes[SMALL_VARIABLE], unsigned int number)
+{
+	memset(bytes, 0xff, SMALL_VARIABLE);
+	make_header(bytes, guid, 4, 1);
+	bytes[2] = VARIABLE_ADDED;
+	put_le16(bytes + HEADER_SIZE, (uint16_t)(0x4000 + number));
+	put_le16(bytes + HEADER_SIZE + 2, 0);
+}
+
 int
 trace_set_variable(struct trace *trace, uint8_t *image, uint32_t size,
 		   unsigned int number)
 {
-	static const uint8_t guid[GUID_SIZE] = { 0x70, 0x66, 0x6c,
-						 0x61, 0x73, 0x68 };
 	uint8_t name[NAME_SIZE];
 	struct place place;
 	int ret;

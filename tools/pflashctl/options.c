@@ -12,7 +12,8 @@ static const struct cmdline_option table[] = {
 	{ "layout", 'l', true },   { "code", 'c', true },
 	{ "last", 'n', true },     { "json", 'J', false },
 	{ "metrics", 'M', false }, { "reset", 'r', false },
-	{ "help", 'h', false },    { NULL, 0, false },
+	{ "bursts", 'b', false },  { "help", 'h', false },
+	{ NULL, 0, false },
 };
 
 struct parsing {
@@ -46,6 +47,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'l': options->layout = arg; return 0;
 	case 'c': options->code = arg; return 0;
 	case 'r': options->reset = true; return 0;
+	case 'b': options->bursts = true; return 0;
 	case 'J': options->json = true; return 0;
 	case 'M': options->metrics = true; return 0;
 	default: options->help = true; return 1;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pflash/effective.h"
 #include "pflash/error.h"
 #include "pflash/store.h"
 #include "pflash/reader.h"
@@ -30,6 +31,7 @@ struct ctl_options {
 	uint64_t at, to; /* points in time */
 	bool has_at, has_to;
 	uint64_t last;
+	bool bursts;
 	bool reset, json, metrics, help;
 };
 
@@ -93,5 +95,12 @@ int ctl_replace(const struct ctl_options *options, const uint8_t *image,
 
 /* Formats nanoseconds since 1970 as local time. */
 void ctl_format_time(uint64_t ns, char *text, size_t room);
+
+/*
+ * Prints the line of a variable that differs, with its sign and without an
+ * indent.  `old` is NULL for an added variable, `new` for a removed one.
+ */
+void ctl_print_change(enum effective_change change, const struct variable *old,
+		      const struct variable *new);
 
 #endif

@@ -32,7 +32,7 @@ check "the firmware made no reclaim" test "${writes:-999999}" -lt 100000
 check "the store has room" test "$(figure free)" -gt $((full + 40000))
 check "no variable is gone" test "$(figure live)" -ge "$live"
 check "the journal is sound" pflashctl log $vars
-begin=$(pflashctl log $vars | sed -n 's/^\([0-9]*\)  .*/\1/p' | head -n 1)
+begin=$(pflashctl log --bursts $vars | sed -n 's/^\([0-9]*\)  .*/\1/p' | head -n 1)
 check "the history has the image from before" sh -c \
     "pflashctl export --at $begin $vars - >/dev/null"
 lab_done

@@ -49,7 +49,7 @@ check "the guest runs to its end" lab_finish one 100
 check "pflashd ends with it" lab_wait 60 none_runs
 check "no domain is left" lab_wait 60 no_domain
 check "the file has the guest's bytes" sh -c \
-    "pflashctl log /var/lib/pflash/one.fd | grep -q programmed"
+    "pflashctl log --bursts /var/lib/pflash/one.fd | grep -q programmed"
 
 printf 'mode = fast\n' >$conf/bad.conf
 vif_guest bad test=hole 'script=vif-pflash, bridge=xenbr0'
