@@ -89,9 +89,9 @@ struct files {
 /*
  * The implementation by paths.  `vars` is the path of VARS, which need not
  * exist; `journal` is the path of the journal, NULL: VARS.journal.  The
- * directories of both must exist.  A symbolic link to VARS is resolved first, so
- * the journal is beside the file itself; -ENOENT for a dangling link, which is
- * neither a VARS file nor a place for one.  Both paths are copied and made
+ * directories of both must exist.  A symbolic link to VARS is resolved first,
+ * so the journal is beside the file itself; -ENOENT for a dangling link, which
+ * is neither a VARS file nor a place for one.  Both paths are copied and made
  * absolute.  `sys` is borrowed; NULL: sys_kernel.  0, and files_ops.close()
  * frees *out; or -errno and sets *err.
  */

@@ -162,7 +162,7 @@ trim(char *text)
 	return text;
 }
 
-/* Blanks were removed from the ends; of control characters a tab may be left. */
+/* Blanks were removed from the ends; a tab may be left between them. */
 static int
 check_characters(const char *line, struct error *err)
 {
