@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../src/daemon/config.h"
+#include "../../src/daemon/config_value.h"
 #include "../../src/daemon/guest.h"
 #include "../../src/daemon/options.h"
 
@@ -541,6 +542,54 @@ START_TEST(not_in_the_grammar)
 }
 END_TEST
 
+/*
+ * All values of up to six of these characters: without quotes a value is
+ * literal, as in version 0.1, or is refused.  Every accepted value is the same
+ * when it is written in double quotes.
+ */
+START_TEST(every_short_value)
+{
+	static const char letters[] = "a\"'\\# ";
+	unsigned int plain = 0, quoted = 0, bad = 0;
+
+	for (unsigned int code = 0; code < 6 * 6 * 6 * 6 * 6 * 6; code++) {
+		char text[8] = "", value[8], again[32], *to = again;
+		unsigned int rest = code;
+
+		for (int i = 0; i < 6; i++, rest /= 6)
+			text[i] = letters[rest % 6];
+		text[6 - code % 6] = '\0';
+		if (*text == ' ' || text[strlen(text) - 1] == ' ')
+			continue;
+		strcpy(value, text);
+		if (config_value(value, &err) < 0) {
+			ck_assert_uint_gt(strlen(err.text), 10);
+			bad++;
+			continue;
+		}
+		ck_assert_uint_gt(strlen(value), 0);
+		if (!config_value_is_quoted(text)) {
+			ck_assert_str_eq(value, text);
+			plain++;
+		} else {
+			ck_assert_uint_le(strlen(value) + 2, strlen(text));
+			quoted++;
+		}
+		*to++ = '"';
+		for (const char *from = value; *from; *to++ = *from++)
+			if (*from == '"' || *from == '\\')
+				*to++ = '\\';
+		strcpy(to, "\" # c");
+		ck_assert_msg(config_value(again, &err) == 0, "%s: %s", text,
+			      err.text);
+		ck_assert_str_eq(again, value);
+	}
+	ck_assert_uint_gt(plain, 1000);
+	ck_assert_uint_gt(quoted, 1000);
+	ck_assert_uint_gt(bad, 1000);
+}
+END_TEST
+
 /* The name of a guest is no syntax, with and without quotes around it. */
 START_TEST(a_name_has_no_syntax)
 {
@@ -874,6 +923,7 @@ grammar_case(void)
 
 	tcase_add_loop_test(tc, a_rule_of_the_grammar, 0, (int)COUNT(grammar));
 	tcase_add_loop_test(tc, not_in_the_grammar, 0, (int)COUNT(wrong));
+	tcase_add_test(tc, every_short_value);
 	tcase_add_test(tc, a_name_has_no_syntax);
 	tcase_add_test(tc, a_file_with_quotes_in_its_name);
 	return tc;
