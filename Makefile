@@ -12,6 +12,7 @@
 # make lab S=NAME   runs one lab scenario; tests/lab/lab list names them
 # make lint         checks style, layers, manual pages and plain English
 # make install      installs into $(DESTDIR)$(PREFIX)
+# make install-apparmor  installs the profile of pflashd, see integration/apparmor
 #
 # V=1 shows the commands. With CC=clang or SANITIZE=address,undefined set BUILD to
 # another directory.
@@ -23,6 +24,10 @@ BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 XENDIR = /etc/xen
 UNITDIR = $(PREFIX)/lib/systemd/system
+# Firmware and templates; VARS files, which have the keys and secrets of guests.
+FIRMWAREDIR = $(PREFIX)/lib/xen-pflash
+VARSDIR = /var/lib/xen/pflash
+APPARMORDIR = /etc/apparmor.d
 # The scripts of xl that vif-pflash runs if it is called by their name.
 VIF_SCRIPTS = nat openvswitch route
 VERSION := $(shell cat VERSION)
@@ -77,7 +82,7 @@ DOUBLE_OBJ = $(patsubst %,$(BUILD)/tests/unit/%.o,supervised double_domain doubl
 OBJ = $(LIB_OBJ) $(SIM_OBJ) $(DAEMON_OBJ) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) \
       $(ANSWER_OBJ) $(PROBE_OBJ) $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(call objects,$(UNIT_SRC))
 
-.PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install uninstall clean \
+.PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
 	format lint
 .SECONDARY:
 
@@ -172,11 +177,15 @@ demo: all
 lab: all
 	$(Q)tests/lab/lab run $(S)
 
+# The modes of existing directories of the administrator stay as they are.
 install: programs
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR) \
-		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(XENDIR)/pflash
+		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(FIRMWAREDIR)
+	[ -d $(DESTDIR)$(XENDIR)/pflash ] || \
+		install -d -m 755 $(DESTDIR)$(XENDIR)/pflash
+	[ -d $(DESTDIR)$(VARSDIR) ] || install -d -m 700 $(DESTDIR)$(VARSDIR)
 	install -m 755 $(BUILD)/pflashd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 		$(BUILD)/pflash-bench $(DESTDIR)$(BINDIR)/
@@ -194,8 +203,15 @@ install: programs
 	done
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/pflashd@.service
 
-# Leaves the administrator's files in /etc/xen/pflash.
+# Not a part of install: AppArmor would enforce the profile from the next boot on.
+install-apparmor:
+	install -d $(DESTDIR)$(APPARMORDIR)
+	install -m 644 integration/apparmor/pflashd $(DESTDIR)$(APPARMORDIR)/
+
+# Leaves the administrator's files in /etc/xen/pflash, the VARS files, and what
+# was put beside them.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/pflashd $(DESTDIR)$(BINDIR)/pflashctl \
 		$(DESTDIR)$(BINDIR)/pflash-replay \
@@ -210,8 +226,11 @@ uninstall:
 		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
-		$(DESTDIR)$(UNITDIR)/pflashd@.service
-	-rmdir $(DESTDIR)$(XENDIR)/pflash 2>/dev/null
+		$(DESTDIR)$(UNITDIR)/pflashd@.service \
+		$(DESTDIR)$(APPARMORDIR)/pflashd
+	for directory in $(XENDIR)/pflash $(VARSDIR) $(FIRMWAREDIR); do \
+		rmdir $(DESTDIR)$$directory 2>/dev/null || true; \
+	done
 
 clean:
 	rm -rf $(BUILD)

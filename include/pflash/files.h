@@ -66,6 +66,13 @@ struct files_ops {
 	 * process.
 	 */
 	int (*holder)(int fd, char *command, size_t room);
+	/*
+	 * Writes the sentence of an open() or create() that failed with `code`,
+	 * an errno value, and returns -code.  NULL: this implementation has no
+	 * path to look at.
+	 */
+	int (*explain)(const struct files *files, enum files_role role,
+		       int code, struct error *err);
 	/* Frees the struct. */
 	void (*close)(struct files *files);
 };
@@ -81,10 +88,12 @@ struct files {
 
 /*
  * The implementation by paths.  `vars` is the path of VARS, which need not
- * exist; `journal` is the path of the journal, NULL: VARS.journal.  A symbolic
- * link to VARS is resolved first, so the journal is beside the file itself.
- * Both paths are copied and made absolute.  `sys` is borrowed; NULL:
- * sys_kernel.  0, and files_ops.close() frees *out; or -errno and sets *err.
+ * exist; `journal` is the path of the journal, NULL: VARS.journal.  The
+ * directories of both must exist.  A symbolic link to VARS is resolved first,
+ * so the journal is beside the file itself; -ENOENT for a dangling link, which
+ * is neither a VARS file nor a place for one.  Both paths are copied and made
+ * absolute.  `sys` is borrowed; NULL: sys_kernel.  0, and files_ops.close()
+ * frees *out; or -errno and sets *err.
  */
 int files_local(struct files **out, const char *vars, const char *journal,
 		const struct sys *sys, struct error *err);

@@ -11,11 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config_value.h"
 #include "guest.h"
 #include "pflash/load.h"
 
 #define MAX_SIZE (64u << 10)
 #define NAME_MARK "%n"
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 struct reader {
 	config_name *ask;
@@ -160,28 +162,94 @@ trim(char *text)
 	return text;
 }
 
-/* A comment needs a line of its own: a path may contain a '#'. */
+/* Blanks were removed from the ends; a tab may be left between them. */
 static int
-read_line(struct reader *reader, char *line, struct error *err)
+check_characters(const char *line, struct error *err)
 {
-	char *option = trim(line), *equals, *value = reader->end;
+	while (*line && (*line == '\t' || !iscntrl((unsigned char)*line)))
+		line++;
+	if (!*line)
+		return 0;
+	return error_set(err, EINVAL,
+			 "a control character (byte 0x%02x): no name of a file "
+			 "here may have one",
+			 (unsigned char)*line);
+}
+
+/*
+ * Version 0.1 took the quotes for characters of the file's name.  Its file must
+ * not be left behind without a word.
+ */
+static int
+check_literal(struct reader *reader, const char *text, struct error *err)
+{
+	char *values = reader->end, *literal = make_room(text);
+	struct stat st;
 	int ret;
 
-	if (!*option || *option == '#')
-		return 0;
-	equals = strchr(option, '=');
-	if (!equals)
-		return error_set(err, EINVAL, "'%s': expected option = value",
-				 option);
-	*equals = '\0';
-	option = trim(option);
+	if (!literal)
+		return error_set(err, ENOMEM, "out of memory");
+	reader->end = literal;
+	ret = expand(reader, text, err);
+	reader->end = values;
+	if (ret == 0 && lstat(literal, &st) == 0)
+		ret = error_set(err, EINVAL,
+				"a file with the quotes in its name exists, "
+				"which version 0.1 used: rename it to the name "
+				"without quotes");
+	free(literal);
+	return ret;
+}
+
+/* The guest's name is put in last: quotes and '#' in it are no syntax. */
+static int
+read_value(struct reader *reader, char *text, struct error *err)
+{
+	int ret = 0;
+
+	if (config_value_is_quoted(text))
+		ret = check_literal(reader, text, err);
+	if (ret == 0)
+		ret = config_value(text, err);
+	return ret < 0 ? ret : expand(reader, text, err);
+}
+
+static int
+read_option(struct reader *reader, const char *option, char *text,
+	    struct error *err)
+{
+	char *value = reader->end;
+	struct error why;
+	int ret;
+
 	if (strstr(option, NAME_MARK))
 		return error_set(err, EINVAL,
 				 "unknown option '%s': %%n stands for the "
 				 "guest's name in values only",
 				 option);
-	ret = expand(reader, trim(equals + 1), err);
-	return ret < 0 ? ret : reader->set(reader->opaque, option, value, err);
+	ret = read_value(reader, text, &why);
+	if (ret < 0)
+		return error_set(err, -ret, "'%s': %s", option, why.text);
+	return reader->set(reader->opaque, option, value, err);
+}
+
+static int
+read_line(struct reader *reader, char *line, struct error *err)
+{
+	char *option = trim(line), *equals;
+	int ret;
+
+	if (!*option || *option == '#')
+		return 0;
+	ret = check_characters(option, err);
+	if (ret < 0)
+		return ret;
+	equals = strchr(option, '=');
+	if (!equals)
+		return error_set(err, EINVAL, "'%s': expected option = value",
+				 option);
+	*equals = '\0';
+	return read_option(reader, trim(option), trim(equals + 1), err);
 }
 
 static int
@@ -192,6 +260,8 @@ read_lines(struct reader *reader, const char *path, char *text,
 	struct error why;
 	int ret = 0;
 
+	if (strncmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+		text += strlen(BYTE_ORDER_MARK);
 	while (ret == 0 && text) {
 		char *line = strsep(&text, "\n");
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads the file that describes a guest's flash, pflash.conf(5): lines of
- * `option = value`, with the long options of pflashd.
+ * Reads the file that describes a guest's flash, pflash.conf(5), which has the
+ * grammar: lines of `option = value`, with the long options of pflashd.
  */
 #ifndef PFLASHD_CONFIG_H
 #define PFLASHD_CONFIG_H

@@ -325,7 +325,8 @@ parse_arguments(struct options *options, int argc, char **argv,
 struct source {
 	struct options *options;
 	options_find_name *find_name;
-	void *opaque; /* for find_name() */
+	void *opaque;    /* for find_name() */
+	bool given[128]; /* the file has the option, by its id */
 };
 
 static int
@@ -342,13 +343,19 @@ static int
 set_from_file(void *opaque, const char *name, const char *value,
 	      struct error *err)
 {
-	const struct source *source = opaque;
+	struct source *source = opaque;
 	const struct cmdline_option *option = cmdline_find(table, name);
 	struct error why;
 	int yes = false;
 
 	if (!option || strchr("dCrfkhV", option->id))
 		return error_set(err, EINVAL, "unknown option '%s'", name);
+	if (source->given[option->id])
+		return error_set(err, EINVAL,
+				 "'%s' for the second time: remove one of the "
+				 "lines",
+				 name);
+	source->given[option->id] = true;
 	if (option->has_value)
 		return cmdline_apply(option, value, set_option, source->options,
 				     err);

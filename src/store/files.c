@@ -15,6 +15,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "pflash/path.h"
+
 #define JOURNAL ".journal"
 
 struct local {
@@ -23,7 +25,6 @@ struct local {
 	char *path[FILES_ROLES];
 	char *directory[FILES_ROLES];
 	char *unfinished[FILES_ROLES]; /* VARS: NULL until one is created */
-	bool missing;                  /* VARS did not exist at files_local() */
 	bool known;                    /* `vars` is valid */
 	struct stat vars;              /* of VARS, at its last open */
 };
@@ -70,10 +71,7 @@ know_vars(struct local *local, int fd)
 	return local->known ? 0 : -errno;
 }
 
-/*
- * O_NONBLOCK: opening a FIFO for reading must not block.  A VARS path that was
- * a dangling symbolic link at files_local() is reported as missing.
- */
+/* O_NONBLOCK: opening a FIFO for reading must not block. */
 static int
 local_open(struct files *files, enum files_role role, bool write)
 {
@@ -82,8 +80,6 @@ local_open(struct files *files, enum files_role role, bool write)
 	int fd = open_path(local, local->path[role], flags | O_NOFOLLOW);
 	int rc = 0;
 
-	if (fd == -ELOOP && role == FILES_VARS && local->missing)
-		return -ENOENT;
 	if (fd < 0)
 		return fd;
 	if (role == FILES_VARS)
@@ -211,6 +207,22 @@ local_remove(struct files *files, enum files_role role, bool unfinished)
 	return unfinished ? 0 : sync_directory(local, role);
 }
 
+/* ELOOP: no function of this file follows a link, see the head. */
+static int
+local_explain(const struct files *files, enum files_role role, int code,
+	      struct error *err)
+{
+	const char *path = files->name[role];
+
+	if (code == ELOOP && path_is_link(path))
+		return error_set(
+			err, ELOOP,
+			"%s: is a symbolic link, which is not followed "
+			"here: put the file itself in its place",
+			path);
+	return path_error(err, code, path);
+}
+
 static void
 local_close(struct files *files)
 {
@@ -230,6 +242,7 @@ static const struct files_ops local_ops = {
 	.install = local_install,
 	.remove = local_remove,
 	.holder = sys_find_holder,
+	.explain = local_explain,
 	.close = local_close,
 };
 
@@ -266,18 +279,23 @@ beside(const char *path, const char *base)
 	return result;
 }
 
-/* The real path; *missing: there is no such file.  NULL with errno: failed. */
+/*
+ * The real path, also of a missing file.  NULL with errno: failed; ENOENT also
+ * for a dangling link.
+ */
 static char *
-resolve(const char *path, bool *missing)
+resolve(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash ? slash + 1 : path;
 	char *real = realpath(path, NULL);
 
-	*missing = !real;
 	if (real || errno != ENOENT || !*base)
 		return real;
-	return beside(path, base);
+	if (!path_is_link(path))
+		return beside(path, base);
+	errno = ENOENT;
+	return NULL;
 }
 
 static char *
@@ -331,10 +349,11 @@ find_names(struct local *local, const char *vars, const char *journal,
 	   struct error *err)
 {
 	char **path = local->path;
+	int rc;
 
-	path[FILES_VARS] = resolve(vars, &local->missing);
+	path[FILES_VARS] = resolve(vars);
 	if (!path[FILES_VARS])
-		return error_errno(err, errno, "%s", vars);
+		return path_error(err, errno, vars);
 	if (journal)
 		path[FILES_JOURNAL] = absolute(journal);
 	else
@@ -343,6 +362,9 @@ find_names(struct local *local, const char *vars, const char *journal,
 						  JOURNAL);
 	if (!path[FILES_JOURNAL])
 		return error_errno(err, errno, "%s", journal ? journal : vars);
+	rc = path_check_directory(path[FILES_JOURNAL]);
+	if (rc)
+		return path_error(err, -rc, path[FILES_JOURNAL]);
 	if (!find_others(local))
 		return error_set(err, ENOMEM, "out of memory");
 	return 0;

@@ -7,10 +7,15 @@
 
 /* Adopts the result of files_ops: a descriptor or -errno. */
 static int
-adopt_fd(struct file *file, int fd, struct error *err)
+adopt_fd(struct file *file, const struct files *files, enum files_role role,
+	 int fd, struct error *err)
 {
 	file->fd = fd < 0 ? -1 : fd;
-	return fd < 0 ? error_errno(err, -fd, "%s", file->path) : 0;
+	if (fd >= 0)
+		return 0;
+	if (files->ops->explain)
+		return files->ops->explain(files, role, -fd, err);
+	return error_errno(err, -fd, "%s", file->path);
 }
 
 int
@@ -18,7 +23,8 @@ file_open(struct file *file, struct files *files, enum files_role role,
 	  bool write, struct error *err)
 {
 	file->path = files->name[role];
-	return adopt_fd(file, files->ops->open(files, role, write), err);
+	return adopt_fd(file, files, role, files->ops->open(files, role, write),
+			err);
 }
 
 void
@@ -134,7 +140,7 @@ file_write_new(struct file *file, struct files *files, enum files_role role,
 	int rc;
 
 	file->path = files->name[role];
-	rc = adopt_fd(file, files->ops->create(files, role), err);
+	rc = adopt_fd(file, files, role, files->ops->create(files, role), err);
 	if (!rc)
 		rc = file_write(file, bytes, len, 0, err);
 	if (!rc)

@@ -156,31 +156,61 @@ sys_find_holder(int fd, char *command, size_t room)
 	return pid;
 }
 
+/*
+ * The lock of another host that shares the file system has no process in /proc,
+ * nor has one of a process whose fdinfo this user may not read.
+ */
 static int
 report_holder(const struct file *file, const struct files *files,
 	      struct error *err)
 {
 	char command[96];
-	int pid = files->ops->holder ? files->ops->holder(file->fd, command,
-							  sizeof(command)) :
-				       0;
+	int pid;
 
-	return pid ? error_set(err, EBUSY, "%s: in use by pid %d (%s)",
-			       file->path, pid, command) :
-		     error_set(err, EBUSY, "%s: in use by another process",
-			       file->path);
+	if (!files->ops->holder)
+		return error_set(err, EBUSY, "%s: in use by another process",
+				 file->path);
+	pid = files->ops->holder(file->fd, command, sizeof(command));
+	if (pid)
+		return error_set(err, EBUSY, "%s: in use by pid %d (%s)",
+				 file->path, pid, command);
+	return error_set(err, EBUSY,
+			 "%s: in use by another process, which /proc of this "
+			 "host does not show: if hosts share the file, end its "
+			 "user on the other host; else look for it as root",
+			 file->path);
 }
 
+/* ENOLCK: the kernel's table of locks is full, or NFS has no lock service. */
+static int
+report_failure(const struct file *file, int error, struct error *err)
+{
+	if (error != ENOLCK)
+		return error_errno(err, error, "%s: lock", file->path);
+	return error_set(
+		err, ENOLCK,
+		"%s: cannot be locked (%s): on NFS the lock service of "
+		"client or server does not answer: start rpc.statd, or "
+		"mount with vers=4.2; without locks two hosts could "
+		"write the file",
+		file->path, strerror(error));
+}
+
+/* EINTR: a signal arrived while the server of a network file system decided. */
 int
 lock_file(const struct file *file, const struct files *files, short type,
 	  struct error *err)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+	int rc;
 
-	if (!file->sys->lock(file->fd, F_OFD_SETLK, &lock))
+	do
+		rc = file->sys->lock(file->fd, F_OFD_SETLK, &lock);
+	while (rc < 0 && errno == EINTR);
+	if (!rc)
 		return 0;
 	if (errno != EAGAIN && errno != EACCES)
-		return error_errno(err, errno, "%s: lock", file->path);
+		return report_failure(file, errno, err);
 	return report_holder(file, files, err);
 }
 

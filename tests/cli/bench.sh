@@ -162,7 +162,7 @@ wrong 2 'not a number' chip --rounds many
 wrong 2 'size of a flash' chip --size 5000
 wrong 2 'TRACE is missing' trace
 wrong 2 'FIRST or SECOND is missing' firmware "$trace"
-wrong 1 'No such file' view --rounds 1 --directory "$tmp" --plot "$tmp/none/plot.svg"
+wrong 1 "the directory $tmp/none does not exist" view --rounds 1 --directory "$tmp" --plot "$tmp/none/plot.svg"
 wrong 1 'No such file' trace "$tmp/none"
 wrong 2 ':1: not an access' trace "$tmp/json"
 wrong 2 'beyond a flash' trace "$trace" --size 4096

@@ -112,7 +112,7 @@ refuses "create: layout and template" 2 'one of them' "$ctl" create \
 refuses "create: layout" 2 "'3m'" "$ctl" create --layout 3m "$v"
 refuses "create: no such template" 3 'none: No such file' "$ctl" create \
 	--template "$tmp/none" "$v"
-refuses "create: no such directory" 3 'No such file' "$ctl" create --layout 2m "$tmp/no/x"
+refuses "create: no such directory" 3 "the directory $tmp/no does not exist" "$ctl" create --layout 2m "$tmp/no/x"
 refuses "create --reset: no such file" 3 'none: No such file' "$ctl" create \
 	--reset --layout 2m "$tmp/none"
 dd if=/dev/zero bs=4096 count=32 of="$tmp/00" 2>/dev/null
@@ -513,7 +513,7 @@ refuses "export: onto itself, by another name" 2 'is the file to export' \
 	"$ctl" export "$v" "$tmp/link.fd"
 mv "$v.journal" "$tmp/real.journal"
 ln -s real.journal "$v.journal"
-refuses "the journal is a symbolic link" 3 'symbolic links' "$ctl" check "$v"
+refuses "the journal is a symbolic link" 3 'is a symbolic link' "$ctl" check "$v"
 rm -f "$v.journal"
 mkdir "$v.journal"
 refuses "the journal is a directory" 3 'not a regular file' "$ctl" check "$v"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../src/daemon/config.h"
+#include "../../src/daemon/config_value.h"
 #include "../../src/daemon/guest.h"
 #include "../../src/daemon/options.h"
 
@@ -377,9 +378,9 @@ END_TEST
 
 START_TEST(lines)
 {
-	conf("\r\n  # c\r\nvars = a b \r\n\tx=\n\ny =1=2\nz=#\n\n ");
+	conf("\r\n  # c\r\nvars = a b \r\n\tx=\t1\n\ny =1=2\nz=a#\n\n ");
 	ck_assert_int_eq(read_path(path), 0);
-	ck_assert_str_eq(seen.all, "vars=a b;x=;y=1=2;z=#;");
+	ck_assert_str_eq(seen.all, "vars=a b;x=1;y=1=2;z=a#;");
 	conf("a=1\n\nbad=2\nc=3\n");
 	ck_assert_int_eq(read_path(path), -EINVAL);
 	ck_assert_str_eq(seen.last, "bad");
@@ -447,6 +448,198 @@ START_TEST(no_file)
 }
 END_TEST
 
+/* --- the grammar of pflash.conf(5) --- */
+
+static const struct {
+	const char *contents, *all;
+} grammar[] = {
+	/* blanks */
+	{ "a=1", "a=1;" },
+	{ " \t a \t = \t 1 \t ", "a=1;" },
+	{ "a = x  y\tz", "a=x  y\tz;" },
+	{ "a = 1 = 2", "a=1 = 2;" },
+	/* ends of lines, the byte order mark, and none at all */
+	{ "a=1\r\nb=2\r\n", "a=1;b=2;" },
+	{ "a=1\nb=2", "a=1;b=2;" },
+	{ "\xef\xbb\xbf"
+	  "a=1\r\n",
+	  "a=1;" },
+	{ "\xef\xbb\xbf#\na=1", "a=1;" },
+	{ "\xef\xbb\xbf", "" },
+	{ "a='1'\r\n", "a=1;" },
+	/* comments */
+	{ "#a=1\n \t#\x01 '\"\\\nb=2", "b=2;" },
+	{ "a = x#y", "a=x#y;" },
+	{ "a = \"x\" # c \"d\" 'e'", "a=x;" },
+	{ "a = 'x'\t#", "a=x;" },
+	{ "a = ' # x'", "a= # x;" },
+	/* quotes */
+	{ "a = \"x\"", "a=x;" },
+	{ "a = ' x '", "a= x ;" },
+	{ "a = \"it's\"", "a=it's;" },
+	{ "a = 'say \"x\"'", "a=say \"x\";" },
+	{ "a = \"/v/%n.fd\"", "a=/v/web.fd;" },
+	{ "a = '/v/%n.fd'", "a=/v/web.fd;" },
+	/* backslashes */
+	{ "a = \"\\\"x\\\\\"", "a=\"x\\;" },
+	{ "a = '\\x\\'", "a=\\x\\;" },
+	{ "a = \\x\\\\y", "a=\\x\\\\y;" },
+	{ "a = \"\\\\%n\"", "a=\\web;" },
+};
+
+START_TEST(a_rule_of_the_grammar)
+{
+	conf(grammar[_i].contents);
+	ck_assert_msg(read_path(path) == 0, "%s", err.text);
+	ck_assert_str_eq(seen.all, grammar[_i].all);
+}
+END_TEST
+
+/* Each of them has the sentence, and the number of the line. */
+static const struct {
+	const char *contents, *why;
+} wrong[] = {
+	{ "\na = /v/x.fd # my guest", ":2: 'a': a comment needs a line" },
+	{ "a = /v/x.fd\t#", ":1: 'a': a comment needs a line" },
+	{ "a = #", ":1: 'a': a comment needs a line" },
+	{ "a = x#y #z", ":1: 'a': a comment needs a line" },
+	{ "a = /v/it's.fd", ":1: 'a': a quote within a value: if " },
+	{ "a = /v/\"x\".fd", ":1: 'a': a quote within a value: if " },
+	{ "a = \\\"x\\\"", ":1: 'a': a quote within a value: if " },
+	{ "a = /v/\\\nb = x", ":1: 'a': a '\\' at the end of a line" },
+	{ "a = /v/ \\  \r\n", ":1: 'a': a '\\' at the end of a line" },
+	{ "a = \"x", ":1: 'a': the closing \" is missing" },
+	{ "a = 'x\n'", ":1: 'a': the closing ' is missing" },
+	{ "a = \"", ":1: 'a': the closing \" is missing" },
+	{ "a = \"x\\\"", ":1: 'a': the closing \" is missing" },
+	{ "a = 'it''s'", ":1: 'a': ''s'' behind the closing quote" },
+	{ "a = \"x\"y", ":1: 'a': 'y' behind the closing quote" },
+	{ "a = \"x\"#c", ":1: 'a': '#c' behind the closing quote" },
+	{ "a = \"x\" y # c", ":1: 'a': 'y # c' behind the closing quote" },
+	{ "a = \"\\n\"", ":1: 'a': in \"...\" a '\\' must be followed by" },
+	{ "a = \"x\\", ":1: 'a': in \"...\" a '\\' must be followed by" },
+	{ "a =", ":1: 'a': the value is empty" },
+	{ "a = \"\"", ":1: 'a': the value is empty" },
+	{ "a = '' # c", ":1: 'a': the value is empty" },
+	{ "a = x\ry", ":1: a control character (byte 0x0d)" },
+	{ "a = 'x\x1b[2J'", ":1: a control character (byte 0x1b)" },
+	{ "a = x\x7fy", ":1: a control character (byte 0x7f)" },
+	{ "\n\xef\xbb\xbf"
+	  "a",
+	  ":2: '\xef\xbb\xbf"
+	  "a': expected option" },
+	{ "a", ":1: 'a': expected option = value" },
+	{ "%n = \"x\"", ":1: unknown option '%n'" },
+};
+
+START_TEST(not_in_the_grammar)
+{
+	conf(wrong[_i].contents);
+	ck_assert_int_eq(read_path(path), -EINVAL);
+	ck_assert_msg(strstr(err.text, wrong[_i].why), "%s", err.text);
+	ck_assert_ptr_eq(strstr(err.text, path), err.text);
+	ck_assert_str_eq(seen.all, "");
+}
+END_TEST
+
+/*
+ * All values of up to six of these characters: without quotes a value is
+ * literal, as in version 0.1, or is refused.  Every accepted value is the same
+ * when it is written in double quotes.
+ */
+START_TEST(every_short_value)
+{
+	static const char letters[] = "a\"'\\# ";
+	unsigned int plain = 0, quoted = 0, bad = 0;
+
+	for (unsigned int code = 0; code < 6 * 6 * 6 * 6 * 6 * 6; code++) {
+		char text[8] = "", value[8], again[32], *to = again;
+		unsigned int rest = code;
+
+		for (int i = 0; i < 6; i++, rest /= 6)
+			text[i] = letters[rest % 6];
+		text[6 - code % 6] = '\0';
+		if (*text == ' ' || text[strlen(text) - 1] == ' ')
+			continue;
+		strcpy(value, text);
+		if (config_value(value, &err) < 0) {
+			ck_assert_uint_gt(strlen(err.text), 10);
+			bad++;
+			continue;
+		}
+		ck_assert_uint_gt(strlen(value), 0);
+		if (!config_value_is_quoted(text)) {
+			ck_assert_str_eq(value, text);
+			plain++;
+		} else {
+			ck_assert_uint_le(strlen(value) + 2, strlen(text));
+			quoted++;
+		}
+		*to++ = '"';
+		for (const char *from = value; *from; *to++ = *from++)
+			if (*from == '"' || *from == '\\')
+				*to++ = '\\';
+		strcpy(to, "\" # c");
+		ck_assert_msg(config_value(again, &err) == 0, "%s: %s", text,
+			      err.text);
+		ck_assert_str_eq(again, value);
+	}
+	ck_assert_uint_gt(plain, 1000);
+	ck_assert_uint_gt(quoted, 1000);
+	ck_assert_uint_gt(bad, 1000);
+}
+END_TEST
+
+/* The name of a guest is no syntax, with and without quotes around it. */
+START_TEST(a_name_has_no_syntax)
+{
+	static const char *const names[] = { "a\"b", "a'b", "'",     "\"",
+					     "a\\",  "#",   "a # b", "\\\"" };
+	static const char *const values[] = { "%n", "\"%n\"", "'%n'" };
+
+	for (size_t i = 0; i < COUNT(names) * COUNT(values); i++) {
+		const char *name = names[i / COUNT(values)];
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "a = %s\nb = 1",
+			       values[i % COUNT(values)]);
+		conf(text);
+		seen.name = name;
+		seen.all[0] = '\0';
+		ck_assert_msg(read_path(path) == 0, "%s: %s", name, err.text);
+		(void)snprintf(text, sizeof(text), "a=%s;b=1;", name);
+		ck_assert_str_eq(seen.all, text);
+	}
+}
+END_TEST
+
+/* Version 0.1 made a file with the quotes in its name, of each of these. */
+START_TEST(a_file_with_quotes_in_its_name)
+{
+	static const char *const values[] = { "\"%n.fd\"", "'%n.fd'",
+					      "\"%n.fd\" # c", "'%n.fd" };
+	static const char *const names[] = { "\"web.fd\"", "'web.fd'",
+					     "\"web.fd\" # c", "'web.fd" };
+
+	ck_assert_int_eq(chdir(directory), 0);
+	for (size_t i = 0; i < COUNT(values); i++) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "\na = %s\n", values[i]);
+		conf(text);
+		write_file(names[i], "v", 1);
+		ck_assert_int_eq(read_path(path), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(err.text, "a.conf:2: 'a': a file "
+						       "with the quotes in"));
+		ck_assert_int_eq(unlink(names[i]), 0);
+	}
+	ck_assert_str_eq(seen.all, "");
+	conf("a = \"%n.fd\"");
+	ck_assert_int_eq(read_path(path), 0);
+	ck_assert_str_eq(seen.all, "a=web.fd;");
+}
+END_TEST
+
 /* --- the command line --- */
 
 static int
@@ -493,10 +686,10 @@ START_TEST(syncs)
 {
 	static const char *const names[] = { "variable", "burst", "op",
 					     "none" };
-	static const enum store_sync values[] = {
-		STORE_SYNC_VARIABLE, STORE_SYNC_BURST, STORE_SYNC_OP,
-		STORE_SYNC_NONE
-	};
+	static const enum store_sync values[] = { STORE_SYNC_VARIABLE,
+						  STORE_SYNC_BURST,
+						  STORE_SYNC_OP,
+						  STORE_SYNC_NONE };
 	struct options options;
 
 	for (size_t i = 0; i < COUNT(names); i++) {
@@ -625,6 +818,46 @@ START_TEST(the_name_by_the_callers_function)
 }
 END_TEST
 
+START_TEST(an_option_twice_is_refused)
+{
+	static const char *const twice[] = {
+		"vars = v\nmode = trap\nvars = v\n",
+		"force = no\nvars = v\nforce = yes\n",
+		"vars = v\n#\nvars = w",
+	};
+	struct options options;
+
+	for (size_t i = 0; i < COUNT(twice); i++) {
+		conf(twice[i]);
+		ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
+				 EXIT_FILE);
+		ck_assert_ptr_nonnull(strstr(err.text, "a.conf:3: '"));
+		ck_assert_ptr_nonnull(strstr(err.text, "' for the second "));
+		options_free(&options);
+	}
+	conf("vars = v\nmode = trap\n");
+	ck_assert_int_eq(parse(&options, "--config", path, "--vars", "w"),
+			 EXIT_OK);
+	ck_assert_str_eq(options.vars, "w");
+	options_free(&options);
+}
+END_TEST
+
+START_TEST(quoted_options)
+{
+	struct options options;
+
+	conf("vars = \"/v/%n #1.fd\" # the first\nread-only = 'yes'\n"
+	     "mode = \"trap\"\n");
+	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
+			 EXIT_OK);
+	ck_assert_str_eq(options.vars, "/v/web #1.fd");
+	ck_assert(options.read_only);
+	ck_assert_int_eq(options.mode, WINDOW_TRAP);
+	options_free(&options);
+}
+END_TEST
+
 START_TEST(a_hostile_name_sets_no_option)
 {
 	struct options options;
@@ -684,6 +917,19 @@ files_case(void)
 }
 
 static TCase *
+grammar_case(void)
+{
+	TCase *tc = test_case("grammar");
+
+	tcase_add_loop_test(tc, a_rule_of_the_grammar, 0, (int)COUNT(grammar));
+	tcase_add_loop_test(tc, not_in_the_grammar, 0, (int)COUNT(wrong));
+	tcase_add_test(tc, every_short_value);
+	tcase_add_test(tc, a_name_has_no_syntax);
+	tcase_add_test(tc, a_file_with_quotes_in_its_name);
+	return tc;
+}
+
+static TCase *
 options_case(void)
 {
 	TCase *tc = test_case("options");
@@ -696,6 +942,8 @@ options_case(void)
 	tcase_add_test(tc, restarts_and_user_from_a_file);
 	tcase_add_test(tc, check_handover_is_for_the_command_line);
 	tcase_add_test(tc, the_name_by_the_callers_function);
+	tcase_add_test(tc, an_option_twice_is_refused);
+	tcase_add_test(tc, quoted_options);
 	tcase_add_test(tc, a_hostile_name_sets_no_option);
 	return tc;
 }
@@ -709,6 +957,7 @@ main(void)
 
 	suite_add_tcase(suite, names_case());
 	suite_add_tcase(suite, files_case());
+	suite_add_tcase(suite, grammar_case());
 	suite_add_tcase(suite, options_case());
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

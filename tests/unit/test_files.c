@@ -255,12 +255,93 @@ END_TEST
 START_TEST(dangling_link)
 {
 	ck_assert_int_eq(symlink("nowhere", scratch_path("VARS")), 0);
+	ck_assert_int_eq(files_local(&files, "VARS", NULL, &sys_faulty, &err),
+			 -ENOENT);
+	ck_assert_str_eq(err.text,
+			 "VARS: is a symbolic link to 'nowhere', which leads "
+			 "to no file: correct or remove the link");
+	ck_assert_ptr_null(files);
+	ck_assert_uint_eq(scratch_entries(), 1);
+}
+END_TEST
+
+/* It is no place either if it is made after files_local(). */
+START_TEST(later_dangling_link)
+{
 	open_files("VARS", NULL);
-	ck_assert_int_eq(opens(FILES_VARS, _i), -ENOENT);
+	ck_assert_int_eq(symlink("nowhere", "VARS"), 0);
+	ck_assert_int_eq(opens(FILES_VARS, _i), -ELOOP);
 	ck_assert_int_eq(creates(FILES_VARS, "v"), 0);
 	ck_assert_int_eq(INSTALL(FILES_VARS, false), -EEXIST);
 	ck_assert_int_eq(REMOVE(FILES_VARS, true), 0);
 	ck_assert_uint_eq(scratch_entries(), 1);
+}
+END_TEST
+
+START_TEST(missing_directories)
+{
+	static const struct {
+		const char *vars, *journal, *why;
+	} cases[] = {
+		{ "none/VARS", NULL,
+		  "none/VARS: the directory none does not exist: create it" },
+		{ "none/inner/VARS", NULL,
+		  ": the directory none/inner does not exist: " },
+		{ "link/VARS", NULL,
+		  ": the directory link is a symbolic link to 'away', which "
+		  "leads to no directory" },
+		{ "VARS", "none/j", "/none/j: the directory " },
+		{ "VARS", "link/j", "/link is a symbolic link to 'away', " },
+	};
+
+	put("VARS", "v");
+	ck_assert_int_eq(symlink("away", "link"), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert_int_eq(files_local(&files, cases[i].vars,
+					     cases[i].journal, NULL, &err),
+				 -ENOENT);
+		ck_assert_msg(strstr(err.text, cases[i].why), "%s", err.text);
+	}
+	ck_assert_int_eq(files_local(&files, "VARS/x/y", NULL, NULL, &err),
+			 -ENOTDIR);
+	ck_assert_str_eq(err.text, "VARS/x/y: VARS is not a directory");
+	ck_assert_int_eq(files_local(&files, "VARS", "VARS/j", NULL, &err),
+			 -ENOTDIR);
+	ck_assert_msg(strstr(err.text, "/VARS is not a directory"), "%s",
+		      err.text);
+}
+END_TEST
+
+/* The directory vanishes after files_local(): no unfinished file is named. */
+START_TEST(a_directory_that_vanishes)
+{
+	struct store_config config = { .size = 4096 };
+	uint8_t image[4096] = { 0 };
+
+	ck_assert_int_eq(mkdir("dir", 0700), 0);
+	open_files("dir/VARS", NULL);
+	config.files = files;
+	ck_assert_int_eq(rmdir("dir"), 0);
+	ck_assert_int_eq(store_create(&config, image, &err), -ENOENT);
+	ck_assert_msg(strstr(err.text, "/dir/VARS: the directory "), "%s",
+		      err.text);
+}
+END_TEST
+
+/* _i: the journal is a dangling link, too. */
+START_TEST(a_link_for_the_journal)
+{
+	struct store_config config = { .size = 4096 };
+	uint8_t image[4096] = { 0 };
+
+	if (!_i)
+		put("victim", "precious");
+	ck_assert_int_eq(symlink("victim", "VARS.journal"), 0);
+	open_files("VARS", NULL);
+	config.files = files;
+	ck_assert_int_eq(store_create(&config, image, &err), -ELOOP);
+	ck_assert_msg(strstr(err.text, "VARS.journal: is a symbolic link, "),
+		      "%s", err.text);
 }
 END_TEST
 
@@ -663,7 +744,11 @@ main(void)
 	tcase_add_test(tc, impossible_names);
 	tcase_add_loop_test(tc, no_memory_for_names, 0, 4);
 	tcase_add_loop_test(tc, links_are_not_followed, 0, 2);
-	tcase_add_loop_test(tc, dangling_link, 0, 2);
+	tcase_add_test(tc, dangling_link);
+	tcase_add_loop_test(tc, later_dangling_link, 0, 2);
+	tcase_add_test(tc, missing_directories);
+	tcase_add_test(tc, a_directory_that_vanishes);
+	tcase_add_loop_test(tc, a_link_for_the_journal, 0, 2);
 	tcase_add_test(tc, reading_a_fifo_does_not_block);
 	tcase_add_test(tc, flags_of_descriptors);
 	tcase_add_test(tc, opening_to_write_syncs_the_directory);

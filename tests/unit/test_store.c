@@ -933,6 +933,66 @@ START_TEST(holder_without_a_name)
 }
 END_TEST
 
+static int lock_error;
+
+static int
+refused_lock(int fd, int cmd, struct flock *lock)
+{
+	(void)fd, (void)cmd, (void)lock;
+	errno = lock_error;
+	return -1;
+}
+
+/* Another host holds the lock, or the server of NFS gives no locks. */
+START_TEST(lock_of_a_network_file_system)
+{
+	static const struct {
+		int error, ret;
+		const char *why;
+	} cases[] = {
+		{ EAGAIN, -EBUSY, "if hosts share the file, end its user on " },
+		{ EACCES, -EBUSY, "which /proc of this host does not show" },
+		{ ENOLCK, -ENOLCK, "start rpc.statd, or mount with vers=4.2" },
+		{ EOPNOTSUPP, -EOPNOTSUPP, "VARS: lock: " },
+	};
+	struct sys sys = sys_kernel;
+	struct store_config config = { .path = scratch_path("VARS"),
+				       .sys = &sys };
+	struct store *store;
+
+	sys.lock = refused_lock;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		lock_error = cases[i].error;
+		ck_assert_int_eq(store_open(&store, &config, NULL, &err),
+				 cases[i].ret);
+		ck_assert_msg(strstr(err.text, cases[i].why), "%s", err.text);
+		ck_assert_int_eq(store_check_free(&config, &err), cases[i].ret);
+	}
+}
+END_TEST
+
+static int
+interrupted_lock(int fd, int cmd, struct flock *lock)
+{
+	if (lock_error--)
+		return sys_kernel.lock(fd, cmd, lock);
+	errno = EINTR;
+	return -1;
+}
+
+START_TEST(lock_is_tried_again_after_a_signal)
+{
+	struct sys sys = sys_kernel;
+	struct store_config config = { .path = scratch_path("VARS"),
+				       .sys = &sys };
+
+	sys.lock = interrupted_lock;
+	lock_error = 0;
+	ck_assert_int_eq(store_close(open_with(&config)), 0);
+	ck_assert_int_lt(lock_error, 0);
+}
+END_TEST
+
 START_TEST(lock_that_cannot_be_had)
 {
 	struct store_config config = {
@@ -1300,6 +1360,8 @@ store_suite(void)
 	tcase_add_test(tc, check_free_tells_and_changes_nothing);
 	tcase_add_loop_test(tc, worker_names_its_supervisor, 0, 2);
 	tcase_add_loop_test(tc, holder_without_a_name, 0, 2);
+	tcase_add_test(tc, lock_of_a_network_file_system);
+	tcase_add_test(tc, lock_is_tried_again_after_a_signal);
 	tcase_add_test(tc, lock_that_cannot_be_had);
 	tcase_add_test(tc, read_only_changes_nothing);
 	tcase_add_test(tc, replace_is_one_burst);

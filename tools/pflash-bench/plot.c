@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "pflash/path.h"
 
 #define WIDTH 900.
 #define LEFT 260.  /* start of the bars */
@@ -145,7 +146,7 @@ plot(const struct report *report, const char *file, struct error *err)
 		return 0;
 	svg = svg_open(file, WIDTH, bars ? height_of(rows, count) : 520);
 	if (!svg)
-		return error_errno(err, errno, "%s", file);
+		return path_error(err, errno, file);
 	svg_text(svg, 16, 26, "font-size=\"16\" font-weight=\"bold\"", "%s",
 		 report_title_text(report));
 	if (bars)

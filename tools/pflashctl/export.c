@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pflash/path.h"
 #include "pflash/store.h"
 #include "pflashctl.h"
 
@@ -96,6 +97,15 @@ take_image(const struct ctl_options *options, uint8_t **image, size_t *size)
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
 }
 
+static int
+cannot_write(const char *out, int error)
+{
+	struct error err;
+
+	path_error(&err, error, out);
+	return ctl_fail(CTL_FAILED, "%s", err.text);
+}
+
 int
 ctl_export(const struct ctl_options *options)
 {
@@ -113,8 +123,7 @@ ctl_export(const struct ctl_options *options)
 	if (code == CTL_OK) {
 		ret = write_out(out, image, size);
 		if (ret < 0)
-			code = ctl_fail(CTL_FAILED, "%s: %s", out,
-					strerror(-ret));
+			code = cannot_write(out, -ret);
 	}
 	free(image);
 	return code;
