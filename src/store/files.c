@@ -72,7 +72,7 @@ know_vars(struct local *local, int fd)
 
 /*
  * O_NONBLOCK: opening a FIFO for reading must not block.  A VARS path that was
- * a dangling symbolic link at files_local() is reported as missing.
+ * a dangling symbolic link at files_local() is -ENOLINK.
  */
 static int
 local_open(struct files *files, enum files_role role, bool write)
@@ -83,7 +83,7 @@ local_open(struct files *files, enum files_role role, bool write)
 	int rc = 0;
 
 	if (fd == -ELOOP && role == FILES_VARS && local->missing)
-		return -ENOENT;
+		return -ENOLINK;
 	if (fd < 0)
 		return fd;
 	if (role == FILES_VARS)

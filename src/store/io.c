@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "pflash/identify.h"
 #include "pflash/store.h"
 
 /* Adopts the result of files_ops: a descriptor or -errno. */
@@ -10,7 +11,7 @@ static int
 adopt_fd(struct file *file, int fd, struct error *err)
 {
 	file->fd = fd < 0 ? -1 : fd;
-	return fd < 0 ? error_errno(err, -fd, "%s", file->path) : 0;
+	return fd < 0 ? identify_open_error(-fd, file->path, err) : 0;
 }
 
 int
