@@ -3,12 +3,12 @@
 #include "pflash/identify.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "build.h"
 #include "guid.h"
 #include "header.h"
+#include "sentence.h"
 
 #include "pflash/fv.h"
 #include "pflash/le.h"
@@ -510,21 +510,18 @@ fill(const char *p, const struct identity *identity, struct error *text)
 {
 	size_t len = 0, n;
 
-	for (; *p && len < sizeof(text->text); p += n) {
-		size_t room = sizeof(text->text) - len;
-		uint64_t value = p[1] == 'f' ? identity->size :
-				 p[1] == 'w' ? identity->volume :
-					       identity->block;
-
-		if (*p == '$') {
-			len += (size_t)snprintf(text->text + len, room, "%#jx",
-						(uintmax_t)value);
-			n = 2;
-			continue;
-		}
+	for (; *p; p += n) {
 		n = strcspn(p, "$");
-		len += (size_t)snprintf(text->text + len, room, "%.*s", (int)n,
-					p);
+		sentence_append(text, &len, p, n);
+		if (!p[n])
+			break;
+		if (p[n + 1] == 'f')
+			sentence_number(text, &len, identity->size);
+		else if (p[n + 1] == 'w')
+			sentence_number(text, &len, identity->volume);
+		else
+			sentence_number(text, &len, identity->block);
+		n += 2;
 	}
 }
 

@@ -475,7 +475,7 @@ START_TEST(templates)
 	ck_assert_mem_eq(data, vars.image, vars.size);
 	ck_assert_ptr_nonnull(strstr(note.text, "0x1100000 bytes (padded)"));
 	free(data);
-	/* What is behind the volume is not known: it is refused. */
+	/* Unknown bytes behind the volume may be useful: refused. */
 	image[17 * MIB - 1] = 1;
 	write_file(image, 17 * MIB);
 	ck_assert_int_eq(identify_template(path, &data, &size, &note, &err),
