@@ -48,6 +48,7 @@ says() {
 vars_is() {
 	lib_name=${1##*/}
 	says "$lib_name: pflashd" "$2" starts --vars "$1"
+	says "$lib_name: pflashd --base" "$2" starts --vars "$1" --base 0xffc00000
 	says "$lib_name: pflashd --template" "$2" starts --vars "$tmp/new.fd" --template "$1"
 	says "$lib_name: check" "$2" timeout 20 "$ctl" check "$1"
 	says "$lib_name: create --template" "$2" timeout 20 "$ctl" create --template "$1" "$tmp/new.fd"
@@ -92,6 +93,14 @@ image vhd 131072 VHD 'conectix' 0 vpc
 image vhdx 1048576 VHDX 'vhdxfile' 0 vhdx
 image fixed-vhd 131584 VHD 'conectix' 131072 vpc
 image vhdx-of-17m 17825792 VHDX 'vhdxfile' 0 vhdx
+
+# A real one, of a public repository.
+if command -v xz >/dev/null; then
+	xz -dc tests/data/OVMF_VARS.qcow2.xz >"$tmp/real.qcow2"
+	all_say "$tmp/real.qcow2" 'the file is a qcow2 image, not a raw one'
+else
+	skip "a real qcow2 image: xz is missing"
+fi
 
 packed() {
 	all_say "$tmp/$1" "the file is compressed with $2: unpack it with \`$2 -dc FILE >NEW\`"
@@ -157,6 +166,7 @@ padded() {
 	lib_sentence="the file is a VARS image of $(printf %#x "$(stat -c %s "$1")") bytes, padded with $3 to $(printf %#x "$2") bytes: make a VARS file"
 	lib_name="padded with $3 to $2"
 	says "$lib_name: pflashd" "$lib_sentence" starts --vars "$tmp/padded"
+	says "$lib_name: pflashd --base" "$lib_sentence" starts --vars "$tmp/padded" --base 0xffc00000
 	says "$lib_name: check" "$lib_sentence" "$ctl" check "$tmp/padded"
 	says "$lib_name: check --code" "$lib_sentence" "$ctl" check --code "$tmp/padded" "$v"
 	says "$lib_name: pflashd --code" "$lib_sentence" starts --vars "$v" --code "$tmp/padded"
@@ -227,6 +237,21 @@ fi
 code_is "$v" 'the file is a VARS image, without code: use the OVMF_CODE file of the same build'
 
 
+# --- with a journal ---
+
+# The journal of another image does not hide what the file is, and a file of
+# the right kind that disagrees with its journal is not called another kind.
+"$ctl" create --layout 2m "$tmp/j.fd"
+printf 'w 1ffff 1 10\nw 1ffff 1 0\nw 0 1 ff\n' | "$build/pflash-replay" --vars "$tmp/j.fd" >/dev/null
+cp "$tmp/shell.efi" "$tmp/new"
+cat "$tmp/new" >"$tmp/j.fd"
+says "a PE program with a journal: check" 'the file is a PE program' "$ctl" check "$tmp/j.fd"
+says "a PE program with a journal: pflashd" 'the file is a PE program' starts --vars "$tmp/j.fd"
+head -c 131072 /dev/zero >"$tmp/j.fd"
+says "zeros with a journal: check" 'possible repairs' "$ctl" check "$tmp/j.fd"
+rm "$tmp/new"
+
+
 # --- files of other types ---
 
 mkdir "$tmp/dir"
@@ -273,7 +298,7 @@ check "create --template takes a pipe" sh -c "cat '$v' | '$ctl' create --templat
 check "it is the template" cmp -s "$v" "$tmp/piped.fd"
 check "no other file was created" test ! -e "$tmp/new.fd"
 
-# --force and strict take anything of a flash's size, as before.
+# --force takes any contents, but no size that no flash can have.
 says "qcow2, --force does not change its size" 'the file is a qcow2 image' \
 	sh -c "$d --domain 1 --foreground $sandbox --vars '$tmp/qcow2-of-5000' --force 2>&1; exit \$?"
 finish

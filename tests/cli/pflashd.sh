@@ -227,6 +227,14 @@ for bad in "00:nothing but zeros" "ff:nothing but 0xff" "cut:is cut off"; do
 	refuses "a file that $why, --personality qemu" 3 "$why" "$d" --domain 1 \
 		--vars "$file" --base 0xffe00000 --personality qemu --foreground
 done
+cp "$v" "$tmp/padded"
+truncate -s 4M "$tmp/padded"
+gets_to_xen "a padded template" --vars "$tmp/new.fd" --template "$tmp/padded"
+[ -n "$xen" ] || check "a padded template: the part that is taken" \
+	grep -q 'padded: takes the first 0x20000 bytes' "$tmp/err"
+refuses "a padded file" 3 'padded with zeros to 0x400000 bytes' "$d" --domain 1 \
+	--vars "$tmp/padded" --base 0xffc00000 --foreground
+gets_to_xen "a padded file, --force" --vars "$tmp/padded" --base 0xffc00000 --force
 cp "$v" "$tmp/sum"
 printf '\001' | dd of="$tmp/sum" bs=1 seek=50 conv=notrunc 2>/dev/null
 refuses "a header's checksum" 3 'checksum.*--force' "$d" --domain 1 --vars "$tmp/sum" --foreground

@@ -356,8 +356,7 @@ START_TEST(other_blocks)
 	struct fv_report report;
 
 	ck_assert_uint_eq(vars.size, 3 * 0x40000);
-	put_le32(vars.image + BLOCK_MAP,
-		 (uint32_t)vars.size / blocks[_i]);
+	put_le32(vars.image + BLOCK_MAP, (uint32_t)vars.size / blocks[_i]);
 	put_le32(vars.image + BLOCK_MAP + 4, blocks[_i]);
 	vars_fix_sum(&vars, 0);
 	is_kind(vars.image, vars.size, IDENTITY_OTHER_BLOCKS, texts[_i]);
