@@ -2,11 +2,11 @@
 #include "pflash/load.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "pflash/fv.h"
+#include "pflash/identify.h"
 
 #define CHUNK (64u << 10)
 
@@ -49,11 +49,12 @@ int
 load_file(const char *path, size_t most, uint8_t **data, size_t *size,
 	  struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
+	struct stat st;
+	int fd = identify_open(path, &st, err), ret;
 
 	*data = NULL;
 	if (fd < 0)
-		return error_errno(err, errno, "%s", path);
+		return fd;
 	ret = read_all(fd, most, data, size);
 	close(fd);
 	if (ret < 0)

@@ -35,7 +35,8 @@ struct files_ops {
 	/*
 	 * Opens the file for reading, or with `write` for reading and writing;
 	 * then also makes its name durable.  -ENOENT: there is none.  -ELOOP:
-	 * the journal or the state is a symbolic link.
+	 * the journal or the state is a symbolic link.  -ENOLINK: VARS is a
+	 * symbolic link to a file that does not exist.
 	 */
 	int (*open)(struct files *files, enum files_role role, bool write);
 	/*

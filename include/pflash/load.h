@@ -9,9 +9,10 @@
 #include "pflash/error.h"
 
 /*
- * Reads a whole file, or a pipe to its end.  The caller frees *data, which has
- * a NUL byte behind its *size bytes and is NULL after a failure.  -EFBIG above
- * `most` bytes; -EINVAL for an empty file; or the -errno of a system call.
+ * Reads a whole file, or a pipe without a name to its end.  The caller frees
+ * *data, which has a NUL byte behind its *size bytes and is NULL after a
+ * failure.  -EFBIG above `most` bytes; -EINVAL for an empty file; or an error
+ * of identify_open() or a system call.
  */
 int load_file(const char *path, size_t most, uint8_t **data, size_t *size,
 	      struct error *err);

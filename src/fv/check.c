@@ -16,6 +16,12 @@ is_zeroed(const uint8_t *p, size_t len)
 	return p[0] == 0 && !memcmp(p, p + 1, len - 1);
 }
 
+static bool
+is_padding(const uint8_t *p, size_t len)
+{
+	return is_zeroed(p, len) || fv_is_erased(p, len);
+}
+
 /*
  * To detect a flash, OVMF writes to the first byte of the first block that has
  * none of these three values (QemuFlash.c:65-74).
@@ -55,7 +61,8 @@ check_length(struct check *c, size_t off, const uint8_t *p)
 	off += FVH_FV_LENGTH;
 	if (length > c->size)
 		check_add(c, FV_TRUNCATED, off, c->size, length);
-	else if (build_is_firmware_size(c->size) && fv_layout_by_size(length))
+	else if (build_is_firmware_size(c->size) && fv_layout_by_size(length) &&
+		 !is_padding(c->image + length, c->size - (size_t)length))
 		check_add(c, FV_WHOLE_IMAGE, off, c->size, length);
 	else
 		check_add(c, FV_TRAILING, off, c->size, length);
@@ -71,13 +78,13 @@ check_block_map(struct check *c, size_t off, const uint8_t *p, uint32_t header)
 	for (; at + 8 <= header; at += 8) {
 		number = get_le32(p + at);
 		block = get_le32(p + at + 4);
-		/* OVMF erases FV_BLOCK_SIZE bytes whatever `block` is. */
+		/* OVMF erases FV_BLOCK_SIZE bytes whatever the block's size. */
 		if (block != FV_BLOCK_SIZE && (number || at == FVH_BLOCK_MAP))
 			check_add(c, FV_OTHER_BLOCK_SIZE, off + at + 4, block,
 				  FV_BLOCK_SIZE);
 		if (!number)
 			break;
-		total += (uint64_t)number * FV_BLOCK_SIZE;
+		total += (uint64_t)number * block;
 	}
 	if (!number && total > length)
 		check_add(c, FV_LONG_BLOCK_MAP, off + FVH_BLOCK_MAP, total,
@@ -163,6 +170,19 @@ check_spare(struct check *c, const struct fv_layout *layout)
 			  layout->variable_size, 0);
 }
 
+/*
+ * Checks the volume header in the spare area.  It usually equals the first one,
+ * so only its errors are reported: the rest was reported already.
+ */
+static bool
+check_copy(struct check *c, size_t off)
+{
+	struct fv_report scratch = { 0 };
+	struct check copy = { c->image, c->size, &scratch };
+
+	return check_volume(&copy, off) || check_volume(c, off);
+}
+
 bool
 fv_check(const uint8_t *image, size_t size, struct fv_report *report)
 {
@@ -182,7 +202,7 @@ fv_check(const uint8_t *image, size_t size, struct fv_report *report)
 		check_add(&c, FV_UNKNOWN_LAYOUT, FVH_FV_LENGTH, size, 0);
 	else if (ftw_replaces_store(layout, image))
 		off = layout->ftw_spare;
-	if (!off || check_volume(&c, off))
+	if (!off || check_copy(&c, off))
 		check_store(&c, off);
 	return report->errors == 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "sentence.h"
 
 /* Parts of the sentences: what OVMF would do; what the administrator can do. */
 #define WIPES "OVMF would erase all variables, and then hang at every boot"
@@ -505,9 +506,8 @@ fv_severity_name(enum fv_severity severity)
 	return "unknown";
 }
 
-/* Appends as much of the `n` bytes at `s` as fits, and a NUL. */
-static void
-append(struct error *text, size_t *len, const char *s, size_t n)
+void
+sentence_append(struct error *text, size_t *len, const char *s, size_t n)
 {
 	size_t room = sizeof(text->text) - 1 - *len;
 
@@ -517,13 +517,13 @@ append(struct error *text, size_t *len, const char *s, size_t n)
 	text->text[*len] = '\0';
 }
 
-static void
-append_number(struct error *text, size_t *len, uint64_t value)
+void
+sentence_number(struct error *text, size_t *len, uint64_t value)
 {
 	struct error number;
 
 	(void)error_set(&number, 0, "%#jx", (uintmax_t)value);
-	append(text, len, number.text, strlen(number.text));
+	sentence_append(text, len, number.text, strlen(number.text));
 }
 
 void
@@ -536,15 +536,15 @@ fv_finding_text(const struct fv_finding *finding, struct error *text)
 		p = codes[finding->code].sentence;
 	for (; *p; p += n) {
 		n = strcspn(p, "$");
-		append(text, &len, p, n);
+		sentence_append(text, &len, p, n);
 		if (!p[n])
 			break;
 		if (p[n + 1] == 'o')
-			append_number(text, &len, finding->offset);
+			sentence_number(text, &len, finding->offset);
 		else if (p[n + 1] == 'f')
-			append_number(text, &len, finding->found);
+			sentence_number(text, &len, finding->found);
 		else
-			append_number(text, &len, finding->wanted);
+			sentence_number(text, &len, finding->wanted);
 		n += 2;
 	}
 }

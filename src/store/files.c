@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "pflash/identify.h"
 #include "pflash/path.h"
 
 #define JOURNAL ".journal"
@@ -220,7 +221,7 @@ local_explain(const struct files *files, enum files_role role, int code,
 			"%s: is a symbolic link, which is not followed "
 			"here: put the file itself in its place",
 			path);
-	return path_error(err, code, path);
+	return identify_open_error(code, path, err);
 }
 
 static void

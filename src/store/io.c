@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "pflash/identify.h"
 #include "pflash/store.h"
 
 /* Adopts the result of files_ops: a descriptor or -errno. */
@@ -15,7 +16,7 @@ adopt_fd(struct file *file, const struct files *files, enum files_role role,
 		return 0;
 	if (files->ops->explain)
 		return files->ops->explain(files, role, -fd, err);
-	return error_errno(err, -fd, "%s", file->path);
+	return identify_open_error(-fd, file->path, err);
 }
 
 int

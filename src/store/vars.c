@@ -7,6 +7,8 @@
 
 #include "lock.h"
 
+#include "pflash/identify.h"
+
 static int
 check_size(struct vars *vars, const struct store_config *config,
 	   struct error *err)
@@ -26,12 +28,15 @@ check_size(struct vars *vars, const struct store_config *config,
 				 "%s: size is %lld bytes, expected %u",
 				 vars->file.path, (long long)size,
 				 config->size);
-	if (size <= 0 || size > (off_t)STORE_MAX_SIZE || size % BLOCK_SIZE)
-		return error_set(err, EINVAL,
-				 "%s: size is %lld bytes, expected "
-				 "4 KiB blocks, at most %u bytes",
-				 vars->file.path, (long long)size,
-				 STORE_MAX_SIZE);
+	if (size <= 0 || size > (off_t)STORE_MAX_SIZE || size % BLOCK_SIZE) {
+		error_set(err, EINVAL,
+			  "%s: size is %lld bytes, expected 4 KiB blocks, at "
+			  "most %u bytes",
+			  vars->file.path, (long long)size, STORE_MAX_SIZE);
+		(void)identify_explain(vars->file.sys, vars->file.fd,
+				       vars->file.path, false, err);
+		return -EINVAL;
+	}
 	vars->size = (uint32_t)size;
 	return 0;
 }
@@ -46,11 +51,8 @@ check_kind(struct vars *vars, struct error *err)
 {
 	if (vars->file.sys->fstat(vars->file.fd, &vars->stat) < 0)
 		return error_errno(err, errno, "%s", vars->file.path);
-	if (!S_ISREG(vars->stat.st_mode) && !S_ISBLK(vars->stat.st_mode))
-		return error_set(err, EINVAL,
-				 "%s: neither a regular file nor a block "
-				 "device",
-				 vars->file.path);
+	if (identify_type(vars->stat.st_mode, vars->file.path, err) < 0)
+		return -EINVAL;
 	if (S_ISBLK(vars->stat.st_mode) && !vars->files->journal_given)
 		return error_set(err, EINVAL,
 				 "%s: a block device, so --journal must say "

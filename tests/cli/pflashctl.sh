@@ -125,8 +125,11 @@ for bad in "00:nothing but zeros" "ff:nothing but 0xff" "cut:is cut off"; do
 		"$ctl" check "$tmp/${bad%%:*}"
 done
 head -c 5000 "$tmp/00" >"$tmp/5000"
-refuses "check: a size that is not that of a flash" 3 'size is 5000 bytes' "$ctl" check "$tmp/5000"
-dd if=/dev/zero bs=1048576 count=17 of="$tmp/17m" 2>/dev/null
+refuses "check: a size that is not that of a flash" 3 'nothing but zeros' "$ctl" check "$tmp/5000"
+tr '\0' '\001' <"$tmp/5000" >"$tmp/5001"
+refuses "check: a size that is not that of a flash, of no known kind" 3 'size is 5000 bytes' \
+	"$ctl" check "$tmp/5001"
+dd if=/dev/zero bs=1048576 count=17 2>/dev/null | tr '\0' '\001' >"$tmp/17m"
 refuses "create: a template that is too large" 3 'too large' "$ctl" create \
 	--template "$tmp/17m" "$v"
 rm -f "$tmp/17m"
@@ -277,8 +280,9 @@ for code in /usr/share/OVMF/OVMF_CODE_4M.fd:0: \
 		skip "check --code: $file is missing (package ovmf)"
 	fi
 done
-says "check --code: a file that is not a firmware is not an error" 0 "^note: .*not a known build of OVMF" \
+says "check --code: a file that is not a firmware" 3 '^variables' \
 	"$ctl" check --code "$tmp/4m.fd" "$v"
+check "it says so" grep -q '4m.fd: the file is a VARS image, without code' "$tmp/err"
 says "check --code: no such file" 3 '^variables' "$ctl" check --code "$tmp/none" "$v"
 check "it says so" grep -q 'none: No such file' "$tmp/err"
 

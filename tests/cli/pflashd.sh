@@ -193,10 +193,10 @@ refuses "a missing file without template and layout" 3 "$tmp/none.fd" "$d" \
 refuses "missing template" 3 "$tmp/t.fd" "$d" --domain 1 \
 	--vars "$tmp/none.fd" --template "$tmp/t.fd" --foreground
 head -c 5000 "$v" >"$tmp/short.fd"
-refuses "a size that is not that of a flash" 3 '5000 bytes' "$d" --domain 1 \
+refuses "a size that is not that of a flash" 3 'it has 0x1388 bytes' "$d" --domain 1 \
 	--vars "$tmp/short.fd" --foreground
-head -c 8192 "$v" >"$tmp/two.fd"
-refuses "a template whose size is not that of a flash" 3 "short.fd: 5000 bytes" "$d" --domain 1 \
+head -c 8192 /dev/zero | tr '\0' '\001' >"$tmp/two.fd"
+refuses "a template whose size is not that of a flash" 3 "short.fd: the file is cut off" "$d" --domain 1 \
 	--vars "$tmp/none.fd" --template "$tmp/short.fd" --foreground
 refuses "size without a known base" 3 '--base' "$d" --domain 1 \
 	--vars "$tmp/two.fd" --foreground
@@ -212,8 +212,9 @@ tr '\0' '\377' <"$tmp/00" >"$tmp/ff"
 head -c 98304 "$v" >"$tmp/cut"
 for bad in "00:nothing but zeros" "ff:nothing but 0xff" "cut:is cut off"; do
 	file=$tmp/${bad%%:*} why=${bad#*:}
-	refuses "a file that $why" 3 "$file: .*$why.*--force" "$d" --domain 1 \
+	refuses "a file that $why" 3 "$file: .*$why" "$d" --domain 1 \
 		--vars "$file" --base 0xffe00000 --foreground
+	check "a file that $why: no hint at --force" sh -c "! grep -q -e --force '$tmp/err'"
 	refuses "a file that $why, as a daemon" 3 "$why" "$d" --domain 1 \
 		--vars "$file" --base 0xffe00000
 	refuses "a template that $why" 3 "$file: .*$why" "$d" --domain 1 \
@@ -226,9 +227,17 @@ for bad in "00:nothing but zeros" "ff:nothing but 0xff" "cut:is cut off"; do
 	refuses "a file that $why, --personality qemu" 3 "$why" "$d" --domain 1 \
 		--vars "$file" --base 0xffe00000 --personality qemu --foreground
 done
+cp "$v" "$tmp/padded"
+truncate -s 4M "$tmp/padded"
+gets_to_xen "a padded template" --vars "$tmp/new.fd" --template "$tmp/padded"
+[ -n "$xen" ] || check "a padded template: the part that is taken" \
+	grep -q 'padded: takes the first 0x20000 bytes' "$tmp/err"
+refuses "a padded file" 3 'padded with zeros to 0x400000 bytes' "$d" --domain 1 \
+	--vars "$tmp/padded" --base 0xffc00000 --foreground
+gets_to_xen "a padded file, --force" --vars "$tmp/padded" --base 0xffc00000 --force
 cp "$v" "$tmp/sum"
 printf '\001' | dd of="$tmp/sum" bs=1 seek=50 conv=notrunc 2>/dev/null
-refuses "a header's checksum" 3 'checksum' "$d" --domain 1 --vars "$tmp/sum" --foreground
+refuses "a header's checksum" 3 'checksum.*--force' "$d" --domain 1 --vars "$tmp/sum" --foreground
 
 # The image of VARS and journal is checked, not VARS alone.
 replay=$build/pflash-replay
@@ -277,9 +286,9 @@ for code in OVMF_CODE_4M.fd:0x84000 OVMF_CODE.fd:0x20000; do
 		--domain 1 --vars "$tmp/new.fd" --layout $layout --code "$file" --foreground
 	gets_to_xen "${code%:*}, file of $layout, --force" --vars "$other" --code "$file" --force
 done
-refuses "code without a firmware volume" 3 "ff: no firmware volume" "$d" --domain 1 --vars "$v" \
+refuses "code without a firmware volume" 3 "ff: the file contains nothing but 0xff" "$d" --domain 1 --vars "$v" \
 	--code "$tmp/ff" --foreground
-refuses "code that is the VARS file" 3 "no firmware volume" "$d" --domain 1 --vars "$v" \
+refuses "code that is the VARS file" 3 "is a VARS image, without code" "$d" --domain 1 --vars "$v" \
 	--code "$v" --foreground
 refuses "missing code" 3 "$tmp/none" "$d" --domain 1 --vars "$v" \
 	--code "$tmp/none" --foreground

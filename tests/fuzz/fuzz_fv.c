@@ -7,6 +7,7 @@
  * image or a part of it.
  *
  * Beside memory errors it aborts unless:
+ * - an image that passes fv_check() has the kind of a VARS image;
  * - an image that passes fv_check() can be opened and read to its end, with as
  *   many variables as the report counts;
  * - a compacted store passes fv_check() and has the same variables.
@@ -18,6 +19,7 @@
 
 #include "pflash/effective.h"
 #include "pflash/fv.h"
+#include "pflash/identify.h"
 #include "pflash/le.h"
 #include "pflash/varstore.h"
 
@@ -205,7 +207,11 @@ check(const uint8_t *image, size_t size)
 	uint32_t live = 0, all = 0;
 	int ret;
 	bool fine = fv_check(image, size, &report);
+	struct identity identity;
 
+	identify_image(image, size, &identity);
+	identity_text(&identity, &text);
+	must(!fine || identity.kind == IDENTITY_VARS);
 	must(fine == (report.errors == 0));
 	must(report.count <= FV_MAX_FINDINGS);
 	for (unsigned int i = 0; i < report.count; i++)

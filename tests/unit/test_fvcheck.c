@@ -904,6 +904,19 @@ START_TEST(pending_write_of_the_store)
 	ck_assert(report.in_spare);
 	ck_assert_uint_eq(report.live, 1);
 
+	/* A note about both volume headers is reported once. */
+	put_le32(vars.image + 44, 0xe36);
+	put_le32(vars.image + spare + 44, 0xe36);
+	vars_fix_sum(&vars, 0);
+	vars_fix_sum(&vars, spare);
+	ck_assert(check(&vars));
+	ck_assert_uint_eq(report.notes, 2);
+	ck_assert_uint_eq(found(FV_OTHER_ATTRIBUTES)->offset, 44);
+	put_le32(vars.image + 44, 0x4feff);
+	put_le32(vars.image + spare + 44, 0x4feff);
+	vars_fix_sum(&vars, 0);
+	vars_fix_sum(&vars, spare);
+
 	/* If the first block is damaged OVMF cannot, but a repair can. */
 	memset(vars.image, 0xff, 0x1000);
 	ck_assert(!check(&vars));

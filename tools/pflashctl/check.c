@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "pflash/fv.h"
+#include "pflash/identify.h"
 #include "pflashctl.h"
 
 static void
@@ -47,13 +48,31 @@ print_journal(const struct reader *reader)
 	print_history(reader);
 }
 
+/* True if the image is of another kind, as pflashd would say too. */
+static bool
+print_kind(const uint8_t *image, size_t size)
+{
+	struct identity identity;
+	struct error text;
+
+	identify_image(image, size, &identity);
+	if (!identity_is_known(&identity))
+		return false;
+	identity_text(&identity, &text);
+	printf("error: %s: %s\n", identity_name(&identity), text.text);
+	return true;
+}
+
 static bool
 print_variables(const uint8_t *image, size_t size)
 {
 	struct fv_report report = { .count = 0 };
-	bool good = fv_check(image, size, &report);
 	struct error text;
+	bool good;
 
+	if (print_kind(image, size))
+		return false;
+	good = fv_check(image, size, &report);
 	for (unsigned int i = 0; i < report.count; i++) {
 		const struct fv_finding *finding = &report.findings[i];
 
@@ -73,12 +92,13 @@ static bool
 print_code(const char *path, size_t vars_size)
 {
 	uint8_t *code = NULL;
-	size_t size = 0;
+	size_t size = 0, sec;
 	struct error err;
 	int ret;
 
-	if (ctl_load(path, &code, &size) != CTL_OK) {
+	if (identify_firmware(path, &code, &size, &sec, &err) < 0) {
 		free(code);
+		(void)ctl_fail(CTL_FILE, "%s", err.text);
 		return false;
 	}
 	ret = fv_build_takes(code, size, vars_size, &err);
@@ -113,6 +133,9 @@ ctl_check(const struct ctl_options *options)
 	bool good;
 	int ret = reader_open_rescue(&reader, &config, &err);
 
+	/* A file of another kind has no history to be rescued. */
+	if (ret != 0 && identify_path(options->files[0], true, &err) > 0)
+		ret = -EINVAL;
 	if (ret < 0)
 		return ctl_refused(ret, &err);
 	if (ret > 0)

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pflash/identify.h"
 #include "pflash/load.h"
 #include "pflashctl.h"
 
@@ -21,7 +22,7 @@ device_size(const char *path)
 
 	if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
 		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
 	if (load_device_size(fd, path, &size, NULL) < 0 ||
@@ -48,10 +49,13 @@ ctl_config(const struct ctl_options *options)
 int
 ctl_load(const char *path, uint8_t **bytes, size_t *size)
 {
-	struct error err;
+	struct error note, err;
+	int ret = identify_template(path, bytes, size, &note, &err);
 
-	if (load_file(path, STORE_MAX_SIZE, bytes, size, &err) < 0)
+	if (ret < 0)
 		return ctl_fail(CTL_FILE, "%s", err.text);
+	if (ret > 0)
+		puts(note.text);
 	return CTL_OK;
 }
 

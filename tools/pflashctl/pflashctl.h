@@ -81,8 +81,9 @@ int ctl_image(const struct reader *reader, bool past, uint64_t sequence,
 	      uint8_t **image, struct error *err);
 
 /*
- * Reads a whole file of at most STORE_MAX_SIZE bytes.  CTL_OK, or CTL_FILE
- * after a message.  The caller frees *bytes.
+ * Reads a template of at most STORE_MAX_SIZE bytes, or the variables of a
+ * padded or whole image, which it prints.  CTL_OK, or CTL_FILE after a message.
+ * The caller frees *bytes.
  */
 int ctl_load(const char *path, uint8_t **bytes, size_t *size);
 

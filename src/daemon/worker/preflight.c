@@ -10,11 +10,35 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "pflash/identify.h"
 #include "pflash/load.h"
 #include "pflash/reader.h"
 #include "pflash/transport.h"
 
-#define MAX_CODE (16u << 20)
+/* The flash of `strict` may hold anything, and --force takes anything. */
+static bool
+takes_anything(const struct options *options)
+{
+	return options->personality == CFI_STRICT || options->force;
+}
+
+static int
+load_template(struct preflight *preflight, const struct options *options,
+	      struct error *err)
+{
+	struct error note;
+	int ret;
+
+	if (takes_anything(options))
+		return load_file(options->template, STORE_MAX_SIZE,
+				 &preflight->initial, &preflight->initial_size,
+				 err);
+	ret = identify_template(options->template, &preflight->initial,
+				&preflight->initial_size, &note, err);
+	if (ret > 0)
+		log_line(LOG_NOTICE, "%s", note.text);
+	return ret < 0 ? ret : 0;
+}
 
 /* Makes the image of a new VARS file, from template or layout. */
 static int
@@ -24,9 +48,7 @@ make_initial(struct preflight *preflight, const struct options *options,
 	if (options->read_only)
 		return error_errno(err, ENOENT, "%s", options->vars);
 	if (options->template)
-		return load_file(options->template, STORE_MAX_SIZE,
-				 &preflight->initial, &preflight->initial_size,
-				 err);
+		return load_template(preflight, options, err);
 	if (!options->layout)
 		return error_set(err, ENOENT,
 				 "%s: does not exist, and neither --template "
@@ -53,9 +75,11 @@ find_size(const struct preflight *preflight, struct files *files,
 		return 0;
 	fd = files->ops->open(files, FILES_VARS, false);
 	if (fd < 0)
-		return error_errno(err, -fd, "%s", path);
+		return identify_open_error(-fd, path, err);
 	if (sys_kernel.fstat(fd, &st) < 0)
 		ret = error_errno(err, errno, "%s", path);
+	else if (identify_type(st.st_mode, path, err) < 0)
+		ret = -EINVAL;
 	else if (S_ISBLK(st.st_mode))
 		ret = load_device_size(fd, path, size, err);
 	else
@@ -72,6 +96,28 @@ source(const struct preflight *preflight, const struct options *options)
 							 options->vars;
 }
 
+/*
+ * Replaces the message by what the VARS file is, if it has a known kind, with
+ * `foreign` a foreign one.
+ */
+static void
+explain_vars(struct files *files, bool foreign, struct error *err)
+{
+	int fd = files->ops->open(files, FILES_VARS, false);
+
+	if (fd < 0)
+		return;
+	(void)identify_explain(&sys_kernel, fd, files->name[FILES_VARS],
+			       foreign, err);
+	close(fd);
+}
+
+static bool
+is_flash_size(uint64_t size)
+{
+	return size > 0 && size % FV_BLOCK_SIZE == 0 && size <= STORE_MAX_SIZE;
+}
+
 static int
 find_base(struct preflight *preflight, const struct options *options,
 	  uint64_t size, struct error *err)
@@ -79,7 +125,7 @@ find_base(struct preflight *preflight, const struct options *options,
 	const struct fv_layout *layout = fv_layout_by_size(size);
 	const char *path = source(preflight, options);
 
-	if (size == 0 || size % FV_BLOCK_SIZE || size > STORE_MAX_SIZE)
+	if (!is_flash_size(size))
 		return error_set(err, EINVAL,
 				 "%s: %" PRIu64 " bytes is not the size of a "
 				 "flash: expected a multiple of %u up to %u",
@@ -93,33 +139,50 @@ find_base(struct preflight *preflight, const struct options *options,
 	return 0;
 }
 
+/*
+ * A file that gives the flash neither a size nor an address is explained by its
+ * kind first: --base does not help a file of another kind.
+ */
+static int
+find_address(struct preflight *preflight, const struct options *options,
+	     struct files *files, uint32_t *found, struct error *err)
+{
+	uint64_t size = 0;
+	int ret = find_size(preflight, files, &size, err);
+
+	if (ret < 0)
+		return ret;
+	ret = find_base(preflight, options, size, err);
+	if (ret < 0 && !preflight->initial &&
+	    (!is_flash_size(size) || !takes_anything(options)))
+		explain_vars(files, false, err);
+	*found = (uint32_t)size;
+	return ret;
+}
+
 static int
 load_code(struct preflight *preflight, const char *path, struct error *err)
 {
 	size_t off = 0;
-	int ret = load_file(path, MAX_CODE, &preflight->code,
-			    &preflight->code_size, err);
+	int ret = identify_firmware(path, &preflight->code,
+				    &preflight->code_size, &off, err);
 
-	if (ret < 0)
-		return ret;
-	if (preflight->code_size % FRAME_SIZE)
-		return error_set(err, EINVAL,
-				 "%s: %zu bytes is not the size of a firmware "
-				 "image: expected a multiple of %u",
-				 path, preflight->code_size, FRAME_SIZE);
-	if (fv_find_sec(preflight->code, preflight->code_size, &off, err) < 0)
-		return error_set(err, EINVAL,
-				 "%s: no firmware volume at its end", path);
 	preflight->sec = off & ~(size_t)(FRAME_SIZE - 1);
-	return 0;
+	return ret;
 }
 
 static int
 check_image(const char *path, const uint8_t *image, size_t size, bool force,
 	    struct fv_report *report, struct error *err)
 {
+	struct identity identity;
 	struct error text;
 
+	identify_image(image, size, &identity);
+	if (!force && identity_is_known(&identity)) {
+		identity_text(&identity, &text);
+		return error_set(err, EUCLEAN, "%s: %s", path, text.text);
+	}
 	fv_check(image, size, report);
 	for (unsigned int i = 0; i < report->count; i++) {
 		const struct fv_finding *finding = &report->findings[i];
@@ -179,8 +242,11 @@ check_contents(struct preflight *preflight, const struct options *options,
 					   preflight->initial, size,
 					   options->force, &report, err);
 	ret = reader_open_files(&reader, &config, err);
-	if (ret < 0)
+	if (ret < 0) {
+		if (!takes_anything(options))
+			explain_vars(files, true, err);
 		return ret;
+	}
 	if (options->personality != CFI_STRICT)
 		ret = check_image(options->vars, reader_image(reader), size,
 				  options->force, &report, err);
@@ -222,7 +288,7 @@ preflight_load(struct preflight *preflight, const struct options *options,
 	else if (fd == -ENOENT)
 		ret = make_initial(preflight, options, err);
 	else
-		ret = error_errno(err, -fd, "%s", options->vars);
+		ret = identify_open_error(-fd, files->name[FILES_VARS], err);
 	if (ret == 0 && options->code)
 		ret = load_code(preflight, options->code, err);
 	return ret < 0 ? EXIT_FILE : EXIT_OK;
@@ -233,13 +299,12 @@ preflight_check(struct preflight *preflight, const struct options *options,
 		struct files *files, struct error *err)
 {
 	struct store_config config;
-	uint64_t size = 0;
+	uint32_t size = 0;
 	int ret = 0;
 
-	if (find_size(preflight, files, &size, err) < 0 ||
-	    find_base(preflight, options, size, err) < 0)
+	if (find_address(preflight, options, files, &size, err) < 0)
 		return EXIT_FILE;
-	if (geometry_parse(&preflight->geometry, (uint32_t)size, options->width,
+	if (geometry_parse(&preflight->geometry, size, options->width,
 			   options->interleave, options->blocks, err) < 0 ||
 	    cfi_check_partition(&preflight->geometry, options->personality,
 				(uint32_t)options->partition, err) < 0)
