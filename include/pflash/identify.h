@@ -108,8 +108,8 @@ void identity_text(const struct identity *identity, struct error *text);
 int identify_type(mode_t mode, const char *path, struct error *err);
 
 /*
- * Writes the sentence for a failed open(2) and returns -code; also for a part of
- * the path that is missing, see path.h.
+ * Writes the sentence for a failed open(2) and returns -code; also for a part
+ * of the path that is missing, see path.h.
  */
 int identify_open_error(int code, const char *path, struct error *err);
 
