@@ -86,8 +86,8 @@ may_be_compacted(const struct fv_report *report)
 
 /*
  * The driver gives up a write that was only begun, and writes a new working
- * block in place of an erased or invalid one, before it reclaims.  A write whose
- * data are in the spare area replaces what compaction would change.
+ * block in place of an erased or invalid one, before it reclaims.  But a write
+ * with its data in the spare area replaces what compaction would change.
  */
 static int
 check_working_block(const struct fv_report *report, const uint8_t *image,

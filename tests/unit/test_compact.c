@@ -525,6 +525,57 @@ START_TEST(working_block_in_any_state)
 }
 END_TEST
 
+/* Fills the queue, or its copy in the spare area, with likely bytes. */
+static void
+random_queue(struct vars *vars)
+{
+	static const uint8_t bytes[] = { 0xff, 0xfe, 0xfc, 0xfa, 0xf9, 0xf8,
+					 0xfd, 0,    0,    0,    1,    40 };
+	uint8_t *queue = working_block(vars) + 32;
+
+	for (size_t i = 0; i + 32 < working_size(vars); i++)
+		queue[i] = rand() % 3 && i % 40 ?
+				   0xff :
+				   bytes[(size_t)rand() % sizeof(bytes)];
+	if (rand() % 2)
+		memset(queue + rand() % 400, 0xff,
+		       working_size(vars) - 32 - 400);
+	if (rand() % 3 == 0)
+		working_block(vars)[rand() % 32] ^= (uint8_t)(1 << rand() % 8);
+	if (rand() % 3 == 0)
+		move_to_spare(vars);
+}
+
+/* Any queue is read within its block, and never changed. */
+START_TEST(random_working_blocks)
+{
+	struct vars vars = vars_make("2m"), other;
+	unsigned int compacted = 0, refused = 0;
+
+	srand(1);
+	vars_add(&vars, VARIABLE_DELETED, vendor_other, "A", "gone");
+	vars_add(&vars, VARIABLE_ADDED, vendor_other, "B", "b");
+	for (int i = 0; i < 2000; i++) {
+		int ret;
+
+		other = vars_copy(&vars);
+		random_queue(&other);
+		ret = compact(&other);
+		if (ret >= 0) {
+			has(&other, "B=b ");
+			compacted++;
+		} else {
+			ck_assert(ret == -EBUSY || ret == -EINVAL);
+			refused++;
+		}
+		vars_free(&other);
+	}
+	ck_assert_uint_gt(compacted, 200);
+	ck_assert_uint_gt(refused, 200);
+	vars_free(&vars);
+}
+END_TEST
+
 static bool
 due(const struct vars *vars)
 {
@@ -585,6 +636,7 @@ main(void)
 	tcase_add_test(tc, empty_store);
 	tcase_add_test(tc, damaged_stores_are_refused);
 	tcase_add_loop_test(tc, working_block_in_any_state, 0, 2 * STATES);
+	tcase_add_test(tc, random_working_blocks);
 	tcase_add_test(tc, compaction_is_due);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
