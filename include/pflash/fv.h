@@ -208,10 +208,15 @@ void fv_finding_text(const struct fv_finding *finding, struct error *text);
 /*
  * Copies the image to `out`, which has `size` bytes too, with the variable
  * store as edk2's Reclaim() leaves it (Variable.c:491): without deleted and
- * incomplete variables.  Returns the number of bytes gained.  -EINVAL: the
- * store has errors or something that Reclaim() would handle in another way;
- * -EBUSY: the firmware has an unfinished fault-tolerant write.  On failure the
- * contents of `out` are undefined.
+ * incomplete variables.  Returns the number of bytes gained.  The working block
+ * and the spare area do not change.  Its state does not matter if the firmware
+ * leaves the store as it is when it repairs the block at its next boot: a write
+ * is only begun (FV_FTW_BEGUN) or complete, the block is erased, invalid or
+ * full, or has a copy in the spare area.  -EBUSY: a write that was interrupted
+ * when its data were in the spare area (FV_FTW_PENDING) is still to come.
+ * -EINVAL: the store has errors or something that Reclaim() would handle in
+ * another way, or the working block has contents that no driver writes.  On
+ * failure the contents of `out` are undefined.
  */
 int fv_compact(const uint8_t *image, size_t size, uint8_t *out,
 	       struct error *err);

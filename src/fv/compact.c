@@ -5,7 +5,8 @@
  * variables in the state ADDED, in their order, then each variable
  * IN_TRANSITION that has no ADDED variable of its name.  The driver writes the
  * result through the spare area; here the spare area and the working block do
- * not change.
+ * not change, also if the driver would first give up a write or write a new
+ * working block: it still does that at its next start.
  */
 #include <errno.h>
 #include <string.h>
@@ -63,16 +64,6 @@ copy_all(struct compaction *to, uint8_t state)
 	return ret;
 }
 
-/* True if the working block is valid and has no unfinished write. */
-static bool
-is_at_rest(const struct fv_layout *layout, const uint8_t *image)
-{
-	struct ftw_queue queue;
-
-	return ftw_read_image(layout, image, &queue) &&
-	       queue.progress == FTW_IDLE;
-}
-
 /*
  * False if compaction would remove bytes that can be variables, or if OVMF's
  * choice between two variables could change.  The firmware handles such a store
@@ -92,6 +83,32 @@ may_be_compacted(const struct fv_report *report)
 		}
 	return report->errors == 0 && report->layout && !report->in_spare &&
 	       report->count < FV_MAX_FINDINGS;
+}
+
+/*
+ * The driver gives up a write that was only begun, and writes a new working
+ * block in place of an erased or invalid one, before it reclaims.  But a write
+ * with its data in the spare area replaces what compaction would change.
+ */
+static int
+check_working_block(const struct fv_report *report, const uint8_t *image,
+		    struct error *err)
+{
+	if (report->errors || !report->layout)
+		return 0;
+	switch (ftw_at_boot(report->layout, image)) {
+	case FTW_LEAVES: break;
+	case FTW_WRITES:
+		return error_set(err, EBUSY,
+				 "a fault-tolerant write was interrupted, and "
+				 "OVMF completes it from the spare area at the "
+				 "next boot");
+	case FTW_UNKNOWN:
+		return error_set(err, EINVAL,
+				 "the working block of its fault-tolerant "
+				 "writes has contents that OVMF never writes");
+	}
+	return 0;
 }
 
 /* Compares all bytes of two variables except the state. */
@@ -150,18 +167,17 @@ fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 	struct varstore store;
 	struct compaction to = { .from = &store, .image = out };
 	struct fv_report report = { .count = 0 };
+	int ret;
 
 	fv_check(image, size, &report);
+	ret = check_working_block(&report, image, err);
+	if (ret < 0)
+		return ret;
 	if (!may_be_compacted(&report))
 		return error_set(
 			err, EINVAL,
 			"its variable store has findings that forbid it, "
 			"which `pflashctl check` lists");
-	if (!is_at_rest(report.layout, image))
-		return error_set(err, EBUSY,
-				 "a fault-tolerant write is unfinished, or its "
-				 "working block is invalid; the firmware "
-				 "repairs that at the guest's next start");
 	if (varstore_open(&store, image, size, err) < 0)
 		return -EINVAL;
 	memcpy(out, image, size);

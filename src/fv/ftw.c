@@ -113,12 +113,28 @@ is_torn(const uint8_t *write)
 	return fv_is_erased(write + WRITE_COUNT, WRITE_SIZE - WRITE_COUNT);
 }
 
+/*
+ * The header behind a complete write, as FtwGetLastWriteHeader() adds it up,
+ * modulo 2^64: a write that was abandoned before its sizes were written has one
+ * byte.  `size` or more: the block is full.
+ */
+static uint64_t
+next_header(const uint8_t *block, size_t off)
+{
+	uint64_t count = get_le64(block + off + WRITE_COUNT);
+	uint64_t private = get_le64(block + off + WRITE_PRIVATE);
+
+	return off + WRITE_SIZE + count * (RECORD_SIZE + private);
+}
+
 static void
 read_last(const uint8_t *block, size_t size, struct ftw_queue *queue)
 {
 	const uint8_t *write = block + queue->offset;
 	size_t left = size - queue->offset;
 	size_t used = 0;
+
+	queue->next = size;
 
 	/* The driver tests for any flag, not for HeaderAllocated. */
 	if (write[0] == 0xff) {
@@ -128,33 +144,46 @@ read_last(const uint8_t *block, size_t size, struct ftw_queue *queue)
 	used = write_size(write, left);
 	if (used) {
 		read_records(write, queue);
+		queue->next = queue->offset + used;
 		queue->dirty = !fv_is_erased(write + used, left - used);
+	} else if (is_torn(write)) {
+		queue->progress = FTW_BEGUN;
+		queue->next = (size_t)next_header(block, queue->offset);
 	} else {
-		queue->progress = is_torn(write) ? FTW_BEGUN : FTW_BROKEN;
+		queue->progress = FTW_BROKEN;
 	}
 }
 
 /* FtwGetLastWriteHeader() (FtwMisc.c:800) and UpdateWorkingBlock.c:305. */
 void
-ftw_read(const uint8_t *block, size_t size, struct ftw_queue *queue)
+ftw_read_from(const uint8_t *block, size_t size, size_t off,
+	      struct ftw_queue *queue)
 {
-	size_t used;
+	uint64_t next;
 
 	memset(queue, 0, sizeof(*queue));
-	queue->offset = FTW_HEADER_SIZE;
+	queue->offset = off;
 	while (size - queue->offset >= WRITE_SIZE + RECORD_SIZE) {
-		const uint8_t *write = block + queue->offset;
-
-		if (write[0] & WRITE_COMPLETE) {
+		if (block[queue->offset] & WRITE_COMPLETE) {
 			read_last(block, size, queue);
 			return;
 		}
-		used = write_size(write, size - queue->offset);
-		if (!used)
-			break;
-		queue->offset += used;
+		next = next_header(block, queue->offset);
+		if (next <= queue->offset) {
+			queue->progress = FTW_BROKEN;
+			queue->next = size;
+			return;
+		}
+		queue->offset = next < size ? (size_t)next : size;
 	}
 	queue->full = true;
+	queue->next = size;
+}
+
+void
+ftw_read(const uint8_t *block, size_t size, struct ftw_queue *queue)
+{
+	ftw_read_from(block, size, FTW_HEADER_SIZE, queue);
 }
 
 bool

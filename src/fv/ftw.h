@@ -28,12 +28,15 @@ enum ftw_progress {
 	FTW_BEGUN,    /* the spare area is not complete yet */
 	FTW_PENDING,  /* the spare area is complete, the destination not */
 	FTW_FINISHED, /* both are complete, the write is not marked so */
-	FTW_BROKEN,   /* the write does not fit into the block */
+	FTW_BROKEN,   /* the write does not fit into the block, or the writes
+		       * lead back to its start */
 };
 
 struct ftw_queue {
 	enum ftw_progress progress;
-	size_t offset; /* of the last write's header, in the block */
+	size_t offset; /* of the last write's header, in the block; the place
+			* for the next write if there is no incomplete one */
+	size_t next;   /* end of the last write, if it is incomplete */
 	bool full;     /* complete writes fill the block */
 	bool dirty;    /* the bytes behind the last write are not erased */
 	/* From the record of a pending write; otherwise 0. */
@@ -50,6 +53,23 @@ void ftw_header(uint64_t block_size, uint8_t *header);
 
 /* Reads the queue of a block of `size` bytes with a valid header. */
 void ftw_read(const uint8_t *block, size_t size, struct ftw_queue *queue);
+
+/* The same for the writes from `off` on, which is at most `size`. */
+void ftw_read_from(const uint8_t *block, size_t size, size_t off,
+		   struct ftw_queue *queue);
+
+/* The effect of the driver's next start on the rest of the volume. */
+enum ftw_outcome {
+	FTW_LEAVES,  /* none, and the driver is ready for a write */
+	FTW_WRITES,  /* it copies the spare area to the destination */
+	FTW_UNKNOWN, /* the block has contents that no driver writes */
+};
+
+/*
+ * Predicts InitFtwProtocol() (FtwMisc.c:1230-1434) for an image of this layout.
+ */
+enum ftw_outcome ftw_at_boot(const struct fv_layout *layout,
+			     const uint8_t *image);
 
 /*
  * True if a valid header for the layout's working block is at `off`: the block

@@ -10,6 +10,7 @@
  * Every boot is a process. The expected variables are in memory that these
  * processes share.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,9 +296,10 @@ struct boot {
 	enum window_mode mode;
 	enum store_sync sync;
 	unsigned int calls;
-	uint32_t cut;  /* stop at this access during the calls; 0: never */
-	bool no_os;    /* power off before an OS starts */
-	bool compacts; /* the host compacts before each boot */
+	uint32_t cut;       /* stop at this access during the calls; 0: never */
+	uint32_t cut_start; /* the same, counted from the start */
+	bool no_os;         /* power off before an OS starts */
+	bool compacts;      /* the host compacts before each boot */
 };
 
 static void
@@ -332,11 +334,13 @@ run_boot(const struct boot *boot)
 		.personality = CFI_OVMF,
 		.sync = boot->sync,
 	});
+	guest_cut_after(boot->cut_start);
 	start_drivers();
 	for (unsigned int i = 0; i < VARIABLES; i++)
 		read_variable(i);
 	enumerate();
-	guest_cut_after(boot->cut);
+	if (!boot->cut_start)
+		guest_cut_after(boot->cut);
 	for (unsigned int call = 0; call < boot->calls; call++) {
 		unsigned int i = check_below(VARIABLES);
 		uint32_t working = sum_working();
@@ -473,8 +477,8 @@ run_reclaims(const void *arg)
 	static uint8_t before[FLASH_SIZE], wanted[FLASH_SIZE],
 		after[FLASH_SIZE];
 	const struct boot *filling = arg;
-	const struct boot quiet = { filling->mode, filling->sync, 0, 0,
-				    false,         false };
+	const struct boot quiet = { .mode = filling->mode,
+				    .sync = filling->sync };
 	unsigned int boots = check_options.longer ? 200 : 40, compared = 0;
 	struct error err;
 
@@ -495,6 +499,209 @@ run_reclaims(const void *arg)
 	}
 	check_that(compared > 0, "there was no reclaim");
 	printf("# %s: %u reclaims compared\n", NAME, compared);
+}
+
+/* --- stops in a reclaim at boot --- */
+
+/* Puts complete writes into the queue, up to the last one that fits. */
+static void
+fill_queue(uint8_t *block)
+{
+	static const uint8_t write[80] = { [0] = 0xf8, [24] = 1, [40] = 0xf9 };
+
+	for (uint32_t off = 32; off + 80 <= NV_WORKING_SIZE; off += 80)
+		memcpy(block + off, write, sizeof(write));
+}
+
+/*
+ * The working block of other histories: full, erased, with an invalid header,
+ * without a header.  The rest of the time it stays.
+ */
+static void
+change_working_block(uint8_t *block)
+{
+	switch (check_below(8)) {
+	case 0:
+	case 1:
+	case 2: fill_queue(block); break;
+	case 3: memset(block, 0xff, NV_WORKING_SIZE); break;
+	case 4: block[check_below(32)] ^= (uint8_t)(1 << check_below(8)); break;
+	case 5: memset(block, 0xff, 32); break;
+	default: break;
+	}
+}
+
+static struct store *
+open_store(void)
+{
+	const struct store_config config = {
+		.path = check_path("variables.fd"),
+		.burst_limit = STORE_MAX_SIZE,
+	};
+	struct store *store;
+	struct error err;
+
+	if (store_open(&store, &config, NULL, &err) < 0)
+		check_give_up("%s", err.text);
+	return store;
+}
+
+/* Reads the image as of the last burst before a stop. */
+static void
+read_store(uint8_t *image)
+{
+	struct store *store = open_store();
+
+	memcpy(image, store_image(store), FLASH_SIZE);
+	store_close(store);
+}
+
+static void
+write_store(const uint8_t *image)
+{
+	struct store *store = open_store();
+
+	if (store_replace(store, image) < 0 || store_commit(store) < 0)
+		check_give_up("the image cannot be stored");
+	store_close(store);
+}
+
+/* The images that fv_compact() compacted and refused. */
+struct outcomes {
+	unsigned int tries;
+	uint32_t accesses;      /* of the last boot that was not stopped */
+	unsigned int compacted; /* compared with a reclaim */
+	unsigned int begun;     /* those with a begun write */
+	unsigned int invalid;   /* those without a valid working block */
+	unsigned int left;      /* no reclaim was due, and none happened */
+	unsigned int completed; /* the driver completed the write */
+	unsigned int damaged;   /* refused because of its findings */
+};
+
+static void
+count_findings(struct outcomes *outcomes, const struct fv_report *report)
+{
+	outcomes->compacted++;
+	for (unsigned int i = 0; i < report->count; i++)
+		switch (report->findings[i].code) {
+		case FV_FTW_BEGUN: outcomes->begun++; break;
+		case FV_FTW_BLANK:
+		case FV_FTW_SIGNATURE:
+		case FV_FTW_CRC:
+		case FV_FTW_STATE:
+		case FV_FTW_QUEUE_SIZE:
+		case FV_FTW_IN_SPARE: outcomes->invalid++; break;
+		default: break;
+		}
+}
+
+/*
+ * The variable region that the driver's next boot must leave of `before`:
+ * `compacted`, `before`, or the copy in the spare area; NULL: not predicted.
+ */
+static const uint8_t *
+predict(const uint8_t *before, uint8_t *compacted, struct outcomes *outcomes)
+{
+	bool due = is_due(before);
+	struct fv_report report;
+	struct error err;
+	int ret = fv_compact(before, FLASH_SIZE, compacted, &err);
+
+	fv_check(before, FLASH_SIZE, &report);
+	if (ret >= 0 && due) {
+		count_findings(outcomes, &report);
+		return compacted;
+	}
+	if (ret >= 0) {
+		outcomes->left++;
+		return before;
+	}
+	if (ret == -EBUSY && !due && report.in_spare) {
+		outcomes->completed++;
+		return before + report.layout->ftw_spare;
+	}
+	outcomes->damaged += ret != -EBUSY;
+	return NULL;
+}
+
+/* A quarter of the stops are early: then the working block is reclaimed. */
+static uint32_t
+any_access(uint32_t accesses)
+{
+	return 1 + check_below(check_below(4) ? accesses : accesses / 16);
+}
+
+/*
+ * Stops the machine while it boots with the image `due`, before an OS starts.
+ * Its next boot must leave the variable region that fv_compact() makes of the
+ * result.
+ */
+static bool
+try_stop(const struct boot *quiet, const uint8_t *due,
+	 struct outcomes *outcomes)
+{
+	static uint8_t before[FLASH_SIZE], compacted[FLASH_SIZE],
+		after[FLASH_SIZE];
+	struct boot stopped = *quiet;
+	const uint8_t *wanted;
+	uint64_t count;
+
+	outcomes->tries++;
+	memcpy(before, due, FLASH_SIZE);
+	change_working_block(before + NV_WORKING_BASE - FLASH_BASE);
+	write_store(before);
+	stopped.cut_start = any_access(outcomes->accesses);
+	stopped.sync = check_below(4) ? STORE_SYNC_OP : STORE_SYNC_NONE;
+	if (!boot_machine(&stopped))
+		return false;
+	read_store(before);
+	wanted = predict(before, compacted, outcomes);
+	count = check_totals->accesses;
+	if (!boot_machine(quiet))
+		return false;
+	outcomes->accesses = (uint32_t)(check_totals->accesses - count);
+	read_file(after);
+	return check_that(!wanted ||
+				  memcmp(after, wanted, NV_VARIABLE_SIZE) == 0,
+			  "the next boot left another store");
+}
+
+/* Many tries, and more if they did not reach the states of the block. */
+static bool
+is_enough(const struct outcomes *outcomes, unsigned int least)
+{
+	return outcomes->tries >= 20 * least ||
+	       (outcomes->tries >= least && outcomes->begun > 0 &&
+		outcomes->invalid > 0);
+}
+
+/* The machine is stopped while it boots with a store that needs a reclaim. */
+static void
+run_stopped(const void *arg)
+{
+	static uint8_t due[FLASH_SIZE];
+	const struct boot *filling = arg;
+	const struct boot quiet = { .mode = filling->mode,
+				    .sync = filling->sync };
+	const unsigned int least = (check_options.longer ? 300u : 16u) /
+				   SLOWNESS;
+	struct outcomes outcomes = { .accesses = 8 * NV_VARIABLE_SIZE };
+
+	new_machine();
+	while (!is_enough(&outcomes, least) && boot_machine(filling)) {
+		read_file(due);
+		for (unsigned int i = 0; is_due(due) && i < 8; i++)
+			if (!try_stop(&quiet, due, &outcomes))
+				return;
+	}
+	check_that(outcomes.begun > 0 && outcomes.invalid > 0,
+		   "no reclaim was compared");
+	printf("# %s: stopped %u times; %u reclaims compared, %u of them with "
+	       "a begun write, %u without a valid block; %u stores left as "
+	       "they were, %u writes completed, %u refused\n",
+	       NAME, shared->cuts, outcomes.compacted, outcomes.begun,
+	       outcomes.invalid, outcomes.left, outcomes.completed,
+	       outcomes.damaged);
 }
 
 /*
@@ -528,20 +735,23 @@ run_cuts(const void *arg)
 int
 main(int argc, char **argv)
 {
-	static const struct boot direct = { WINDOW_DIRECT, STORE_SYNC_BURST,
-					    200,           0,
-					    false,         false };
-	static const struct boot trap = { WINDOW_TRAP, STORE_SYNC_BURST,
-					  200,         0,
-					  false,       false };
-	static const struct boot op = { WINDOW_TRAP, STORE_SYNC_OP, 200,
-					0,           false,         false };
-	static const struct boot compacted = { WINDOW_DIRECT, STORE_SYNC_BURST,
-					       200,           0,
-					       false,         true };
-	static const struct boot filling = {
-		WINDOW_DIRECT, STORE_SYNC_NONE, 12, 0, true, false
-	};
+	static const struct boot direct = { .mode = WINDOW_DIRECT,
+					    .sync = STORE_SYNC_BURST,
+					    .calls = 200 };
+	static const struct boot trap = { .mode = WINDOW_TRAP,
+					  .sync = STORE_SYNC_BURST,
+					  .calls = 200 };
+	static const struct boot op = { .mode = WINDOW_TRAP,
+					.sync = STORE_SYNC_OP,
+					.calls = 200 };
+	static const struct boot compacted = { .mode = WINDOW_DIRECT,
+					       .sync = STORE_SYNC_BURST,
+					       .calls = 200,
+					       .compacts = true };
+	static const struct boot filling = { .mode = WINDOW_DIRECT,
+					     .sync = STORE_SYNC_NONE,
+					     .calls = 12,
+					     .no_os = true };
 
 	check_start(NAME, argc, argv);
 	check_scenario("boots, direct", run_boots, &direct);
@@ -549,6 +759,8 @@ main(int argc, char **argv)
 	check_scenario("boots, compacted by the host", run_boots, &compacted);
 	check_scenario("reclaims by the driver and by fv_compact()",
 		       run_reclaims, &filling);
+	check_scenario("stopped reclaims, then the driver or fv_compact()",
+		       run_stopped, &filling);
 	check_scenario("the machine is stopped", run_cuts, &direct);
 	check_scenario("the machine is stopped, sync op", run_cuts, &op);
 	return check_finish();
