@@ -64,15 +64,15 @@ bool quiet_note(struct quiet *quiet, struct quiet_work work, uint64_t writes,
 double quiet_wait(const struct quiet *quiet, double now);
 
 struct quiet_due {
-	bool commit;     /* the open burst, if there is one; before the others */
-	bool sync;       /* the bursts that are not durable, if there are any */
+	bool commit;     /* the open burst, before the others */
+	bool sync;       /* the bursts that are not durable */
 	bool checkpoint; /* if VARS is behind and no burst is open */
 };
 
 /*
- * Tells what to do when the timer has expired.  After that call quiet_note(),
- * and start or stop the timer.  `busy`: the guest waits for an answer to a
- * write, so it is not quiet.
+ * Tells what to do, if there is such work, when the timer has expired.  After
+ * that call quiet_note(), and start or stop the timer.  `busy`: the guest waits
+ * for an answer to a write, so it is not quiet.
  */
 struct quiet_due quiet_expired(struct quiet *quiet, uint64_t writes, bool busy,
 			       double now);

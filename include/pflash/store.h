@@ -9,8 +9,8 @@
  * sync mode, makes it durable (on stable storage).  After a crash, a burst has
  * taken effect either completely or not at all.  A checkpoint writes the
  * changed blocks to the VARS file: when the journal exceeds a size limit, when
- * the caller says that the guest is quiet (store_settle()), and when the store is
- * closed.  The bursts stay in the journal as history.
+ * the guest is quiet (store_settle()), and when the store is closed.  Bursts
+ * stay in the journal as history.
  *
  * Failures: the first failed write or sync of the journal or the VARS file
  * makes the store read-only until it is closed.  The store undoes the open

@@ -216,7 +216,7 @@ START_TEST(writing_guest_gets_no_checkpoint)
 }
 END_TEST
 
-START_TEST(guest_that_waits_for_the_throttle_gets_no_checkpoint)
+START_TEST(throttled_guest_gets_no_checkpoint)
 {
 	ck_assert(quiet_note(&quiet, behind, 5, 100));
 	expect_checkpoint(quiet_expired(&quiet, 5, true, 105), false);
@@ -281,7 +281,7 @@ quiet_suite(void)
 	tcase_add_test(tc, timer_expires_twice_and_never_again);
 	tcase_add_test(tc, reading_guest_is_quiet);
 	tcase_add_test(tc, writing_guest_gets_no_checkpoint);
-	tcase_add_test(tc, guest_that_waits_for_the_throttle_gets_no_checkpoint);
+	tcase_add_test(tc, throttled_guest_gets_no_checkpoint);
 	tcase_add_test(tc, open_burst_is_committed_before_the_checkpoint);
 	tcase_add_test(tc, shortest_time);
 	tcase_add_test(tc, work_of_an_earlier_process_waits);
