@@ -36,9 +36,9 @@ bytes() {
 
 # eventually WANTED: true if VARS alone has these bytes within a minute
 eventually() {
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	for _ in $(seq 300); do
 		[ "$(bytes "$v")" = "$1" ] && return
-		sleep 3
+		sleep 0.2
 	done
 	return 1
 }

@@ -156,9 +156,9 @@ live_end() {
 
 # eventually COMMAND...: true if the command succeeds within a minute
 eventually() {
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	for _ in $(seq 300); do
 		"$@" && return
-		sleep 3
+		sleep 0.2
 	done
 	return 1
 }

@@ -655,6 +655,8 @@ START_TEST(random_lives)
 			fake_clock -= SECOND * (uint64_t)(random() % 20000);
 		if (random() % 5 == 0)
 			ck_assert(!store_checkpoint(store));
+		if (random() % 5 == 0)
+			ck_assert(!store_settle(store));
 		if (random() % 30 == 0) {
 			ck_assert(!store_close(store));
 			config.history = &limits[random() % 5];
