@@ -457,7 +457,7 @@ refuses "create: an old journal exists" 3 'journal of an earlier' \
 put
 quiet "rollback: to the first boot" "$ctl" rollback --to "$first" "$v"
 mkfifo "$tmp/in" "$tmp/answer"
-"$replay" --vars "$v" <"$tmp/in" >"$tmp/answer" 2>/dev/null &
+"$replay" --vars "$v" --settle 3600 <"$tmp/in" >"$tmp/answer" 2>/dev/null &
 pid=$!
 exec 3>"$tmp/in" 4<"$tmp/answer"
 {
