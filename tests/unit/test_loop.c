@@ -210,6 +210,8 @@ START_TEST(burst_of_an_earlier_worker)
 	w(0x1000, 0x10);
 	w(0x1000, 'c');
 	sim_set_server(sim, NULL, NULL);
+	/* No event is left that would wake the loop. */
+	ioreq_server_poll(flash.server);
 	ck_assert(device_pending(flash.device));
 	run_with(guest_does_nothing);
 }
