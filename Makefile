@@ -137,6 +137,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(SIM) $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(SIM) $(LIB) $(CHECK_LIBS) -o $@
 
 $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
+$(BUILD)/tests/test_loop: CHECK_LIBS += $(DAEMON_LIBS) -lm
 
 # The real supervisor, with test doubles of the worker and the domain.
 SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker

@@ -152,6 +152,13 @@ uint64_t device_unsynced(const struct device *device);
 void device_sync(struct device *device);
 
 /*
+ * store_behind() and store_settle().  A write error sets the chip's status bits
+ * at the next program or erase, because no burst is open.
+ */
+bool device_behind(const struct device *device);
+void device_settle(struct device *device);
+
+/*
  * For a suspended guest: commits the open burst, saves the chip's state, and
  * closes and unlocks the store's files (store_release()).  The saved state is
  * valid for each restore of this guest until the image changes.  -errno of the

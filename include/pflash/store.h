@@ -8,8 +8,9 @@
  * appends the open burst to the journal as one record and, depending on the
  * sync mode, makes it durable (on stable storage).  After a crash, a burst has
  * taken effect either completely or not at all.  A checkpoint writes the
- * changed blocks to the VARS file: when the journal exceeds a size limit, and
- * when the store is closed.  The bursts stay in the journal as history.
+ * changed blocks to the VARS file: when the journal exceeds a size limit, when
+ * the guest is quiet (store_settle()), and when the store is closed.  Bursts
+ * stay in the journal as history.
  *
  * Failures: the first failed write or sync of the journal or the VARS file
  * makes the store read-only until it is closed.  The store undoes the open
@@ -343,6 +344,22 @@ int store_load_state(const struct store *store, struct store_state *state,
  * 0, or the -errno that made the store read-only.
  */
 int store_checkpoint(struct store *store);
+
+/*
+ * True if the journal has a burst that VARS does not have, and store_settle()
+ * would change that.  False while a burst is open, after a failure, and while
+ * the files are released.
+ */
+bool store_behind(const struct store *store);
+
+/*
+ * Makes a checkpoint while the guest is quiet, so that VARS alone has all
+ * bursts; does nothing unless store_behind().  It is called often, so it writes
+ * a new journal, without old history, at most once for each 256 KiB; the rest
+ * is dropped by the next store_checkpoint() or store_close().  0, or the -errno
+ * that made the store read-only.
+ */
+int store_settle(struct store *store);
 
 /*
  * Releases the files while the guest is suspended, because the guest may

@@ -96,9 +96,8 @@ options_help(void)
 "  --sync WHEN        sync the journal after each burst that changes what the\n"
 "                     next boot of the firmware will see: variable (default),\n"
 "                     after each burst, after each op, or never: none\n"
-"  --settle SECONDS   with --sync variable: sync the other bursts after that\n"
-"                     time: 2 (default), or when the guest has not written\n"
-"                     for 0.1 s\n"
+"  --settle SECONDS   when the guest has not written for that time, 5 by\n"
+"                     default: make the file alone have all that it wrote\n"
 "  --history HOW      the history in the journal: a size (default 1M), an age\n"
 "                     such as 30d, or 0 for none\n"
 "  --journal FILE     the journal, if it is not FILE.journal\n"
@@ -264,8 +263,8 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'r': return set_ready_fd(options, arg, err);
 	case 'W': return number(arg, MAX_WAIT, &options->wait, err);
 	case 'T':
-		return parse_number(arg, PARSE_C, 1, QUIET_SETTLE_MOST,
-				    &options->settle, err);
+		return parse_number(arg, PARSE_C, QUIET_SETTLE_LEAST,
+				    QUIET_SETTLE_MOST, &options->settle, err);
 	case 'P': return number(arg, MAX_SPIN, &options->spin, err);
 	case 'b':
 		options->base_given = true;

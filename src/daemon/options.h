@@ -43,7 +43,7 @@ struct options {
 	bool base_given; /* else the base depends on the size of VARS */
 	enum window_mode mode;
 	enum store_sync sync;
-	uint64_t settle; /* seconds until every burst is durable */
+	uint64_t settle; /* seconds without a write until a checkpoint */
 	enum cfi_personality personality;
 	uint32_t width;      /* bytes of the bus */
 	uint32_t interleave; /* parts; 0: as few as the width allows */

@@ -316,6 +316,18 @@ device_sync(struct device *device)
 	end_work(device, store_sync(device->store));
 }
 
+bool
+device_behind(const struct device *device)
+{
+	return store_behind(device->store);
+}
+
+void
+device_settle(struct device *device)
+{
+	end_work(device, store_settle(device->store));
+}
+
 int
 device_close(struct device *device, enum device_at_close state,
 	     struct error *err)

@@ -15,9 +15,6 @@
 
 #include "pflash/le.h"
 
-/* Bytes of old history below which a new file is not worth its cost. */
-#define SLACK (256u << 10)
-
 struct buffer {
 	uint8_t *bytes;
 	size_t length;
@@ -76,7 +73,7 @@ compose_is_due(const struct composition *in)
 	if (!scan->snapshot)
 		return scan->sequence > scan->first + 1;
 	last_to_drop(in, &bytes);
-	return bytes > SLACK;
+	return bytes > COMPOSE_SLACK;
 }
 
 /* Adds a record whose payload the caller has written to payload(). */

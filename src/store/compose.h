@@ -11,6 +11,9 @@
 
 #include "pflash/store.h"
 
+/* Bytes of old history below which a new file is not worth its cost. */
+#define COMPOSE_SLACK (256u << 10)
+
 struct composition {
 	const struct recovery *old;          /* the old journal; NULL: none */
 	const struct store_history *history; /* limits of the new history */

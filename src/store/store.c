@@ -34,6 +34,8 @@ struct store {
 	struct effective *view; /* of STORE_SYNC_VARIABLE; otherwise NULL */
 	uint64_t unsynced;      /* number of the first burst that may wait for a
 			    * sync and is not durable; 0: none */
+	uint64_t looked; /* journal's length when drop_history() read it */
+	bool undropped;  /* drop_history() is due at the end */
 	bool read_only;
 	struct store_stats stats;
 	void (*on_failure)(void *opaque); /* or NULL */
@@ -243,6 +245,25 @@ journal_is_needed(const struct store *store)
 	return store->opening && store->burst.borrowed;
 }
 
+/*
+ * True if dropping history is worth its cost while the guest is quiet, which
+ * may be every few seconds: a new file at most once for each COMPOSE_SLACK
+ * bytes, and if the age of the records counts, the journal is read as seldom.
+ */
+static bool
+history_is_long(const struct store *store)
+{
+	const struct journal *journal = &store->journal;
+	bool snapshot = journal->history_start > JOURNAL_HEADER_SIZE;
+	uint64_t limit = store->history.bytes + COMPOSE_SLACK;
+
+	if (snapshot != (store->history.bytes > 0))
+		return true;
+	if (store->history.seconds)
+		return journal->length > store->looked + COMPOSE_SLACK;
+	return journal->length - journal->history_start > limit;
+}
+
 static int
 drop_history(struct store *store)
 {
@@ -252,6 +273,7 @@ drop_history(struct store *store)
 	size_t len;
 	int rc = 0;
 
+	store->undropped = false;
 	if (journal_is_needed(store) || history_fits(store))
 		return 0;
 	if (journal_read(&store->journal, &bytes, &len, &store->failure))
@@ -261,6 +283,7 @@ drop_history(struct store *store)
 			 &store->failure) == 0)
 		rc = new_journal(store, &old, &store->failure);
 	free(bytes);
+	store->looked = store->journal.length;
 	return rc;
 }
 
@@ -269,7 +292,7 @@ drop_history(struct store *store)
  * VARS is written, and VARS is durable before the done record is written.
  */
 static int
-checkpoint(struct store *store)
+checkpoint(struct store *store, bool drop)
 {
 	uint32_t crc = crc32c(0, store->image, store->size);
 	int rc;
@@ -282,7 +305,7 @@ checkpoint(struct store *store)
 				&store->failure);
 	if (!rc)
 		rc = append_crc(store, RECORD_DONE, crc);
-	if (!rc)
+	if (!rc && drop)
 		rc = drop_history(store);
 	if (rc)
 		return store_fail(store, rc);
@@ -302,7 +325,7 @@ store_commit(struct store *store)
 	rc = commit_burst(store);
 	if (!rc &&
 	    store->journal.length - store->journal.done > store->journal_limit)
-		rc = checkpoint(store);
+		rc = checkpoint(store, true);
 	return rc;
 }
 
@@ -328,6 +351,18 @@ store_sync_mode(const struct store *store)
 	return store->sync;
 }
 
+/* Drops the history that store_settle() has left. */
+static int
+end_history(struct store *store)
+{
+	int rc = drop_history(store);
+
+	if (rc)
+		return store_fail(store, rc);
+	store->failure.text[0] = '\0';
+	return 0;
+}
+
 int
 store_checkpoint(struct store *store)
 {
@@ -340,8 +375,30 @@ store_checkpoint(struct store *store)
 		if (rc)
 			return rc;
 	}
-	return store->journal.length > store->journal.done ? checkpoint(store) :
-							     0;
+	if (store->journal.length > store->journal.done)
+		return checkpoint(store, true);
+	return store->undropped ? end_history(store) : 0;
+}
+
+bool
+store_behind(const struct store *store)
+{
+	return !store->failed && !store->released && !store_pending(store) &&
+	       store->journal.length > store->journal.done;
+}
+
+int
+store_settle(struct store *store)
+{
+	bool drop = history_is_long(store);
+	int rc;
+
+	if (!store_behind(store))
+		return 0;
+	rc = checkpoint(store, drop);
+	if (!drop)
+		store->undropped = true;
+	return rc;
 }
 
 static int
@@ -484,7 +541,7 @@ settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
 	 * fit the chain of the dropped ones.
 	 */
 	if (!rc && bytes && (scan->end > scan->done || scan->dropped)) {
-		if (checkpoint(store))
+		if (checkpoint(store, true))
 			rc = error_set(err, -store->failed, "%s",
 				       store->failure.text);
 		return rc;
@@ -642,6 +699,7 @@ adopt_files(struct store *store, struct store *fresh)
 	store->journal = fresh->journal;
 	store->journal.file.stats = &store->stats;
 	fresh->journal = journal;
+	store->looked = fresh->looked;
 	store_free(fresh);
 }
 

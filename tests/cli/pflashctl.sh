@@ -99,6 +99,7 @@ check_equal "sizes of the new files" "131072 540672" \
 check_equal "only the owner may read a new file" 600 "$(stat -c %a "$tmp/2m.fd")"
 says "check: an empty store is valid" 0 '^variables: 0 live' "$ctl" check "$tmp/2m.fd"
 says "check: no journal" 0 '^journal: none$' "$ctl" check "$tmp/2m.fd"
+check "it says that writes may be missing" grep -q '^note: no-journal: ' "$tmp/said"
 says "log: no history" 0 '^no history$' "$ctl" log "$tmp/2m.fd"
 says "accept: no journal" 0 '^nothing to accept: ' "$ctl" accept "$tmp/2m.fd"
 check "it made no journal" test ! -e "$tmp/2m.fd.journal"
@@ -432,7 +433,7 @@ refuses "create: an old journal exists" 3 'journal of an earlier' \
 put
 quiet "rollback: to the first boot" "$ctl" rollback --to "$first" "$v"
 mkfifo "$tmp/in" "$tmp/answer"
-"$replay" --vars "$v" <"$tmp/in" >"$tmp/answer" 2>/dev/null &
+"$replay" --vars "$v" --settle 3600 <"$tmp/in" >"$tmp/answer" 2>/dev/null &
 pid=$!
 exec 3>"$tmp/in" 4<"$tmp/answer"
 {

@@ -141,6 +141,58 @@ if strace -qq -o /dev/null true 2>/dev/null; then
 	check_equal "and the end is clean" 0 $?
 fi
 
+# live: starts pflash-replay with the given options; its input is descriptor 3
+live() {
+	"$replay" --vars "$v" "$@" <"$tmp/in" >"$tmp/answer" &
+	exec 3>"$tmp/in" 4<"$tmp/answer"
+}
+
+# live_end: ends it
+live_end() {
+	exec 3>&- 4<&-
+	wait $!
+	check_equal "the end is clean" 0 $?
+}
+
+# eventually COMMAND...: true if the command succeeds within a minute
+eventually() {
+	for _ in $(seq 300); do
+		"$@" && return
+		sleep 0.2
+	done
+	return 1
+}
+
+# has BYTES: the file alone has these bytes at 0x1a000
+has() {
+	[ "$(od -An -tx1 -j 106496 -N 2 "$v")" = "$1" ]
+}
+
+# While the guest is quiet, the file alone becomes the image, in each mode; a
+# burst that is open is not in it.
+for sync in variable burst op none; do
+	store
+	live --settle 1 --sync $sync
+	printf 'w 1a000 1 10\nw 1a000 1 11\nw 1a000 1 ff\nr 1a000 1\n' >&3
+	read -r answer <&4
+	check_equal "$sync: the burst is answered" 11 "$answer"
+	check "$sync: it comes into the file alone" eventually has " 11 ff"
+	check_equal "$sync: and is still in the history" 2 \
+		"$("$ctl" log "$v" | grep -c '^ *[0-9]')"
+	live_end
+done
+store
+live --settle 1
+printf 'w 1a001 1 10\nw 1a001 1 12\nr 0 1\n' >&3
+read -r _ <&4
+sleep 2
+check "an open burst is not in the file" has " ff ff"
+printf 'w 1a001 1 ff\nr 1a001 1\n' >&3
+read -r answer <&4
+check_equal "and goes on" 12 "$answer"
+check "until its end" eventually has " ff 12"
+live_end
+
 # A line may come in pieces, and the last one without its end.
 store
 { printf 'w 1a001 1 1'; sleep 0.3; printf '0\nw 1a001 1 22\nr 1a0'; sleep 0.3; printf '01 1\nw 1a001 1 ff\nr 1a001 1'; } |

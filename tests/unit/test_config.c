@@ -676,7 +676,7 @@ START_TEST(defaults)
 	ck_assert(!options.check_handover);
 	ck_assert_int_eq(options.sync, STORE_SYNC_VARIABLE);
 	ck_assert_str_eq(options_sync_name(&options), "variable");
-	ck_assert_uint_eq(options.settle, 2);
+	ck_assert_uint_eq(options.settle, 5);
 	ck_assert_uint_eq(seen.name_calls, 0);
 	options_free(&options);
 }

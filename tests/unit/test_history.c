@@ -434,6 +434,92 @@ START_TEST(old_history_goes_when_it_is_too_old)
 }
 END_TEST
 
+static struct stat
+stat_journal(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(scratch_path("VARS.journal"), &st), 0);
+	return st;
+}
+
+/* The burst and its checkpoint while the guest is quiet: see STEP. */
+static void
+settled_step(struct store *store, unsigned int n)
+{
+	uint8_t data[STEP_BYTES];
+
+	memset(data, (int)n, sizeof(data));
+	data[0] = (uint8_t)(n >> 8);
+	ck_assert_int_eq(store_program(store, n % 190, data, STEP_BYTES), 0);
+	commit(store);
+	ck_assert_int_eq(store_settle(store), 0);
+	ck_assert(store_verify(store));
+}
+
+/*
+ * Checkpoints while the guest is quiet: whatever --history says, a new journal
+ * file is written at most once for each 256 KiB, and the journal stays short.
+ */
+START_TEST(checkpoints_of_a_quiet_guest_rewrite_the_journal_seldom)
+{
+	static const struct store_history tiny = { .bytes = 1 };
+	static const struct store_history young = { STORE_HISTORY_MOST, 1 };
+	static const struct store_history normal = { STORE_HISTORY_BYTES, 0 };
+	const struct store_history *kinds[] = { &none, &tiny, &young, &normal };
+	const struct store_history *history = kinds[_i];
+	uint64_t limit = history->seconds ? SLACK : history->bytes;
+	struct store *store = open_store(history, &sys_unsynced);
+	unsigned int files = 0, n;
+	struct stat last = stat_journal(), now;
+
+	for (n = 0; n < 300; n++) {
+		fake_clock += 10 * SECOND;
+		settled_step(store, n);
+		now = stat_journal();
+		files += now.st_size < last.st_size;
+		ck_assert_uint_le((uint64_t)now.st_size,
+				  HEADER + RECORD + SIZE + 64 + limit + SLACK +
+					  2 * STEP);
+		last = now;
+		(void)check_history();
+	}
+	ck_assert_uint_ge(files, (n * STEP - limit) / (SLACK + 3 * STEP));
+	ck_assert_uint_le(files, n * STEP / SLACK);
+	ck_assert(!store_close(store));
+	(void)check_history();
+}
+END_TEST
+
+/* The history has each burst, also when every one had its own checkpoint. */
+START_TEST(history_has_every_burst_of_a_quiet_guest)
+{
+	struct store *store = open_store(&much, &sys_unsynced);
+	ino_t inode = stat_journal().st_ino;
+
+	for (unsigned int n = 0; n < 100; n++) {
+		settled_step(store, n);
+		ck_assert_uint_eq(check_history(), n + 2);
+	}
+	ck_assert(!store_close(store));
+	ck_assert_uint_eq(check_history(), 101);
+	ck_assert_uint_eq(stat_journal().st_ino, inode);
+}
+END_TEST
+
+/* A setting of 0 leaves no history that a program would read. */
+START_TEST(no_history_of_a_quiet_guest)
+{
+	struct store *store = open_store(&none, &sys_unsynced);
+
+	settled_step(store, 1);
+	settled_step(store, 2);
+	ck_assert_uint_eq(check_history(), 0);
+	ck_assert(!store_close(store));
+	ck_assert_int_eq(stat_journal().st_size, HEADER + RECORD + 4);
+}
+END_TEST
+
 /*
  * After the clock went back, a burst is dropped only if it is old and no
  * younger burst precedes it.
@@ -577,6 +663,8 @@ START_TEST(random_lives)
 			fake_clock -= SECOND * (uint64_t)(random() % 20000);
 		if (random() % 5 == 0)
 			ck_assert(!store_checkpoint(store));
+		if (random() % 5 == 0)
+			ck_assert(!store_settle(store));
 		if (random() % 30 == 0) {
 			ck_assert(!store_close(store));
 			config.history = &limits[random() % 5];
@@ -1191,6 +1279,11 @@ history_suite(void)
 	tcase_add_loop_test(tc, limit_is_exact, 0, 2);
 	tcase_add_test(tc, tiny_limit_leaves_the_image);
 	tcase_add_test(tc, old_history_goes_when_it_is_too_old);
+	tcase_add_loop_test(
+		tc, checkpoints_of_a_quiet_guest_rewrite_the_journal_seldom, 0,
+		4);
+	tcase_add_test(tc, history_has_every_burst_of_a_quiet_guest);
+	tcase_add_test(tc, no_history_of_a_quiet_guest);
 	tcase_add_test(tc, clock_that_goes_backwards);
 	tcase_add_test(tc, young_burst_keeps_what_follows);
 	tcase_add_loop_test(tc, random_lives, 0, 4);

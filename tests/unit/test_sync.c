@@ -12,6 +12,7 @@
 #include "support_vars.h"
 
 #include "pflash/device.h"
+#include "pflash/load.h"
 #include "pflash/sim.h"
 #include "pflash/varstore.h"
 
@@ -418,6 +419,118 @@ START_TEST(resumed_burst_is_compared_with_what_was_committed)
 }
 END_TEST
 
+/* --- checkpoints while the guest is quiet --- */
+
+static void
+expect_vars(const uint8_t *image)
+{
+	uint8_t *bytes = NULL;
+	size_t size = 0;
+
+	ck_assert_int_eq(load_file(scratch_path("VARS"), STORE_MAX_SIZE, &bytes,
+				   &size, &err),
+			 0);
+	ck_assert_uint_eq(size, vars.size);
+	ck_assert_mem_eq(bytes, image, size);
+	free(bytes);
+}
+
+static const enum store_sync all_modes[] = {
+	STORE_SYNC_VARIABLE,
+	STORE_SYNC_BURST,
+	STORE_SYNC_OP,
+	STORE_SYNC_NONE,
+};
+
+/* In each mode VARS alone is the image, and is durable. */
+START_TEST(settled_vars_is_the_image)
+{
+	uint64_t checkpoints;
+
+	open_other(vars.image, vars.size, all_modes[_i]);
+	checkpoints = store_stats(store)->checkpoints;
+	ck_assert(!store_behind(store));
+	(void)burst(vars.layout->event_log, "x", 1);
+	ck_assert(store_behind(store));
+	expect_vars(vars.image);
+	ck_assert_int_eq(store_settle(store), 0);
+	ck_assert(!store_behind(store));
+	ck_assert_uint_eq(store_unsynced(store), 0);
+	ck_assert(store_verify(store));
+	expect_vars(store_image(store));
+	ck_assert_int_eq(store_settle(store), 0);
+	ck_assert_uint_eq(store_stats(store)->checkpoints, checkpoints + 1);
+}
+END_TEST
+
+/* The open burst is not committed, and a checkpoint would write parts of it. */
+START_TEST(open_burst_is_not_settled)
+{
+	(void)burst(vars.layout->event_log, "x", 1);
+	ck_assert_int_eq(store_program(store, vars.layout->event_log + 1, "y",
+				       1),
+			 0);
+	ck_assert(!store_behind(store));
+	ck_assert_int_eq(store_settle(store), 0);
+	ck_assert(store_pending(store));
+	expect_vars(vars.image);
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_int_eq(store_settle(store), 0);
+	expect_vars(store_image(store));
+}
+END_TEST
+
+START_TEST(released_or_failed_store_is_not_settled)
+{
+	(void)burst(vars.layout->event_log, "x", 1);
+	ck_assert_int_eq(store_release(store, &err), 0);
+	ck_assert(!store_behind(store));
+	ck_assert_int_eq(store_settle(store), 0);
+	ck_assert_int_eq(store_retake(store, true, &err), 0);
+	ck_assert(!store_behind(store));
+	(void)burst(vars.layout->event_log, "y", 1);
+	fault = (struct fault){ .only = CALL_SYNC, .nth = 1, .error = EIO };
+	ck_assert_int_eq(store_settle(store), -EIO);
+	ck_assert(!store_behind(store));
+	ck_assert_int_eq(store_settle(store), 0);
+	ck_assert_uint_eq(fault.calls, 1);
+	ck_assert_int_eq(store_close(store), -EIO);
+	store = NULL;
+}
+END_TEST
+
+/* Each call of the checkpoint fails; the next start has every burst. */
+START_TEST(every_call_of_a_settle_fails)
+{
+	for (unsigned int nth = 1;; nth++) {
+		uint8_t *image = malloc(vars.size);
+		unsigned int calls;
+		int rc;
+
+		open_other(vars.image, vars.size, STORE_SYNC_VARIABLE);
+		(void)burst(vars.layout->event_log, "x", 1);
+		memcpy(image, store_image(store), vars.size);
+		fault = (struct fault){ .nth = nth, .error = EIO };
+		rc = store_settle(store);
+		calls = fault.calls;
+		ck_assert(store_verify(store));
+		ck_assert_int_eq(store_failed(store), rc);
+		(void)store_close(store);
+		memset(&fault, 0, sizeof(fault));
+		store = open_as(STORE_SYNC_VARIABLE, 0);
+		ck_assert_mem_eq(store_image(store), image, vars.size);
+		free(image);
+		if (rc == 0) {
+			/* checkpoint, sync, VARS, sync, done */
+			ck_assert_uint_eq(calls, 5);
+			ck_assert_uint_eq(nth, 6);
+			break;
+		}
+		ck_assert_int_eq(rc, -EIO);
+	}
+}
+END_TEST
+
 /* --- the device --- */
 
 #define BASE UINT64_C(0xffe00000)
@@ -539,6 +652,55 @@ START_TEST(late_failure_is_shown_by_the_next_program)
 }
 END_TEST
 
+/* A checkpoint fails while the guest is quiet: the next program fails. */
+START_TEST(failed_settle_is_shown_by_the_next_program)
+{
+	uint32_t off;
+
+	attach();
+	off = write_unsynced();
+	ck_assert(device_behind(device));
+	device_settle(device);
+	ck_assert(!device_behind(device));
+	ck_assert_uint_eq(r(off), 0x11);
+	w(off + 1, 0x10);
+	w(off + 1, 0x22);
+	ck_assert_uint_eq(r(off + 1), 0x98);
+	w(0, 0xff);
+	detach();
+}
+END_TEST
+
+/* The guest is in the middle of a command: the chip goes on with it. */
+START_TEST(settle_leaves_the_chip_as_it_is)
+{
+	uint32_t off = vars.layout->event_log;
+
+	attach();
+	w(off, 0x10);
+	w(off, 0x11);
+	w(off, 0xff);
+	w(off + 1, 0x10);
+	device_settle(device);
+	expect_vars(store_image(store));
+	ck_assert(device_verify(device));
+	w(off + 1, 0x22);
+	ck_assert_uint_eq(r(off + 1), 0x80);
+	device_settle(device);
+	ck_assert(store_pending(store));
+	ck_assert_uint_eq(r(off + 1), 0x80);
+	w(off + 1, 0xff);
+	ck_assert_uint_eq(r(off + 1), 0x22);
+	device_settle(device);
+	expect_vars(store_image(store));
+	fault = (struct fault){ .nth = 1, .persistent = true, .error = EIO };
+	w(off + 2, 0x10);
+	w(off + 2, 0x33);
+	w(off + 2, 0xff);
+	detach();
+}
+END_TEST
+
 static Suite *
 sync_suite(void)
 {
@@ -565,6 +727,12 @@ sync_suite(void)
 	tcase_add_test(tc, resumed_burst_is_compared_with_what_was_committed);
 	tcase_add_test(tc, late_failure_is_shown_in_an_open_burst);
 	tcase_add_test(tc, late_failure_is_shown_by_the_next_program);
+	tcase_add_loop_test(tc, settled_vars_is_the_image, 0, 4);
+	tcase_add_test(tc, open_burst_is_not_settled);
+	tcase_add_test(tc, released_or_failed_store_is_not_settled);
+	tcase_add_test(tc, every_call_of_a_settle_fails);
+	tcase_add_test(tc, failed_settle_is_shown_by_the_next_program);
+	tcase_add_test(tc, settle_leaves_the_chip_as_it_is);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

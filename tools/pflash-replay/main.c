@@ -74,8 +74,8 @@ help(void)
 "  --sync variable|burst|op|none\n"
 "                        which bursts are synced: variable (default), those\n"
 "                        that change what the next boot will see\n"
-"  --settle SECONDS      sync the others after that time (2), or after 0.1 s\n"
-"                        without input\n"
+"  --settle SECONDS      without a write for that time (5): make FILE alone\n"
+"                        have all bursts, without its journal\n"
 "  --personality ovmf|strict|qemu\n"
 "  --width N             bytes of the bus: 1, 2 or 4\n"
 "  --interleave N        chips side by side on it\n"
@@ -111,8 +111,8 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 		options->sync = (enum store_sync)value;
 		break;
 	case 't':
-		return parse_number(arg, PARSE_C, 1, QUIET_SETTLE_MOST,
-				    &options->settle, err);
+		return parse_number(arg, PARSE_C, QUIET_SETTLE_LEAST,
+				    QUIET_SETTLE_MOST, &options->settle, err);
 	case 'p':
 		ret = parse_choice(names_personality, arg, &value, err);
 		options->personality = (enum cfi_personality)value;
@@ -233,23 +233,39 @@ seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Syncs bursts that are not durable, if that is due.  Returns quiet_wait(). */
+static void
+note_work(struct replay *replay, double now)
+{
+	const struct quiet_work work = {
+		.unsynced = device_unsynced(replay->device),
+		.behind = device_behind(replay->device),
+	};
+
+	(void)quiet_note(&replay->quiet, work,
+			 ioreq_server_stats(replay->server)->writes, now);
+}
+
+/*
+ * Makes a checkpoint or syncs bursts that are not durable, if that is due.
+ * Returns quiet_wait().
+ */
 static double
 settle(struct replay *replay)
 {
 	uint64_t writes = ioreq_server_stats(replay->server)->writes;
-	struct quiet *quiet = &replay->quiet;
-	struct quiet_work work = { .unsynced = store_unsynced(replay->store) };
 	double now = seconds();
+	struct quiet_due due;
 
-	(void)quiet_note(quiet, work, writes, now);
-	if (quiet_wait(quiet, now) == 0 &&
-	    quiet_expired(quiet, writes, false, now).sync) {
-		device_sync(replay->device);
-		work.unsynced = store_unsynced(replay->store);
-		(void)quiet_note(quiet, work, writes, now);
+	note_work(replay, now);
+	if (quiet_wait(&replay->quiet, now) == 0) {
+		due = quiet_expired(&replay->quiet, writes, false, now);
+		if (due.checkpoint && device_behind(replay->device))
+			device_settle(replay->device);
+		else if (due.sync && device_unsynced(replay->device))
+			device_sync(replay->device);
+		note_work(replay, now);
 	}
-	return quiet_wait(quiet, now);
+	return quiet_wait(&replay->quiet, now);
 }
 
 /* Returns false at the end of the input. */

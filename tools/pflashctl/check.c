@@ -35,7 +35,10 @@ static void
 print_journal(const struct reader *reader)
 {
 	if (!reader_has_journal(reader)) {
-		puts("journal: none");
+		puts("journal: none\n"
+		     "note: no-journal: if pflashd has used this file, or the "
+		     "file that it is a copy of, writes since the last "
+		     "checkpoint may be missing");
 		return;
 	}
 	printf("journal: %" PRIu64 " bursts are not in the file yet\n",

@@ -21,7 +21,8 @@ note_work(struct loop *loop, double now)
 {
 	const struct device *device = loop->flash->device;
 	const struct quiet_work work = { device_pending(device),
-					 device_unsynced(device) };
+					 device_unsynced(device),
+					 device_behind(device) };
 
 	return quiet_note(&loop->quiet, work, writes(loop), now);
 }
@@ -123,7 +124,9 @@ on_quiet_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 	(void)events;
 	if (due.commit && device_pending(device))
 		device_flush(device);
-	if (due.sync && device_unsynced(device))
+	if (due.checkpoint && device_behind(device))
+		device_settle(device);
+	else if (due.sync && device_unsynced(device))
 		device_sync(device);
 	(void)note_work(loop, now);
 	flash_report(loop->flash);
@@ -283,6 +286,10 @@ loop_start(struct loop *loop, struct flash *flash, int orders)
 	ioreq_server_set_throttle(flash->server, &loop->throttle);
 	ev_io_start(loop->ev, &loop->requests);
 	ev_io_start(loop->ev, &loop->orders);
+	/* A burst that an earlier worker has left open waits already. */
+	ev_now_update(loop->ev);
+	if (note_work(loop, limit_clock()))
+		start_quiet_timer(loop->ev, loop, limit_clock());
 }
 
 enum loop_end

@@ -37,7 +37,7 @@ next_start() {
 # round NAME SYNC MODE LINES: kills after the guest has reported LINES accesses
 round() {
     lab_guest "$1" "$words" || lab_die "no guest"
-    lab_flash "$1" "/tmp/$1.fd" --layout 2m --sync "$2" --mode "$3" ||
+    lab_flash "$1" "/tmp/$1.fd" --layout 2m --sync "$2" --mode "$3" --settle 3600 ||
         lab_die "pflashd did not attach"
     xl unpause "$1"
     lab_wait 60 has_lines "$1" "$4" || lab_die "the guest does not write"
