@@ -265,4 +265,40 @@ changed end or, point
 gone end repair point
 good start repair same
 TABLE
+
+# --- names, and refusals of other programs ---
+
+# The printed command names the files, as words for the shell, and --journal.
+put "$g"
+mkdir "$tmp/a 'b'"
+mv "$v.journal" "$tmp/a 'b'/j"
+: >"$v"
+"$ctl" check --journal "$tmp/a 'b'/j" "$v" >"$tmp/said"
+command=$(advised repair)
+check "quoted: $(echo "$command" | sed "s,$tmp/,,g")" sh -c "${command:-false} >/dev/null"
+check "quoted: the image is right" cmp -s "$g" "$v"
+
+# points_to_check TEXT COMMAND...: COMMAND is refused, its message advises to run
+# `pflashctl check`, and the repair that check prints helps
+points_to_check() {
+	lib_what=$1
+	shift
+	refuses "$lib_what" 3 '`pflashctl check' "$@"
+	"$ctl" check "$v" >"$tmp/said"
+	command=$(advised repair)
+	check "$lib_what: the repair" sh -c "${command:-false} >/dev/null"
+	check "$lib_what: the image is right" cmp -s "$g" "$v"
+}
+for state in cut zeroed; do
+	put "$g"
+	break_vars $state
+	points_to_check "pflashd: VARS $state" \
+		"$build/pflashd" --domain 1 --vars "$v" --base 0xff000000 --foreground
+	put "$g"
+	break_vars $state
+	points_to_check "export: VARS $state" "$ctl" export "$v" "$tmp/exported.fd"
+done
+put "$g"
+rm -f "$v"
+points_to_check "create: VARS gone" "$ctl" create --layout 4m "$v"
 finish
