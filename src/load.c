@@ -2,11 +2,14 @@
 #include "pflash/load.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pflash/fv.h"
 #include "pflash/identify.h"
+#include "pflash/store.h"
 
 #define CHUNK (64u << 10)
 
@@ -86,4 +89,23 @@ load_device_size(int fd, const char *path, uint64_t *size, struct error *err)
 	length = fv_length(start, sizeof(start));
 	*size = length && length <= (uint64_t)end ? length : (uint64_t)end;
 	return 0;
+}
+
+uint32_t
+load_flash_size(const char *path)
+{
+	uint64_t size = 0;
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
+		return 0;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (load_device_size(fd, path, &size, NULL) < 0 ||
+	    size > STORE_MAX_SIZE)
+		size = 0;
+	close(fd);
+	return (uint32_t)size;
 }

@@ -42,7 +42,8 @@ struct files_ops {
 	/*
 	 * Makes an empty unfinished file, in place of one that was left, and
 	 * opens it for reading and writing.  It gets owner and mode of the VARS
-	 * file; a new VARS file gets the process's owner and mode 0600.
+	 * file, or, if that is missing, of the journal; without either a new
+	 * VARS file gets the process's owner and mode 0600.
 	 */
 	int (*create)(struct files *files, enum files_role role);
 	/*
@@ -62,6 +63,15 @@ struct files_ops {
 	 */
 	int (*remove)(struct files *files, enum files_role role,
 		      bool unfinished);
+	/*
+	 * Renames the file to a name that no file has, NAME.kept or
+	 * NAME.kept.N, durably; *name is malloc()ed and belongs to the caller.
+	 * With `copy` it renames the unfinished journal instead, which the
+	 * caller has made a copy of the file.  The copy of a block device is
+	 * named after the journal.  NULL: this implementation keeps nothing.
+	 */
+	int (*keep)(struct files *files, enum files_role role, bool copy,
+		    char **name);
 	/*
 	 * As sys_find_holder().  NULL: this implementation cannot find the
 	 * process.

@@ -25,4 +25,10 @@ int load_file(const char *path, size_t most, uint8_t **data, size_t *size,
 int load_device_size(int fd, const char *path, uint64_t *size,
 		     struct error *err);
 
+/*
+ * The same, by the path, for the size in struct store_config; 0, also after an
+ * error: the size of the file.
+ */
+uint32_t load_flash_size(const char *path);
+
 #endif

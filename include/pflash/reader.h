@@ -35,10 +35,26 @@ int reader_open(struct reader **out, const struct sys *sys, const char *path,
 int reader_open_files(struct reader **out, const struct store_config *config,
 		      struct error *err);
 
+/* The origin of reader_image(). */
+enum reader_source {
+	READER_SOUND, /* VARS and its journal; no rescue is necessary */
+	/*
+	 * VARS is as a done record of a damaged journal says, and the image has
+	 * the bursts behind this record; it is not in the history.
+	 */
+	READER_VARS_FITS,
+	READER_POINT,   /* the newest point of the history, without VARS */
+	READER_VARS,    /* VARS alone: the journal has no image */
+	READER_NOTHING, /* neither file has an image; reader_size() is 0 */
+};
+
 /*
- * Like reader_open_files(), but also opens a journal that is damaged or that
- * disagrees with the VARS file.  Then it returns 1 with the sentence in `err`:
- * the history ends before the damage, and the image is the VARS file alone.
+ * Like reader_open_files(), but also opens files that do not agree: the journal
+ * is damaged or belongs to another file; VARS has another content or size, or
+ * is missing.  Then it returns 1 with the sentence in `err`: the history ends
+ * before the damage, and the image is the best that these files have.
+ * -EUCLEAN, -EINVAL, -ENOENT only if VARS is missing and has no journal, or is
+ * no regular file or block device.
  */
 int reader_open_rescue(struct reader **out, const struct store_config *config,
 		       struct error *err);
@@ -48,6 +64,23 @@ void reader_close(struct reader *reader);
 /* The image, of reader_size() bytes; it belongs to the reader. */
 const uint8_t *reader_image(const struct reader *reader);
 uint32_t reader_size(const struct reader *reader);
+
+enum reader_source reader_source(const struct reader *reader);
+
+/*
+ * After reader_open_rescue() has returned 1: the content of VARS, which belongs
+ * to the reader; NULL if its size cannot be that of a flash.
+ */
+const uint8_t *reader_vars(const struct reader *reader, uint32_t *size);
+
+/*
+ * After reader_open_rescue() has returned 1: the end of the journal is lost, so
+ * that VARS may be newer than all points of the history.
+ */
+bool reader_vars_may_be_newer(const struct reader *reader);
+
+/* The number of the newest point of the history; 0: there is none. */
+uint64_t reader_newest(const struct reader *reader);
 
 /* A point in time of the history: the image after one burst. */
 struct reader_point {

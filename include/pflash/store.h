@@ -166,6 +166,26 @@ int store_open(struct store **out, const struct store_config *config,
 int store_accept(const struct store_config *config, bool *changed,
 		 struct error *err);
 
+/* The names of the files that store_rescue() kept; NULL: not necessary. */
+struct store_kept {
+	char *vars;
+	char *journal;
+};
+
+/*
+ * Puts the image, `size` bytes, into VARS, whatever VARS and the journal hold;
+ * VARS may be missing if there is a journal.  The history of the journal stays,
+ * as far as it can be read and its images have this size, and the image becomes
+ * its newest point.  A VARS file with other contents is kept under another
+ * name, and so is a copy of a journal of which anything is lost.  Uses files,
+ * path, journal, history and sys of the configuration.  store_kept_free() is
+ * due in any case.  Errors as for store_open(); a call that failed can be
+ * repeated.
+ */
+int store_rescue(const struct store_config *config, const uint8_t *image,
+		 uint32_t size, struct store_kept *kept, struct error *err);
+void store_kept_free(struct store_kept *kept);
+
 /*
  * Checks whether store_open() would succeed, by the VARS file alone: 0, or the
  * -errno and the sentence of store_open().  Changes nothing and leaves the file

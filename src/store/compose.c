@@ -184,6 +184,7 @@ put_adopted(struct buffer *buffer, const struct composition *in, uint64_t *next,
 	    uint8_t *scratch, struct error *err)
 {
 	const struct scan *old = in->old->scan;
+	uint32_t length;
 	int rc = recover_past(in->old, old->sequence, scratch, in->size, err);
 
 	if (rc)
@@ -192,8 +193,10 @@ put_adopted(struct buffer *buffer, const struct composition *in, uint64_t *next,
 		put_le32(payload(buffer), old->checkpoint_crc);
 		put_record(buffer, RECORD_DONE, (*next)++, journal_time(), 4);
 	}
-	put_record(buffer, RECORD_BURST, (*next)++, journal_time(),
-		   difference(scratch, in->image, in->size, payload(buffer)));
+	length = difference(scratch, in->image, in->size, payload(buffer));
+	if (length)
+		put_record(buffer, RECORD_BURST, (*next)++, journal_time(),
+			   length);
 	return 0;
 }
 

@@ -18,7 +18,7 @@ struct composition {
 	const struct recovery *old;          /* the old journal; NULL: none */
 	const struct store_history *history; /* limits of the new history */
 	const uint8_t *image;                /* the contents of VARS */
-	/* `image` differs from the last image in the old journal. */
+	/* `image` may differ from the last image in the old journal. */
 	bool adopt;
 	uint32_t size; /* of the image, in bytes */
 };

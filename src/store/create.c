@@ -31,11 +31,12 @@ check_journal(const struct vars *vars, struct error *err)
 	int rc = look_for(vars, FILES_JOURNAL, err);
 
 	if (rc == -EEXIST)
-		rc = error_set(err, EUCLEAN,
-			       "%s: is the journal of an earlier %s: put that "
-			       "file back, or remove the journal and its "
-			       "history",
-			       name[FILES_JOURNAL], name[FILES_VARS]);
+		rc = error_set(
+			err, EUCLEAN,
+			"%s: is the journal of an earlier %s, and may be "
+			"the only copy of its variables: `pflashctl "
+			"check` names the command that restores them",
+			name[FILES_JOURNAL], name[FILES_VARS]);
 	return rc;
 }
 

@@ -19,6 +19,7 @@
 #include "pflash/path.h"
 
 #define JOURNAL ".journal"
+#define KEPT_MOST 1000 /* names of kept files that are tried */
 
 struct local {
 	struct files files;
@@ -26,8 +27,10 @@ struct local {
 	char *path[FILES_ROLES];
 	char *directory[FILES_ROLES];
 	char *unfinished[FILES_ROLES]; /* VARS: NULL until one is created */
+	bool missing;                  /* VARS did not exist at files_local() */
 	bool known;                    /* `vars` is valid */
-	struct stat vars;              /* of VARS, at its last open */
+	/* Of VARS, at its last open, or of the journal if VARS is missing. */
+	struct stat vars;
 };
 
 static struct local *
@@ -83,7 +86,8 @@ local_open(struct files *files, enum files_role role, bool write)
 
 	if (fd < 0)
 		return fd;
-	if (role == FILES_VARS)
+	if (role == FILES_VARS ||
+	    (role == FILES_JOURNAL && local->missing && !local->known))
 		rc = know_vars(local, fd);
 	if (!rc && write)
 		rc = sync_directory(local, role);
@@ -160,7 +164,7 @@ local_create(struct files *files, enum files_role role)
 		return rc;
 	fd = open_path(local, local->unfinished[role],
 		       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
-	if (fd < 0 || role == FILES_VARS)
+	if (fd < 0 || !local->known)
 		return fd;
 	rc = own_like_vars(local, fd);
 	if (!rc)
@@ -224,6 +228,69 @@ local_explain(const struct files *files, enum files_role role, int code,
 	return identify_open_error(code, path, err);
 }
 
+static char *
+with_suffix(const char *path, size_t len, const char *suffix)
+{
+	char *result;
+
+	return asprintf(&result, "%.*s%s", (int)len, path, suffix) < 0 ? NULL :
+									 result;
+}
+
+/* Length of the journal's path without ".journal". */
+static size_t
+stem(const char *journal)
+{
+	size_t len = strlen(journal), suffix = strlen(JOURNAL);
+
+	if (len > suffix && strcmp(journal + len - suffix, JOURNAL) == 0)
+		len -= suffix;
+	return len;
+}
+
+/* The name of the copy number `n` of the file, in malloc()ed memory. */
+static char *
+name_kept(const struct local *local, enum files_role role, unsigned int n)
+{
+	const char *path = local->path[role];
+	size_t len = strlen(path);
+	char suffix[24] = ".kept";
+
+	if (role == FILES_VARS && local->known &&
+	    S_ISBLK(local->vars.st_mode)) {
+		path = local->path[FILES_JOURNAL];
+		len = stem(path);
+	}
+	if (n)
+		snprintf(suffix, sizeof(suffix), ".kept.%u", n);
+	return with_suffix(path, len, suffix);
+}
+
+static int
+local_keep(struct files *files, enum files_role role, bool copy, char **name)
+{
+	struct local *local = local_of(files);
+	const char *from = copy ? local->unfinished[FILES_JOURNAL] :
+				  local->path[role];
+	int rc = -EEXIST;
+
+	*name = NULL;
+	for (unsigned int n = 0; n < KEPT_MOST && rc == -EEXIST; n++) {
+		free(*name);
+		*name = name_kept(local, role, n);
+		if (!*name)
+			return -ENOMEM;
+		rc = local->sys->rename(from, *name, RENAME_NOREPLACE) < 0 ?
+			     -errno :
+			     0;
+	}
+	if (rc == 0)
+		return sync_directory(local, copy ? FILES_JOURNAL : role);
+	free(*name);
+	*name = NULL;
+	return rc;
+}
+
 static void
 local_close(struct files *files)
 {
@@ -242,6 +309,7 @@ static const struct files_ops local_ops = {
 	.create = local_create,
 	.install = local_install,
 	.remove = local_remove,
+	.keep = local_keep,
 	.holder = sys_find_holder,
 	.explain = local_explain,
 	.close = local_close,
@@ -281,42 +349,23 @@ beside(const char *path, const char *base)
 }
 
 /*
- * The real path, also of a missing file.  NULL with errno: failed; ENOENT also
- * for a dangling link.
+ * The real path, also of a missing file; *missing: there is no such file.  NULL
+ * with errno: failed; ENOENT also for a dangling link.
  */
 static char *
-resolve(const char *path)
+resolve(const char *path, bool *missing)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash ? slash + 1 : path;
 	char *real = realpath(path, NULL);
 
+	*missing = !real;
 	if (real || errno != ENOENT || !*base)
 		return real;
 	if (!path_is_link(path))
 		return beside(path, base);
 	errno = ENOENT;
 	return NULL;
-}
-
-static char *
-with_suffix(const char *path, size_t len, const char *suffix)
-{
-	char *result;
-
-	return asprintf(&result, "%.*s%s", (int)len, path, suffix) < 0 ? NULL :
-									 result;
-}
-
-/* Length of the journal's path without ".journal". */
-static size_t
-stem(const char *journal)
-{
-	size_t len = strlen(journal), suffix = strlen(JOURNAL);
-
-	if (len > suffix && strcmp(journal + len - suffix, JOURNAL) == 0)
-		len -= suffix;
-	return len;
 }
 
 /* Sets all other names; the state is beside the journal.  false: no memory. */
@@ -352,7 +401,7 @@ find_names(struct local *local, const char *vars, const char *journal,
 	char **path = local->path;
 	int rc;
 
-	path[FILES_VARS] = resolve(vars);
+	path[FILES_VARS] = resolve(vars, &local->missing);
 	if (!path[FILES_VARS])
 		return path_error(err, errno, vars);
 	if (journal)

@@ -36,6 +36,13 @@ struct reader {
 	struct vars vars;
 	struct reading reading;
 	uint8_t *image;
+	enum reader_source source;
+	/* After reader_open_rescue() has returned 1: VARS alone. */
+	struct {
+		uint8_t *bytes; /* NULL: VARS cannot be a flash */
+		uint32_t size;
+	} raw;
+	bool may_be_newer;
 };
 
 static void
@@ -171,46 +178,6 @@ reader_prepare(struct reader **out, const struct store_config *config,
 	return 0;
 }
 
-/* Loads the journal up to its damage, for reader_open_rescue(). */
-static void
-load_damaged_journal(struct reader *reader)
-{
-	struct reading *reading = &reader->reading;
-	struct error err;
-
-	*reading = (struct reading){ .bytes = NULL };
-	if (journal_open(&reading->journal, reader->vars.file.sys,
-			 reader->vars.files, false, &err) < 0)
-		return;
-	if (journal_read(&reading->journal, &reading->bytes, &reading->len,
-			 &err) == 0)
-		(void)scan_journal(&reading->scan, reading->bytes, reading->len,
-				   reading->journal.file.path, &err);
-	file_close(&reading->journal.file);
-}
-
-int
-reader_open_rescue(struct reader **out, const struct store_config *config,
-		   struct error *err)
-{
-	struct reader *reader;
-	struct error ignored;
-	int rc = reader_open_files(out, config, err);
-
-	if (rc != -EUCLEAN)
-		return rc;
-	rc = reader_prepare(&reader, config, &ignored);
-	if (rc)
-		return rc;
-	load_damaged_journal(reader);
-	if (vars_read(&reader->vars, reader->image, &ignored)) {
-		reader_close(reader);
-		return -EIO;
-	}
-	*out = reader;
-	return 1;
-}
-
 int
 reader_open(struct reader **out, const struct sys *sys, const char *path,
 	    struct error *err)
@@ -224,7 +191,7 @@ int
 reader_open_files(struct reader **out, const struct store_config *config,
 		  struct error *err)
 {
-	struct reader *reader;
+	struct reader *reader = NULL;
 	int rc = reader_prepare(&reader, config, err);
 
 	if (rc)
@@ -243,8 +210,199 @@ reader_close(struct reader *reader)
 {
 	reading_free(&reader->reading);
 	vars_close(&reader->vars);
+	free(reader->raw.bytes);
 	free(reader->image);
 	free(reader);
+}
+
+/* Loads the journal up to its damage.  0 also if there is none. */
+static int
+load_damaged_journal(struct reader *reader, struct error *err)
+{
+	struct reading *reading = &reader->reading;
+	int rc = journal_open(&reading->journal, reader->vars.file.sys,
+			      reader->vars.files, false, err);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = journal_read(&reading->journal, &reading->bytes, &reading->len,
+			  err);
+	if (!rc)
+		(void)scan_journal(&reading->scan, reading->bytes, reading->len,
+				   reading->journal.file.path, err);
+	file_close(&reading->journal.file);
+	return rc;
+}
+
+static bool
+can_be_a_flash(uint64_t size)
+{
+	return size > 0 && size <= STORE_MAX_SIZE && size % BLOCK_SIZE == 0;
+}
+
+/*
+ * Loads VARS if its size can be that of a flash; on a device, as much as the
+ * configuration says.  -errno: the file is of a wrong kind.
+ */
+static int
+load_raw(struct reader *reader, const struct store_config *config,
+	 struct error *err)
+{
+	struct vars *vars = &reader->vars;
+	int rc = file_open(&vars->file, vars->files, FILES_VARS, false, err);
+	off_t size;
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = vars_check_kind(vars, err);
+	if (rc)
+		return rc;
+	size = vars_length(vars);
+	if (S_ISBLK(vars->stat.st_mode) && config->size)
+		size = config->size;
+	if (size < 0 || !can_be_a_flash((uint64_t)size))
+		return 0;
+	reader->raw.bytes = vars_alloc((uint32_t)size);
+	if (!reader->raw.bytes)
+		return error_set(err, ENOMEM, "out of memory");
+	rc = file_read(&vars->file, reader->raw.bytes, (size_t)size, 0, err);
+	reader->raw.size = (uint32_t)size;
+	return rc;
+}
+
+/* Makes the image of VARS and the records of `scan`; false: they do not fit. */
+static bool
+fits(struct reader *reader, const struct scan *scan)
+{
+	struct recovery recovery = recovery_of(reader);
+	struct error err;
+
+	recovery.scan = scan;
+	if (!scan->done || scan->image_size != reader->raw.size)
+		return false;
+	memcpy(reader->image, reader->raw.bytes, reader->raw.size);
+	return !recover_image(&recovery, reader->image, reader->raw.size, NULL,
+			      &err);
+}
+
+/* Makes the newest image that the journal has without VARS. */
+static bool
+newest_point(struct reader *reader)
+{
+	const struct scan *scan = &reader->reading.scan;
+	struct recovery recovery = recovery_of(reader);
+	struct error err;
+
+	return scan->snapshot && can_be_a_flash(scan->image_size) &&
+	       !recover_past(&recovery, scan->sequence, reader->image,
+			     (uint32_t)scan->image_size, &err);
+}
+
+/* Chooses the best image that the files have; see enum reader_source. */
+static void
+choose_image(struct reader *reader)
+{
+	const struct reading *reading = &reader->reading;
+	const struct scan *scan = &reading->scan;
+	bool tail = reading->bytes && !scan->whole;
+	struct scan behind;
+
+	reader->source = READER_NOTHING;
+	tail = tail && scan_tail(scan, reading->bytes, reading->len, &behind);
+	reader->vars.size = (uint32_t)scan->image_size;
+	if (tail && reader->raw.bytes && fits(reader, &behind)) {
+		reader->source = READER_VARS_FITS;
+		return;
+	}
+	reader->may_be_newer = scan->dropped || (!scan->whole && !tail);
+	if (reader->raw.bytes && fits(reader, scan)) {
+		reader->may_be_newer = false;
+		reader->source = READER_VARS_FITS;
+	}
+	if (newest_point(reader)) {
+		reader->source = READER_POINT;
+	} else if (reader->source == READER_NOTHING && reader->raw.bytes) {
+		memcpy(reader->image, reader->raw.bytes, reader->raw.size);
+		reader->vars.size = reader->raw.size;
+		reader->source = READER_VARS;
+	} else if (reader->source == READER_NOTHING) {
+		reader->vars.size = 0;
+	}
+}
+
+/* 1, or -errno: there is nothing to rescue, or it cannot be read. */
+static int
+rescue(struct reader *reader, const struct store_config *config,
+       struct error *err)
+{
+	int rc = vars_init(&reader->vars, config, err);
+
+	if (!rc)
+		rc = load_raw(reader, config, err);
+	if (!rc)
+		rc = load_damaged_journal(reader, err);
+	if (rc)
+		return rc;
+	if (reader->vars.file.fd < 0 && !reader->reading.bytes)
+		return -ENOENT;
+	reader->image = vars_alloc(STORE_MAX_SIZE);
+	if (!reader->image)
+		return error_set(err, ENOMEM, "out of memory");
+	choose_image(reader);
+	return 1;
+}
+
+int
+reader_open_rescue(struct reader **out, const struct store_config *config,
+		   struct error *err)
+{
+	struct reader *reader;
+	struct error ignored;
+	int rc = reader_open_files(out, config, err), ret;
+
+	if (rc != -EUCLEAN && rc != -EINVAL && rc != -ENOENT)
+		return rc;
+	reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return error_set(err, ENOMEM, "out of memory");
+	reader->vars.file.fd = reader->reading.journal.file.fd = -1;
+	ret = rescue(reader, config, &ignored);
+	if (ret > 0) {
+		*out = reader;
+		return ret;
+	}
+	reader_close(reader);
+	return rc;
+}
+
+enum reader_source
+reader_source(const struct reader *reader)
+{
+	return reader->source;
+}
+
+const uint8_t *
+reader_vars(const struct reader *reader, uint32_t *size)
+{
+	*size = reader->raw.size;
+	return reader->raw.bytes;
+}
+
+bool
+reader_vars_may_be_newer(const struct reader *reader)
+{
+	return reader->may_be_newer;
+}
+
+uint64_t
+reader_newest(const struct reader *reader)
+{
+	struct reader_point point = { 0 };
+	size_t cursor = 0;
+
+	while (reader_next(reader, &cursor, &point))
+		;
+	return point.sequence;
 }
 
 const uint8_t *

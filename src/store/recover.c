@@ -22,8 +22,7 @@ mismatch(const struct recovery *recovery, const char *property,
 {
 	return error_set(err, EUCLEAN,
 			 "%s: %s differs from the last write recorded in %s: "
-			 "put the right file in place (`pflashctl check` lists "
-			 "the options)",
+			 "`pflashctl check` names the command that helps",
 			 recovery->vars_path, property, recovery->journal_path);
 }
 
@@ -93,7 +92,7 @@ static int
 check_operations(const struct recovery *recovery, uint32_t size,
 		 struct error *err)
 {
-	size_t off = JOURNAL_HEADER_SIZE;
+	size_t off = recovery->scan->start;
 	struct record record;
 	struct operation op;
 

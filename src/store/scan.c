@@ -39,7 +39,7 @@ scan_header(struct scan *scan, const uint8_t *p, size_t len, const char *path,
 	scan->first = get_le64(p + 32);
 	scan->sequence = scan->first;
 	scan->chain = get_le32(p + 60);
-	scan->end = scan->history_start = JOURNAL_HEADER_SIZE;
+	scan->start = scan->end = scan->history_start = JOURNAL_HEADER_SIZE;
 	return 0;
 }
 
@@ -175,6 +175,55 @@ scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
 	scan->dropped = len - scan->end;
 	scan->whole = true;
 	return 0;
+}
+
+/* Reads the run of valid records at `off`; false: none begins there. */
+static bool
+scan_run(const struct scan *scan, const uint8_t *bytes, size_t len, size_t off,
+	 struct scan *run)
+{
+	struct record record;
+
+	if (!decode_header(bytes + off, len - off, scan->salt, &record) ||
+	    record.sequence <= scan->sequence)
+		return false;
+	*run = (struct scan){
+		.image_size = scan->image_size,
+		.salt = scan->salt,
+		.first = record.sequence - 1,
+		.sequence = record.sequence - 1,
+		.chain = get_le32(bytes + off - RECORD_CHAIN_SIZE),
+		.start = off,
+		.history_start = off,
+		.end = off,
+	};
+	while (scan_record(run, bytes, len, &record))
+		if (record.type == RECORD_SNAPSHOT || !scan_shape(run, &record))
+			return false;
+	run->dropped = len - run->end;
+	return run->end > off;
+}
+
+bool
+scan_tail(const struct scan *scan, const uint8_t *bytes, size_t len,
+	  struct scan *tail)
+{
+	const uint8_t *p = bytes + scan->end, *end = bytes + len;
+	struct scan run;
+	bool found = false;
+
+	if (scan->end < JOURNAL_HEADER_SIZE)
+		return false; /* the header is not valid */
+	while ((p = memmem(p, (size_t)(end - p), RECORD_MAGIC, 4))) {
+		if (!scan_run(scan, bytes, len, (size_t)(p - bytes), &run)) {
+			p++;
+			continue;
+		}
+		*tail = run;
+		found = run.done > 0;
+		p = bytes + run.end;
+	}
+	return found;
 }
 
 bool

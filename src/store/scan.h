@@ -26,6 +26,7 @@ struct scan {
 	/* The CRCs of the image in the last checkpoint and done records. */
 	uint32_t checkpoint_crc;
 	uint32_t done_crc;
+	size_t start;         /* of the first record */
 	size_t history_start; /* end of the snapshot, or of the header */
 	size_t done;    /* behind the last done record; 0: there is none yet */
 	size_t end;     /* end of the last valid record */
@@ -49,6 +50,15 @@ struct record {
  */
 int scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
 		 const char *path, struct error *err);
+
+/*
+ * Finds the records behind the damage at which scan_journal() stopped, with the
+ * result `scan`: those of the last run of valid records, which must have a done
+ * record.  The chain of a run begins with the four bytes before it.  *tail
+ * describes the run, for recover_image().  False: there is none.
+ */
+bool scan_tail(const struct scan *scan, const uint8_t *bytes, size_t len,
+	       struct scan *tail);
 
 /*
  * Reads the record at *off and moves *off behind it.  Start with *off =

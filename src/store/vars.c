@@ -8,18 +8,26 @@
 #include "lock.h"
 
 #include "pflash/identify.h"
+off_t
+vars_length(const struct vars *vars)
+{
+	off_t size;
+
+	if (!S_ISBLK(vars->stat.st_mode))
+		return vars->stat.st_size;
+	size = vars->file.sys->lseek(vars->file.fd, 0, SEEK_END);
+	return size < 0 ? -errno : size;
+}
 
 static int
 check_size(struct vars *vars, const struct store_config *config,
 	   struct error *err)
 {
 	bool device = S_ISBLK(vars->stat.st_mode);
-	off_t size = vars->stat.st_size;
+	off_t size = vars_length(vars);
 
-	if (device)
-		size = vars->file.sys->lseek(vars->file.fd, 0, SEEK_END);
 	if (size < 0)
-		return error_errno(err, errno, "%s", vars->file.path);
+		return error_errno(err, (int)-size, "%s", vars->file.path);
 	/* A device may be larger than the flash, which is at its start. */
 	if (device && config->size && (off_t)config->size <= size)
 		size = config->size;
@@ -46,8 +54,8 @@ check_size(struct vars *vars, const struct store_config *config,
  * would not see the journal of the other name: it would miss bursts that VARS
  * does not have yet, or find that VARS does not match its journal.
  */
-static int
-check_kind(struct vars *vars, struct error *err)
+int
+vars_check_kind(struct vars *vars, struct error *err)
 {
 	if (vars->file.sys->fstat(vars->file.fd, &vars->stat) < 0)
 		return error_errno(err, errno, "%s", vars->file.path);
@@ -100,7 +108,7 @@ vars_open(struct vars *vars, const struct store_config *config,
 		rc = lock_file(&vars->file, vars->files,
 			       use == VARS_WRITE ? F_WRLCK : F_RDLCK, err);
 	if (!rc)
-		rc = check_kind(vars, err);
+		rc = vars_check_kind(vars, err);
 	if (!rc)
 		rc = check_size(vars, config, err);
 	if (rc)

@@ -43,6 +43,15 @@ int vars_open(struct vars *vars, const struct store_config *config,
 void vars_close(struct vars *vars);
 
 /*
+ * Sets `stat` of an open file.  -EINVAL: neither a regular file nor a block
+ * device with a given journal; -EMLINK: hard links.
+ */
+int vars_check_kind(struct vars *vars, struct error *err);
+
+/* The size in bytes of the open file or device, or -errno. */
+off_t vars_length(const struct vars *vars);
+
+/*
  * Allocates memory for an image, aligned to a page.  The caller frees it with
  * free().  NULL: out of memory.
  */

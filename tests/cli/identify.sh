@@ -248,7 +248,7 @@ cat "$tmp/new" >"$tmp/j.fd"
 says "a PE program with a journal: check" 'the file is a PE program' "$ctl" check "$tmp/j.fd"
 says "a PE program with a journal: pflashd" 'the file is a PE program' starts --vars "$tmp/j.fd"
 head -c 131072 /dev/zero >"$tmp/j.fd"
-says "zeros with a journal: check" 'possible repairs' "$ctl" check "$tmp/j.fd"
+says "zeros with a journal: check" 'repair: ' "$ctl" check "$tmp/j.fd"
 rm "$tmp/new"
 
 

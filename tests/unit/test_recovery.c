@@ -265,7 +265,7 @@ START_TEST(foreign_vars_is_refused)
 		check_refused(states[BURSTS], journal.data, lengths[i], text);
 	}
 	ck_assert_ptr_nonnull(strstr(err.text, "VARS.journal"));
-	ck_assert_ptr_nonnull(strstr(err.text, "put the right file in place"));
+	ck_assert_ptr_nonnull(strstr(err.text, "`pflashctl check` names"));
 }
 END_TEST
 

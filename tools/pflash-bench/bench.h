@@ -135,6 +135,7 @@ const char *report_title_text(const struct report *report);
 /* A picture in the format SVG. */
 struct svg;
 
+/* `file` is borrowed until svg_close(), which writes it. */
 struct svg *svg_open(const char *file, double width, double height);
 /* `style`: attributes of the element. */
 void svg_text(struct svg *svg, double x, double y, const char *style,

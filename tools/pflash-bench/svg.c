@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Elements of a picture in the format SVG, and the axis of a plot. */
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "bench.h"
+#include "pflash/save.h"
 
 struct svg {
-	FILE *out;
+	FILE *out; /* to `text` */
+	char *text;
+	size_t len;
+	const char *file;
 };
 
 struct svg *
 svg_open(const char *file, double width, double height)
 {
-	struct svg *svg = malloc(sizeof(*svg));
+	struct svg *svg = calloc(1, sizeof(*svg));
 
 	if (!svg)
 		return NULL;
-	svg->out = fopen(file, "w");
+	svg->file = file;
+	svg->out = open_memstream(&svg->text, &svg->len);
 	if (!svg->out) {
 		free(svg);
 		return NULL;
@@ -95,13 +101,21 @@ svg_curve(struct svg *svg, const double *points, size_t count,
 int
 svg_close(struct svg *svg)
 {
-	int ret, failed;
+	struct error err;
+	int ret;
 
 	fputs("</svg>\n", svg->out);
-	failed = ferror(svg->out);
-	ret = fclose(svg->out);
+	ret = ferror(svg->out) ? -1 : 0;
+	ret = fclose(svg->out) < 0 ? -1 : ret;
+	if (ret < 0)
+		errno = ENOMEM;
+	else
+		ret = save_file(svg->file, svg->text, svg->len, 0666, &err);
+	if (ret < -1)
+		errno = -ret;
+	free(svg->text);
 	free(svg);
-	return failed ? -1 : ret;
+	return ret < 0 ? -1 : 0;
 }
 
 /* --- the axis ------------------------------------------------------------- */

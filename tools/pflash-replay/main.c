@@ -20,6 +20,7 @@
 #include "../common/access.h"
 #include "pflash/cmdline.h"
 #include "pflash/device.h"
+#include "pflash/load.h"
 #include "pflash/names.h"
 #include "pflash/quiet.h"
 #include "pflash/sim.h"
@@ -36,6 +37,7 @@ enum {
 
 struct options {
 	const char *vars;
+	const char *journal; /* NULL: FILE.journal */
 	enum store_sync sync;
 	uint64_t settle; /* seconds */
 	enum cfi_personality personality;
@@ -71,6 +73,7 @@ help(void)
 "prints the value of each read.\n"
 "\n"
 "  --vars FILE           the image; its journal is FILE.journal\n"
+"  --journal FILE        another journal; a block device needs it\n"
 "  --sync variable|burst|op|none\n"
 "                        which bursts are synced: variable (default), those\n"
 "                        that change what the next boot will see\n"
@@ -90,12 +93,13 @@ help(void)
 /* clang-format on */
 
 static const struct cmdline_option table[] = {
-	{ "vars", 'v', true },       { "sync", 's', true },
-	{ "settle", 't', true },     { "personality", 'p', true },
-	{ "mode", 'm', true },       { "width", 'w', true },
-	{ "interleave", 'i', true }, { "block-size", 'b', true },
-	{ "partition", 'a', true },  { "help", 'h', false },
-	{ "version", 'V', false },   { NULL, 0, false },
+	{ "vars", 'v', true },        { "sync", 's', true },
+	{ "journal", 'j', true },     { "settle", 't', true },
+	{ "personality", 'p', true }, { "mode", 'm', true },
+	{ "width", 'w', true },       { "interleave", 'i', true },
+	{ "block-size", 'b', true },  { "partition", 'a', true },
+	{ "help", 'h', false },       { "version", 'V', false },
+	{ NULL, 0, false },
 };
 
 static int
@@ -106,6 +110,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 
 	switch (option) {
 	case 'v': options->vars = arg; break;
+	case 'j': options->journal = arg; break;
 	case 's':
 		ret = parse_choice(names_sync, arg, &value, err);
 		options->sync = (enum store_sync)value;
@@ -343,6 +348,8 @@ run(const struct options *options)
 {
 	const struct store_config config = {
 		.path = options->vars,
+		.journal = options->journal,
+		.size = load_flash_size(options->vars),
 		.sync = options->sync,
 		.accept = true,
 	};

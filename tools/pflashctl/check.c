@@ -112,19 +112,50 @@ print_code(const char *path, size_t vars_size)
 	return ret == 0 || ret == -ENOENT;
 }
 
-static void
-print_repairs(const struct reader *reader)
+static bool
+is_sound(const struct reader *reader)
 {
-	puts("nothing was changed; possible repairs:\n"
-	     "  - restore the VARS file and its journal from the same backup");
-	if (reader_journal_is_whole(reader))
-		puts("  - accept the modified VARS file: `pflashctl accept`");
-	if (reader_has_journal(reader))
-		puts("  - list the points in time that can still be read with "
-		     "`pflashctl log`, and export one with `pflashctl export "
-		     "--at`\n"
-		     "  - remove the journal and its history, and use the VARS "
-		     "file alone");
+	struct fv_report report = { .count = 0 };
+
+	return fv_check(reader_image(reader), reader_size(reader), &report);
+}
+
+/* Names the origin of the image that check examines. */
+static void
+print_source(const struct reader *reader)
+{
+	switch (reader_source(reader)) {
+	case READER_VARS_FITS:
+		puts("image: from the VARS file and the readable end of the "
+		     "journal");
+		break;
+	case READER_POINT:
+		printf("image: point number %" PRIu64
+		       " of the history, from the journal alone\n",
+		       reader_newest(reader));
+		break;
+	case READER_VARS:
+		puts("image: the VARS file alone; the journal has no image: it "
+		     "is damaged at its start, or without history "
+		     "(--history 0)");
+		break;
+	case READER_NOTHING:
+		puts("image: none; a journal has an image only if it is not "
+		     "damaged at its start, and has history");
+		break;
+	default: break;
+	}
+}
+
+/* False: OVMF would erase or forget variables, or would not take the file. */
+static bool
+check_image(const struct ctl_options *options, const struct reader *reader)
+{
+	bool good = print_variables(reader_image(reader), reader_size(reader));
+
+	return (!options->code ||
+		print_code(options->code, reader_size(reader))) &&
+	       good;
 }
 
 int
@@ -133,22 +164,33 @@ ctl_check(const struct ctl_options *options)
 	const struct store_config config = ctl_config(options);
 	struct reader *reader;
 	struct error err;
-	bool good;
+	bool good = false;
 	int ret = reader_open_rescue(&reader, &config, &err);
 
-	/* A file of another kind has no history to be rescued. */
-	if (ret != 0 && identify_path(options->files[0], true, &err) > 0)
-		ret = -EINVAL;
-	if (ret < 0)
-		return ctl_refused(ret, &err);
 	if (ret > 0)
 		printf("error: %s\n", err.text);
+	if (ret != 0 && identify_path(options->files[0], true, &err) > 0) {
+		/* Without a journal there is nothing to be rescued. */
+		if (ret < 0 || !reader_has_journal(reader)) {
+			if (ret > 0)
+				reader_close(reader);
+			return ctl_refused(-EINVAL, &err);
+		}
+		printf("error: %s\n", err.text);
+	}
+	if (ret < 0)
+		return ctl_refused(ret, &err);
 	print_journal(reader);
-	good = print_variables(reader_image(reader), reader_size(reader));
-	if (options->code && !print_code(options->code, reader_size(reader)))
-		good = false;
 	if (ret > 0)
-		print_repairs(reader);
+		print_source(reader);
+	if (reader_size(reader) > 0)
+		good = check_image(options, reader);
+	if (ret > 0) {
+		puts("nothing was changed");
+		ctl_advise(options, reader);
+	} else if (!reader_has_journal(reader) && !is_sound(reader)) {
+		ctl_advise(options, NULL);
+	}
 	reader_close(reader);
 	return good && ret == 0 ? CTL_OK : CTL_FILE;
 }

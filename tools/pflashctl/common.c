@@ -12,26 +12,6 @@
 #include "pflash/load.h"
 #include "pflashctl.h"
 
-/* The size of the flash on a block device; 0: the size of the file. */
-static uint32_t
-device_size(const char *path)
-{
-	uint64_t size = 0;
-	struct stat st;
-	int fd;
-
-	if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
-		return 0;
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	if (load_device_size(fd, path, &size, NULL) < 0 ||
-	    size > STORE_MAX_SIZE)
-		size = 0;
-	close(fd);
-	return (uint32_t)size;
-}
-
 struct store_config
 ctl_config(const struct ctl_options *options)
 {
@@ -41,7 +21,7 @@ ctl_config(const struct ctl_options *options)
 	return (struct store_config){
 		.path = options->files[0],
 		.journal = options->journal,
-		.size = device_size(options->files[0]),
+		.size = load_flash_size(options->files[0]),
 		.history = &all,
 	};
 }
@@ -70,37 +50,6 @@ ctl_image(const struct reader *reader, bool past, uint64_t sequence,
 		return reader_past(reader, sequence, *image, err);
 	memcpy(*image, reader_image(reader), reader_size(reader));
 	return 0;
-}
-
-struct replacing {
-	const char *path;
-	const uint8_t *image;
-	size_t size;
-};
-
-static int
-replace(void *opaque, const struct store *store, uint8_t *image,
-	struct error *err)
-{
-	const struct replacing *new = opaque;
-
-	if (new->size != store_size(store))
-		return error_set(err, EINVAL, "%s: has %u bytes, not %zu",
-				 new->path, store_size(store), new->size);
-	memcpy(image, new->image, new->size);
-	return 1;
-}
-
-int
-ctl_replace(const struct ctl_options *options, const uint8_t *image,
-	    size_t size)
-{
-	const struct store_config config = ctl_config(options);
-	struct replacing new = { options->files[0], image, size };
-	struct error err;
-	int ret = store_rewrite(&config, replace, &new, &err);
-
-	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
 }
 
 void

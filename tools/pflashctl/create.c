@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pflashctl create and accept. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "pflash/fv.h"
 #include "pflashctl.h"
@@ -40,15 +43,74 @@ check_template(const char *path, const uint8_t *image, size_t size)
 }
 
 static int
-create_file(const char *path, const uint8_t *image, size_t size,
-	    struct error *err)
+create_file(const struct ctl_options *options, const uint8_t *image,
+	    size_t size)
 {
 	const struct store_config config = {
-		.path = path,
+		.path = options->files[0],
+		.journal = options->journal,
 		.size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size,
 	};
+	struct error err;
+	int ret = store_create(&config, image, &err);
 
-	return store_create(&config, image, err);
+	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
+}
+
+/* True if all bytes are 0, or all are 0xff. */
+static bool
+is_blank(const uint8_t *bytes, size_t size)
+{
+	size_t i = 0;
+
+	while (i < size && bytes[i] == bytes[0])
+		i++;
+	return i == size && (bytes[0] == 0 || bytes[0] == 0xff);
+}
+
+/* Prepares a block device: writes the image at its start, and a journal. */
+static int
+create_device(const struct ctl_options *options, const uint8_t *image,
+	      size_t size)
+{
+	struct store_config config = ctl_config(options);
+	struct reader *reader;
+	struct error err;
+	int code = CTL_OK, ret;
+
+	if (options->journal && access(options->journal, F_OK) == 0)
+		return ctl_fail(CTL_FILE,
+				"%s: exists: a new flash needs a new journal",
+				options->journal);
+	config.size = (uint32_t)size;
+	ret = reader_open_files(&reader, &config, &err);
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	if (!is_blank(reader_image(reader), size))
+		code = ctl_fail(CTL_FILE,
+				"%s: is not blank: `create --reset` replaces "
+				"what is there",
+				options->files[0]);
+	reader_close(reader);
+	return code == CTL_OK ? ctl_replace(options, image, size) : code;
+}
+
+static bool
+is_device(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+static int
+create(const struct ctl_options *options, const uint8_t *image, size_t size)
+{
+	if (options->reset)
+		return ctl_replace(options, image, size);
+	if (is_device(options->files[0]))
+		return create_device(options, image, size);
+	return create_file(options, image, size);
 }
 
 int
@@ -56,12 +118,8 @@ ctl_create(const struct ctl_options *options)
 {
 	uint8_t *image = NULL;
 	size_t size = 0;
-	struct error err;
-	int code, ret;
+	int code;
 
-	if (options->journal && !options->reset)
-		return ctl_fail(CTL_USAGE, "create: --journal goes with "
-					   "--reset only");
 	if (!options->layout == !options->template)
 		return ctl_fail(CTL_USAGE, "create: --layout or --template, "
 					   "one of them");
@@ -71,19 +129,46 @@ ctl_create(const struct ctl_options *options)
 		code = ctl_load(options->template, &image, &size);
 	if (code == CTL_OK && options->template)
 		code = check_template(options->template, image, size);
-	if (code == CTL_OK && options->reset) {
-		code = ctl_replace(options, image, size);
-	} else if (code == CTL_OK) {
-		ret = create_file(options->files[0], image, size, &err);
-		if (ret < 0)
-			code = ctl_refused(ret, &err);
-	}
+	if (code == CTL_OK)
+		code = create(options, image, size);
 	free(image);
 	return code;
 }
 
-int
-ctl_accept(const struct ctl_options *options)
+/*
+ * True if a part of the journal would be lost: it is damaged, has a torn end,
+ * or is of a flash of another size.
+ */
+static bool
+loses_history(const struct reader *reader)
+{
+	uint32_t size;
+
+	return !reader_journal_is_whole(reader) || reader_torn_bytes(reader) ||
+	       !reader_vars(reader, &size) || size != reader_size(reader);
+}
+
+/*
+ * Accepts VARS, keeps the journal under another name, and makes a new one with
+ * the history that can be read.
+ */
+static int
+accept_rescue(const struct ctl_options *options, const struct reader *reader,
+	      const struct error *err)
+{
+	uint32_t size;
+	const uint8_t *image = reader_vars(reader, &size);
+
+	if (reader_source(reader) == READER_VARS_FITS) {
+		image = reader_image(reader);
+		size = reader_size(reader);
+	}
+	return image ? ctl_rescue(options, image, size) :
+		       ctl_refused(-EUCLEAN, err);
+}
+
+static int
+accept_vars(const struct ctl_options *options)
 {
 	const struct store_config config = ctl_config(options);
 	struct error err;
@@ -96,4 +181,25 @@ ctl_accept(const struct ctl_options *options)
 		       "nothing to accept: the file matches its journal, or "
 		       "has none");
 	return CTL_OK;
+}
+
+int
+ctl_accept(const struct ctl_options *options)
+{
+	const struct store_config config = ctl_config(options);
+	int code = ctl_check_unused(options), ret;
+	struct reader *reader;
+	struct error err;
+
+	if (code != CTL_OK)
+		return code;
+	ret = reader_open_rescue(&reader, &config, &err);
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	if (ret > 0 && loses_history(reader))
+		code = accept_rescue(options, reader, &err);
+	else
+		code = accept_vars(options);
+	reader_close(reader);
+	return code;
 }

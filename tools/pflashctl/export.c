@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pflashctl export. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,50 +7,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pflash/path.h"
+#include "pflash/save.h"
 #include "pflash/store.h"
 #include "pflashctl.h"
 
 static int
-write_all(int fd, const uint8_t *data, size_t size)
+write_out(const char *path, const uint8_t *image, size_t size,
+	  struct error *err)
 {
-	size_t done = 0;
+	int ret;
 
-	while (done < size) {
-		ssize_t n = write(fd, data + done, size - done);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		done += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-/* A pipe cannot be synced: EINVAL and EROFS are no failures. */
-static int
-write_synced(int fd, const uint8_t *image, size_t size)
-{
-	int ret = write_all(fd, image, size);
-
-	if (ret == 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
-		ret = -errno;
-	return ret;
-}
-
-static int
-write_out(const char *path, const uint8_t *image, size_t size)
-{
-	int fd, ret;
-
-	if (strcmp(path, "-") == 0)
-		return write_synced(STDOUT_FILENO, image, size);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	ret = write_synced(fd, image, size);
-	if (close(fd) < 0 && ret == 0)
-		ret = -errno;
-	return ret;
+	if (strcmp(path, "-") != 0)
+		return save_file(path, image, size, 0600, err);
+	ret = save_to(STDOUT_FILENO, image, size);
+	return ret < 0 ? error_errno(err, -ret, "standard output") : 0;
 }
 
 /* True if two names, or two links, are of the same file. */
@@ -79,7 +47,7 @@ is_source(const char *out, const char *vars, const char *given)
 	return same;
 }
 
-/* With --at, a damaged journal may still have the image. */
+/* With --at, the journal alone is enough, also if it is damaged. */
 static int
 take_image(const struct ctl_options *options, uint8_t **image, size_t *size)
 {
@@ -97,22 +65,14 @@ take_image(const struct ctl_options *options, uint8_t **image, size_t *size)
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
 }
 
-static int
-cannot_write(const char *out, int error)
-{
-	struct error err;
-
-	path_error(&err, error, out);
-	return ctl_fail(CTL_FAILED, "%s", err.text);
-}
-
 int
 ctl_export(const struct ctl_options *options)
 {
 	const char *out = options->files[1];
 	uint8_t *image = NULL;
 	size_t size = 0;
-	int code, ret;
+	struct error err;
+	int code;
 
 	if (is_source(out, options->files[0], options->journal))
 		return ctl_fail(CTL_USAGE,
@@ -120,11 +80,8 @@ ctl_export(const struct ctl_options *options)
 				"give another file",
 				out);
 	code = take_image(options, &image, &size);
-	if (code == CTL_OK) {
-		ret = write_out(out, image, size);
-		if (ret < 0)
-			code = cannot_write(out, -ret);
-	}
+	if (code == CTL_OK && write_out(out, image, size, &err) < 0)
+		code = ctl_fail(CTL_FAILED, "%s", err.text);
 	free(image);
 	return code;
 }

@@ -99,12 +99,12 @@ ctl_diff(const struct ctl_options *options)
 
 	if (!options->has_at)
 		return ctl_fail(CTL_USAGE, "diff: --at is missing");
-	ret = reader_open_files(&reader, &config, &err);
+	ret = reader_open_rescue(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
 	code = print_diff(reader, options);
 	reader_close(reader);
-	return code;
+	return ret > 0 && code == CTL_OK ? ctl_refused(-EUCLEAN, &err) : code;
 }
 
 int
@@ -118,9 +118,10 @@ ctl_rollback(const struct ctl_options *options)
 
 	if (!options->has_to)
 		return ctl_fail(CTL_USAGE, "rollback: --to is missing");
-	ret = store_check_free(&config, &err);
-	if (ret == 0)
-		ret = reader_open_files(&reader, &config, &err);
+	code = ctl_check_unused(options);
+	if (code != CTL_OK)
+		return code;
+	ret = reader_open_rescue(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
 	ret = ctl_image(reader, true, options->to, &image, &err);

@@ -88,11 +88,25 @@ int ctl_image(const struct reader *reader, bool past, uint64_t sequence,
 int ctl_load(const char *path, uint8_t **bytes, size_t *size);
 
 /*
- * Replaces the image of the VARS file by one burst, a point in the history.
- * CTL_OK, or another exit code after a message.
+ * Replaces the image of the VARS file, a point in the history, also if the
+ * files do not agree.  CTL_OK, or another exit code after a message.
  */
 int ctl_replace(const struct ctl_options *options, const uint8_t *image,
 		size_t size);
+
+/* The same by store_rescue(); prints the names of the files that are kept. */
+int ctl_rescue(const struct ctl_options *options, const uint8_t *image,
+	       size_t size);
+
+/* CTL_OK, or another exit code after a message: the file is in use. */
+int ctl_check_unused(const struct ctl_options *options);
+
+/*
+ * Prints the command that repairs the files, and another one if the files can
+ * mean two things.  `reader` is NULL, or of reader_open_rescue(), which has not
+ * returned 0.
+ */
+void ctl_advise(const struct ctl_options *options, const struct reader *reader);
 
 /* Formats nanoseconds since 1970 as local time. */
 void ctl_format_time(uint64_t ns, char *text, size_t room);

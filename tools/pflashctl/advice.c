@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command that repairs a VARS file and its journal, by their state.  The
+ * table in docs/recovery.md has all states; tests/cli/rescue.sh runs what is
+ * printed here.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pflash/fv.h"
+#include "pflashctl.h"
+
+/* Prints a path as a word for the shell. */
+static void
+print_word(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789/._-+:,@%=";
+
+	if (*path && path[strspn(path, plain)] == '\0') {
+		fputs(path, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *path; path++)
+		if (*path == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*path);
+	putchar('\'');
+}
+
+/* Ends a command with the names of the files. */
+static void
+print_files(const struct ctl_options *options)
+{
+	if (options->journal) {
+		fputs(" --journal ", stdout);
+		print_word(options->journal);
+	}
+	putchar(' ');
+	print_word(options->files[0]);
+	putchar('`');
+}
+
+static void
+print_reset(const struct ctl_options *options, const char *start)
+{
+	printf("%s`pflashctl create --reset --template BACKUP", start);
+	print_files(options);
+	puts(": these files do not have the variables, a backup may have them");
+}
+
+static void
+print_accept(const struct ctl_options *options, const char *start,
+	     const char *why)
+{
+	printf("%s`pflashctl accept", start);
+	print_files(options);
+	printf(": %s\n", why);
+}
+
+static void
+print_rollback(const struct ctl_options *options, const struct reader *reader,
+	       const char *start)
+{
+	printf("%s`pflashctl rollback --to %" PRIu64, start,
+	       reader_newest(reader));
+	print_files(options);
+	puts(": the newest image in the journal; the VARS file is kept");
+}
+
+static const char *
+other_size(const struct reader *reader)
+{
+	uint32_t size;
+
+	return reader_vars(reader, &size) && size != reader_size(reader) ?
+		       "the VARS file is sound and the journal is of a flash "
+		       "of another size" :
+		       NULL;
+}
+
+/* The journal alone has an image. */
+static void
+advise_point(const struct ctl_options *options, const struct reader *reader,
+	     bool sound)
+{
+	const char *why = other_size(reader);
+
+	if (!why && reader_vars_may_be_newer(reader))
+		why = "the VARS file is sound, the journal has lost its end";
+	if (sound && why) {
+		print_accept(options, "repair: ", why);
+		print_rollback(options, reader,
+			       "or, if the VARS file is the wrong one: ");
+		return;
+	}
+	print_rollback(options, reader, "repair: ");
+	if (sound)
+		print_accept(options,
+			     "or, if the VARS file was changed on "
+			     "purpose: ",
+			     "its variable store is sound");
+}
+
+void
+ctl_advise(const struct ctl_options *options, const struct reader *reader)
+{
+	struct fv_report report = { .count = 0 };
+	const uint8_t *vars = NULL;
+	uint32_t size = 0;
+	bool sound;
+
+	if (reader)
+		vars = reader_vars(reader, &size);
+	sound = vars && fv_check(vars, size, &report);
+	if (reader && reader_source(reader) == READER_VARS_FITS)
+		print_accept(options, "repair: ",
+			     "the VARS file and the end of the journal agree; "
+			     "only older points are lost");
+	else if (reader && reader_source(reader) == READER_POINT)
+		advise_point(options, reader, sound);
+	else if (sound)
+		print_accept(options, "repair: ",
+			     "the VARS file is sound, and the journal alone "
+			     "has no image");
+	else
+		print_reset(options, "repair: ");
+}
