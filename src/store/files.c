@@ -25,6 +25,7 @@ struct local {
 	char *unfinished[FILES_ROLES]; /* VARS: NULL until one is created */
 	bool missing;                  /* VARS did not exist at files_local() */
 	bool known;                    /* `vars` is valid */
+	bool own;                      /* a new VARS gets owner and mode, too */
 	struct stat vars;              /* of VARS, at its last open */
 };
 
@@ -155,7 +156,8 @@ static int
 local_create(struct files *files, enum files_role role)
 {
 	struct local *local = local_of(files);
-	int fd, rc = role == FILES_VARS ? 0 : find_owner(local);
+	bool own = role != FILES_VARS || local->own;
+	int fd, rc = own ? find_owner(local) : 0;
 
 	if (!rc)
 		rc = free_unfinished(local, role);
@@ -163,7 +165,7 @@ local_create(struct files *files, enum files_role role)
 		return rc;
 	fd = open_path(local, local->unfinished[role],
 		       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
-	if (fd < 0 || role == FILES_VARS)
+	if (fd < 0 || !own)
 		return fd;
 	rc = own_like_vars(local, fd);
 	if (!rc)
@@ -209,6 +211,31 @@ local_remove(struct files *files, enum files_role role, bool unfinished)
 	if (local->sys->unlink(path) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	return unfinished ? 0 : sync_directory(local, role);
+}
+
+void
+files_local_own(struct files *files, const struct stat *like)
+{
+	struct local *local = local_of(files);
+
+	local->vars = *like;
+	local->known = local->own = true;
+}
+
+int
+files_local_unlink(struct files *files, enum files_role role)
+{
+	struct local *local = local_of(files);
+
+	if (local->sys->unlink(local->path[role]) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return sync_directory(local, role);
+}
+
+int
+files_local_sync(struct files *files, enum files_role role)
+{
+	return sync_directory(local_of(files), role);
 }
 
 static void
