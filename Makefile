@@ -22,6 +22,8 @@ SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 XENDIR = /etc/xen
+# KNOWN_DIRECTORY in include/pflash/known.h
+KNOWNDIR = /var/lib/pflashd/known
 UNITDIR = $(PREFIX)/lib/systemd/system
 # The scripts of xl that vif-pflash runs if it is called by their name.
 VIF_SCRIPTS = nat openvswitch route
@@ -177,6 +179,7 @@ install: programs
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR) \
 		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(XENDIR)/pflash
+	install -d -m 700 $(DESTDIR)$(KNOWNDIR)
 	install -m 755 $(BUILD)/pflashd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 		$(BUILD)/pflash-bench $(DESTDIR)$(BINDIR)/
@@ -195,7 +198,7 @@ install: programs
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
 
-# Leaves the administrator's files in /etc/xen/pflash.
+# Leaves the administrator's files in /etc/xen/pflash, and the records.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/pflashd $(DESTDIR)$(BINDIR)/pflashctl \
 		$(DESTDIR)$(BINDIR)/pflash-replay \

@@ -493,10 +493,10 @@ START_TEST(syncs)
 {
 	static const char *const names[] = { "variable", "burst", "op",
 					     "none" };
-	static const enum store_sync values[] = {
-		STORE_SYNC_VARIABLE, STORE_SYNC_BURST, STORE_SYNC_OP,
-		STORE_SYNC_NONE
-	};
+	static const enum store_sync values[] = { STORE_SYNC_VARIABLE,
+						  STORE_SYNC_BURST,
+						  STORE_SYNC_OP,
+						  STORE_SYNC_NONE };
 	struct options options;
 
 	for (size_t i = 0; i < COUNT(names); i++) {
@@ -514,7 +514,7 @@ START_TEST(settle)
 	static const char *const bad[] = { "0", "3601", "-1", "", "1.5", "x" };
 	struct options options;
 
-	conf("vars = v\nsync = burst\nsettle = 3600\n");
+	conf("vars = /v\nsync = burst\nsettle = 3600\n");
 	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
 			 EXIT_OK);
 	ck_assert_int_eq(options.sync, STORE_SYNC_BURST);
@@ -573,7 +573,7 @@ START_TEST(restarts_and_user_from_a_file)
 {
 	struct options options;
 
-	conf("vars = v\nrestarts = 3\nuser = flash\nsandbox = basic");
+	conf("vars = /v\nrestarts = 3\nuser = flash\nsandbox = basic");
 	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
 			 EXIT_OK);
 	ck_assert_uint_eq(options.restarts, 3);
@@ -591,13 +591,13 @@ START_TEST(check_handover_is_for_the_command_line)
 {
 	struct options options;
 
-	conf("vars = v\ncheck-handover = yes\n");
+	conf("vars = /v\ncheck-handover = yes\n");
 	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
 			 EXIT_FILE);
 	ck_assert_ptr_nonnull(
 		strstr(err.text, "a.conf:2: unknown option 'check-handover'"));
 	options_free(&options);
-	conf("vars = v\n");
+	conf("vars = /v\n");
 	ck_assert_int_eq(parse(&options, "--config", path, "--check-handover",
 			       NULL),
 			 EXIT_OK);
@@ -611,11 +611,11 @@ START_TEST(the_name_by_the_callers_function)
 {
 	struct options options;
 
-	write_file("web.conf", "vars = /v/%n.fd\njournal = %n.j", 30);
+	write_file("web.conf", "vars = /v/%n.fd\njournal = /%n.j", 31);
 	ck_assert_int_eq(parse(&options, "--config", directory, NULL, NULL),
 			 EXIT_OK);
 	ck_assert_str_eq(options.vars, "/v/web.fd");
-	ck_assert_str_eq(options.journal, "web.j");
+	ck_assert_str_eq(options.journal, "/web.j");
 	ck_assert_uint_eq(seen.name_calls, 1);
 	options_free(&options);
 	seen.name = NULL;

@@ -10,19 +10,28 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "pflash/known.h"
 #include "pflash/load.h"
 #include "pflash/reader.h"
 #include "pflash/transport.h"
 
 #define MAX_CODE (16u << 20)
 
-/* Makes the image of a new VARS file, from template or layout. */
+/*
+ * Makes the image of a new VARS file, from template or layout.  `vars` is its
+ * path without symbolic links.
+ */
 static int
 make_initial(struct preflight *preflight, const struct options *options,
-	     struct error *err)
+	     const char *vars, struct error *err)
 {
+	int ret;
+
 	if (options->read_only)
 		return error_errno(err, ENOENT, "%s", options->vars);
+	if ((options->template || options->layout) &&
+	    (ret = known_check(vars, err)) < 0)
+		return ret;
 	if (options->template)
 		return load_file(options->template, STORE_MAX_SIZE,
 				 &preflight->initial, &preflight->initial_size,
@@ -220,7 +229,8 @@ preflight_load(struct preflight *preflight, const struct options *options,
 	if (fd >= 0)
 		close(fd);
 	else if (fd == -ENOENT)
-		ret = make_initial(preflight, options, err);
+		ret = make_initial(preflight, options, files->name[FILES_VARS],
+				   err);
 	else
 		ret = error_errno(err, -fd, "%s", options->vars);
 	if (ret == 0 && options->code)
