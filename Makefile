@@ -23,6 +23,8 @@ SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 XENDIR = /etc/xen
+# KNOWN_DIRECTORY in include/pflash/known.h
+KNOWNDIR = /var/lib/pflashd/known
 UNITDIR = $(PREFIX)/lib/systemd/system
 # Firmware and templates; VARS files, which have the keys and secrets of guests.
 FIRMWAREDIR = $(PREFIX)/lib/xen-pflash
@@ -187,6 +189,7 @@ install: programs
 	[ -d $(DESTDIR)$(XENDIR)/pflash ] || \
 		install -d -m 755 $(DESTDIR)$(XENDIR)/pflash
 	[ -d $(DESTDIR)$(VARSDIR) ] || install -d -m 700 $(DESTDIR)$(VARSDIR)
+	[ -d $(DESTDIR)$(KNOWNDIR) ] || install -d -m 700 $(DESTDIR)$(KNOWNDIR)
 	install -m 755 $(BUILD)/pflashd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 		$(BUILD)/pflash-bench $(DESTDIR)$(BINDIR)/
@@ -211,8 +214,8 @@ install-apparmor:
 	install -d $(DESTDIR)$(APPARMORDIR)
 	install -m 644 integration/apparmor/pflashd $(DESTDIR)$(APPARMORDIR)/
 
-# Leaves the administrator's files in /etc/xen/pflash, the VARS files, and what
-# was put beside them.
+# Leaves the administrator's files in /etc/xen/pflash, the VARS files, what was
+# put beside them, and the records.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/pflashd $(DESTDIR)$(BINDIR)/pflashctl \
 		$(DESTDIR)$(BINDIR)/pflash-replay \

@@ -109,4 +109,15 @@ struct files {
 int files_local(struct files **out, const char *vars, const char *journal,
 		const struct sys *sys, struct error *err);
 
+/*
+ * For files of files_local() only.  files_local_own(): files_ops.create() gives
+ * every file, VARS too, the owner and the mode of `like`.
+ * files_local_unlink(): removes the file of any role, durably; 0 also if there
+ * is none.  Only the move of a flash may remove VARS and its journal.
+ * files_local_sync(): makes what was done to the role's name durable.
+ */
+void files_local_own(struct files *files, const struct stat *like);
+int files_local_unlink(struct files *files, enum files_role role);
+int files_local_sync(struct files *files, enum files_role role);
+
 #endif

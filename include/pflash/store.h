@@ -151,6 +151,8 @@ struct store;
  * -EINVAL: the size is not a multiple of 4 KiB, is 0, is above STORE_MAX_SIZE
  * or is not config->size.
  * -EMLINK: the file has hard links, and the journal's path was not given.
+ * -EREMCHG: the flash was moved away, or its move to this place was
+ * interrupted; the sentence names the flash to use.
  * Otherwise the -errno of a system call.
  */
 int store_open(struct store **out, const struct store_config *config,
@@ -201,6 +203,30 @@ int store_check_free(const struct store_config *config, struct error *err);
  */
 int store_create(const struct store_config *config, const void *image,
 		 struct error *err);
+
+/*
+ * Moves a flash: VARS, journal and saved state, with the history, owner and
+ * mode, from the names of `from` to those of `to`, which must be free.  Of
+ * struct store_config, `files`, `path`, `journal`, `size` and `sys` are used.
+ * A crash at any moment leaves the whole flash at one of the two places, or at
+ * both; then store_open() refuses at least one of them with a sentence that
+ * names the other, and the same call again completes the move
+ * (docs/format.md).
+ * -EEXIST, -EUCLEAN: the target has a file.  -EBUSY: a process uses the flash.
+ * -EREMCHG: `from` was moved to another place.  -EINVAL: a block device, or
+ * both places have a file in common.  Other errors as for store_open().
+ */
+int store_move(const struct store_config *from, const struct store_config *to,
+	       struct error *err);
+
+/*
+ * Creates a VARS file at `to` with the current image of `from`, its owner and
+ * its mode, but without its history and its saved state.  Another process may
+ * use `from` at the same time.  Creation as by store_create(), errors as for
+ * store_create() and store_export().
+ */
+int store_clone(const struct store_config *from, const struct store_config *to,
+		struct error *err);
 
 /*
  * Reads the current image from VARS and its journal.  Takes no lock and changes

@@ -337,6 +337,21 @@ ask_name(void *opaque, char **name, struct error *err)
 				 err);
 }
 
+/*
+ * A file is read by processes with different working directories, so a path in
+ * it must not depend on them.
+ */
+static int
+check_path(const char *name, int id, const char *value, struct error *err)
+{
+	if (!strchr("vtcj", id) || *value == '/')
+		return 0;
+	return error_set(err, EINVAL,
+			 "%s: '%s' is a relative path: write the whole path, "
+			 "from / on",
+			 name, value);
+}
+
 /* A file describes the flash: it cannot set the options of one process. */
 static int
 set_from_file(void *opaque, const char *name, const char *value,
@@ -355,6 +370,8 @@ set_from_file(void *opaque, const char *name, const char *value,
 				 "lines",
 				 name);
 	source->given[option->id] = true;
+	if (option->has_value && check_path(name, option->id, value, err) < 0)
+		return -EINVAL;
 	if (option->has_value)
 		return cmdline_apply(option, value, set_option, source->options,
 				     err);

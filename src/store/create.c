@@ -3,9 +3,13 @@
  * Creates a VARS file: writes and syncs a file without its final name, then
  * gives it the name, which fails if the name exists.
  */
+#include "create.h"
+
 #include <errno.h>
+#include <stdlib.h>
 
 #include "journal.h"
+#include "movenote.h"
 #include "vars.h"
 
 #include "pflash/store.h"
@@ -23,6 +27,28 @@ look_for(const struct vars *vars, enum files_role role, struct error *err)
 	return error_errno(err, EEXIST, "%s", file.path);
 }
 
+/* 0: there is no note of a move in the place of the journal. */
+static int
+check_note(const struct vars *vars, struct error *err)
+{
+	struct journal journal;
+	struct error ignored;
+	uint8_t *bytes;
+	size_t len;
+	int rc = journal_open(&journal, vars->file.sys, vars->files, false,
+			      &ignored);
+
+	if (rc)
+		return 0;
+	rc = journal_read(&journal, &bytes, &len, &ignored);
+	journal_close(&journal);
+	if (rc)
+		return 0;
+	rc = movenote_refuse(bytes, len, vars->files->name[FILES_JOURNAL], err);
+	free(bytes);
+	return rc;
+}
+
 /* The journal of an earlier VARS file would not match a new one. */
 static int
 check_journal(const struct vars *vars, struct error *err)
@@ -30,6 +56,8 @@ check_journal(const struct vars *vars, struct error *err)
 	const char *const *name = vars->files->name;
 	int rc = look_for(vars, FILES_JOURNAL, err);
 
+	if (rc == -EEXIST && check_note(vars, err) < 0)
+		return -EREMCHG;
 	if (rc == -EEXIST)
 		rc = error_set(
 			err, EUCLEAN,
@@ -73,6 +101,16 @@ write_file(struct vars *vars, const void *image, size_t size, struct error *err)
 	return error_errno(err, -rc, "%s", vars->file.path);
 }
 
+int
+create_check_free(const struct vars *vars, struct error *err)
+{
+	int rc = look_for(vars, FILES_VARS, err);
+
+	if (!rc)
+		rc = check_journal(vars, err);
+	return rc ? rc : check_state(vars, err);
+}
+
 /*
  * Checks first whether the names are free, for a clear message.  If a file
  * appears after that, install() fails.
@@ -92,11 +130,7 @@ store_create(const struct store_config *config, const void *image,
 			       vars.files->name[FILES_VARS], size,
 			       STORE_MAX_SIZE);
 	if (!rc)
-		rc = look_for(&vars, FILES_VARS, err);
-	if (!rc)
-		rc = check_journal(&vars, err);
-	if (!rc)
-		rc = check_state(&vars, err);
+		rc = create_check_free(&vars, err);
 	if (!rc)
 		rc = write_file(&vars, image, size, err);
 	vars_close(&vars);

@@ -156,7 +156,7 @@ static int
 local_create(struct files *files, enum files_role role)
 {
 	struct local *local = local_of(files);
-	int fd, rc = role == FILES_VARS ? 0 : find_owner(local);
+	int fd, rc = role != FILES_VARS ? find_owner(local) : 0;
 
 	if (!rc)
 		rc = free_unfinished(local, role);
@@ -289,6 +289,31 @@ local_keep(struct files *files, enum files_role role, bool copy, char **name)
 	free(*name);
 	*name = NULL;
 	return rc;
+}
+
+void
+files_local_own(struct files *files, const struct stat *like)
+{
+	struct local *local = local_of(files);
+
+	local->vars = *like;
+	local->known = true;
+}
+
+int
+files_local_unlink(struct files *files, enum files_role role)
+{
+	struct local *local = local_of(files);
+
+	if (local->sys->unlink(local->path[role]) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return sync_directory(local, role);
+}
+
+int
+files_local_sync(struct files *files, enum files_role role)
+{
+	return sync_directory(local_of(files), role);
 }
 
 static void

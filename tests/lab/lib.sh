@@ -237,6 +237,8 @@ lab_flash() {
     lab_vars=$2
     shift 2
     : >"/tmp/$lab_name.ready"
+    # The scenario has removed the file: pflashd may make a new one.
+    [ -e "$lab_vars" ] || pflashctl forget "$lab_vars" >/dev/null
     pflashd --domain "$lab_name" --vars "$lab_vars" --foreground \
         --ready-fd 9 "$@" 9>"/tmp/$lab_name.ready" 3>&- \
         >"/tmp/$lab_name.pflashd" 2>&1 &

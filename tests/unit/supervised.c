@@ -28,6 +28,7 @@
 #include "supervisor/supervisor.h"
 
 #define STAGE "/run/stage"
+#define RECORDS "/run/records"
 
 struct stage *stage;
 struct options options;
@@ -39,7 +40,8 @@ private_run(void)
 {
 	return unshare(CLONE_NEWNS) == 0 &&
 	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount("tmpfs", "/run", "tmpfs", 0, "size=64m") == 0;
+	       mount("tmpfs", "/run", "tmpfs", 0, "size=64m") == 0 &&
+	       setenv("PFLASH_KNOWN_DIR", RECORDS, 1) == 0;
 }
 
 bool

@@ -707,7 +707,7 @@ START_TEST(settle)
 	static const char *const bad[] = { "0", "3601", "-1", "", "1.5", "x" };
 	struct options options;
 
-	conf("vars = v\nsync = burst\nsettle = 3600\n");
+	conf("vars = /v\nsync = burst\nsettle = 3600\n");
 	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
 			 EXIT_OK);
 	ck_assert_int_eq(options.sync, STORE_SYNC_BURST);
@@ -766,7 +766,7 @@ START_TEST(restarts_and_user_from_a_file)
 {
 	struct options options;
 
-	conf("vars = v\nrestarts = 3\nuser = flash\nsandbox = basic");
+	conf("vars = /v\nrestarts = 3\nuser = flash\nsandbox = basic");
 	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
 			 EXIT_OK);
 	ck_assert_uint_eq(options.restarts, 3);
@@ -784,13 +784,13 @@ START_TEST(check_handover_is_for_the_command_line)
 {
 	struct options options;
 
-	conf("vars = v\ncheck-handover = yes\n");
+	conf("vars = /v\ncheck-handover = yes\n");
 	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
 			 EXIT_FILE);
 	ck_assert_ptr_nonnull(
 		strstr(err.text, "a.conf:2: unknown option 'check-handover'"));
 	options_free(&options);
-	conf("vars = v\n");
+	conf("vars = /v\n");
 	ck_assert_int_eq(parse(&options, "--config", path, "--check-handover",
 			       NULL),
 			 EXIT_OK);
@@ -804,11 +804,11 @@ START_TEST(the_name_by_the_callers_function)
 {
 	struct options options;
 
-	write_file("web.conf", "vars = /v/%n.fd\njournal = %n.j", 30);
+	write_file("web.conf", "vars = /v/%n.fd\njournal = /%n.j", 31);
 	ck_assert_int_eq(parse(&options, "--config", directory, NULL, NULL),
 			 EXIT_OK);
 	ck_assert_str_eq(options.vars, "/v/web.fd");
-	ck_assert_str_eq(options.journal, "web.j");
+	ck_assert_str_eq(options.journal, "/web.j");
 	ck_assert_uint_eq(seen.name_calls, 1);
 	options_free(&options);
 	seen.name = NULL;
@@ -821,9 +821,9 @@ END_TEST
 START_TEST(an_option_twice_is_refused)
 {
 	static const char *const twice[] = {
-		"vars = v\nmode = trap\nvars = v\n",
-		"force = no\nvars = v\nforce = yes\n",
-		"vars = v\n#\nvars = w",
+		"vars = /v\nmode = trap\nvars = /v\n",
+		"force = no\nvars = /v\nforce = yes\n",
+		"vars = /v\n#\nvars = /w",
 	};
 	struct options options;
 
@@ -835,7 +835,7 @@ START_TEST(an_option_twice_is_refused)
 		ck_assert_ptr_nonnull(strstr(err.text, "' for the second "));
 		options_free(&options);
 	}
-	conf("vars = v\nmode = trap\n");
+	conf("vars = /v\nmode = trap\n");
 	ck_assert_int_eq(parse(&options, "--config", path, "--vars", "w"),
 			 EXIT_OK);
 	ck_assert_str_eq(options.vars, "w");

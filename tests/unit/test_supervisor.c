@@ -153,6 +153,22 @@ START_TEST(sigterm_detaches)
 }
 END_TEST
 
+/* Before the guest runs, so a later pflashd makes no new file. */
+START_TEST(a_used_file_is_recorded)
+{
+	char line[64] = "";
+	FILE *file;
+
+	START(act_serve);
+	file = fopen("/run/records/run-vars.fd", "re");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+	(void)fclose(file);
+	ck_assert_str_eq(line, "vars " VARS "\n");
+	ck_assert_int_eq(terminate(), EXIT_OK);
+}
+END_TEST
+
 static const int ends_of_domain[] = { -ESRCH, SHUTDOWN_poweroff,
 				      SHUTDOWN_reboot, SHUTDOWN_crash };
 
@@ -1383,6 +1399,7 @@ add_ends(Suite *suite)
 	tcase_add_checked_fixture(tc, stage_make, stage_remove);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, sigterm_detaches);
+	tcase_add_test(tc, a_used_file_is_recorded);
 	tcase_add_loop_test(tc, domain_ends, 0, COUNT(ends_of_domain));
 	tcase_add_test(tc, hypervisor_has_no_answer);
 	tcase_add_loop_test(tc, failure_of_the_first_worker, 1, 6);

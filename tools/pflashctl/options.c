@@ -7,13 +7,13 @@
 #include "pflashctl.h"
 
 static const struct cmdline_option table[] = {
-	{ "at", 'a', true },       { "to", 't', true },
-	{ "journal", 'j', true },  { "template", 'T', true },
-	{ "layout", 'l', true },   { "code", 'c', true },
-	{ "last", 'n', true },     { "json", 'J', false },
-	{ "metrics", 'M', false }, { "reset", 'r', false },
-	{ "bursts", 'b', false },  { "help", 'h', false },
-	{ NULL, 0, false },
+	{ "at", 'a', true },          { "to", 't', true },
+	{ "journal", 'j', true },     { "template", 'T', true },
+	{ "layout", 'l', true },      { "code", 'c', true },
+	{ "last", 'n', true },        { "json", 'J', false },
+	{ "metrics", 'M', false },    { "reset", 'r', false },
+	{ "bursts", 'b', false },     { "help", 'h', false },
+	{ "new-journal", 'N', true }, { NULL, 0, false },
 };
 
 struct parsing {
@@ -43,6 +43,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 't': options->has_to = true; return number(arg, &options->to, err);
 	case 'n': return number(arg, &options->last, err);
 	case 'j': options->journal = arg; return 0;
+	case 'N': options->new_journal = arg; return 0;
 	case 'T': options->template = arg; return 0;
 	case 'l': options->layout = arg; return 0;
 	case 'c': options->code = arg; return 0;

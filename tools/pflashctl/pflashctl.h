@@ -25,6 +25,7 @@ enum {
 struct ctl_options {
 	const char *files[2]; /* NULL behind the last one */
 	const char *journal;
+	const char *new_journal;
 	const char *template;
 	const char *layout;
 	const char *code;
@@ -54,6 +55,9 @@ int ctl_parse(struct ctl_options *options, const struct ctl_command *command,
 	      int argc, char **argv);
 
 int ctl_accept(const struct ctl_options *options);
+int ctl_clone(const struct ctl_options *options);
+int ctl_forget(const struct ctl_options *options);
+int ctl_move(const struct ctl_options *options);
 int ctl_check(const struct ctl_options *options);
 int ctl_compact(const struct ctl_options *options);
 int ctl_create(const struct ctl_options *options);

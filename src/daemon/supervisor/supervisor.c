@@ -10,6 +10,7 @@
 
 #include "log.h"
 #include "pflash/control.h"
+#include "pflash/known.h"
 #include "ready.h"
 #include "supervisor/state.h"
 #include "supervisor/upgrade.h"
@@ -204,6 +205,26 @@ report_ready(struct supervisor *s, struct error *err)
 }
 
 /*
+ * The VARS file exists now, and the guest has not run yet.  Without the record
+ * the guest still gets its flash: a host whose /var is read-only must be able
+ * to start guests.
+ */
+static void
+record_vars(const struct supervisor *s)
+{
+	struct error err;
+
+	if (s->ready_reported || s->options->read_only)
+		return;
+	if (known_add(s->broker.files->name[FILES_VARS], &err) < 0)
+		log_line(
+			LOG_WARNING,
+			"the VARS file is not recorded as used, so pflashd may "
+			"create a new one if it is missing: %s",
+			err.text);
+}
+
+/*
  * Implements broker.ready.  The lines that the worker has logged until now are
  * relayed first: report_ready() may redirect the log to syslog.
  */
@@ -218,6 +239,7 @@ on_ready(void *opaque)
 		return 0; /* the worker was ordered to exit meanwhile */
 	(void)relay_read(s->relay, s->worker.log);
 	commands_open(s);
+	record_vars(s);
 	ret = report_ready(s, &err);
 	if (ret < 0) {
 		log_line(LOG_ERR, "%s", err.text);

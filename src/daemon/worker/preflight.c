@@ -11,6 +11,7 @@
 
 #include "log.h"
 #include "pflash/identify.h"
+#include "pflash/known.h"
 #include "pflash/load.h"
 #include "pflash/reader.h"
 #include "pflash/transport.h"
@@ -40,13 +41,21 @@ load_template(struct preflight *preflight, const struct options *options,
 	return ret < 0 ? ret : 0;
 }
 
-/* Makes the image of a new VARS file, from template or layout. */
+/*
+ * Makes the image of a new VARS file, from template or layout.  `vars` is its
+ * path without symbolic links.
+ */
 static int
 make_initial(struct preflight *preflight, const struct options *options,
-	     struct error *err)
+	     const char *vars, struct error *err)
 {
+	int ret;
+
 	if (options->read_only)
 		return error_errno(err, ENOENT, "%s", options->vars);
+	if ((options->template || options->layout) &&
+	    (ret = known_check(vars, err)) < 0)
+		return ret;
 	if (options->template)
 		return load_template(preflight, options, err);
 	if (!options->layout)
@@ -286,7 +295,8 @@ preflight_load(struct preflight *preflight, const struct options *options,
 	if (fd >= 0)
 		close(fd);
 	else if (fd == -ENOENT)
-		ret = make_initial(preflight, options, err);
+		ret = make_initial(preflight, options, files->name[FILES_VARS],
+				   err);
 	else
 		ret = identify_open_error(-fd, files->name[FILES_VARS], err);
 	if (ret == 0 && options->code)

@@ -40,6 +40,7 @@ apart() {
     check "$1: its domain is gone" lab_wait 30 lab_gone $tenant
     lab_wait 30 test -z "$(pidof pflashd | grep ' ')"
     rm -f $xl_dir/$tenant.fd*
+    pflashctl forget $xl_dir/$tenant.fd >/dev/null
 }
 
 # victim SEED: a guest that waits

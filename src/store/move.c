@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Moves and clones a flash.  Two file systems cannot be changed in one step, so
+ * a note in the place of a journal (movenote.h) says which of two VARS files is
+ * the flash:
+ *
+ * 1. NEW.journal becomes the note "arriving from OLD".  NEW.state, and VARS and
+ *    journal without their final names, are written and synced.
+ * 2. OLD.journal becomes the note "departed to NEW", which also has the old
+ *    journal.  From here on NEW is the flash.
+ * 3. VARS gets the name NEW, and then the journal the name NEW.journal.
+ * 4. OLD, OLD.state and OLD.journal are removed, the note at last.
+ *
+ * Each step is durable before the next one.  Up to the end of step 2 OLD is
+ * whole and its readers accept it; from the end of step 3 on NEW is.  Between
+ * them each refuses and names the other.  The same call again continues after
+ * step 2, or starts anew before it.  After step 3 the note "arriving" is gone:
+ * that it is gone shows that the move needs only step 4.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "create.h"
+#include "journal.h"
+#include "lock.h"
+#include "movenote.h"
+#include "recover.h"
+#include "vars.h"
+
+#include "pflash/reader.h"
+#include "pflash/store.h"
+
+struct content {
+	uint8_t *bytes; /* NULL: there is no such file */
+	size_t len;
+};
+
+struct moving {
+	struct vars old, new;
+	struct journal journal; /* of OLD */
+	struct file arrival;    /* the new journal, without its name */
+	struct content image;   /* of the file OLD; NULL: it is gone */
+	struct content records; /* the journal of OLD, or a note */
+	struct content state;   /* OLD.state */
+	struct content real;    /* within `records`: the journal to move */
+	bool departed;          /* step 2 is complete */
+	bool arriving;          /* step 1 was begun, step 3 is not complete */
+	bool named;             /* NEW has its name */
+};
+
+static const char *
+name_of(const struct vars *vars, enum files_role role)
+{
+	return vars->files->name[role];
+}
+
+/* Reads a whole file of this role; no such file: bytes stays NULL. */
+static int
+read_role(const struct vars *vars, enum files_role role,
+	  struct content *content, struct error *err)
+{
+	struct file file = { .sys = vars->file.sys };
+	struct stat st;
+	int rc = file_open(&file, vars->files, role, false, err);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = file_stat(&file, &st, err);
+	if (!rc) {
+		content->len = (size_t)st.st_size;
+		content->bytes = malloc(content->len + 1);
+		rc = content->bytes ? file_read(&file, content->bytes,
+						content->len, 0, err) :
+				      error_set(err, ENOMEM, "out of memory");
+	}
+	file_close(&file);
+	return rc;
+}
+
+/* --- before step 1: both places --- */
+
+/* Both places in one, or a file that would have to be in two flashes. */
+static int
+check_apart(const struct moving *m, struct error *err)
+{
+	for (unsigned int a = 0; a < FILES_ROLES; a++)
+		for (unsigned int b = 0; b < FILES_ROLES; b++)
+			if (strcmp(name_of(&m->old, a), name_of(&m->new, b)) ==
+			    0)
+				return error_set(err, EINVAL,
+						 "%s: belongs to the flash "
+						 "here: the new place needs "
+						 "other names",
+						 name_of(&m->old, a));
+	return 0;
+}
+
+static int
+read_old_vars(struct moving *m, struct error *err)
+{
+	if (S_ISBLK(m->old.stat.st_mode))
+		return error_set(err, EINVAL,
+				 "%s: a block device is not moved: `pflashctl "
+				 "export` writes its image to a file",
+				 m->old.file.path);
+	m->image.len = m->old.size;
+	m->image.bytes = vars_alloc(m->old.size);
+	if (!m->image.bytes)
+		return error_set(err, ENOMEM, "out of memory");
+	return vars_read(&m->old, m->image.bytes, err);
+}
+
+/* Opens and locks OLD, which is gone if step 4 was interrupted. */
+static int
+open_old(struct moving *m, const struct store_config *from, struct error *err)
+{
+	struct error why;
+	int rc = vars_open(&m->old, from, VARS_WRITE, &why);
+
+	if (rc == -ENOENT) {
+		rc = vars_init(&m->old, from, err);
+		return rc ? rc : 0;
+	}
+	if (rc) {
+		if (err)
+			*err = why;
+		return rc;
+	}
+	return read_old_vars(m, err);
+}
+
+/* Reads and locks the journal of OLD, and takes it out of a note. */
+static int
+read_old_journal(struct moving *m, struct error *err)
+{
+	struct movenote note;
+	int rc = journal_open(&m->journal, m->old.file.sys, m->old.files, true,
+			      err);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = journal_read(&m->journal, &m->records.bytes, &m->records.len, err);
+	if (rc)
+		return rc;
+	m->real = m->records;
+	if (!movenote_decode(&note, m->records.bytes, m->records.len))
+		return 0;
+	if (!movenote_is(&note, MOVENOTE_DEPARTED,
+			 name_of(&m->new, FILES_VARS)))
+		return movenote_refuse(m->records.bytes, m->records.len,
+				       m->journal.file.path, err);
+	m->departed = true;
+	m->real = (struct content){
+		.bytes = note.journal_len ?
+				 m->records.bytes +
+					 (note.journal - m->records.bytes) :
+				 NULL,
+		.len = note.journal_len,
+	};
+	return 0;
+}
+
+/* A flash that store_open() would refuse is not moved: its repair is due. */
+static int
+check_old(const struct moving *m, struct error *err)
+{
+	const uint8_t *bytes = m->real.bytes;
+	struct scan scan;
+	const struct recovery recovery = {
+		.scan = &scan,
+		.journal = bytes,
+		.vars_path = m->old.file.path,
+		.journal_path = m->journal.file.path,
+	};
+	uint8_t *image;
+	int rc;
+
+	if (!bytes)
+		return 0;
+	rc = scan_journal(&scan, bytes, m->real.len, m->journal.file.path, err);
+	if (rc)
+		return rc;
+	image = vars_alloc(m->old.size);
+	if (!image)
+		return error_set(err, ENOMEM, "out of memory");
+	memcpy(image, m->image.bytes, m->old.size);
+	rc = recover_image(&recovery, image, m->old.size, NULL, err);
+	free(image);
+	return rc;
+}
+
+static int
+load_old(struct moving *m, const struct store_config *from, struct error *err)
+{
+	int rc = open_old(m, from, err);
+
+	if (!rc)
+		rc = check_apart(m, err);
+	if (!rc)
+		rc = read_old_journal(m, err);
+	if (!rc && !m->image.bytes && !m->departed)
+		rc = error_errno(err, ENOENT, "%s",
+				 name_of(&m->old, FILES_VARS));
+	if (!rc && m->image.bytes)
+		rc = check_old(m, err);
+	if (!rc)
+		rc = read_role(&m->old, FILES_STATE, &m->state, err);
+	return rc;
+}
+
+/* Does NEW exist, and is the note of this move in the place of its journal? */
+static int
+look_at_new(struct moving *m, struct error *err)
+{
+	struct content journal = { .bytes = NULL };
+	struct file vars = { .sys = m->new.file.sys };
+	struct movenote note;
+	int rc = file_open(&vars, m->new.files, FILES_VARS, false, err);
+
+	m->named = rc == 0;
+	if (!rc)
+		file_close(&vars);
+	if (rc && rc != -ENOENT)
+		return rc;
+	rc = read_role(&m->new, FILES_JOURNAL, &journal, err);
+	m->arriving = journal.bytes &&
+		      movenote_decode(&note, journal.bytes, journal.len) &&
+		      movenote_is(&note, MOVENOTE_ARRIVING,
+				  name_of(&m->old, FILES_VARS));
+	free(journal.bytes);
+	return rc;
+}
+
+/*
+ * After step 2: without the note "arriving" the move was complete except for
+ * step 4.  If NEW is missing all the same, nothing may be removed.
+ */
+static int
+check_arrived(const struct moving *m, struct error *err)
+{
+	if (m->arriving || m->named)
+		return 0;
+	return error_set(
+		err, ENOENT,
+		"%s: does not exist, but the flash was moved there: "
+		"mount its file system; if it was moved on or deleted, "
+		"remove %s and %s",
+		name_of(&m->new, FILES_VARS), name_of(&m->old, FILES_VARS),
+		name_of(&m->old, FILES_JOURNAL));
+}
+
+static int
+check_new(struct moving *m, struct error *err)
+{
+	int rc = look_at_new(m, err);
+
+	if (rc)
+		return rc;
+	if (m->departed)
+		return check_arrived(m, err);
+	if (!m->arriving)
+		return create_check_free(&m->new, err);
+	if (m->named)
+		return error_errno(err, EEXIST, "%s",
+				   name_of(&m->new, FILES_VARS));
+	return 0;
+}
+
+/* --- step 1 --- */
+
+/*
+ * Writes the unfinished file of a role and locks it: the lock stays with the
+ * file when it gets its name.
+ */
+static int
+write_new(const struct moving *m, struct file *file, enum files_role role,
+	  const struct content *content, struct error *err)
+{
+	int rc;
+
+	*file = (struct file){ .sys = m->new.file.sys, .fd = -1 };
+	rc = file_write_new(file, m->new.files, role, content->bytes,
+			    content->len, err);
+	return rc ? rc : lock_file(file, m->new.files, F_WRLCK, err);
+}
+
+/*
+ * Replaces the file of a role durably.  After a failure, *renamed is true if
+ * the new file has the name, perhaps not durably.
+ */
+static int
+replace_role(const struct vars *vars, enum files_role role,
+	     const struct content *content, bool *renamed, struct error *err)
+{
+	struct file file = { .sys = vars->file.sys };
+	int rc = file_write_new(&file, vars->files, role, content->bytes,
+				content->len, err);
+
+	*renamed = false;
+	if (rc)
+		return rc;
+	file_close(&file);
+	rc = vars->files->ops->install(vars->files, role, true, renamed);
+	if (!*renamed)
+		(void)vars->files->ops->remove(vars->files, role, true);
+	return rc ? error_errno(err, -rc, "%s", file.path) : 0;
+}
+
+/*
+ * Makes the note, with `journal` or NULL, the journal of `at`.  Sets *written
+ * if the note is in its place, perhaps not durably.
+ */
+static int
+write_note(const struct vars *at, enum movenote_kind kind, const char *other,
+	   const struct content *journal, bool *written, struct error *err)
+{
+	const struct movenote note = {
+		.kind = kind,
+		.path = other,
+		.path_len = strlen(other),
+		.journal = journal ? journal->bytes : NULL,
+		.journal_len = journal && journal->bytes ? journal->len : 0,
+	};
+	struct content content;
+	bool renamed = false;
+	int rc = movenote_encode(&note, &content.bytes, &content.len, err);
+
+	if (!rc)
+		rc = replace_role(at, FILES_JOURNAL, &content, &renamed, err);
+	*written = *written || renamed;
+	free(content.bytes);
+	return rc;
+}
+
+static int
+write_new_state(const struct moving *m, struct error *err)
+{
+	struct files *files = m->new.files;
+	bool renamed;
+	int rc;
+
+	if (m->state.bytes)
+		return replace_role(&m->new, FILES_STATE, &m->state, &renamed,
+				    err);
+	rc = files->ops->remove(files, FILES_STATE, false);
+	return rc ? error_errno(err, -rc, "%s", files->name[FILES_STATE]) : 0;
+}
+
+/* Writes what NEW needs except for the two names of step 3. */
+static int
+write_unnamed(struct moving *m, struct error *err)
+{
+	int rc = 0;
+
+	if (!m->named && !m->image.bytes)
+		return error_errno(err, ENOENT, "%s",
+				   name_of(&m->old, FILES_VARS));
+	if (!m->named)
+		rc = write_new(m, &m->new.file, FILES_VARS, &m->image, err);
+	if (!rc && m->real.bytes)
+		rc = write_new(m, &m->arrival, FILES_JOURNAL, &m->real, err);
+	return rc;
+}
+
+static void
+remove_unfinished(const struct moving *m)
+{
+	struct files *files = m->new.files;
+
+	(void)files->ops->remove(files, FILES_VARS, true);
+	(void)files->ops->remove(files, FILES_JOURNAL, true);
+}
+
+/* The note goes last: it says that the state beside it means nothing. */
+static void
+undo_step_1(const struct moving *m)
+{
+	struct files *files = m->new.files;
+
+	if (m->arriving && files->ops->remove(files, FILES_STATE, false) == 0)
+		(void)files_local_unlink(files, FILES_JOURNAL);
+}
+
+static int
+begin(struct moving *m, struct error *err)
+{
+	int rc;
+
+	rc = write_note(&m->new, MOVENOTE_ARRIVING,
+			name_of(&m->old, FILES_VARS), NULL, &m->arriving, err);
+	if (!rc)
+		rc = write_new_state(m, err);
+	if (!rc)
+		rc = write_unnamed(m, err);
+	if (!rc)
+		rc = write_note(&m->old, MOVENOTE_DEPARTED,
+				name_of(&m->new, FILES_VARS), &m->real,
+				&m->departed, err);
+	return rc;
+}
+
+/* --- steps 3 and 4 --- */
+
+static int
+install(const struct moving *m, enum files_role role, bool replace,
+	struct error *err)
+{
+	struct files *files = m->new.files;
+	bool named;
+	int rc = files->ops->install(files, role, replace, &named);
+
+	return rc ? error_errno(err, -rc, "%s", files->name[role]) : 0;
+}
+
+static int
+give_names(const struct moving *m, struct error *err)
+{
+	int rc = m->named ? 0 : install(m, FILES_VARS, false, err);
+
+	if (rc)
+		return rc;
+	if (m->real.bytes)
+		return install(m, FILES_JOURNAL, true, err);
+	rc = files_local_unlink(m->new.files, FILES_JOURNAL);
+	return rc ? error_errno(err, -rc, "%s",
+				name_of(&m->new, FILES_JOURNAL)) :
+		    0;
+}
+
+static int
+remove_old(const struct moving *m, struct error *err)
+{
+	static const enum files_role order[] = { FILES_VARS, FILES_STATE,
+						 FILES_JOURNAL };
+
+	for (size_t i = 0; i < FILES_ROLES; i++) {
+		int rc = files_local_unlink(m->old.files, order[i]);
+
+		if (rc)
+			return error_errno(err, -rc, "%s",
+					   name_of(&m->old, order[i]));
+	}
+	return 0;
+}
+
+/* The names of an earlier call, whose last sync may have failed. */
+static int
+settle_names(const struct moving *m, struct error *err)
+{
+	struct files *files = m->new.files;
+	int rc = files_local_sync(files, FILES_VARS);
+
+	if (!rc)
+		rc = files_local_sync(files, FILES_JOURNAL);
+	return rc ? error_errno(err, -rc, "%s", files->name[FILES_VARS]) : 0;
+}
+
+static int
+complete(struct moving *m, bool prepared, struct error *err)
+{
+	int rc = 0;
+
+	if (!m->arriving)
+		rc = settle_names(m, err);
+	else if (!prepared)
+		rc = write_unnamed(m, err);
+	if (!rc && m->arriving)
+		rc = give_names(m, err);
+	return rc ? rc : remove_old(m, err);
+}
+
+/* The sentence of a failure behind step 2. */
+static int
+unfinished(int rc, struct error *err)
+{
+	struct error why;
+
+	if (!rc || !err)
+		return rc;
+	why = *err;
+	return error_set(err, -rc,
+			 "%.300s; the same `pflashctl move` again completes "
+			 "the move",
+			 why.text);
+}
+
+static int
+move(struct moving *m, struct error *err)
+{
+	bool prepared = !m->departed;
+	int rc = prepared ? begin(m, err) : 0;
+
+	if (!rc)
+		rc = complete(m, prepared, err);
+	if (rc)
+		remove_unfinished(m);
+	if (rc && !m->departed)
+		undo_step_1(m);
+	return m->departed ? unfinished(rc, err) : rc;
+}
+
+/* The files at the new place get owner and mode of OLD, or of its journal. */
+static int
+keep_owner(const struct moving *m, struct error *err)
+{
+	struct stat st;
+	int rc = 0;
+
+	if (m->old.file.fd >= 0)
+		st = m->old.stat;
+	else
+		rc = file_stat(&m->journal.file, &st, err);
+	if (!rc)
+		files_local_own(m->new.files, &st);
+	return rc;
+}
+
+int
+store_move(const struct store_config *from, const struct store_config *to,
+	   struct error *err)
+{
+	struct moving m = { .old.file.fd = -1,
+			    .journal.file.fd = -1,
+			    .arrival.fd = -1 };
+	int rc = vars_init(&m.new, to, err);
+
+	if (!rc)
+		rc = load_old(&m, from, err);
+	if (!rc)
+		rc = keep_owner(&m, err);
+	if (!rc)
+		rc = check_new(&m, err);
+	if (!rc)
+		rc = move(&m, err);
+	file_close(&m.arrival);
+	journal_close(&m.journal);
+	vars_close(&m.new);
+	vars_close(&m.old);
+	free(m.image.bytes);
+	free(m.records.bytes);
+	free(m.state.bytes);
+	return rc;
+}
+
+/* --- clone --- */
+
+static int
+own_like(const struct store_config *from, struct files *files,
+	 struct error *err)
+{
+	struct vars vars;
+	int rc = vars_open(&vars, from, VARS_LOOK, err);
+
+	if (rc)
+		return rc;
+	files_local_own(files, &vars.stat);
+	vars_close(&vars);
+	return 0;
+}
+
+int
+store_clone(const struct store_config *from, const struct store_config *to,
+	    struct error *err)
+{
+	struct store_config config = *to;
+	struct reader *reader;
+	struct vars new;
+	int rc = vars_init(&new, to, err);
+
+	if (!rc)
+		rc = own_like(from, new.files, err);
+	if (!rc)
+		rc = reader_open_files(&reader, from, err);
+	if (!rc) {
+		config.files = new.files;
+		config.size = reader_size(reader);
+		rc = store_create(&config, reader_image(reader), err);
+		reader_close(reader);
+	}
+	vars_close(&new);
+	return rc;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A note has the place of a journal while pflashctl moves a flash
+ * (docs/format.md, section "A flash that moves").  It is no valid journal, so
+ * every reader refuses the VARS file beside it.  Private to src/store.
+ */
+#ifndef STORE_MOVENOTE_H
+#define STORE_MOVENOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pflash/error.h"
+
+enum movenote_kind {
+	MOVENOTE_DEPARTED = 1, /* the flash is now the one at `path` */
+	MOVENOTE_ARRIVING = 2, /* the flash is still the one at `path` */
+};
+
+struct movenote {
+	uint32_t kind;    /* enum movenote_kind */
+	const char *path; /* the VARS file at the other place */
+	size_t path_len;  /* bytes; `path` has no '\0' if it was decoded */
+	const uint8_t *journal; /* the journal that the note has replaced */
+	size_t journal_len;     /* bytes; 0: there was none */
+};
+
+/* Decodes a note; the pointers are into `bytes`.  False: it is no note. */
+bool movenote_decode(struct movenote *note, const uint8_t *bytes, size_t len);
+
+/* Encodes the note to *bytes, which the caller frees.  -ENOMEM. */
+int movenote_encode(const struct movenote *note, uint8_t **bytes, size_t *len,
+		    struct error *err);
+
+/* True if the note is of this kind, and names this VARS file. */
+bool movenote_is(const struct movenote *note, enum movenote_kind kind,
+		 const char *path);
+
+/*
+ * -EREMCHG and the sentence that says which flash to use, if `bytes` are a
+ * note; otherwise 0.  `name` is the path of the file that has the bytes.
+ */
+int movenote_refuse(const uint8_t *bytes, size_t len, const char *name,
+		    struct error *err);
+
+#endif
