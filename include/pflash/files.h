@@ -89,4 +89,24 @@ struct files {
 int files_local(struct files **out, const char *vars, const char *journal,
 		const struct sys *sys, struct error *err);
 
+/* --- only for an implementation of files_local() --- */
+
+/*
+ * Gives the file `fd`, a VARS file not yet installed, owner and mode of the
+ * VARS file of `model`.
+ */
+int files_local_own(struct files *model, int fd);
+
+/*
+ * Replaces VARS by its unfinished file, of another size, with which the journal
+ * would not agree: removes the journal, durably, and then renames the
+ * unfinished file to VARS, durably.  Without its journal VARS must be complete.
+ * After a failure *removed is true if the journal has lost its name, and *named
+ * is true if the new VARS has its name; both perhaps not durably.
+ */
+int files_local_switch(struct files *files, bool *removed, bool *named);
+
+/* Removes VARS or the journal of a copy that is of no use. */
+void files_local_discard(struct files *files, enum files_role role);
+
 #endif
