@@ -54,6 +54,7 @@ int ctl_parse(struct ctl_options *options, const struct ctl_command *command,
 int ctl_accept(const struct ctl_options *options);
 int ctl_check(const struct ctl_options *options);
 int ctl_compact(const struct ctl_options *options);
+int ctl_convert(const struct ctl_options *options);
 int ctl_create(const struct ctl_options *options);
 int ctl_diff(const struct ctl_options *options);
 int ctl_export(const struct ctl_options *options);
