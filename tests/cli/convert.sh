@@ -131,7 +131,9 @@ while [ ! -e "$tmp/locked" ]; do sleep 0.05; done
 refuses "a file in use" 4 'in use' "$ctl" convert --layout 4m "$v"
 rm "$tmp/locked"
 wait
-python3 - "$v" <<'EOF'
+# state TAG: a state file with this tag; CRC stands for the image's checksum
+state() {
+	python3 - "$v" "$1" <<'EOF'
 import struct, sys
 def crc32c(data):
     crc = 0xffffffff
@@ -141,15 +143,27 @@ def crc32c(data):
             crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
     return crc ^ 0xffffffff
 image = open(sys.argv[1], "rb").read()
-tag = f"saved {crc32c(image):08x} /vm/1".encode().ljust(96, b"\0")
-head = b"PFLASHS1" + tag + struct.pack("<I", 4)
+tag = sys.argv[2].replace("CRC", f"{crc32c(image):08x}")
+head = b"PFLASHS1" + tag.encode().ljust(96, b"\0") + struct.pack("<I", 4)
 open(sys.argv[1] + ".state", "wb").write(
     head + struct.pack("<I", crc32c(head + b"data")) + b"data")
 EOF
-refuses "a saved guest" 3 'belongs to a guest that was saved' \
-	"$ctl" convert --layout 4m "$v"
-check_equal "a saved guest: size" 131072 "$(size "$v")"
-rm "$v.state"
+}
+for tag in 'saved CRC /vm/1' '0a-boot-id 7 /vm/1'; do
+	state "$tag"
+	refuses "a guest that waits ($tag)" 3 'belongs to a guest that was saved' \
+		"$ctl" convert --layout 4m "$v"
+	check_equal "a guest that waits: size" 131072 "$(size "$v")"
+done
+for tag in 'saved 00000000 /vm/1' ''; do
+	start --layout 2m
+	state "$tag"
+	before=$(sum "$v.state")
+	"$ctl" convert --layout 4m "$v" >"$tmp/log"
+	check_equal "no guest waits ($tag)" "0 540672" "$? $(size "$v")"
+	check_equal "the state stays ($tag)" "$before" "$(sum "$v.state")"
+done
+start --layout 2m
 ln "$v" "$v.link"
 refuses "hard links" 3 'hard links' "$ctl" convert --layout 4m "$v"
 
