@@ -113,11 +113,28 @@ int files_local(struct files **out, const char *vars, const char *journal,
  * For files of files_local() only.  files_local_own(): files_ops.create() gives
  * every file, VARS too, the owner and the mode of `like`.
  * files_local_unlink(): removes the file of any role, durably; 0 also if there
- * is none.  Only the move of a flash may remove VARS and its journal.
+ * is none.  Only the move of a flash may remove VARS and its journal, and a
+ * change of its size its own copies.
  * files_local_sync(): makes what was done to the role's name durable.
  */
 void files_local_own(struct files *files, const struct stat *like);
 int files_local_unlink(struct files *files, enum files_role role);
 int files_local_sync(struct files *files, enum files_role role);
+/* --- only for an implementation of files_local() --- */
+
+/*
+ * Gives the file `fd`, a VARS file not yet installed, owner and mode of the
+ * VARS file of `model`.
+ */
+int files_local_own_like(struct files *model, int fd);
+
+/*
+ * Replaces VARS by its unfinished file, of another size, with which the journal
+ * would not agree: removes the journal, durably, and then renames the
+ * unfinished file to VARS, durably.  Without its journal VARS must be complete.
+ * After a failure *removed is true if the journal has lost its name, and *named
+ * is true if the new VARS has its name; both perhaps not durably.
+ */
+int files_local_switch(struct files *files, bool *removed, bool *named);
 
 #endif

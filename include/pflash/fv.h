@@ -37,6 +37,7 @@ struct fv_layout {
 	uint32_t ftw_spare;     /* offset of the spare area, which is last */
 	/* The greater of PcdMaxVariableSize and PcdMaxAuthVariableSize. */
 	uint32_t max_variable;
+	uint32_t max_plain; /* PcdMaxVariableSize: without authentication */
 };
 
 /*

@@ -284,6 +284,35 @@ typedef int store_edit(void *opaque, const struct store *store, uint8_t *image,
 int store_rewrite(const struct store_config *config, store_edit *edit,
 		  void *opaque, struct error *err);
 
+/* The change of a VARS file to another size. */
+struct store_resize {
+	uint32_t size;      /* of the new image */
+	const char *suffix; /* of the names of the files that are kept: ".2m" */
+	store_edit *edit;   /* as for store_rewrite(), with `size` bytes */
+	void *opaque;       /* the argument of edit() */
+};
+
+/*
+ * Opens the store, and replaces VARS by a file of another size, which has the
+ * image from edit(), the owner and mode of the old file, and no journal.  The
+ * former VARS and its journal are kept: as VARS.SUFFIX and VARS.SUFFIX.journal,
+ * or with a number behind the suffix if one of these names is in use.  *kept is
+ * the path of the kept VARS, which the caller frees; NULL if nothing was
+ * replaced.  The saved state stays.
+ *
+ * A crash at any moment leaves the old or the new VARS, complete and durable.
+ * The old one may then have lost its journal, and with it its history, to the
+ * kept files.
+ *
+ * `config->files` must be NULL or from files_local().  Errors as for
+ * store_rewrite(); -EINVAL: VARS is not a regular file; -EMLINK: it has hard
+ * links, even if the journal's path was given; -EIO: VARS is the new file, but
+ * its name may not be durable.
+ */
+int store_resize(const struct store_config *config,
+		 const struct store_resize *resize, char **kept,
+		 struct error *err);
+
 /*
  * Commits the open burst.  0 also if there is none; or the -errno that made the
  * store read-only.

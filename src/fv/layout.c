@@ -17,6 +17,7 @@ static const struct fv_layout layouts[] = {
 		.ftw_work = 0xf000,
 		.ftw_spare = 0x10000,
 		.max_variable = 0x2800,
+		.max_plain = 0x2000,
 	},
 	{
 		.name = "4m",
@@ -27,6 +28,7 @@ static const struct fv_layout layouts[] = {
 		.ftw_work = 0x41000,
 		.ftw_spare = 0x42000,
 		.max_variable = 0x8400,
+		.max_plain = 0x8400,
 	},
 };
 

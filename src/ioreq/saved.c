@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pflash/statetag.h"
+
 int
 state_save(struct device *device, const char *tag, struct error *err)
 {
@@ -20,13 +22,11 @@ state_save(struct device *device, const char *tag, struct error *err)
 	return store_save_state(device->store, &state, err);
 }
 
-#define SAVED "saved "
-
 /* The tag of a guest that was saved with this image. */
 static void
 saved_tag(const struct device *device, char *tag)
 {
-	(void)snprintf(tag, STORE_TAG_SIZE, SAVED "%08" PRIx32 " %s",
+	(void)snprintf(tag, STORE_TAG_SIZE, STATE_TAG_SAVED "%08" PRIx32 " %s",
 		       store_checksum(device->store), device->config.guest);
 }
 
@@ -52,7 +52,8 @@ of_this_image(const struct device *device, const struct store_state *state)
 static bool
 is_saved(const struct store_state *state)
 {
-	return strncmp(state->tag, SAVED, strlen(SAVED)) == 0;
+	return strncmp(state->tag, STATE_TAG_SAVED, strlen(STATE_TAG_SAVED)) ==
+	       0;
 }
 
 /*
@@ -66,7 +67,8 @@ is_stale(const struct device *device, const struct store_state *state)
 	const struct device_config *config = &device->config;
 	bool restored = device->restored ||
 			(config->has_run && is_saved(state) &&
-			 strcmp(state->tag + strlen(SAVED "01234567 "),
+			 strcmp(state->tag +
+					strlen(STATE_TAG_SAVED "01234567 "),
 				config->guest) == 0);
 
 	return restored && config->guest[0] && !config->force &&

@@ -465,3 +465,39 @@ files_local(struct files **out, const char *vars, const char *journal,
 	*out = &local->files;
 	return 0;
 }
+
+int
+files_local_own_like(struct files *model, int fd)
+{
+	struct local *local = local_of(model);
+	int rc = find_owner(local);
+
+	return rc ? rc : own_like_vars(local, fd);
+}
+
+/*
+ * If the new VARS were durable before the journal is gone, a crash could leave
+ * a VARS file with the journal of another size, which recovery refuses.
+ */
+int
+files_local_switch(struct files *files, bool *removed, bool *named)
+{
+	struct local *local = local_of(files);
+	const char *from = local->unfinished[FILES_VARS];
+	int rc;
+
+	*removed = *named = false;
+	if (!from)
+		return -ENOENT;
+	if (local->sys->unlink(local->path[FILES_JOURNAL]) < 0 &&
+	    errno != ENOENT)
+		return -errno;
+	*removed = true;
+	rc = sync_directory(local, FILES_JOURNAL);
+	if (rc)
+		return rc;
+	if (local->sys->rename(from, local->path[FILES_VARS], 0) < 0)
+		return -errno;
+	*named = true;
+	return sync_directory(local, FILES_VARS);
+}

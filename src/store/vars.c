@@ -74,6 +74,12 @@ vars_check_kind(struct vars *vars, struct error *err)
 				 "or name the journal with --journal",
 				 vars->file.path,
 				 (unsigned long)vars->stat.st_nlink);
+	/* store_resize() replaced the file before this process locked it. */
+	if (vars->stat.st_nlink == 0 && S_ISREG(vars->stat.st_mode))
+		return error_set(err, EBUSY,
+				 "%s: was replaced by another process while it "
+				 "was opened",
+				 vars->file.path);
 	return 0;
 }
 

@@ -36,7 +36,7 @@ check "the history is kept" cmp "$tmp/log" "$tmp/log2"
 check_equal "nothing is left at the old place" "" "$(ls "$old"* 2>/dev/null)"
 check_equal "nothing else is at the new place" "new.fd new.fd.journal" \
 	"$(cd "$tmp/there" && echo *)"
-refuses "the old name does not exist" 3 'does not exist' "$ctl" move "$old" "$new"
+refuses "the old name does not exist" 3 'No such file' "$ctl" move "$old" "$new"
 flash "$old"
 refuses "an existing target" 3 'new.fd: File exists' "$ctl" move "$old" "$new"
 refuses "the same name" 2 'usage' "$ctl" move "$old"

@@ -64,7 +64,7 @@ newest() {
 
 # --- the command line ---
 
-for command in accept check compact create diff export log rollback; do
+for command in accept check compact convert create diff export log rollback; do
 	says "--help has $command" 0 "^  $command " "$ctl" --help
 	says "$command --help" 0 "^usage: pflashctl $command" "$ctl" $command --help
 	refuses "$command: unknown option" 2 "'--nope'" "$ctl" $command --nope "$v"

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pflash/convert.h"
 #include "pflash/fv.h"
 #include "pflash/identify.h"
 #include "pflashctl.h"
@@ -66,6 +67,22 @@ print_kind(const uint8_t *image, size_t size)
 	return true;
 }
 
+/* A note if the layout is too small for the revocations of Secure Boot. */
+static void
+print_dbx(const uint8_t *image, size_t size)
+{
+	uint32_t limit;
+
+	if (fv_limits_dbx(image, size, &limit))
+		printf("note: dbx-limit: Secure Boot keys are enrolled, but "
+		       "the firmware of this layout accepts no variable of "
+		       "more than %" PRIu32 " bytes, and the current list of "
+		       "revoked programs, dbx, has about %u; to make room for "
+		       "it, use `pflashctl convert --layout 4m`, and a "
+		       "firmware of that layout\n",
+		       limit, FV_DBX_TODAY);
+}
+
 static bool
 print_variables(const uint8_t *image, size_t size)
 {
@@ -83,6 +100,7 @@ print_variables(const uint8_t *image, size_t size)
 		printf("%s: %s: %s\n", fv_severity_name(finding->severity),
 		       fv_code_name(finding->code), text.text);
 	}
+	print_dbx(image, size);
 	printf("variables: %" PRIu32 " live, %" PRIu32 " deleted, %" PRIu32
 	       " bytes used, %" PRIu32 " free\n",
 	       report.live, report.deleted + report.superseded, report.used,

@@ -60,6 +60,7 @@ int ctl_forget(const struct ctl_options *options);
 int ctl_move(const struct ctl_options *options);
 int ctl_check(const struct ctl_options *options);
 int ctl_compact(const struct ctl_options *options);
+int ctl_convert(const struct ctl_options *options);
 int ctl_create(const struct ctl_options *options);
 int ctl_diff(const struct ctl_options *options);
 int ctl_export(const struct ctl_options *options);

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Tests pflashctl convert: real stores there and back, the undo that it prints,
+# refusals, and the note of pflashctl check about dbx.
+. tests/lib/cli.sh
+
+ctl=$build/pflashctl
+ms=/usr/share/OVMF/OVMF_VARS.ms.fd
+v=$tmp/vars.fd
+
+# variables FILE: the variables that the firmware would find, as bytes
+variables() {
+	python3 - "$1" <<'EOF'
+import struct, sys
+image = open(sys.argv[1], "rb").read()
+auth = image[72:76] == b"\x78\x2c\xf3\xaa"
+header = 60 if auth else 32
+print("authenticated" if auth else "plain")
+chain, at = [], 100
+while image[at:at + 2] == b"\xaa\x55":
+    name, data = struct.unpack_from("<II", image, at + header - 24)
+    end = at + header + name + data
+    key = image[at + header - 16:at + header + name]
+    chain.append((image[at + 2], key, image[at + 3:end]))
+    at = (end + 3) & ~3
+for i, (state, key, rest) in enumerate(chain):
+    added = [n for n, v in enumerate(chain) if v[0] == 0x3f and v[1] == key]
+    moving = [n for n, v in enumerate(chain) if v[0] == 0x3e and v[1] == key]
+    if i == (added + moving[::-1] + [None])[0]:
+        print(rest.hex())
+EOF
+}
+
+size() {
+	wc -c <"$1" | tr -d ' '
+}
+
+start() {
+	rm -f "$v"*
+	"$ctl" create "$@" "$v"
+}
+
+# --- the command line ---
+
+start --layout 2m
+refuses "no layout" 2 'layout is missing' "$ctl" convert "$v"
+refuses "unknown layout" 2 "'8m' is not" "$ctl" convert --layout 8m "$v"
+refuses "no file" 2 'usage: pflashctl convert' "$ctl" convert --layout 4m
+refuses "missing file" 3 'No such file' "$ctl" convert --layout 4m "$tmp/none"
+check "--help" sh -c "$ctl convert --help | grep -q '^usage: pflashctl convert'"
+before=$(sum "$v")
+check_equal "the same layout" "nothing was changed: the layout is 2m already" \
+	"$("$ctl" convert --layout 2m "$v")"
+check_equal "the same layout: unchanged" "$before vars.fd" \
+	"$(sum "$v") $(cd "$tmp" && ls vars.fd*)"
+
+# --- real stores, there and back ---
+
+for store in "$data"/vars-2m-*.fd.gz; do
+	name=${store##*/vars-2m-}
+	rm -f "$v"*
+	gzip -dc "$store" >"$v"
+	variables "$v" >"$tmp/wanted"
+	"$ctl" convert --layout 4m "$v" >"$tmp/log"
+	check_equal "$name: to 4m" "0 540672" "$? $(size "$v")"
+	variables "$v" >"$tmp/got"
+	check "$name: variables" cmp "$tmp/wanted" "$tmp/got"
+	"$ctl" check "$v" >"$tmp/log"
+	check_equal "$name: check" 0 $?
+	"$ctl" convert --layout 2m "$v" >"$tmp/log"
+	check_equal "$name: back" "0 131072" "$? $(size "$v")"
+	variables "$v" >"$tmp/got"
+	check "$name: variables, back" cmp "$tmp/wanted" "$tmp/got"
+done
+
+# --- undo, by the commands that are printed ---
+
+v="$tmp/it's here.fd"
+start --layout 2m
+"$ctl" create --reset --template "$tmp/vars.fd" "$v"
+points=$("$ctl" log "$v")
+before=$(sum "$v")
+"$ctl" convert --layout 4m "$v" >"$tmp/log"
+check_equal "the new file has no history" "no history" "$("$ctl" log "$v")"
+"$ctl" create --reset --layout 4m "$v"
+check "a copy is kept" test -e "$v.2m"
+check "the journal is kept" test -e "$v.2m.journal"
+sed -n '/^to undo it/,$p' "$tmp/log" | sed 1d >"$tmp/undo"
+check "undo" sh -e "$tmp/undo"
+check_equal "undo: VARS" "$before" "$(sum "$v")"
+check_equal "undo: history" "$points" "$("$ctl" log "$v")"
+check "undo: nothing is left" test ! -e "$v.2m"
+v=$tmp/vars.fd
+
+# --- refusals ---
+
+# A variable of 12,000 bytes, and eight of 7,900, in a store of the layout 4m
+start --layout 4m
+python3 - "$v" <<'EOF'
+import struct, sys
+image = bytearray(open(sys.argv[1], "rb").read())
+at = 100
+for number, data in enumerate([12000] + [7900] * 8):
+    name = f"V{number}\0".encode("utf-16le")
+    entry = b"\xaa\x55\x3f\0" + struct.pack("<I", 7) + bytes(28)
+    entry += struct.pack("<II", len(name), data) + bytes(range(16)) + name
+    entry += bytes(data)
+    image[at:at + len(entry)] = entry
+    at = (at + len(entry) + 3) & ~3
+open(sys.argv[1], "wb").write(image)
+EOF
+before=$(sum "$v")
+"$ctl" convert --layout 2m "$v" >"$tmp/out" 2>"$tmp/err"
+check_equal "variables that do not fit: exit code" 3 $?
+check_equal "a line for each" "V0 V8" \
+	"$(sed -n 's/.* \(V[0-9]\) does not fit: .*/\1/p' "$tmp/err" | xargs)"
+check_equal "no other line" 2 "$(cat "$tmp/out" "$tmp/err" | wc -l)"
+check_equal "nothing is written" "$before vars.fd" \
+	"$(sum "$v") $(cd "$tmp" && ls vars.fd*)"
+
+start --layout 2m
+python3 - "$v" "$tmp/locked" <<'EOF' &
+import fcntl, struct, sys, time, os
+file = open(sys.argv[1], "r+b")
+lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
+fcntl.fcntl(file, 37, lock)     # F_OFD_SETLK
+open(sys.argv[2], "w").close()
+while os.path.exists(sys.argv[2]):
+    time.sleep(0.05)
+EOF
+while [ ! -e "$tmp/locked" ]; do sleep 0.05; done
+refuses "a file in use" 4 'in use' "$ctl" convert --layout 4m "$v"
+rm "$tmp/locked"
+wait
+# state TAG: a state file with this tag; CRC stands for the image's checksum
+state() {
+	python3 - "$v" "$1" <<'EOF'
+import struct, sys
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+image = open(sys.argv[1], "rb").read()
+tag = sys.argv[2].replace("CRC", f"{crc32c(image):08x}")
+head = b"PFLASHS1" + tag.encode().ljust(96, b"\0") + struct.pack("<I", 4)
+open(sys.argv[1] + ".state", "wb").write(
+    head + struct.pack("<I", crc32c(head + b"data")) + b"data")
+EOF
+}
+for tag in 'saved CRC /vm/1' '0a-boot-id 7 /vm/1'; do
+	state "$tag"
+	refuses "a guest that waits ($tag)" 3 'belongs to a guest that was saved' \
+		"$ctl" convert --layout 4m "$v"
+	check_equal "a guest that waits: size" 131072 "$(size "$v")"
+done
+for tag in 'saved 00000000 /vm/1' ''; do
+	start --layout 2m
+	state "$tag"
+	before=$(sum "$v.state")
+	"$ctl" convert --layout 4m "$v" >"$tmp/log"
+	check_equal "no guest waits ($tag)" "0 540672" "$? $(size "$v")"
+	check_equal "the state stays ($tag)" "$before" "$(sum "$v.state")"
+done
+start --layout 2m
+ln "$v" "$v.link"
+refuses "hard links" 3 'hard links' "$ctl" convert --layout 4m "$v"
+
+# --- the note of check ---
+
+if [ -e "$ms" ]; then
+	start --template "$ms"
+	"$ctl" check "$v" >"$tmp/log"
+	check_equal "dbx: exit code" 0 $?
+	check "dbx: a note" grep -q '^note: dbx-limit: .*10240 bytes.*convert --layout 4m' "$tmp/log"
+	"$ctl" convert --layout 4m "$v" >"$tmp/log"
+	check "dbx: no note in the layout 4m" sh -c \
+		"! $ctl check $v | grep dbx-limit"
+else
+	skip "dbx: $ms is missing"
+fi
+start --layout 2m
+check "dbx: no note without keys" sh -c "! $ctl check $v | grep dbx-limit"
+
+finish

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pflashctl convert: gives a VARS file the layout of another build of OVMF. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pflash/convert.h"
+#include "pflash/statetag.h"
+#include "pflashctl.h"
+#include "show.h"
+
+struct converting {
+	const char *path; /* of VARS, for messages */
+	const struct fv_layout *from, *to;
+	int count;              /* of variables converted */
+	unsigned int misfits;   /* variables that do not fit */
+	struct fv_report after; /* on the new image */
+};
+
+/* Names a variable that does not fit. */
+static void
+print_misfit(void *opaque, const struct fv_misfit *misfit)
+{
+	struct converting *converting = opaque;
+	const struct variable *variable = &misfit->variable;
+	char name[256], guid[GUID_TEXT_SIZE];
+	const char *known = guid_name(variable->guid);
+
+	converting->misfits++;
+	variable_name(variable, name, sizeof(name));
+	guid_format(variable->guid, guid);
+	(void)ctl_fail(0,
+		       "%s: %s %s does not fit: it has %u bytes with its "
+		       "header and name, %s %u",
+		       converting->path, known ? known : guid, name,
+		       misfit->size,
+		       misfit->too_large ?
+			       "the largest variable of the layout has" :
+			       "the room left in the store is",
+		       misfit->limit);
+}
+
+/* A guest that waits would find a flash of another size. */
+static int
+check_waiting(const struct store *store, const struct converting *converting,
+	      struct error *err)
+{
+	struct store_state state;
+	int ret = store_load_state(store, &state, err);
+
+	if (ret < 0 || !state_tag_needs_image(&state, store_checksum(store)))
+		return ret;
+	return error_set(err, EINVAL,
+			 "%s: not converted: its .state file belongs to a "
+			 "guest that was saved, or that runs without its "
+			 "pflashd; shut that guest down, or remove the .state "
+			 "file, which also removes the protection registers",
+			 converting->path);
+}
+
+static int
+convert(void *opaque, const struct store *store, uint8_t *image,
+	struct error *err)
+{
+	struct converting *converting = opaque;
+	struct error why;
+	int ret = check_waiting(store, converting, err);
+
+	if (ret < 0)
+		return ret;
+	converting->count = fv_convert(store_image(store), store_size(store),
+				       converting->to, image, print_misfit,
+				       converting, &why);
+	if (converting->count < 0)
+		return error_set(err, EINVAL, "%s: not converted: %s",
+				 converting->path, why.text);
+	(void)fv_check(image, converting->to->size, &converting->after);
+	return 1;
+}
+
+/* Prints a path as a word of the shell. */
+static void
+print_quoted(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789/._-+:,@%=";
+	const char *quote = path[strspn(path, plain)] ? "'" : "";
+	size_t len;
+
+	fputs(quote, stdout);
+	for (; *path; path += len) {
+		len = strcspn(path, "'");
+		(void)show_text(stdout, (struct text){ path, len });
+		if (len == 0)
+			fputs("'\\''", stdout);
+		len += len == 0;
+	}
+	fputs(quote, stdout);
+}
+
+/* The commands that bring the former files back. */
+static void
+print_undo(const struct files *files, const char *kept)
+{
+	char journal[4096 + sizeof(".journal")];
+
+	(void)snprintf(journal, sizeof(journal), "%s.journal", kept);
+	printf("to undo it while the guest is shut down:\n  rm -f ");
+	print_quoted(files->name[FILES_JOURNAL]);
+	printf(" && sync &&\n  mv ");
+	print_quoted(kept);
+	putchar(' ');
+	print_quoted(files->name[FILES_VARS]);
+	printf(" &&\n  mv ");
+	print_quoted(journal);
+	putchar(' ');
+	print_quoted(files->name[FILES_JOURNAL]);
+	putchar('\n');
+}
+
+static void
+print_result(const struct converting *converting, const struct files *files,
+	     const char *kept)
+{
+	const struct fv_report *report = &converting->after;
+	struct error text;
+
+	printf("converted from layout %s to %s: %d variables, %" PRIu32
+	       " bytes used, %" PRIu32 " free\n",
+	       converting->from->name, converting->to->name, converting->count,
+	       report->used, report->free);
+	for (unsigned int i = 0; i < report->count; i++) {
+		fv_finding_text(&report->findings[i], &text);
+		printf("%s: %s: %s\n",
+		       fv_severity_name(report->findings[i].severity),
+		       fv_code_name(report->findings[i].code), text.text);
+	}
+	printf("the guest now needs a firmware of the layout %s\n",
+	       converting->to->name);
+	printf("the former file and its history are kept in ");
+	print_quoted(kept);
+	puts(" and its journal");
+	print_undo(files, kept);
+}
+
+static int
+convert_files(const struct ctl_options *options, struct files *files,
+	      struct converting *converting)
+{
+	struct store_config config = ctl_config(options);
+	char suffix[8], *kept;
+	struct store_resize resize = {
+		.size = converting->to->size,
+		.suffix = suffix,
+		.edit = convert,
+		.opaque = converting,
+	};
+	struct error err;
+	int ret;
+
+	config.files = files;
+	(void)snprintf(suffix, sizeof(suffix), ".%s", converting->from->name);
+	ret = store_resize(&config, &resize, &kept, &err);
+	if (kept)
+		print_result(converting, files, kept);
+	free(kept);
+	if (ret < 0 && converting->misfits)
+		return CTL_FILE;
+	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
+}
+
+/*
+ * Converts in memory first, so that a file that cannot be converted is not
+ * written, not even by the recovery.
+ */
+static int
+try_first(const struct reader *reader, struct converting *converting)
+{
+	uint8_t *image = malloc(converting->to->size);
+	struct error err;
+	int ret;
+
+	if (!image)
+		return ctl_fail(CTL_FAILED, "out of memory");
+	ret = fv_convert(reader_image(reader), reader_size(reader),
+			 converting->to, image, print_misfit, converting, &err);
+	free(image);
+	if (ret < 0 && !converting->misfits)
+		return ctl_fail(CTL_FILE, "%s: not converted: %s",
+				converting->path, err.text);
+	return ret < 0 ? CTL_FILE : CTL_OK;
+}
+
+static int
+convert_vars(const struct ctl_options *options, struct files *files,
+	     struct converting *converting)
+{
+	struct store_config config = ctl_config(options);
+	struct reader *reader;
+	struct error err;
+	int code, ret;
+
+	config.files = files;
+	ret = store_check_free(&config, &err);
+	if (ret == 0)
+		ret = reader_open_files(&reader, &config, &err);
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	converting->from = fv_layout_by_size(reader_size(reader));
+	if (converting->from == converting->to) {
+		printf("nothing was changed: the layout is %s already\n",
+		       converting->to->name);
+		reader_close(reader);
+		return CTL_OK;
+	}
+	code = try_first(reader, converting);
+	reader_close(reader);
+	return code == CTL_OK ? convert_files(options, files, converting) :
+				code;
+}
+
+int
+ctl_convert(const struct ctl_options *options)
+{
+	struct converting converting = { .path = options->files[0] };
+	struct files *files;
+	struct error err;
+	int code, ret;
+
+	if (!options->layout)
+		return ctl_fail(CTL_USAGE, "convert: --layout is missing");
+	converting.to = fv_layout_by_name(options->layout);
+	if (!converting.to)
+		return ctl_fail(CTL_USAGE,
+				"convert: --layout: '%s' is not 2m or 4m",
+				options->layout);
+	ret = files_local(&files, options->files[0], options->journal, NULL,
+			  &err);
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	code = convert_vars(options, files, &converting);
+	files->ops->close(files);
+	return code;
+}
