@@ -219,6 +219,8 @@ says "random bytes: check names the limit" 'size is 17825792 bytes, expected 4 K
 
 if [ -e "$code" ]; then
 	vars_is "$code" 'the file is firmware code (such as OVMF_CODE), without variables'
+	"$ctl" check "$code" >"$tmp/said" 2>&1
+	check "firmware: check offers no command that replaces it" sh -c "! grep -q '^repair' '$tmp/said'"
 	check "firmware: check --code" quietly "$ctl" check --code "$code" "$tmp/4m.fd"
 	cat "$tmp/4m.fd" "$code" >"$tmp/whole.fd"
 	says "a whole image: pflashd" 'the file is a whole firmware image of 0x400000 bytes' starts --vars "$tmp/whole.fd"

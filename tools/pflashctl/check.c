@@ -130,12 +130,21 @@ print_code(const char *path, size_t vars_size)
 	return ret == 0 || ret == -ENOENT;
 }
 
+/*
+ * True if the file is a flash that has lost its variables.  No command replaces
+ * a file of another kind, such as firmware code: its sentence says what to do.
+ */
 static bool
-is_sound(const struct reader *reader)
+needs_repair(const struct reader *reader)
 {
+	const uint8_t *image = reader_image(reader);
 	struct fv_report report = { .count = 0 };
+	struct identity identity;
 
-	return fv_check(reader_image(reader), reader_size(reader), &report);
+	identify_image(image, reader_size(reader), &identity);
+	return (!identity_is_foreign(&identity) ||
+		identity_has_vars(&identity)) &&
+	       !fv_check(image, reader_size(reader), &report);
 }
 
 /* Names the origin of the image that check examines. */
@@ -206,7 +215,7 @@ ctl_check(const struct ctl_options *options)
 	if (ret > 0) {
 		puts("nothing was changed");
 		ctl_advise(options, reader);
-	} else if (!reader_has_journal(reader) && !is_sound(reader)) {
+	} else if (!reader_has_journal(reader) && needs_repair(reader)) {
 		ctl_advise(options, NULL);
 	}
 	reader_close(reader);
