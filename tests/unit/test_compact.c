@@ -47,8 +47,9 @@ has(const struct vars *vars, const char *names)
 		strcat(all, " ");
 	}
 	ck_assert_str_eq(all, names);
-	for (size_t at = v.next; at < store.end; at++)
-		ck_assert_uint_eq(out[at], 0xff);
+	while (v.next < store.end && out[v.next] == 0xff)
+		v.next++;
+	ck_assert_uint_eq(v.next, store.end);
 	/* Everything else must be unchanged. */
 	ck_assert_mem_eq(out, vars->image, store.start);
 	ck_assert_mem_eq(out + store.end, vars->image + store.end,
