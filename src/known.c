@@ -129,7 +129,8 @@ write_text(const char *path, const char *text, struct error *err)
 static int
 replace(const char *vars, const char *text, struct error *err)
 {
-	char *path = record_path(vars, ""), *new = record_path(vars, ".new");
+	char *path = record_path(vars, "");
+	char *new = record_path(vars, "%new"); /* no name of a record */
 	int rc = make_directory(err);
 
 	if (!rc && (!path || !new))
