@@ -178,7 +178,7 @@ for sync in variable burst op none; do
 	check_equal "$sync: the burst is answered" 11 "$answer"
 	check "$sync: it comes into the file alone" eventually has " 11 ff"
 	check_equal "$sync: and is still in the history" 2 \
-		"$("$ctl" log "$v" | grep -c '^ *[0-9]')"
+		"$("$ctl" log --bursts "$v" | grep -c '^ *[0-9]')"
 	live_end
 done
 store

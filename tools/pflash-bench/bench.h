@@ -147,8 +147,8 @@ void svg_box(struct svg *svg, double x, double y, double width, double height,
 /* A line through `count` points, x and y alternately. */
 void svg_curve(struct svg *svg, const double *points, size_t count,
 	       const char *colour);
-/* 0, or -1 with errno. */
-int svg_close(struct svg *svg);
+/* 0, or -errno and a sentence. */
+int svg_close(struct svg *svg, struct error *err);
 
 /* An axis from values to coordinates, logarithmic above a decade. */
 struct axis {

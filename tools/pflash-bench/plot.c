@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "bench.h"
-#include "pflash/path.h"
 
 #define WIDTH 900.
 #define LEFT 260.  /* start of the bars */
@@ -146,7 +145,7 @@ plot(const struct report *report, const char *file, struct error *err)
 		return 0;
 	svg = svg_open(file, WIDTH, bars ? height_of(rows, count) : 520);
 	if (!svg)
-		return path_error(err, errno, file);
+		return error_errno(err, errno, "%s", file);
 	svg_text(svg, 16, 26, "font-size=\"16\" font-weight=\"bold\"", "%s",
 		 report_title_text(report));
 	if (bars)
@@ -155,5 +154,5 @@ plot(const struct report *report, const char *file, struct error *err)
 		plot_distributions(svg, rows, panel_length(rows, count));
 	else
 		plot_sizes(svg, rows, count);
-	return svg_close(svg) < 0 ? error_errno(err, errno, "%s", file) : 0;
+	return svg_close(svg, err);
 }

@@ -99,23 +99,19 @@ svg_curve(struct svg *svg, const double *points, size_t count,
 }
 
 int
-svg_close(struct svg *svg)
+svg_close(struct svg *svg, struct error *err)
 {
-	struct error err;
+	bool whole;
 	int ret;
 
 	fputs("</svg>\n", svg->out);
-	ret = ferror(svg->out) ? -1 : 0;
-	ret = fclose(svg->out) < 0 ? -1 : ret;
-	if (ret < 0)
-		errno = ENOMEM;
-	else
-		ret = save_file(svg->file, svg->text, svg->len, 0666, &err);
-	if (ret < -1)
-		errno = -ret;
+	whole = !ferror(svg->out);
+	whole = fclose(svg->out) == 0 && whole;
+	ret = whole ? save_file(svg->file, svg->text, svg->len, 0666, err) :
+		      error_errno(err, ENOMEM, "%s", svg->file);
 	free(svg->text);
 	free(svg);
-	return ret < 0 ? -1 : 0;
+	return ret;
 }
 
 /* --- the axis ------------------------------------------------------------- */
