@@ -65,10 +65,10 @@ refused "new file, base on the guest's memory" 5 "has memory" --domain one \
     --vars /tmp/new.fd --layout 2m --base 0xfc000000
 refused "damaged journal" 3 "c.fd.journal: damaged at offset 0" --domain one \
     --vars /tmp/c.fd
-refused "code that is none" 3 "no firmware volume" --domain one \
+refused "code that is none" 3 "zero.fd: the file contains nothing but zeros" --domain one \
     --vars /tmp/a.fd --code /tmp/zero.fd
-refused "all ones" 3 "--force" --domain one --vars /tmp/ones.fd
-refused "all zeros" 3 "--force" --domain one --vars /tmp/zero.fd
+refused "all ones" 3 "nothing but 0xff" --domain one --vars /tmp/ones.fd
+refused "all zeros" 3 "nothing but zeros" --domain one --vars /tmp/zero.fd
 check "nothing was changed on disk" test "$before" = "$(sums)"
 check "no file was created" test ! -e /tmp/new.fd
 
