@@ -2,6 +2,7 @@
 #include "io.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "pflash/identify.h"
 #include "pflash/store.h"
@@ -63,6 +64,29 @@ file_read(const struct file *file, void *buf, size_t len, uint64_t off,
 		done += (size_t)n;
 	}
 	return 0;
+}
+
+int
+file_read_all(const struct file *file, uint8_t **bytes, size_t *len,
+	      struct error *err)
+{
+	struct stat st;
+	int rc = file_stat(file, &st, err);
+
+	*bytes = NULL;
+	if (rc)
+		return rc;
+	*len = (size_t)st.st_size;
+	*bytes = malloc(*len + 1);
+	if (!*bytes)
+		return error_errno(err, ENOMEM, "%s: %zu bytes", file->path,
+				   *len);
+	rc = file_read(file, *bytes, *len, 0, err);
+	if (rc) {
+		free(*bytes);
+		*bytes = NULL;
+	}
+	return rc;
 }
 
 /* A write to a part of a block counts as the whole block, as on a disk. */

@@ -43,6 +43,10 @@ int file_open(struct file *file, struct files *files, enum files_role role,
 /* Closes the file, if it is open. */
 void file_close(struct file *file);
 
+/* Reads the whole file.  The caller frees *bytes; NULL after an error. */
+int file_read_all(const struct file *file, uint8_t **bytes, size_t *len,
+		  struct error *err);
+
 /* -EUCLEAN if the file ends before `len` bytes. */
 int file_read(const struct file *file, void *buf, size_t len, uint64_t off,
 	      struct error *err);

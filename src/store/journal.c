@@ -2,7 +2,6 @@
 #include "journal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -56,22 +55,7 @@ int
 journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 	     struct error *err)
 {
-	struct stat st;
-	int rc = file_stat(&journal->file, &st, err);
-
-	if (rc)
-		return rc;
-	*len = (size_t)st.st_size;
-	*bytes = malloc(*len + 1);
-	if (!*bytes)
-		return error_errno(err, ENOMEM, "%s: %zu bytes",
-				   journal->file.path, *len);
-	rc = file_read(&journal->file, *bytes, *len, 0, err);
-	if (rc) {
-		free(*bytes);
-		*bytes = NULL;
-	}
-	return rc;
+	return file_read_all(&journal->file, bytes, len, err);
 }
 
 static void

@@ -61,19 +61,11 @@ read_role(const struct vars *vars, enum files_role role,
 	  struct content *content, struct error *err)
 {
 	struct file file = { .sys = vars->file.sys };
-	struct stat st;
 	int rc = file_open(&file, vars->files, role, false, err);
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	rc = file_stat(&file, &st, err);
-	if (!rc) {
-		content->len = (size_t)st.st_size;
-		content->bytes = malloc(content->len + 1);
-		rc = content->bytes ? file_read(&file, content->bytes,
-						content->len, 0, err) :
-				      error_set(err, ENOMEM, "out of memory");
-	}
+	rc = file_read_all(&file, &content->bytes, &content->len, err);
 	file_close(&file);
 	return rc;
 }

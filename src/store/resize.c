@@ -170,18 +170,11 @@ read_journal(const struct resizing *r, uint8_t **bytes, size_t *len,
 	     struct error *err)
 {
 	struct file file = { .sys = r->sys };
-	struct stat st;
 	int rc = file_open(&file, r->files, FILES_JOURNAL, false, err);
 
 	if (rc)
 		return rc;
-	rc = file_stat(&file, &st, err);
-	*len = rc ? 0 : (size_t)st.st_size;
-	*bytes = rc ? NULL : malloc(*len ? *len : 1);
-	if (!rc && !*bytes)
-		rc = error_set(err, ENOMEM, "out of memory");
-	if (!rc)
-		rc = file_read(&file, *bytes, *len, 0, err);
+	rc = file_read_all(&file, bytes, len, err);
 	file_close(&file);
 	return rc;
 }
