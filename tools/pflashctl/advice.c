@@ -6,31 +6,9 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "pflash/fv.h"
 #include "pflashctl.h"
-
-/* Prints a path as a word for the shell. */
-static void
-print_word(const char *path)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789/._-+:,@%=";
-
-	if (*path && path[strspn(path, plain)] == '\0') {
-		fputs(path, stdout);
-		return;
-	}
-	putchar('\'');
-	for (; *path; path++)
-		if (*path == '\'')
-			fputs("'\\''", stdout);
-		else
-			putchar(*path);
-	putchar('\'');
-}
 
 /* Ends a command with the names of the files. */
 static void
@@ -38,10 +16,10 @@ print_files(const struct ctl_options *options)
 {
 	if (options->journal) {
 		fputs(" --journal ", stdout);
-		print_word(options->journal);
+		ctl_print_word(options->journal);
 	}
 	putchar(' ');
-	print_word(options->files[0]);
+	ctl_print_word(options->files[0]);
 	putchar('`');
 }
 

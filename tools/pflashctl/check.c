@@ -87,19 +87,12 @@ static bool
 print_variables(const uint8_t *image, size_t size)
 {
 	struct fv_report report = { .count = 0 };
-	struct error text;
 	bool good;
 
 	if (print_kind(image, size))
 		return false;
 	good = fv_check(image, size, &report);
-	for (unsigned int i = 0; i < report.count; i++) {
-		const struct fv_finding *finding = &report.findings[i];
-
-		fv_finding_text(finding, &text);
-		printf("%s: %s: %s\n", fv_severity_name(finding->severity),
-		       fv_code_name(finding->code), text.text);
-	}
+	ctl_print_findings(&report);
 	print_dbx(image, size);
 	printf("variables: %" PRIu32 " live, %" PRIu32 " deleted, %" PRIu32
 	       " bytes used, %" PRIu32 " free\n",

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "pflash/fv.h"
 #include "pflash/identify.h"
 #include "pflash/load.h"
 #include "pflashctl.h"
+#include "show.h"
 
 struct store_config
 ctl_config(const struct ctl_options *options)
@@ -61,4 +60,37 @@ ctl_format_time(uint64_t ns, char *text, size_t room)
 	if (!localtime_r(&seconds, &local) ||
 	    !strftime(text, room, "%Y-%m-%d %H:%M:%S", &local))
 		snprintf(text, room, "?");
+}
+
+void
+ctl_print_word(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789/._-+:,@%=";
+	const char *quote = path[strspn(path, plain)] ? "'" : "";
+	size_t len;
+
+	fputs(quote, stdout);
+	for (; *path; path += len) {
+		len = strcspn(path, "'");
+		(void)show_text(stdout, (struct text){ path, len });
+		if (len == 0)
+			fputs("'\\''", stdout);
+		len += len == 0;
+	}
+	fputs(quote, stdout);
+}
+
+void
+ctl_print_findings(const struct fv_report *report)
+{
+	for (unsigned int i = 0; i < report->count; i++) {
+		const struct fv_finding *finding = &report->findings[i];
+		struct error text;
+
+		fv_finding_text(finding, &text);
+		printf("%s: %s: %s\n", fv_severity_name(finding->severity),
+		       fv_code_name(finding->code), text.text);
+	}
 }

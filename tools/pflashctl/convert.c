@@ -4,12 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "pflash/convert.h"
 #include "pflash/statetag.h"
 #include "pflashctl.h"
-#include "show.h"
 
 struct converting {
 	const char *path; /* of VARS, for messages */
@@ -80,27 +78,6 @@ convert(void *opaque, const struct store *store, uint8_t *image,
 	return 1;
 }
 
-/* Prints a path as a word of the shell. */
-static void
-print_quoted(const char *path)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789/._-+:,@%=";
-	const char *quote = path[strspn(path, plain)] ? "'" : "";
-	size_t len;
-
-	fputs(quote, stdout);
-	for (; *path; path += len) {
-		len = strcspn(path, "'");
-		(void)show_text(stdout, (struct text){ path, len });
-		if (len == 0)
-			fputs("'\\''", stdout);
-		len += len == 0;
-	}
-	fputs(quote, stdout);
-}
-
 /* The commands that bring the former files back. */
 static void
 print_undo(const struct files *files, const char *kept)
@@ -109,15 +86,15 @@ print_undo(const struct files *files, const char *kept)
 
 	(void)snprintf(journal, sizeof(journal), "%s.journal", kept);
 	printf("to undo it while the guest is shut down:\n  rm -f ");
-	print_quoted(files->name[FILES_JOURNAL]);
+	ctl_print_word(files->name[FILES_JOURNAL]);
 	printf(" && sync &&\n  mv ");
-	print_quoted(kept);
+	ctl_print_word(kept);
 	putchar(' ');
-	print_quoted(files->name[FILES_VARS]);
+	ctl_print_word(files->name[FILES_VARS]);
 	printf(" &&\n  mv ");
-	print_quoted(journal);
+	ctl_print_word(journal);
 	putchar(' ');
-	print_quoted(files->name[FILES_JOURNAL]);
+	ctl_print_word(files->name[FILES_JOURNAL]);
 	putchar('\n');
 }
 
@@ -126,22 +103,16 @@ print_result(const struct converting *converting, const struct files *files,
 	     const char *kept)
 {
 	const struct fv_report *report = &converting->after;
-	struct error text;
 
 	printf("converted from layout %s to %s: %d variables, %" PRIu32
 	       " bytes used, %" PRIu32 " free\n",
 	       converting->from->name, converting->to->name, converting->count,
 	       report->used, report->free);
-	for (unsigned int i = 0; i < report->count; i++) {
-		fv_finding_text(&report->findings[i], &text);
-		printf("%s: %s: %s\n",
-		       fv_severity_name(report->findings[i].severity),
-		       fv_code_name(report->findings[i].code), text.text);
-	}
+	ctl_print_findings(report);
 	printf("the guest now needs a firmware of the layout %s\n",
 	       converting->to->name);
 	printf("the former file and its history are kept in ");
-	print_quoted(kept);
+	ctl_print_word(kept);
 	puts(" and its journal");
 	print_undo(files, kept);
 }

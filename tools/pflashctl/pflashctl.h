@@ -9,6 +9,7 @@
 
 #include "pflash/effective.h"
 #include "pflash/error.h"
+#include "pflash/fv.h"
 #include "pflash/store.h"
 #include "pflash/reader.h"
 
@@ -105,6 +106,15 @@ int ctl_rescue(const struct ctl_options *options, const uint8_t *image,
 
 /* CTL_OK, or another exit code after a message: the file is in use. */
 int ctl_check_unused(const struct ctl_options *options);
+
+/*
+ * Prints a path as a word for the shell; control characters are escaped, as in
+ * all output.
+ */
+void ctl_print_word(const char *path);
+
+/* Prints a line for each finding: severity, code and sentence. */
+void ctl_print_findings(const struct fv_report *report);
 
 /*
  * Prints the command that repairs the files, and another one if the files can
