@@ -215,7 +215,8 @@ def main():
     sys.stdout.buffer.write(image)
 
 
-try:
-    main()
-except (Refused, OSError) as error:
-    sys.exit(f"reader: {error}")
+if __name__ == "__main__":
+    try:
+        main()
+    except (Refused, OSError) as error:
+        sys.exit(f"reader: {error}")

@@ -133,20 +133,16 @@ rm "$tmp/locked"
 wait
 # state TAG: a state file with this tag; CRC stands for the image's checksum
 state() {
-	python3 - "$v" "$1" <<'EOF'
+	PYTHONPATH=tests python3 -B - "$v" "$1" <<'EOF'
 import struct, sys
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
+
+from reader import crc
+
 image = open(sys.argv[1], "rb").read()
-tag = sys.argv[2].replace("CRC", f"{crc32c(image):08x}")
+tag = sys.argv[2].replace("CRC", f"{crc(0, image):08x}")
 head = b"PFLASHS1" + tag.encode().ljust(96, b"\0") + struct.pack("<I", 4)
 open(sys.argv[1] + ".state", "wb").write(
-    head + struct.pack("<I", crc32c(head + b"data")) + b"data")
+    head + struct.pack("<I", crc(0, head + b"data")) + b"data")
 EOF
 }
 for tag in 'saved CRC /vm/1' '0a-boot-id 7 /vm/1'; do

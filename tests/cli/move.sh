@@ -85,22 +85,17 @@ check_equal "and the mode" "640" "$(stat -c %a "$tmp/there/clone.fd")"
 refuses "an existing clone" 3 'clone.fd: File exists' "$ctl" clone "$old" "$tmp/there/clone.fd"
 
 # An interrupted move: the notes, as docs/format.md has them.
-python3 - "$tmp" <<'END'
+PYTHONPATH=tests python3 -B - "$tmp" <<'END'
 import struct, sys
 
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
+from reader import crc
+
 
 def note(name, kind, other, journal=b""):
     path = other.encode()
     head = b"PFLASHM1" + struct.pack("<IIQ", kind, len(path), len(journal)) + path
     with open(name, "wb") as file:
-        file.write(head + struct.pack("<I", crc32c(head)) + journal)
+        file.write(head + struct.pack("<I", crc(0, head)) + journal)
 
 tmp = sys.argv[1]
 old, new = f"{tmp}/old.fd", f"{tmp}/there/half.fd"
