@@ -16,6 +16,9 @@ for device in $(sed -n 's|^DeviceAllow=/dev/xen/\([a-z]*\) rw$|\1|p' "$unit"); d
 	check "the unit's /dev/xen/$device" grep -q "^  /dev/xen/{.*\<$device\>.*} rw,\$" "$profile"
 done
 
+known=$(sed -n 's/^#define KNOWN_DIRECTORY "\(.*\)"$/\1/p' include/pflash/known.h)
+check "the directory of the records" grep -q "^  $known/\*\* rw,\$" "$profile"
+
 # --- the parser ---
 
 parses() {
