@@ -93,6 +93,11 @@ struct files {
 	const struct files_ops *ops;
 	/* The files' names for messages; never NULL. */
 	const char *name[FILES_ROLES];
+	/*
+	 * VARS as the user has named it, absolute, but with its symbolic links;
+	 * NULL: this implementation does not know.
+	 */
+	const char *given;
 	/* The user has given the journal's path (--journal). */
 	bool journal_given;
 };

@@ -24,6 +24,7 @@
 struct local {
 	struct files files;
 	const struct sys *sys;
+	char *given;
 	char *path[FILES_ROLES];
 	char *directory[FILES_ROLES];
 	char *unfinished[FILES_ROLES]; /* VARS: NULL until one is created */
@@ -326,6 +327,7 @@ local_close(struct files *files)
 		free(local->directory[role]);
 		free(local->unfinished[role]);
 	}
+	free(local->given);
 	free(local);
 }
 
@@ -355,6 +357,21 @@ absolute(const char *path)
 		result = NULL;
 	free(cwd);
 	return result;
+}
+
+/* Removes "." and empty parts of a path. */
+static void
+tidy(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from; from++) {
+		while (from[0] == '/' &&
+		       (from[1] == '/' || (from[1] == '.' && from[2] == '/')))
+			from += from[1] == '/' ? 1 : 2;
+		*to++ = *from;
+	}
+	*to = '\0';
 }
 
 /* The real path of a missing file: its directory's real path and `base`. */
@@ -429,6 +446,10 @@ find_names(struct local *local, const char *vars, const char *journal,
 	path[FILES_VARS] = resolve(vars, &local->missing);
 	if (!path[FILES_VARS])
 		return path_error(err, errno, vars);
+	local->files.given = local->given = absolute(vars);
+	if (!local->given)
+		return error_errno(err, errno, "%s", vars);
+	tidy(local->given);
 	if (journal)
 		path[FILES_JOURNAL] = absolute(journal);
 	else

@@ -357,7 +357,7 @@ reader_open_rescue(struct reader **out, const struct store_config *config,
 		   struct error *err)
 {
 	struct reader *reader;
-	struct error ignored;
+	struct error why;
 	int rc = reader_open_files(out, config, err), ret;
 
 	if (rc != -EUCLEAN && rc != -EINVAL && rc != -ENOENT)
@@ -366,13 +366,13 @@ reader_open_rescue(struct reader **out, const struct store_config *config,
 	if (!reader)
 		return error_set(err, ENOMEM, "out of memory");
 	reader->vars.file.fd = reader->reading.journal.file.fd = -1;
-	ret = rescue(reader, config, &ignored);
+	ret = rescue(reader, config, &why);
 	if (ret > 0) {
 		*out = reader;
 		return ret;
 	}
 	reader_close(reader);
-	return rc;
+	return ret == -EREMCHG ? error_set(err, EREMCHG, "%s", why.text) : rc;
 }
 
 enum reader_source

@@ -8,8 +8,8 @@
 #include "pflash/fv.h"
 #include "pflash/identify.h"
 #include "pflash/load.h"
+#include "pflash/text.h"
 #include "pflashctl.h"
-#include "show.h"
 
 struct store_config
 ctl_config(const struct ctl_options *options)
@@ -65,21 +65,10 @@ ctl_format_time(uint64_t ns, char *text, size_t room)
 void
 ctl_print_word(const char *path)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789/._-+:,@%=";
-	const char *quote = path[strspn(path, plain)] ? "'" : "";
-	size_t len;
+	char *word = text_word(path);
 
-	fputs(quote, stdout);
-	for (; *path; path += len) {
-		len = strcspn(path, "'");
-		(void)show_text(stdout, (struct text){ path, len });
-		if (len == 0)
-			fputs("'\\''", stdout);
-		len += len == 0;
-	}
-	fputs(quote, stdout);
+	fputs(word ? word : "?", stdout);
+	free(word);
 }
 
 void

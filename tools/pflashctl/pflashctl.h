@@ -107,10 +107,7 @@ int ctl_rescue(const struct ctl_options *options, const uint8_t *image,
 /* CTL_OK, or another exit code after a message: the file is in use. */
 int ctl_check_unused(const struct ctl_options *options);
 
-/*
- * Prints a path as a word for the shell; control characters are escaped, as in
- * all output.
- */
+/* Prints a path as a word for the shell, with text_word(). */
 void ctl_print_word(const char *path);
 
 /* Prints a line for each finding: severity, code and sentence. */
