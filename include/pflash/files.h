@@ -121,10 +121,14 @@ int files_local(struct files **out, const char *vars, const char *journal,
  * is none.  Only the move of a flash may remove VARS and its journal, and a
  * change of its size its own copies.
  * files_local_sync(): makes what was done to the role's name durable.
+ * files_local_unshare(): gives the unfinished file of the role a name that no
+ * other process uses, for a caller without the lock on VARS.
  */
 void files_local_own(struct files *files, const struct stat *like);
 int files_local_unlink(struct files *files, enum files_role role);
 int files_local_sync(struct files *files, enum files_role role);
+int files_local_unshare(struct files *files, enum files_role role);
+
 /* --- only for an implementation of files_local() --- */
 
 /*

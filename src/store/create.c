@@ -19,10 +19,17 @@ look_for(const struct vars *vars, enum files_role role, struct error *err)
 {
 	struct file file = { .sys = vars->file.sys };
 	int rc = file_open(&file, vars->files, role, false, err);
+	struct stat st;
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
+	rc = file_stat(&file, &st, err);
 	file_close(&file);
+	if (!rc && S_ISDIR(st.st_mode))
+		return error_set(err, EEXIST,
+				 "%s: File exists, and is a directory: name "
+				 "the file in it",
+				 file.path);
 	return error_errno(err, EEXIST, "%s", file.path);
 }
 

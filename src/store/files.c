@@ -126,20 +126,20 @@ own_like_vars(const struct local *local, int fd)
 	return sys->fchmod(fd, vars->st_mode & 0666) < 0 ? -errno : 0;
 }
 
-/* A random name: another process may create a VARS file at the same time. */
+/* A random name: another process may make a file for this place, too. */
 static int
-name_new_vars(struct local *local)
+name_unfinished(struct local *local, enum files_role role)
 {
-	char **name = &local->unfinished[FILES_VARS];
+	char *name;
 	uint64_t random;
 
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return -errno;
-	if (asprintf(name, "%s.%016" PRIx64, local->path[FILES_VARS], random) >=
-	    0)
-		return 0;
-	*name = NULL;
-	return -ENOMEM;
+	if (asprintf(&name, "%s.%016" PRIx64, local->path[role], random) < 0)
+		return -ENOMEM;
+	free(local->unfinished[role]);
+	local->unfinished[role] = name;
+	return 0;
 }
 
 /* The lock on VARS protects the names of the other unfinished files. */
@@ -147,7 +147,7 @@ static int
 free_unfinished(struct local *local, enum files_role role)
 {
 	if (!local->unfinished[role])
-		return name_new_vars(local);
+		return name_unfinished(local, role);
 	if (local->sys->unlink(local->unfinished[role]) < 0 && errno != ENOENT)
 		return -errno;
 	return 0;
@@ -309,6 +309,12 @@ files_local_unlink(struct files *files, enum files_role role)
 	if (local->sys->unlink(local->path[role]) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	return sync_directory(local, role);
+}
+
+int
+files_local_unshare(struct files *files, enum files_role role)
+{
+	return name_unfinished(local_of(files), role);
 }
 
 int

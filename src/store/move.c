@@ -97,6 +97,13 @@ read_old_vars(struct moving *m, struct error *err)
 				 "%s: a block device is not moved: `pflashctl "
 				 "export` writes its image to a file",
 				 m->old.file.path);
+	if (m->old.stat.st_nlink > 1)
+		return error_set(err, EMLINK,
+				 "%s: has %lu names (hard links), and the "
+				 "others would stay here without the journal: "
+				 "remove them first",
+				 m->old.file.path,
+				 (unsigned long)m->old.stat.st_nlink);
 	m->image.len = m->old.size;
 	m->image.bytes = vars_alloc(m->old.size);
 	if (!m->image.bytes)
@@ -306,12 +313,13 @@ write_new(const struct moving *m, struct file *file, enum files_role role,
 }
 
 /*
- * Replaces the file of a role durably.  After a failure, *renamed is true if
- * the new file has the name, perhaps not durably.
+ * Writes the file of a role durably; without `replace` there must be none.
+ * After a failure, *renamed is true if the new file has the name, perhaps not
+ * durably.
  */
 static int
-replace_role(const struct vars *vars, enum files_role role,
-	     const struct content *content, bool *renamed, struct error *err)
+put_role(const struct vars *vars, enum files_role role, bool replace,
+	 const struct content *content, bool *renamed, struct error *err)
 {
 	struct file file = { .sys = vars->file.sys };
 	int rc = file_write_new(&file, vars->files, role, content->bytes,
@@ -321,7 +329,7 @@ replace_role(const struct vars *vars, enum files_role role,
 	if (rc)
 		return rc;
 	file_close(&file);
-	rc = vars->files->ops->install(vars->files, role, true, renamed);
+	rc = vars->files->ops->install(vars->files, role, replace, renamed);
 	if (!*renamed)
 		(void)vars->files->ops->remove(vars->files, role, true);
 	return rc ? error_errno(err, -rc, "%s", file.path) : 0;
@@ -329,10 +337,11 @@ replace_role(const struct vars *vars, enum files_role role,
 
 /*
  * Makes the note, with `journal` or NULL, the journal of `at`.  Sets *written
- * if the note is in its place, perhaps not durably.
+ * if the note is in its place, perhaps not durably.  Without `replace` only one
+ * of two moves to the same place gets past this.
  */
 static int
-write_note(const struct vars *at, enum movenote_kind kind,
+write_note(const struct vars *at, enum movenote_kind kind, bool replace,
 	   const struct files *other, const struct content *journal,
 	   bool *written, struct error *err)
 {
@@ -345,7 +354,8 @@ write_note(const struct vars *at, enum movenote_kind kind,
 	note.journal_len = note.journal ? journal->len : 0;
 	rc = movenote_encode(&note, &content.bytes, &content.len, err);
 	if (!rc)
-		rc = replace_role(at, FILES_JOURNAL, &content, &renamed, err);
+		rc = put_role(at, FILES_JOURNAL, replace, &content, &renamed,
+			      err);
 	*written = *written || renamed;
 	free(content.bytes);
 	return rc;
@@ -359,8 +369,8 @@ write_new_state(const struct moving *m, struct error *err)
 	int rc;
 
 	if (m->state.bytes)
-		return replace_role(&m->new, FILES_STATE, &m->state, &renamed,
-				    err);
+		return put_role(&m->new, FILES_STATE, true, &m->state, &renamed,
+				err);
 	rc = files->ops->remove(files, FILES_STATE, false);
 	return rc ? error_errno(err, -rc, "%s", files->name[FILES_STATE]) : 0;
 }
@@ -405,14 +415,14 @@ begin(struct moving *m, struct error *err)
 {
 	int rc;
 
-	rc = write_note(&m->new, MOVENOTE_ARRIVING, m->old.files, NULL,
-			&m->arriving, err);
+	rc = write_note(&m->new, MOVENOTE_ARRIVING, m->arriving, m->old.files,
+			NULL, &m->arriving, err);
 	if (!rc)
 		rc = write_new_state(m, err);
 	if (!rc)
 		rc = write_unnamed(m, err);
 	if (!rc)
-		rc = write_note(&m->old, MOVENOTE_DEPARTED, m->new.files,
+		rc = write_note(&m->old, MOVENOTE_DEPARTED, true, m->new.files,
 				&m->real, &m->departed, err);
 	return rc;
 }
@@ -548,6 +558,8 @@ store_move(const struct store_config *from, const struct store_config *to,
 		rc = load_old(&m, from, err);
 	if (!rc)
 		rc = keep_owner(&m, err);
+	if (!rc && files_local_unshare(m.new.files, FILES_JOURNAL) < 0)
+		rc = error_set(err, ENOMEM, "out of memory");
 	if (!rc)
 		rc = check_new(&m, err);
 	if (!rc)
@@ -599,8 +611,8 @@ take_back(struct moving *m, const struct movenote *note, struct error *err)
 		.len = note->journal_len,
 	};
 	if (m->real.len)
-		return replace_role(&m->old, FILES_JOURNAL, &m->real, &renamed,
-				    err);
+		return put_role(&m->old, FILES_JOURNAL, true, &m->real,
+				&renamed, err);
 	rc = files_local_unlink(m->old.files, FILES_JOURNAL);
 	return rc ? error_errno(err, -rc, "%s", path) : 0;
 }

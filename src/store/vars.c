@@ -134,9 +134,10 @@ vars_open(struct vars *vars, const struct store_config *config,
 {
 	int rc = vars_init(vars, config, err);
 
-	if (!rc)
-		rc = file_open(&vars->file, vars->files, FILES_VARS,
-			       use == VARS_WRITE, err);
+	if (rc)
+		return rc;
+	rc = file_open(&vars->file, vars->files, FILES_VARS, use == VARS_WRITE,
+		       err);
 	if (rc == -ENOENT)
 		explain_missing(vars, err);
 	if (!rc && use != VARS_LOOK)
