@@ -298,6 +298,23 @@ newest_point(struct reader *reader)
 			     (uint32_t)scan->image_size, &err);
 }
 
+/* True if VARS is an image of the history, so it has nothing newer. */
+static bool
+vars_is_a_point(const struct reader *reader)
+{
+	uint32_t size = reader->raw.size;
+	uint8_t *image = reader->raw.bytes ? vars_alloc(size) : NULL;
+	struct reader_point point;
+	size_t cursor = 0;
+	bool found = false;
+
+	while (image && !found && reader->vars.size == size &&
+	       reader_walk(reader, &cursor, &point, image, NULL, NULL))
+		found = memcmp(image, reader->raw.bytes, size) == 0;
+	free(image);
+	return found;
+}
+
 /* Chooses the best image that the files have; see enum reader_source. */
 static void
 choose_image(struct reader *reader)
@@ -321,6 +338,8 @@ choose_image(struct reader *reader)
 	}
 	if (newest_point(reader)) {
 		reader->source = READER_POINT;
+		if (reader->may_be_newer && vars_is_a_point(reader))
+			reader->may_be_newer = false;
 	} else if (reader->source == READER_NOTHING && reader->raw.bytes) {
 		memcpy(reader->image, reader->raw.bytes, reader->raw.size);
 		reader->vars.size = reader->raw.size;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "pflash/fv.h"
@@ -23,6 +24,14 @@ ctl_config(const struct ctl_options *options)
 		.size = load_flash_size(options->files[0]),
 		.history = &all,
 	};
+}
+
+bool
+ctl_is_device(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
 int
