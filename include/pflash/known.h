@@ -11,10 +11,10 @@
  * made of the path.  It is written after the VARS file was created, and before
  * the guest runs.
  *
- * Each function takes the files of a flash (files_local()), and has a record for
- * the path of VARS without symbolic links, and another one for the path as the
- * user has named it: a link that is gone, or leads elsewhere now, is no reason
- * for a new file.  Errors: -errno and a sentence.
+ * Each function takes the files of a flash (files_local()).  There is a record
+ * for the path of VARS without symbolic links, and another one for the path as
+ * the user has named it: a link that is gone, or leads elsewhere now, is no
+ * reason for a new file.  Errors: -errno and a sentence.
  */
 #ifndef PFLASH_KNOWN_H
 #define PFLASH_KNOWN_H

@@ -20,12 +20,13 @@ look_for(const struct vars *vars, enum files_role role, struct error *err)
 	struct file file = { .sys = vars->file.sys };
 	int rc = file_open(&file, vars->files, role, false, err);
 	struct stat st;
+	bool directory;
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	rc = file_stat(&file, &st, err);
+	directory = file.sys->fstat(file.fd, &st) == 0 && S_ISDIR(st.st_mode);
 	file_close(&file);
-	if (!rc && S_ISDIR(st.st_mode))
+	if (directory)
 		return error_set(err, EEXIST,
 				 "%s: File exists, and is a directory: name "
 				 "the file in it",

@@ -232,7 +232,7 @@ look_at_new(struct moving *m, struct error *err)
 	return rc;
 }
 
-/* The file NEW of an interrupted step 3 is a copy of OLD, and nobody used it. */
+/* The file NEW of an interrupted step 3 is an unused copy of OLD. */
 static int
 check_named(const struct moving *m, struct error *err)
 {

@@ -20,9 +20,9 @@ enum movenote_kind {
 };
 
 struct movenote {
-	uint32_t kind;    /* enum movenote_kind */
-	const char *path; /* the VARS file at the other place */
-	size_t path_len;  /* bytes; `path` has no '\0' if it was decoded */
+	uint32_t kind;     /* enum movenote_kind */
+	const char *path;  /* the VARS file at the other place */
+	size_t path_len;   /* bytes; `path` has no '\0' if it was decoded */
 	const char *apart; /* the journal there; NULL: it is beside VARS */
 	size_t apart_len;
 	const uint8_t *journal; /* the journal that the note has replaced */
@@ -50,7 +50,7 @@ bool movenote_is(const struct movenote *note, enum movenote_kind kind,
  */
 char *movenote_command(const struct files *from, const struct files *to);
 
-/* The `pflashctl forget` that undoes an interrupted move from here; as above. */
+/* As above, the `pflashctl forget` that undoes a stopped move from `at`. */
 char *movenote_forget(const struct files *at);
 
 /*
