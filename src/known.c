@@ -12,9 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pflash/text.h"
+
 /* Bytes of a path in the name of its record, after which a hash follows. */
 #define NAME_MOST 200
 #define RECORD_MOST (2 * PATH_MAX + 32)
+#define MOVES_MOST 16 /* that are followed to the last place of a file */
 
 static const char *
 directory(void)
@@ -146,26 +149,54 @@ replace(const char *vars, const char *text, struct error *err)
 	return rc;
 }
 
+/* Opens a regular file, never through a link, and without waiting. */
+static int
+open_record(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	(void)close(fd);
+	return -EINVAL;
+}
+
+/* 0, or -errno; `text` has RECORD_MOST bytes of room. */
+static int
+read_text(const char *path, char *text)
+{
+	int fd = open_record(path);
+	ssize_t len;
+
+	if (fd < 0)
+		return fd;
+	len = read(fd, text, RECORD_MOST - 1);
+	if (len < 0)
+		len = -errno;
+	else
+		text[len] = '\0';
+	(void)close(fd);
+	return len < 0 ? (int)len : 0;
+}
+
 /* Reads the record, RECORD_MOST bytes of room.  0: there is none; or 1. */
 static int
 read_record(const char *vars, char *text, struct error *err)
 {
 	char *path = record_path(vars, "");
-	FILE *file = path ? fopen(path, "re") : NULL;
-	int rc = 1;
+	int rc = path ? read_text(path, text) : -ENOMEM;
 
-	if (!path)
-		return error_set(err, ENOMEM, "out of memory");
-	if (!file)
-		rc = errno == ENOENT ? 0 : error_errno(err, errno, "%s", path);
-	else
-		text[fread(text, 1, RECORD_MOST - 1, file)] = '\0';
-	if (file && ferror(file))
-		rc = error_errno(err, EIO, "%s", path);
-	if (file)
-		(void)fclose(file);
+	if (rc < 0 && rc != -ENOENT)
+		error_set(err, -rc,
+			  "%s: the record cannot be read: %s; so a guest may "
+			  "have used %s: correct that, or make this file with "
+			  "`pflashctl create`",
+			  path ? path : directory(), strerror(-rc), vars);
 	free(path);
-	return rc;
+	return rc == -ENOENT ? 0 : rc ? rc : 1;
 }
 
 /* The path in the line `moved PATH` of the record; NULL: none. */
@@ -183,8 +214,17 @@ moved_to(char *text, const char *vars)
 	return line + 6;
 }
 
-int
-known_add(const char *vars, struct error *err)
+/* The paths of a flash: its own, and as the user has named it.  1 or 2. */
+static size_t
+paths_of(const struct files *files, const char *paths[2])
+{
+	paths[0] = files->name[FILES_VARS];
+	paths[1] = files->given;
+	return paths[1] && strcmp(paths[0], paths[1]) != 0 ? 2 : 1;
+}
+
+static int
+add(const char *vars, struct error *err)
 {
 	char *wanted, text[RECORD_MOST];
 	int rc;
@@ -201,50 +241,111 @@ known_add(const char *vars, struct error *err)
 }
 
 int
-known_check(const char *vars, struct error *err)
+known_add(const struct files *files, struct error *err)
 {
-	char text[RECORD_MOST], *moved;
+	const char *paths[2];
+	size_t count = paths_of(files, paths);
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < count; i++)
+		rc = add(paths[i], err);
+	return rc;
+}
+
+/* The place to which one or several moves have led; the caller frees it. */
+static char *
+last_place(const char *vars)
+{
+	char *place = NULL, text[RECORD_MOST], *next;
+
+	for (int moves = 0; moves < MOVES_MOST; moves++) {
+		const char *here = place ? place : vars;
+
+		if (read_record(here, text, NULL) <= 0 ||
+		    !(next = moved_to(text, here)))
+			break;
+		free(place);
+		place = strdup(next);
+	}
+	return place;
+}
+
+static int
+check(const char *vars, struct error *err)
+{
+	char text[RECORD_MOST], *place, *word;
 	int rc = read_record(vars, text, err);
 
 	if (rc <= 0)
 		return rc;
-	moved = moved_to(text, vars);
-	if (moved)
-		return error_set(err, EEXIST,
-				 "%s: does not exist, but was moved to %s: use "
-				 "that file; `pflashctl forget` permits a new "
-				 "one here",
-				 vars, moved);
-	return error_set(err, EEXIST,
-			 "%s: does not exist, but a guest has used it: mount "
-			 "its file system, or restore it; if it has another "
-			 "name now, use that one; `pflashctl forget` permits a "
-			 "new one without the variables",
-			 vars);
+	place = last_place(vars);
+	word = text_word(vars);
+	if (place)
+		error_set(err, EEXIST,
+			  "%s: does not exist, but was moved to %s: use that "
+			  "file; `pflashctl forget %s` permits a new one here",
+			  vars, place, word ? word : "");
+	else
+		error_set(err, EEXIST,
+			  "%s: does not exist, but a guest has used it: mount "
+			  "its file system, or restore it from a backup; if it "
+			  "has another name now, use that one; `pflashctl "
+			  "forget %s` permits a new one without the variables",
+			  vars, word ? word : "");
+	free(place);
+	free(word);
+	return -EEXIST;
 }
 
 int
-known_move(const char *from, const char *to, struct error *err)
+known_check(const struct files *files, struct error *err)
 {
-	char *text;
-	int rc = known_add(to, err);
+	const char *paths[2];
+	size_t count = paths_of(files, paths);
+	int rc = 0;
 
-	if (rc)
-		return rc;
-	if (asprintf(&text, "vars %s\nmoved %s\n", from, to) < 0)
-		return error_set(err, ENOMEM, "out of memory");
-	rc = replace(from, text, err);
-	free(text);
+	for (size_t i = 0; !rc && i < count; i++)
+		rc = check(paths[i], err);
 	return rc;
 }
 
+char *
+known_place(const struct files *files)
+{
+	const char *paths[2];
+	size_t count = paths_of(files, paths);
+	char *place = NULL;
+
+	for (size_t i = 0; !place && i < count; i++)
+		place = last_place(paths[i]);
+	return place;
+}
+
 int
-known_forget(const char *vars, bool *found, struct error *err)
+known_move(const struct files *from, const struct files *to, struct error *err)
+{
+	const char *paths[2];
+	size_t count = paths_of(from, paths);
+	int rc = known_add(to, err);
+
+	for (size_t i = 0; !rc && i < count; i++) {
+		char *text;
+
+		if (asprintf(&text, "vars %s\nmoved %s\n", paths[i],
+			     to->name[FILES_VARS]) < 0)
+			return error_set(err, ENOMEM, "out of memory");
+		rc = replace(paths[i], text, err);
+		free(text);
+	}
+	return rc;
+}
+
+static int
+forget(const char *vars, bool *found, struct error *err)
 {
 	char *path = record_path(vars, "");
 	int rc = 0;
 
-	*found = false;
 	if (!path)
 		return error_set(err, ENOMEM, "out of memory");
 	if (unlink(path) == 0)
@@ -252,5 +353,18 @@ known_forget(const char *vars, bool *found, struct error *err)
 	else if (errno != ENOENT)
 		rc = error_errno(err, errno, "%s", path);
 	free(path);
-	return *found ? sync_directory(err) : rc;
+	return rc;
+}
+
+int
+known_forget(const struct files *files, bool *found, struct error *err)
+{
+	const char *paths[2];
+	size_t count = paths_of(files, paths);
+	int rc = 0;
+
+	*found = false;
+	for (size_t i = 0; !rc && i < count; i++)
+		rc = forget(paths[i], found, err);
+	return rc || !*found ? rc : sync_directory(err);
 }

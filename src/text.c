@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pflash/text.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 /* The first byte of a sequence of 1 to 4 bytes. */
 static const struct lead {
 	uint8_t mask, bits;
@@ -42,6 +46,63 @@ bool
 text_is_control(uint32_t point)
 {
 	return point < 0x20 || (point >= 0x7f && point < 0xa0);
+}
+
+static bool
+needs_escape(const char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~' || *text == '`')
+			return true;
+	return false;
+}
+
+/* The text within quotes; a quote is put outside of them. */
+static void
+quote(char *to, const char *text)
+{
+	*to++ = '\'';
+	for (; *text; text++)
+		if (*text == '\'')
+			to = stpcpy(to, "'\\''");
+		else
+			*to++ = *text;
+	(void)stpcpy(to, "'");
+}
+
+/* The text as the output of printf(1). */
+static void
+escape(char *to, const char *text)
+{
+	to = stpcpy(to, "\"$(printf '");
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~' || strchr("`'\\%", *text))
+			to += sprintf(to, "\\%03o", (unsigned char)*text);
+		else
+			*to++ = *text;
+	(void)stpcpy(to, "')\"");
+}
+
+char *
+text_word(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789/._-+:,@%=";
+	const char *here = *text == '-' ? "./" : ""; /* it is no option */
+	char *path, *word = NULL;
+
+	if (asprintf(&path, "%s%s", here, text) < 0)
+		return NULL;
+	word = malloc(4 * strlen(path) + sizeof("\"$(printf '')\""));
+	if (word && needs_escape(path))
+		escape(word, path);
+	else if (word && (!*path || path[strspn(path, plain)]))
+		quote(word, path);
+	else if (word)
+		strcpy(word, path);
+	free(path);
+	return word;
 }
 
 void

@@ -12,7 +12,7 @@
 #define PFLASH_ERROR_H
 
 struct error {
-	char text[512]; /* one sentence, cut to fit; without a full stop */
+	char text[1024]; /* one sentence, cut to fit; without a full stop */
 };
 
 /*

@@ -93,6 +93,11 @@ struct files {
 	const struct files_ops *ops;
 	/* The files' names for messages; never NULL. */
 	const char *name[FILES_ROLES];
+	/*
+	 * VARS as the user has named it, absolute, but with its symbolic links;
+	 * NULL: this implementation does not know.
+	 */
+	const char *given;
 	/* The user has given the journal's path (--journal). */
 	bool journal_given;
 };
@@ -116,10 +121,14 @@ int files_local(struct files **out, const char *vars, const char *journal,
  * is none.  Only the move of a flash may remove VARS and its journal, and a
  * change of its size its own copies.
  * files_local_sync(): makes what was done to the role's name durable.
+ * files_local_unshare(): gives the unfinished file of the role a name that no
+ * other process uses, for a caller without the lock on VARS.
  */
 void files_local_own(struct files *files, const struct stat *like);
 int files_local_unlink(struct files *files, enum files_role role);
 int files_local_sync(struct files *files, enum files_role role);
+int files_local_unshare(struct files *files, enum files_role role);
+
 /* --- only for an implementation of files_local() --- */
 
 /*

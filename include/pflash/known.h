@@ -11,8 +11,10 @@
  * made of the path.  It is written after the VARS file was created, and before
  * the guest runs.
  *
- * `vars` is the path of a VARS file as struct files has it: absolute, without
- * symbolic links.  Errors: -errno and a sentence.
+ * Each function takes the files of a flash (files_local()).  There is a record
+ * for the path of VARS without symbolic links, and another one for the path as
+ * the user has named it: a link that is gone, or leads elsewhere now, is no
+ * reason for a new file.  Errors: -errno and a sentence.
  */
 #ifndef PFLASH_KNOWN_H
 #define PFLASH_KNOWN_H
@@ -20,25 +22,34 @@
 #include <stdbool.h>
 
 #include "pflash/error.h"
+#include "pflash/files.h"
 
 #define KNOWN_DIRECTORY "/var/lib/pflashd/known"
 
-/* Records the path, durably; makes the directory if it is missing. */
-int known_add(const char *vars, struct error *err);
+/* Records the paths, durably; makes the directory if it is missing. */
+int known_add(const struct files *files, struct error *err);
 
 /*
- * 0: there is no record of this path.  -EEXIST: there is one; the sentence says
- * what to do.  Other errors: there may be one.
+ * 0: there is no record of these paths.  -EEXIST: there is one; the sentence
+ * says what to do, and after several moves where the file is now.  Other
+ * errors: there may be one.
  */
-int known_check(const char *vars, struct error *err);
+int known_check(const struct files *files, struct error *err);
 
 /*
- * After a move: records `to`, and in the record of `from` that the file is now
+ * The path of VARS where moves have led the flash that was here, in malloc()ed
+ * memory; NULL: no record says so.
+ */
+char *known_place(const struct files *files);
+
+/*
+ * After a move: records `to`, and in the records of `from` that the file is now
  * `to`.  So a guest whose options still have the old path is refused.
  */
-int known_move(const char *from, const char *to, struct error *err);
+int known_move(const struct files *from, const struct files *to,
+	       struct error *err);
 
-/* Removes the record, durably.  *found is false if there was none. */
-int known_forget(const char *vars, bool *found, struct error *err);
+/* Removes the records, durably.  *found is false if there was none. */
+int known_forget(const struct files *files, bool *found, struct error *err);
 
 #endif

@@ -205,6 +205,12 @@ int store_create(const struct store_config *config, const void *image,
 		 struct error *err);
 
 /*
+ * Checks whether store_create() would find the names free: 0, or its -errno and
+ * sentence.  Changes nothing.
+ */
+int store_check_new(const struct store_config *config, struct error *err);
+
+/*
  * Moves a flash: VARS, journal and saved state, with the history, owner and
  * mode, from the names of `from` to those of `to`, which must be free.  Of
  * struct store_config, `files`, `path`, `journal`, `size` and `sys` are used.
@@ -218,6 +224,14 @@ int store_create(const struct store_config *config, const void *image,
  */
 int store_move(const struct store_config *from, const struct store_config *to,
 	       struct error *err);
+
+/*
+ * Undoes a move from here that was interrupted after `from` has ceased to be
+ * the flash, for a target that is lost: puts back the journal.  The target must
+ * not be used any more.  *undone is false if there was no such move; then 0.
+ */
+int store_move_undo(const struct store_config *config, bool *undone,
+		    struct error *err);
 
 /*
  * Creates a VARS file at `to` with the current image of `from`, its owner and

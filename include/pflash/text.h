@@ -17,6 +17,15 @@ size_t text_decode(const char *text, size_t len, uint32_t *point);
 bool text_is_control(uint32_t point);
 
 /*
+ * The path as one word for a POSIX shell, in malloc()ed memory: an argument of
+ * a command that a message advises.  The word is printable ASCII, without a
+ * backquote: all other bytes are escapes of printf(1).  A newline at the end is
+ * lost, because a shell removes it from an output.  A path with a '-' at its
+ * beginning gets "./" before it.  NULL: no memory.
+ */
+char *text_word(const char *path);
+
+/*
  * Copies the text before the first NUL byte, at most `len` and `room` - 1
  * bytes, and ends it with a NUL byte.  A byte that is not printable ASCII
  * becomes '?'.  Each byte is read once: another process may change the text

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "journal.h"
-#include "movenote.h"
 #include "vars.h"
 
 #include "pflash/store.h"
@@ -20,10 +19,18 @@ look_for(const struct vars *vars, enum files_role role, struct error *err)
 {
 	struct file file = { .sys = vars->file.sys };
 	int rc = file_open(&file, vars->files, role, false, err);
+	struct stat st;
+	bool directory;
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
+	directory = file.sys->fstat(file.fd, &st) == 0 && S_ISDIR(st.st_mode);
 	file_close(&file);
+	if (directory)
+		return error_set(err, EEXIST,
+				 "%s: File exists, and is a directory: name "
+				 "the file in it",
+				 file.path);
 	return error_errno(err, EEXIST, "%s", file.path);
 }
 
@@ -32,21 +39,19 @@ static int
 check_note(const struct vars *vars, struct error *err)
 {
 	struct journal journal;
-	struct error ignored;
+	struct error why;
 	uint8_t *bytes;
 	size_t len;
 	int rc = journal_open(&journal, vars->file.sys, vars->files, false,
-			      &ignored);
+			      &why);
 
 	if (rc)
 		return 0;
-	rc = journal_read(&journal, &bytes, &len, &ignored);
+	rc = journal_read(&journal, &bytes, &len, &why);
 	journal_close(&journal);
-	if (rc)
-		return 0;
-	rc = movenote_refuse(bytes, len, vars->files->name[FILES_JOURNAL], err);
-	free(bytes);
-	return rc;
+	if (!rc)
+		free(bytes);
+	return rc == -EREMCHG ? error_set(err, EREMCHG, "%s", why.text) : 0;
 }
 
 /* The journal of an earlier VARS file would not match a new one. */
@@ -109,6 +114,18 @@ create_check_free(const struct vars *vars, struct error *err)
 	if (!rc)
 		rc = check_journal(vars, err);
 	return rc ? rc : check_state(vars, err);
+}
+
+int
+store_check_new(const struct store_config *config, struct error *err)
+{
+	struct vars vars;
+	int rc = vars_init(&vars, config, err);
+
+	if (!rc)
+		rc = create_check_free(&vars, err);
+	vars_close(&vars);
+	return rc;
 }
 
 /*

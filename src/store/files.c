@@ -24,6 +24,7 @@
 struct local {
 	struct files files;
 	const struct sys *sys;
+	char *given;
 	char *path[FILES_ROLES];
 	char *directory[FILES_ROLES];
 	char *unfinished[FILES_ROLES]; /* VARS: NULL until one is created */
@@ -125,20 +126,20 @@ own_like_vars(const struct local *local, int fd)
 	return sys->fchmod(fd, vars->st_mode & 0666) < 0 ? -errno : 0;
 }
 
-/* A random name: another process may create a VARS file at the same time. */
+/* A random name: another process may make a file for this place, too. */
 static int
-name_new_vars(struct local *local)
+name_unfinished(struct local *local, enum files_role role)
 {
-	char **name = &local->unfinished[FILES_VARS];
+	char *name;
 	uint64_t random;
 
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return -errno;
-	if (asprintf(name, "%s.%016" PRIx64, local->path[FILES_VARS], random) >=
-	    0)
-		return 0;
-	*name = NULL;
-	return -ENOMEM;
+	if (asprintf(&name, "%s.%016" PRIx64, local->path[role], random) < 0)
+		return -ENOMEM;
+	free(local->unfinished[role]);
+	local->unfinished[role] = name;
+	return 0;
 }
 
 /* The lock on VARS protects the names of the other unfinished files. */
@@ -146,7 +147,7 @@ static int
 free_unfinished(struct local *local, enum files_role role)
 {
 	if (!local->unfinished[role])
-		return name_new_vars(local);
+		return name_unfinished(local, role);
 	if (local->sys->unlink(local->unfinished[role]) < 0 && errno != ENOENT)
 		return -errno;
 	return 0;
@@ -311,6 +312,12 @@ files_local_unlink(struct files *files, enum files_role role)
 }
 
 int
+files_local_unshare(struct files *files, enum files_role role)
+{
+	return name_unfinished(local_of(files), role);
+}
+
+int
 files_local_sync(struct files *files, enum files_role role)
 {
 	return sync_directory(local_of(files), role);
@@ -326,6 +333,7 @@ local_close(struct files *files)
 		free(local->directory[role]);
 		free(local->unfinished[role]);
 	}
+	free(local->given);
 	free(local);
 }
 
@@ -355,6 +363,21 @@ absolute(const char *path)
 		result = NULL;
 	free(cwd);
 	return result;
+}
+
+/* Removes "." and empty parts of a path. */
+static void
+tidy(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from; from++) {
+		while (from[0] == '/' &&
+		       (from[1] == '/' || (from[1] == '.' && from[2] == '/')))
+			from += from[1] == '/' ? 1 : 2;
+		*to++ = *from;
+	}
+	*to = '\0';
 }
 
 /* The real path of a missing file: its directory's real path and `base`. */
@@ -429,6 +452,10 @@ find_names(struct local *local, const char *vars, const char *journal,
 	path[FILES_VARS] = resolve(vars, &local->missing);
 	if (!path[FILES_VARS])
 		return path_error(err, errno, vars);
+	local->files.given = local->given = absolute(vars);
+	if (!local->given)
+		return error_errno(err, errno, "%s", vars);
+	tidy(local->given);
 	if (journal)
 		path[FILES_JOURNAL] = absolute(journal);
 	else

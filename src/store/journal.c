@@ -2,11 +2,13 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "crc32c.h"
 #include "lock.h"
+#include "movenote.h"
 #include "scan.h"
 
 #include "pflash/le.h"
@@ -55,7 +57,15 @@ int
 journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 	     struct error *err)
 {
-	return file_read_all(&journal->file, bytes, len, err);
+	int rc = file_read_all(&journal->file, bytes, len, err);
+
+	if (!rc)
+		rc = movenote_refuse(*bytes, *len, journal->files, err);
+	if (rc) {
+		free(*bytes);
+		*bytes = NULL;
+	}
+	return rc;
 }
 
 static void

@@ -113,7 +113,10 @@ int journal_open(struct journal *journal, const struct sys *sys,
 
 void journal_close(struct journal *journal);
 
-/* Reads the whole file.  The caller frees *bytes with free(). */
+/*
+ * Reads the whole file.  The caller frees *bytes with free().  -EREMCHG: the
+ * file is the note of a move (movenote.h).
+ */
 int journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 		 struct error *err);
 

@@ -47,6 +47,7 @@ struct moving {
 	bool departed;          /* step 2 is complete */
 	bool arriving;          /* step 1 was begun, step 3 is not complete */
 	bool named;             /* NEW has its name */
+	bool journalled;        /* NEW has a journal, or this note */
 };
 
 static const char *
@@ -96,6 +97,13 @@ read_old_vars(struct moving *m, struct error *err)
 				 "%s: a block device is not moved: `pflashctl "
 				 "export` writes its image to a file",
 				 m->old.file.path);
+	if (m->old.stat.st_nlink > 1)
+		return error_set(err, EMLINK,
+				 "%s: has %lu names (hard links), and the "
+				 "others would stay here without the journal: "
+				 "remove them first",
+				 m->old.file.path,
+				 (unsigned long)m->old.stat.st_nlink);
 	m->image.len = m->old.size;
 	m->image.bytes = vars_alloc(m->old.size);
 	if (!m->image.bytes)
@@ -132,16 +140,16 @@ read_old_journal(struct moving *m, struct error *err)
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	rc = journal_read(&m->journal, &m->records.bytes, &m->records.len, err);
+	rc = file_read_all(&m->journal.file, &m->records.bytes, &m->records.len,
+			   err);
 	if (rc)
 		return rc;
 	m->real = m->records;
 	if (!movenote_decode(&note, m->records.bytes, m->records.len))
 		return 0;
-	if (!movenote_is(&note, MOVENOTE_DEPARTED,
-			 name_of(&m->new, FILES_VARS)))
+	if (!movenote_is(&note, MOVENOTE_DEPARTED, m->new.files))
 		return movenote_refuse(m->records.bytes, m->records.len,
-				       m->journal.file.path, err);
+				       m->old.files, err);
 	m->departed = true;
 	m->real = (struct content){
 		.bytes = note.journal_len ?
@@ -216,30 +224,57 @@ look_at_new(struct moving *m, struct error *err)
 	if (rc && rc != -ENOENT)
 		return rc;
 	rc = read_role(&m->new, FILES_JOURNAL, &journal, err);
+	m->journalled = journal.bytes != NULL;
 	m->arriving = journal.bytes &&
 		      movenote_decode(&note, journal.bytes, journal.len) &&
-		      movenote_is(&note, MOVENOTE_ARRIVING,
-				  name_of(&m->old, FILES_VARS));
+		      movenote_is(&note, MOVENOTE_ARRIVING, m->old.files);
 	free(journal.bytes);
+	return rc;
+}
+
+/* The file NEW of an interrupted step 3 is an unused copy of OLD. */
+static int
+check_named(const struct moving *m, struct error *err)
+{
+	struct content now = { .bytes = NULL };
+	int rc = m->image.bytes ? read_role(&m->new, FILES_VARS, &now, err) : 0;
+
+	if (!rc && now.bytes &&
+	    (now.len != m->image.len ||
+	     memcmp(now.bytes, m->image.bytes, now.len) != 0))
+		rc = error_set(err, EEXIST,
+			       "%s: File exists, and is not the one that is "
+			       "moved here: rename it",
+			       name_of(&m->new, FILES_VARS));
+	free(now.bytes);
 	return rc;
 }
 
 /*
  * After step 2: without the note "arriving" the move was complete except for
- * step 4.  If NEW is missing all the same, nothing may be removed.
+ * step 4.  If a file of NEW is missing all the same, nothing may be removed.
  */
 static int
 check_arrived(const struct moving *m, struct error *err)
 {
-	if (m->arriving || m->named)
+	const char *old = name_of(&m->old, FILES_VARS);
+	char *command;
+
+	if (m->arriving && m->named)
+		return check_named(m, err);
+	if (m->arriving || (m->named && (m->journalled || !m->real.bytes)))
 		return 0;
-	return error_set(
-		err, ENOENT,
-		"%s: does not exist, but the flash was moved there: "
-		"mount its file system; if it was moved on or deleted, "
-		"remove %s and %s",
-		name_of(&m->new, FILES_VARS), name_of(&m->old, FILES_VARS),
-		name_of(&m->old, FILES_JOURNAL));
+	command = movenote_forget(m->old.files);
+	error_set(err, ENOENT,
+		  "%s: does not exist, but the flash was moved there: mount "
+		  "its file system; if it is lost, `%s` "
+		  "returns to what is left here; if it was moved on or "
+		  "deleted, remove %s and %s",
+		  name_of(&m->new, m->named ? FILES_JOURNAL : FILES_VARS),
+		  command ? command : "pflashctl forget", old,
+		  name_of(&m->old, FILES_JOURNAL));
+	free(command);
+	return -ENOENT;
 }
 
 static int
@@ -278,12 +313,13 @@ write_new(const struct moving *m, struct file *file, enum files_role role,
 }
 
 /*
- * Replaces the file of a role durably.  After a failure, *renamed is true if
- * the new file has the name, perhaps not durably.
+ * Writes the file of a role durably; without `replace` there must be none.
+ * After a failure, *renamed is true if the new file has the name, perhaps not
+ * durably.
  */
 static int
-replace_role(const struct vars *vars, enum files_role role,
-	     const struct content *content, bool *renamed, struct error *err)
+put_role(const struct vars *vars, enum files_role role, bool replace,
+	 const struct content *content, bool *renamed, struct error *err)
 {
 	struct file file = { .sys = vars->file.sys };
 	int rc = file_write_new(&file, vars->files, role, content->bytes,
@@ -293,7 +329,7 @@ replace_role(const struct vars *vars, enum files_role role,
 	if (rc)
 		return rc;
 	file_close(&file);
-	rc = vars->files->ops->install(vars->files, role, true, renamed);
+	rc = vars->files->ops->install(vars->files, role, replace, renamed);
 	if (!*renamed)
 		(void)vars->files->ops->remove(vars->files, role, true);
 	return rc ? error_errno(err, -rc, "%s", file.path) : 0;
@@ -301,25 +337,25 @@ replace_role(const struct vars *vars, enum files_role role,
 
 /*
  * Makes the note, with `journal` or NULL, the journal of `at`.  Sets *written
- * if the note is in its place, perhaps not durably.
+ * if the note is in its place, perhaps not durably.  Without `replace` only one
+ * of two moves to the same place gets past this.
  */
 static int
-write_note(const struct vars *at, enum movenote_kind kind, const char *other,
-	   const struct content *journal, bool *written, struct error *err)
+write_note(const struct vars *at, enum movenote_kind kind, bool replace,
+	   const struct files *other, const struct content *journal,
+	   bool *written, struct error *err)
 {
-	const struct movenote note = {
-		.kind = kind,
-		.path = other,
-		.path_len = strlen(other),
-		.journal = journal ? journal->bytes : NULL,
-		.journal_len = journal && journal->bytes ? journal->len : 0,
-	};
+	struct movenote note = movenote_about(kind, other);
 	struct content content;
 	bool renamed = false;
-	int rc = movenote_encode(&note, &content.bytes, &content.len, err);
+	int rc;
 
+	note.journal = journal ? journal->bytes : NULL;
+	note.journal_len = note.journal ? journal->len : 0;
+	rc = movenote_encode(&note, &content.bytes, &content.len, err);
 	if (!rc)
-		rc = replace_role(at, FILES_JOURNAL, &content, &renamed, err);
+		rc = put_role(at, FILES_JOURNAL, replace, &content, &renamed,
+			      err);
 	*written = *written || renamed;
 	free(content.bytes);
 	return rc;
@@ -333,8 +369,8 @@ write_new_state(const struct moving *m, struct error *err)
 	int rc;
 
 	if (m->state.bytes)
-		return replace_role(&m->new, FILES_STATE, &m->state, &renamed,
-				    err);
+		return put_role(&m->new, FILES_STATE, true, &m->state, &renamed,
+				err);
 	rc = files->ops->remove(files, FILES_STATE, false);
 	return rc ? error_errno(err, -rc, "%s", files->name[FILES_STATE]) : 0;
 }
@@ -379,16 +415,15 @@ begin(struct moving *m, struct error *err)
 {
 	int rc;
 
-	rc = write_note(&m->new, MOVENOTE_ARRIVING,
-			name_of(&m->old, FILES_VARS), NULL, &m->arriving, err);
+	rc = write_note(&m->new, MOVENOTE_ARRIVING, m->arriving, m->old.files,
+			NULL, &m->arriving, err);
 	if (!rc)
 		rc = write_new_state(m, err);
 	if (!rc)
 		rc = write_unnamed(m, err);
 	if (!rc)
-		rc = write_note(&m->old, MOVENOTE_DEPARTED,
-				name_of(&m->new, FILES_VARS), &m->real,
-				&m->departed, err);
+		rc = write_note(&m->old, MOVENOTE_DEPARTED, true, m->new.files,
+				&m->real, &m->departed, err);
 	return rc;
 }
 
@@ -464,17 +499,19 @@ complete(struct moving *m, bool prepared, struct error *err)
 
 /* The sentence of a failure behind step 2. */
 static int
-unfinished(int rc, struct error *err)
+unfinished(const struct moving *m, int rc, struct error *err)
 {
 	struct error why;
+	char *command;
 
 	if (!rc || !err)
 		return rc;
 	why = *err;
-	return error_set(err, -rc,
-			 "%.300s; the same `pflashctl move` again completes "
-			 "the move",
-			 why.text);
+	command = movenote_command(m->old.files, m->new.files);
+	error_set(err, -rc, "%.300s; `%s` completes the move", why.text,
+		  movenote_shorten(command, 300));
+	free(command);
+	return rc;
 }
 
 static int
@@ -489,7 +526,7 @@ move(struct moving *m, struct error *err)
 		remove_unfinished(m);
 	if (rc && !m->departed)
 		undo_step_1(m);
-	return m->departed ? unfinished(rc, err) : rc;
+	return m->departed ? unfinished(m, rc, err) : rc;
 }
 
 /* The files at the new place get owner and mode of OLD, or of its journal. */
@@ -521,6 +558,8 @@ store_move(const struct store_config *from, const struct store_config *to,
 		rc = load_old(&m, from, err);
 	if (!rc)
 		rc = keep_owner(&m, err);
+	if (!rc && files_local_unshare(m.new.files, FILES_JOURNAL) < 0)
+		rc = error_set(err, ENOMEM, "out of memory");
 	if (!rc)
 		rc = check_new(&m, err);
 	if (!rc)
@@ -532,6 +571,72 @@ store_move(const struct store_config *from, const struct store_config *to,
 	free(m.image.bytes);
 	free(m.records.bytes);
 	free(m.state.bytes);
+	return rc;
+}
+
+/* --- back to OLD --- */
+
+static bool
+has_departed(const struct moving *m, struct movenote *note)
+{
+	return m->records.bytes &&
+	       movenote_decode(note, m->records.bytes, m->records.len) &&
+	       note->kind == MOVENOTE_DEPARTED;
+}
+
+/* Locks OLD, of which VARS may be gone already. */
+static int
+lock_departed(struct moving *m, struct error *err)
+{
+	struct file *vars = &m->old.file;
+	int rc = file_open(vars, m->old.files, FILES_VARS, true, err);
+
+	if (!rc)
+		rc = lock_file(vars, m->old.files, F_WRLCK, err);
+	if (rc && rc != -ENOENT)
+		return rc;
+	return journal_open(&m->journal, vars->sys, m->old.files, true, err);
+}
+
+/* Replaces the note by the journal that it has. */
+static int
+take_back(struct moving *m, const struct movenote *note, struct error *err)
+{
+	const char *path = name_of(&m->old, FILES_JOURNAL);
+	bool renamed;
+	int rc;
+
+	m->real = (struct content){
+		.bytes = m->records.bytes + (note->journal - m->records.bytes),
+		.len = note->journal_len,
+	};
+	if (m->real.len)
+		return put_role(&m->old, FILES_JOURNAL, true, &m->real,
+				&renamed, err);
+	rc = files_local_unlink(m->old.files, FILES_JOURNAL);
+	return rc ? error_errno(err, -rc, "%s", path) : 0;
+}
+
+int
+store_move_undo(const struct store_config *config, bool *undone,
+		struct error *err)
+{
+	struct moving m = { .journal.file.fd = -1 };
+	struct movenote note;
+	int rc = vars_init(&m.old, config, err);
+
+	*undone = false;
+	if (!rc)
+		rc = read_role(&m.old, FILES_JOURNAL, &m.records, err);
+	if (!rc && has_departed(&m, &note)) {
+		rc = lock_departed(&m, err);
+		if (!rc)
+			rc = take_back(&m, &note, err);
+		*undone = !rc;
+	}
+	journal_close(&m.journal);
+	vars_close(&m.old);
+	free(m.records.bytes);
 	return rc;
 }
 

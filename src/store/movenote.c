@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crc32c.h"
 
 #include "pflash/le.h"
+#include "pflash/text.h"
 
 #define MAGIC "PFLASHM1"
 
@@ -18,27 +20,40 @@
 #define JOURNAL_LENGTH 16
 #define PATH 24
 
+#define PATHS_MOST (2 * PATH_MAX) /* VARS, and a journal that is apart */
+
+/* Takes the paths out of the field: VARS, or VARS, a NUL byte and journal. */
+static void
+decode_paths(struct movenote *note, const uint8_t *bytes, size_t len)
+{
+	const uint8_t *nul = memchr(bytes, '\0', len);
+
+	note->path = (const char *)bytes;
+	note->path_len = nul ? (size_t)(nul - bytes) : len;
+	note->apart = nul ? (const char *)nul + 1 : NULL;
+	note->apart_len = nul ? len - note->path_len - 1 : 0;
+}
+
 bool
 movenote_decode(struct movenote *note, const uint8_t *bytes, size_t len)
 {
-	size_t path_len, end;
+	size_t paths_len, end;
 
 	if (len < PATH + 4 || memcmp(bytes, MAGIC, 8) != 0)
 		return false;
-	path_len = get_le32(bytes + PATH_LENGTH);
-	if (!path_len || path_len > PATH_MAX || path_len > len - PATH - 4)
+	paths_len = get_le32(bytes + PATH_LENGTH);
+	if (!paths_len || paths_len > PATHS_MOST || paths_len > len - PATH - 4)
 		return false;
-	end = PATH + path_len;
+	end = PATH + paths_len;
 	if (get_le32(bytes + end) != crc32c(0, bytes, end) ||
 	    get_le64(bytes + JOURNAL_LENGTH) != len - end - 4)
 		return false;
 	*note = (struct movenote){
 		.kind = get_le32(bytes + KIND),
-		.path = (const char *)bytes + PATH,
-		.path_len = path_len,
 		.journal = bytes + end + 4,
 		.journal_len = len - end - 4,
 	};
+	decode_paths(note, bytes + PATH, paths_len);
 	return note->kind == MOVENOTE_DEPARTED ||
 	       note->kind == MOVENOTE_ARRIVING;
 }
@@ -47,7 +62,8 @@ int
 movenote_encode(const struct movenote *note, uint8_t **bytes, size_t *len,
 		struct error *err)
 {
-	size_t end = PATH + note->path_len;
+	size_t more = note->apart ? 1 + note->apart_len : 0;
+	size_t end = PATH + note->path_len + more;
 	uint8_t *p = malloc(end + 4 + note->journal_len);
 
 	*bytes = p;
@@ -56,40 +72,167 @@ movenote_encode(const struct movenote *note, uint8_t **bytes, size_t *len,
 		return error_set(err, ENOMEM, "out of memory");
 	memcpy(p, MAGIC, 8);
 	put_le32(p + KIND, note->kind);
-	put_le32(p + PATH_LENGTH, (uint32_t)note->path_len);
+	put_le32(p + PATH_LENGTH, (uint32_t)(note->path_len + more));
 	put_le64(p + JOURNAL_LENGTH, note->journal_len);
 	memcpy(p + PATH, note->path, note->path_len);
+	if (note->apart) {
+		p[PATH + note->path_len] = '\0';
+		memcpy(p + end - note->apart_len, note->apart, note->apart_len);
+	}
 	put_le32(p + end, crc32c(0, p, end));
 	if (note->journal_len)
 		memcpy(p + end + 4, note->journal, note->journal_len);
 	return 0;
 }
 
+/* The path of the journal if it is not VARS.journal; otherwise NULL. */
+static const char *
+apart_of(const struct files *files)
+{
+	const char *vars = files->name[FILES_VARS];
+	const char *journal = files->name[FILES_JOURNAL];
+	size_t len = strlen(vars);
+
+	return strncmp(journal, vars, len) == 0 &&
+			       strcmp(journal + len, ".journal") == 0 ?
+		       NULL :
+		       journal;
+}
+
+struct movenote
+movenote_about(enum movenote_kind kind, const struct files *other)
+{
+	const char *vars = other->name[FILES_VARS], *apart = apart_of(other);
+
+	return (struct movenote){
+		.kind = kind,
+		.path = vars,
+		.path_len = strlen(vars),
+		.apart = apart,
+		.apart_len = apart ? strlen(apart) : 0,
+	};
+}
+
+static bool
+equal(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	return a_len == b_len && (!a_len || memcmp(a, b, a_len) == 0);
+}
+
 bool
 movenote_is(const struct movenote *note, enum movenote_kind kind,
-	    const char *path)
+	    const struct files *other)
 {
-	return note->kind == kind && note->path_len == strlen(path) &&
-	       memcmp(note->path, path, note->path_len) == 0;
+	const struct movenote same = movenote_about(kind, other);
+
+	return note->kind == kind &&
+	       equal(note->path, note->path_len, same.path, same.path_len) &&
+	       equal(note->apart, note->apart_len, same.apart, same.apart_len);
+}
+
+/* ` OPTION WORD`, or "" without a path; NULL: no memory. */
+static char *
+argument(const char *option, const char *path)
+{
+	char *word, *result;
+
+	if (!path)
+		return strdup("");
+	word = text_word(path);
+	if (!word || asprintf(&result, " %s%s", option, word) < 0)
+		result = NULL;
+	free(word);
+	return result;
+}
+
+char *
+movenote_command(const struct files *from, const struct files *to)
+{
+	char *words[] = {
+		argument("--journal ", apart_of(from)),
+		argument("--new-journal ", apart_of(to)),
+		argument("", from->name[FILES_VARS]),
+		argument("", to->name[FILES_VARS]),
+	};
+	char *command = NULL;
+
+	if (words[0] && words[1] && words[2] && words[3] &&
+	    asprintf(&command, "pflashctl move%s%s%s%s", words[0], words[1],
+		     words[2], words[3]) < 0)
+		command = NULL;
+	for (size_t i = 0; i < 4; i++)
+		free(words[i]);
+	return command;
+}
+
+char *
+movenote_forget(const struct files *at)
+{
+	char *journal = argument("--journal ", apart_of(at));
+	char *vars = argument("", at->name[FILES_VARS]), *command = NULL;
+
+	if (journal && vars &&
+	    asprintf(&command, "pflashctl forget%s%s", journal, vars) < 0)
+		command = NULL;
+	free(journal);
+	free(vars);
+	return command;
+}
+
+/* The names of the other place, which the caller frees; false: no memory. */
+static bool
+names_of(const struct movenote *note, struct files *other, char *names[2])
+{
+	names[0] = strndup(note->path, note->path_len);
+	if (!note->apart && asprintf(&names[1], "%.*s.journal",
+				     (int)note->path_len, note->path) < 0)
+		names[1] = NULL;
+	if (note->apart)
+		names[1] = strndup(note->apart, note->apart_len);
+	other->name[FILES_VARS] = names[0];
+	other->name[FILES_JOURNAL] = names[1];
+	return names[0] && names[1];
+}
+
+const char *
+movenote_shorten(const char *command, size_t rest)
+{
+	size_t room = sizeof(((struct error *)0)->text) - 150;
+
+	return command && strlen(command) + rest < room ?
+		       command :
+		       "pflashctl move ..., with the same arguments again";
 }
 
 int
-movenote_refuse(const uint8_t *bytes, size_t len, const char *name,
+movenote_refuse(const uint8_t *bytes, size_t len, const struct files *at,
 		struct error *err)
 {
+	const char *journal = at->name[FILES_JOURNAL], *text;
+	char *names[2], *command = NULL;
 	struct movenote note;
+	struct files other;
+	bool departed;
 
 	if (!movenote_decode(&note, bytes, len))
 		return 0;
-	if (note.kind == MOVENOTE_DEPARTED)
-		return error_set(err, EREMCHG,
-				 "%s: this flash was moved to %.*s: use that "
-				 "one; the same `pflashctl move` again "
-				 "completes the move",
-				 name, (int)note.path_len, note.path);
-	return error_set(err, EREMCHG,
-			 "%s: the move of a flash to this place was "
-			 "interrupted: use %.*s, or complete the move by the "
-			 "same `pflashctl move` again",
-			 name, (int)note.path_len, note.path);
+	departed = note.kind == MOVENOTE_DEPARTED;
+	if (names_of(&note, &other, names))
+		command = departed ? movenote_command(at, &other) :
+				     movenote_command(&other, at);
+	text = movenote_shorten(command, strlen(journal) + note.path_len);
+	if (departed)
+		error_set(err, EREMCHG,
+			  "%s: this flash was moved to %.*s: use that one "
+			  "when `%s` has completed the move",
+			  journal, (int)note.path_len, note.path, text);
+	else
+		error_set(err, EREMCHG,
+			  "%s: the move of a flash to this place was "
+			  "interrupted: use %.*s, or complete the move by `%s`",
+			  journal, (int)note.path_len, note.path, text);
+	free(command);
+	free(names[0]);
+	free(names[1]);
+	return -EREMCHG;
 }

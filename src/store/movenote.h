@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "pflash/error.h"
+#include "pflash/files.h"
 
 enum movenote_kind {
 	MOVENOTE_DEPARTED = 1, /* the flash is now the one at `path` */
@@ -19,9 +20,11 @@ enum movenote_kind {
 };
 
 struct movenote {
-	uint32_t kind;    /* enum movenote_kind */
-	const char *path; /* the VARS file at the other place */
-	size_t path_len;  /* bytes; `path` has no '\0' if it was decoded */
+	uint32_t kind;     /* enum movenote_kind */
+	const char *path;  /* the VARS file at the other place */
+	size_t path_len;   /* bytes; `path` has no '\0' if it was decoded */
+	const char *apart; /* the journal there; NULL: it is beside VARS */
+	size_t apart_len;
 	const uint8_t *journal; /* the journal that the note has replaced */
 	size_t journal_len;     /* bytes; 0: there was none */
 };
@@ -33,15 +36,35 @@ bool movenote_decode(struct movenote *note, const uint8_t *bytes, size_t len);
 int movenote_encode(const struct movenote *note, uint8_t **bytes, size_t *len,
 		    struct error *err);
 
-/* True if the note is of this kind, and names this VARS file. */
+/* Makes a note of this kind about the flash at `other`, without a journal. */
+struct movenote movenote_about(enum movenote_kind kind,
+			       const struct files *other);
+
+/* True if the note is of this kind, and names VARS and journal of `other`. */
 bool movenote_is(const struct movenote *note, enum movenote_kind kind,
-		 const char *path);
+		 const struct files *other);
 
 /*
- * -EREMCHG and the sentence that says which flash to use, if `bytes` are a
- * note; otherwise 0.  `name` is the path of the file that has the bytes.
+ * The `pflashctl move` that moves `from` to `to`, as a line for the shell, in
+ * malloc()ed memory; NULL: no memory.
  */
-int movenote_refuse(const uint8_t *bytes, size_t len, const char *name,
+char *movenote_command(const struct files *from, const struct files *to);
+
+/* As above, the `pflashctl forget` that undoes a stopped move from `at`. */
+char *movenote_forget(const struct files *at);
+
+/*
+ * The command, or a shorter hint if it is NULL or would not fit into a sentence
+ * whose names have `rest` bytes.
+ */
+const char *movenote_shorten(const char *command, size_t rest);
+
+/*
+ * -EREMCHG and the sentence that says which flash to use, and the command that
+ * completes the move, if `bytes` are a note; otherwise 0.  `at` has the names
+ * of the flash whose journal has these bytes.
+ */
+int movenote_refuse(const uint8_t *bytes, size_t len, const struct files *at,
 		    struct error *err);
 
 #endif

@@ -298,6 +298,23 @@ newest_point(struct reader *reader)
 			     (uint32_t)scan->image_size, &err);
 }
 
+/* True if VARS is an image of the history, so it has nothing newer. */
+static bool
+vars_is_a_point(const struct reader *reader)
+{
+	uint32_t size = reader->raw.size;
+	uint8_t *image = reader->raw.bytes ? vars_alloc(size) : NULL;
+	struct reader_point point;
+	size_t cursor = 0;
+	bool found = false;
+
+	while (image && !found && reader->vars.size == size &&
+	       reader_walk(reader, &cursor, &point, image, NULL, NULL))
+		found = memcmp(image, reader->raw.bytes, size) == 0;
+	free(image);
+	return found;
+}
+
 /* Chooses the best image that the files have; see enum reader_source. */
 static void
 choose_image(struct reader *reader)
@@ -321,6 +338,8 @@ choose_image(struct reader *reader)
 	}
 	if (newest_point(reader)) {
 		reader->source = READER_POINT;
+		if (reader->may_be_newer && vars_is_a_point(reader))
+			reader->may_be_newer = false;
 	} else if (reader->source == READER_NOTHING && reader->raw.bytes) {
 		memcpy(reader->image, reader->raw.bytes, reader->raw.size);
 		reader->vars.size = reader->raw.size;
@@ -357,7 +376,7 @@ reader_open_rescue(struct reader **out, const struct store_config *config,
 		   struct error *err)
 {
 	struct reader *reader;
-	struct error ignored;
+	struct error why;
 	int rc = reader_open_files(out, config, err), ret;
 
 	if (rc != -EUCLEAN && rc != -EINVAL && rc != -ENOENT)
@@ -366,13 +385,13 @@ reader_open_rescue(struct reader **out, const struct store_config *config,
 	if (!reader)
 		return error_set(err, ENOMEM, "out of memory");
 	reader->vars.file.fd = reader->reading.journal.file.fd = -1;
-	ret = rescue(reader, config, &ignored);
+	ret = rescue(reader, config, &why);
 	if (ret > 0) {
 		*out = reader;
 		return ret;
 	}
 	reader_close(reader);
-	return rc;
+	return ret == -EREMCHG ? error_set(err, EREMCHG, "%s", why.text) : rc;
 }
 
 enum reader_source

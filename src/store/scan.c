@@ -13,7 +13,6 @@
 
 #include "crc32c.h"
 #include "journal.h"
-#include "movenote.h"
 
 #include "pflash/le.h"
 
@@ -25,8 +24,6 @@ scan_header(struct scan *scan, const uint8_t *p, size_t len, const char *path,
 		     !memcmp(p, JOURNAL_MAGIC, 8) &&
 		     get_le32(p + 60) == crc32c(0, p, 60);
 
-	if (!valid && movenote_refuse(p, len, path, err) < 0)
-		return -EREMCHG;
 	if (!valid)
 		return error_set(
 			err, EUCLEAN,

@@ -47,7 +47,6 @@ struct record {
  * Finds the valid records of a journal.  -EUCLEAN if the journal is damaged or
  * malformed; the sentence names the file (`path`), the offset and the expected
  * record.  In both cases *scan describes the records before the damage.
- * -EREMCHG: the flash was moved, or its move was interrupted (movenote.h).
  */
 int scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
 		 const char *path, struct error *err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal.h"
 #include "lock.h"
 
 #include "pflash/identify.h"
@@ -101,15 +102,44 @@ vars_init(struct vars *vars, const struct store_config *config,
 	return rc;
 }
 
+/* VARS is missing: its journal, or the note of a move, says what to do. */
+static void
+explain_missing(const struct vars *vars, struct error *err)
+{
+	struct journal journal;
+	struct error why;
+	uint8_t *bytes = NULL;
+	size_t len;
+	int rc = journal_open(&journal, vars->file.sys, vars->files, false,
+			      &why);
+
+	if (rc)
+		return;
+	rc = journal_read(&journal, &bytes, &len, &why);
+	if (rc == -EREMCHG)
+		error_set(err, ENOENT, "%s", why.text);
+	else
+		error_set(err, ENOENT,
+			  "%s: No such file or directory, but its journal is "
+			  "there: `pflashctl check` names the command that "
+			  "restores it",
+			  vars->file.path);
+	journal_close(&journal);
+	free(bytes);
+}
+
 int
 vars_open(struct vars *vars, const struct store_config *config,
 	  enum vars_use use, struct error *err)
 {
 	int rc = vars_init(vars, config, err);
 
-	if (!rc)
-		rc = file_open(&vars->file, vars->files, FILES_VARS,
-			       use == VARS_WRITE, err);
+	if (rc)
+		return rc;
+	rc = file_open(&vars->file, vars->files, FILES_VARS, use == VARS_WRITE,
+		       err);
+	if (rc == -ENOENT)
+		explain_missing(vars, err);
 	if (!rc && use != VARS_LOOK)
 		rc = lock_file(&vars->file, vars->files,
 			       use == VARS_WRITE ? F_WRLCK : F_RDLCK, err);

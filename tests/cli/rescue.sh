@@ -33,6 +33,8 @@ zcat "$data/ovmf-2022.11-4m-firstboot.trace.gz" | "$replay" --vars "$g" >/dev/nu
 cp "$g" "$tmp/first.fd"
 zcat "$data/ovmf-2022.11-4m-secondboot.trace.gz" | "$replay" --vars "$g" >/dev/null
 last=$(newest "$g")
+"$ctl" export --at "$("$ctl" log --bursts "$g" | grep '^[0-9]' | sed -n '100{s/ .*//;p;}')" \
+	"$g" "$tmp/past.fd"
 "$ctl" create --layout 4m "$tmp/other.fd"
 "$ctl" create --layout 2m "$tmp/small.fd"
 printf 'w 1f000 1 10\nw 1f000 1 0\nw 0 1 ff\n' | "$replay" --vars "$tmp/small.fd"
@@ -73,6 +75,8 @@ break_vars() {
 	cut) truncate -s 65536 "$v" ;;
 	odd) truncate -s 65537 "$v" ;;
 	longer) truncate -s 1M "$v" ;;
+	padded) truncate -s 600000 "$v" ;;
+	past) cp "$tmp/past.fd" "$v" ;;
 	empty) : >"$v" ;;
 	zeroed) head -c 540672 /dev/zero >"$v" ;;
 	gone) rm -f "$v" ;;
@@ -89,6 +93,7 @@ break_journal() {
 	case $1 in
 	whole) ;;
 	cut) truncate -s $((length * 3 / 4)) "$v.journal" ;;
+	torn) truncate -s $((length - 400)) "$v.journal" ;;
 	early) hit "$v.journal" $((length / 4)) ;;
 	late) hit "$v.journal" $((length * 3 / 4)) ;;
 	end) hit "$v.journal" $((length - 400)) ;;
@@ -175,6 +180,9 @@ good whole none last
 cut whole repair last
 odd whole repair last
 longer whole repair last
+padded whole repair last
+past whole repair last
+past whole or, same
 empty whole repair last
 zeroed whole repair last
 gone whole repair last
@@ -189,6 +197,9 @@ good cut or, point
 cut cut repair point
 odd cut repair point
 longer cut repair point
+padded cut repair point
+past torn repair point
+past torn or, same
 empty cut repair point
 zeroed cut repair point
 gone cut repair point
@@ -237,6 +248,8 @@ good gone none last
 cut gone repair last
 odd gone repair last
 longer gone repair last
+padded gone repair last
+padded start repair last
 empty gone repair last
 zeroed gone repair last
 changed gone none last
@@ -277,6 +290,23 @@ mv "$v.journal" "$tmp/a 'b'/j"
 command=$(advised repair)
 check "quoted: $(echo "$command" | sed "s,$tmp/,,g")" sh -c "${command:-false} >/dev/null"
 check "quoted: the image is right" cmp -s "$g" "$v"
+
+# A padded file has its variables itself, and no backup is needed.
+for state in longer padded; do
+	put "$g"
+	rm -f "$v.journal"
+	break_vars $state
+	"$ctl" check "$v" >"$tmp/said" 2>&1
+	check "$state: no backup is needed" sh -c "! grep -q BACKUP '$tmp/said'"
+done
+
+# A name that the shell and a terminal would obey.
+odd=$(printf '%s/-\033[2J `x` $y \303\244' "$tmp")
+cp "$g.journal" "$odd.journal"
+(cd "$tmp" && "$(cd - >/dev/null && cd "$build" && pwd)/pflashctl" check -- "${odd##*/}") >"$tmp/said"
+command=$(advised repair)
+check "an odd name: $command" sh -c "cd '$tmp' && ${command:-false} >/dev/null"
+check "an odd name: the image is right" cmp -s "$g" "$odd"
 
 # points_to_check TEXT COMMAND...: COMMAND is refused, its message advises to run
 # `pflashctl check`, and the repair that check prints helps

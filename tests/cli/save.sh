@@ -138,4 +138,13 @@ rm -f "$j"
 dd if=/dev/zero of="$loop" bs=4096 conv=notrunc 2>/dev/null
 check "a device: create --reset on zeros" "$ctl" create --reset --layout 4m --journal "$j" "$loop"
 check "a device: check of the new size" sh -c "'$ctl' check --journal '$j' '$loop' >/dev/null"
+# smaller than the flash of the journal: the image is saved
+"$ctl" export --journal "$j" "$loop" "$o"
+losetup -d "$loop"
+truncate -s 65536 "$tmp/disk"
+loop=$(losetup -f --show "$tmp/disk")
+"$ctl" check --journal "$j" "$loop" >"$tmp/said"
+command=$(sed -n 's/^repair: `\([^`]*\)NEW`.*/\1/p' "$tmp/said")
+check "a device that is too small: $command" sh -c "${command:-false} '$tmp/saved'"
+check "the image is saved" cmp -s "$o" "$tmp/saved"
 finish

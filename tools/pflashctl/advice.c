@@ -4,15 +4,18 @@
  * table in docs/recovery.md has all states; tests/cli/rescue.sh runs what is
  * printed here.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "pflash/fv.h"
+#include "pflash/identify.h"
 #include "pflashctl.h"
 
-/* Ends a command with the names of the files. */
 static void
-print_files(const struct ctl_options *options)
+print_names(const struct ctl_options *options)
 {
 	if (options->journal) {
 		fputs(" --journal ", stdout);
@@ -20,6 +23,13 @@ print_files(const struct ctl_options *options)
 	}
 	putchar(' ');
 	ctl_print_word(options->files[0]);
+}
+
+/* Ends a command with the names of the files. */
+static void
+print_files(const struct ctl_options *options)
+{
+	print_names(options);
 	putchar('`');
 }
 
@@ -29,6 +39,56 @@ print_reset(const struct ctl_options *options, const char *start)
 	printf("%s`pflashctl create --reset --template BACKUP", start);
 	print_files(options);
 	puts(": these files do not have the variables, a backup may have them");
+}
+
+/*
+ * The file is a VARS image with padding or code behind it: it is its own
+ * template.
+ */
+bool
+ctl_advise_template(const struct ctl_options *options)
+{
+	const char *path = options->files[0];
+	struct fv_report report = { .count = 0 };
+	uint8_t *image = NULL;
+	struct error note, err;
+	size_t size;
+	bool good = !ctl_is_device(path) &&
+		    identify_template(path, &image, &size, &note, &err) > 0 &&
+		    fv_check(image, size, &report);
+
+	free(image);
+	if (!good)
+		return false;
+	fputs("repair: `pflashctl create --reset --template ", stdout);
+	ctl_print_word(path);
+	print_files(options);
+	puts(": the variables are in the file, which is kept");
+	return true;
+}
+
+/* The journal alone has an image, but the block device has no room for it. */
+static bool
+print_small_device(const struct ctl_options *options,
+		   const struct reader *reader)
+{
+	const char *path = options->files[0];
+	off_t room;
+	int fd = ctl_is_device(path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return false;
+	room = lseek(fd, 0, SEEK_END);
+	(void)close(fd);
+	if (room < 0 || room >= (off_t)reader_size(reader))
+		return false;
+	printf("repair: `pflashctl export --at %" PRIu64,
+	       reader_newest(reader));
+	print_names(options);
+	printf(" NEW`: the device has %lld bytes and the flash %" PRIu32
+	       ": make a VARS file or a larger device of NEW\n",
+	       (long long)room, reader_size(reader));
+	return true;
 }
 
 static void
@@ -68,6 +128,8 @@ advise_point(const struct ctl_options *options, const struct reader *reader,
 {
 	const char *why = other_size(reader);
 
+	if (print_small_device(options, reader))
+		return;
 	if (!why && reader_vars_may_be_newer(reader))
 		why = "the VARS file is sound, the journal has lost its end";
 	if (sound && why) {
@@ -105,6 +167,6 @@ ctl_advise(const struct ctl_options *options, const struct reader *reader)
 		print_accept(options, "repair: ",
 			     "the VARS file is sound, and the journal alone "
 			     "has no image");
-	else
+	else if (!ctl_advise_template(options))
 		print_reset(options, "repair: ");
 }

@@ -189,13 +189,16 @@ ctl_check(const struct ctl_options *options)
 
 	if (ret > 0)
 		printf("error: %s\n", err.text);
-	if (ret != 0 && identify_path(options->files[0], true, &err) > 0) {
+	if (ret != 0 && !(ret > 0 && ctl_is_device(options->files[0])) &&
+	    identify_path(options->files[0], true, &err) > 0) {
 		/* Without a journal there is nothing to be rescued. */
-		if (ret < 0 || !reader_has_journal(reader)) {
-			if (ret > 0)
-				reader_close(reader);
+		if (ret > 0 && !reader_has_journal(reader)) {
+			ctl_advise_template(options);
+			reader_close(reader);
 			return ctl_refused(-EINVAL, &err);
 		}
+		if (ret < 0)
+			return ctl_refused(-EINVAL, &err);
 		printf("error: %s\n", err.text);
 	}
 	if (ret < 0)

@@ -3,13 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "pflash/fv.h"
 #include "pflash/identify.h"
 #include "pflash/load.h"
+#include "pflash/text.h"
 #include "pflashctl.h"
-#include "show.h"
 
 struct store_config
 ctl_config(const struct ctl_options *options)
@@ -23,6 +24,14 @@ ctl_config(const struct ctl_options *options)
 		.size = load_flash_size(options->files[0]),
 		.history = &all,
 	};
+}
+
+bool
+ctl_is_device(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
 int
@@ -65,21 +74,10 @@ ctl_format_time(uint64_t ns, char *text, size_t room)
 void
 ctl_print_word(const char *path)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789/._-+:,@%=";
-	const char *quote = path[strspn(path, plain)] ? "'" : "";
-	size_t len;
+	char *word = text_word(path);
 
-	fputs(quote, stdout);
-	for (; *path; path += len) {
-		len = strcspn(path, "'");
-		(void)show_text(stdout, (struct text){ path, len });
-		if (len == 0)
-			fputs("'\\''", stdout);
-		len += len == 0;
-	}
-	fputs(quote, stdout);
+	fputs(word ? word : "?", stdout);
+	free(word);
 }
 
 void

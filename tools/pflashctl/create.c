@@ -95,20 +95,12 @@ create_device(const struct ctl_options *options, const uint8_t *image,
 	return code == CTL_OK ? ctl_replace(options, image, size) : code;
 }
 
-static bool
-is_device(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
-}
-
 static int
 create(const struct ctl_options *options, const uint8_t *image, size_t size)
 {
 	if (options->reset)
 		return ctl_replace(options, image, size);
-	if (is_device(options->files[0]))
+	if (ctl_is_device(options->files[0]))
 		return create_device(options, image, size);
 	return create_file(options, image, size);
 }

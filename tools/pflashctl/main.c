@@ -28,8 +28,9 @@ const struct ctl_command ctl_commands[] = {
 	  "list the variables that changed since a point in time" },
 	{ "export", ctl_export, 2, 2, "aj", "[--at SEQ] VARS OUT",
 	  "write the consistent image (VARS plus its journal) to OUT" },
-	{ "forget", ctl_forget, 1, 1, "", "VARS",
-	  "permit pflashd to create a VARS file that a guest had" },
+	{ "forget", ctl_forget, 1, 1, "j", "VARS",
+	  "permit pflashd to create a VARS file that a guest had; undo an "
+	  "interrupted move" },
 	{ "list", ctl_list, 0, 0, "JM", "[--json | --metrics]",
 	  "list the flashes that are attached on this host" },
 	{ "log", ctl_log, 1, 1, "nbj", "[--last N] [--bursts] VARS",

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pflashctl move, clone and forget. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "pflash/known.h"
 #include "pflashctl.h"
@@ -33,11 +35,24 @@ record_move(const struct files *from, const struct files *to)
 {
 	struct error err;
 
-	if (known_move(from->name[FILES_VARS], to->name[FILES_VARS], &err) < 0)
+	if (known_move(from, to, &err) < 0)
 		(void)ctl_fail(CTL_OK,
 			       "the flash was moved, but this is not "
 			       "recorded, so pflashd may create a new %s: %s",
 			       from->name[FILES_VARS], err.text);
+}
+
+/* An earlier move, or the same one before it was interrupted, was complete. */
+static void
+explain_gone(const struct files *from, struct error *err)
+{
+	char *place = known_place(from);
+
+	if (place)
+		error_set(err, ENOENT,
+			  "%s: No such file or directory: it was moved to %s",
+			  from->name[FILES_VARS], place);
+	free(place);
 }
 
 static int
@@ -50,6 +65,8 @@ move(const struct ctl_options *options, struct files *from, struct files *to)
 	old.files = from;
 	new.files = to;
 	ret = store_move(&old, &new, &err);
+	if (ret == -ENOENT && store_check_new(&old, NULL) == 0)
+		explain_gone(from, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
 	record_move(from, to);
@@ -84,20 +101,37 @@ ctl_clone(const struct ctl_options *options)
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
 }
 
+/* Forgets a move that was interrupted, and then the record. */
+static int
+forget(const struct ctl_options *options, struct files *files)
+{
+	struct store_config config = ctl_config(options);
+	bool undone, found = false;
+	struct error err;
+	int ret;
+
+	config.files = files;
+	ret = store_move_undo(&config, &undone, &err);
+	if (!ret && undone)
+		puts("the move is undone: do not use the other place");
+	if (!ret)
+		ret = known_forget(files, &found, &err);
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	if (!undone || found)
+		puts(found ? "forgotten" : "there is no record of this file");
+	return CTL_OK;
+}
+
 int
 ctl_forget(const struct ctl_options *options)
 {
 	struct files *files;
-	struct error err;
-	bool found = false;
-	int code = open_files(options->files[0], NULL, &files), ret;
+	int code = open_files(options->files[0], options->journal, &files);
 
 	if (code != CTL_OK)
 		return code;
-	ret = known_forget(files->name[FILES_VARS], &found, &err);
+	code = forget(options, files);
 	files->ops->close(files);
-	if (ret < 0)
-		return ctl_refused(ret, &err);
-	puts(found ? "forgotten" : "there is no record of this file");
-	return CTL_OK;
+	return code;
 }

@@ -107,10 +107,10 @@ int ctl_rescue(const struct ctl_options *options, const uint8_t *image,
 /* CTL_OK, or another exit code after a message: the file is in use. */
 int ctl_check_unused(const struct ctl_options *options);
 
-/*
- * Prints a path as a word for the shell; control characters are escaped, as in
- * all output.
- */
+/* True if the path leads to a block device. */
+bool ctl_is_device(const char *path);
+
+/* Prints a path as a word for the shell, with text_word(). */
 void ctl_print_word(const char *path);
 
 /* Prints a line for each finding: severity, code and sentence. */
@@ -122,6 +122,12 @@ void ctl_print_findings(const struct fv_report *report);
  * returned 0.
  */
 void ctl_advise(const struct ctl_options *options, const struct reader *reader);
+
+/*
+ * If the file itself has the variables, with padding or code behind them,
+ * prints the command that makes a VARS file of it.  False: it has not.
+ */
+bool ctl_advise_template(const struct ctl_options *options);
 
 /* Formats nanoseconds since 1970 as local time. */
 void ctl_format_time(uint64_t ns, char *text, size_t room);

@@ -80,14 +80,6 @@ ctl_check_unused(const struct ctl_options *options)
 	return CTL_OK;
 }
 
-static bool
-is_device(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
-}
-
 /*
  * Another size is refused if a guest may know this one: there is a history, or
  * a variable store.  *rescue: the files do not open, or not with this size.
@@ -105,7 +97,7 @@ check_size(const struct ctl_options *options, const struct reader *reader,
 		return CTL_OK;
 	if (source == READER_SOUND && !reader_has_journal(reader) &&
 	    !fv_check(reader_image(reader), reader_size(reader), &report)) {
-		*rescue = !is_device(options->files[0]);
+		*rescue = !ctl_is_device(options->files[0]);
 		return CTL_OK;
 	}
 	return ctl_fail(CTL_FILE, "%s: has %u bytes, not %zu",

@@ -42,20 +42,36 @@ load_template(struct preflight *preflight, const struct options *options,
 }
 
 /*
- * Makes the image of a new VARS file, from template or layout.  `vars` is its
- * path without symbolic links.
+ * 0: VARS, which is missing, was never there.  Otherwise the sentence has each
+ * reason and each way out.
  */
 static int
-make_initial(struct preflight *preflight, const struct options *options,
-	     const char *vars, struct error *err)
+check_new(struct files *files, struct error *err)
 {
-	int ret;
+	const struct store_config config = { .files = files };
+	struct error known, journal;
+	int ret = store_check_new(&config, &journal), known_ret;
 
+	if (ret == -EREMCHG)
+		return error_set(err, EREMCHG, "%s", journal.text);
+	known_ret = known_check(files, &known);
+	if (known_ret)
+		return error_set(err, -known_ret, "%.500s%s%s", known.text,
+				 ret ? "; " : "", ret ? journal.text : "");
+	return ret ? error_set(err, -ret, "%s", journal.text) : 0;
+}
+
+/* Makes the image of a new VARS file, from template or layout. */
+static int
+make_initial(struct preflight *preflight, const struct options *options,
+	     struct files *files, struct error *err)
+{
+	int ret = check_new(files, err);
+
+	if (ret)
+		return ret;
 	if (options->read_only)
 		return error_errno(err, ENOENT, "%s", options->vars);
-	if ((options->template || options->layout) &&
-	    (ret = known_check(vars, err)) < 0)
-		return ret;
 	if (options->template)
 		return load_template(preflight, options, err);
 	if (!options->layout)
@@ -295,8 +311,7 @@ preflight_load(struct preflight *preflight, const struct options *options,
 	if (fd >= 0)
 		close(fd);
 	else if (fd == -ENOENT)
-		ret = make_initial(preflight, options, files->name[FILES_VARS],
-				   err);
+		ret = make_initial(preflight, options, files, err);
 	else
 		ret = identify_open_error(-fd, files->name[FILES_VARS], err);
 	if (ret == 0 && options->code)
