@@ -12,6 +12,7 @@
 #include "movenote.h"
 #include "vars.h"
 
+#include "pflash/identify.h"
 #include "pflash/store.h"
 
 /* 0: no file has this name; -EEXIST: a file has it. */
@@ -20,11 +21,17 @@ look_for(const struct vars *vars, enum files_role role, struct error *err)
 {
 	struct file file = { .sys = vars->file.sys };
 	int rc = file_open(&file, vars->files, role, false, err);
+	struct stat st;
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
+	rc = error_errno(err, EEXIST, "%s", file.path);
+	if (file.sys->fstat(file.fd, &st) == 0 && !S_ISREG(st.st_mode))
+		error_set(err, EEXIST,
+			  "%s: exists, and is %s: give another name", file.path,
+			  identify_type_name(st.st_mode));
 	file_close(&file);
-	return error_errno(err, EEXIST, "%s", file.path);
+	return rc;
 }
 
 /* 0: there is no note of a move in the place of the journal. */

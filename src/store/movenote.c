@@ -73,6 +73,12 @@ movenote_is(const struct movenote *note, enum movenote_kind kind,
 	       memcmp(note->path, path, note->path_len) == 0;
 }
 
+bool
+movenote_has_magic(const uint8_t *bytes, size_t len)
+{
+	return len >= 8 && !memcmp(bytes, MAGIC, 8);
+}
+
 int
 movenote_refuse(const uint8_t *bytes, size_t len, const char *name,
 		struct error *err)

@@ -37,6 +37,9 @@ int movenote_encode(const struct movenote *note, uint8_t **bytes, size_t *len,
 bool movenote_is(const struct movenote *note, enum movenote_kind kind,
 		 const char *path);
 
+/* True if the bytes are a note, or one that is damaged behind its magic. */
+bool movenote_has_magic(const uint8_t *bytes, size_t len);
+
 /*
  * -EREMCHG and the sentence that says which flash to use, if `bytes` are a
  * note; otherwise 0.  `name` is the path of the file that has the bytes.
