@@ -76,7 +76,7 @@ create_device(const struct ctl_options *options, const uint8_t *image,
 	struct store_config config = ctl_config(options);
 	struct reader *reader;
 	struct error err;
-	int code = CTL_OK, ret;
+	int code, ret;
 
 	if (options->journal && access(options->journal, F_OK) == 0)
 		return ctl_fail(CTL_FILE,
@@ -86,7 +86,8 @@ create_device(const struct ctl_options *options, const uint8_t *image,
 	ret = reader_open_files(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	if (!is_blank(reader_image(reader), size))
+	code = ctl_check_kind(options, reader_image(reader), size, false);
+	if (code == CTL_OK && !is_blank(reader_image(reader), size))
 		code = ctl_fail(CTL_FILE,
 				"%s: is not blank: `create --reset` replaces "
 				"what is there",
