@@ -226,7 +226,7 @@ local_explain(const struct files *files, enum files_role role, int code,
 			"%s: is a symbolic link, which is not followed "
 			"here: put the file itself in its place",
 			path);
-	return identify_open_error(code, path, err);
+	return identify_path_error(code, path, err);
 }
 
 static char *

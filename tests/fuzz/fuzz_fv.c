@@ -210,7 +210,7 @@ check(const uint8_t *image, size_t size)
 	struct identity identity;
 
 	identify_image(image, size, &identity);
-	identity_text(&identity, &text);
+	identity_text(&identity, IDENTITY_AS_VARS, &text);
 	must(!fine || identity.kind == IDENTITY_VARS);
 	must(fine == (report.errors == 0));
 	must(report.count <= FV_MAX_FINDINGS);

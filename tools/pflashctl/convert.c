@@ -180,6 +180,12 @@ convert_vars(const struct ctl_options *options, struct files *files,
 		ret = reader_open_files(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
+	code = ctl_check_kind(options, reader_image(reader),
+			      reader_size(reader), false);
+	if (code != CTL_OK) {
+		reader_close(reader);
+		return code;
+	}
 	converting->from = fv_layout_by_size(reader_size(reader));
 	if (converting->from == converting->to) {
 		printf("nothing was changed: the layout is %s already\n",

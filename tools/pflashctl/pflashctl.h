@@ -113,6 +113,13 @@ bool ctl_is_device(const char *path);
 /* Prints a path as a word for the shell, with text_word(). */
 void ctl_print_word(const char *path);
 
+/*
+ * CTL_OK, or CTL_FILE with the sentence about the image: it is a file of
+ * another kind, or, with `contents`, a flash that has lost all contents.
+ */
+int ctl_check_kind(const struct ctl_options *options, const uint8_t *image,
+		   size_t size, bool contents);
+
 /* Prints a line for each finding: severity, code and sentence. */
 void ctl_print_findings(const struct fv_report *report);
 
