@@ -13,7 +13,8 @@ static const struct cmdline_option table[] = {
 	{ "last", 'n', true },        { "json", 'J', false },
 	{ "metrics", 'M', false },    { "reset", 'r', false },
 	{ "bursts", 'b', false },     { "help", 'h', false },
-	{ "new-journal", 'N', true }, { NULL, 0, false },
+	{ "new-journal", 'N', true }, { "undo", 'u', false },
+	{ NULL, 0, false },
 };
 
 struct parsing {
@@ -48,6 +49,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'l': options->layout = arg; return 0;
 	case 'c': options->code = arg; return 0;
 	case 'r': options->reset = true; return 0;
+	case 'u': options->undo = true; return 0;
 	case 'b': options->bursts = true; return 0;
 	case 'J': options->json = true; return 0;
 	case 'M': options->metrics = true; return 0;

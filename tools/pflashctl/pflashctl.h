@@ -34,7 +34,7 @@ struct ctl_options {
 	bool has_at, has_to;
 	uint64_t last;
 	bool bursts;
-	bool reset, json, metrics, help;
+	bool reset, json, metrics, undo, help;
 };
 
 struct ctl_command {
