@@ -23,11 +23,11 @@ print_misfit(void *opaque, const struct fv_misfit *misfit)
 {
 	struct converting *converting = opaque;
 	const struct variable *variable = &misfit->variable;
-	char name[256], guid[GUID_TEXT_SIZE];
+	char name[CTL_NAME_SIZE], guid[GUID_TEXT_SIZE];
 	const char *known = guid_name(variable->guid);
 
 	converting->misfits++;
-	variable_name(variable, name, sizeof(name));
+	ctl_name(variable, name);
 	guid_format(variable->guid, guid);
 	(void)ctl_fail(0,
 		       "%s: %s %s does not fit: it has %u bytes with its "

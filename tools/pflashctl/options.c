@@ -42,7 +42,9 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	switch (option) {
 	case 'a': options->has_at = true; return number(arg, &options->at, err);
 	case 't': options->has_to = true; return number(arg, &options->to, err);
-	case 'n': return number(arg, &options->last, err);
+	case 'n':
+		return parse_number(arg, PARSE_DECIMAL, 1, UINT64_MAX,
+				    &options->last, err);
 	case 'j': options->journal = arg; return 0;
 	case 'N': options->new_journal = arg; return 0;
 	case 'T': options->template = arg; return 0;

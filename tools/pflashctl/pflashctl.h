@@ -127,6 +127,13 @@ void ctl_advise(const struct ctl_options *options, const struct reader *reader);
 void ctl_format_time(uint64_t ns, char *text, size_t room);
 
 /*
+ * The name of a variable, which ends with "..." if it has more than 255 bytes.
+ * A guest has chosen it: print it with show_text().
+ */
+#define CTL_NAME_SIZE (256 + 3)
+void ctl_name(const struct variable *variable, char text[CTL_NAME_SIZE]);
+
+/*
  * Prints the line of a variable that differs, with its sign and without an
  * indent.  `old` is NULL for an added variable, `new` for a removed one.
  */
