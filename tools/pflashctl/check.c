@@ -85,7 +85,7 @@ print_dbx(const uint8_t *image, size_t size)
 		printf("note: dbx-limit: Secure Boot keys are enrolled, but "
 		       "the firmware of this layout accepts no variable of "
 		       "more than %" PRIu32 " bytes, and the current list of "
-		       "revoked programs, dbx, has about %u; to make room for "
+		       "revoked programs, dbx, has %u; to make room for "
 		       "it, use `pflashctl convert --layout 4m`, and a "
 		       "firmware of that layout\n",
 		       limit, FV_DBX_TODAY);

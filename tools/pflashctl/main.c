@@ -19,7 +19,7 @@ const struct ctl_command ctl_commands[] = {
 	  "copy the variables to a new VARS file, for another guest" },
 	{ "compact", ctl_compact, 1, 1, "j", "VARS",
 	  "make room in the variable store, as the firmware would do" },
-	{ "convert", ctl_convert, 1, 1, "lj", "--layout 2m|4m VARS",
+	{ "convert", ctl_convert, 1, 1, "luj", "--layout 2m|4m | --undo VARS",
 	  "convert a VARS file to the layout of another build of OVMF" },
 	{ "create", ctl_create, 1, 1, "lTrj",
 	  "--layout 2m|4m | --template FILE [--reset] VARS",

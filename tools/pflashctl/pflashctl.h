@@ -34,7 +34,7 @@ struct ctl_options {
 	bool has_at, has_to;
 	uint64_t last;
 	bool bursts;
-	bool reset, json, metrics, help;
+	bool reset, json, metrics, undo, help;
 };
 
 struct ctl_command {
@@ -138,6 +138,13 @@ bool ctl_advise_template(const struct ctl_options *options);
 
 /* Formats nanoseconds since 1970 as local time. */
 void ctl_format_time(uint64_t ns, char *text, size_t room);
+
+/*
+ * The name of a variable, which ends with "..." if it has more than 255 bytes.
+ * A guest has chosen it: print it with show_text().
+ */
+#define CTL_NAME_SIZE (256 + 3)
+void ctl_name(const struct variable *variable, char text[CTL_NAME_SIZE]);
 
 /*
  * Prints the line of a variable that differs, with its sign and without an
