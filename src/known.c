@@ -76,94 +76,148 @@ record_path(const char *vars, const char *suffix)
 		       path;
 }
 
-/* Makes the directory and its parent, which a package makes otherwise. */
-static int
-make_directory(struct error *err)
+static const struct sys *
+or_kernel(const struct sys *sys)
 {
-	const char *path = directory();
-	char *parent = strdup(path),
-	     *slash = parent ? strrchr(parent, '/') : NULL;
+	return sys ? sys : &sys_kernel;
+}
+
+static int
+sync_directory(const struct sys *sys, const char *path, struct error *err)
+{
+	int fd = sys->open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	int rc = 0;
 
-	if (slash && slash > parent) {
-		*slash = '\0';
-		(void)mkdir(parent, 0755);
-	}
-	free(parent);
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (fd < 0 || (sys->fsync(fd) < 0 && errno != EINVAL))
 		rc = error_errno(err, errno, "%s", path);
-	return rc;
-}
-
-static int
-sync_directory(struct error *err)
-{
-	int fd = open(directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-
-	if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
-		rc = error_errno(err, errno, "%s", directory());
 	if (fd >= 0)
-		(void)close(fd);
+		(void)sys->close(fd);
 	return rc;
 }
 
+/*
+ * Makes one directory, and its name durable, for a process may have died
+ * between the two.
+ */
 static int
-write_text(const char *path, const char *text, struct error *err)
+make_one(const struct sys *sys, const char *path, mode_t mode,
+	 struct error *err)
 {
-	int fd = open(path,
-		      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		      0600);
+	const char *slash = strrchr(path, '/');
+	char *parent;
+	int rc;
+
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return error_errno(err, errno, "%s", path);
+	if (slash > path)
+		parent = strndup(path, (size_t)(slash - path));
+	else
+		parent = strdup(slash ? "/" : ".");
+	if (!parent)
+		return error_set(err, ENOMEM, "out of memory");
+	rc = sync_directory(sys, parent, err);
+	free(parent);
+	return rc;
+}
+
+/* Makes the directory and its parent, which a package makes otherwise. */
+static int
+make_directory(const struct sys *sys, struct error *err)
+{
+	const char *path = directory(), *slash = strrchr(path, '/');
+	char *parent;
+	int rc;
+
+	if (slash <= path)
+		return make_one(sys, path, 0700, err);
+	parent = strndup(path, (size_t)(slash - path));
+	if (!parent)
+		return error_set(err, ENOMEM, "out of memory");
+	rc = make_one(sys, parent, 0755, err);
+	free(parent);
+	return rc ? rc : make_one(sys, path, 0700, err);
+}
+
+/* Writes the whole text; a short write means that there is no more room. */
+static int
+write_text(const struct sys *sys, const char *path, const char *text,
+	   struct error *err)
+{
+	int fd = sys->open(path,
+			   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW |
+				   O_CLOEXEC,
+			   0600);
 	size_t len = strlen(text);
 	int rc = 0;
 
 	if (fd < 0)
 		return error_errno(err, errno, "%s", path);
 	errno = ENOSPC; /* a short write has none */
-	if (write(fd, text, len) != (ssize_t)len || fsync(fd) < 0)
+	if (sys->pwrite(fd, text, len, 0) != (ssize_t)len ||
+	    sys->fdatasync(fd) < 0)
 		rc = error_errno(err, errno, "%s", path);
-	(void)close(fd);
+	(void)sys->close(fd);
 	return rc;
 }
 
 /* Replaces the record by `text`, in one step. */
 static int
-replace(const char *vars, const char *text, struct error *err)
+replace(const struct sys *sys, const char *vars, const char *text,
+	struct error *err)
 {
 	char *path = record_path(vars, "");
 	char *new = record_path(vars, "%new"); /* no name of a record */
-	int rc = make_directory(err);
+	int rc = make_directory(sys, err);
 
 	if (!rc && (!path || !new))
 		rc = error_set(err, ENOMEM, "out of memory");
 	if (!rc)
-		rc = write_text(new, text, err);
-	if (!rc && rename(new, path) < 0)
+		rc = write_text(sys, new, text, err);
+	if (!rc && sys->rename(new, path, 0) < 0)
 		rc = error_errno(err, errno, "%s", path);
 	if (!rc)
-		rc = sync_directory(err);
+		rc = sync_directory(sys, directory(), err);
 	free(path);
 	free(new);
 	return rc;
 }
 
+/* Reads at most RECORD_MOST - 1 bytes, and ends them with a '\0'. */
+static int
+read_text(const struct sys *sys, int fd, char *text)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	do {
+		n = sys->pread(fd, text + len, RECORD_MOST - 1 - len,
+			       (off_t)len);
+		len += n > 0 ? (size_t)n : 0;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	text[len] = '\0';
+	return n < 0 ? -errno : 0;
+}
+
 /* Reads the record, RECORD_MOST bytes of room.  0: there is none; or 1. */
 static int
-read_record(const char *vars, char *text, struct error *err)
+read_record(const struct sys *sys, const char *vars, char *text,
+	    struct error *err)
 {
 	char *path = record_path(vars, "");
-	FILE *file = path ? fopen(path, "re") : NULL;
-	int rc = 1;
+	int fd, rc;
 
 	if (!path)
 		return error_set(err, ENOMEM, "out of memory");
-	if (!file)
-		rc = errno == ENOENT ? 0 : error_errno(err, errno, "%s", path);
+	fd = sys->open(path, O_RDONLY | O_CLOEXEC, 0);
+	rc = fd < 0 ? -errno : read_text(sys, fd, text);
+	if (rc == -ENOENT)
+		rc = 0;
+	else if (rc < 0)
+		rc = error_errno(err, -rc, "%s", path);
 	else
-		text[fread(text, 1, RECORD_MOST - 1, file)] = '\0';
-	if (file && ferror(file))
-		rc = error_errno(err, EIO, "%s", path);
-	if (file)
-		(void)fclose(file);
+		rc = 1;
+	if (fd >= 0)
+		(void)sys->close(fd);
 	free(path);
 	return rc;
 }
@@ -183,28 +237,30 @@ moved_to(char *text, const char *vars)
 	return line + 6;
 }
 
+/* A record that is there already may have no durable name yet. */
 int
-known_add(const char *vars, struct error *err)
+known_add(const struct sys *sys, const char *vars, struct error *err)
 {
 	char *wanted, text[RECORD_MOST];
 	int rc;
 
+	sys = or_kernel(sys);
 	if (asprintf(&wanted, "vars %s\n", vars) < 0)
 		return error_set(err, ENOMEM, "out of memory");
-	rc = read_record(vars, text, err);
-	if (rc >= 0)
-		rc = rc && strcmp(text, wanted) == 0 ?
-			     0 :
-			     replace(vars, wanted, err);
+	rc = read_record(sys, vars, text, err);
+	if (rc > 0 && strcmp(text, wanted) == 0)
+		rc = sync_directory(sys, directory(), err);
+	else if (rc >= 0)
+		rc = replace(sys, vars, wanted, err);
 	free(wanted);
 	return rc;
 }
 
 int
-known_check(const char *vars, struct error *err)
+known_check(const struct sys *sys, const char *vars, struct error *err)
 {
 	char text[RECORD_MOST], *moved;
-	int rc = read_record(vars, text, err);
+	int rc = read_record(or_kernel(sys), vars, text, err);
 
 	if (rc <= 0)
 		return rc;
@@ -224,33 +280,39 @@ known_check(const char *vars, struct error *err)
 }
 
 int
-known_move(const char *from, const char *to, struct error *err)
+known_move(const struct sys *sys, const char *from, const char *to,
+	   struct error *err)
 {
 	char *text;
-	int rc = known_add(to, err);
+	int rc = known_add(sys, to, err);
 
 	if (rc)
 		return rc;
 	if (asprintf(&text, "vars %s\nmoved %s\n", from, to) < 0)
 		return error_set(err, ENOMEM, "out of memory");
-	rc = replace(from, text, err);
+	rc = replace(or_kernel(sys), from, text, err);
 	free(text);
 	return rc;
 }
 
+/* An earlier call may have failed to make the removal durable. */
 int
-known_forget(const char *vars, bool *found, struct error *err)
+known_forget(const struct sys *sys, const char *vars, bool *found,
+	     struct error *err)
 {
 	char *path = record_path(vars, "");
 	int rc = 0;
 
+	sys = or_kernel(sys);
 	*found = false;
 	if (!path)
 		return error_set(err, ENOMEM, "out of memory");
-	if (unlink(path) == 0)
+	if (sys->unlink(path) == 0)
 		*found = true;
 	else if (errno != ENOENT)
 		rc = error_errno(err, errno, "%s", path);
 	free(path);
-	return *found ? sync_directory(err) : rc;
+	if (!rc)
+		rc = sync_directory(sys, directory(), err);
+	return rc == -ENOENT && !*found ? 0 : rc;
 }

@@ -12,7 +12,8 @@
  * the guest runs.
  *
  * `vars` is the path of a VARS file as struct files has it: absolute, without
- * symbolic links.  Errors: -errno and a sentence.
+ * symbolic links.  `sys` is borrowed; NULL: sys_kernel.  Errors: -errno and a
+ * sentence.
  */
 #ifndef PFLASH_KNOWN_H
 #define PFLASH_KNOWN_H
@@ -20,25 +21,28 @@
 #include <stdbool.h>
 
 #include "pflash/error.h"
+#include "pflash/sys.h"
 
 #define KNOWN_DIRECTORY "/var/lib/pflashd/known"
 
 /* Records the path, durably; makes the directory if it is missing. */
-int known_add(const char *vars, struct error *err);
+int known_add(const struct sys *sys, const char *vars, struct error *err);
 
 /*
  * 0: there is no record of this path.  -EEXIST: there is one; the sentence says
  * what to do.  Other errors: there may be one.
  */
-int known_check(const char *vars, struct error *err);
+int known_check(const struct sys *sys, const char *vars, struct error *err);
 
 /*
  * After a move: records `to`, and in the record of `from` that the file is now
  * `to`.  So a guest whose options still have the old path is refused.
  */
-int known_move(const char *from, const char *to, struct error *err);
+int known_move(const struct sys *sys, const char *from, const char *to,
+	       struct error *err);
 
 /* Removes the record, durably.  *found is false if there was none. */
-int known_forget(const char *vars, bool *found, struct error *err);
+int known_forget(const struct sys *sys, const char *vars, bool *found,
+		 struct error *err);
 
 #endif

@@ -33,7 +33,8 @@ record_move(const struct files *from, const struct files *to)
 {
 	struct error err;
 
-	if (known_move(from->name[FILES_VARS], to->name[FILES_VARS], &err) < 0)
+	if (known_move(NULL, from->name[FILES_VARS], to->name[FILES_VARS],
+		       &err) < 0)
 		(void)ctl_fail(CTL_OK,
 			       "the flash was moved, but this is not "
 			       "recorded, so pflashd may create a new %s: %s",
@@ -94,7 +95,7 @@ ctl_forget(const struct ctl_options *options)
 
 	if (code != CTL_OK)
 		return code;
-	ret = known_forget(files->name[FILES_VARS], &found, &err);
+	ret = known_forget(NULL, files->name[FILES_VARS], &found, &err);
 	files->ops->close(files);
 	if (ret < 0)
 		return ctl_refused(ret, &err);

@@ -54,7 +54,7 @@ make_initial(struct preflight *preflight, const struct options *options,
 	if (options->read_only)
 		return error_errno(err, ENOENT, "%s", options->vars);
 	if ((options->template || options->layout) &&
-	    (ret = known_check(vars, err)) < 0)
+	    (ret = known_check(NULL, vars, err)) < 0)
 		return ret;
 	if (options->template)
 		return load_template(preflight, options, err);
