@@ -229,10 +229,7 @@ START_TEST(a_failed_check_permits_nothing)
 }
 END_TEST
 
-/*
- * Whatever the files say already, success means that the record, the directory
- * and its name were synced by this call.
- */
+/* Also a call that finds its work done must sync: an earlier one may not have. */
 START_TEST(every_success_syncs_the_directories)
 {
 	const struct operation *operation = &operations[_i];
