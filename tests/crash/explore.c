@@ -50,9 +50,10 @@ place_parse(const char *text, struct place *place)
 }
 
 static void
-recovery_steps(struct script *script, const struct setting *setting,
+recovery_steps(struct script *script, const struct explorer *explorer,
 	       uint64_t key, bool whole)
 {
+	const struct setting *setting = explorer->setting;
 	uint64_t random = mix(key, 5);
 
 	script->steps = 0;
@@ -64,6 +65,8 @@ recovery_steps(struct script *script, const struct setting *setting,
 	if (!below(&random, 4))
 		script_add(script, STEP_SAVE_STATE)->seed = draw(&random);
 	script_add(script, STEP_CLOSE);
+	if (explorer->again)
+		script_add(script, explorer->again)->seed = draw(&random);
 	script_add(script, STEP_OPEN);
 }
 
@@ -74,14 +77,15 @@ explore_recovery(struct explorer *explorer, struct model *model, uint64_t key,
 	static struct script script;
 	struct run run = {
 		.setting = explorer->setting,
+		.places = explorer->places,
 		.model = model,
 		.key = key,
 		.opened = &explorer->opened,
 	};
 	bool good;
 
-	recovery_steps(&script, explorer->setting, key, whole);
-	good = run_script(&run, &script);
+	recovery_steps(&script, explorer, key, whole);
+	good = run_check_medium(&run) && run_script(&run, &script);
 	run_drop(&run);
 	if (!good)
 		memcpy(explorer->why, run.why, sizeof(run.why));
