@@ -7,6 +7,8 @@
 
 #include "random.h"
 
+#define SOON 24 /* ops after a fault */
+
 static bool explore_level(struct explorer *explorer, unsigned int depth,
 			  uint64_t key, size_t first);
 
@@ -231,6 +233,24 @@ is_worth_it(const struct explorer *explorer, const struct cut *cut,
 	       cut->at == cut->log->ops;
 }
 
+/*
+ * Soon after a fault in an operator's command: a change that the last sync of a
+ * directory made durable may rely on an earlier one that is not.
+ */
+static bool
+cut_after_sync(struct explorer *explorer, unsigned int depth, uint64_t key,
+	       size_t first)
+{
+	const struct cut *cut = &explorer->level[depth].cut;
+	const struct choice none = { CHOICE_NONE, 0, 0 };
+
+	if (explorer->forced || !explorer->again || !first ||
+	    cut->at <= first || cut->at > first + SOON ||
+	    cut->log->op[cut->at - 1].kind != OP_SYNC_DIRECTORY)
+		return true;
+	return cut_here(explorer, depth, key, none);
+}
+
 static bool
 explore_level(struct explorer *explorer, unsigned int depth, uint64_t key,
 	      size_t first)
@@ -241,8 +261,10 @@ explore_level(struct explorer *explorer, unsigned int depth, uint64_t key,
 
 	cut_begin(cut, &level->base, &level->log);
 	do {
-		if (!is_worth_it(explorer, cut, depth, first))
+		if (!is_worth_it(explorer, cut, depth, first)) {
+			good = cut_after_sync(explorer, depth, key, first);
 			continue;
+		}
 		if (explorer->forced)
 			return cut_here(explorer, depth, key,
 					explorer->forced[depth].choice);

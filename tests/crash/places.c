@@ -247,7 +247,9 @@ places_settle(struct run *run, bool *ready)
 	*ready = true;
 	if (!move->begun)
 		return check_other_place(run);
-	if (!run->model->may.lo && is_empty(run->setting->path))
+	/* The flash was perhaps never created. */
+	if (!run->model->may.lo && !content(run->setting->path, "") &&
+	    !content(run->places->second, ""))
 		return true;
 	if (!look_at_both(run, usable))
 		return false;

@@ -568,19 +568,20 @@ checkpoint(struct run *run)
 	return true;
 }
 
-/*
- * Leaves the open burst open.  A plain copy of VARS is what the guest has,
- * except for that burst.
- */
+/* Does nothing while a burst is open; else a copy of VARS has everything. */
 static bool
 settle(struct run *run)
 {
-	bool behind = store_behind(run->store);
+	bool pending = store_pending(run->store);
+	unsigned long changes = machine.changes;
 	int rc = store_settle(run->store);
 
 	if (rc)
 		return check_failure(run, rc, "store_settle");
-	if (!behind)
+	if (pending)
+		return machine.changes == changes ||
+		       run_wrong(run, "store_settle writes an open burst");
+	if (run->failed)
 		return true;
 	committed(run, true);
 	run_settled(run, run->model->done);

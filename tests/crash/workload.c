@@ -404,6 +404,10 @@ build_rescue(struct script *script, const struct workload *workload,
 		script_add(script, STEP_OPEN);
 	}
 	add_bursts(script, workload, &random, 1);
+	/* VARS may have the newest image in the page cache only. */
+	script_add(script, STEP_KILL)->seed = draw(&random);
+	script_add(script, STEP_ROLLBACK);
+	script_add(script, STEP_OPEN);
 	script_add(script, STEP_CLOSE);
 }
 
@@ -436,11 +440,12 @@ build_settle(struct script *script, const struct workload *workload,
 	begin(script, &random);
 	for (uint32_t i = 0; i < rounds; i++) {
 		add_bursts(script, workload, &random, 1 + below(&random, 2));
-		script_add(script, STEP_SETTLE);
 		script_add_burst(script, &random, workload->setting.size, 900);
 		script->steps--; /* drop the commit: the burst stays open */
 		script_add(script, STEP_SETTLE);
 		script_add(script, STEP_COMMIT);
+		script_add(script, STEP_SETTLE);
+		script_add_burst(script, &random, workload->setting.size, 900);
 	}
 	script_add(script, STEP_KILL)->seed = draw(&random);
 	script_add(script, STEP_OPEN);

@@ -229,7 +229,7 @@ START_TEST(a_failed_check_permits_nothing)
 }
 END_TEST
 
-/* Also a call that finds its work done must sync: an earlier one may not have. */
+/* A call that finds its work done must sync: an earlier one may not have. */
 START_TEST(every_success_syncs_the_directories)
 {
 	const struct operation *operation = &operations[_i];
