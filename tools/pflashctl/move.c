@@ -35,7 +35,7 @@ record_move(const struct files *from, const struct files *to)
 {
 	struct error err;
 
-	if (known_move(from, to, &err) < 0)
+	if (known_move(NULL, from, to, &err) < 0)
 		(void)ctl_fail(CTL_OK,
 			       "the flash was moved, but this is not "
 			       "recorded, so pflashd may create a new %s: %s",
@@ -46,7 +46,7 @@ record_move(const struct files *from, const struct files *to)
 static void
 explain_gone(const struct files *from, struct error *err)
 {
-	char *place = known_place(from);
+	char *place = known_place(NULL, from);
 
 	if (place)
 		error_set(err, ENOENT,
@@ -115,7 +115,7 @@ forget(const struct ctl_options *options, struct files *files)
 	if (!ret && undone)
 		puts("the move is undone: do not use the other place");
 	if (!ret)
-		ret = known_forget(files, &found, &err);
+		ret = known_forget(NULL, files, &found, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
 	if (!undone || found)

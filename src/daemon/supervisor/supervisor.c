@@ -216,7 +216,7 @@ record_vars(const struct supervisor *s)
 
 	if (s->ready_reported || s->options->read_only)
 		return;
-	if (known_add(s->broker.files, &err) < 0)
+	if (known_add(NULL, s->broker.files, &err) < 0)
 		log_line(
 			LOG_WARNING,
 			"the VARS file is not recorded as used, so pflashd may "
