@@ -354,6 +354,26 @@ device_close(struct device *device, enum device_at_close state,
 	return ret;
 }
 
+int
+device_restore(struct device *device, const uint8_t *record, size_t len)
+{
+	struct cfi *chip = &device->chip, *former = malloc(sizeof(*former));
+	int ret;
+
+	if (!former)
+		return -ENOMEM;
+	*former = *chip;
+	ret = cfi_init(chip, &former->config);
+	if (ret == 0)
+		ret = cfi_restore(chip, record, len);
+	if (ret < 0)
+		*chip = *former;
+	else
+		window_connect(device->window, chip);
+	free(former);
+	return ret;
+}
+
 bool
 device_verify(const struct device *device)
 {

@@ -65,6 +65,12 @@ store_checksum(const struct store *store)
 	return crc32c(0, store->image, store->size);
 }
 
+uint32_t
+store_checksum_of(const uint8_t *image, size_t size)
+{
+	return crc32c(0, image, size);
+}
+
 const char *
 store_path(const struct store *store)
 {
