@@ -142,7 +142,8 @@ $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
 $(BUILD)/tests/test_loop: CHECK_LIBS += $(DAEMON_LIBS) -lm
 
 # The real supervisor, with test doubles of the worker and the domain.
-SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker
+SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker \
+	     $(BUILD)/tests/test_tracing
 $(SUPERVISED): CHECK_LIBS += $(DAEMON_LIBS) -lm
 $(SUPERVISED): $(DOUBLE_OBJ)
 
