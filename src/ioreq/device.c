@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "pflash/probe.h"
+
 /* While the store writes, other vCPUs that read the window see SR.7 = 0. */
 static void
 show_busy(struct device *device)
@@ -71,6 +73,7 @@ region_read(void *opaque, uint64_t off, unsigned int size)
 {
 	struct device *device = opaque;
 
+	PROBE_REQUEST(off, size, 0);
 	return cfi_read(&device->chip, off, size);
 }
 
@@ -79,6 +82,7 @@ region_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
 {
 	struct device *device = opaque;
 
+	PROBE_REQUEST(off, size, 1);
 	if (cfi_write(&device->chip, off, size, value))
 		window_show(device->window);
 }
