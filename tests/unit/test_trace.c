@@ -427,7 +427,7 @@ START_TEST(limit_of_the_size)
 }
 END_TEST
 
-/* What the file has already counts. */
+/* The bytes that the file has already count. */
 START_TEST(limit_of_a_continued_trace)
 {
 	begin_with((struct trace_config){ .fd = new_file("TRACE"),

@@ -2,7 +2,8 @@
 /*
  * The control socket, PFLASH_RUN_DIR/ID.sock.  A client sends one line of
  * pflash/control.h, or nothing; pflashd sends one JSON object and closes the
- * connection.  After CONTROL_TRACE the connection carries a trace instead.  Only root can connect: directory and socket are root's.
+ * connection.  After CONTROL_TRACE the connection carries a trace instead.
+ * Only root can connect: directory and socket are root's.
  *
  * The supervisor never blocks on a client.  The line ends with a newline, with
  * the end of the stream, after CONTROL_LINE bytes, or after
@@ -44,7 +45,7 @@ struct control_ops {
 	 * the sentence to put into it, or NULL.
 	 */
 	char *(*status)(void *opaque, const char *error);
-	/* Takes over the connection, a blocking stream socket, and closes it. */
+	/* Takes over the connection, a blocking stream socket; closes it. */
 	void (*stream)(void *opaque, int fd);
 	void *opaque;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where the trace of the flash goes: the file of --trace, or the connection of a
- * client of the control socket.  The worker writes it, and the supervisor reads
- * none of it.  There is one trace at a time.
+ * Where the trace of the flash goes: the file of --trace, or the connection of
+ * a client of the control socket.  The worker writes it, and the supervisor
+ * reads none of it.  There is one trace at a time.
  */
 #ifndef PFLASHD_TRACING_H
 #define PFLASHD_TRACING_H

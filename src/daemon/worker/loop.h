@@ -43,7 +43,7 @@ struct loop {
 	bool late;             /* the poll has taken LOOP_SLICE */
 	struct quiet quiet;
 	ev_timer quiet_timer; /* active only while `quiet` has work */
-	ev_io trace;          /* active only while a trace waits to be written */
+	ev_io trace;          /* active while a trace waits for its reader */
 	ev_timer resume;      /* tries to lock the file after a resume */
 	ev_tstamp deadline;   /* of these attempts */
 	enum loop_end end;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The trace of the worker's flash (pflash/trace.h).  The supervisor decides
- * where it goes: the worker opens CHANNEL_TRACE when it starts with --trace, and
- * at each order CHANNEL_NEW_TRACE.
+ * where it goes: the worker opens CHANNEL_TRACE when it starts with --trace,
+ * and at each order CHANNEL_NEW_TRACE.
  */
 #ifndef PFLASHD_TRACER_H
 #define PFLASHD_TRACER_H
