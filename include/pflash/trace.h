@@ -71,10 +71,9 @@ void trace_note(struct trace *trace, const char *text);
 
 /*
  * Writes what is buffered, as far as that is possible without waiting.  True:
- * nothing is left; false: call it again when trace_fd() is writable.
+ * nothing is left; false: call it again later.
  */
 bool trace_flush(struct trace *trace);
-int trace_fd(const struct trace *trace);
 
 /*
  * Why the trace has ended by itself: its limit, or a failed write; NULL: it has

@@ -351,12 +351,6 @@ trace_note(struct trace *trace, const char *text)
 		put_line(trace, "# %s", text);
 }
 
-int
-trace_fd(const struct trace *trace)
-{
-	return trace->fd;
-}
-
 const char *
 trace_ended(const struct trace *trace)
 {

@@ -57,6 +57,8 @@ cp "$tmp/VARS" "$tmp/start.fd"
 check_equal "the first line" "# pflashd trace 1" "$(head -n 1 "$tmp/trace")"
 check_equal "the mode of the file" 600 "$(stat -c %a "$tmp/trace")"
 same "some variables" "$tmp/start.fd"
+"$ctl" export --at "$(sed -n 's/^# sequence: //p' "$tmp/trace")" "$tmp/VARS" "$tmp/point.fd"
+check "the header names the point of the history" cmp "$tmp/start.fd" "$tmp/point.fd"
 
 # The command of the header, as it is.
 options=$(sed -n 's/^# replay: pflash-replay --vars COPY//p' "$tmp/trace")

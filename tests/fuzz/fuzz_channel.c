@@ -359,11 +359,12 @@ step(struct input *in)
 	case 0:
 	case 1: request(in, what); return;
 	case 2:
-		if (what & 8)
+		if (what & 8) {
 			start_worker();
-		else
-			broker.mode_ordered = ordered = true;
-			broker.traces_ordered = ++traces;
+			return;
+		}
+		broker.mode_ordered = ordered = true;
+		broker.traces_ordered = ++traces;
 		return;
 	case 3: unread = what >> 3; return;
 	case 4: print_log(in); return;

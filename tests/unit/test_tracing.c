@@ -511,19 +511,22 @@ add_tests(TCase *tc)
 int
 main(int argc, char **argv)
 {
-	Suite *suite = suite_create("tracing");
-	SRunner *runner = srunner_create(suite);
-	TCase *tc = tcase_create("tracing");
+	Suite *suite;
+	SRunner *runner;
+	TCase *tc;
 	int failed;
 
 	(void)argv;
 	if (argc > 1)
 		return be_new_program(argc);
+	suite = suite_create("tracing");
+	tc = tcase_create("tracing");
 	if (stage_possible())
 		add_tests(tc);
 	else
 		tcase_add_test(tc, needs_a_mount_namespace);
 	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -80,41 +80,31 @@ wait_for_throttle(struct ev_loop *ev, struct loop *loop)
 	ev_timer_start(ev, &loop->throttle_timer);
 }
 
-/* Writes what the trace has buffered; waits for its reader in the loop. */
+/*
+ * Writes what the trace has buffered.  While its reader is slow, a timer tries
+ * it again.  The descriptor is not watched: the supervisor has a copy of it, so
+ * epoll(7) would report it after the worker has closed it, and libev would then
+ * make a system call that the sandbox does not allow.
+ */
 static void
 flush_trace(struct ev_loop *ev, struct loop *loop)
 {
-	int fd = loop->flash->trace ? trace_fd(loop->flash->trace) : -1;
-	int waits;
-
-	if (fd < 0)
-		return;
-	if (ev_is_active(&loop->trace) && loop->trace.fd != fd)
-		ev_io_stop(ev, &loop->trace);
-	/* A closed descriptor must not be watched. */
-	waits = tracer_flush(loop->flash);
-	if (waits < 0) {
-		ev_io_stop(ev, &loop->trace);
-	} else if (!ev_is_active(&loop->trace)) {
-		ev_io_set(&loop->trace, waits, EV_WRITE);
-		ev_io_start(ev, &loop->trace);
-	}
+	if (tracer_flush(loop->flash))
+		ev_timer_stop(ev, &loop->trace);
+	else if (!ev_is_active(&loop->trace))
+		ev_timer_again(ev, &loop->trace);
 }
 
 static void
-on_trace_writable(struct ev_loop *ev, ev_io *watcher, int events)
+on_trace_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 {
-	struct loop *loop = watcher->data;
-
 	(void)events;
-	flush_trace(ev, loop);
+	flush_trace(ev, watcher->data);
 }
 
-/* The descriptor of the former trace may be closed. */
 static void
 change_trace(struct loop *loop)
 {
-	ev_io_stop(loop->ev, &loop->trace);
 	tracer_change(loop->flash);
 	flush_trace(loop->ev, loop);
 	flash_report(loop->flash);
@@ -128,7 +118,8 @@ serve(struct ev_loop *ev, struct loop *loop)
 	loop->late = false;
 	ioreq_server_poll(loop->flash->server);
 	flash_report(loop->flash);
-	flush_trace(ev, loop);
+	if (loop->flash->trace)
+		flush_trace(ev, loop);
 	if (ioreq_server_throttled(loop->flash->server))
 		wait_for_throttle(ev, loop);
 	if (note_work(loop, loop->began))
@@ -325,7 +316,7 @@ loop_start(struct loop *loop, struct flash *flash, int orders)
 	ev_io_init(&loop->requests, on_requests, t->ops->event_fd(t), EV_READ);
 	ev_io_init(&loop->orders, on_order, orders, EV_READ);
 	quiet_init(&loop->quiet, (double)flash->options->settle);
-	ev_init(&loop->trace, on_trace_writable);
+	ev_timer_init(&loop->trace, on_trace_timer, 0., LOOP_TRACE);
 	ev_init(&loop->quiet_timer, on_quiet_timer);
 	ev_timer_init(&loop->resume, on_resume, 0., LOOP_RESUME);
 	ev_init(&loop->throttle_timer, on_throttle_timer);

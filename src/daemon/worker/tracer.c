@@ -71,16 +71,16 @@ close_trace(struct flash *flash, const char *why)
 	trace_close(trace, why);
 }
 
-int
+bool
 tracer_flush(struct flash *flash)
 {
 	if (!flash->trace)
-		return -1;
+		return true;
 	if (!trace_flush(flash->trace))
-		return trace_fd(flash->trace);
+		return false;
 	if (trace_ended(flash->trace))
 		close_trace(flash, "");
-	return -1;
+	return true;
 }
 
 void

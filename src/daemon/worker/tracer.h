@@ -7,6 +7,8 @@
 #ifndef PFLASHD_TRACER_H
 #define PFLASHD_TRACER_H
 
+#include <stdbool.h>
+
 #include "worker/flash.h"
 
 /*
@@ -16,10 +18,10 @@
 void tracer_change(struct flash *flash);
 
 /*
- * Writes what the trace has buffered.  Returns the descriptor to watch until it
- * is writable, or -1: nothing waits.  Closes a trace that has ended.
+ * Writes what the trace has buffered.  False: its reader is slow, call it again
+ * later.  Closes a trace that has ended.
  */
-int tracer_flush(struct flash *flash);
+bool tracer_flush(struct flash *flash);
 
 /* Ends the trace, if there is one, and closes it. */
 void tracer_end(struct flash *flash, const char *why);
