@@ -45,8 +45,11 @@ ifdef SANITIZE
 HARDEN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -pthread
+# The probes of include/pflash/probe.h need sys/sdt.h (systemtap-sdt-dev).
+PROBES := $(shell echo '\#include <sys/sdt.h>' | $(CC) $(CPPFLAGS) -E - \
+	    >/dev/null 2>&1 && echo yes || echo no)
 ALL_CPPFLAGS = -D_GNU_SOURCE -D__XEN_TOOLS__ -DPFLASH_VERSION='"$(VERSION)"' \
-	       -Iinclude $(CPPFLAGS)
+	       $(if $(filter yes,$(PROBES)),-DPFLASH_PROBES) -Iinclude $(CPPFLAGS)
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
 XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall -lxenctrl \
@@ -85,7 +88,7 @@ OBJ = $(LIB_OBJ) $(SIM_OBJ) $(DAEMON_OBJ) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) 
       $(ANSWER_OBJ) $(PROBE_OBJ) $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(call objects,$(UNIT_SRC))
 
 .PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
-	format lint
+	format lint FORCE
 .SECONDARY:
 
 all: programs
@@ -103,7 +106,13 @@ all: $(BUILD)/lab/probe $(BUILD)/lab/answer
 $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: \
 	ALL_CPPFLAGS += -Isrc/daemon
 
-$(BUILD)/%.o: %.c Makefile
+# All is built anew where sys/sdt.h was installed or removed since.
+$(BUILD)/probes: FORCE
+	@mkdir -p $(@D)
+	@echo $(PROBES) | cmp -s - $@ || { echo $(PROBES) >$@; \
+		echo "  PROBES $(PROBES)$(if $(filter no,$(PROBES)),: sys/sdt.h is missing (package systemtap-sdt-dev))"; }
+
+$(BUILD)/%.o: %.c Makefile $(BUILD)/probes
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -142,7 +151,8 @@ $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
 $(BUILD)/tests/test_loop: CHECK_LIBS += $(DAEMON_LIBS) -lm
 
 # The real supervisor, with test doubles of the worker and the domain.
-SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker
+SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker \
+	     $(BUILD)/tests/test_tracing
 $(SUPERVISED): CHECK_LIBS += $(DAEMON_LIBS) -lm
 $(SUPERVISED): $(DOUBLE_OBJ)
 

@@ -207,6 +207,21 @@ start(struct guest *guest, const char *line)
 	}
 }
 
+int
+ask_connect(struct guest *guest, const char *line, int64_t deadline)
+{
+	start(guest, line);
+	while (guest->state == ASK_UNCONNECTED && ask_clock() < deadline) {
+		(void)poll(NULL, 0, RETRY_MS);
+		start(guest, line);
+	}
+	if (guest->state == ASK_CONNECTED)
+		return 0;
+	return guest->state == ASK_UNCONNECTED ?
+		       error_set(&guest->why, ETIMEDOUT, "does not answer") :
+		       -ECONNREFUSED;
+}
+
 static void
 finish(struct guest *guest)
 {

@@ -57,6 +57,13 @@ int guests_one(struct guests *guests, uint32_t domain, struct error *err);
 void guests_close(struct guests *guests);
 
 /*
+ * Connects to one guest and sends the line (with its '\n'), for an answer that
+ * the caller reads from guest->fd, which does not block.  0; or -errno, and
+ * guest->why.
+ */
+int ask_connect(struct guest *guest, const char *line, int64_t deadline);
+
+/*
  * Sends the line (with its '\n') to each guest of the list.  Returns when all
  * have answered or failed, at the latest at the deadline.
  */

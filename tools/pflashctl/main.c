@@ -43,6 +43,9 @@ const struct ctl_command ctl_commands[] = {
 	  "restore the image of a point in time" },
 	{ "status", ctl_status, 1, 1, "J", "[--json] ID|NAME",
 	  "show the state of a running guest's flash" },
+	{ "trace", ctl_trace, 1, 2, "jvLS",
+	  "[--vars IMAGE] [--limit SIZE] ID|NAME [OUT] | --stop ID|NAME",
+	  "record a running guest's accesses, for pflash-replay" },
 	{ "upgrade", ctl_upgrade, 1, 1, "", "ID|NAME",
 	  "replace a guest's pflashd by the installed version" },
 };

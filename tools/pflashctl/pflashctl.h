@@ -34,6 +34,9 @@ struct ctl_options {
 	bool has_at, has_to;
 	uint64_t last;
 	bool bursts;
+	const char *image; /* --vars of trace; NULL: none */
+	uint64_t limit;    /* bytes; 0: not given */
+	bool stop;
 	bool reset, json, metrics, undo, help;
 };
 
@@ -70,6 +73,7 @@ int ctl_log(const struct ctl_options *options);
 int ctl_mode(const struct ctl_options *options);
 int ctl_rollback(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);
+int ctl_trace(const struct ctl_options *options);
 int ctl_upgrade(const struct ctl_options *options);
 
 /* Prints a message on stderr, by show_text(); returns `code`. */
