@@ -34,6 +34,8 @@ const struct ctl_command ctl_commands[] = {
 	  "list the flashes that are attached on this host" },
 	{ "log", ctl_log, 1, 1, "nbj", "[--last N] [--bursts] VARS",
 	  "list the changes of variables in the history, or all points" },
+	{ "metrics", ctl_metrics, 0, 0, "o", "[--output FILE]",
+	  "print numbers of the attached flashes and their files" },
 	{ "mode", ctl_mode, 2, 2, "", "ID|NAME direct|trap",
 	  "serve the guest's reads from memory, or by a trap each" },
 	{ "move", ctl_move, 2, 2, "jN", "[--new-journal FILE] VARS NEW",

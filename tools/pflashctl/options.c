@@ -13,7 +13,8 @@ static const struct cmdline_option table[] = {
 	{ "last", 'n', true },        { "json", 'J', false },
 	{ "metrics", 'M', false },    { "reset", 'r', false },
 	{ "bursts", 'b', false },     { "help", 'h', false },
-	{ "new-journal", 'N', true }, { NULL, 0, false },
+	{ "new-journal", 'N', true }, { "output", 'o', true },
+	{ "root", 'R', true },        { NULL, 0, false },
 };
 
 struct parsing {
@@ -47,6 +48,8 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'T': options->template = arg; return 0;
 	case 'l': options->layout = arg; return 0;
 	case 'c': options->code = arg; return 0;
+	case 'o': options->output = arg; return 0;
+	case 'R': options->root = arg; return 0;
 	case 'r': options->reset = true; return 0;
 	case 'b': options->bursts = true; return 0;
 	case 'J': options->json = true; return 0;
