@@ -26,6 +26,8 @@ const struct ctl_command ctl_commands[] = {
 	  "create a VARS file, or reset an existing one" },
 	{ "diff", ctl_diff, 1, 1, "atj", "--at SEQ [--to SEQ] VARS",
 	  "list the variables that changed since a point in time" },
+	{ "doctor", ctl_doctor, 0, 0, "JR", "[--json] [--root DIR]",
+	  "examine the host, and say how to mend each problem" },
 	{ "export", ctl_export, 2, 2, "aj", "[--at SEQ] VARS OUT",
 	  "write the consistent image (VARS plus its journal) to OUT" },
 	{ "forget", ctl_forget, 1, 1, "", "VARS",
