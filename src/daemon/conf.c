@@ -70,8 +70,7 @@ blank_line(struct copy *copy, unsigned int line)
 		*at++ = ' ';
 }
 
-/* The line of a sentence PATH:LINE: ..., which *text is then behind; 0: none.
- */
+/* The line of a text PATH:LINE: SENTENCE, and *text is SENTENCE; 0: none. */
 static unsigned int
 take_line(const struct copy *copy, const char **text)
 {
@@ -133,7 +132,7 @@ find_mistakes(struct copy *copy, struct names *names, struct conf *conf,
 	      conf_mistake *mistake, void *opaque, struct error *err)
 {
 	unsigned int line = 0;
-	struct error why;
+	struct error why = { .text = "" };
 	int ret, count = 0;
 
 	do {

@@ -13,7 +13,7 @@
 #include "ask.h"
 
 #define MOST (1u << 20) /* bytes that a child may write */
-#define REAP_TRIES 20   /* of 10 ms each */
+#define REAP_TRIES 200  /* of 1 ms each */
 
 static void
 run_child(bounded_work *work, void *opaque, int to)
@@ -64,7 +64,7 @@ collect(int fd, int64_t deadline, char **text, size_t *len)
 static int
 reap(pid_t pid)
 {
-	const struct timespec step = { .tv_nsec = 10000000 };
+	const struct timespec step = { .tv_nsec = 1000000 };
 	int status = 0;
 
 	for (int i = 0; i < REAP_TRIES; i++) {

@@ -18,9 +18,8 @@
 
 enum doctor_level {
 	DOCTOR_OK,
-	DOCTOR_NOTE,    /* worth knowing; no problem, or a chosen setting */
-	DOCTOR_PROBLEM, /* a flash cannot be attached, or variables may be lost
-			 */
+	DOCTOR_NOTE,    /* worth knowing, or a setting that may be wanted */
+	DOCTOR_PROBLEM, /* no flash, or variables may be lost or read */
 	DOCTOR_UNSEEN,  /* it could not be examined */
 	DOCTOR_LEVELS
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Checks of pflashctl doctor: files of options, VARS files and their records. */
+/* Checks of pflashctl doctor: files of options, VARS files, their records. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include "pflash/identify.h"
 #include "pflash/known.h"
 #include "pflash/load.h"
+#include "pflash/path.h"
 #include "pflash/reader.h"
 
 /* --- files of options --- */
@@ -124,6 +125,7 @@ doctor_options(struct doctor *doctor)
 /* A record of pflash/known.h; `moved` is NULL if the file was not moved. */
 struct record {
 	char *vars, *moved;
+	char *path; /* of the record */
 };
 
 static void
@@ -132,6 +134,7 @@ free_records(struct record *records)
 	for (size_t i = 0; records && records[i].vars; i++) {
 		free(records[i].vars);
 		free(records[i].moved);
+		free(records[i].path);
 	}
 	free(records);
 }
@@ -139,7 +142,7 @@ free_records(struct record *records)
 static struct record
 read_record(const struct doctor *doctor, const char *name)
 {
-	struct record record = { NULL, NULL };
+	struct record record = { .vars = NULL };
 	char path[PATH_MAX], *text, *end, *moved;
 
 	(void)snprintf(path, sizeof(path), KNOWN_DIRECTORY "/%s", name);
@@ -158,6 +161,7 @@ read_record(const struct doctor *doctor, const char *name)
 		record.moved = strdup(moved + 7);
 	}
 	free(text);
+	record.path = strdup(path);
 	return record;
 }
 
@@ -193,11 +197,27 @@ find_record(const struct record *records, const char *vars)
 	return NULL;
 }
 
+/* `pflashctl forget` needs the directory of the file. */
+static void
+mend_record(struct doctor *doctor, const struct record *record,
+	    const char *vars, const char *start)
+{
+	char path[PATH_MAX], word[DOCTOR_WORD];
+
+	if (path_check_directory(vars) == 0)
+		doctor_mend(doctor, "%s`pflashctl forget %s`", start,
+			    doctor_word(word, record->vars));
+	else
+		doctor_mend(doctor, "%s`rm %s`", start,
+			    doctor_word(word, doctor_path(doctor, path,
+							  record->path)));
+}
+
 void
 doctor_known(struct doctor *doctor)
 {
 	struct record *records = read_records(doctor);
-	char path[PATH_MAX], word[DOCTOR_WORD];
+	char path[PATH_MAX];
 	unsigned int missing = 0, count = 0;
 
 	if (!records && errno != ENOENT)
@@ -215,10 +235,9 @@ doctor_known(struct doctor *doctor)
 			   "%s: a guest has used it, and it does not exist: "
 			   "no new one is made in its place",
 			   path);
-		doctor_mend(doctor,
+		mend_record(doctor, &records[i], path,
 			    "mount its file system or restore it; or, if its "
-			    "guest is gone, `pflashctl forget %s`",
-			    doctor_word(word, records[i].vars));
+			    "guest is gone, ");
 	}
 	if (records && missing == 0)
 		doctor_say(doctor, DOCTOR_OK,
@@ -289,10 +308,11 @@ examine_code(struct doctor *doctor, const char *code, uint32_t vars_size)
 		doctor_cannot(doctor, EACCES, code);
 		return false;
 	}
-	if (ret == 0)
-		ret = fv_build_takes(image, size, vars_size, &err);
+	/* -ENOENT of the second one: not a known build. */
+	if (ret == 0 && fv_build_takes(image, size, vars_size, &err) == -EINVAL)
+		ret = -EINVAL;
 	free(image);
-	if (ret == 0 || ret == -ENOENT)
+	if (ret == 0)
 		return true;
 	doctor_say(doctor, DOCTOR_PROBLEM, "%s%s%s",
 		   strncmp(err.text, code, strlen(code)) == 0 ? "" : code,
@@ -376,11 +396,9 @@ examine_missing(struct doctor *doctor, const struct conf *conf,
 			   "%s: a guest has used it, and it does not exist: "
 			   "the guest cannot start",
 			   path);
-		doctor_mend(doctor,
-			    "mount its file system or restore it; `pflashctl "
-			    "forget %s` permits a new one without the "
-			    "variables",
-			    doctor_word(word, conf->vars));
+		mend_record(doctor, record, path,
+			    "mount its file system or restore it; or, for a "
+			    "new one without the variables, ");
 	} else if (conf->template || conf->layout) {
 		doctor_say(doctor, DOCTOR_OK,
 			   "%s: does not exist yet; the first start makes it",
