@@ -49,7 +49,9 @@ pflashds() {
 begin() {
 	end_doubles
 	rm -rf "$root" "$bin/xl"
-	make BUILD="$build" DESTDIR="$root" install >"$tmp/make.out" 2>&1 || exit 2
+	[ -d "$tmp/installed" ] ||
+		make BUILD="$build" DESTDIR="$tmp/installed" install >"$tmp/make.out" 2>&1 || exit 2
+	cp -a "$tmp/installed" "$root"
 	put /sys/hypervisor/type 'xen\n'
 	put /sys/hypervisor/version/major '4\n'
 	put /sys/hypervisor/version/minor '17\n'
@@ -79,12 +81,10 @@ begin() {
 	xenstored
 }
 
-# doctor: sets $code and $ms; the output is in $tmp/said
+# doctor: sets $code; the output is in $tmp/said
 doctor() {
-	lib_began=$(date +%s%N)
 	timeout 120 "$ctl" doctor --root "$root" "$@" >"$tmp/said" 2>"$tmp/err" </dev/null
 	code=$?
-	ms=$((($(date +%s%N) - lib_began) / 1000000))
 }
 
 # says LEVEL CHECK PATTERN
@@ -172,9 +172,11 @@ sed -i 's/pv/hvm/' "$bin/xl"
 finds "no HAP" note hap 'trap mode'
 echo 'exit 1' >"$bin/xl"
 finds "xl fails" unseen hap 'no virt_caps'
-printf '#!/bin/sh\nsleep 600 & wait\n' >"$bin/xl"
+printf '#!/bin/sh\nsleep 600 &\necho $! $$ >%s\nwait\n' "$tmp/pids" >"$bin/xl"
 finds "xl hangs" problem hap 'not finished within 10 seconds, at xl info'
-check "xl hangs: doctor does not, $ms ms" test "$ms" -lt 25000
+read -r one two <"$tmp/pids"
+check_equal "xl hangs: its processes are ended" "" \
+	"$(sed -n '/^State:\t[^ZX]/p' "/proc/$one/status" "/proc/$two/status" 2>/dev/null)"
 
 for device in privcmd evtchn; do
 	begin
@@ -196,7 +198,6 @@ rm "$root/run/xenstored/socket"
 finds "no xenstored" problem xenstored 'cannot be reached: .*No such file'
 xenstored hang
 finds "xenstored hangs" problem xenstored 'does not answer within 5 seconds'
-check "xenstored hangs: doctor does not, $ms ms" test "$ms" -lt 20000
 check "xenstored hangs: guests" says unseen guests 'timed out'
 for behaviour in close cut random large wrong; do
 	end_doubles
@@ -236,6 +237,12 @@ put /sys/kernel/security/apparmor/profiles 'x (enforce)\npflashd (complain)\n'
 finds "complain mode" note apparmor 'complain mode'
 put /sys/kernel/security/apparmor/profiles 'pflashd (enforce)\n'
 finds "enforced" ok apparmor 'is enforced'
+mkdir -p "$root/srv" "$root/etc/apparmor.d/local"
+"$ctl" create --layout 4m "$root/srv/a.fd"
+put /etc/xen/pflash/a.conf 'vars = /srv/a.fd\n'
+finds "a VARS file that the profile does not allow" problem apparmor 'does not allow /srv/a.fd, which .*/a.conf names'
+put /etc/apparmor.d/local/pflashd '/srv/** rwkl,\n'
+finds "rules of the host" ok apparmor 'is enforced'
 
 # --- program, scripts, unit ---
 
@@ -410,6 +417,13 @@ rm "$vars/web.fd"
 mkfifo "$vars/web.fd"
 finds "a FIFO" problem vars 'web.fd: a FIFO'
 begin
+mkdir "$root/home"
+"$ctl" create --layout 4m "$root/home/a.fd"
+put /etc/xen/pflash/a.conf 'vars = /home/a.fd\n'
+finds "a VARS file that the unit cannot open" problem vars 'a.fd: the unit .* in /home/ (ProtectHome'
+rmdir "$root/run/systemd/system"
+finds "a host without systemd" ok vars '/home/a.fd: sound'
+begin
 cp /usr/share/OVMF/OVMF_CODE.fd "$root/usr/local/lib/xen-pflash/code.fd"
 finds "a firmware of another layout" problem vars 'code.fd: the firmware was built for'
 
@@ -440,7 +454,6 @@ check "another version" says note flashes 'domain 10 (guest10): .* version 9.9.*
 check "no answer" says problem flashes '/11.sock: closed the connection'
 check "a write failure" says problem flashes 'domain 12 (guest12): .*read-only.*No space left'
 check "a pflashd that hangs" says problem flashes '/13.sock: no answer within 5 seconds'
-check "a pflashd that hangs: doctor does not, $ms ms" test "$ms" -lt 20000
 check "no control character passes" sh -c "! LC_ALL=C tr -d '\n' <'$tmp/said' | grep -q '[^ -~]'"
 begin
 pflashds 7=close

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,8 @@ run_check(FILE *to, void *opaque)
 {
 	const struct job *job = opaque;
 
+	/* Of a connection that xenstored closes. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	job->doctor->to = to;
 	job->check->run(job->doctor);
 }
@@ -267,6 +270,8 @@ ctl_doctor(const struct ctl_options *options)
 	struct doctor doctor = { .root = options->root ? options->root : "" };
 	struct output output = { .findings = NULL };
 
+	if (strcmp(doctor.root, "/") == 0)
+		doctor.root = "";
 	if (strlen(doctor.root) > PATH_MAX / 2)
 		return ctl_fail(CTL_USAGE, "doctor: --root: too long");
 	if (options->json && !(output.findings = json_object_new_array()))

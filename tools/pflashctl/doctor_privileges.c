@@ -218,6 +218,7 @@ doctor_seccomp(struct doctor *doctor)
 /* --- AppArmor --- */
 
 #define PROFILE "/etc/apparmor.d/pflashd"
+#define LOCAL "/etc/apparmor.d/local/pflashd"
 
 static void
 find_profile(struct doctor *doctor, void *opaque, char *line)
@@ -227,6 +228,45 @@ find_profile(struct doctor *doctor, void *opaque, char *line)
 	(void)doctor;
 	if (sscanf(line, "pflashd (%15[^)])", mode) != 1)
 		return;
+}
+
+/* The rules of the host itself are not examined: they may allow any file. */
+static void
+examine_vars(struct doctor *doctor, void *opaque, const char *path,
+	     const char *guest)
+{
+	static const char allowed[] = "/var/lib/xen/pflash/";
+	unsigned int *found = opaque;
+	struct conf conf;
+	struct error err;
+
+	if (conf_read(path, guest, &conf, NULL, NULL, &err) == 0 && conf.vars &&
+	    strncmp(conf.vars, allowed, strlen(allowed)) != 0) {
+		++*found;
+		doctor_say(doctor, DOCTOR_PROBLEM,
+			   "the profile of pflashd does not allow %s, which %s "
+			   "names",
+			   conf.vars, path);
+		doctor_mend(doctor,
+			    "add a rule to %s" LOCAL
+			    ", see integration/apparmor/README.md, and load "
+			    "the profile again",
+			    doctor->root);
+	}
+	conf_free(&conf);
+}
+
+static void
+say_enforced(struct doctor *doctor)
+{
+	char path[PATH_MAX];
+	unsigned int found = 0;
+
+	if (access(doctor_path(doctor, path, LOCAL), F_OK) < 0)
+		doctor_each_conf(doctor, examine_vars, &found);
+	if (found == 0)
+		doctor_say(doctor, DOCTOR_OK,
+			   "the profile of pflashd is enforced");
 }
 
 static void
@@ -261,10 +301,10 @@ doctor_apparmor(struct doctor *doctor)
 	} else if (!read_lines(doctor, list, find_profile, mode)) {
 		doctor_say(doctor, DOCTOR_UNSEEN, "%s%s: %s", doctor->root,
 			   list, strerror(errno));
-		doctor_mend(doctor, "run doctor as root");
+		doctor_mend(doctor, geteuid() ? "run doctor as root" :
+						"mount securityfs");
 	} else if (strcmp(mode, "enforce") == 0) {
-		doctor_say(doctor, DOCTOR_OK,
-			   "the profile of pflashd is enforced");
+		say_enforced(doctor);
 	} else if (*mode) {
 		doctor_say(doctor, DOCTOR_NOTE,
 			   "the profile of pflashd is in %s mode and does not "

@@ -416,6 +416,36 @@ examine_missing(struct doctor *doctor, const struct conf *conf,
 	}
 }
 
+/* Directories that the unit pflashd@.service keeps from pflashd. */
+static const struct {
+	const char *directory, *setting;
+} closed[] = {
+	{ "/home/", "ProtectHome=yes" },     { "/root/", "ProtectHome=yes" },
+	{ "/run/user/", "ProtectHome=yes" }, { "/usr/", "ProtectSystem=full" },
+	{ "/boot/", "ProtectSystem=full" },  { "/efi/", "ProtectSystem=full" },
+	{ "/etc/", "ProtectSystem=full" },
+};
+
+static void
+examine_place(struct doctor *doctor, const char *vars, const char *path)
+{
+	char real[PATH_MAX];
+
+	if (access(doctor_path(doctor, real, "/run/systemd/system"), F_OK) < 0)
+		return;
+	for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
+		if (strncmp(vars, closed[i].directory,
+			    strlen(closed[i].directory)) != 0)
+			continue;
+		doctor_say(doctor, DOCTOR_PROBLEM,
+			   "%s: the unit pflashd@.service cannot change files "
+			   "in %s (%s)",
+			   path, closed[i].directory, closed[i].setting);
+		doctor_mend(doctor, "move it with `pflashctl move`, and "
+				    "correct the file of options");
+	}
+}
+
 static char *
 below_root(const struct doctor *doctor, const char *path, char *to)
 {
@@ -442,6 +472,7 @@ examine_named(struct doctor *doctor, void *opaque, const char *path,
 		(void)below_root(doctor, conf.vars, vars);
 		doctor_at(doctor, vars);
 		seen->examined++;
+		examine_place(doctor, conf.vars, vars);
 		if (stat(vars, &st) < 0 && errno == ENOENT)
 			examine_missing(doctor, &conf, vars,
 					find_record(seen->records, conf.vars));
@@ -457,7 +488,7 @@ static void
 examine_recorded(struct doctor *doctor, struct seen *seen)
 {
 	char path[PATH_MAX];
-	struct stat st;
+	struct stat st = { .st_mode = 0 };
 
 	for (size_t i = 0; seen->records && seen->records[i].vars; i++) {
 		const struct record *record = &seen->records[i];
