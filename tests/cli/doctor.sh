@@ -88,6 +88,7 @@ doctor() {
 }
 
 # says LEVEL CHECK PATTERN
+# shellcheck disable=SC2317 # check() calls it
 says() {
 	grep -q "^$1: $2: .*$3" "$tmp/said" && return
 	grep "^[a-z]*: $2: " "$tmp/said" | sed 's/^/# /'
@@ -108,6 +109,7 @@ finds() {
 
 # commands CHECK: prints the commands in the advice of the check's problems and
 # notes
+# shellcheck disable=SC2016 # backquotes of the advice
 commands() {
 	"$ctl" doctor --json --root "$root" | python3 -c '
 import json, re, sys
@@ -404,6 +406,7 @@ finds "a VARS file with a journal" ok vars 'web.fd: sound, 40 variables'
 printf 'XXXX' | dd of="$vars/web.fd" bs=1 seek=5000 conv=notrunc 2>/dev/null
 finds "a VARS file that was changed" problem vars 'web.fd: content differs'
 (cd "$tmp" && sh -c "$(commands vars)") >"$tmp/checked" 2>&1
+# shellcheck disable=SC2016
 repair=$(sed -n 's/^repair: `\([^`]*\)`.*/\1/p' "$tmp/checked" | head -n 1)
 check "a VARS file that was changed: check names a command" test -n "$repair"
 sh -c "$repair" >"$tmp/advised" 2>&1
