@@ -217,7 +217,12 @@ install: programs
 	done
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/pflashd@.service
+	sed 's|@BINDIR@|$(BINDIR)|' integration/systemd/pflash-metrics.service \
+		>$(DESTDIR)$(UNITDIR)/pflash-metrics.service
+	install -m 644 integration/systemd/pflash-metrics.timer \
+		$(DESTDIR)$(UNITDIR)/
+	chmod 644 $(DESTDIR)$(UNITDIR)/pflashd@.service \
+		$(DESTDIR)$(UNITDIR)/pflash-metrics.service
 
 # Not a part of install: AppArmor would enforce the profile from the next boot on.
 install-apparmor:
@@ -241,6 +246,8 @@ uninstall:
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
 		$(DESTDIR)$(UNITDIR)/pflashd@.service \
+		$(DESTDIR)$(UNITDIR)/pflash-metrics.service \
+		$(DESTDIR)$(UNITDIR)/pflash-metrics.timer \
 		$(DESTDIR)$(APPARMORDIR)/pflashd
 	for directory in $(XENDIR)/pflash $(VARSDIR) $(FIRMWAREDIR); do \
 		rmdir $(DESTDIR)$$directory 2>/dev/null || true; \

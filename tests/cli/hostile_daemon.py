@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tests/cli/hostile_daemon.py [--uid N] DIRECTORY ID[-ID]=BEHAVIOUR...: replaces pflashds, most of them hostile.
 
-Listens on /run/pflashd/ID.sock, prints its pid when all sockets exist, and continues in the background. For each
+Listens on /run/pflashd/ID.sock, or in the directory $PFLASH_RUN_DIR, prints its pid when all sockets exist, and continues in the background. For each
 connection it appends a line "ID LINE" to DIRECTORY/asked. With --uid it listens as that user.
 
 BEHAVIOUR is {...}: an honest answer with these members replaced (null stays null, "-name" removes a member); or "@FILE":
@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-RUN = pathlib.Path("/run/pflashd")
+RUN = pathlib.Path(os.environ.get("PFLASH_RUN_DIR", "/run/pflashd"))
 UNKNOWN = "this pflashd does not know what it is asked for"
 FIRST_WORKER, NEXT_WORKER = 4001, 4002
 log_lock = threading.Lock()

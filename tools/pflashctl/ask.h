@@ -45,6 +45,9 @@ struct guests {
 /* True if the text is a decimal domain id without leading zeros. */
 bool ask_domain(const char *text, size_t len, uint32_t *domain);
 
+/* Looks for the sockets below this directory, not below the root. */
+void ask_set_root(const char *root);
+
 /* The clock of all deadlines, in milliseconds. */
 int64_t ask_clock(void);
 

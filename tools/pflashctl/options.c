@@ -15,7 +15,8 @@ static const struct cmdline_option table[] = {
 	{ "bursts", 'b', false },     { "help", 'h', false },
 	{ "new-journal", 'N', true }, { "undo", 'u', false },
 	{ "vars", 'v', true },        { "limit", 'L', true },
-	{ "stop", 'S', false },       { NULL, 0, false },
+	{ "stop", 'S', false },       { "output", 'o', true },
+	{ "root", 'R', true },        { NULL, 0, false },
 };
 
 struct parsing {
@@ -54,6 +55,8 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'S': options->stop = true; return 0;
 	case 'l': options->layout = arg; return 0;
 	case 'c': options->code = arg; return 0;
+	case 'o': options->output = arg; return 0;
+	case 'R': options->root = arg; return 0;
 	case 'r': options->reset = true; return 0;
 	case 'u': options->undo = true; return 0;
 	case 'b': options->bursts = true; return 0;

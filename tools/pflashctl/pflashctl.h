@@ -30,7 +30,9 @@ struct ctl_options {
 	const char *template;
 	const char *layout;
 	const char *code;
-	uint64_t at, to; /* points in time */
+	const char *output; /* NULL: standard output */
+	const char *root;   /* NULL: "" */
+	uint64_t at, to;    /* points in time */
 	bool has_at, has_to;
 	uint64_t last;
 	bool bursts;
@@ -67,9 +69,11 @@ int ctl_compact(const struct ctl_options *options);
 int ctl_convert(const struct ctl_options *options);
 int ctl_create(const struct ctl_options *options);
 int ctl_diff(const struct ctl_options *options);
+int ctl_doctor(const struct ctl_options *options);
 int ctl_export(const struct ctl_options *options);
 int ctl_list(const struct ctl_options *options);
 int ctl_log(const struct ctl_options *options);
+int ctl_metrics(const struct ctl_options *options);
 int ctl_mode(const struct ctl_options *options);
 int ctl_rollback(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);
