@@ -402,9 +402,9 @@ check "its record" says note known 'web.fd: a guest has used it'
 helps "a VARS file that was used" vars
 check "it will be made now" says ok vars 'web.fd: does not exist yet'
 check "its record is gone" says ok known '0 VARS files'
-rmdir "$root$tmp/host"
+rmdir "$root$tmp/host" "$tmp/host"
 echo "vars $tmp/host/web.fd" >"$record"
-finds "a directory that is gone" problem vars "rm $record"
+finds "a directory that is gone" problem vars "pflashctl forget $tmp/host/web.fd"
 helps "a directory that is gone" known
 put /etc/xen/pflash/web.conf 'vars = /var/lib/xen/pflash/web.fd\nlayout = 4m\n'
 printf 'vars /var/lib/xen/pflash/web.fd\nmoved /srv/web.fd\n' >"$known/var-lib-xen-pflash-web.fd"

@@ -197,20 +197,14 @@ find_record(const struct record *records, const char *vars)
 	return NULL;
 }
 
-/* `pflashctl forget` needs the directory of the file. */
 static void
 mend_record(struct doctor *doctor, const struct record *record,
-	    const char *vars, const char *start)
+	    const char *start)
 {
-	char path[PATH_MAX], word[DOCTOR_WORD];
+	char word[DOCTOR_WORD];
 
-	if (path_check_directory(vars) == 0)
-		doctor_mend(doctor, "%s`pflashctl forget %s`", start,
-			    doctor_word(word, record->vars));
-	else
-		doctor_mend(doctor, "%s`rm %s`", start,
-			    doctor_word(word, doctor_path(doctor, path,
-							  record->path)));
+	doctor_mend(doctor, "%s`pflashctl forget %s`", start,
+		    doctor_word(word, record->vars));
 }
 
 void
@@ -235,7 +229,7 @@ doctor_known(struct doctor *doctor)
 			   "%s: a guest has used it, and it does not exist: "
 			   "no new one is made in its place",
 			   path);
-		mend_record(doctor, &records[i], path,
+		mend_record(doctor, &records[i],
 			    "mount its file system or restore it; or, if its "
 			    "guest is gone, ");
 	}
@@ -396,7 +390,7 @@ examine_missing(struct doctor *doctor, const struct conf *conf,
 			   "%s: a guest has used it, and it does not exist: "
 			   "the guest cannot start",
 			   path);
-		mend_record(doctor, record, path,
+		mend_record(doctor, record,
 			    "mount its file system or restore it; or, for a "
 			    "new one without the variables, ");
 	} else if (conf->template || conf->layout) {
