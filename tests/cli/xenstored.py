@@ -44,6 +44,13 @@ def reply(behaviour, request, kind, value):
 
 
 def serve(connection, tree, behaviour):
+    try:
+        serve_all(connection, tree, behaviour)
+    except ConnectionError:
+        pass    # the client has closed its end, which a bad answer must cause
+
+
+def serve_all(connection, tree, behaviour):
     data = b""
     while True:
         while len(data) < HEAD.size or len(data) < HEAD.size + HEAD.unpack(data[:HEAD.size])[3]:
