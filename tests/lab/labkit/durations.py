@@ -8,7 +8,7 @@ of each step on this machine. Both have lines `SECONDS NAME`.
 
 import os
 
-from labkit import paths
+from labkit import paths, releases
 
 DEFAULTS = os.path.join(paths.TOP, "tests", "durations")
 
@@ -33,6 +33,12 @@ def _read(path):
 
 def load():
     return {**_read(DEFAULTS), **_read(_cached())}
+
+
+def of_scenario(name):
+    """On the current release, else on this machine's own; None if unknown."""
+    table = load()
+    return table.get(f"lab {name}{releases.suffix()}", table.get(f"lab {name}"))
 
 
 def record(step, seconds):
