@@ -146,6 +146,12 @@ class Durations(unittest.TestCase):
             self.assertEqual(durations.load()["a b c"], 0.5)
             self.assertEqual(os.listdir(cache), ["durations"])
 
+    def test_a_foreign_release_takes_as_long_until_it_has_run(self):
+        table = {"lab boot": 9, "lab attach": 3, "lab attach-trixie": 4}
+        for step, seconds in (("lab boot-trixie", 9), ("lab attach-trixie", 4),
+                              ("lab attach-sid", 3), ("lab x-trixie", None)):
+            self.assertEqual(durations.of_step(step, table), seconds)
+
     def test_a_cache_that_is_not_writable_is_ignored(self):
         with mock.patch.dict(os.environ, PFLASH_CACHE="/dev/null/none"):
             durations.record("lab boot", 1234)

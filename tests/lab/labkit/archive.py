@@ -37,7 +37,8 @@ def options():
     process downloads the lists of a foreign one."""
     if not releases.is_foreign():
         return ()
-    return ("-c", _configure(releases.current(), paths.release_cache("apt")))
+    return ("-c", _configure(releases.current(),
+                             os.path.abspath(paths.release_cache("apt"))))
 
 
 @functools.lru_cache(None)

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Callable
 
-from labkit import durations, paths, prepare, qemu
+from labkit import base, durations, paths, qemu
 from labkit.report import LabError, Progress
 
 SCENARIO = "uefi-persist"
@@ -38,7 +38,7 @@ PARTS = (
     Part("build firmware", "UEFI firmware for Xen guests, from Debian's edk2 "
          "source", _has_firmware, _build_firmware),
     Part("build base", "Xen and a kernel for dom0, from Debian's packages",
-         prepare.is_built, lambda progress, _jobs: prepare.build(progress)),
+         base.is_built, lambda progress, _jobs: base.build(progress)),
     Part("build qemu", "the emulator of the whole machine, from Debian's QEMU "
          "source", qemu.is_own, qemu.build),
 )

@@ -200,7 +200,7 @@ def _run_one(scenario, options, totals):
     name = scenario.name + releases.suffix()
     out = options.out or _new_log_directory(name)
     os.makedirs(out, exist_ok=True)
-    progress = Progress(name, durations.of_scenario(scenario.name))
+    progress = Progress(name, durations.of_step(f"lab {name}"))
     takes = (f" (about {durations.text(progress.expected)})"
              if progress.expected else "")
     progress.say((scenario.about or "starts") + takes)
