@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # make              builds all programs and the lab's guest
-# make check        runs the quick tests, with the lab: some 30 minutes
+# make check        runs the quick tests, with the lab: some 40 minutes
 # make check-full   runs all tests: hours
 # make unit         runs only the tests that need no Xen: some 6 minutes
 # make peers        compares the chip with QEMU, edk2 and Linux at length
@@ -9,7 +9,8 @@
 # make crash        cuts the power of a simulated disk: some 60 minutes
 # make torture      kills the real programs, fills and fails their disks: 15 min
 # make demo         shows a UEFI guest on real Xen that keeps its variables: 1 min
-# make lab S=NAME   runs one lab scenario; tests/lab/lab list names them
+# make lab S=NAME   runs one lab scenario; tests/lab/lab list names them.
+#                   RELEASE=trixie runs it on the Xen of another Debian release
 # make lint         checks style, layers, manual pages and plain English
 # make install      installs into $(DESTDIR)$(PREFIX)
 # make install-apparmor  installs the profile of pflashd, see integration/apparmor
@@ -188,7 +189,7 @@ demo: all
 	$(Q)BUILD=$(BUILD) tests/lab/lab demo
 
 lab: all
-	$(Q)tests/lab/lab run $(S)
+	$(Q)BUILD=$(BUILD) tests/lab/lab $(if $(RELEASE),--release $(RELEASE)) run $(S)
 
 # The modes of existing directories of the administrator stay as they are.
 install: programs
