@@ -10,6 +10,7 @@
 # make torture      kills the real programs, fills and fails their disks: 15 min
 # make demo         shows a UEFI guest on real Xen that keeps its variables: 1 min
 # make lab S=NAME   runs one lab scenario; tests/lab/lab list names them
+# make compilers    builds all with each gcc and clang of this machine
 # make lint         checks style, layers, manual pages and plain English
 # make install      installs into $(DESTDIR)$(PREFIX)
 # make install-apparmor  installs the profile of pflashd, see integration/apparmor
@@ -84,7 +85,7 @@ DOUBLE_OBJ = $(patsubst %,$(BUILD)/tests/unit/%.o,supervised double_domain doubl
 OBJ = $(LIB_OBJ) $(SIM_OBJ) $(DAEMON_OBJ) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) \
       $(ANSWER_OBJ) $(PROBE_OBJ) $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(call objects,$(UNIT_SRC))
 
-.PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
+.PHONY: all programs test-programs compilers check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
 	format lint
 .SECONDARY:
 
@@ -149,15 +150,20 @@ $(SUPERVISED): $(DOUBLE_OBJ)
 include $(wildcard tests/crash/Makefile.inc)
 CRASH = $(if $(CRASH_OBJ),$(BUILD)/tests-crash/crash)
 
-check: all $(UNIT) $(CRASH)
+test-programs: $(UNIT) $(CRASH)
+
+check: all test-programs
 	$(Q)BUILD=$(BUILD) tests/run all
 
-check-full: all $(UNIT) $(CRASH)
+check-full: all test-programs
 	$(Q)integration/edk2/build --buffered
 	$(Q)BUILD=$(BUILD) tests/run full
 
 unit: programs $(UNIT)
 	$(Q)BUILD=$(BUILD) tests/run unit
+
+compilers:
+	$(Q)BUILD=$(BUILD) tests/compilers
 
 peers: all
 	$(Q)BUILD=$(BUILD) tests/run peers
