@@ -2,8 +2,8 @@
 /*
  * The operations of the transport for which Xen has no stable interface: the
  * pause of a domain, the reason of its shutdown, the registers of a vCPU.  They
- * are domctls.  Their ABI, and with it the name of libxenctrl, which makes them,
- * changes with each release of Xen, and the hypervisor refuses those of another
+ * are domctls.  Their ABI changes with each release of Xen, and so does the
+ * name of libxenctrl, which makes them: the hypervisor refuses those of another
  * release.
  *
  * So libxenctrl is not linked: the one of the hypervisor that runs is loaded by

@@ -93,7 +93,7 @@ START_TEST(incomplete_library_is_refused)
 }
 END_TEST
 
-/* The library of this machine's Xen has all functions: only the device lacks. */
+/* The library that is installed has all functions; only the device lacks. */
 START_TEST(installed_library_is_complete)
 {
 	unsigned int major, minor;
