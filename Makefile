@@ -50,7 +50,7 @@ ALL_CPPFLAGS = -D_GNU_SOURCE -D__XEN_TOOLS__ -DPFLASH_VERSION='"$(VERSION)"' \
 	       -Iinclude $(CPPFLAGS)
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
-XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall -lxenctrl \
+XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall \
 	   -lxenstore -lxentoolcore -lxentoollog
 DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c -lseccomp
 CHECK_LIBS = $(shell pkg-config --libs check)
@@ -146,6 +146,20 @@ $(BUILD)/tests/test_loop: CHECK_LIBS += $(DAEMON_LIBS) -lm
 SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker
 $(SUPERVISED): CHECK_LIBS += $(DAEMON_LIBS) -lm
 $(SUPERVISED): $(DOUBLE_OBJ)
+
+# Doubles of the library of a later Xen: whole, and without any function.
+# RPATH, not RUNPATH: with a sanitizer, its library calls dlopen().
+DOUBLE_XENCTRL = $(addprefix $(BUILD)/tests/xen/libxenctrl.so.9.,1 2)
+$(BUILD)/tests/test_domctl: $(DOUBLE_XENCTRL)
+$(BUILD)/tests/test_domctl: CHECK_LIBS += -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/xen'
+
+$(BUILD)/tests/xen/libxenctrl.so.9.2: DOUBLE_FLAGS = -x c /dev/null
+$(BUILD)/tests/xen/libxenctrl.so.9.1: DOUBLE_FLAGS = tests/unit/double_xenctrl.c
+$(DOUBLE_XENCTRL): tests/unit/double_xenctrl.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC \
+		-shared $(LDFLAGS) $(DOUBLE_FLAGS) -o $@
 
 include $(wildcard tests/crash/Makefile.inc)
 CRASH = $(if $(CRASH_OBJ),$(BUILD)/tests-crash/crash)
