@@ -21,7 +21,8 @@ from labkit.report import LabError
 
 # The last four have the programs that scenarios name in `programs:`.
 PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
-            "iproute2", "systemd", "dmsetup", "e2fsprogs", "fdisk", "strace")
+            "iproute2", "systemd", "dmsetup", "e2fsprogs", "fdisk", "strace",
+            "apparmor", "lvm2", "nfs-kernel-server")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
