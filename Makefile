@@ -12,6 +12,8 @@
 # make lab S=NAME   runs one lab scenario; tests/lab/lab list names them
 # make lint         checks style, layers, manual pages and plain English
 # make install      installs into $(DESTDIR)$(PREFIX)
+# make deb          builds Debian packages into build/deb
+# make deb-check    builds and tries the packages of two Debian releases: 30 min
 # make install-apparmor  installs the profile of pflashd, see integration/apparmor
 #
 # V=1 shows the commands. With CC=clang or SANITIZE=address,undefined set BUILD to
@@ -30,6 +32,9 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 FIRMWAREDIR = $(PREFIX)/lib/xen-pflash
 VARSDIR = /var/lib/xen/pflash
 APPARMORDIR = /etc/apparmor.d
+COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
+# bash loads a file by the name of the program.
+COMPLETED = pflashctl pflashd pflash-replay pflash-bench
 # The scripts of xl that vif-pflash runs if it is called by their name.
 VIF_SCRIPTS = nat openvswitch route
 VERSION := $(shell cat VERSION)
@@ -85,6 +90,7 @@ OBJ = $(LIB_OBJ) $(SIM_OBJ) $(DAEMON_OBJ) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) 
       $(ANSWER_OBJ) $(PROBE_OBJ) $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(call objects,$(UNIT_SRC))
 
 .PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
+	deb deb-check \
 	format lint
 .SECONDARY:
 
@@ -185,7 +191,8 @@ install: programs
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR) \
-		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(FIRMWAREDIR)
+		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(FIRMWAREDIR) \
+		$(DESTDIR)$(COMPLETIONDIR)
 	[ -d $(DESTDIR)$(XENDIR)/pflash ] || \
 		install -d -m 755 $(DESTDIR)$(XENDIR)/pflash
 	[ -d $(DESTDIR)$(VARSDIR) ] || install -d -m 700 $(DESTDIR)$(VARSDIR)
@@ -204,6 +211,10 @@ install: programs
 		$(DESTDIR)$(XENDIR)/scripts/
 	for name in $(VIF_SCRIPTS); do \
 		ln -sf vif-pflash $(DESTDIR)$(XENDIR)/scripts/vif-pflash-$$name; \
+	done
+	for name in $(COMPLETED); do \
+		install -m 644 integration/bash-completion/pflash \
+			$(DESTDIR)$(COMPLETIONDIR)/$$name; \
 	done
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
@@ -229,12 +240,20 @@ uninstall:
 		$(DESTDIR)$(XENDIR)/scripts/block-pflash \
 		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \
+		$(COMPLETED:%=$(DESTDIR)$(COMPLETIONDIR)/%) \
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
 		$(DESTDIR)$(UNITDIR)/pflashd@.service \
 		$(DESTDIR)$(APPARMORDIR)/pflashd
 	for directory in $(XENDIR)/pflash $(VARSDIR) $(FIRMWAREDIR); do \
 		rmdir $(DESTDIR)$$directory 2>/dev/null || true; \
 	done
+
+# Needs the packages of debian/control and of the firmware's debian/control.
+deb:
+	$(Q)integration/deb/build --output $(BUILD)/deb
+
+deb-check:
+	$(Q)BUILD=$(BUILD) tests/run deb
 
 clean:
 	rm -rf $(BUILD)
