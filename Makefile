@@ -158,7 +158,7 @@ CRASH = $(if $(CRASH_OBJ),$(BUILD)/tests-crash/crash)
 check: all $(UNIT) $(CRASH)
 	$(Q)BUILD=$(BUILD) tests/run all
 
-check-full: all $(UNIT) $(CRASH)
+check-full: all $(UNIT) $(CRASH) $(BUILD)/lab/deb
 	$(Q)integration/edk2/build --buffered
 	$(Q)BUILD=$(BUILD) tests/run full
 
@@ -251,6 +251,13 @@ uninstall:
 # Needs the packages of debian/control and of the firmware's debian/control.
 deb:
 	$(Q)integration/deb/build --output $(BUILD)/deb
+
+# The files of the packages, for the lab.
+$(BUILD)/lab/deb: $(PROGRAMS) $(wildcard debian/* integration/deb/*)
+	$(Q)[ -e "$$(echo $(BUILD)/deb/ovmf-xen-pflash_*.deb)" ] || \
+		integration/deb/build --firmware --output $(BUILD)/deb
+	$(Q)integration/deb/build --programs --output $(BUILD)/deb
+	$(Q)integration/deb/unpack $(BUILD)/deb $@
 
 deb-check:
 	$(Q)BUILD=$(BUILD) tests/run deb
