@@ -50,8 +50,11 @@ ifdef SANITIZE
 HARDEN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -pthread
+# The probes of include/pflash/probe.h need sys/sdt.h (systemtap-sdt-dev).
+PROBES := $(shell echo '\#include <sys/sdt.h>' | $(CC) $(CPPFLAGS) -E - \
+	    >/dev/null 2>&1 && echo yes || echo no)
 ALL_CPPFLAGS = -D_GNU_SOURCE -D__XEN_TOOLS__ -DPFLASH_VERSION='"$(VERSION)"' \
-	       -Iinclude $(CPPFLAGS)
+	       $(if $(filter yes,$(PROBES)),-DPFLASH_PROBES) -Iinclude $(CPPFLAGS)
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
 XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall -lxenctrl \
@@ -91,7 +94,7 @@ OBJ = $(LIB_OBJ) $(SIM_OBJ) $(DAEMON_OBJ) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) 
 
 .PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
 	deb deb-check \
-	format lint
+	format lint FORCE
 .SECONDARY:
 
 all: programs
@@ -109,7 +112,13 @@ all: $(BUILD)/lab/probe $(BUILD)/lab/answer
 $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: \
 	ALL_CPPFLAGS += -Isrc/daemon
 
-$(BUILD)/%.o: %.c Makefile
+# All is built anew where sys/sdt.h was installed or removed since.
+$(BUILD)/probes: FORCE
+	@mkdir -p $(@D)
+	@echo $(PROBES) | cmp -s - $@ || { echo $(PROBES) >$@; \
+		echo "  PROBES $(PROBES)$(if $(filter no,$(PROBES)),: sys/sdt.h is missing (package systemtap-sdt-dev))"; }
+
+$(BUILD)/%.o: %.c Makefile $(BUILD)/probes
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -148,7 +157,8 @@ $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
 $(BUILD)/tests/test_loop: CHECK_LIBS += $(DAEMON_LIBS) -lm
 
 # The real supervisor, with test doubles of the worker and the domain.
-SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker
+SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker \
+	     $(BUILD)/tests/test_tracing
 $(SUPERVISED): CHECK_LIBS += $(DAEMON_LIBS) -lm
 $(SUPERVISED): $(DOUBLE_OBJ)
 
@@ -218,7 +228,12 @@ install: programs
 	done
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/pflashd@.service
+	sed 's|@BINDIR@|$(BINDIR)|' integration/systemd/pflash-metrics.service \
+		>$(DESTDIR)$(UNITDIR)/pflash-metrics.service
+	install -m 644 integration/systemd/pflash-metrics.timer \
+		$(DESTDIR)$(UNITDIR)/
+	chmod 644 $(DESTDIR)$(UNITDIR)/pflashd@.service \
+		$(DESTDIR)$(UNITDIR)/pflash-metrics.service
 
 # Not a part of install: AppArmor would enforce the profile from the next boot on.
 install-apparmor:
@@ -243,6 +258,8 @@ uninstall:
 		$(COMPLETED:%=$(DESTDIR)$(COMPLETIONDIR)/%) \
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
 		$(DESTDIR)$(UNITDIR)/pflashd@.service \
+		$(DESTDIR)$(UNITDIR)/pflash-metrics.service \
+		$(DESTDIR)$(UNITDIR)/pflash-metrics.timer \
 		$(DESTDIR)$(APPARMORDIR)/pflashd
 	for directory in $(XENDIR)/pflash $(VARSDIR) $(FIRMWAREDIR); do \
 		rmdir $(DESTDIR)$$directory 2>/dev/null || true; \

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +19,26 @@
 
 #define FIRMWARE_MOST (16u << 20)
 #define FRAME 4096u
+#define USE_CODE "use the OVMF_CODE file of the guest's firmware"
 #define NOT_A_FILE "neither a regular file nor a block device"
+
+const char *
+identify_type_name(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG: return "a regular file";
+	case S_IFBLK: return "a block device";
+	case S_IFDIR: return "a directory";
+	case S_IFIFO: return "a FIFO";
+	case S_IFSOCK: return "a socket";
+	case S_IFCHR: return "a character device";
+	default: return "a file of an unknown type";
+	}
+}
 
 int
 identify_type(mode_t mode, const char *path, struct error *err)
 {
-	const char *type = "a file of an unknown type";
-
 	if (S_ISREG(mode) || S_ISBLK(mode))
 		return 0;
 	if (S_ISDIR(mode))
@@ -32,16 +46,10 @@ identify_type(mode_t mode, const char *path, struct error *err)
 				 "%s: a directory, " NOT_A_FILE
 				 ": name the file in it",
 				 path);
-	if (S_ISFIFO(mode))
-		type = "a FIFO";
-	else if (S_ISSOCK(mode))
-		type = "a socket";
-	else if (S_ISCHR(mode))
-		type = "a character device";
 	return error_set(err, EINVAL,
 			 "%s: %s, " NOT_A_FILE
 			 ": write the contents to a file, and use that",
-			 path, type);
+			 path, identify_type_name(mode));
 }
 
 int
@@ -49,10 +57,22 @@ identify_open_error(int code, const char *path, struct error *err)
 {
 	switch (code) {
 	case EISDIR: return identify_type(S_IFDIR, path, err);
-	/* open(2) of a socket; also of a device that the host has not. */
 	case ENXIO: return identify_type(S_IFSOCK, path, err);
 	default: return path_error(err, code, path);
 	}
+}
+
+/* ENXIO: a socket, or a device that the host has not, such as /dev/tty. */
+int
+identify_path_error(int code, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (code != ENXIO || stat(path, &st) < 0)
+		return identify_open_error(code, path, err);
+	if (identify_type(st.st_mode, path, err) == 0)
+		return error_errno(err, ENXIO, "%s", path);
+	return -EINVAL;
 }
 
 /* A pipe without a name, as from a shell's <(command). */
@@ -84,7 +104,7 @@ identify_open(const char *path, struct stat *st, struct error *err)
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), ret;
 
 	if (fd < 0)
-		return identify_open_error(errno, path, err);
+		return identify_path_error(errno, path, err);
 	if (fstat(fd, st) < 0)
 		ret = error_errno(err, errno, "%s", path);
 	else
@@ -154,7 +174,7 @@ identify_explain(const struct sys *sys, int fd, const char *path, bool foreign,
 	if (foreign ? !identity_is_foreign(&identity) :
 		      !identity_is_known(&identity))
 		return 0;
-	identity_text(&identity, &text);
+	identity_text(&identity, IDENTITY_AS_VARS, &text);
 	error_set(err, 0, "%s: %s", path, text.text);
 	return 1;
 }
@@ -198,12 +218,24 @@ look_at(const char *path, struct identity *identity)
 
 /* Refuses the contents, with the sentence about their kind. */
 static int
-refuse(const struct identity *identity, const char *path, struct error *err)
+refuse(const struct identity *identity, enum identity_role role,
+       const char *path, struct error *err)
 {
 	struct error text;
 
-	identity_text(identity, &text);
+	identity_text(identity, role, &text);
 	return error_set(err, EINVAL, "%s: %s", path, text.text);
+}
+
+int
+identify_size_error(const char *path, uint64_t size, struct error *err)
+{
+	return error_set(err, EINVAL,
+			 "%s: the file is not a flash image%s: its size is "
+			 "%" PRIu64 " bytes, expected 4 KiB blocks, at most %u "
+			 "bytes",
+			 path, size > STORE_MAX_SIZE ? ", it is too large" : "",
+			 size, STORE_MAX_SIZE);
 }
 
 /* Loads the first `most` bytes of a longer file. */
@@ -256,13 +288,18 @@ identify_template(const char *path, uint8_t **image, size_t *size,
 		return 1;
 	}
 	if (identity_is_known(&identity))
-		return refuse(&identity, path, err);
+		return refuse(&identity, IDENTITY_AS_VARS, path, err);
 	ret = load_file(path, STORE_MAX_SIZE, image, size, err);
+	if (ret == -EFBIG && identity.size)
+		(void)identify_size_error(path, identity.size, err);
 	if (ret < 0)
 		return ret;
 	/* A pipe is recognized when it has been read. */
 	identify_image(*image, *size, &identity);
-	return identity_is_known(&identity) ? refuse(&identity, path, err) : 0;
+	if (identity_is_known(&identity))
+		return refuse(&identity, IDENTITY_AS_VARS, path, err);
+	return *size % FV_BLOCK_SIZE ? identify_size_error(path, *size, err) :
+				       0;
 }
 
 /* Refuses an image that pflashd cannot attach as code. */
@@ -272,24 +309,25 @@ check_firmware(const char *path, const uint8_t *image, size_t size, size_t *sec,
 {
 	struct identity identity;
 	struct error text;
+	const char *what;
 
 	if (size % FRAME == 0 && fv_find_sec(image, size, sec, &text) == 0)
 		return 0;
 	identify_image(image, size, &identity);
-	if (identity.kind == IDENTITY_VARS)
-		return error_set(err, EINVAL,
-				 "%s: the file is a VARS image, without code: "
-				 "use the OVMF_CODE file of the same build",
-				 path);
-	if (identity_is_known(&identity) && identity.kind != IDENTITY_FIRMWARE)
-		return refuse(&identity, path, err);
+	if (identity.kind != IDENTITY_FIRMWARE &&
+	    identity.kind != IDENTITY_UNKNOWN)
+		return refuse(&identity, IDENTITY_AS_FIRMWARE, path, err);
+	what = identity.kind == IDENTITY_UNKNOWN ? "not a" : "a damaged";
 	if (size % FRAME)
 		return error_set(err, EINVAL,
-				 "%s: %zu bytes is not the size of a firmware "
-				 "image: expected a multiple of %u",
-				 path, size, FRAME);
-	return error_set(err, EINVAL, "%s: no firmware volume at its end",
-			 path);
+				 "%s: the file is %s firmware image: %zu "
+				 "bytes is not the size of a firmware image: "
+				 "expected a multiple of %u; " USE_CODE,
+				 path, what, size, FRAME);
+	return error_set(err, EINVAL,
+			 "%s: the file is %s firmware image: no firmware "
+			 "volume at its end; " USE_CODE,
+			 path, what);
 }
 
 int
@@ -303,7 +341,8 @@ identify_firmware(const char *path, uint8_t **image, size_t *size, size_t *sec,
 		look_at(path, &identity);
 		if (identity_is_known(&identity) &&
 		    identity.kind != IDENTITY_FIRMWARE)
-			ret = refuse(&identity, path, err);
+			ret = refuse(&identity, IDENTITY_AS_FIRMWARE, path,
+				     err);
 	}
 	return ret < 0 ? ret : check_firmware(path, *image, *size, sec, err);
 }

@@ -115,6 +115,11 @@ path_error(struct error *err, int code, const char *path)
 	char *directory;
 	int why, ret;
 
+	if (code == ELOOP)
+		return error_set(err, ELOOP,
+				 "%s: symbolic links lead round in a circle, "
+				 "or are more than 40: correct the links",
+				 path);
 	if (code != ENOENT && code != ENOTDIR)
 		return error_errno(err, code, "%s", path);
 	if (code == ENOENT && path_is_link(path))

@@ -9,9 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "pflash/identify.h"
 #include "pflash/path.h"
+
+/* In all 5 s for the reader of a FIFO, which may start at the same time. */
+#define READER_TRIES 100
+#define READER_PAUSE_NS 50000000L
 
 /* A pipe cannot be synced: EINVAL and EROFS are no failures. */
 int
@@ -42,12 +48,36 @@ write_and_close(int fd, const void *bytes, size_t size)
 	return ret;
 }
 
+/* Opens a FIFO or a device; waits a moment for the reader of a FIFO. */
+static int
+open_in_place(const char *path)
+{
+	const struct timespec pause = { .tv_nsec = READER_PAUSE_NS };
+	int fd = -1, flags;
+
+	for (int tries = 0; fd < 0 && tries < READER_TRIES; tries++) {
+		if (tries)
+			(void)nanosleep(&pause, NULL);
+		fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (fd < 0 && errno != ENXIO)
+			return -errno;
+	}
+	if (fd < 0)
+		return -ENXIO;
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0) {
+		close(fd);
+		return -EIO;
+	}
+	return fd;
+}
+
 static int
 write_in_place(const char *path, const void *bytes, size_t size)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open_in_place(path);
 
-	return fd < 0 ? -errno : write_and_close(fd, bytes, size);
+	return fd < 0 ? fd : write_and_close(fd, bytes, size);
 }
 
 /* EPERM: only root may change the owner. */
@@ -114,9 +144,14 @@ save_file(const char *path, const void *bytes, size_t size, mode_t mode,
 {
 	struct stat st;
 	bool exists = stat(path, &st) == 0;
-	char *target = exists ? realpath(path, NULL) : strdup(path);
+	char *target;
 	int ret;
 
+	if (!exists && (errno == ELOOP || path_is_link(path)))
+		return path_error(err, errno == ELOOP ? ELOOP : ENOENT, path);
+	if (exists && (S_ISSOCK(st.st_mode) || S_ISDIR(st.st_mode)))
+		return identify_type(st.st_mode, path, err);
+	target = exists ? realpath(path, NULL) : strdup(path);
 	if (!target)
 		ret = -errno;
 	else if (exists && !S_ISREG(st.st_mode))
@@ -124,5 +159,10 @@ save_file(const char *path, const void *bytes, size_t size, mode_t mode,
 	else
 		ret = replace(target, exists ? &st : NULL, mode, bytes, size);
 	free(target);
+	if (ret == -ENXIO && S_ISFIFO(st.st_mode))
+		return error_set(err, ENXIO,
+				 "%s: a FIFO, and no process reads it: start "
+				 "the reader first, or give another file",
+				 path);
 	return ret < 0 ? path_error(err, -ret, path) : 0;
 }

@@ -139,11 +139,13 @@ int files_local_own_like(struct files *model, int fd);
 
 /*
  * Replaces VARS by its unfinished file, of another size, with which the journal
- * would not agree: removes the journal, durably, and then renames the
- * unfinished file to VARS, durably.  Without its journal VARS must be complete.
- * After a failure *removed is true if the journal has lost its name, and *named
- * is true if the new VARS has its name; both perhaps not durably.
+ * would not agree: removes the journal or, with `journal`, replaces it by its
+ * unfinished file, durably; and then renames the unfinished file to VARS,
+ * durably.  Without its journal VARS must be complete.  After a failure
+ * *removed is true if the journal has lost its name, and *named is true if the
+ * new VARS has its name; both perhaps not durably.
  */
-int files_local_switch(struct files *files, bool *removed, bool *named);
+int files_local_switch(struct files *files, bool journal, bool *removed,
+		       bool *named);
 
 #endif

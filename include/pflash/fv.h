@@ -126,10 +126,12 @@ enum fv_code {
 	FV_VARIABLE_TORN,       /* incomplete: Variable.c:2180-2239 */
 	FV_VARIABLE_ATTRIBUTES, /* volatile: Variable.c:1818 */
 	FV_VARIABLE_DUPLICATE,  /* not the first: VariableParsing.c:508 */
+	FV_VARIABLE_TRANSITION, /* of two in transition: Variable.c:646 */
 	FV_VARIABLE_HIDES,      /* its data contains other variables */
 	FV_CHAIN_BROKEN,        /* variables behind: Variable.c:3438-3444 */
 	FV_FREE_DIRTY,          /* reclaimed at next boot: Variable.c:3440 */
 	FV_RECLAIM_DUE,         /* at next boot: Variable.c:3242 */
+	FV_RECLAIM_AT_BOOT,     /* the same, and fv_compact() refuses it */
 	FV_FULL,                /* nothing to reclaim: Variable.c:2117 */
 	/*
 	 * The working block of fault-tolerant writes.  UpdateWorkingBlock.c:89
@@ -181,6 +183,9 @@ struct fv_report {
 	uint32_t free;
 	/* All findings, also those that do not fit into findings[]. */
 	uint32_t errors, warnings, notes;
+	uint64_t codes; /* bit n: there is a finding of code n */
+	/* fv_compact() does not refuse the image. */
+	bool compactable;
 	/* The first findings; errors replace warnings and notes. */
 	unsigned int count;
 	struct fv_finding findings[FV_MAX_FINDINGS];
@@ -217,7 +222,8 @@ void fv_finding_text(const struct fv_finding *finding, struct error *text);
  * when its data were in the spare area (FV_FTW_PENDING) is still to come.
  * -EINVAL: the store has errors or something that Reclaim() would handle in
  * another way, or the working block has contents that no driver writes.  On
- * failure the contents of `out` are undefined.
+ * failure the contents of `out` are undefined.  fv_check() predicts success or
+ * failure: `compactable`.
  */
 int fv_compact(const uint8_t *image, size_t size, uint8_t *out,
 	       struct error *err);

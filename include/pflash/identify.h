@@ -5,10 +5,8 @@
  * All programs use these sentences, before any other message about the file.
  *
  * Sizes and offsets are bytes.  The sentences have no full stop.
- *
- * The magic numbers are from the formats' specifications: qcow2.txt and vhdx of
- * QEMU and Microsoft, VMDK 5.0, VDICore.h, VHD 1.0, RFC 1952 (gzip), xz 1.1.0,
- * RFC 8878 (zstd), APPNOTE.TXT (zip), ELF, PE/COFF, UEFI PI vol. 3 (volumes).
+ * The formats are in src/fv/formats.c; volumes are from the UEFI PI
+ * specification, vol. 3.
  */
 #ifndef PFLASH_IDENTIFY_H
 #define PFLASH_IDENTIFY_H
@@ -36,35 +34,24 @@ enum identity_kind {
 	IDENTITY_WHOLE,        /* variables, and code behind them */
 	IDENTITY_FIRMWARE,     /* firmware code only */
 	IDENTITY_OTHER_BLOCKS, /* variables of Arm, RISC-V or LoongArch */
-	IDENTITY_QCOW2,
-	IDENTITY_VMDK,
-	IDENTITY_VDI,
-	IDENTITY_VHD,
-	IDENTITY_VHDX,
-	IDENTITY_GZIP,
-	IDENTITY_XZ,
-	IDENTITY_BZIP2,
-	IDENTITY_ZSTD,
-	IDENTITY_LZ4,
-	IDENTITY_ZIP,
-	IDENTITY_7Z,
-	IDENTITY_TAR,
-	IDENTITY_AR,
-	IDENTITY_RPM,
-	IDENTITY_ELF,
-	IDENTITY_PE,
-	IDENTITY_JSON,
-	IDENTITY_TEXT,
-	IDENTITY_JOURNAL, /* VARS.journal */
-	IDENTITY_STATE,   /* VARS.state */
-	IDENTITY_KINDS    /* the number of kinds */
+	IDENTITY_FORMAT,       /* a format of other files, see `format` */
+	IDENTITY_KINDS         /* the number of kinds */
 };
+
+/* The role that the administrator gives the file. */
+enum identity_role {
+	IDENTITY_AS_VARS, /* also a template for VARS */
+	IDENTITY_AS_FIRMWARE,
+};
+
+struct format;
 
 struct identity {
 	enum identity_kind kind;
 	uint64_t size;   /* of the file */
 	uint64_t volume; /* length of the volume at its start; 0: none */
 	uint32_t block;  /* of the volume's block map */
+	const struct format *format; /* of IDENTITY_FORMAT; else NULL */
 };
 
 /* --- contents --- */
@@ -96,10 +83,17 @@ bool identity_has_vars(const struct identity *identity);
 /* A stable name for scripts: "qcow2".  Never NULL. */
 const char *identity_name(const struct identity *identity);
 
-/* Writes the sentence, without the file's name. */
-void identity_text(const struct identity *identity, struct error *text);
+/*
+ * Writes the sentence, without the file's name: what the file is, and how the
+ * right one for the role is made of it, or found.
+ */
+void identity_text(const struct identity *identity, enum identity_role role,
+		   struct error *text);
 
 /* --- files --- */
+
+/* "a FIFO", by the file's mode. */
+const char *identify_type_name(mode_t mode);
 
 /*
  * 0 for a regular file or a block device; else -EINVAL with a sentence that
@@ -112,6 +106,9 @@ int identify_type(mode_t mode, const char *path, struct error *err);
  * of the path that is missing, see path.h.
  */
 int identify_open_error(int code, const char *path, struct error *err);
+
+/* The same, and looks at the file: not for a process in a sandbox. */
+int identify_path_error(int code, const char *path, struct error *err);
 
 /*
  * Opens a file for reading, without waiting for the writer of a FIFO.  Accepts
@@ -133,6 +130,9 @@ int identify_explain(const struct sys *sys, int fd, const char *path,
 
 /* The same for a path; also explains a file that cannot be opened. */
 int identify_path(const char *path, bool foreign, struct error *err);
+
+/* The sentence for a file of no known kind whose size no flash has; -EINVAL. */
+int identify_size_error(const char *path, uint64_t size, struct error *err);
 
 /*
  * Loads a template for a VARS file.  From a padded or whole image, takes the

@@ -13,9 +13,11 @@
  * new ones: the new file is written beside it, as PATH and seven characters,
  * and then renamed.  It gets the mode and, if that is allowed, the owner of the
  * old file; a new name gets `mode` without the bits of umask(2).  A symbolic
- * link is followed.  A pipe or a device is written in place.  0, or -errno with
- * a sentence; the old file is then untouched, unless only the sync of the
- * directory failed.
+ * link is followed, but must lead somewhere.  A FIFO or a device is written in
+ * place; -ENXIO if no process opens a FIFO for reading within 5 s.
+ *
+ * 0, or -errno with a sentence; the old file is then untouched, unless only the
+ * sync of the directory failed.
  */
 int save_file(const char *path, const void *bytes, size_t size, mode_t mode,
 	      struct error *err);

@@ -257,8 +257,9 @@ int store_export(const struct sys *sys, const char *path, uint8_t **image,
 const uint8_t *store_image(const struct store *store);
 uint32_t store_size(const struct store *store);
 
-/* CRC32C of the image. */
+/* CRC32C of the image; of any image. */
 uint32_t store_checksum(const struct store *store);
+uint32_t store_checksum_of(const uint8_t *image, size_t size);
 
 /* The name of the VARS file for messages: its path, without symbolic links. */
 const char *store_path(const struct store *store);
@@ -304,19 +305,26 @@ struct store_resize {
 	const char *suffix; /* of the names of the files that are kept: ".2m" */
 	store_edit *edit;   /* as for store_rewrite(), with `size` bytes */
 	void *opaque;       /* the argument of edit() */
+	/* The journal of the new file, borrowed; NULL: it has none. */
+	const uint8_t *journal;
+	size_t journal_len;
 };
 
 /*
  * Opens the store, and replaces VARS by a file of another size, which has the
- * image from edit(), the owner and mode of the old file, and no journal.  The
- * former VARS and its journal are kept: as VARS.SUFFIX and VARS.SUFFIX.journal,
- * or with a number behind the suffix if one of these names is in use.  *kept is
- * the path of the kept VARS, which the caller frees; NULL if nothing was
- * replaced.  The saved state stays.
+ * image from edit(), the owner and mode of the old file, and the journal of
+ * `resize`.  The former VARS and its journal are kept: as VARS.SUFFIX and
+ * VARS.SUFFIX.journal, or with a number behind the suffix if one of these names
+ * is in use.  *kept is the path of the kept VARS, which the caller frees; NULL
+ * if nothing was replaced.  The saved state stays.
  *
  * A crash at any moment leaves the old or the new VARS, complete and durable.
  * The old one may then have lost its journal, and with it its history, to the
- * kept files.
+ * kept files.  If the new file has a journal, the crash can leave this journal
+ * beside the old VARS, which store_open() refuses; the same call completes the
+ * change.  It also completes one to which only the journal is missing.  edit()
+ * then gets NULL for the store, and *kept is NULL, as these files were kept by
+ * the call that was interrupted.
  *
  * `config->files` must be NULL or from files_local().  Errors as for
  * store_rewrite(); -EINVAL: VARS is not a regular file; -EMLINK: it has hard

@@ -183,6 +183,15 @@ check_copy(struct check *c, size_t off)
 	return check_volume(&copy, off) || check_volume(c, off);
 }
 
+/* The finding is made before it is known what comes behind the store. */
+static void
+correct_advice(struct fv_report *report)
+{
+	for (unsigned int i = 0; i < report->count; i++)
+		if (report->findings[i].code == FV_RECLAIM_DUE)
+			report->findings[i].code = FV_RECLAIM_AT_BOOT;
+}
+
 bool
 fv_check(const uint8_t *image, size_t size, struct fv_report *report)
 {
@@ -204,5 +213,8 @@ fv_check(const uint8_t *image, size_t size, struct fv_report *report)
 		off = layout->ftw_spare;
 	if (!off || check_copy(&c, off))
 		check_store(&c, off);
+	report->compactable = check_is_compactable(report, image);
+	if (!report->compactable)
+		correct_advice(report);
 	return report->errors == 0;
 }

@@ -21,6 +21,9 @@ bool check_volume(struct check *c, size_t off);
 /* Checks the store in the volume at `off`, whose header has no error. */
 void check_store(struct check *c, size_t off);
 
+/* The value of report->compactable when all other members are set. */
+bool check_is_compactable(const struct fv_report *report, const uint8_t *image);
+
 /*
  * Checks the working block.  In a volume of unknown layout, searches for it
  * from `store_end` on.

@@ -57,6 +57,21 @@ check_queue(struct check *c, size_t off, size_t size)
 	}
 }
 
+/*
+ * The driver reads the writes of a block before it looks at its header
+ * (WorkSpaceRefresh(), FtwMisc.c:1296), and those of a copy when it has copied
+ * it (1330).
+ */
+static void
+check_writes(struct check *c, size_t off, size_t size)
+{
+	struct ftw_queue queue;
+
+	ftw_read(c->image + off, size, &queue);
+	if (queue.progress == FTW_BROKEN)
+		check_add(c, FV_FTW_QUEUE, off + queue.offset, off, size);
+}
+
 /* The comparisons of IsValidWorkSpace() (UpdateWorkingBlock.c:81). */
 static void
 check_header(struct check *c, size_t off, const uint8_t *wanted)
@@ -126,10 +141,15 @@ check_ftw(struct check *c, size_t store_end)
 		return;
 	}
 	ftw_header(size, wanted);
-	if (!memcmp(c->image + off, wanted, FTW_HEADER_SIZE))
+	if (!memcmp(c->image + off, wanted, FTW_HEADER_SIZE)) {
 		check_queue(c, off, size);
-	else if (layout && ftw_valid_at(layout, c->image, layout->ftw_spare))
+		return;
+	}
+	check_writes(c, off, size);
+	if (layout && ftw_valid_at(layout, c->image, layout->ftw_spare)) {
 		check_add(c, FV_FTW_IN_SPARE, layout->ftw_spare, 0, 0);
-	else
+		check_writes(c, layout->ftw_spare, size);
+	} else {
 		check_header(c, off, wanted);
+	}
 }

@@ -82,6 +82,18 @@ count_live(const struct varstore *store, size_t from, size_t to)
 	return count;
 }
 
+/*
+ * True if FindVariableEx() returns another variable of this name, one that is
+ * not ADDED either, and Reclaim() copies this one: it is the first of them.
+ */
+static bool
+is_ambiguous(struct live *live, const struct variable *v)
+{
+	return v->state == VARIABLE_IN_TRANSITION && !v->live &&
+	       live->store->image[live_find(live, v) + VARIABLE_STATE] ==
+		       VARIABLE_IN_TRANSITION;
+}
+
 static void
 check_variable(struct check *c, const struct varstore *store,
 	       const struct variable *v)
@@ -171,8 +183,11 @@ check_variables(struct check *c, const struct varstore *store)
 	int ret;
 
 	live_init(&live, store);
-	while ((ret = live_next(&live, &v)) > 0)
+	while ((ret = live_next(&live, &v)) > 0) {
 		check_variable(c, store, &v);
+		if (is_ambiguous(&live, &v))
+			check_add(c, FV_VARIABLE_TRANSITION, v.offset, 0, 0);
+	}
 	live_free(&live);
 	c->report->used = (uint32_t)(v.next - store->start);
 	c->report->free = (uint32_t)(store->end - v.next);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "check.h"
 #include "ftw.h"
 #include "header.h"
 #include "live.h"
@@ -69,20 +70,17 @@ copy_all(struct compaction *to, uint8_t state)
  * choice between two variables could change.  The firmware handles such a store
  * itself.
  */
-static bool
-may_be_compacted(const struct fv_report *report)
+bool
+check_is_compactable(const struct fv_report *report, const uint8_t *image)
 {
-	for (unsigned int i = 0; i < report->count; i++)
-		switch (report->findings[i].code) {
-		case FV_CHAIN_BROKEN:
-		case FV_FREE_DIRTY:
-		case FV_VARIABLE_HIDES:
-		case FV_VARIABLE_DUPLICATE:
-		case FV_VARIABLE_STATE: return false;
-		default: break;
-		}
+	const uint64_t forbidden = UINT64_C(1) << FV_VARIABLE_HIDES |
+				   UINT64_C(1) << FV_VARIABLE_DUPLICATE |
+				   UINT64_C(1) << FV_VARIABLE_TRANSITION |
+				   UINT64_C(1) << FV_VARIABLE_STATE;
+
 	return report->errors == 0 && report->layout && !report->in_spare &&
-	       report->count < FV_MAX_FINDINGS;
+	       !(report->codes & forbidden) &&
+	       ftw_at_boot(report->layout, image) == FTW_LEAVES;
 }
 
 /*
@@ -173,7 +171,7 @@ fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 	ret = check_working_block(&report, image, err);
 	if (ret < 0)
 		return ret;
-	if (!may_be_compacted(&report))
+	if (!report.compactable)
 		return error_set(
 			err, EINVAL,
 			"its variable store has findings that forbid it, "
@@ -202,6 +200,6 @@ fv_compact_is_due(const struct fv_report *report)
 {
 	uint32_t size = report->used + report->free;
 
-	return may_be_compacted(report) && report->free < size / 2 &&
+	return report->compactable && report->free < size / 2 &&
 	       report->used - report->live_bytes >= size / 8;
 }

@@ -36,19 +36,28 @@ fv_largest_variable(const struct fv_layout *layout, uint32_t attributes)
 }
 
 /*
- * False if the firmware executes a write before it reads its variables, and the
- * result is not the store that varstore_open() finds.  The firmware restores an
- * invalid working block from its copy in the spare area (FtwMisc.c:1318).
+ * Refuses an image in which the firmware executes a write before it reads its
+ * variables, unless the result is the store that varstore_open() finds.
  */
-static bool
-is_at_rest(const struct fv_layout *layout, const uint8_t *image)
+static int
+check_rest(const struct fv_layout *layout, const uint8_t *image,
+	   struct error *err)
 {
-	struct ftw_queue queue;
-
-	if (!ftw_read_image(layout, image, &queue))
-		return !ftw_valid_at(layout, image, layout->ftw_spare);
-	return queue.progress != FTW_PENDING ||
-	       ftw_replaces_store(layout, image);
+	switch (ftw_at_boot(layout, image)) {
+	case FTW_LEAVES: break;
+	case FTW_WRITES:
+		if (ftw_replaces_store(layout, image))
+			break;
+		return error_set(err, EBUSY,
+				 "a fault-tolerant write is unfinished; the "
+				 "firmware completes it at the guest's next "
+				 "start");
+	case FTW_UNKNOWN:
+		return error_set(err, EINVAL,
+				 "the working block of its fault-tolerant "
+				 "writes has contents that OVMF never writes");
+	}
+	return 0;
 }
 
 static int
@@ -57,6 +66,7 @@ open_source(struct varstore *store, const uint8_t *image, size_t size,
 {
 	const struct fv_layout *layout = fv_layout_by_size(size);
 	struct fv_report report = { .count = 0 };
+	int ret;
 
 	if (!layout)
 		return error_set(err, EINVAL,
@@ -67,12 +77,8 @@ open_source(struct varstore *store, const uint8_t *image, size_t size,
 		return error_set(err, EINVAL,
 				 "its variable store has errors, which "
 				 "`pflashctl check` lists");
-	if (!is_at_rest(layout, image))
-		return error_set(err, EBUSY,
-				 "a fault-tolerant write is unfinished; the "
-				 "firmware completes it at the guest's next "
-				 "start");
-	return varstore_open(store, image, size, err);
+	ret = check_rest(layout, image, err);
+	return ret < 0 ? ret : varstore_open(store, image, size, err);
 }
 
 /* The bytes of header, name and data, without the padding behind them. */

@@ -311,6 +311,15 @@ static const struct code {
 		"OVMF reads only the first; "
 		"set the variable in the guest if its value is wrong",
 	},
+	[FV_VARIABLE_TRANSITION] = {
+		"variable-transition",
+		FV_WARNING,
+		"the variable at offset $o has the name of a later one, and "
+		"the replacement of both was interrupted, which OVMF never "
+		"leaves: OVMF reads the later one, but keeps this one when it "
+		"removes deleted variables; "
+		"set the variable in the guest",
+	},
 	[FV_VARIABLE_HIDES] = {
 		"variable-hides",
 		FV_WARNING,
@@ -342,6 +351,15 @@ static const struct code {
 		"than the $w bytes of the largest variable; OVMF removes "
 		"deleted variables at the next boot, which takes a while; "
 		"`pflashctl compact` does it before",
+	},
+	[FV_RECLAIM_AT_BOOT] = {
+		"reclaim-at-boot",
+		FV_NOTE,
+		"the variable store at offset $o has only $f bytes free, less "
+		"than the $w bytes of the largest variable; OVMF removes "
+		"deleted variables at the next boot, which takes a while; "
+		"`pflashctl compact` refuses this file; "
+		NO_ACTION,
 	},
 	[FV_FULL] = {
 		"full",
@@ -464,6 +482,8 @@ check_add(struct check *c, enum fv_code code, uint64_t off, uint64_t found,
 	struct fv_report *r = c->report;
 	unsigned int i = r->count;
 
+	_Static_assert(FV_CODES <= 64, "fv_report.codes has a bit for each");
+	r->codes |= UINT64_C(1) << code;
 	if (codes[code].severity == FV_ERROR)
 		r->errors++;
 	else if (codes[code].severity == FV_WARNING)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "formats.h"
 #include "guid.h"
 #include "header.h"
 #include "sentence.h"
@@ -15,6 +16,7 @@
 
 #define HEAD 4096u /* bytes at the start that have every magic number */
 #define SCAN_MOST (UINT64_C(256) << 20)
+#define MAGIC_MOST 16u
 #define VHD_FOOTER 512u
 #define PE_OFFSET 0x3cu
 #define ARM_CODE 0x1000u /* ArmVirtQemu.fdf: behind the reset vector */
@@ -37,40 +39,28 @@ static const uint8_t guid_ffs3[GUID_SIZE] = { 0x7a, 0xc0, 0x73, 0x54,
 					      0xbd, 0x6f, 0x1e, 0x96,
 					      0x89, 0xe7, 0x34, 0x9a };
 
-#define MAGIC(kind, offset, bytes)                                             \
-	{                                                                      \
-		kind, offset, sizeof(bytes) - 1, bytes                         \
-	}
+static size_t
+read_at(const struct contents *c, uint64_t off, uint8_t *to, size_t len)
+{
+	int n = c->read(c->opaque, off, to, len);
 
-static const struct magic {
-	enum identity_kind kind;
-	uint16_t offset;
-	uint8_t len;
-	const char *bytes;
-} magics[] = {
-	MAGIC(IDENTITY_QCOW2, 0, "QFI\xfb"),
-	MAGIC(IDENTITY_VMDK, 0, "KDMV"),
-	MAGIC(IDENTITY_VMDK, 0, "COWD"),
-	MAGIC(IDENTITY_VMDK, 0, "# Disk DescriptorFile"),
-	MAGIC(IDENTITY_VDI, 0x40, "\x7f\x10\xda\xbe"),
-	MAGIC(IDENTITY_VHD, 0, "conectix"),
-	MAGIC(IDENTITY_VHDX, 0, "vhdxfile"),
-	MAGIC(IDENTITY_GZIP, 0, "\x1f\x8b\x08"),
-	MAGIC(IDENTITY_XZ, 0,
-	      "\xfd"
-	      "7zXZ\0"),
-	MAGIC(IDENTITY_ZSTD, 0, "\x28\xb5\x2f\xfd"),
-	MAGIC(IDENTITY_LZ4, 0, "\x04\x22\x4d\x18"),
-	MAGIC(IDENTITY_ZIP, 0, "PK\x03\x04"),
-	MAGIC(IDENTITY_ZIP, 0, "PK\x05\x06"),
-	MAGIC(IDENTITY_7Z, 0, "7z\xbc\xaf\x27\x1c"),
-	MAGIC(IDENTITY_TAR, 257, "ustar"),
-	MAGIC(IDENTITY_AR, 0, "!<arch>\n"),
-	MAGIC(IDENTITY_RPM, 0, "\xed\xab\xee\xdb"),
-	MAGIC(IDENTITY_ELF, 0, "\177ELF"),
-	MAGIC(IDENTITY_JOURNAL, 0, "PFLASHJ1"),
-	MAGIC(IDENTITY_STATE, 0, "PFLASHS1"),
-};
+	return n < 0 ? 0 : (size_t)n;
+}
+
+/* True if the magic number of the format is there, in the head or behind it. */
+static bool
+has_magic(const struct contents *c, const struct format *format)
+{
+	const size_t end = (size_t)format->offset + format->len;
+	uint8_t bytes[MAGIC_MOST];
+
+	if (end <= HEAD)
+		return c->len >= end && !memcmp(c->head + format->offset,
+						format->magic, format->len);
+	return c->size >= end && format->len <= sizeof(bytes) &&
+	       read_at(c, format->offset, bytes, format->len) == format->len &&
+	       !memcmp(bytes, format->magic, format->len);
+}
 
 /* "BZh", a digit for the size of a block, and the magic of the first block. */
 static bool
@@ -81,25 +71,13 @@ is_bzip2(const struct contents *c)
 	       !memcmp(c->head + 4, "1AY&SY", 6);
 }
 
-static enum identity_kind
+static const struct format *
 by_magic(const struct contents *c)
 {
-	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
-		const struct magic *m = &magics[i];
-
-		if (c->len >= (size_t)m->offset + m->len &&
-		    !memcmp(c->head + m->offset, m->bytes, m->len))
-			return m->kind;
-	}
-	return is_bzip2(c) ? IDENTITY_BZIP2 : IDENTITY_UNKNOWN;
-}
-
-static size_t
-read_at(const struct contents *c, uint64_t off, uint8_t *to, size_t len)
-{
-	int n = c->read(c->opaque, off, to, len);
-
-	return n < 0 ? 0 : (size_t)n;
+	for (const struct format *format = formats; format->len; format++)
+		if (has_magic(c, format))
+			return format;
+	return is_bzip2(c) ? &format_bzip2 : NULL;
 }
 
 /* An MS-DOS program that has the signature of PE where its header says. */
@@ -126,22 +104,37 @@ is_fixed_vhd(const struct contents *c)
 	       !memcmp(footer, "conectix", sizeof(footer));
 }
 
-/* The head is ASCII text. */
-static enum identity_kind
-text_kind(const struct contents *c)
+/* The bytes of the character at `p`, 1 to 4; 0: it is no part of a text. */
+static size_t
+text_length(const uint8_t *p, size_t len)
 {
-	size_t i = 0;
+	size_t n = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4, i = 1;
 
-	while (i < c->len && c->head[i] < 0x80 &&
-	       (isprint(c->head[i]) || isspace(c->head[i])))
+	if (*p < 0x80)
+		return isprint(*p) || isspace(*p) ? 1 : 0;
+	if (*p < 0xc2 || *p > 0xf4)
+		return 0;
+	while (i < n && i < len && (p[i] & 0xc0) == 0x80)
 		i++;
-	if (i < c->len)
-		return IDENTITY_UNKNOWN;
-	for (i = 0; i < c->len && isspace(c->head[i]);)
+	return i == n || i == len ? i : 0;
+}
+
+/* The head is text in UTF-8, which may end within a character. */
+static const struct format *
+text_format(const struct contents *c)
+{
+	size_t i = 0, n = 1;
+
+	for (; i < c->len && n; i += n)
+		n = text_length(c->head + i, c->len - i);
+	if (!n)
+		return NULL;
+	i = c->len >= 3 && !memcmp(c->head, "\xef\xbb\xbf", 3) ? 3 : 0;
+	while (i < c->len && isspace(c->head[i]))
 		i++;
 	return i < c->len && (c->head[i] == '{' || c->head[i] == '[') ?
-		       IDENTITY_JSON :
-		       IDENTITY_TEXT;
+		       &format_json :
+		       &format_text;
 }
 
 /* A volume header of this file system, FVH_MIN_LENGTH bytes. */
@@ -213,24 +206,30 @@ vars_kind(const struct contents *c, struct identity *identity)
 }
 
 /* OvmfXen's whole image begins with an ELF header (OvmfXen.fdf). */
-static enum identity_kind
-other_kind(const struct contents *c)
+static bool
+is_firmware(const struct contents *c, const struct format *format)
 {
-	enum identity_kind kind = by_magic(c);
+	return is_code_at(c, 0) || is_code_at(c, ARM_CODE) ||
+	       (format && !strcmp(format->name, "elf") && c->size <= SIZE_MAX &&
+		build_is_firmware_size((size_t)c->size));
+}
 
-	if (is_code_at(c, 0) || is_code_at(c, ARM_CODE) ||
-	    (kind == IDENTITY_ELF && c->size <= SIZE_MAX &&
-	     build_is_firmware_size((size_t)c->size)))
+static enum identity_kind
+other_kind(const struct contents *c, const struct format **format)
+{
+	*format = is_pe(c) ? &format_pe : by_magic(c);
+	if (is_firmware(c, *format)) {
+		*format = NULL;
 		return IDENTITY_FIRMWARE;
-	if (kind != IDENTITY_UNKNOWN)
-		return kind;
-	if (is_pe(c))
-		return IDENTITY_PE;
+	}
+	if (*format)
+		return IDENTITY_FORMAT;
 	if (is_filled(c, 0, 0x00))
 		return IDENTITY_ZEROS;
 	if (is_filled(c, 0, 0xff))
 		return IDENTITY_ONES;
-	return text_kind(c);
+	*format = text_format(c);
+	return *format ? IDENTITY_FORMAT : IDENTITY_UNKNOWN;
 }
 
 void
@@ -249,10 +248,12 @@ identify(identity_read *read, void *opaque, uint64_t size,
 		 has_file_system(c.head, guid_nv_data))
 		identity->kind = vars_kind(&c, identity);
 	else
-		identity->kind = other_kind(&c);
+		identity->kind = other_kind(&c, &identity->format);
 	/* In a VARS file of the right length, the guest chose these bytes. */
-	if (identity->kind != IDENTITY_VARS && is_fixed_vhd(&c))
-		identity->kind = IDENTITY_VHD;
+	if (identity->kind != IDENTITY_VARS && is_fixed_vhd(&c)) {
+		identity->kind = IDENTITY_FORMAT;
+		identity->format = &format_vhd;
+	}
 }
 
 struct image {
@@ -304,44 +305,87 @@ identity_has_vars(const struct identity *identity)
 
 /* --- the sentences --- */
 
-#define CONVERT(format)                                                        \
-	"not a raw one: convert it with `qemu-img convert -f " format          \
-	" -O raw FILE NEW`, and use NEW"
 #define MAKE_VARS                                                              \
 	"make a VARS file of its variables with `pflashctl create --template " \
 	"FILE NEW`, and use NEW"
-#define OWN_FILE                                                               \
-	"use a raw image; an empty store for a VARS file is made by "          \
-	"`pflashctl create --layout 4m NEW`"
+#define PADDED(value)                                                          \
+	"the file is a VARS image of $w bytes, padded with " value " to $f "   \
+	"bytes: " MAKE_VARS
+
+/* $a in a sentence: the advice for a file in the role of VARS, of firmware. */
+static const char *const advice[] = {
+	"use the OVMF_VARS file of the guest's firmware, or make a VARS file "
+	"with `pflashctl create --layout 2m|4m NEW`",
+	"use the OVMF_CODE file of the guest's firmware",
+};
 
 /*
  * $f stands for the size of the file, $w for the length of the volume, $b for
  * its block size.  NULL: the sentence is that of the finding `code`.
+ * `firmware` is the sentence about a file in the role of firmware; NULL: the
+ * same one.
  */
 static const struct kind {
 	const char *name;
 	const char *sentence;
+	const char *firmware;
 	enum fv_code code;
 } kinds[IDENTITY_KINDS] = {
-	[IDENTITY_VARS] = { "vars", "a VARS image", FV_CODES },
-	[IDENTITY_UNKNOWN] = { "unknown", "an unknown kind of file", FV_CODES },
-	[IDENTITY_EMPTY] = { "empty", NULL, FV_EMPTY },
-	[IDENTITY_ZEROS] = { "zeroed", NULL, FV_ZEROED },
-	[IDENTITY_ONES] = { "erased", NULL, FV_ERASED },
-	[IDENTITY_CUT] = { "truncated", NULL, FV_TRUNCATED },
-	[IDENTITY_TRAILING] = { "trailing", NULL, FV_TRAILING },
+	[IDENTITY_VARS] = {
+		"vars",
+		"the file is a VARS image",
+		"the file is a VARS image, without code: use the OVMF_CODE "
+		"file of the same build",
+		FV_CODES,
+	},
+	[IDENTITY_UNKNOWN] = {
+		"unknown",
+		"the file is not a flash image of OVMF: $a",
+		"the file is not a firmware image: $a",
+		FV_CODES,
+	},
+	[IDENTITY_EMPTY] = {
+		"empty",
+		NULL,
+		"the file is empty: $a",
+		FV_EMPTY,
+	},
+	[IDENTITY_ZEROS] = {
+		"zeroed",
+		NULL,
+		"the file contains nothing but zeros: $a",
+		FV_ZEROED,
+	},
+	[IDENTITY_ONES] = {
+		"erased",
+		NULL,
+		"the file contains nothing but 0xff: $a",
+		FV_ERASED,
+	},
+	[IDENTITY_CUT] = {
+		"truncated",
+		NULL,
+		"the file is cut off: it has $f bytes, but the volume of "
+		"variables in it has $w bytes; it has no code: $a",
+		FV_TRUNCATED,
+	},
+	[IDENTITY_TRAILING] = {
+		"trailing",
+		NULL,
+		"the file has $f bytes, but its volume ends at offset $w, and "
+		"no code is behind it: $a",
+		FV_TRAILING,
+	},
 	[IDENTITY_PADDED_ZEROS] = {
 		"padded",
-		"the file is a VARS image of $w bytes, padded with zeros to $f "
-		"bytes: "
-		MAKE_VARS,
+		PADDED("zeros"),
+		NULL,
 		FV_CODES,
 	},
 	[IDENTITY_PADDED_ONES] = {
 		"padded",
-		"the file is a VARS image of $w bytes, padded with 0xff to $f "
-		"bytes: "
-		MAKE_VARS,
+		PADDED("0xff"),
+		NULL,
 		FV_CODES,
 	},
 	[IDENTITY_WHOLE] = {
@@ -349,6 +393,7 @@ static const struct kind {
 		"the file is a whole firmware image of $f bytes, $w bytes of "
 		"variables and then the code: "
 		MAKE_VARS,
+		NULL,
 		FV_CODES,
 	},
 	[IDENTITY_FIRMWARE] = {
@@ -356,177 +401,83 @@ static const struct kind {
 		"the file is firmware code (such as OVMF_CODE), without "
 		"variables: use the OVMF_VARS file of the same build, or make "
 		"a VARS file with `pflashctl create --layout 2m|4m NEW`",
+		NULL,
 		FV_CODES,
 	},
 	[IDENTITY_OTHER_BLOCKS] = {
 		"block-size",
 		"the file has the variables of a firmware for Arm, RISC-V or "
-		"LoongArch, in flash blocks of $b bytes (OVMF has 0x1000): use "
-		"the OVMF_VARS file of the guest's firmware, or make a VARS "
-		"file with `pflashctl create --layout 2m|4m NEW`",
+		"LoongArch, in flash blocks of $b bytes (OVMF has 0x1000): $a",
+		NULL,
 		FV_CODES,
 	},
-	[IDENTITY_QCOW2] = {
-		"qcow2",
-		"the file is a qcow2 image, "
-		CONVERT("qcow2"),
-		FV_CODES,
-	},
-	[IDENTITY_VMDK] = {
-		"vmdk",
-		"the file is a VMDK image, "
-		CONVERT("vmdk"),
-		FV_CODES,
-	},
-	[IDENTITY_VDI] = {
-		"vdi",
-		"the file is a VDI image, "
-		CONVERT("vdi"),
-		FV_CODES,
-	},
-	[IDENTITY_VHD] = {
-		"vhd",
-		"the file is a VHD image, "
-		CONVERT("vpc"),
-		FV_CODES,
-	},
-	[IDENTITY_VHDX] = {
-		"vhdx",
-		"the file is a VHDX image, "
-		CONVERT("vhdx"),
-		FV_CODES,
-	},
-	[IDENTITY_GZIP] = {
-		"gzip",
-		"the file is compressed with gzip: unpack it with `gzip -dc "
-		"FILE >NEW`, and use NEW",
-		FV_CODES,
-	},
-	[IDENTITY_XZ] = {
-		"xz",
-		"the file is compressed with xz: unpack it with `xz -dc FILE "
-		">NEW`, and use NEW",
-		FV_CODES,
-	},
-	[IDENTITY_BZIP2] = {
-		"bzip2",
-		"the file is compressed with bzip2: unpack it with `bzip2 -dc "
-		"FILE >NEW`, and use NEW",
-		FV_CODES,
-	},
-	[IDENTITY_ZSTD] = {
-		"zstd",
-		"the file is compressed with zstd: unpack it with `zstd -dc "
-		"FILE >NEW`, and use NEW",
-		FV_CODES,
-	},
-	[IDENTITY_LZ4] = {
-		"lz4",
-		"the file is compressed with lz4: unpack it with `lz4 -dc FILE "
-		">NEW`, and use NEW",
-		FV_CODES,
-	},
-	[IDENTITY_ZIP] = {
-		"zip",
-		"the file is a zip archive: unpack it with `unzip FILE`, and "
-		"use the image in it",
-		FV_CODES,
-	},
-	[IDENTITY_7Z] = {
-		"7z",
-		"the file is a 7z archive: unpack it with `7z x FILE`, and use "
-		"the image in it",
-		FV_CODES,
-	},
-	[IDENTITY_TAR] = {
-		"tar",
-		"the file is a tar archive: unpack it with `tar -xf FILE`, and "
-		"use the image in it",
-		FV_CODES,
-	},
-	[IDENTITY_AR] = {
-		"ar",
-		"the file is an ar archive or a Debian package: unpack a "
-		"package with `dpkg-deb -x FILE DIRECTORY`, and use the image "
-		"in it",
-		FV_CODES,
-	},
-	[IDENTITY_RPM] = {
-		"rpm",
-		"the file is an RPM package: unpack it with `rpm2cpio FILE | "
-		"cpio -id`, and use the image in it",
-		FV_CODES,
-	},
-	[IDENTITY_ELF] = {
-		"elf",
-		"the file is an ELF program, not a flash image: "
-		OWN_FILE,
-		FV_CODES,
-	},
-	[IDENTITY_PE] = {
-		"pe",
-		"the file is a PE program (an EFI application), not a flash "
-		"image: "
-		OWN_FILE,
-		FV_CODES,
-	},
-	[IDENTITY_JSON] = {
-		"json",
-		"the file is JSON, not a flash image: variables that "
-		"virt-firmware has written get into one with `virt-fw-vars "
-		"--input OVMF_VARS --set-json FILE --output NEW`",
-		FV_CODES,
-	},
-	[IDENTITY_TEXT] = {
-		"text",
-		"the file is text, not a flash image: "
-		OWN_FILE,
-		FV_CODES,
-	},
-	[IDENTITY_JOURNAL] = {
-		"journal",
-		"the file is the journal of a VARS file, not a flash image: "
-		"use the VARS file, whose name is that of the journal without "
-		".journal",
-		FV_CODES,
-	},
-	[IDENTITY_STATE] = {
-		"state",
-		"the file is the chip's saved state, not a flash image: use "
-		"the VARS file, whose name is that of the state without .state",
-		FV_CODES,
-	},
+};
+
+/* $i stands for what the format is, $h for how the right file is made of it. */
+static const char *const uses[] = {
+	[FORMAT_IMAGE] =
+		"the file is $i, not a raw one: convert it with "
+		"`qemu-img convert -f $h -O raw FILE NEW`, and use NEW",
+	[FORMAT_COMPRESSED] = "the file is compressed with $i: unpack it with "
+			      "`$h -dc FILE >NEW`, and use NEW",
+	[FORMAT_ARCHIVE] = "the file is $i: unpack it with `$h`, and use the "
+			   "image in it",
+	[FORMAT_OTHER] = "the file is $i, not a flash image of OVMF: $h",
 };
 
 const char *
 identity_name(const struct identity *identity)
 {
-	return kinds[identity->kind].name;
+	return identity->format ? identity->format->name :
+				  kinds[identity->kind].name;
 }
 
-/* Writes the sentence with the numbers in their places. */
-static void
-fill(const char *p, const struct identity *identity, struct error *text)
-{
-	size_t len = 0, n;
+struct filling {
+	const struct identity *identity;
+	const char *advice;
+	size_t len; /* of the text */
+};
 
-	for (; *p; p += n) {
+static void
+append(struct filling *f, const char *s, struct error *text)
+{
+	sentence_append(text, &f->len, s, strlen(s));
+}
+
+/* Appends what the letter behind a '$' stands for. */
+static void
+append_value(struct filling *f, char letter, struct error *text)
+{
+	const struct identity *identity = f->identity;
+	const struct format *format = identity->format;
+
+	switch (letter) {
+	case 'f': sentence_number(text, &f->len, identity->size); break;
+	case 'w': sentence_number(text, &f->len, identity->volume); break;
+	case 'b': sentence_number(text, &f->len, identity->block); break;
+	case 'i': append(f, format->what, text); break;
+	case 'h': append(f, format->how ? format->how : f->advice, text); break;
+	default: append(f, f->advice, text); break;
+	}
+}
+
+/* Writes the sentence with the values in their places. */
+static void
+fill(struct filling *f, const char *p, struct error *text)
+{
+	for (size_t n; *p; p += n) {
 		n = strcspn(p, "$");
-		sentence_append(text, &len, p, n);
+		sentence_append(text, &f->len, p, n);
 		if (!p[n])
 			break;
-		if (p[n + 1] == 'f')
-			sentence_number(text, &len, identity->size);
-		else if (p[n + 1] == 'w')
-			sentence_number(text, &len, identity->volume);
-		else
-			sentence_number(text, &len, identity->block);
+		append_value(f, p[n + 1], text);
 		n += 2;
 	}
 }
 
 void
-identity_text(const struct identity *identity, struct error *text)
+identity_text(const struct identity *identity, enum identity_role role,
+	      struct error *text)
 {
 	const struct kind *kind = &kinds[identity->kind];
 	const struct fv_finding finding = {
@@ -535,9 +486,15 @@ identity_text(const struct identity *identity, struct error *text)
 		.found = identity->size,
 		.wanted = identity->volume,
 	};
+	struct filling filling = { identity, advice[role], 0 };
+	const char *sentence = kind->sentence;
 
-	if (kind->sentence)
-		fill(kind->sentence, identity, text);
+	if (role == IDENTITY_AS_FIRMWARE && kind->firmware)
+		sentence = kind->firmware;
+	if (identity->format)
+		sentence = uses[identity->format->use];
+	if (sentence)
+		fill(&filling, sentence, text);
 	else
 		fv_finding_text(&finding, text);
 }

@@ -11,6 +11,7 @@
 #include "journal.h"
 #include "vars.h"
 
+#include "pflash/identify.h"
 #include "pflash/store.h"
 
 /* 0: no file has this name; -EEXIST: a file has it. */
@@ -20,18 +21,17 @@ look_for(const struct vars *vars, enum files_role role, struct error *err)
 	struct file file = { .sys = vars->file.sys };
 	int rc = file_open(&file, vars->files, role, false, err);
 	struct stat st;
-	bool directory;
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	directory = file.sys->fstat(file.fd, &st) == 0 && S_ISDIR(st.st_mode);
+	rc = error_errno(err, EEXIST, "%s", file.path);
+	if (file.sys->fstat(file.fd, &st) == 0 && !S_ISREG(st.st_mode))
+		error_set(err, EEXIST, "%s: exists, and is %s: %s", file.path,
+			  identify_type_name(st.st_mode),
+			  S_ISDIR(st.st_mode) ? "name the file in it" :
+						"give another name");
 	file_close(&file);
-	if (directory)
-		return error_set(err, EEXIST,
-				 "%s: File exists, and is a directory: name "
-				 "the file in it",
-				 file.path);
-	return error_errno(err, EEXIST, "%s", file.path);
+	return rc;
 }
 
 /* 0: there is no note of a move in the place of the journal. */

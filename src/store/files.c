@@ -226,7 +226,7 @@ local_explain(const struct files *files, enum files_role role, int code,
 			"%s: is a symbolic link, which is not followed "
 			"here: put the file itself in its place",
 			path);
-	return identify_open_error(code, path, err);
+	return identify_path_error(code, path, err);
 }
 
 static char *
@@ -504,10 +504,13 @@ files_local_own_like(struct files *model, int fd)
 
 /*
  * If the new VARS were durable before the journal is gone, a crash could leave
- * a VARS file with the journal of another size, which recovery refuses.
+ * a VARS file with the journal of another size, which recovery refuses.  With a
+ * journal of the new size the crash does so in any case, until the call is
+ * repeated: the old VARS must not be used with a history that is not its own.
  */
 int
-files_local_switch(struct files *files, bool *removed, bool *named)
+files_local_switch(struct files *files, bool journal, bool *removed,
+		   bool *named)
 {
 	struct local *local = local_of(files);
 	const char *from = local->unfinished[FILES_VARS];
@@ -516,8 +519,12 @@ files_local_switch(struct files *files, bool *removed, bool *named)
 	*removed = *named = false;
 	if (!from)
 		return -ENOENT;
-	if (local->sys->unlink(local->path[FILES_JOURNAL]) < 0 &&
-	    errno != ENOENT)
+	if (journal)
+		rc = local->sys->rename(local->unfinished[FILES_JOURNAL],
+					local->path[FILES_JOURNAL], 0);
+	else
+		rc = local->sys->unlink(local->path[FILES_JOURNAL]);
+	if (rc < 0 && (journal || errno != ENOENT))
 		return -errno;
 	*removed = true;
 	rc = sync_directory(local, FILES_JOURNAL);

@@ -17,6 +17,12 @@ adopt_fd(struct file *file, const struct files *files, enum files_role role,
 		return 0;
 	if (files->ops->explain)
 		return files->ops->explain(files, role, -fd, err);
+	if (fd == -ELOOP) /* names are opened with O_NOFOLLOW */
+		return error_set(err, ELOOP,
+				 "%s: is a symbolic link, which is not "
+				 "followed here: put the file itself in its "
+				 "place",
+				 file->path);
 	return identify_open_error(-fd, file->path, err);
 }
 
@@ -153,8 +159,8 @@ file_stat(const struct file *file, struct stat *st, struct error *err)
 	if (file->sys->fstat(file->fd, st) < 0)
 		return error_errno(err, errno, "%s", file->path);
 	if (!S_ISREG(st->st_mode))
-		return error_set(err, EINVAL, "%s: not a regular file",
-				 file->path);
+		return error_set(err, EINVAL, "%s: not a regular file, but %s",
+				 file->path, identify_type_name(st->st_mode));
 	return 0;
 }
 

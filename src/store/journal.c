@@ -11,6 +11,7 @@
 #include "movenote.h"
 #include "scan.h"
 
+#include "pflash/identify.h"
 #include "pflash/le.h"
 
 /*
@@ -53,6 +54,26 @@ journal_close(struct journal *journal)
 	file_close(&journal->file);
 }
 
+/* A file of another kind is no damaged journal: no repair may replace it. */
+static int
+check_kind(const struct journal *journal, const uint8_t *bytes, size_t len,
+	   struct error *err)
+{
+	struct identity identity;
+
+	if (movenote_has_magic(bytes, len) ||
+	    (len >= 8 && !memcmp(bytes, JOURNAL_MAGIC, 8)))
+		return 0;
+	identify_image(bytes, len, &identity);
+	if (identity.kind != IDENTITY_VARS && !identity_is_foreign(&identity))
+		return 0;
+	return error_set(err, EINVAL,
+			 "%s: is not a journal, but a file of another kind "
+			 "(%s): name the journal of this VARS file, or a new "
+			 "one",
+			 journal->file.path, identity_name(&identity));
+}
+
 int
 journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 	     struct error *err)
@@ -61,6 +82,8 @@ journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 
 	if (!rc)
 		rc = movenote_refuse(*bytes, *len, journal->files, err);
+	if (!rc)
+		rc = check_kind(journal, *bytes, *len, err);
 	if (rc) {
 		free(*bytes);
 		*bytes = NULL;

@@ -204,6 +204,12 @@ movenote_shorten(const char *command, size_t rest)
 		       "pflashctl move ..., with the same arguments again";
 }
 
+bool
+movenote_has_magic(const uint8_t *bytes, size_t len)
+{
+	return len >= 8 && !memcmp(bytes, MAGIC, 8);
+}
+
 int
 movenote_refuse(const uint8_t *bytes, size_t len, const struct files *at,
 		struct error *err)

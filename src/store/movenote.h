@@ -44,6 +44,9 @@ struct movenote movenote_about(enum movenote_kind kind,
 bool movenote_is(const struct movenote *note, enum movenote_kind kind,
 		 const struct files *other);
 
+/* True if the bytes are a note, or one that is damaged behind its magic. */
+bool movenote_has_magic(const uint8_t *bytes, size_t len);
+
 /*
  * The `pflashctl move` that moves `from` to `to`, as a line for the shell, in
  * malloc()ed memory; NULL: no memory.

@@ -11,18 +11,20 @@
  *  5. the new VARS gets its name, durably.
  *
  * A crash before 5 leaves the old VARS, with its journal or without; after 5
- * the new one.  The copies are complete before the first change.  They are
- * copies, and not the old files renamed: a process that has opened VARS, and
- * gets the lock when this process ends, must find that its file has no name.
+ * the new one.  If the new VARS has a journal, as when a change is undone, this
+ * journal replaces the old one in 4.  Then a crash between 4 and 5 leaves files
+ * that recovery refuses, and the same call again begins with 5.
+ *
+ * The copies are complete before the first change.  They are copies, and not
+ * the old files renamed: a process that has opened VARS, and gets the lock when
+ * this process ends, must find that its file has no name.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "io.h"
-
-#include "pflash/store.h"
+#include "vars.h"
 
 #define MOST_COPIES 1000u
 
@@ -179,31 +181,46 @@ read_journal(const struct resizing *r, uint8_t **bytes, size_t *len,
 	return rc;
 }
 
+static int
+write_journal(const struct resizing *r, struct files *files,
+	      const uint8_t *bytes, size_t len, struct error *err)
+{
+	struct file file = { .sys = r->sys, .fd = -1 };
+	int rc = file_write_new(&file, files, FILES_JOURNAL, bytes, len, err);
+
+	if (!rc)
+		file_close(&file);
+	return rc;
+}
+
 /* The store is open: the journal exists, and ends with a done record. */
 static int
 copy_journal(struct resizing *r, struct error *err)
 {
-	struct file file = { .sys = r->sys, .fd = -1 };
 	uint8_t *bytes = NULL;
 	size_t len;
 	int rc = read_journal(r, &bytes, &len, err);
 
 	if (!rc)
-		rc = file_write_new(&file, r->copy, FILES_JOURNAL, bytes, len,
-				    err);
+		rc = write_journal(r, r->copy, bytes, len, err);
 	free(bytes);
-	if (rc)
-		return rc;
-	file_close(&file);
-	return install(r->copy, FILES_JOURNAL, &r->copied_journal, err);
+	return rc ? rc :
+		    install(r->copy, FILES_JOURNAL, &r->copied_journal, err);
 }
 
 static int
 switch_files(struct resizing *r, struct error *err)
 {
+	const struct store_resize *resize = r->resize;
 	const char *vars = r->files->name[FILES_VARS];
-	int rc = files_local_switch(r->files, &r->removed, &r->named);
+	int rc = resize->journal ? write_journal(r, r->files, resize->journal,
+						 resize->journal_len, err) :
+				   0;
 
+	if (rc)
+		return rc;
+	rc = files_local_switch(r->files, resize->journal != NULL, &r->removed,
+				&r->named);
 	if (!rc)
 		return 0;
 	if (r->named)
@@ -213,6 +230,12 @@ switch_files(struct resizing *r, struct error *err)
 				 vars, strerror(-rc));
 	if (!r->removed)
 		return failed(r->files, FILES_JOURNAL, rc, err);
+	if (resize->journal)
+		return error_set(err, -rc,
+				 "%s: not replaced yet, but its journal is "
+				 "that of the other size: repeat the command: "
+				 "%s",
+				 vars, strerror(-rc));
 	return error_set(err, -rc,
 			 "%s: unchanged, but its history is in %s now: %s",
 			 vars, r->copy->name[FILES_JOURNAL], strerror(-rc));
@@ -243,7 +266,9 @@ replace(struct resizing *r, const uint8_t *image, struct error *err)
 }
 
 static int
-edit_image(struct resizing *r, struct error *err)
+edit_image(struct resizing *r,
+	   int (*use)(struct resizing *, const uint8_t *, struct error *),
+	   struct error *err)
 {
 	uint8_t *image = malloc(r->resize->size);
 	int rc;
@@ -252,8 +277,77 @@ edit_image(struct resizing *r, struct error *err)
 		return error_set(err, ENOMEM, "out of memory");
 	rc = r->resize->edit(r->resize->opaque, r->store, image, err);
 	if (rc > 0)
-		rc = replace(r, image, err);
+		rc = use(r, image, err);
 	free(image);
+	return rc;
+}
+
+/* --- a call that was interrupted --- */
+
+static bool
+has_content(const struct resizing *r, enum files_role role,
+	    const uint8_t *bytes, size_t len)
+{
+	struct file file = { .sys = r->sys };
+	uint8_t *now = NULL;
+	struct error err;
+	size_t size;
+	bool same;
+
+	if (file_open(&file, r->files, role, false, &err))
+		return false;
+	same = !file_read_all(&file, &now, &size, &err) && size == len &&
+	       !memcmp(now, bytes, len);
+	free(now);
+	file_close(&file);
+	return same;
+}
+
+static bool
+has_no_journal(const struct resizing *r)
+{
+	int fd = r->files->ops->open(r->files, FILES_JOURNAL, false);
+
+	if (fd >= 0)
+		(void)r->sys->close(fd);
+	return fd == -ENOENT;
+}
+
+/* VARS is locked.  Completes a call that lacks only VARS or its journal. */
+static int
+finish_image(struct resizing *r, const uint8_t *image, struct error *err)
+{
+	const struct store_resize *resize = r->resize;
+	int rc;
+
+	if (!has_content(r, FILES_JOURNAL, resize->journal,
+			 resize->journal_len) &&
+	    !(has_no_journal(r) &&
+	      has_content(r, FILES_VARS, image, resize->size)))
+		return 0;
+	rc = write_vars(r, r->files, image, resize->size, err);
+	if (!rc)
+		rc = switch_files(r, err);
+	if (!r->named)
+		(void)r->files->ops->remove(r->files, FILES_VARS, true);
+	return rc ? rc : 1;
+}
+
+/* 1: the interrupted call is complete now; 0: none was interrupted. */
+static int
+finish(struct resizing *r, const struct store_config *config, struct error *err)
+{
+	struct store_config files = *config;
+	struct vars vars;
+	int rc;
+
+	files.files = r->files;
+	files.size = 0;
+	rc = vars_open(&vars, &files, VARS_WRITE, err);
+	if (rc)
+		return rc;
+	rc = edit_image(r, finish_image, err);
+	vars_close(&vars);
 	return rc;
 }
 
@@ -265,11 +359,14 @@ run(struct resizing *r, const struct store_config *config, char **kept,
 	int rc = check_kind(r, err);
 
 	files.files = r->files;
-	if (!rc)
-		rc = store_open(&r->store, &files, NULL, err);
+	if (!rc && r->resize->journal)
+		rc = finish(r, config, err);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	rc = store_open(&r->store, &files, NULL, err);
 	if (rc)
 		return rc;
-	rc = edit_image(r, err);
+	rc = edit_image(r, replace, err);
 	if (r->named)
 		*kept = r->path;
 	else

@@ -38,10 +38,7 @@ check_size(struct vars *vars, const struct store_config *config,
 				 vars->file.path, (long long)size,
 				 config->size);
 	if (size <= 0 || size > (off_t)STORE_MAX_SIZE || size % BLOCK_SIZE) {
-		error_set(err, EINVAL,
-			  "%s: size is %lld bytes, expected 4 KiB blocks, at "
-			  "most %u bytes",
-			  vars->file.path, (long long)size, STORE_MAX_SIZE);
+		(void)identify_size_error(vars->file.path, (uint64_t)size, err);
 		(void)identify_explain(vars->file.sys, vars->file.fd,
 				       vars->file.path, false, err);
 		return -EINVAL;

@@ -170,6 +170,13 @@ echo 'w ffffffff 1 0' >"$tmp/last"
 wrong 2 'beyond a flash' chip "$tmp/last"
 wrong 2 'from 1 to 5000' hosts 5001
 wrong 2 'not a number' hosts many
+mkfifo "$tmp/fifo"
+for file in "$tmp/fifo" /dev/zero; do
+	for command in chip firmware guest; do
+		refuses "$command: $file is no trace" 2 'neither a regular file nor' \
+			timeout 20 "$bench" $command "$file" "$file"
+	done
+done
 wrong 2 none.so chip --peer "$tmp/none.so"
 wrong 1 'No such file' path --directory "$tmp/none"
 check "--help" sh -c "'$bench' --help | grep -q usage"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Tests pflashctl convert: real stores there and back, the undo that it prints,
-# refusals, and the note of pflashctl check about dbx.
+# Tests pflashctl convert: real stores there and back, its undo, also after a
+# crash, refusals, and the note of pflashctl check about dbx.
 . tests/lib/cli.sh
 
 ctl=$build/pflashctl
@@ -39,10 +39,30 @@ start() {
 	"$ctl" create "$@" "$v"
 }
 
+# hold FILE: locks it until release
+hold() {
+	python3 - "$1" "$tmp/locked" <<'EOF' &
+import fcntl, struct, sys, time, os
+file = open(sys.argv[1], "r+b")
+lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
+fcntl.fcntl(file, 37, lock)     # F_OFD_SETLK
+open(sys.argv[2], "w").close()
+while os.path.exists(sys.argv[2]):
+    time.sleep(0.05)
+EOF
+	while [ ! -e "$tmp/locked" ]; do sleep 0.05; done
+}
+
+release() {
+	rm "$tmp/locked"
+	wait
+}
+
 # --- the command line ---
 
 start --layout 2m
-refuses "no layout" 2 'layout is missing' "$ctl" convert "$v"
+refuses "no layout" 2 '--layout or --undo' "$ctl" convert "$v"
+refuses "layout and undo" 2 '--layout or --undo' "$ctl" convert --undo --layout 4m "$v"
 refuses "unknown layout" 2 "'8m' is not" "$ctl" convert --layout 8m "$v"
 refuses "no file" 2 'usage: pflashctl convert' "$ctl" convert --layout 4m
 refuses "missing file" 3 'No such file' "$ctl" convert --layout 4m "$tmp/none"
@@ -72,24 +92,126 @@ for store in "$data"/vars-2m-*.fd.gz; do
 	check "$name: variables, back" cmp "$tmp/wanted" "$tmp/got"
 done
 
-# --- undo, by the commands that are printed ---
+# --- undo ---
+
+# flash FILE: its size, image and history
+flash() {
+	size "$1"
+	sum "$1"
+	"$ctl" log --bursts "$1"
+}
 
 v="$tmp/it's here.fd"
 start --layout 2m
+refuses "nothing to undo" 3 'no file that a conversion has kept' \
+	"$ctl" convert --undo "$v"
 "$ctl" create --reset --template "$tmp/vars.fd" "$v"
-points=$("$ctl" log "$v")
-before=$(sum "$v")
+small=$(flash "$v")
 "$ctl" convert --layout 4m "$v" >"$tmp/log"
 check_equal "the new file has no history" "no history" "$("$ctl" log "$v")"
 "$ctl" create --reset --layout 4m "$v"
+large=$(flash "$v")
 check "a copy is kept" test -e "$v.2m"
 check "the journal is kept" test -e "$v.2m.journal"
-sed -n '/^to undo it/,$p' "$tmp/log" | sed 1d >"$tmp/undo"
-check "undo" sh -e "$tmp/undo"
-check_equal "undo: VARS" "$before" "$(sum "$v")"
-check_equal "undo: history" "$points" "$("$ctl" log "$v")"
-check "undo: nothing is left" test ! -e "$v.2m"
+sed -n '/^to undo it/,$p' "$tmp/log" | sed "1d; s|pflashctl|$ctl|" >"$tmp/undo"
+check_equal "one command" 1 "$(wc -l <"$tmp/undo" | tr -d ' ')"
+sh -e "$tmp/undo" >"$tmp/log"
+check_equal "undo: exit code" 0 $?
+check_equal "undo: VARS and history" "$small" "$(flash "$v")"
+check "undo: the former names are free" test ! -e "$v.2m" -a ! -e "$v.2m.journal"
+check_equal "undo: the other file is kept" "$large" "$(flash "$v.4m")"
+"$ctl" convert --undo "$v" >"$tmp/log"
+check_equal "undo of the undo" "$large" "$(flash "$v")"
+check_equal "undo of the undo: VARS.2m" "$small" "$(flash "$v.2m")"
+
+# The newest kept file counts, whatever its number, and other names do not
+start --layout 2m
+for layout in 4m 2m 4m 2m 4m; do
+	"$ctl" convert --layout $layout "$v" >"$tmp/log"
+done
+rm "$v.4m" "$v.4m.journal"
+"$ctl" convert --layout 2m "$v" >"$tmp/log"
+"$ctl" create --layout 4m "$v.4m.x"
+"$ctl" create --layout 4m "$v.4m.1.x"
+ln -s "$v.4m.x" "$v.4m.7"
+"$ctl" create --layout 2m "$tmp/none.4m.8"
+"$ctl" convert --undo "$v" >"$tmp/log"
+check_equal "the newest: size" 540672 "$(size "$v")"
+check "the newest: it is gone" test ! -e "$v.4m" -a -e "$v.4m.2"
+
+# States that a crash can leave; each time the command is repeated
+start --layout 2m
+"$ctl" create --reset --template "$tmp/vars.fd" "$v"
+small=$(flash "$v")
+"$ctl" convert --layout 4m "$v" >"$tmp/log"
+"$ctl" create --reset --layout 4m "$v"
+large=$(flash "$v")
+mkdir "$tmp/all"
+restore() {
+	rm -f "$v"*
+	cp -p "$tmp/all/"* "$tmp/"
+}
+cp -p "$v"* "$tmp/all/"
+cp "$v" "$v.4m"
+cp "$v.journal" "$v.4m.journal"
+"$ctl" convert --undo "$v" >"$tmp/log"
+check_equal "crash before the change" "$small" "$(flash "$v")"
+restore
+cp "$v" "$v.4m"
+mv "$v.journal" "$v.4m.journal"
+cp "$v.2m.journal" "$v.journal"
+refuses "crash with the journal alone: refused" 3 'size differs' \
+	"$ctl" convert --layout 2m "$v"
+"$ctl" convert --undo "$v" >"$tmp/log"
+check_equal "crash with the journal alone" "$small" "$(flash "$v")"
+check_equal "crash with the journal alone: the other" "$large" "$(flash "$v.4m")"
+check "crash with the journal alone: complete" test ! -e "$v.2m"
+restore
+cp "$v" "$v.4m"
+mv "$v.journal" "$v.4m.journal"
+cp "$v.2m" "$v"
+cp "$v.2m.journal" "$v.journal"
+"$ctl" convert --undo "$v" >"$tmp/log"
+check_equal "crash at the end" "$small" "$(flash "$v")"
+check "crash at the end: complete" test ! -e "$v.2m" -a ! -e "$v.2m.journal"
+check_equal "crash at the end: the other" "$large" "$(flash "$v.4m")"
+
+# A conversion without its last step: VARS has lost its journal
+for command in --undo "--layout 4m"; do
+	rm -f "$v"*
+	cp "$tmp/all/${v##*/}.2m" "$v"
+	cp "$v" "$v.2m"
+	cp "$tmp/all/${v##*/}.2m.journal" "$v.2m.journal"
+	# shellcheck disable=SC2086
+	"$ctl" convert $command "$v" >"$tmp/log"
+	check_equal "half a conversion, then $command" 0 $?
+	[ "$command" = --undo ] || "$ctl" convert --undo "$v" >"$tmp/log"
+	check_equal "half a conversion, then $command: undone" "$small" "$(flash "$v")"
+done
+
+# Refusals of the undo
+restore
+before=$(flash "$v")
+for file in "$v" "$v.2m"; do
+	hold "$file"
+	refuses "undo: ${file##*fd} in use" 4 'in use' "$ctl" convert --undo "$v"
+	release
+done
+check_equal "undo: in use: nothing is changed" "$before" "$(flash "$v")"
+printf x | dd of="$v.2m" bs=1 seek=500 conv=notrunc 2>/dev/null
+refuses "undo: a damaged kept file" 3 'content differs' "$ctl" convert --undo "$v"
+check_equal "undo: damaged: nothing is changed" "$before" "$(flash "$v")"
+rm -f "$v"*
 v=$tmp/vars.fd
+
+# A journal elsewhere
+start --layout 2m
+"$ctl" create --reset --journal "$tmp/j" --template "$tmp/vars.fd" "$v"
+before=$(sum "$v" "$tmp/j")
+"$ctl" convert --journal "$tmp/j" --layout 4m "$v" >"$tmp/log"
+check "a journal elsewhere: is named" grep -q -- "--undo --journal $tmp/j $v" "$tmp/log"
+"$ctl" convert --journal "$tmp/j" --undo "$v" >"$tmp/log"
+check_equal "a journal elsewhere" "$before" "$(sum "$v" "$tmp/j")"
 
 # --- refusals ---
 
@@ -118,19 +240,9 @@ check_equal "nothing is written" "$before vars.fd" \
 	"$(sum "$v") $(cd "$tmp" && ls vars.fd*)"
 
 start --layout 2m
-python3 - "$v" "$tmp/locked" <<'EOF' &
-import fcntl, struct, sys, time, os
-file = open(sys.argv[1], "r+b")
-lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
-fcntl.fcntl(file, 37, lock)     # F_OFD_SETLK
-open(sys.argv[2], "w").close()
-while os.path.exists(sys.argv[2]):
-    time.sleep(0.05)
-EOF
-while [ ! -e "$tmp/locked" ]; do sleep 0.05; done
+hold "$v"
 refuses "a file in use" 4 'in use' "$ctl" convert --layout 4m "$v"
-rm "$tmp/locked"
-wait
+release
 # state TAG: a state file with this tag; CRC stands for the image's checksum
 state() {
 	PYTHONPATH=tests python3 -B - "$v" "$1" <<'EOF'

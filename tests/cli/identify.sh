@@ -72,7 +72,7 @@ starts_with() {
 	head -c "$2" /dev/urandom >"$1"
 	head -c 4096 /dev/zero | tr '\0' '\001' | dd of="$1" conv=notrunc 2>/dev/null
 	# shellcheck disable=SC2059
-	printf "$3" | dd of="$1" bs=1 seek="${4:-0}" conv=notrunc 2>/dev/null
+	printf -- "$3" | dd of="$1" bs=1 seek="${4:-0}" conv=notrunc 2>/dev/null
 }
 
 
@@ -102,6 +102,10 @@ else
 	skip "a real qcow2 image: xz is missing"
 fi
 
+image qcow 131072 qcow 'QFI\373\000\000\000\001' 0 qcow
+image qed 131072 QED 'QED\000' 0 qed
+image parallels 131072 Parallels 'WithouFreSpacExt' 0 parallels
+
 packed() {
 	all_say "$tmp/$1" "the file is compressed with $2: unpack it with \`$2 -dc FILE >NEW\`"
 }
@@ -116,6 +120,10 @@ starts_with "$tmp/vars.zst" 131072 '\050\265\057\375'
 packed vars.zst zstd
 starts_with "$tmp/vars.lz4" 2000 '\004\042\115\030'
 packed vars.lz4 lz4
+starts_with "$tmp/vars.lzip" 131072 'LZIP\001'
+packed vars.lzip lzip
+starts_with "$tmp/vars.lzma" 131072 '\135\000\000'
+packed vars.lzma lzma
 starts_with "$tmp/vars.zip" 8192 'PK\003\004'
 all_say "$tmp/vars.zip" 'the file is a zip archive: unpack it with `unzip FILE`'
 starts_with "$tmp/vars.7z" 8192 '7z\274\257\047\034'
@@ -126,6 +134,64 @@ starts_with "$tmp/vars.deb" 8192 '!<arch>\n'
 all_say "$tmp/vars.deb" 'the file is an ar archive or a Debian package'
 starts_with "$tmp/vars.rpm" 8192 '\355\253\356\333'
 all_say "$tmp/vars.rpm" 'the file is an RPM package'
+# unpacks NAME OFFSET MAGIC WHAT COMMAND
+unpacks() {
+	starts_with "$tmp/$1" 131072 "$3" "$2"
+	all_say "$tmp/$1" "the file is $4: unpack it with \`$5\`"
+}
+
+unpacks cpio 0 070701 'a cpio archive' 'cpio -id <FILE'
+unpacks squashfs 0 hsqs 'a squashfs file system' 'unsquashfs FILE'
+unpacks iso 32769 CD001 'an ISO 9660 file system' 'bsdtar -xf FILE'
+unpacks luks 0 'LUKS\272\276' 'encrypted with LUKS' 'cryptsetup open FILE NAME'
+
+# other NAME OFFSET MAGIC WHAT: no command makes a flash of it; the advice is
+# for the role
+other() {
+	starts_with "$tmp/$1" 131072 "$3" "$2"
+	vars_is "$tmp/$1" "the file is $4, not a flash image of OVMF: use the OVMF_VARS file"
+	code_is "$tmp/$1" "the file is $4, not a flash image of OVMF: use the OVMF_CODE file"
+}
+
+other gpt 512 'EFI PART' 'a disk with a GPT'
+other mbr 510 '\125\252' 'a disk or a file system with a boot sector'
+other lvm 512 LABELONE 'a physical volume of LVM'
+other xfs 0 XFSB 'an XFS file system'
+other ext4 1080 '\123\357' 'an ext2, ext3 or ext4 file system'
+other optrom 0 '\125\252' 'an option ROM of a device'
+other capsule 0 '\275\206\146\073\166\015\060\100\267\016\265\121\236\057\305\240' \
+	'a capsule (a firmware update)'
+other board 16 '\132\245\360\017' 'the firmware of a physical machine (with a flash descriptor)'
+other dtb 0 '\320\015\376\355' 'a device tree or a FIT image'
+other varstored 0 'VARS\001\000\000\000' "a file of variables of XenServer's varstored"
+other nvram 0 MRVN 'the NVRAM of a VMware guest'
+other xlsave 0 'Xen saved domain' 'a guest that xl has saved'
+other esl 0 '\241\131\300\245\344\224\247\112\207\265\253\025\134\053\360\162' \
+	'a list of keys or hashes (an EFI signature list)'
+other pem 0 '-----BEGIN CERTIFICATE-----' 'a certificate or a key (PEM)'
+printf 'gr\303\274\303\237e\n' >"$tmp/utf8"
+vars_is "$tmp/utf8" 'the file is text, not a flash image of OVMF: use the OVMF_VARS file'
+
+# Of no known kind: one sentence about its size, or about its contents.
+head -c 5000 /dev/zero | tr '\0' '\001' >"$tmp/unknown"
+vars_is "$tmp/unknown" 'the file is not a flash image: its size is 5000 bytes, expected 4 KiB blocks'
+code_is "$tmp/unknown" 'the file is not a firmware image: '
+head -c 1048576 /dev/zero | tr '\0' '\001' >"$tmp/unknown-1m"
+refuses "unknown: the contents come before --base" 3 'unknown-1m: no firmware volume begins at offset 0' \
+	starts --vars "$tmp/unknown-1m"
+code_is "$tmp/unknown-1m" 'the file is not a firmware image: '
+truncate -s 1T "$tmp/huge"
+all_say "$tmp/huge" 'at most 16777216 bytes'
+rm "$tmp/huge"
+
+# check says the kind first, once, and nothing about a journal.
+for file in qcow2 qcow2-of-5000 gpt unknown; do
+	"$ctl" check "$tmp/$file" >"$tmp/said" 2>&1
+	check "$file: check begins with the kind" sh -c "head -n 1 '$tmp/said' | grep -q 'the file is '"
+	check_equal "$file: and says it once" 1 "$(grep -c 'the file is' "$tmp/said")"
+	check "$file: nothing about a missing journal" sh -c "! grep -q -e no-journal -e '^journal:' '$tmp/said'"
+done
+
 printf '{\n  "version": 2,\n  "variables": []\n}\n' >"$tmp/vars.json"
 all_say "$tmp/vars.json" 'the file is JSON, not a flash image'
 printf '<!DOCTYPE html>\n<title>404 Not Found</title>\n' >"$tmp/vars.html"
@@ -151,6 +217,7 @@ code_is "$tmp/empty" 'the file is empty'
 for size in 5000 131072 540672 4194304 67108864; do
 	head -c $size /dev/zero >"$tmp/zeros-$size"
 	all_say "$tmp/zeros-$size" 'the file contains nothing but zeros'
+	code_is "$tmp/zeros-$size" 'the file contains nothing but zeros: use the OVMF_CODE file'
 	tr '\0' '\377' <"$tmp/zeros-$size" >"$tmp/ones-$size"
 	rm "$tmp/zeros-$size"
 	all_say "$tmp/ones-$size" 'the file contains nothing but 0xff'
@@ -254,6 +321,45 @@ says "zeros with a journal: check" 'repair: ' "$ctl" check "$tmp/j.fd"
 rm "$tmp/new"
 
 
+# A repair does not replace a file of another kind that is named as the journal.
+"$ctl" create --layout 2m "$tmp/k.fd"
+for file in qcow2 vars.json of.state 4m.fd; do
+	sum=$(sum "$tmp/$file")
+	for command in check accept log compact 'rollback --to 1' 'create --reset --layout 2m'; do
+		# shellcheck disable=SC2086
+		refuses "$file as the journal: $command" 3 'is not a journal, but a file of another kind' \
+			"$ctl" $command --journal "$tmp/$file" "$tmp/k.fd"
+	done
+	refuses "$file as the journal: pflashd" 3 'is not a journal, but a file of another kind' \
+		starts --vars "$tmp/k.fd" --journal "$tmp/$file"
+	check_equal "$file: is untouched" "$sum" "$(sum "$tmp/$file")"
+done
+
+# accept looks at the contents.
+printf 'w 1ffff 1 10\nw 1ffff 1 0\nw 0 1 ff\n' | "$build/pflash-replay" --vars "$tmp/k.fd" >/dev/null
+cp "$tmp/k.fd" "$tmp/good"
+sum=$(sum "$tmp/k.fd.journal")
+for size in 131072 8192; do
+	head -c $size "$tmp/qcow2" >"$tmp/k.fd"
+	says "accept refuses a qcow2 image of $size bytes" 'the file is a qcow2 image' "$ctl" accept "$tmp/k.fd"
+done
+for byte in 000 377; do
+	head -c 131072 /dev/zero | tr '\0' "\\$byte" >"$tmp/k.fd"
+	says "accept refuses a file of bytes $byte" 'the file contains nothing but ' "$ctl" accept "$tmp/k.fd"
+done
+for command in compact 'convert --layout 4m' 'convert --layout 2m'; do
+	cp "$tmp/qcow2" "$tmp/q.fd"
+	truncate -s 131072 "$tmp/q.fd"
+	# shellcheck disable=SC2086
+	says "$command says the kind" 'the file is a qcow2 image' "$ctl" $command "$tmp/q.fd"
+done
+check_equal "the journal is untouched" "$sum" "$(sum "$tmp/k.fd.journal")"
+cp "$tmp/good" "$tmp/k.fd"
+printf '\001' | dd of="$tmp/k.fd" bs=1 seek=50 conv=notrunc 2>/dev/null
+check_equal "accept prints what is wrong" "accepted
+error: header-checksum" "$("$ctl" accept "$tmp/k.fd" | cut -d : -f 1,2)"
+
+
 # --- files of other types ---
 
 mkdir "$tmp/dir"
@@ -270,6 +376,8 @@ all_say "$tmp/link-to-fifo" "a FIFO, $other"
 all_say "$tmp/socket" "a socket, $other"
 all_say /dev/null "a character device, $other"
 all_say "$tmp/link" "$dangling"
+ln -s loop "$tmp/loop"
+all_say "$tmp/loop" 'symbolic links lead round in a circle'
 for file in dir fifo socket link; do
 	case $file in
 	dir) sentence='a directory' ;;
@@ -280,6 +388,7 @@ for file in dir fifo socket link; do
 	says "$file: export" "$sentence" timeout 20 "$ctl" export "$tmp/$file" "$tmp/out.fd"
 	says "$file: log" "$sentence" timeout 20 "$ctl" log "$tmp/$file"
 	says "$file: create --reset" "$sentence" timeout 20 "$ctl" create --reset --layout 2m "$tmp/$file"
+	says "$file: create" "$sentence" timeout 20 "$ctl" create --layout 2m "$tmp/$file"
 	says "$file: accept" "$sentence" timeout 20 "$ctl" accept "$tmp/$file"
 	says "$file: compact" "$sentence" timeout 20 "$ctl" compact "$tmp/$file"
 	[ "$file" = dir ] ||

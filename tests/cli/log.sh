@@ -144,6 +144,42 @@ check_equal "a name with a control character is one line" 1 "$(changes | wc -l)"
 check "the control character is replaced" sh -c "! grep -q '$escape' '$tmp/said'"
 check "by U+FFFD" grep -q "$(printf '\357\277\275'), 1 bytes\$" "$tmp/said"
 
+# --- names that mislead ---
+
+# names NAME...: VARS gets these variables, in one burst
+names() {
+	rm -f "$v" "$v.journal"
+	"$ctl" create --layout 4m "$v"
+	"$ctl" create --layout 4m "$tmp/names.fd"
+	python3 - "$tmp/names.fd" "$@" <<'EOF'
+import struct, sys
+image = bytearray(open(sys.argv[1], "rb").read())
+at = 100
+for name in sys.argv[2:]:
+    name = eval('"' + name + '"').encode("utf-16le", "surrogatepass") + b"\0\0"
+    entry = b"\xaa\x55\x3f\0" + struct.pack("<I", 7) + bytes(28)
+    entry += struct.pack("<II", len(name), 3) + bytes(16) + name + b"abc"
+    image[at:at + len(entry)] = entry
+    at = (at + len(entry) + 3) & ~3
+open(sys.argv[1], "wb").write(image)
+EOF
+	"$ctl" create --reset --template "$tmp/names.fd" "$v"
+	rm "$tmp/names.fd"
+	log
+}
+names 'x\u202ey' 'z\u200b' '\u2028l' '\ufeffq' 'e\ud800' "é"
+check_equal "format characters are escaped" \
+	"x\\xe2\\x80\\xaey z\\xe2\\x80\\x8b \\xe2\\x80\\xa8l \\xef\\xbb\\xbfq e$(printf '\357\277\275') é" \
+	"$(changes | sed 's/.*-[0-9]* \([^ ]*\), 3 bytes$/\1/' | xargs -d '\n')"
+check_equal "diff, too" "$(changes | sed 's/^[^-+]*-[^-]*-[^+]*+/+/')" \
+	"$("$ctl" diff --at 1 "$v" | grep '^+')"
+long=$(printf '%04000d' 0)
+names "${long}1" "${long}2" "$(printf '%0255d' 0)"
+check_equal "a long name is cut, and says so" "258 258 255" \
+	"$(changes | sed 's/.*-[0-9]* \([0.]*\), 3 bytes$/\1/' | awk '{ print length($0) }' | xargs)"
+check_equal "by three dots" 2 "$(changes | grep -c '0\.\.\., 3 bytes$')"
+refuses "--last 0" 2 "'0' is not" "$ctl" log --last 0 "$v"
+
 # --- no variable store, a damaged journal ---
 
 rm -f "$v" "$v.journal"

@@ -37,6 +37,17 @@ cat "$tmp/fifo" >"$tmp/read" &
 check "export to a pipe" "$ctl" export "$v" "$tmp/fifo"
 wait $!
 check "the pipe had the image" cmp -s "$v" "$tmp/read"
+refuses "export to a FIFO that nobody reads" 1 'a FIFO, and no process reads it' \
+	timeout 60 "$ctl" export "$v" "$tmp/fifo"
+check "it is still a FIFO" test -p "$tmp/fifo"
+ln -s nowhere "$tmp/dangling"
+refuses "export to a dangling link" 1 "is a symbolic link to 'nowhere', which leads" \
+	"$ctl" export "$v" "$tmp/dangling"
+ln -s round "$tmp/round"
+refuses "export to a circle of links" 1 'round in a circle' "$ctl" export "$v" "$tmp/round"
+check "both are still links" test -L "$tmp/dangling" -a -L "$tmp/round"
+check "export to a device" "$ctl" export "$v" /dev/null
+refuses "export to a full device" 1 'No space left' "$ctl" export "$v" /dev/full
 refuses "export to a directory" 1 'directory' "$ctl" export "$v" "$tmp"
 
 # limited COMMAND...: runs COMMAND so that no file can exceed 16 blocks
@@ -108,6 +119,10 @@ if [ -z "$loop" ] || [ ! -w "$loop" ]; then
 fi
 trap 'losetup -d "$loop"; rm -rf "$tmp"' EXIT
 j=$tmp/disk.journal
+printf 'EFI PART' | dd of="$loop" bs=1 seek=512 conv=notrunc 2>/dev/null
+refuses "a device: create on a disk" 3 'the file is a disk with a GPT, not' \
+	"$ctl" create --layout 2m --journal "$j" "$loop"
+dd if=/dev/zero of="$loop" bs=4096 count=1 conv=notrunc 2>/dev/null
 refuses "a device: create without --journal" 3 'so --journal must say' \
 	"$ctl" create --layout 2m "$loop"
 check "a device: create" "$ctl" create --layout 2m --journal "$j" "$loop"

@@ -10,6 +10,7 @@
  * - an image that passes fv_check() has the kind of a VARS image;
  * - an image that passes fv_check() can be opened and read to its end, with as
  *   many variables as the report counts;
+ * - fv_check() predicts whether fv_compact() refuses the image;
  * - a compacted store passes fv_check() and has the same variables.
  */
 #include <stdbool.h>
@@ -184,6 +185,7 @@ compact(const uint8_t *image, size_t size, const struct fv_report *before)
 
 	must(out != NULL && again != NULL);
 	gained = fv_compact(image, size, out, NULL);
+	must((gained >= 0) == before->compactable);
 	if (gained >= 0) {
 		must(fv_check(out, size, &after));
 		must(after.free == before->free + (uint32_t)gained);
@@ -210,7 +212,7 @@ check(const uint8_t *image, size_t size)
 	struct identity identity;
 
 	identify_image(image, size, &identity);
-	identity_text(&identity, &text);
+	identity_text(&identity, IDENTITY_AS_VARS, &text);
 	must(!fine || identity.kind == IDENTITY_VARS);
 	must(fine == (report.errors == 0));
 	must(report.count <= FV_MAX_FINDINGS);
@@ -231,6 +233,7 @@ check(const uint8_t *image, size_t size)
 	}
 	if (!fine) {
 		must(fv_compact(image, size, NULL, NULL) < 0);
+		must(!report.compactable);
 		return;
 	}
 	compact(image, size, &report);

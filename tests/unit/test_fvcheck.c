@@ -623,6 +623,27 @@ START_TEST(duplicates_are_found)
 }
 END_TEST
 
+/* FindVariableEx() returns the last of them, Reclaim() copies the first. */
+START_TEST(two_interrupted_replacements_are_found)
+{
+	struct vars vars = vars_make("2m");
+	size_t off;
+
+	off = vars_add(&vars, VARIABLE_IN_TRANSITION, vendor_other, "T", "1");
+	ck_assert(check(&vars));
+	expect_nothing();
+	vars_add(&vars, VARIABLE_IN_TRANSITION, vendor_other, "T", "2");
+	ck_assert(check(&vars));
+	expect_only(FV_VARIABLE_TRANSITION, off);
+	ck_assert(!report.compactable);
+	vars_add(&vars, VARIABLE_ADDED, vendor_other, "T", "3");
+	ck_assert(check(&vars));
+	expect_nothing();
+	ck_assert(report.compactable);
+	vars_free(&vars);
+}
+END_TEST
+
 /* A wrong size that covers the next variables leaves an unbroken chain. */
 START_TEST(hidden_variables)
 {
@@ -734,6 +755,13 @@ START_TEST(free_space_is_checked)
 	expect_only(FV_RECLAIM_DUE, 0x64);
 	ck_assert_uint_eq(report.findings[0].found, max - 4);
 	ck_assert_uint_eq(report.findings[0].wanted, max);
+	/* The advice is `pflashctl compact` only where that succeeds. */
+	ck_assert(report.compactable);
+	vars.image[0x66] = 0x15;
+	ck_assert(check(&vars));
+	ck_assert(!report.compactable);
+	ck_assert_ptr_nonnull(found(FV_RECLAIM_AT_BOOT));
+	ck_assert_ptr_null(found(FV_RECLAIM_DUE));
 	vars.image[0x66] = VARIABLE_ADDED;
 	ck_assert(check(&vars));
 	expect_only(FV_FULL, 0x64);
@@ -857,6 +885,8 @@ START_TEST(full_queue)
 }
 END_TEST
 
+#define FTW_STATE_BYTE 20
+
 START_TEST(write_that_does_not_fit)
 {
 	static const uint64_t counts[][2] = {
@@ -875,6 +905,21 @@ START_TEST(write_that_does_not_fit)
 		expect_only(FV_FTW_QUEUE, 0xf020);
 		ck_assert_uint_eq(report.findings[0].found, 0xf000);
 		ck_assert_uint_eq(report.findings[0].wanted, 0x1000);
+		/* The driver reads the writes before the header. */
+		vars.image[0xf000 + FTW_STATE_BYTE] ^= 1;
+		ck_assert(!check(&vars));
+		ck_assert_uint_eq(report.errors, 1);
+		ck_assert_uint_eq(report.warnings, 1);
+		ck_assert_uint_eq(found(FV_FTW_QUEUE)->offset, 0xf020);
+		vars.image[0xf000 + FTW_STATE_BYTE] ^= 1;
+		/* It copies the block from the spare area, and reads again. */
+		memcpy(vars.image + 0x10000, vars.image + 0xf000, 0x1000);
+		memset(vars.image + 0xf000, 0xff, 0x1000);
+		ck_assert(!check(&vars));
+		ck_assert_uint_eq(found(FV_FTW_QUEUE)->offset, 0x10020);
+		ck_assert_uint_eq(found(FV_FTW_QUEUE)->found, 0x10000);
+		memcpy(vars.image + 0xf000, vars.image + 0x10000, 0x1000);
+		memset(vars.image + 0x10000, 0xff, 0x1000);
 	}
 	vars_ftw_write(&vars, 0, ALLOCATED, 1, 0xfe0 - 80);
 	ck_assert(check(&vars));
@@ -1242,6 +1287,7 @@ fvcheck_suite(void)
 	tcase_add_test(tc, unwritten_header_has_no_sizes);
 	tcase_add_test(tc, names_are_checked);
 	tcase_add_test(tc, duplicates_are_found);
+	tcase_add_test(tc, two_interrupted_replacements_are_found);
 	tcase_add_test(tc, hidden_variables);
 	tcase_add_test(tc, sizes_beyond_the_end);
 	tcase_add_test(tc, last_bytes_of_the_store);

@@ -26,12 +26,16 @@ static struct blob first_vars, first_journal;
 static uint8_t old_image[OLD_SIZE], new_image[NEW_SIZE];
 static struct error err;
 static bool refuse; /* edit() fails */
+/* The journal of the new file, when the change is one that undoes another. */
+static struct blob new_journal;
+static bool undoes;
 
 static int
 edit(void *opaque, const struct store *store, uint8_t *image, struct error *why)
 {
 	ck_assert_ptr_eq(opaque, new_image);
-	ck_assert_mem_eq(store_image(store), old_image, OLD_SIZE);
+	if (store)
+		ck_assert_mem_eq(store_image(store), old_image, OLD_SIZE);
 	if (refuse)
 		return error_set(why, ENOTTY, "pflash-test refuses");
 	memcpy(image, new_image, NEW_SIZE);
@@ -50,10 +54,31 @@ resize(const struct sys *sys, const char *name, char **kept)
 		.suffix = ".2m",
 		.edit = edit,
 		.opaque = new_image,
+		.journal = undoes ? new_journal.data : NULL,
+		.journal_len = new_journal.len,
 	};
 
 	err.text[0] = '\0';
 	return store_resize(&config, &wanted, kept, &err);
+}
+
+/* Makes the journal of the file to which an undo returns: two points. */
+static void
+make_new_journal(void)
+{
+	struct store_config config = { .sys = &sys_unsynced };
+	struct store *store;
+
+	config.path = scratch_path("new");
+	memset(new_image, 0x5a, NEW_SIZE);
+	blob_write(config.path, new_image, NEW_SIZE);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
+	memset(new_image + 7, 0, 9);
+	ck_assert_int_eq(store_program(store, 7, new_image + 7, 9), 0);
+	ck_assert_int_eq(store_close(store), 0);
+	new_journal = blob_read(scratch_path("new.journal"));
+	ck_assert_int_eq(unlink(scratch_path("new")), 0);
+	ck_assert_int_eq(unlink(scratch_path("new.journal")), 0);
 }
 
 /* Makes a journal with a burst in VARS, and one that a killed process left. */
@@ -66,8 +91,8 @@ setup(void)
 	scratch_make();
 	config.path = scratch_path("VARS");
 	memset(old_image, 0xff, OLD_SIZE);
-	memset(new_image, 0x5a, NEW_SIZE);
-	refuse = false;
+	refuse = undoes = false;
+	make_new_journal();
 	blob_write(config.path, old_image, OLD_SIZE);
 	for (uint8_t i = 0; i < 2; i++) {
 		ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
@@ -90,6 +115,7 @@ teardown(void)
 	scratch_remove();
 	blob_free(&first_vars);
 	blob_free(&first_journal);
+	blob_free(&new_journal);
 }
 
 /* Removes all files but VARS and its journal, which get their first state. */
@@ -142,6 +168,44 @@ opens(const char *name)
 	ck_assert_int_eq(store_close(store), 0);
 }
 
+static bool
+is_refused(const char *name)
+{
+	struct reader *reader;
+
+	if (reader_open(&reader, NULL, scratch_path(name), &err) < 0)
+		return true;
+	reader_close(reader);
+	return false;
+}
+
+/*
+ * Of an undo: the old flash with its history, or the new one with its history.
+ * Or both are refused, and the same call again gives the new one.
+ */
+static bool
+check_undone(const char *name, const char *copy)
+{
+	struct stat st;
+	char *kept;
+
+	if (is_refused(name)) {
+		ck_assert_msg(resize(&sys_unsynced, name, &kept) == 0, "%s",
+			      err.text);
+		ck_assert_ptr_null(kept);
+	}
+	ck_assert_int_eq(stat(scratch_path(name), &st), 0);
+	if (st.st_size != NEW_SIZE) {
+		ck_assert_uint_ge(count_points(name, old_image, OLD_SIZE),
+				  POINTS);
+		return false;
+	}
+	ck_assert_uint_eq(count_points(name, new_image, NEW_SIZE), 2);
+	ck_assert_uint_ge(count_points(copy, old_image, OLD_SIZE), POINTS);
+	opens(name);
+	return true;
+}
+
 /* The old flash, with its history here or in the kept files; or the new one. */
 static bool
 check_whole(const char *name, const char *copy)
@@ -149,6 +213,8 @@ check_whole(const char *name, const char *copy)
 	struct stat st;
 	bool is_new;
 
+	if (undoes)
+		return check_undone(name, copy);
 	ck_assert_int_eq(stat(scratch_path(name), &st), 0);
 	is_new = st.st_size == NEW_SIZE;
 	if (is_new) {
@@ -189,21 +255,57 @@ START_TEST(keeps_the_old_files)
 }
 END_TEST
 
-/* The commands that undo it: the flash is as before, with its history. */
-START_TEST(can_be_undone)
+START_TEST(the_new_file_has_a_journal)
 {
 	char *kept;
 
 	restore();
-	ck_assert_int_eq(resize(NULL, "VARS", &kept), 0);
+	undoes = true;
+	ck_assert_msg(resize(NULL, "VARS", &kept) == 0, "%s", err.text);
+	ck_assert_str_eq(kept, scratch_path("VARS.2m"));
 	free(kept);
-	opens("VARS");
+	ck_assert(check_whole("VARS", "VARS.2m"));
+	ck_assert_uint_eq(scratch_entries(), 4);
+}
+END_TEST
+
+/* A conversion has ended when VARS had lost its journal: it gets it back. */
+START_TEST(a_lost_journal_returns)
+{
+	char *kept;
+
+	restore();
+	undoes = true;
 	ck_assert_int_eq(unlink(scratch_path("VARS.journal")), 0);
-	ck_assert(!rename(scratch_path("VARS.2m"), scratch_path("VARS")));
-	ck_assert(!rename(scratch_path("VARS.2m.journal"),
-			  scratch_path("VARS.journal")));
-	ck_assert(!check_whole("VARS", "none"));
+	blob_write(scratch_path("VARS"), new_image, NEW_SIZE);
+	ck_assert_msg(resize(NULL, "VARS", &kept) == 0, "%s", err.text);
+	ck_assert_ptr_null(kept);
+	ck_assert_uint_eq(count_points("VARS", new_image, NEW_SIZE), 2);
 	ck_assert_uint_eq(scratch_entries(), 2);
+}
+END_TEST
+
+/* The files of an interrupted call are used by another process. */
+START_TEST(only_the_holder_of_the_lock_completes)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct blob after;
+	char *kept;
+	int fd;
+
+	restore();
+	undoes = true;
+	blob_write(scratch_path("VARS.journal"), new_journal.data,
+		   new_journal.len);
+	fd = open(scratch_path("VARS"), O_RDWR | O_CLOEXEC);
+	ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &lock), 0);
+	ck_assert_int_eq(resize(NULL, "VARS", &kept), -EBUSY);
+	after = blob_read(scratch_path("VARS"));
+	ck_assert(blob_equal(&after, first_vars.data, first_vars.len));
+	blob_free(&after);
+	ck_assert_int_eq(close(fd), 0);
+	ck_assert_int_eq(resize(NULL, "VARS", &kept), 0);
+	ck_assert_uint_eq(count_points("VARS", new_image, NEW_SIZE), 2);
 }
 END_TEST
 
@@ -322,7 +424,8 @@ run_faulty(void)
 		ck_assert_ptr_nonnull(strstr(err.text, "VARS"));
 	fault = (struct fault){ .nth = 0, .hits = fault.hits };
 	is_new = check_whole("VARS", "VARS.2m");
-	ck_assert_int_eq(is_new, kept != NULL);
+	if (!undoes)
+		ck_assert_int_eq(is_new, kept != NULL);
 	if (rc == 0)
 		ck_assert(is_new);
 	free(kept);
@@ -335,17 +438,21 @@ run_faulty(void)
 	return rc == 0;
 }
 
-/* The error ends the conversion, as a crash would; _i & 1: all later calls. */
+/*
+ * The error ends the conversion, as a crash would; _i & 1: all later calls;
+ * _i & 2: a change that undoes another.
+ */
 START_TEST(every_call_fails)
 {
 	const int errors[] = { EIO, ENOSPC, EPERM };
 	unsigned int n = 0, failures = 0, hits;
 
+	undoes = _i & 2;
 	do {
 		restore();
 		fault = (struct fault){
 			.kind = FAULT_ERROR,
-			.error = errors[_i / 2],
+			.error = errors[_i / 4],
 			.persistent = _i % 2,
 			.nth = ++n,
 		};
@@ -361,9 +468,10 @@ START_TEST(every_transfer_is_disturbed)
 {
 	const enum fault_kind kinds[] = { FAULT_SHORT, FAULT_EINTR };
 
-	for (unsigned int n = 1; n < 90; n++) {
+	undoes = _i & 2;
+	for (unsigned int n = 1; n < 120; n++) {
 		restore();
-		fault = (struct fault){ .kind = kinds[_i], .nth = n };
+		fault = (struct fault){ .kind = kinds[_i & 1], .nth = n };
 		ck_assert(run_faulty());
 	}
 }
@@ -465,9 +573,10 @@ static void
 remove_crashed(void)
 {
 	static const char *const all[] = { "CVARS", "CVARS.journal", "CVARS.2m",
-					   "CVARS.2m.journal" };
+					   "CVARS.2m.journal",
+					   "CVARS.journal.new" };
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		(void)unlink(scratch_path(all[i]));
 }
 
@@ -592,6 +701,7 @@ START_TEST(power_is_lost_after_every_call)
 	struct sys model = sys_unsynced;
 	char *kept;
 
+	undoes = _i;
 	model.open = model_open;
 	model.fdatasync = model_fdatasync;
 	model.fsync = model_fsync;
@@ -619,14 +729,16 @@ resize_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, keeps_the_old_files);
-	tcase_add_test(tc, can_be_undone);
+	tcase_add_test(tc, the_new_file_has_a_journal);
+	tcase_add_test(tc, a_lost_journal_returns);
+	tcase_add_test(tc, only_the_holder_of_the_lock_completes);
 	tcase_add_test(tc, takes_a_free_name);
 	tcase_add_test(tc, keeps_the_saved_state);
 	tcase_add_test(tc, refuses_what_it_cannot_replace);
 	tcase_add_test(tc, a_replaced_file_is_not_opened);
-	tcase_add_loop_test(tc, every_call_fails, 0, 6);
-	tcase_add_loop_test(tc, every_transfer_is_disturbed, 0, 2);
-	tcase_add_test(tc, power_is_lost_after_every_call);
+	tcase_add_loop_test(tc, every_call_fails, 0, 12);
+	tcase_add_loop_test(tc, every_transfer_is_disturbed, 0, 4);
+	tcase_add_loop_test(tc, power_is_lost_after_every_call, 0, 2);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "bench.h"
+#include "pflash/identify.h"
 
 #define ROWS 32
 #define LINE 256
@@ -54,12 +57,17 @@ take_line(struct figures *figures, const char *line)
 static int
 take_file(struct figures *figures, const char *name, struct error *err)
 {
-	FILE *file = fopen(name, "r");
+	struct stat st;
+	int fd = identify_open(name, &st, err), ret = 0;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	char line[LINE];
-	int ret = 0;
 
-	if (!file)
-		return error_errno(err, errno, "%s", name);
+	if (fd < 0)
+		return fd;
+	if (!file) {
+		close(fd);
+		return error_errno(err, ENOMEM, "%s", name);
+	}
 	while (fgets(line, sizeof(line), file))
 		take_line(figures, line);
 	if (ferror(file))

@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "../common/access.h"
 #include "bench.h"
 #include "pflash/cfi.h"
+#include "pflash/identify.h"
 
 #define LINE 256
 #define RUN 200u /* consecutive bytes to program */
@@ -73,12 +76,17 @@ load(struct trace *trace, gzFile file, const char *name, struct error *err)
 int
 trace_load(struct trace *trace, const char *name, struct error *err)
 {
-	gzFile file = gzopen(name, "r");
-	int ret;
+	struct stat st;
+	int fd = identify_open(name, &st, err), ret;
+	gzFile file = fd < 0 ? NULL : gzdopen(fd, "r");
 
 	*trace = (struct trace){ 0 };
-	if (!file)
-		return error_errno(err, errno ? errno : ENOMEM, "%s", name);
+	if (fd < 0)
+		return fd;
+	if (!file) {
+		close(fd);
+		return error_errno(err, ENOMEM, "%s", name);
+	}
 	ret = load(trace, file, name, err);
 	gzclose_r(file);
 	if (ret < 0)

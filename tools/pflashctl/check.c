@@ -4,11 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pflash/convert.h"
 #include "pflash/fv.h"
 #include "pflash/identify.h"
 #include "pflashctl.h"
+#include "show.h"
 
 static void
 print_history(const struct reader *reader)
@@ -32,16 +34,27 @@ print_history(const struct reader *reader)
 	       count, first.sequence, from, point.sequence, to);
 }
 
+/* A line on standard output; names of files in it may have any characters. */
+static void
+print_error(const struct error *err)
+{
+	fputs("error: ", stdout);
+	(void)show_text(stdout, (struct text){ err->text, strlen(err->text) });
+	putchar('\n');
+}
+
+/* Without a journal nothing tells whether a VARS image is complete. */
+static void
+print_no_journal(void)
+{
+	puts("journal: none\n"
+	     "note: no-journal: if a guest has used this file, or the file "
+	     "that it is a copy of, its last writes may be missing");
+}
+
 static void
 print_journal(const struct reader *reader)
 {
-	if (!reader_has_journal(reader)) {
-		puts("journal: none\n"
-		     "note: no-journal: if pflashd has used this file, or the "
-		     "file that it is a copy of, writes since the last "
-		     "checkpoint may be missing");
-		return;
-	}
 	printf("journal: %" PRIu64 " bursts are not in the file yet\n",
 	       reader_pending(reader));
 	if (reader_torn_bytes(reader))
@@ -52,19 +65,14 @@ print_journal(const struct reader *reader)
 	print_history(reader);
 }
 
-/* True if the image is of another kind, as pflashd would say too. */
-static bool
-print_kind(const uint8_t *image, size_t size)
+/* The kind of the image, as pflashd would say it. */
+static void
+print_kind(const struct identity *identity)
 {
-	struct identity identity;
 	struct error text;
 
-	identify_image(image, size, &identity);
-	if (!identity_is_known(&identity))
-		return false;
-	identity_text(&identity, &text);
-	printf("error: %s: %s\n", identity_name(&identity), text.text);
-	return true;
+	identity_text(identity, IDENTITY_AS_VARS, &text);
+	printf("error: %s: %s\n", identity_name(identity), text.text);
 }
 
 /* A note if the layout is too small for the revocations of Secure Boot. */
@@ -77,7 +85,7 @@ print_dbx(const uint8_t *image, size_t size)
 		printf("note: dbx-limit: Secure Boot keys are enrolled, but "
 		       "the firmware of this layout accepts no variable of "
 		       "more than %" PRIu32 " bytes, and the current list of "
-		       "revoked programs, dbx, has about %u; to make room for "
+		       "revoked programs, dbx, has %u; to make room for "
 		       "it, use `pflashctl convert --layout 4m`, and a "
 		       "firmware of that layout\n",
 		       limit, FV_DBX_TODAY);
@@ -89,8 +97,6 @@ print_variables(const uint8_t *image, size_t size)
 	struct fv_report report = { .count = 0 };
 	bool good;
 
-	if (print_kind(image, size))
-		return false;
 	good = fv_check(image, size, &report);
 	ctl_print_findings(&report);
 	print_dbx(image, size);
@@ -128,16 +134,13 @@ print_code(const char *path, size_t vars_size)
  * a file of another kind, such as firmware code: its sentence says what to do.
  */
 static bool
-needs_repair(const struct reader *reader)
+needs_repair(const struct reader *reader, const struct identity *identity)
 {
-	const uint8_t *image = reader_image(reader);
 	struct fv_report report = { .count = 0 };
-	struct identity identity;
 
-	identify_image(image, reader_size(reader), &identity);
-	return (!identity_is_foreign(&identity) ||
-		identity_has_vars(&identity)) &&
-	       !fv_check(image, reader_size(reader), &report);
+	return (!identity_is_foreign(identity) ||
+		identity_has_vars(identity)) &&
+	       !fv_check(reader_image(reader), reader_size(reader), &report);
 }
 
 /* Names the origin of the image that check examines. */
@@ -169,13 +172,72 @@ print_source(const struct reader *reader)
 
 /* False: OVMF would erase or forget variables, or would not take the file. */
 static bool
-check_image(const struct ctl_options *options, const struct reader *reader)
+check_image(const struct ctl_options *options, const struct reader *reader,
+	    bool known)
 {
-	bool good = print_variables(reader_image(reader), reader_size(reader));
+	bool good = !known &&
+		    print_variables(reader_image(reader), reader_size(reader));
 
 	return (!options->code ||
 		print_code(options->code, reader_size(reader))) &&
 	       good;
+}
+
+/* The image is that of the VARS file and its journal, if there is one. */
+static int
+check_sound(const struct ctl_options *options, const struct reader *reader)
+{
+	struct identity identity;
+	bool known, good;
+
+	identify_image(reader_image(reader), reader_size(reader), &identity);
+	known = identity_is_known(&identity);
+	if (known)
+		print_kind(&identity);
+	if (reader_has_journal(reader))
+		print_journal(reader);
+	else if (identity.kind == IDENTITY_VARS)
+		print_no_journal();
+	good = check_image(options, reader, known);
+	if (!reader_has_journal(reader) && needs_repair(reader, &identity))
+		ctl_advise(options, NULL);
+	return good ? CTL_OK : CTL_FILE;
+}
+
+/* The files do not agree: prints the best image that they have. */
+static int
+check_rescue(const struct ctl_options *options, const struct reader *reader,
+	     const struct error *err)
+{
+	struct identity identity;
+	bool known, same = false;
+	struct error kind;
+
+	if (!ctl_is_device(options->files[0]) &&
+	    identify_path(options->files[0], true, &kind) > 0) {
+		/* Without a journal there is nothing to be rescued. */
+		if (!reader_has_journal(reader)) {
+			ctl_advise_template(options);
+			return ctl_refused(-EINVAL, &kind);
+		}
+		print_error(&kind);
+		same = strcmp(kind.text, err->text) == 0;
+	}
+	if (!same)
+		print_error(err);
+	if (reader_has_journal(reader))
+		print_journal(reader);
+	print_source(reader);
+	identify_image(reader_image(reader), reader_size(reader), &identity);
+	known = identity_is_known(&identity);
+	if (reader_size(reader) > 0) {
+		if (known)
+			print_kind(&identity);
+		(void)check_image(options, reader, known);
+	}
+	puts("nothing was changed");
+	ctl_advise(options, reader);
+	return CTL_FILE;
 }
 
 int
@@ -184,36 +246,15 @@ ctl_check(const struct ctl_options *options)
 	const struct store_config config = ctl_config(options);
 	struct reader *reader;
 	struct error err;
-	bool good = false;
-	int ret = reader_open_rescue(&reader, &config, &err);
+	int ret = reader_open_rescue(&reader, &config, &err), code;
 
-	if (ret > 0)
-		printf("error: %s\n", err.text);
-	if (ret != 0 && !(ret > 0 && ctl_is_device(options->files[0])) &&
-	    identify_path(options->files[0], true, &err) > 0) {
-		/* Without a journal there is nothing to be rescued. */
-		if (ret > 0 && !reader_has_journal(reader)) {
-			ctl_advise_template(options);
-			reader_close(reader);
-			return ctl_refused(-EINVAL, &err);
-		}
-		if (ret < 0)
-			return ctl_refused(-EINVAL, &err);
-		printf("error: %s\n", err.text);
-	}
-	if (ret < 0)
+	if (ret < 0) {
+		if (identify_path(options->files[0], true, &err) > 0)
+			ret = -EINVAL;
 		return ctl_refused(ret, &err);
-	print_journal(reader);
-	if (ret > 0)
-		print_source(reader);
-	if (reader_size(reader) > 0)
-		good = check_image(options, reader);
-	if (ret > 0) {
-		puts("nothing was changed");
-		ctl_advise(options, reader);
-	} else if (!reader_has_journal(reader) && needs_repair(reader)) {
-		ctl_advise(options, NULL);
 	}
+	code = ret > 0 ? check_rescue(options, reader, &err) :
+			 check_sound(options, reader);
 	reader_close(reader);
-	return good && ret == 0 ? CTL_OK : CTL_FILE;
+	return code;
 }

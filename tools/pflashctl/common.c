@@ -48,6 +48,22 @@ ctl_load(const char *path, uint8_t **bytes, size_t *size)
 }
 
 int
+ctl_check_kind(const struct ctl_options *options, const uint8_t *image,
+	       size_t size, bool contents)
+{
+	struct identity identity;
+	struct error text;
+
+	identify_image(image, size, &identity);
+	if (!identity_is_foreign(&identity) &&
+	    !(contents && (identity.kind == IDENTITY_ZEROS ||
+			   identity.kind == IDENTITY_ONES)))
+		return CTL_OK;
+	identity_text(&identity, IDENTITY_AS_VARS, &text);
+	return ctl_fail(CTL_FILE, "%s: %s", options->files[0], text.text);
+}
+
+int
 ctl_image(const struct reader *reader, bool past, uint64_t sequence,
 	  uint8_t **image, struct error *err)
 {

@@ -41,7 +41,10 @@ ctl_compact(const struct ctl_options *options)
 		ret = reader_open_files(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	code = compact(options, reader);
+	code = ctl_check_kind(options, reader_image(reader),
+			      reader_size(reader), false);
+	if (code == CTL_OK)
+		code = compact(options, reader);
 	reader_close(reader);
 	return code;
 }

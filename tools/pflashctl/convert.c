@@ -7,7 +7,7 @@
 
 #include "pflash/convert.h"
 #include "pflash/statetag.h"
-#include "pflashctl.h"
+#include "undo.h"
 
 struct converting {
 	const char *path; /* of VARS, for messages */
@@ -23,11 +23,11 @@ print_misfit(void *opaque, const struct fv_misfit *misfit)
 {
 	struct converting *converting = opaque;
 	const struct variable *variable = &misfit->variable;
-	char name[256], guid[GUID_TEXT_SIZE];
+	char name[CTL_NAME_SIZE], guid[GUID_TEXT_SIZE];
 	const char *known = guid_name(variable->guid);
 
 	converting->misfits++;
-	variable_name(variable, name, sizeof(name));
+	ctl_name(variable, name);
 	guid_format(variable->guid, guid);
 	(void)ctl_fail(0,
 		       "%s: %s %s does not fit: it has %u bytes with its "
@@ -40,10 +40,8 @@ print_misfit(void *opaque, const struct fv_misfit *misfit)
 		       misfit->limit);
 }
 
-/* A guest that waits would find a flash of another size. */
-static int
-check_waiting(const struct store *store, const struct converting *converting,
-	      struct error *err)
+int
+convert_check_waiting(const struct store *store, struct error *err)
 {
 	struct store_state state;
 	int ret = store_load_state(store, &state, err);
@@ -55,7 +53,7 @@ check_waiting(const struct store *store, const struct converting *converting,
 			 "guest that was saved, or that runs without its "
 			 "pflashd; shut that guest down, or remove the .state "
 			 "file, which also removes the protection registers",
-			 converting->path);
+			 store_path(store));
 }
 
 static int
@@ -64,7 +62,7 @@ convert(void *opaque, const struct store *store, uint8_t *image,
 {
 	struct converting *converting = opaque;
 	struct error why;
-	int ret = check_waiting(store, converting, err);
+	int ret = convert_check_waiting(store, err);
 
 	if (ret < 0)
 		return ret;
@@ -78,28 +76,9 @@ convert(void *opaque, const struct store *store, uint8_t *image,
 	return 1;
 }
 
-/* The commands that bring the former files back. */
 static void
-print_undo(const struct files *files, const char *kept)
-{
-	char journal[4096 + sizeof(".journal")];
-
-	(void)snprintf(journal, sizeof(journal), "%s.journal", kept);
-	printf("to undo it while the guest is shut down:\n  rm -f ");
-	ctl_print_word(files->name[FILES_JOURNAL]);
-	printf(" && sync &&\n  mv ");
-	ctl_print_word(kept);
-	putchar(' ');
-	ctl_print_word(files->name[FILES_VARS]);
-	printf(" &&\n  mv ");
-	ctl_print_word(journal);
-	putchar(' ');
-	ctl_print_word(files->name[FILES_JOURNAL]);
-	putchar('\n');
-}
-
-static void
-print_result(const struct converting *converting, const struct files *files,
+print_result(const struct converting *converting,
+	     const struct ctl_options *options, const struct files *files,
 	     const char *kept)
 {
 	const struct fv_report *report = &converting->after;
@@ -113,8 +92,9 @@ print_result(const struct converting *converting, const struct files *files,
 	       converting->to->name);
 	printf("the former file and its history are kept in ");
 	ctl_print_word(kept);
-	puts(" and its journal");
-	print_undo(files, kept);
+	printf(" and its journal\n"
+	       "to undo it while the guest is shut down:\n  ");
+	undo_print_command(options, files);
 }
 
 static int
@@ -136,7 +116,7 @@ convert_files(const struct ctl_options *options, struct files *files,
 	(void)snprintf(suffix, sizeof(suffix), ".%s", converting->from->name);
 	ret = store_resize(&config, &resize, &kept, &err);
 	if (kept)
-		print_result(converting, files, kept);
+		print_result(converting, options, files, kept);
 	free(kept);
 	if (ret < 0 && converting->misfits)
 		return CTL_FILE;
@@ -175,11 +155,17 @@ convert_vars(const struct ctl_options *options, struct files *files,
 	int code, ret;
 
 	config.files = files;
-	ret = store_check_free(&config, &err);
-	if (ret == 0)
+	ret = undo_interrupted(options, files, &err);
+	if (ret >= 0)
 		ret = reader_open_files(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
+	code = ctl_check_kind(options, reader_image(reader),
+			      reader_size(reader), false);
+	if (code != CTL_OK) {
+		reader_close(reader);
+		return code;
+	}
 	converting->from = fv_layout_by_size(reader_size(reader));
 	if (converting->from == converting->to) {
 		printf("nothing was changed: the layout is %s already\n",
@@ -201,10 +187,12 @@ ctl_convert(const struct ctl_options *options)
 	struct error err;
 	int code, ret;
 
-	if (!options->layout)
-		return ctl_fail(CTL_USAGE, "convert: --layout is missing");
-	converting.to = fv_layout_by_name(options->layout);
-	if (!converting.to)
+	if (!options->layout == !options->undo)
+		return ctl_fail(CTL_USAGE,
+				"convert: --layout or --undo, one of them");
+	if (options->layout)
+		converting.to = fv_layout_by_name(options->layout);
+	if (options->layout && !converting.to)
 		return ctl_fail(CTL_USAGE,
 				"convert: --layout: '%s' is not 2m or 4m",
 				options->layout);
@@ -212,7 +200,8 @@ ctl_convert(const struct ctl_options *options)
 			  &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	code = convert_vars(options, files, &converting);
+	code = options->undo ? undo_conversion(options, files) :
+			       convert_vars(options, files, &converting);
 	files->ops->close(files);
 	return code;
 }

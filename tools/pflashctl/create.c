@@ -76,7 +76,7 @@ create_device(const struct ctl_options *options, const uint8_t *image,
 	struct store_config config = ctl_config(options);
 	struct reader *reader;
 	struct error err;
-	int code = CTL_OK, ret;
+	int code, ret;
 
 	if (options->journal && access(options->journal, F_OK) == 0)
 		return ctl_fail(CTL_FILE,
@@ -86,7 +86,8 @@ create_device(const struct ctl_options *options, const uint8_t *image,
 	ret = reader_open_files(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	if (!is_blank(reader_image(reader), size))
+	code = ctl_check_kind(options, reader_image(reader), size, false);
+	if (code == CTL_OK && !is_blank(reader_image(reader), size))
 		code = ctl_fail(CTL_FILE,
 				"%s: is not blank: `create --reset` replaces "
 				"what is there",
@@ -175,6 +176,43 @@ accept_vars(const struct ctl_options *options)
 	return CTL_OK;
 }
 
+/* The contents of VARS alone; NULL: it cannot be a flash. */
+static const uint8_t *
+contents(const struct reader *reader, bool agree, uint32_t *size)
+{
+	if (!agree)
+		return reader_vars(reader, size);
+	*size = reader_size(reader);
+	return reader_image(reader);
+}
+
+/*
+ * Another kind of file, or a flash that has lost all contents, was not modified
+ * on purpose.  What is wrong with other contents is printed when they have been
+ * accepted: a driver other than OVMF may have written them.
+ */
+static int
+accept_contents(const struct ctl_options *options, const struct reader *reader,
+		bool agree, const struct error *err)
+{
+	struct fv_report report = { .count = 0 };
+	uint32_t size;
+	const uint8_t *vars = contents(reader, agree, &size);
+	int code = vars ? ctl_check_kind(options, vars, size, true) : CTL_OK;
+
+	if (code != CTL_OK)
+		return code;
+	if (vars)
+		(void)fv_check(vars, size, &report);
+	if (!agree && loses_history(reader))
+		code = accept_rescue(options, reader, err);
+	else
+		code = accept_vars(options);
+	if (code == CTL_OK)
+		ctl_print_findings(&report);
+	return code;
+}
+
 int
 ctl_accept(const struct ctl_options *options)
 {
@@ -188,10 +226,7 @@ ctl_accept(const struct ctl_options *options)
 	ret = reader_open_rescue(&reader, &config, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	if (ret > 0 && loses_history(reader))
-		code = accept_rescue(options, reader, &err);
-	else
-		code = accept_vars(options);
+	code = accept_contents(options, reader, ret == 0, &err);
 	reader_close(reader);
 	return code;
 }

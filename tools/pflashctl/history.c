@@ -8,6 +8,18 @@
 
 #include "pflash/effective.h"
 #include "pflashctl.h"
+#include "show.h"
+
+void
+ctl_name(const struct variable *variable, char text[CTL_NAME_SIZE])
+{
+	static const char cut[] = "...";
+	size_t room = CTL_NAME_SIZE - sizeof(cut) + 1;
+	size_t len = variable_name(variable, text, room);
+
+	if (len > strlen(text))
+		memcpy(text + strlen(text), cut, sizeof(cut));
+}
 
 void
 ctl_print_change(enum effective_change change, const struct variable *old,
@@ -19,15 +31,16 @@ ctl_print_change(enum effective_change change, const struct variable *old,
 		[EFFECTIVE_ADDED] = '+',
 	};
 	const struct variable *variable = new ? new : old;
-	char name[256], guid[GUID_TEXT_SIZE];
+	char name[CTL_NAME_SIZE], guid[GUID_TEXT_SIZE];
 	const char *vendor = guid_name(variable->guid);
 
-	variable_name(variable, name, sizeof(name));
+	ctl_name(variable, name);
 	if (!vendor) {
 		guid_format(variable->guid, guid);
 		vendor = guid;
 	}
-	printf("%c %s %s", signs[change], vendor, name);
+	printf("%c %s ", signs[change], vendor);
+	(void)show_text(stdout, (struct text){ name, strlen(name) });
 	if (change == EFFECTIVE_CHANGED)
 		printf(", %u to %u bytes\n", old->data_size, new->data_size);
 	else

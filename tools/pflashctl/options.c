@@ -13,7 +13,10 @@ static const struct cmdline_option table[] = {
 	{ "last", 'n', true },        { "json", 'J', false },
 	{ "metrics", 'M', false },    { "reset", 'r', false },
 	{ "bursts", 'b', false },     { "help", 'h', false },
-	{ "new-journal", 'N', true }, { NULL, 0, false },
+	{ "new-journal", 'N', true }, { "undo", 'u', false },
+	{ "vars", 'v', true },        { "limit", 'L', true },
+	{ "stop", 'S', false },       { "output", 'o', true },
+	{ "root", 'R', true },        { NULL, 0, false },
 };
 
 struct parsing {
@@ -41,13 +44,21 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	switch (option) {
 	case 'a': options->has_at = true; return number(arg, &options->at, err);
 	case 't': options->has_to = true; return number(arg, &options->to, err);
-	case 'n': return number(arg, &options->last, err);
+	case 'n':
+		return parse_number(arg, PARSE_DECIMAL, 1, UINT64_MAX,
+				    &options->last, err);
 	case 'j': options->journal = arg; return 0;
 	case 'N': options->new_journal = arg; return 0;
 	case 'T': options->template = arg; return 0;
+	case 'v': options->image = arg; return 0;
+	case 'L': return parse_bytes(arg, UINT64_MAX, &options->limit, err);
+	case 'S': options->stop = true; return 0;
 	case 'l': options->layout = arg; return 0;
 	case 'c': options->code = arg; return 0;
+	case 'o': options->output = arg; return 0;
+	case 'R': options->root = arg; return 0;
 	case 'r': options->reset = true; return 0;
+	case 'u': options->undo = true; return 0;
 	case 'b': options->bursts = true; return 0;
 	case 'J': options->json = true; return 0;
 	case 'M': options->metrics = true; return 0;

@@ -30,11 +30,16 @@ struct ctl_options {
 	const char *template;
 	const char *layout;
 	const char *code;
-	uint64_t at, to; /* points in time */
+	const char *output; /* NULL: standard output */
+	const char *root;   /* NULL: "" */
+	uint64_t at, to;    /* points in time */
 	bool has_at, has_to;
 	uint64_t last;
 	bool bursts;
-	bool reset, json, metrics, help;
+	const char *image; /* --vars of trace; NULL: none */
+	uint64_t limit;    /* bytes; 0: not given */
+	bool stop;
+	bool reset, json, metrics, undo, help;
 };
 
 struct ctl_command {
@@ -64,12 +69,15 @@ int ctl_compact(const struct ctl_options *options);
 int ctl_convert(const struct ctl_options *options);
 int ctl_create(const struct ctl_options *options);
 int ctl_diff(const struct ctl_options *options);
+int ctl_doctor(const struct ctl_options *options);
 int ctl_export(const struct ctl_options *options);
 int ctl_list(const struct ctl_options *options);
 int ctl_log(const struct ctl_options *options);
+int ctl_metrics(const struct ctl_options *options);
 int ctl_mode(const struct ctl_options *options);
 int ctl_rollback(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);
+int ctl_trace(const struct ctl_options *options);
 int ctl_upgrade(const struct ctl_options *options);
 
 /* Prints a message on stderr, by show_text(); returns `code`. */
@@ -113,6 +121,13 @@ bool ctl_is_device(const char *path);
 /* Prints a path as a word for the shell, with text_word(). */
 void ctl_print_word(const char *path);
 
+/*
+ * CTL_OK, or CTL_FILE with the sentence about the image: it is a file of
+ * another kind, or, with `contents`, a flash that has lost all contents.
+ */
+int ctl_check_kind(const struct ctl_options *options, const uint8_t *image,
+		   size_t size, bool contents);
+
 /* Prints a line for each finding: severity, code and sentence. */
 void ctl_print_findings(const struct fv_report *report);
 
@@ -131,6 +146,13 @@ bool ctl_advise_template(const struct ctl_options *options);
 
 /* Formats nanoseconds since 1970 as local time. */
 void ctl_format_time(uint64_t ns, char *text, size_t room);
+
+/*
+ * The name of a variable, which ends with "..." if it has more than 255 bytes.
+ * A guest has chosen it: print it with show_text().
+ */
+#define CTL_NAME_SIZE (256 + 3)
+void ctl_name(const struct variable *variable, char text[CTL_NAME_SIZE]);
 
 /*
  * Prints the line of a variable that differs, with its sign and without an

@@ -54,7 +54,7 @@ check_new(struct files *files, struct error *err)
 
 	if (ret == -EREMCHG)
 		return error_set(err, EREMCHG, "%s", journal.text);
-	known_ret = known_check(files, &known);
+	known_ret = known_check(NULL, files, &known);
 	if (known_ret)
 		return error_set(err, -known_ret, "%.500s%s%s", known.text,
 				 ret ? "; " : "", ret ? journal.text : "");
@@ -151,10 +151,7 @@ find_base(struct preflight *preflight, const struct options *options,
 	const char *path = source(preflight, options);
 
 	if (!is_flash_size(size))
-		return error_set(err, EINVAL,
-				 "%s: %" PRIu64 " bytes is not the size of a "
-				 "flash: expected a multiple of %u up to %u",
-				 path, size, FV_BLOCK_SIZE, STORE_MAX_SIZE);
+		return identify_size_error(path, size, err);
 	if (!options->base_given && !layout)
 		return error_set(err, EINVAL,
 				 "%s: %" PRIu64 " bytes is not a size of "
@@ -164,9 +161,69 @@ find_base(struct preflight *preflight, const struct options *options,
 	return 0;
 }
 
+/* True if the image is no VARS image, with the reason. */
+static bool
+is_no_image(const uint8_t *image, size_t size, struct error *text)
+{
+	struct fv_report report = { .count = 0 };
+	struct identity identity;
+	unsigned int i = 0;
+
+	identify_image(image, size, &identity);
+	if (identity_is_known(&identity)) {
+		identity_text(&identity, IDENTITY_AS_VARS, text);
+		return true;
+	}
+	if (fv_check(image, size, &report))
+		return false;
+	while (i < report.count && report.findings[i].severity != FV_ERROR)
+		i++;
+	fv_finding_text(&report.findings[i], text);
+	return true;
+}
+
+/* Replaces the message by what is wrong with the contents, if anything is. */
+static void
+explain_image(const char *path, const uint8_t *image, size_t size,
+	      struct error *err)
+{
+	struct identity identity;
+	struct error text;
+
+	if (!is_no_image(image, size, &text))
+		return;
+	identify_image(image, size, &identity);
+	error_set(err, EINVAL, "%s: %s%s", path, text.text,
+		  identity_is_known(&identity) ?
+			  "" :
+			  " (a flash of another system needs --base)");
+}
+
+static void
+explain_contents(const struct preflight *preflight,
+		 const struct options *options, struct files *files,
+		 size_t size, struct error *err)
+{
+	const struct store_config config = { .files = files };
+	const char *path = source(preflight, options);
+	struct reader *reader;
+	struct error ignored;
+
+	if (preflight->initial) {
+		explain_image(path, preflight->initial, size, err);
+		return;
+	}
+	if (reader_open_files(&reader, &config, &ignored) < 0) {
+		explain_vars(files, false, err);
+		return;
+	}
+	explain_image(path, reader_image(reader), reader_size(reader), err);
+	reader_close(reader);
+}
+
 /*
  * A file that gives the flash neither a size nor an address is explained by its
- * kind first: --base does not help a file of another kind.
+ * contents first: --base does not help a file of another kind.
  */
 static int
 find_address(struct preflight *preflight, const struct options *options,
@@ -178,9 +235,8 @@ find_address(struct preflight *preflight, const struct options *options,
 	if (ret < 0)
 		return ret;
 	ret = find_base(preflight, options, size, err);
-	if (ret < 0 && !preflight->initial &&
-	    (!is_flash_size(size) || !takes_anything(options)))
-		explain_vars(files, false, err);
+	if (ret < 0 && (!is_flash_size(size) || !takes_anything(options)))
+		explain_contents(preflight, options, files, (size_t)size, err);
 	*found = (uint32_t)size;
 	return ret;
 }
@@ -205,7 +261,7 @@ check_image(const char *path, const uint8_t *image, size_t size, bool force,
 
 	identify_image(image, size, &identity);
 	if (!force && identity_is_known(&identity)) {
-		identity_text(&identity, &text);
+		identity_text(&identity, IDENTITY_AS_VARS, &text);
 		return error_set(err, EUCLEAN, "%s: %s", path, text.text);
 	}
 	fv_check(image, size, report);
@@ -313,7 +369,7 @@ preflight_load(struct preflight *preflight, const struct options *options,
 	else if (fd == -ENOENT)
 		ret = make_initial(preflight, options, files, err);
 	else
-		ret = identify_open_error(-fd, files->name[FILES_VARS], err);
+		ret = identify_path_error(-fd, files->name[FILES_VARS], err);
 	if (ret == 0 && options->code)
 		ret = load_code(preflight, options->code, err);
 	return ret < 0 ? EXIT_FILE : EXIT_OK;

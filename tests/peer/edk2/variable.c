@@ -464,10 +464,7 @@ is_due(const uint8_t *image)
 	struct fv_report report;
 
 	fv_check(image, FLASH_SIZE, &report);
-	for (unsigned int i = 0; i < report.count; i++)
-		if (report.findings[i].code == FV_RECLAIM_DUE)
-			return true;
-	return false;
+	return report.codes & (UINT64_C(1) << FV_RECLAIM_DUE);
 }
 
 /* Compares fv_compact() with the driver's own reclaim of the same store. */
