@@ -279,7 +279,7 @@ history_is_long(const struct store *store)
 static int
 drop_history(struct store *store)
 {
-	struct scan scan;
+	struct scan scan = { 0 };
 	struct recovery old;
 	uint8_t *bytes;
 	size_t len;

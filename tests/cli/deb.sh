@@ -8,7 +8,7 @@ check_equal "debian/changelog has the version of VERSION" "$(cat VERSION)" \
 check_equal "both source packages have one maintainer" 1 \
 	"$(cat debian/control integration/deb/firmware/debian/control |
 		grep '^Maintainer: ' | sort -u | wc -l)"
-for script in debian/*.in debian/*.prerm debian/*.postrm; do
+for script in debian/*.postinst debian/*.prerm debian/*.postrm; do
 	check "${script#debian/} is a shell script" sh -n "$script"
 	check "${script#debian/} stops no pflashd" sh -c \
 		"! grep -v '^#' '$script' | grep -E '(stop|restart|kill).*pflashd'"
