@@ -14,6 +14,8 @@
 # make compilers    builds all with each gcc and clang of this machine
 # make lint         checks style, layers, manual pages and plain English
 # make install      installs into $(DESTDIR)$(PREFIX)
+# make deb          builds Debian packages into build/deb
+# make deb-check    builds and tries the packages of two Debian releases: 30 min
 # make install-apparmor  installs the profile of pflashd, see integration/apparmor
 #
 # V=1 shows the commands. With CC=clang or SANITIZE=address,undefined set BUILD to
@@ -32,6 +34,9 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 FIRMWAREDIR = $(PREFIX)/lib/xen-pflash
 VARSDIR = /var/lib/xen/pflash
 APPARMORDIR = /etc/apparmor.d
+COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
+# bash loads a file by the name of the program.
+COMPLETED = pflashctl pflashd pflash-replay pflash-bench
 # The scripts of xl that vif-pflash runs if it is called by their name.
 VIF_SCRIPTS = nat openvswitch route
 VERSION := $(shell cat VERSION)
@@ -90,6 +95,7 @@ OBJ = $(LIB_OBJ) $(SIM_OBJ) $(DAEMON_OBJ) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) 
       $(ANSWER_OBJ) $(PROBE_OBJ) $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(call objects,$(UNIT_SRC))
 
 .PHONY: all programs test-programs compilers check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
+	deb deb-check \
 	format lint FORCE
 .SECONDARY:
 
@@ -180,7 +186,7 @@ test-programs: $(UNIT) $(CRASH)
 check: all test-programs
 	$(Q)BUILD=$(BUILD) tests/run all
 
-check-full: all test-programs
+check-full: all test-programs $(BUILD)/lab/deb
 	$(Q)integration/edk2/build --buffered
 	$(Q)BUILD=$(BUILD) tests/run full
 
@@ -216,7 +222,8 @@ install: programs
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR) \
-		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(FIRMWAREDIR)
+		$(DESTDIR)$(XENDIR)/scripts $(DESTDIR)$(FIRMWAREDIR) \
+		$(DESTDIR)$(COMPLETIONDIR)
 	[ -d $(DESTDIR)$(XENDIR)/pflash ] || \
 		install -d -m 755 $(DESTDIR)$(XENDIR)/pflash
 	[ -d $(DESTDIR)$(VARSDIR) ] || install -d -m 700 $(DESTDIR)$(VARSDIR)
@@ -235,6 +242,10 @@ install: programs
 		$(DESTDIR)$(XENDIR)/scripts/
 	for name in $(VIF_SCRIPTS); do \
 		ln -sf vif-pflash $(DESTDIR)$(XENDIR)/scripts/vif-pflash-$$name; \
+	done
+	for name in $(COMPLETED); do \
+		install -m 644 integration/bash-completion/pflash \
+			$(DESTDIR)$(COMPLETIONDIR)/$$name; \
 	done
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
@@ -265,6 +276,7 @@ uninstall:
 		$(DESTDIR)$(XENDIR)/scripts/block-pflash \
 		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \
+		$(COMPLETED:%=$(DESTDIR)$(COMPLETIONDIR)/%) \
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
 		$(DESTDIR)$(UNITDIR)/pflashd@.service \
 		$(DESTDIR)$(UNITDIR)/pflash-metrics.service \
@@ -273,6 +285,20 @@ uninstall:
 	for directory in $(XENDIR)/pflash $(VARSDIR) $(FIRMWAREDIR); do \
 		rmdir $(DESTDIR)$$directory 2>/dev/null || true; \
 	done
+
+# Needs the packages of debian/control and of the firmware's debian/control.
+deb:
+	$(Q)integration/deb/build --output $(BUILD)/deb
+
+# The files of the packages, for the lab.
+$(BUILD)/lab/deb: $(PROGRAMS) $(wildcard debian/* integration/deb/*)
+	$(Q)[ -e "$$(echo $(BUILD)/deb/ovmf-xen-pflash_*.deb)" ] || \
+		integration/deb/build --firmware --output $(BUILD)/deb
+	$(Q)integration/deb/build --programs --output $(BUILD)/deb
+	$(Q)integration/deb/unpack $(BUILD)/deb $@
+
+deb-check:
+	$(Q)BUILD=$(BUILD) tests/run deb
 
 clean:
 	rm -rf $(BUILD)

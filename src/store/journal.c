@@ -54,15 +54,18 @@ journal_close(struct journal *journal)
 	file_close(&journal->file);
 }
 
-/* A file of another kind is no damaged journal: no repair may replace it. */
+/*
+ * A file of another kind is no damaged journal: no repair may replace it.  The
+ * start of the magic alone is a journal that was cut there.
+ */
 static int
 check_kind(const struct journal *journal, const uint8_t *bytes, size_t len,
 	   struct error *err)
 {
 	struct identity identity;
 
-	if (movenote_has_magic(bytes, len) ||
-	    (len >= 8 && !memcmp(bytes, JOURNAL_MAGIC, 8)))
+	if (!len || movenote_has_magic(bytes, len) ||
+	    !memcmp(bytes, JOURNAL_MAGIC, len < 8 ? len : 8))
 		return 0;
 	identify_image(bytes, len, &identity);
 	if (identity.kind != IDENTITY_VARS && !identity_is_foreign(&identity))
