@@ -101,7 +101,8 @@ static int
 attach_code(struct flash *flash, const struct preflight *preflight,
 	    struct error *err)
 {
-	size_t size = preflight->code_size - preflight->sec;
+	size_t off = firmware_served(&preflight->firmware);
+	size_t size = preflight->code_size - off;
 	uint64_t base = WINDOW_HOLE_LAST + 1 - size;
 	uint64_t flash_end = preflight->base + preflight->geometry.size;
 
@@ -110,8 +111,8 @@ attach_code(struct flash *flash, const struct preflight *preflight,
 				 "the firmware's code from %#" PRIx64
 				 " on and the flash up to %#" PRIx64 " overlap",
 				 base, flash_end - 1);
-	return window_install_code(flash->transport,
-				   preflight->code + preflight->sec, size, err);
+	return window_install_code(flash->transport, preflight->code + off,
+				   size, err);
 }
 
 void *
@@ -459,6 +460,9 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 	/* A takeover continues with an image that was checked at the start. */
 	if (code == EXIT_OK && !flash->takes_over)
 		code = preflight_check_contents(preflight, options, files, err);
+	if (code == EXIT_OK && !flash->takes_over && flash->start->guest &&
+	    flash->start->guest->pvh)
+		code = preflight_check_pvh(preflight, options, err);
 	if (code != EXIT_OK)
 		return code;
 	if (found < 0) {

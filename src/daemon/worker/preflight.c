@@ -248,8 +248,10 @@ load_code(struct preflight *preflight, const char *path, struct error *err)
 	int ret = identify_firmware(path, &preflight->code,
 				    &preflight->code_size, &off, err);
 
-	preflight->sec = off & ~(size_t)(FRAME_SIZE - 1);
-	return ret;
+	if (ret < 0)
+		return ret;
+	return firmware_examine(preflight->code, preflight->code_size,
+				&preflight->firmware, err);
 }
 
 static int
@@ -405,6 +407,24 @@ preflight_check_contents(struct preflight *preflight,
 {
 	return check_contents(preflight, options, files, err) < 0 ? EXIT_FILE :
 								    EXIT_OK;
+}
+
+int
+preflight_check_pvh(const struct preflight *preflight,
+		    const struct options *options, struct error *err)
+{
+	struct error why;
+
+	if (!preflight->code ||
+	    firmware_check_pvh(&preflight->firmware, &why) == 0)
+		return EXIT_OK;
+	if (!options->force) {
+		error_set(err, EINVAL, "%s: %s (--force attaches it anyway)",
+			  options->code, why.text);
+		return EXIT_FILE;
+	}
+	log_line(LOG_WARNING, "%s: %s", options->code, why.text);
+	return EXIT_OK;
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include "options.h"
 #include "pflash/files.h"
+#include "pflash/firmware.h"
 #include "pflash/geometry.h"
 
 struct preflight {
@@ -17,7 +18,7 @@ struct preflight {
 	size_t initial_size;
 	uint8_t *code; /* the firmware image; NULL: none */
 	size_t code_size;
-	size_t sec; /* offset of its last volume, rounded down to a frame */
+	struct firmware firmware; /* its structure */
 	uint64_t base;
 	struct geometry geometry;
 	bool compact; /* the variable store should be compacted */
@@ -42,6 +43,13 @@ int preflight_check(struct preflight *preflight, const struct options *options,
 int preflight_check_contents(struct preflight *preflight,
 			     const struct options *options, struct files *files,
 			     struct error *err);
+
+/*
+ * Checks that a PVH guest can have been started from the firmware.  EXIT_OK
+ * without a firmware, and with --force.
+ */
+int preflight_check_pvh(const struct preflight *preflight,
+			const struct options *options, struct error *err);
 
 void preflight_free(struct preflight *preflight);
 
