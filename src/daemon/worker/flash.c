@@ -423,8 +423,12 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 		return EXIT_DOMAIN;
 	/* On HVM, hvmloader copies the firmware to its linked address. */
 	if (preflight->code && flash->start->guest->pvh && !flash->takes_over &&
-	    attach_code(flash, preflight, err) < 0)
-		return EXIT_DOMAIN;
+	    attach_code(flash, preflight, err) < 0) {
+		/* The guest works without a kernel that nobody has named. */
+		if (!preflight->kernel)
+			return EXIT_DOMAIN;
+		log_line(LOG_WARNING, "%s", err->text);
+	}
 	ret = connect_store(flash, options, preflight, err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
@@ -449,7 +453,8 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 	struct files *files = flash->files;
 	struct error why;
 	int found = open_domain(flash, &why);
-	int code = preflight_load(preflight, options, files, err);
+	int code = preflight_load(preflight, options, flash->start->guest,
+				  files, err);
 
 	if (code == EXIT_OK && enter_sandbox(flash, err) < 0)
 		code = EXIT_RUNTIME;

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "guest.h"
 #include "options.h"
 #include "pflash/files.h"
 #include "pflash/firmware.h"
@@ -19,6 +20,7 @@ struct preflight {
 	uint8_t *code; /* the firmware image; NULL: none */
 	size_t code_size;
 	struct firmware firmware; /* its structure */
+	char *kernel; /* its path, if it is the guest's kernel; else NULL */
 	uint64_t base;
 	struct geometry geometry;
 	bool compact; /* the variable store should be compacted */
@@ -26,11 +28,13 @@ struct preflight {
 
 /*
  * Reads the administrator's files with root's privileges: the firmware, and the
- * template if there is no VARS file yet.  EXIT_OK, or another exit code with a
- * sentence.  preflight_free() is due in both cases.
+ * template if there is no VARS file yet.  Without --code, takes the kernel of a
+ * PVH guest if it is a firmware.  `guest` may be NULL.  EXIT_OK, or another
+ * exit code with a sentence.  preflight_free() is due in both cases.
  */
 int preflight_load(struct preflight *preflight, const struct options *options,
-		   struct files *files, struct error *err);
+		   const struct guest *guest, struct files *files,
+		   struct error *err);
 
 /*
  * Finds size and address of the flash, and checks that no other process has the
