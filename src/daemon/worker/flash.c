@@ -439,6 +439,8 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 	flash->started = true;
 	report_attached(flash, preflight->base);
 	log_attached(flash, preflight->base);
+	if (preflight->note.text[0] && !flash->takes_over)
+		log_line(LOG_NOTICE, "%s", preflight->note.text);
 	return EXIT_OK;
 }
 
@@ -462,12 +464,12 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 		found = load_record(flash, &why);
 	if (code == EXIT_OK)
 		code = preflight_check(preflight, options, files, err);
-	/* A takeover continues with an image that was checked at the start. */
-	if (code == EXIT_OK && !flash->takes_over)
-		code = preflight_check_contents(preflight, options, files, err);
 	if (code == EXIT_OK && !flash->takes_over && flash->start->guest &&
 	    flash->start->guest->pvh)
 		code = preflight_check_pvh(preflight, options, err);
+	/* A takeover continues with an image that was checked at the start. */
+	if (code == EXIT_OK && !flash->takes_over)
+		code = preflight_check_contents(preflight, options, files, err);
 	if (code != EXIT_OK)
 		return code;
 	if (found < 0) {

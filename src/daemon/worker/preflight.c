@@ -282,15 +282,16 @@ load_kernel(struct preflight *preflight, const struct guest *guest)
 		ret = error_set(&why, EINVAL, "%.200s: %s", preflight->kernel,
 				pvh.text);
 	if (ret == 0) {
-		log_line(LOG_NOTICE, "takes the guest's kernel %s as --code",
-			 preflight->kernel);
+		error_set(&preflight->note, 0,
+			  "takes the guest's kernel %s as --code",
+			  preflight->kernel);
 		return;
 	}
-	log_line(LOG_NOTICE,
-		 "no firmware code for the guest (%s): OVMF in a PVH guest "
-		 "starts several times slower without it; give the image with "
-		 "--code FILE, or --code none",
-		 why.text);
+	error_set(&preflight->note, 0,
+		  "no firmware code for the guest (%.700s): OVMF in a PVH "
+		  "guest starts several times slower without it; give the "
+		  "image with --code FILE, or --code none",
+		  why.text);
 	drop_code(preflight);
 }
 

@@ -21,6 +21,7 @@ struct preflight {
 	size_t code_size;
 	struct firmware firmware; /* its structure */
 	char *kernel; /* its path, if it is the guest's kernel; else NULL */
+	struct error note; /* about the kernel, for the log; "": none */
 	uint64_t base;
 	struct geometry geometry;
 	bool compact; /* the variable store should be compacted */
