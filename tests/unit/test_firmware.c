@@ -513,20 +513,17 @@ START_TEST(damaged_contents)
 	unsigned int unknown = 0;
 
 	for (size_t i = 72; i < 1024; i++) {
-		uint8_t *p = image + 0x20000 + i, old = *p;
+		uint8_t *p = image + 0x20000 + i;
+		struct firmware f;
 
-		for (int bit = 0; bit < 8; bit++) {
-			struct firmware f;
-
-			*p = old ^ (uint8_t)(1 << bit);
-			f = examine(image, sound.size);
-			unknown += f.flash == FIRMWARE_UNKNOWN;
-			ck_assert_int_eq(f.entry, FIRMWARE_ENTRY_GOOD);
-		}
-		*p = old;
+		*p ^= (uint8_t)(1u << i % 8);
+		f = examine(image, sound.size);
+		*p ^= (uint8_t)(1u << i % 8);
+		unknown += f.flash == FIRMWARE_UNKNOWN;
+		ck_assert_int_eq(f.entry, FIRMWARE_ENTRY_GOOD);
 	}
 	/* Its 13 bytes of header, the section and the file are needed. */
-	ck_assert_uint_gt(unknown, 100);
+	ck_assert_uint_gt(unknown, 20);
 	free(image);
 }
 END_TEST
