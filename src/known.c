@@ -79,71 +79,107 @@ record_path(const char *vars, const char *suffix)
 		       path;
 }
 
-/* Makes the directory and its parent, which a package makes otherwise. */
-static int
-make_directory(struct error *err)
+static const struct sys *
+or_kernel(const struct sys *sys)
 {
-	const char *path = directory();
-	char *parent = strdup(path),
-	     *slash = parent ? strrchr(parent, '/') : NULL;
+	return sys ? sys : &sys_kernel;
+}
+
+static int
+sync_directory(const struct sys *sys, const char *path, struct error *err)
+{
+	int fd = sys->open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	int rc = 0;
 
-	if (slash && slash > parent) {
-		*slash = '\0';
-		(void)mkdir(parent, 0755);
-	}
-	free(parent);
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (fd < 0 || (sys->fsync(fd) < 0 && errno != EINVAL))
 		rc = error_errno(err, errno, "%s", path);
-	return rc;
-}
-
-static int
-sync_directory(struct error *err)
-{
-	int fd = open(directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-
-	if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
-		rc = error_errno(err, errno, "%s", directory());
 	if (fd >= 0)
-		(void)close(fd);
+		(void)sys->close(fd);
 	return rc;
 }
 
+/*
+ * Makes one directory, and its name durable, for a process may have died
+ * between the two.
+ */
 static int
-write_text(const char *path, const char *text, struct error *err)
+make_one(const struct sys *sys, const char *path, mode_t mode,
+	 struct error *err)
 {
-	int fd = open(path,
-		      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		      0600);
+	const char *slash = strrchr(path, '/');
+	char *parent;
+	int rc;
+
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return error_errno(err, errno, "%s", path);
+	if (slash > path)
+		parent = strndup(path, (size_t)(slash - path));
+	else
+		parent = strdup(slash ? "/" : ".");
+	if (!parent)
+		return error_set(err, ENOMEM, "out of memory");
+	rc = sync_directory(sys, parent, err);
+	free(parent);
+	return rc;
+}
+
+/* Makes the directory and its parent, which a package makes otherwise. */
+static int
+make_directory(const struct sys *sys, struct error *err)
+{
+	const char *path = directory(), *slash = strrchr(path, '/');
+	char *parent;
+	int rc;
+
+	if (slash <= path)
+		return make_one(sys, path, 0700, err);
+	parent = strndup(path, (size_t)(slash - path));
+	if (!parent)
+		return error_set(err, ENOMEM, "out of memory");
+	rc = make_one(sys, parent, 0755, err);
+	free(parent);
+	return rc ? rc : make_one(sys, path, 0700, err);
+}
+
+/* Writes the whole text; a short write means that there is no more room. */
+static int
+write_text(const struct sys *sys, const char *path, const char *text,
+	   struct error *err)
+{
+	int fd = sys->open(path,
+			   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW |
+				   O_CLOEXEC,
+			   0600);
 	size_t len = strlen(text);
 	int rc = 0;
 
 	if (fd < 0)
 		return error_errno(err, errno, "%s", path);
 	errno = ENOSPC; /* a short write has none */
-	if (write(fd, text, len) != (ssize_t)len || fsync(fd) < 0)
+	if (sys->pwrite(fd, text, len, 0) != (ssize_t)len ||
+	    sys->fdatasync(fd) < 0)
 		rc = error_errno(err, errno, "%s", path);
-	(void)close(fd);
+	(void)sys->close(fd);
 	return rc;
 }
 
 /* Replaces the record by `text`, in one step. */
 static int
-replace(const char *vars, const char *text, struct error *err)
+replace(const struct sys *sys, const char *vars, const char *text,
+	struct error *err)
 {
 	char *path = record_path(vars, "");
 	char *new = record_path(vars, "%new"); /* no name of a record */
-	int rc = make_directory(err);
+	int rc = make_directory(sys, err);
 
 	if (!rc && (!path || !new))
 		rc = error_set(err, ENOMEM, "out of memory");
 	if (!rc)
-		rc = write_text(new, text, err);
-	if (!rc && rename(new, path) < 0)
+		rc = write_text(sys, new, text, err);
+	if (!rc && sys->rename(new, path, 0) < 0)
 		rc = error_errno(err, errno, "%s", path);
 	if (!rc)
-		rc = sync_directory(err);
+		rc = sync_directory(sys, directory(), err);
 	free(path);
 	free(new);
 	return rc;
@@ -151,43 +187,48 @@ replace(const char *vars, const char *text, struct error *err)
 
 /* Opens a regular file, never through a link, and without waiting. */
 static int
-open_record(const char *path)
+open_record(const struct sys *sys, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = sys->open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+			   0);
 	struct stat st;
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	if (sys->fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		return fd;
-	(void)close(fd);
+	(void)sys->close(fd);
 	return -EINVAL;
 }
 
 /* 0, or -errno; `text` has RECORD_MOST bytes of room. */
 static int
-read_text(const char *path, char *text)
+read_text(const struct sys *sys, const char *path, char *text)
 {
-	int fd = open_record(path);
-	ssize_t len;
+	int fd = open_record(sys, path);
+	size_t len = 0;
+	ssize_t n;
 
 	if (fd < 0)
 		return fd;
-	len = read(fd, text, RECORD_MOST - 1);
-	if (len < 0)
-		len = -errno;
-	else
-		text[len] = '\0';
-	(void)close(fd);
-	return len < 0 ? (int)len : 0;
+	do {
+		n = sys->pread(fd, text + len, RECORD_MOST - 1 - len,
+			       (off_t)len);
+		len += n > 0 ? (size_t)n : 0;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	text[len] = '\0';
+	n = n < 0 ? -errno : 0;
+	(void)sys->close(fd);
+	return (int)n;
 }
 
 /* Reads the record, RECORD_MOST bytes of room.  0: there is none; or 1. */
 static int
-read_record(const char *vars, char *text, struct error *err)
+read_record(const struct sys *sys, const char *vars, char *text,
+	    struct error *err)
 {
 	char *path = record_path(vars, "");
-	int rc = path ? read_text(path, text) : -ENOMEM;
+	int rc = path ? read_text(sys, path, text) : -ENOMEM;
 
 	if (rc < 0 && rc != -ENOENT)
 		error_set(err, -rc,
@@ -223,45 +264,46 @@ paths_of(const struct files *files, const char *paths[2])
 	return paths[1] && strcmp(paths[0], paths[1]) != 0 ? 2 : 1;
 }
 
+/* A record that is there already may have no durable name yet. */
 static int
-add(const char *vars, struct error *err)
+add(const struct sys *sys, const char *vars, struct error *err)
 {
 	char *wanted, text[RECORD_MOST];
 	int rc;
 
 	if (asprintf(&wanted, "vars %s\n", vars) < 0)
 		return error_set(err, ENOMEM, "out of memory");
-	rc = read_record(vars, text, err);
-	if (rc >= 0)
-		rc = rc && strcmp(text, wanted) == 0 ?
-			     0 :
-			     replace(vars, wanted, err);
+	rc = read_record(sys, vars, text, err);
+	if (rc > 0 && strcmp(text, wanted) == 0)
+		rc = sync_directory(sys, directory(), err);
+	else if (rc >= 0)
+		rc = replace(sys, vars, wanted, err);
 	free(wanted);
 	return rc;
 }
 
 int
-known_add(const struct files *files, struct error *err)
+known_add(const struct sys *sys, const struct files *files, struct error *err)
 {
 	const char *paths[2];
 	size_t count = paths_of(files, paths);
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < count; i++)
-		rc = add(paths[i], err);
+		rc = add(or_kernel(sys), paths[i], err);
 	return rc;
 }
 
 /* The place to which one or several moves have led; the caller frees it. */
 static char *
-last_place(const char *vars)
+last_place(const struct sys *sys, const char *vars)
 {
 	char *place = NULL, text[RECORD_MOST], *next;
 
 	for (int moves = 0; moves < MOVES_MOST; moves++) {
 		const char *here = place ? place : vars;
 
-		if (read_record(here, text, NULL) <= 0 ||
+		if (read_record(sys, here, text, NULL) <= 0 ||
 		    !(next = moved_to(text, here)))
 			break;
 		free(place);
@@ -271,14 +313,14 @@ last_place(const char *vars)
 }
 
 static int
-check(const char *vars, struct error *err)
+check(const struct sys *sys, const char *vars, struct error *err)
 {
 	char text[RECORD_MOST], *place, *word;
-	int rc = read_record(vars, text, err);
+	int rc = read_record(sys, vars, text, err);
 
 	if (rc <= 0)
 		return rc;
-	place = last_place(vars);
+	place = last_place(sys, vars);
 	word = text_word(vars);
 	if (place)
 		error_set(err, EEXIST,
@@ -298,35 +340,36 @@ check(const char *vars, struct error *err)
 }
 
 int
-known_check(const struct files *files, struct error *err)
+known_check(const struct sys *sys, const struct files *files, struct error *err)
 {
 	const char *paths[2];
 	size_t count = paths_of(files, paths);
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < count; i++)
-		rc = check(paths[i], err);
+		rc = check(or_kernel(sys), paths[i], err);
 	return rc;
 }
 
 char *
-known_place(const struct files *files)
+known_place(const struct sys *sys, const struct files *files)
 {
 	const char *paths[2];
 	size_t count = paths_of(files, paths);
 	char *place = NULL;
 
 	for (size_t i = 0; !place && i < count; i++)
-		place = last_place(paths[i]);
+		place = last_place(or_kernel(sys), paths[i]);
 	return place;
 }
 
 int
-known_move(const struct files *from, const struct files *to, struct error *err)
+known_move(const struct sys *sys, const struct files *from,
+	   const struct files *to, struct error *err)
 {
 	const char *paths[2];
 	size_t count = paths_of(from, paths);
-	int rc = known_add(to, err);
+	int rc = known_add(sys, to, err);
 
 	for (size_t i = 0; !rc && i < count; i++) {
 		char *text;
@@ -334,21 +377,21 @@ known_move(const struct files *from, const struct files *to, struct error *err)
 		if (asprintf(&text, "vars %s\nmoved %s\n", paths[i],
 			     to->name[FILES_VARS]) < 0)
 			return error_set(err, ENOMEM, "out of memory");
-		rc = replace(paths[i], text, err);
+		rc = replace(or_kernel(sys), paths[i], text, err);
 		free(text);
 	}
 	return rc;
 }
 
 static int
-forget(const char *vars, bool *found, struct error *err)
+forget(const struct sys *sys, const char *vars, bool *found, struct error *err)
 {
 	char *path = record_path(vars, "");
 	int rc = 0;
 
 	if (!path)
 		return error_set(err, ENOMEM, "out of memory");
-	if (unlink(path) == 0)
+	if (sys->unlink(path) == 0)
 		*found = true;
 	else if (errno != ENOENT)
 		rc = error_errno(err, errno, "%s", path);
@@ -357,7 +400,8 @@ forget(const char *vars, bool *found, struct error *err)
 }
 
 int
-known_forget(const struct files *files, bool *found, struct error *err)
+known_forget(const struct sys *sys, const struct files *files, bool *found,
+	     struct error *err)
 {
 	const char *paths[2];
 	size_t count = paths_of(files, paths);
@@ -365,6 +409,9 @@ known_forget(const struct files *files, bool *found, struct error *err)
 
 	*found = false;
 	for (size_t i = 0; !rc && i < count; i++)
-		rc = forget(paths[i], found, err);
-	return rc || !*found ? rc : sync_directory(err);
+		rc = forget(or_kernel(sys), paths[i], found, err);
+	/* An earlier call may have failed to make the removal durable. */
+	if (!rc)
+		rc = sync_directory(or_kernel(sys), directory(), err);
+	return rc == -ENOENT && !*found ? 0 : rc;
 }

@@ -14,7 +14,8 @@
  * Each function takes the files of a flash (files_local()).  There is a record
  * for the path of VARS without symbolic links, and another one for the path as
  * the user has named it: a link that is gone, or leads elsewhere now, is no
- * reason for a new file.  Errors: -errno and a sentence.
+ * reason for a new file.  `sys` is borrowed; NULL: sys_kernel.  Errors: -errno
+ * and a sentence.
  */
 #ifndef PFLASH_KNOWN_H
 #define PFLASH_KNOWN_H
@@ -23,33 +24,37 @@
 
 #include "pflash/error.h"
 #include "pflash/files.h"
+#include "pflash/sys.h"
 
 #define KNOWN_DIRECTORY "/var/lib/pflashd/known"
 
 /* Records the paths, durably; makes the directory if it is missing. */
-int known_add(const struct files *files, struct error *err);
+int known_add(const struct sys *sys, const struct files *files,
+	      struct error *err);
 
 /*
  * 0: there is no record of these paths.  -EEXIST: there is one; the sentence
  * says what to do, and after several moves where the file is now.  Other
  * errors: there may be one.
  */
-int known_check(const struct files *files, struct error *err);
+int known_check(const struct sys *sys, const struct files *files,
+		struct error *err);
 
 /*
  * The path of VARS where moves have led the flash that was here, in malloc()ed
  * memory; NULL: no record says so.
  */
-char *known_place(const struct files *files);
+char *known_place(const struct sys *sys, const struct files *files);
 
 /*
  * After a move: records `to`, and in the records of `from` that the file is now
  * `to`.  So a guest whose options still have the old path is refused.
  */
-int known_move(const struct files *from, const struct files *to,
-	       struct error *err);
+int known_move(const struct sys *sys, const struct files *from,
+	       const struct files *to, struct error *err);
 
 /* Removes the records, durably.  *found is false if there was none. */
-int known_forget(const struct files *files, bool *found, struct error *err);
+int known_forget(const struct sys *sys, const struct files *files, bool *found,
+		 struct error *err);
 
 #endif

@@ -46,7 +46,9 @@ struct options {
 	const char *template;           /* NULL: none */
 	const struct fv_layout *layout; /* NULL: none */
 	enum options_code code_from;
-	const char *code; /* the path of OPTIONS_CODE_FILE; else NULL */
+	const char *code;     /* the path of OPTIONS_CODE_FILE; else NULL */
+	const char *trace;    /* NULL: none */
+	uint64_t trace_limit; /* bytes */
 	uint64_t base;
 	bool base_given; /* else the base depends on the size of VARS */
 	enum window_mode mode;

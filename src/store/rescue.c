@@ -134,6 +134,22 @@ write_device(struct rescue *rescue, struct error *err)
 	return rc ? rc : vars_settle(&rescue->vars, rescue->image, err);
 }
 
+/*
+ * Renames the VARS file that is there.  The program that wrote it may not have
+ * synced it; what is kept must outlive a power failure.
+ */
+static int
+keep_vars(struct rescue *rescue, struct error *err)
+{
+	struct files *files = rescue->vars.files;
+	int rc = file_sync(&rescue->vars.file, err);
+
+	if (rc)
+		return rc;
+	rc = files->ops->keep(files, FILES_VARS, false, &rescue->kept->vars);
+	return rc ? error_errno(err, -rc, "%s", files->name[FILES_VARS]) : 0;
+}
+
 /* Gives the new VARS file the name, after the old one has been renamed. */
 static int
 install_vars(struct rescue *rescue, struct error *err)
@@ -142,13 +158,11 @@ install_vars(struct rescue *rescue, struct error *err)
 	bool named;
 	int rc = lock_file(&rescue->new, files, F_WRLCK, err);
 
+	if (!rc && rescue->vars.file.fd >= 0)
+		rc = keep_vars(rescue, err);
 	if (rc)
 		return rc;
-	if (rescue->vars.file.fd >= 0)
-		rc = files->ops->keep(files, FILES_VARS, false,
-				      &rescue->kept->vars);
-	if (!rc)
-		rc = files->ops->install(files, FILES_VARS, false, &named);
+	rc = files->ops->install(files, FILES_VARS, false, &named);
 	return rc ? error_errno(err, -rc, "%s", files->name[FILES_VARS]) : 0;
 }
 

@@ -120,7 +120,8 @@ sync_pending(struct cut *cut, const struct op *sync)
 		const struct op *op = pending_op(cut, i);
 
 		if (sync->kind == OP_SYNC_DIRECTORY ?
-			    !is_name(op) :
+			    !is_name(op) ||
+				    disk_directory(op->name) != sync->inode :
 			    !is_data(op) || op->inode != sync->inode) {
 			cut->pending[kept++] = cut->pending[i];
 			continue;

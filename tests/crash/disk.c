@@ -84,6 +84,32 @@ disk_copy(struct disk *to, const struct disk *from)
 	bytes_copy(&to->stale, &from->stale);
 }
 
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+const char *
+disk_name(const char *path)
+{
+	const char *base = base_name(path);
+	size_t len = strlen(SECOND);
+
+	return (size_t)(base - path) >= len &&
+			       memcmp(base - len, SECOND, len) == 0 ?
+		       base - len :
+		       base;
+}
+
+int
+disk_directory(const char *name)
+{
+	return strncmp(name, SECOND, strlen(SECOND)) == 0;
+}
+
 static int
 find_entry(const struct disk *disk, const char *name)
 {
@@ -214,6 +240,8 @@ log_op(enum op_kind kind, int inode)
 	op->len = 0;
 	op->name[0] = op->to[0] = '\0';
 	op->may = *machine.may;
+	if (machine.vars_changed)
+		op->may.settled = 0;
 	return op;
 }
 
@@ -245,12 +273,12 @@ hit(bool interruptible, bool divisible)
 	return true;
 }
 
-static const char *
-base_name(const char *path)
+/* A change of the content or the name of this file is about to be logged. */
+static void
+note_change(int inode)
 {
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
+	if (inode >= 0 && inode == disk_find(machine.disk, machine.vars))
+		machine.vars_changed = true;
 }
 
 static int
@@ -288,7 +316,7 @@ inode_of(int fd)
 static int
 machine_open(const char *path, int flags, mode_t mode)
 {
-	const char *name = base_name(path);
+	const char *name = disk_name(path);
 	struct disk *disk = machine.disk;
 	int inode;
 
@@ -296,7 +324,7 @@ machine_open(const char *path, int flags, mode_t mode)
 	if (hit(!machine.fault.persistent, false))
 		return -1;
 	if (flags & O_DIRECTORY)
-		return new_fd(true, -1);
+		return new_fd(true, !strcmp(base_name(path), "second"));
 	inode = disk_find(disk, name);
 	if (inode >= 0 && (flags & O_EXCL))
 		return fail(EEXIST);
@@ -341,8 +369,10 @@ machine_pread(int fd, void *buf, size_t len, off_t off)
 static void
 do_write(int inode, const void *buf, size_t len, size_t off)
 {
-	struct op *op = log_op(OP_WRITE, inode);
+	struct op *op;
 
+	note_change(inode);
+	op = log_op(OP_WRITE, inode);
 	op->off = off;
 	op->len = len;
 	if (machine.log) {
@@ -403,7 +433,7 @@ machine_fsync(int fd)
 		return machine_fdatasync(fd);
 	if (hit(false, false))
 		return -1;
-	log_op(OP_SYNC_DIRECTORY, -1);
+	log_op(OP_SYNC_DIRECTORY, machine.fd[fd - FIRST_FD].inode);
 	return 0;
 }
 
@@ -414,6 +444,7 @@ machine_ftruncate(int fd, off_t len)
 
 	if (hit(!machine.fault.persistent, false))
 		return -1;
+	note_change(inode);
 	if (machine.disk->inode[inode].len != (size_t)len)
 		log_op(OP_TRUNCATE, inode)->off = (size_t)len;
 	disk_truncate(machine.disk, inode, (size_t)len);
@@ -475,17 +506,21 @@ log_names(enum op_kind kind, int inode, const char *name, const char *to)
 static int
 machine_rename(const char *from, const char *to, unsigned int flags)
 {
-	int inode = disk_find(machine.disk, base_name(from));
+	int inode = disk_find(machine.disk, disk_name(from));
+	int target = disk_find(machine.disk, disk_name(to));
 
 	if (hit(false, false))
 		return -1;
-	if ((flags & RENAME_NOREPLACE) &&
-	    disk_find(machine.disk, base_name(to)) >= 0)
+	if ((flags & RENAME_NOREPLACE) && target >= 0)
 		return fail(EEXIST);
 	if (inode < 0)
 		return fail(ENOENT);
-	log_names(OP_RENAME, inode, base_name(from), base_name(to));
-	disk_rename(machine.disk, base_name(from), base_name(to));
+	need(disk_directory(disk_name(from)) == disk_directory(disk_name(to)),
+	     "a rename to another directory is not simulated");
+	note_change(inode);
+	note_change(target);
+	log_names(OP_RENAME, inode, disk_name(from), disk_name(to));
+	disk_rename(machine.disk, disk_name(from), disk_name(to));
 	return 0;
 }
 
@@ -494,10 +529,11 @@ machine_unlink(const char *path)
 {
 	if (hit(false, false))
 		return -1;
-	if (disk_find(machine.disk, base_name(path)) < 0)
+	if (disk_find(machine.disk, disk_name(path)) < 0)
 		return fail(ENOENT);
-	log_names(OP_UNLINK, -1, base_name(path), "");
-	disk_unlink(machine.disk, base_name(path));
+	note_change(disk_find(machine.disk, disk_name(path)));
+	log_names(OP_UNLINK, -1, disk_name(path), "");
+	disk_unlink(machine.disk, disk_name(path));
 	return 0;
 }
 

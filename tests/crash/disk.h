@@ -33,7 +33,11 @@ struct entry {
 	int inode;
 };
 
-/* One directory. `stale` holds the contents of removed files, by offset. */
+/*
+ * Two directories: the names of the files in the second one begin with SECOND.
+ * `stale` holds the contents of removed files, by offset.
+ */
+#define SECOND "second/"
 struct disk {
 	struct bytes inode[MAX_INODES];
 	int inodes;
@@ -42,6 +46,10 @@ struct disk {
 	struct bytes stale;
 };
 
+/* The name on the disk of the file with this path. */
+const char *disk_name(const char *path);
+/* The directory of a name: 0 or 1. */
+int disk_directory(const char *name);
 void disk_clear(struct disk *disk);
 void disk_copy(struct disk *to, const struct disk *from);
 /* Returns the inode of a name, or -1. */
@@ -59,15 +67,30 @@ enum op_kind {
 	OP_LINK,
 	OP_UNLINK,
 	OP_RENAME,
-	OP_SYNC_DIRECTORY,
+	OP_SYNC_DIRECTORY, /* `inode` is its number */
 };
 
 /* A change of VARS by a process other than the open store. */
 enum touched {
 	TOUCHED_NOT,
-	TOUCHED_OTHER,  /* complete, but not what the journal expects */
-	TOUCHED_COPIED, /* written, not synced: it may hold anything */
-	TOUCHED_GONE,   /* removed or new: may not match the journal */
+	TOUCHED_OTHER,   /* complete, but not what the journal expects */
+	TOUCHED_COPIED,  /* written, not synced: it may hold anything */
+	TOUCHED_GONE,    /* removed or new: may not match the journal */
+	TOUCHED_DAMAGED, /* any content or none; its journal is whole */
+};
+
+enum cloned {
+	CLONED_NOT,
+	CLONED_BEGUN, /* there may be a clone, which is whole */
+	CLONED_DONE,
+	CLONED_USED, /* it is another flash now */
+};
+
+struct move {
+	bool begun;         /* and not known to be complete */
+	bool failed;        /* a call failed: its changes may not be durable */
+	unsigned int from;  /* the place that it leaves */
+	unsigned int place; /* of the flash in use: 0, or 1, the second path */
 };
 
 /*
@@ -77,7 +100,16 @@ enum touched {
 struct range {
 	uint32_t lo, hi, saved_lo, saved_hi;
 	uint32_t answered; /* the last burst that the guest knows of */
+	uint32_t settled;  /* the state of VARS alone; 0: not known */
+	uint32_t clone;    /* the state of the clone */
+	uint32_t resized; /* the state that a resize keeps; 0: none was begun */
+	uint64_t damaged; /* hash of the file that a rescue keeps; 0: none */
+	uint32_t damages; /* entries of model.damage */
+	bool cached;      /* the damage may be in the page cache only */
+	bool kept_unknown; /* a call has failed: kept files may hold anything */
 	enum touched touched;
+	enum cloned cloned;
+	struct move move;
 };
 
 struct op {
@@ -120,7 +152,8 @@ struct machine {
 	const struct range *may; /* copied into each logged op */
 	const char *vars;        /* the name of the VARS file */
 	struct fault fault;
-	bool dead; /* every call fails */
+	bool dead;         /* every call fails */
+	bool vars_changed; /* VARS may no longer be in state range.settled */
 	/*
 	 * `changes` counts writes and syncs, but not directory syncs: opening a
 	 * store does one.
@@ -129,7 +162,7 @@ struct machine {
 	struct {
 		bool used;
 		bool directory;
-		int inode;
+		int inode; /* or the number of the directory */
 	} fd[MAX_FDS];
 };
 

@@ -7,6 +7,8 @@
 
 #include "random.h"
 
+#define SOON 24 /* ops after a fault */
+
 static bool explore_level(struct explorer *explorer, unsigned int depth,
 			  uint64_t key, size_t first);
 
@@ -50,9 +52,10 @@ place_parse(const char *text, struct place *place)
 }
 
 static void
-recovery_steps(struct script *script, const struct setting *setting,
+recovery_steps(struct script *script, const struct explorer *explorer,
 	       uint64_t key, bool whole)
 {
+	const struct setting *setting = explorer->setting;
 	uint64_t random = mix(key, 5);
 
 	script->steps = 0;
@@ -64,6 +67,8 @@ recovery_steps(struct script *script, const struct setting *setting,
 	if (!below(&random, 4))
 		script_add(script, STEP_SAVE_STATE)->seed = draw(&random);
 	script_add(script, STEP_CLOSE);
+	if (explorer->again)
+		script_add(script, explorer->again)->seed = draw(&random);
 	script_add(script, STEP_OPEN);
 }
 
@@ -74,14 +79,15 @@ explore_recovery(struct explorer *explorer, struct model *model, uint64_t key,
 	static struct script script;
 	struct run run = {
 		.setting = explorer->setting,
+		.places = explorer->places,
 		.model = model,
 		.key = key,
 		.opened = &explorer->opened,
 	};
 	bool good;
 
-	recovery_steps(&script, explorer->setting, key, whole);
-	good = run_script(&run, &script);
+	recovery_steps(&script, explorer, key, whole);
+	good = run_check_medium(&run) && run_script(&run, &script);
 	run_drop(&run);
 	if (!good)
 		memcpy(explorer->why, run.why, sizeof(run.why));
@@ -227,6 +233,24 @@ is_worth_it(const struct explorer *explorer, const struct cut *cut,
 	       cut->at == cut->log->ops;
 }
 
+/*
+ * Soon after a fault in an operator's command: a change that the last sync of a
+ * directory made durable may rely on an earlier one that is not.
+ */
+static bool
+cut_after_sync(struct explorer *explorer, unsigned int depth, uint64_t key,
+	       size_t first)
+{
+	const struct cut *cut = &explorer->level[depth].cut;
+	const struct choice none = { CHOICE_NONE, 0, 0 };
+
+	if (explorer->forced || !explorer->again || !first ||
+	    cut->at <= first || cut->at > first + SOON ||
+	    cut->log->op[cut->at - 1].kind != OP_SYNC_DIRECTORY)
+		return true;
+	return cut_here(explorer, depth, key, none);
+}
+
 static bool
 explore_level(struct explorer *explorer, unsigned int depth, uint64_t key,
 	      size_t first)
@@ -237,8 +261,10 @@ explore_level(struct explorer *explorer, unsigned int depth, uint64_t key,
 
 	cut_begin(cut, &level->base, &level->log);
 	do {
-		if (!is_worth_it(explorer, cut, depth, first))
+		if (!is_worth_it(explorer, cut, depth, first)) {
+			good = cut_after_sync(explorer, depth, key, first);
 			continue;
+		}
 		if (explorer->forced)
 			return cut_here(explorer, depth, key,
 					explorer->forced[depth].choice);

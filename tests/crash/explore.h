@@ -40,6 +40,8 @@ struct level {
 
 struct explorer {
 	const struct setting *setting;
+	const struct places *places;
+	enum step_kind again; /* done again after a power cut; 0: nothing */
 	struct plan plan;
 	struct level level[MAX_DEPTH + 1];
 	struct place place[MAX_DEPTH + 1];

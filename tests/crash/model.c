@@ -104,6 +104,8 @@ model_fork(struct model *model, const struct model *parent,
 	model->done = may->hi;
 	model->may = *may;
 	model->views = parent->views;
+	memcpy(model->damage, parent->damage,
+	       may->damages * sizeof(model->damage[0]));
 	memcpy(model->saved, parent->saved,
 	       (may->saved_hi + 1) * sizeof(model->saved[0]));
 	if (model->size != parent->size || !model->image) {

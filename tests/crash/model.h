@@ -19,6 +19,7 @@ struct state {
 };
 
 #define MAX_SAVED 512
+#define MAX_DAMAGES 64
 
 /* A model shares the states 0 to `shared` of its parent. */
 struct model {
@@ -30,8 +31,9 @@ struct model {
 	uint32_t done; /* the last committed state */
 	struct range may;
 	uint64_t saved[MAX_SAVED]; /* seeds of saved states; 0: none is saved */
-	bool views;                /* state.view is needed */
-	uint8_t *image;            /* the image with all changes begun */
+	uint64_t damage[MAX_DAMAGES]; /* hashes of files that may be kept */
+	bool views;                   /* state.view is needed */
+	uint8_t *image;               /* the image with all changes begun */
 	uint32_t size;
 };
 

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "places.h"
 #include "random.h"
+#include "repairs.h"
 
 #include "pflash/reader.h"
 
@@ -87,11 +89,12 @@ static int
 create(const struct run *run, struct error *err)
 {
 	const struct store_config config = {
-		.path = run->setting->path,
+		.path = run_path(run),
 		.size = run->model->size,
 		.sys = &sys_machine,
 	};
 
+	places_mirror(run);
 	return store_create(&config, run->model->image, err);
 }
 
@@ -219,7 +222,7 @@ agree(const struct run *run)
 	struct reader *reader;
 	bool good;
 
-	good = !reader_open(&reader, &sys_machine, run->setting->path, &err);
+	good = !reader_open(&reader, &sys_machine, run_path(run), &err);
 	machine.fault = fault;
 	if (good)
 		reader_close(reader);
@@ -253,7 +256,7 @@ bool
 others_accept(struct run *run)
 {
 	const struct store_config config = {
-		.path = run->setting->path,
+		.path = run_path(run),
 		.history = &run->setting->history,
 		.sys = &sys_machine,
 	};
@@ -272,6 +275,7 @@ others_accept(struct run *run)
 		memcpy(model->image, vars->data, model->size);
 		model_adopt(model, true);
 	}
+	places_mirror(run);
 	rc = store_accept(&config, &changed, &err);
 	if (machine_leaks())
 		return run_wrong(run, "store_accept leaves a file open");
@@ -311,6 +315,8 @@ others_explain(const struct run *run, int rc)
 
 	if (run_tolerant())
 		return false;
+	if (may->touched == TOUCHED_DAMAGED)
+		return rc == -ENOENT || rc == -EUCLEAN || rc == -EINVAL;
 	switch (rc) {
 	case -ENOENT:
 		return (may->lo == 0 || may->touched == TOUCHED_GONE) &&
@@ -344,6 +350,8 @@ others_repair(struct run *run, int rc, uint64_t seed, bool again)
 {
 	const struct bytes *vars = content(machine.vars);
 
+	if (run->model->may.touched == TOUCHED_DAMAGED)
+		return repairs_rescue(run, seed, run->key % 2);
 	if (rc == -ENOENT)
 		return others_create(run, seed);
 	if (vars->len != run->setting->size ||

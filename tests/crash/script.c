@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "others.h"
+#include "places.h"
 #include "random.h"
+#include "repairs.h"
 
 #include "pflash/fv.h"
 #include "pflash/reader.h"
@@ -39,6 +41,21 @@ script_add(struct script *script, enum step_kind kind)
 	}
 	script->step[script->steps] = (struct step){ .kind = kind };
 	return &script->step[script->steps++];
+}
+
+enum step_kind
+script_command(const struct script *script)
+{
+	for (size_t i = script->steps; i-- > 0;)
+		switch (script->step[i].kind) {
+		case STEP_MOVE:
+		case STEP_CLONE:
+		case STEP_ROLLBACK:
+		case STEP_RESET:
+		case STEP_RESIZE: return script->step[i].kind;
+		default: break;
+		}
+	return (enum step_kind)0;
 }
 
 static void
@@ -74,6 +91,38 @@ script_add_burst(struct script *script, uint64_t *random, uint32_t size,
 	step->len = 8 + below(random, 8);
 	step->off = below(random, size - step->len + 1);
 	script_add(script, STEP_COMMIT);
+}
+
+const char *
+run_path(const struct run *run)
+{
+	return run->model->may.move.place ? run->places->second :
+					    run->setting->path;
+}
+
+void
+run_place(struct run *run, unsigned int place)
+{
+	run->model->may.move.place = place;
+	machine.vars = disk_name(run_path(run));
+}
+
+void
+run_settled(struct run *run, uint32_t number)
+{
+	run->model->may.settled = number;
+	machine.vars_changed = false;
+}
+
+uint32_t
+run_find_state(const struct run *run, const uint8_t *image)
+{
+	const struct range *may = &run->model->may;
+
+	for (uint32_t i = may->hi; i >= may->lo && i > 0; i--)
+		if (model_is(run->model, i, image))
+			return i;
+	return 0;
 }
 
 bool
@@ -239,7 +288,7 @@ history_leads_to(const struct run *run, const struct reader *reader,
 }
 
 static bool
-read_history(struct run *run, uint32_t number)
+read_history(struct run *run, const char *path, uint32_t number)
 {
 	static struct points points;
 	struct error err = { "" };
@@ -247,7 +296,7 @@ read_history(struct run *run, uint32_t number)
 	size_t cursor = 0;
 	bool good;
 
-	if (reader_open(&reader, &sys_machine, run->setting->path, &err))
+	if (reader_open(&reader, &sys_machine, path, &err))
 		return run_wrong(run, "reader_open: %s", err.text);
 	points.count = 0;
 	while (points.count < MAX_POINTS &&
@@ -265,14 +314,14 @@ read_history(struct run *run, uint32_t number)
 }
 
 /* Faults must not hit the reader's calls. */
-static bool
-check_history(struct run *run, uint32_t number)
+bool
+run_history(struct run *run, const char *path, uint32_t number)
 {
 	struct fault fault = machine.fault;
 	bool good;
 
 	machine.fault.kind = FAULT_NONE;
-	good = read_history(run, number);
+	good = read_history(run, path, number);
 	machine.fault = fault;
 	return good;
 }
@@ -298,7 +347,7 @@ accept_state(struct run *run, uint32_t number)
 	struct model *model = run->model;
 
 	run->why[0] = '\0';
-	if (!machine.dead && !check_history(run, number))
+	if (!machine.dead && !run_history(run, run_path(run), number))
 		return false;
 	if (!check_view(run, number))
 		return false;
@@ -352,7 +401,7 @@ read_before_open(struct run *run)
 	if (run_tolerant() || run->key % 4 ||
 	    disk_find(machine.disk, machine.vars) < 0)
 		return NULL;
-	if (!reader_open(&reader, &sys_machine, run->setting->path, &err))
+	if (!reader_open(&reader, &sys_machine, run_path(run), &err))
 		return reader;
 	if (!run->model->may.touched)
 		(void)run_wrong(run, "reader_open, before store_open: %s",
@@ -379,7 +428,7 @@ try_to_open(struct run *run, struct error *err)
 {
 	const struct setting *setting = run->setting;
 	const struct store_config config = {
-		.path = setting->path,
+		.path = run_path(run),
 		.size = setting->size,
 		.sync = setting->sync,
 		.journal_limit = setting->journal_limit,
@@ -392,7 +441,9 @@ try_to_open(struct run *run, struct error *err)
 	int rc;
 
 	run->complete = false;
+	places_mirror(run);
 	others_before_open(run);
+	repairs_before_open(run);
 	rc = store_open(&run->store, &config, NULL, err);
 	if (rc)
 		run->store = NULL;
@@ -407,8 +458,14 @@ static bool
 open_store(struct run *run, uint64_t seed)
 {
 	struct error err = { "" };
-	int rc = try_to_open(run, &err);
+	bool ready;
+	int rc;
 
+	if (!places_settle(run, &ready))
+		return false;
+	if (!ready)
+		return true;
+	rc = try_to_open(run, &err);
 	for (int i = 0; i < 3 && !run->why[0] && others_explain(run, rc); i++) {
 		if (!others_repair(run, rc, seed, i > 0))
 			return false;
@@ -507,7 +564,28 @@ checkpoint(struct run *run)
 	if (rc)
 		return check_failure(run, rc, "store_checkpoint");
 	committed(run, true);
+	run_settled(run, run->model->done);
 	return true;
+}
+
+/* Does nothing while a burst is open; else a copy of VARS has everything. */
+static bool
+settle(struct run *run)
+{
+	bool pending = store_pending(run->store);
+	unsigned long changes = machine.changes;
+	int rc = store_settle(run->store);
+
+	if (rc)
+		return check_failure(run, rc, "store_settle");
+	if (pending)
+		return machine.changes == changes ||
+		       run_wrong(run, "store_settle writes an open burst");
+	if (run->failed)
+		return true;
+	committed(run, true);
+	run_settled(run, run->model->done);
+	return repairs_check(run);
 }
 
 static bool
@@ -576,6 +654,7 @@ close_store(struct run *run)
 	if (run->failed)
 		return run_wrong(run, "store_close: success after a failure");
 	committed(run, true);
+	run_settled(run, run->model->done);
 	run->complete = true;
 	return true;
 }
@@ -641,6 +720,13 @@ run_closed_step(struct run *run, const struct step *step)
 	case STEP_BACK_UP: return others_back_up(run, step->seed);
 	case STEP_COPY: return others_copy(run, step->len);
 	case STEP_ACCEPT: return others_accept(run);
+	case STEP_MOVE: return places_move(run);
+	case STEP_USE_CLONE: return places_use_clone(run, step->seed);
+	case STEP_DAMAGE:
+		return repairs_damage(run, (enum damage)step->len, step->seed);
+	case STEP_ROLLBACK: return repairs_rescue(run, 0, false);
+	case STEP_RESET: return repairs_rescue(run, step->seed, true);
+	case STEP_RESIZE: return repairs_resize(run, step->seed);
 	default: return open_store(run, step->seed);
 	}
 }
@@ -648,6 +734,8 @@ run_closed_step(struct run *run, const struct step *step)
 static bool
 run_step(struct run *run, const struct step *step)
 {
+	if (step->kind == STEP_CLONE)
+		return places_clone(run);
 	if (is_for_closed(step->kind))
 		return run_closed_step(run, step);
 	if (!run->store) /* a fault prevented store_open() */
@@ -660,6 +748,7 @@ run_step(struct run *run, const struct step *step)
 	case STEP_RETAKE: return release_and_retake(run);
 	case STEP_REPLACE: return replace(run, step->seed);
 	case STEP_KILL: kill_store(run, step->seed); return true;
+	case STEP_SETTLE: return settle(run);
 	case STEP_CLOSE: return close_store(run);
 	default: return change(run, step);
 	}
@@ -668,10 +757,21 @@ run_step(struct run *run, const struct step *step)
 bool
 run_script(struct run *run, const struct script *script)
 {
-	for (size_t i = 0; i < script->steps && !machine.dead; i++)
+	run_place(run, run->model->may.move.place);
+	for (size_t i = 0; i < script->steps && !machine.dead; i++) {
 		if (!run_step(run, &script->step[i]))
 			return false;
+		if (machine.vars_changed)
+			run_settled(run, 0);
+	}
 	return true;
+}
+
+bool
+run_check_medium(struct run *run)
+{
+	run_place(run, run->model->may.move.place);
+	return places_check(run) && repairs_check(run);
 }
 
 void

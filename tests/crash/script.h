@@ -24,12 +24,21 @@ enum step_kind {
 	STEP_CLOSE,
 	STEP_REPLACE, /* by another complete image */
 	STEP_KILL,    /* as STEP_CLOSE, but the process is killed during it */
+	STEP_SETTLE,  /* as after a longer quiet time */
+	/* The following step needs an open store or a closed file. */
+	STEP_CLONE,
 	/* The following steps need a closed file. */
 	STEP_REMOVE_JOURNAL, /* only if VARS is complete */
 	STEP_REMOVE_VARS,    /* the journal stays */
 	STEP_BACK_UP, /* VARS to the backup file, or image `seed` if not 0 */
 	STEP_COPY,    /* the backup file to VARS, in place; `len`: and sync */
 	STEP_ACCEPT,
+	STEP_MOVE,      /* to the other place */
+	STEP_USE_CLONE, /* the guest of the clone writes */
+	STEP_DAMAGE,    /* VARS; `len`: how (repairs.h) */
+	STEP_ROLLBACK,  /* to the newest point, in whatever state VARS is */
+	STEP_RESET,     /* to another image, likewise */
+	STEP_RESIZE,
 };
 
 struct step {
@@ -44,6 +53,8 @@ struct script {
 	size_t steps, room;
 };
 
+/* The last command of an operator in the script; 0: none. */
+enum step_kind script_command(const struct script *script);
 struct step *script_add(struct script *script, enum step_kind kind);
 /* Adds programs and erases, and a commit. */
 void script_add_burst(struct script *script, uint64_t *random, uint32_t size,
@@ -65,12 +76,19 @@ struct setting {
 	enum first_image first;
 };
 
+/* Paths besides that of the setting (places.h). */
+struct places {
+	const char *second, *clone;
+	bool beside; /* `second` is in the first directory */
+};
+
 /* Makes the first image; `seed` of a random one. */
 void setting_image(const struct setting *setting, uint8_t *image,
 		   uint64_t seed);
 
 struct run {
 	const struct setting *setting;
+	const struct places *places;
 	struct model *model;
 	struct store *store;
 	uint64_t key;          /* decides which checks are done at length */
@@ -80,6 +98,18 @@ struct run {
 	bool alike;    /* several states have the image that was found */
 	char why[600]; /* the first error found */
 };
+
+/* The path of the flash, which depends on its place. */
+const char *run_path(const struct run *run);
+void run_place(struct run *run, unsigned int place);
+/* VARS alone is now durable in state `number`, until it is changed. */
+void run_settled(struct run *run, uint32_t number);
+/* Returns a state that is possible now and has this image, or 0. */
+uint32_t run_find_state(const struct run *run, const uint8_t *image);
+/* Checks that the history of this file leads to the state. */
+bool run_history(struct run *run, const char *path, uint32_t number);
+/* After a power cut: checks the files before anything opens them. */
+bool run_check_medium(struct run *run);
 
 /* Runs the steps; returns false on an error, described in `why`. */
 bool run_script(struct run *run, const struct script *script);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "random.h"
+#include "repairs.h"
 #include "variables.h"
 
 #define BLOCK 4096u
@@ -241,17 +242,19 @@ build_copied(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
-/* As after a quiet time of the guest, now and then. */
+/* After one in `one_in` commits, as after a quiet time of the guest. */
 static void
-add_syncs(struct script *script, uint64_t *random)
+add_after_commits(struct script *script, enum step_kind kind, uint32_t one_in,
+		  uint64_t *random)
 {
 	size_t steps = script->steps;
 	struct script whole = { .steps = 0 };
 
 	for (size_t i = 0; i < steps; i++) {
 		*script_add(&whole, STEP_COMMIT) = script->step[i];
-		if (script->step[i].kind == STEP_COMMIT && !below(random, 20))
-			script_add(&whole, STEP_SYNC);
+		if (script->step[i].kind == STEP_COMMIT &&
+		    !below(random, one_in))
+			script_add(&whole, kind);
 	}
 	free(script->step);
 	*script = whole;
@@ -279,7 +282,7 @@ build_trace(struct script *script, const struct workload *workload,
 		return;
 	}
 	if (setting->sync == STORE_SYNC_VARIABLE)
-		add_syncs(script, &random);
+		add_after_commits(script, STEP_SYNC, 20, &random);
 	again(script);
 	script_add(script, STEP_CLOSE);
 }
@@ -296,6 +299,182 @@ build_variables(struct script *script, const struct workload *workload,
 	again(script);
 	script_add_burst(script, &random, workload->setting.size, 700);
 	script_add(script, STEP_CLOSE);
+}
+
+static void
+save_state(struct script *script, uint64_t *random)
+{
+	script_add(script, STEP_SAVE_STATE)->seed = draw(random) | 1;
+}
+
+/* Without a journal, with all files, and after the process was killed. */
+static void
+build_move(struct script *script, const struct workload *workload,
+	   uint64_t seed)
+{
+	uint64_t random = mix(seed, 13);
+
+	begin(script, &random);
+	add_bursts(script, workload, &random, 1);
+	script_add(script, STEP_CLOSE);
+	script_add(script, STEP_REMOVE_JOURNAL);
+	script_add(script, STEP_MOVE);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, 2);
+	save_state(script, &random);
+	script_add(script, STEP_CLOSE);
+	script_add(script, STEP_MOVE);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, 1);
+	script_add(script, STEP_KILL)->seed = draw(&random);
+	script_add(script, STEP_MOVE);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, 1);
+	script_add(script, STEP_CLOSE);
+}
+
+/* One move, of all files; calls of it fail. */
+static void
+build_one_move(struct script *script, const struct workload *workload,
+	       uint64_t seed)
+{
+	uint64_t random = mix(seed, 14);
+
+	begin(script, &random);
+	add_bursts(script, workload, &random, 1);
+	save_state(script, &random);
+	script_add(script, STEP_CLOSE);
+	script_add(script, STEP_MOVE);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, 1);
+	script_add(script, STEP_CLOSE);
+}
+
+/* The flash is in use and has an open burst, or its process was killed. */
+static void
+build_clone(struct script *script, const struct workload *workload,
+	    uint64_t seed)
+{
+	uint64_t random = mix(seed, 15);
+
+	begin(script, &random);
+	add_bursts(script, workload, &random, 2);
+	save_state(script, &random);
+	if (seed % 2) {
+		script_add_burst(script, &random, workload->setting.size, 900);
+		script->steps--; /* drop the commit: the burst stays open */
+		script_add(script, STEP_CLONE);
+		script_add(script, STEP_COMMIT);
+		script_add(script, STEP_CLOSE);
+	} else {
+		script_add(script, STEP_KILL)->seed = draw(&random);
+		script_add(script, STEP_CLONE);
+	}
+	script_add(script, STEP_CLONE);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, 2);
+	script_add(script, STEP_CLOSE);
+	script_add(script, STEP_USE_CLONE)->seed = draw(&random);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, 1);
+	script_add(script, STEP_CLOSE);
+}
+
+/* VARS is damaged in each way, and restored or replaced. */
+static void
+build_rescue(struct script *script, const struct workload *workload,
+	     uint64_t seed)
+{
+	uint32_t stride = workload->faults ? 3 : 1;
+	uint64_t random = mix(seed, 16);
+
+	begin(script, &random);
+	for (uint32_t how = 0; how < DAMAGES; how += stride) {
+		struct step *step;
+
+		add_bursts(script, workload, &random, 1);
+		step = script_add(script, how % 2 ? STEP_KILL : STEP_CLOSE);
+		step->seed = draw(&random);
+		step = script_add(script, STEP_DAMAGE);
+		step->len = how;
+		step->seed = draw(&random);
+		step = script_add(script, (how + seed) % 2 ? STEP_ROLLBACK :
+							     STEP_RESET);
+		step->seed = draw(&random);
+		script_add(script, STEP_OPEN);
+	}
+	add_bursts(script, workload, &random, 1);
+	/* VARS may have the newest image in the page cache only. */
+	script_add(script, STEP_KILL)->seed = draw(&random);
+	script_add(script, STEP_ROLLBACK);
+	script_add(script, STEP_OPEN);
+	script_add(script, STEP_CLOSE);
+}
+
+static void
+build_resize(struct script *script, const struct workload *workload,
+	     uint64_t seed)
+{
+	uint64_t random = mix(seed, 17);
+
+	begin(script, &random);
+	for (int i = workload->faults; i < 2; i++) {
+		add_bursts(script, workload, &random, 2);
+		save_state(script, &random);
+		script_add(script, STEP_CLOSE);
+		script_add(script, STEP_RESIZE)->seed = draw(&random);
+		script_add(script, STEP_OPEN);
+	}
+	add_bursts(script, workload, &random, 1);
+	script_add(script, STEP_CLOSE);
+}
+
+/* The guest is quiet now and then, once with a burst open. */
+static void
+build_settle(struct script *script, const struct workload *workload,
+	     uint64_t seed)
+{
+	uint32_t rounds = workload->faults ? 1 : 3;
+	uint64_t random = mix(seed, 18);
+
+	begin(script, &random);
+	for (uint32_t i = 0; i < rounds; i++) {
+		add_bursts(script, workload, &random, 1 + below(&random, 2));
+		script_add_burst(script, &random, workload->setting.size, 900);
+		script->steps--; /* drop the commit: the burst stays open */
+		script_add(script, STEP_SETTLE);
+		script_add(script, STEP_COMMIT);
+		script_add(script, STEP_SETTLE);
+		script_add_burst(script, &random, workload->setting.size, 900);
+	}
+	script_add(script, STEP_KILL)->seed = draw(&random);
+	script_add(script, STEP_OPEN);
+	add_bursts(script, workload, &random, 1);
+	script_add(script, STEP_SETTLE);
+	script_add(script, STEP_CLOSE);
+}
+
+static void
+build_settle_variable(struct script *script, const struct workload *workload,
+		      uint64_t seed)
+{
+	uint64_t random = mix(seed, 19);
+
+	begin(script, &random);
+	variables_add(script, workload->setting.size, &random, 9);
+	add_after_commits(script, STEP_SETTLE, 3, &random);
+	script_add(script, STEP_CLOSE);
+}
+
+/* As build_history(): the checkpoints of a quiet guest drop history, too. */
+static void
+build_settle_history(struct script *script, const struct workload *workload,
+		     uint64_t seed)
+{
+	uint64_t random = mix(seed, 20);
+
+	build_history(script, workload, seed);
+	add_after_commits(script, STEP_SETTLE, 1, &random);
 }
 
 #define PLAN_QUICK                                                             \
@@ -358,6 +537,25 @@ build_variables(struct script *script, const struct workload *workload,
 #define TRACE_FEW                                                              \
 	{                                                                      \
 		2, 1, 1, 0, 0, 197                                             \
+	}
+
+/* Of operations on closed files, and of the checkpoint of a quiet guest. */
+#define CLOSED(name, build, sync, seeds)                                       \
+	{                                                                      \
+		name, build,                                                   \
+			{ NULL,           2 * BLOCK, sync, 0,                  \
+			  STORE_MAX_SIZE, KEEP_ALL,  true, FIRST_RANDOM },     \
+			{ 3, 2, 2, 80, 0, 0 }, PLAN_FULL, seeds, false, NULL,  \
+			NULL                                                   \
+	}
+
+/* The call that fails is cut at once, and at few others. */
+#define FAULTS_CLOSED(name, build, sync)                                       \
+	{                                                                      \
+		name, build, { NULL,    2 * BLOCK, sync, 0,                    \
+			       8 * KIB, KEEP_ALL,  true, FIRST_RANDOM },       \
+			{ 2, 1, 1, 0, 0, 89 }, { 3, 2, 2, 400, 0, 2 }, 1,      \
+			true, NULL, NULL                                       \
 	}
 
 /* clang-format off */
@@ -466,6 +664,27 @@ const struct workload workloads[] = {
 	    FIRST_STORE },
 	  { 2, 1, 1, 0, 0, 31 }, { 4, 6, 6, 400, 0, 0 }, 1, false, FIRST_BOOT,
 	  SECOND_BOOT },
+	CLOSED("move-burst", build_move, STORE_SYNC_BURST, 2),
+	CLOSED("move-none", build_move, STORE_SYNC_NONE, 1),
+	CLOSED("clone", build_clone, STORE_SYNC_BURST, 2),
+	CLOSED("rescue-burst", build_rescue, STORE_SYNC_BURST, 2),
+	CLOSED("rescue-none", build_rescue, STORE_SYNC_NONE, 1),
+	CLOSED("resize", build_resize, STORE_SYNC_BURST, 1),
+	CLOSED("settle-burst", build_settle, STORE_SYNC_BURST, 2),
+	CLOSED("settle-none", build_settle, STORE_SYNC_NONE, 2),
+	{ "settle-variable", build_settle_variable,
+	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 0, 0, KEEP_ALL, true,
+	    FIRST_STORE },
+	  { 4, 3, 3, 100, 0, 5 }, PLAN_FULL, 1, false, NULL, NULL },
+	{ "settle-history", build_settle_history,
+	  { NULL, 16 * BLOCK, STORE_SYNC_BURST, 0, 0, KEEP_SOME, false,
+	    FIRST_RANDOM },
+	  { 3, 2, 2, 0, 0, 3 }, { 6, 8, 12, 300, 0, 0 }, 1, false, NULL, NULL },
+	FAULTS_CLOSED("faults-move", build_one_move, STORE_SYNC_BURST),
+	FAULTS_CLOSED("faults-clone", build_clone, STORE_SYNC_BURST),
+	FAULTS_CLOSED("faults-rescue", build_rescue, STORE_SYNC_BURST),
+	FAULTS_CLOSED("faults-resize", build_resize, STORE_SYNC_BURST),
+	FAULTS_CLOSED("faults-settle", build_settle, STORE_SYNC_NONE),
 	TRACE("second-boot", STORE_SYNC_BURST, FIRST_BLANK, 4 * KIB, KEEP_ALL,
 	      TRACE_QUICK, 0, 1, SECOND_BOOT),
 };

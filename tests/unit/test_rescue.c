@@ -418,6 +418,54 @@ START_TEST(failed_rescue_can_be_repeated)
 }
 END_TEST
 
+static ino_t damaged_inode;
+static bool damaged_is_synced;
+static unsigned int kept_files;
+
+static int
+noting_fdatasync(int fd)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	damaged_is_synced |= st.st_ino == damaged_inode;
+	return sys_kernel.fdatasync(fd);
+}
+
+static int
+noting_rename(const char *from, const char *to, unsigned int flags)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(from, &st), 0);
+	kept_files += st.st_ino == damaged_inode;
+	ck_assert(st.st_ino != damaged_inode || damaged_is_synced);
+	return sys_kernel.rename(from, to, flags);
+}
+
+/* The program that damaged VARS need not have synced it. */
+START_TEST(vars_is_synced_before_it_is_renamed)
+{
+	struct sys sys = sys_kernel;
+	uint8_t bytes[2 * SIZE];
+	struct store_kept kept;
+	struct stat st;
+	size_t len;
+
+	break_vars(_i, bytes, &len);
+	if (len != SIZE_MAX)
+		ck_assert_int_eq(stat(vars_path(), &st), 0);
+	damaged_inode = len != SIZE_MAX ? st.st_ino : 0;
+	damaged_is_synced = false;
+	kept_files = 0;
+	sys.fdatasync = noting_fdatasync;
+	sys.rename = noting_rename;
+	ck_assert_int_eq(rescue(&sys, newest, SIZE, &kept), 0);
+	ck_assert_uint_eq(kept_files, len != SIZE_MAX);
+	store_kept_free(&kept);
+}
+END_TEST
+
 static Suite *
 rescue_suite(void)
 {
@@ -428,6 +476,7 @@ rescue_suite(void)
 	tcase_add_loop_test(tc, every_point_comes_back_without_vars, 0, STATES);
 	tcase_add_loop_test(tc, vars_is_restored_and_the_old_one_is_kept, 0,
 			    STATES);
+	tcase_add_loop_test(tc, vars_is_synced_before_it_is_renamed, 0, STATES);
 	tcase_add_test(tc, kept_files_are_never_replaced);
 	tcase_add_loop_test(tc, mode_is_that_of_the_old_file, 0, 2);
 	tcase_add_test(tc, damaged_journal_is_kept);

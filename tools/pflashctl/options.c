@@ -14,7 +14,9 @@ static const struct cmdline_option table[] = {
 	{ "metrics", 'M', false },    { "reset", 'r', false },
 	{ "bursts", 'b', false },     { "help", 'h', false },
 	{ "new-journal", 'N', true }, { "undo", 'u', false },
-	{ NULL, 0, false },
+	{ "vars", 'v', true },        { "limit", 'L', true },
+	{ "stop", 'S', false },       { "output", 'o', true },
+	{ "root", 'R', true },        { NULL, 0, false },
 };
 
 struct parsing {
@@ -48,8 +50,13 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'j': options->journal = arg; return 0;
 	case 'N': options->new_journal = arg; return 0;
 	case 'T': options->template = arg; return 0;
+	case 'v': options->image = arg; return 0;
+	case 'L': return parse_bytes(arg, UINT64_MAX, &options->limit, err);
+	case 'S': options->stop = true; return 0;
 	case 'l': options->layout = arg; return 0;
 	case 'c': options->code = arg; return 0;
+	case 'o': options->output = arg; return 0;
+	case 'R': options->root = arg; return 0;
 	case 'r': options->reset = true; return 0;
 	case 'u': options->undo = true; return 0;
 	case 'b': options->bursts = true; return 0;

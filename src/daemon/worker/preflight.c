@@ -55,7 +55,7 @@ check_new(struct files *files, struct error *err)
 
 	if (ret == -EREMCHG)
 		return error_set(err, EREMCHG, "%s", journal.text);
-	known_ret = known_check(files, &known);
+	known_ret = known_check(NULL, files, &known);
 	if (known_ret)
 		return error_set(err, -known_ret, "%.500s%s%s", known.text,
 				 ret ? "; " : "", ret ? journal.text : "");
