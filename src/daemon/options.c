@@ -89,7 +89,8 @@ options_help(void)
 "  --layout 2m|4m     if --vars does not exist: create an empty variable\n"
 "                     store for an OVMF build of this size\n"
 "  --code FILE        the firmware image; its last volume is mapped below\n"
-"                     4 GiB (a PVH guest starts slowly without it)\n"
+"                     4 GiB (a PVH guest starts slowly without it); auto\n"
+"                     (default): the guest's kernel, if that is OvmfXen; none\n"
 "  --base ADDR        guest-physical address of the flash; the default\n"
 "                     depends on the size of --vars: 0xffe00000 for 128 KiB,\n"
 "                     0xffc00000 for 528 KiB\n"
@@ -251,6 +252,22 @@ set_choice(struct options *options, int option, const char *arg,
 	return ret;
 }
 
+static bool
+is_code_word(const char *value)
+{
+	return strcmp(value, "auto") == 0 || strcmp(value, "none") == 0;
+}
+
+/* A file of that name needs a path with a slash. */
+static void
+set_code(struct options *options, const char *arg)
+{
+	options->code = is_code_word(arg) ? NULL : arg;
+	options->code_from = options->code ? OPTIONS_CODE_FILE :
+			     *arg == 'a'   ? OPTIONS_CODE_AUTO :
+					     OPTIONS_CODE_NONE;
+}
+
 static int
 set_option(void *opaque, int option, const char *arg, struct error *err)
 {
@@ -261,7 +278,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'C': options->config = arg; return 0;
 	case 'v': options->vars = arg; return 0;
 	case 't': options->template = arg; return 0;
-	case 'c': options->code = arg; return 0;
+	case 'c': set_code(options, arg); return 0;
 	case 'f': options->foreground = true; return 0;
 	case 'j': options->journal = arg; return 0;
 	case 'u': options->user = arg; return 0;
@@ -366,7 +383,8 @@ ask_name(void *opaque, char **name, struct error *err)
 static int
 check_path(const char *name, int id, const char *value, struct error *err)
 {
-	if (!strchr("vtcjE", id) || *value == '/')
+	if (!strchr("vtcjE", id) || *value == '/' ||
+	    (id == 'c' && is_code_word(value)))
 		return 0;
 	return error_set(err, EINVAL,
 			 "%s: '%s' is a relative path: write the whole path, "

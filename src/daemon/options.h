@@ -30,6 +30,13 @@ enum options_log {
 	OPTIONS_LOG_SYSLOG,
 };
 
+/* The firmware of a PVH guest. */
+enum options_code {
+	OPTIONS_CODE_AUTO, /* the guest's kernel, if that is a firmware */
+	OPTIONS_CODE_FILE,
+	OPTIONS_CODE_NONE,
+};
+
 struct options {
 	const char *domain; /* id or name */
 	const char *config; /* file or directory; NULL: none */
@@ -38,9 +45,10 @@ struct options {
 	const char *journal;            /* NULL: beside it */
 	const char *template;           /* NULL: none */
 	const struct fv_layout *layout; /* NULL: none */
-	const char *code;               /* NULL: none */
-	const char *trace;              /* NULL: none */
-	uint64_t trace_limit;           /* bytes */
+	enum options_code code_from;
+	const char *code;     /* the path of OPTIONS_CODE_FILE; else NULL */
+	const char *trace;    /* NULL: none */
+	uint64_t trace_limit; /* bytes */
 	uint64_t base;
 	bool base_given; /* else the base depends on the size of VARS */
 	enum window_mode mode;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "volume.h"
+
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "guid.h"
@@ -9,22 +10,21 @@
 #include "pflash/fv.h"
 #include "pflash/le.h"
 
-/* Volumes are 8-byte aligned (PI specification vol. 3, section 3.2.1). */
-#define FV_ALIGNMENT 8u
-
-static bool
-is_volume(const uint8_t *p, size_t left)
+size_t
+volume_length(const uint8_t *p, size_t left)
 {
+	uint64_t length = fv_length(p, left);
 	uint16_t header;
 
 	/* A VARS file ends with the volume of variables, which has no code. */
-	if (!fv_has_signature(p) ||
-	    !memcmp(p + FVH_FILE_SYSTEM_GUID, guid_nv_data, GUID_SIZE) ||
-	    get_le64(p + FVH_FV_LENGTH) != left)
-		return false;
+	if (length < FVH_MIN_LENGTH || length > left ||
+	    !memcmp(p + FVH_FILE_SYSTEM_GUID, guid_nv_data, GUID_SIZE))
+		return 0;
 	header = get_le16(p + FVH_HEADER_LENGTH);
-	return header >= FVH_MIN_LENGTH && header <= left && header % 2 == 0 &&
-	       fv_header_sum(p, header) == 0;
+	if (header < FVH_MIN_LENGTH || header > length || header % 2 != 0 ||
+	    fv_header_sum(p, header) != 0)
+		return 0;
+	return (size_t)length;
 }
 
 /*
@@ -37,7 +37,7 @@ fv_find_sec(const uint8_t *image, size_t size, size_t *off, struct error *err)
 	size_t left;
 
 	for (left = FVH_MIN_LENGTH; left <= size; left += FV_ALIGNMENT) {
-		if (!is_volume(image + size - left, left))
+		if (volume_length(image + size - left, left) != left)
 			continue;
 		*off = size - left;
 		return 0;

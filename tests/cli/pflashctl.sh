@@ -277,6 +277,10 @@ for code in /usr/share/OVMF/OVMF_CODE_4M.fd:0: \
 	if [ -r "$file" ]; then
 		says "check --code ${file##*/}" "${code%%:*}" "${code#*:}" \
 			"$ctl" check --code "$file" "$v"
+		check "it says what the firmware is" \
+			grep -q '^firmware: OVMF, but not OvmfXen, .*, flash driver inside: yes$' "$tmp/said"
+		says "check --code ${file##*/} alone" 0 '^firmware: OVMF, but not OvmfXen' \
+			"$ctl" check --code "$file"
 	else
 		skip "check --code: $file is missing (./setup installs or builds it)"
 	fi
@@ -284,6 +288,26 @@ done
 says "check --code: a file that is not a firmware" 3 '^variables' \
 	"$ctl" check --code "$tmp/4m.fd" "$v"
 check "it says so" grep -q '4m.fd: the file is a VARS image, without code' "$tmp/err"
+refuses "check --code: a VARS file alone" 3 'is a VARS image, without code' "$ctl" check --code "$tmp/4m.fd"
+if [ -r /usr/share/ovmf/OVMF.fd ]; then
+	says "check --code: KVM's whole image" 0 '^note: no-pvh: the image has no ELF header' \
+		"$ctl" check --code /usr/share/ovmf/OVMF.fd
+else
+	skip "check --code: /usr/share/ovmf/OVMF.fd is missing (package ovmf)"
+fi
+# A driver of the flash that needs SMM.
+if [ -r /usr/share/OVMF/OVMF_CODE_4M.secboot.fd ]; then
+	says "check --code: SMM" 3 '^error: no-flash-driver: ' \
+		"$ctl" check --code /usr/share/OVMF/OVMF_CODE_4M.secboot.fd
+else
+	skip "check --code: OVMF_CODE_4M.secboot.fd is missing (package ovmf)"
+fi
+if xen=$(integration/edk2/build --path 2>/dev/null); then
+	says "check --code: OvmfXen" 0 '^firmware: OvmfXen, 0x200000 bytes .*, Xen ELF entry: yes, .* inside: yes$' \
+		"$ctl" check --code "$xen"
+else
+	skip "check --code: no OvmfXen is built (integration/edk2/build)"
+fi
 says "check --code: no such file" 3 '^variables' "$ctl" check --code "$tmp/none" "$v"
 check "it says so" grep -q 'none: No such file' "$tmp/err"
 

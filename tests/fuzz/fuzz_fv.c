@@ -11,7 +11,8 @@
  * - an image that passes fv_check() can be opened and read to its end, with as
  *   many variables as the report counts;
  * - fv_check() predicts whether fv_compact() refuses the image;
- * - a compacted store passes fv_check() and has the same variables.
+ * - a compacted store passes fv_check() and has the same variables;
+ * - a firmware for PVH guests has its entry in the SEC volume.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #include "pflash/effective.h"
+#include "pflash/firmware.h"
 #include "pflash/fv.h"
 #include "pflash/identify.h"
 #include "pflash/le.h"
@@ -245,6 +247,21 @@ check(const uint8_t *image, size_t size)
 	must(report.in_spare == store.in_spare);
 }
 
+static void
+look_at_firmware(const uint8_t *image, size_t size)
+{
+	struct firmware firmware;
+	struct error text;
+
+	if (firmware_examine(image, size, &firmware, NULL) < 0)
+		return;
+	firmware_look_inside(image, &firmware);
+	firmware_text(&firmware, &text);
+	must(firmware_check_pvh(&firmware, &text) < 0 ||
+	     firmware.entry == FIRMWARE_ENTRY_CODE ||
+	     (firmware.entered >= firmware.sec && firmware.entered < size));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -272,6 +289,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(image, size);
 	(void)fv_build_find(image, size, &build, NULL);
 	(void)fv_build_takes(image, size, 0x20000, NULL);
+	look_at_firmware(image, size);
 	free(image);
 	return 0;
 }

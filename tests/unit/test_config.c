@@ -674,6 +674,7 @@ START_TEST(defaults)
 	ck_assert_ptr_null(options.user);
 	ck_assert_uint_eq(options.restarts, 10);
 	ck_assert(!options.check_handover);
+	ck_assert_int_eq(options.code_from, OPTIONS_CODE_AUTO);
 	ck_assert_int_eq(options.sync, STORE_SYNC_VARIABLE);
 	ck_assert_str_eq(options_sync_name(&options), "variable");
 	ck_assert_uint_eq(options.settle, 5);
@@ -776,6 +777,49 @@ START_TEST(restarts_and_user_from_a_file)
 	ck_assert_int_eq(parse(&options, "--config", path, "--restarts", "4"),
 			 EXIT_OK);
 	ck_assert_uint_eq(options.restarts, 4);
+	options_free(&options);
+}
+END_TEST
+
+/* A word, or a path; in a file a path must be absolute. */
+static const struct {
+	const char *value; /* on the command line */
+	enum options_code from;
+	bool in_file;
+} codes[] = {
+	{ "auto", OPTIONS_CODE_AUTO, true },
+	{ "none", OPTIONS_CODE_NONE, true },
+	{ "/f/OVMF.fd", OPTIONS_CODE_FILE, true },
+	{ "./auto", OPTIONS_CODE_FILE, false },
+	{ "autos", OPTIONS_CODE_FILE, false },
+	{ "none.fd", OPTIONS_CODE_FILE, false },
+};
+
+START_TEST(code)
+{
+	bool is_file = codes[_i].from == OPTIONS_CODE_FILE;
+	struct options options;
+	char text[64];
+
+	conf("vars = /v\ncode = /other.fd");
+	ck_assert_int_eq(parse(&options, "--config", path, "--code",
+			       codes[_i].value),
+			 EXIT_OK);
+	ck_assert_int_eq(options.code_from, codes[_i].from);
+	if (is_file)
+		ck_assert_str_eq(options.code, codes[_i].value);
+	else
+		ck_assert_ptr_null(options.code);
+	options_free(&options);
+	(void)snprintf(text, sizeof(text), "vars = /v\ncode = %s",
+		       codes[_i].value);
+	conf(text);
+	ck_assert_int_eq(parse(&options, "--config", path, NULL, NULL),
+			 codes[_i].in_file ? EXIT_OK : EXIT_FILE);
+	if (!codes[_i].in_file)
+		ck_assert_ptr_nonnull(strstr(err.text, "is a relative path"));
+	else
+		ck_assert_int_eq(options.code_from, codes[_i].from);
 	options_free(&options);
 }
 END_TEST
@@ -940,6 +984,7 @@ options_case(void)
 	tcase_add_test(tc, sandboxes);
 	tcase_add_test(tc, restarts);
 	tcase_add_test(tc, restarts_and_user_from_a_file);
+	tcase_add_loop_test(tc, code, 0, (int)COUNT(codes));
 	tcase_add_test(tc, check_handover_is_for_the_command_line);
 	tcase_add_test(tc, the_name_by_the_callers_function);
 	tcase_add_test(tc, an_option_twice_is_refused);

@@ -107,28 +107,6 @@ print_variables(const uint8_t *image, size_t size)
 	return good;
 }
 
-/* False if the firmware would erase an image of this size. */
-static bool
-print_code(const char *path, size_t vars_size)
-{
-	uint8_t *code = NULL;
-	size_t size = 0, sec;
-	struct error err;
-	int ret;
-
-	if (identify_firmware(path, &code, &size, &sec, &err) < 0) {
-		free(code);
-		(void)ctl_fail(CTL_FILE, "%s", err.text);
-		return false;
-	}
-	ret = fv_build_takes(code, size, vars_size, &err);
-	free(code);
-	if (ret < 0)
-		printf("%s: %s: %s\n", ret == -ENOENT ? "note" : "error", path,
-		       err.text);
-	return ret == 0 || ret == -ENOENT;
-}
-
 /*
  * True if the file is a flash that has lost its variables.  No command replaces
  * a file of another kind, such as firmware code: its sentence says what to do.
@@ -179,7 +157,7 @@ check_image(const struct ctl_options *options, const struct reader *reader,
 		    print_variables(reader_image(reader), reader_size(reader));
 
 	return (!options->code ||
-		print_code(options->code, reader_size(reader))) &&
+		ctl_print_firmware(options->code, reader_size(reader))) &&
 	       good;
 }
 
@@ -240,14 +218,28 @@ check_rescue(const struct ctl_options *options, const struct reader *reader,
 	return CTL_FILE;
 }
 
+/* Without a VARS file: the firmware alone. */
+static int
+check_firmware(const struct ctl_options *options)
+{
+	if (!options->code)
+		return ctl_fail(CTL_USAGE,
+				"usage: pflashctl check [--code FIRMWARE] VARS "
+				"| --code FIRMWARE");
+	return ctl_print_firmware(options->code, 0) ? CTL_OK : CTL_FILE;
+}
+
 int
 ctl_check(const struct ctl_options *options)
 {
 	const struct store_config config = ctl_config(options);
 	struct reader *reader;
 	struct error err;
-	int ret = reader_open_rescue(&reader, &config, &err), code;
+	int ret, code;
 
+	if (!options->files[0])
+		return check_firmware(options);
+	ret = reader_open_rescue(&reader, &config, &err);
 	if (ret < 0) {
 		if (identify_path(options->files[0], true, &err) > 0)
 			ret = -EINVAL;

@@ -10,6 +10,7 @@
 
 #include "doctor.h"
 #include "mounts.h"
+#include "pflash/firmware.h"
 #include "pflash/fv.h"
 #include "pflash/identify.h"
 
@@ -364,7 +365,8 @@ static const struct place {
 } places[] = {
 	{ "/usr/local/lib/xen-pflash", true }, { "/usr/lib/xen-pflash", true },
 	{ "/usr/share/OVMF", false },          { "/usr/share/ovmf", false },
-	{ "/usr/share/edk2", false },
+	{ "/usr/share/edk2", false },          { "/usr/share/edk2/xen", false },
+	{ "/usr/share/ovmf-xen", false },      { "/usr/share/qemu", false },
 };
 
 /* As check --code: the layout of this build, or NULL. */
@@ -404,6 +406,16 @@ examine_template(struct doctor *doctor, const char *path)
 	free(image);
 }
 
+static bool
+is_for_pvh(const uint8_t *code, size_t size)
+{
+	struct firmware firmware;
+	struct error err;
+
+	return firmware_examine(code, size, &firmware, &err) == 0 &&
+	       firmware.entry == FIRMWARE_ENTRY_GOOD;
+}
+
 /* Returns true for firmware that pflashd can attach to a guest of Xen. */
 static bool
 examine_firmware(struct doctor *doctor, const struct place *place,
@@ -423,8 +435,7 @@ examine_firmware(struct doctor *doctor, const struct place *place,
 		return false;
 	}
 	layout = layout_of(code, size);
-	/* OvmfXen has the header of a PVH kernel (OvmfXen.fdf). */
-	xen = memcmp(code, "\177ELF", 4) == 0;
+	xen = is_for_pvh(code, size);
 	if (layout)
 		doctor_say(doctor, DOCTOR_OK,
 			   "%s: firmware for VARS files of the layout %s%s",

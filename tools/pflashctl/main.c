@@ -13,7 +13,8 @@
 const struct ctl_command ctl_commands[] = {
 	{ "accept", ctl_accept, 1, 1, "j", "VARS",
 	  "accept a VARS file that was modified outside pflashd" },
-	{ "check", ctl_check, 1, 1, "cj", "[--code FIRMWARE] VARS",
+	{ "check", ctl_check, 0, 1, "cj",
+	  "[--code FIRMWARE] VARS | --code FIRMWARE",
 	  "check file, journal and variables" },
 	{ "clone", ctl_clone, 2, 2, "j", "VARS NEW",
 	  "copy the variables to a new VARS file, for another guest" },

@@ -60,6 +60,12 @@ extern const struct ctl_command ctl_commands[];
 int ctl_parse(struct ctl_options *options, const struct ctl_command *command,
 	      int argc, char **argv);
 
+/*
+ * Prints what a firmware image is, and with a size other than 0 if it takes
+ * VARS files of that size.  False if it is refused or has an error.
+ */
+bool ctl_print_firmware(const char *path, size_t vars_size);
+
 int ctl_accept(const struct ctl_options *options);
 int ctl_clone(const struct ctl_options *options);
 int ctl_forget(const struct ctl_options *options);

@@ -102,7 +102,8 @@ static int
 attach_code(struct flash *flash, const struct preflight *preflight,
 	    struct error *err)
 {
-	size_t size = preflight->code_size - preflight->sec;
+	size_t off = firmware_served(&preflight->firmware);
+	size_t size = preflight->code_size - off;
 	uint64_t base = WINDOW_HOLE_LAST + 1 - size;
 	uint64_t flash_end = preflight->base + preflight->geometry.size;
 
@@ -111,8 +112,8 @@ attach_code(struct flash *flash, const struct preflight *preflight,
 				 "the firmware's code from %#" PRIx64
 				 " on and the flash up to %#" PRIx64 " overlap",
 				 base, flash_end - 1);
-	return window_install_code(flash->transport,
-				   preflight->code + preflight->sec, size, err);
+	return window_install_code(flash->transport, preflight->code + off,
+				   size, err);
 }
 
 void *
@@ -435,8 +436,12 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 		return EXIT_DOMAIN;
 	/* On HVM, hvmloader copies the firmware to its linked address. */
 	if (preflight->code && flash->start->guest->pvh && !flash->takes_over &&
-	    attach_code(flash, preflight, err) < 0)
-		return EXIT_DOMAIN;
+	    attach_code(flash, preflight, err) < 0) {
+		/* The guest works without a kernel that nobody has named. */
+		if (!preflight->kernel)
+			return EXIT_DOMAIN;
+		log_line(LOG_WARNING, "%s", err->text);
+	}
 	ret = connect_store(flash, options, preflight, err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
@@ -451,6 +456,8 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 	flash->started = true;
 	report_attached(flash, preflight->base);
 	log_attached(flash, preflight->base);
+	if (preflight->note.text[0] && !flash->takes_over)
+		log_line(LOG_NOTICE, "%s", preflight->note.text);
 	return EXIT_OK;
 }
 
@@ -465,7 +472,8 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 	struct files *files = flash->files;
 	struct error why;
 	int found = open_domain(flash, &why);
-	int code = preflight_load(preflight, options, files, err);
+	int code = preflight_load(preflight, options, flash->start->guest,
+				  files, err);
 
 	if (code == EXIT_OK && enter_sandbox(flash, err) < 0)
 		code = EXIT_RUNTIME;
@@ -473,6 +481,9 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 		found = load_record(flash, &why);
 	if (code == EXIT_OK)
 		code = preflight_check(preflight, options, files, err);
+	if (code == EXIT_OK && !flash->takes_over && flash->start->guest &&
+	    flash->start->guest->pvh)
+		code = preflight_check_pvh(preflight, options, err);
 	/* A takeover continues with an image that was checked at the start. */
 	if (code == EXIT_OK && !flash->takes_over)
 		code = preflight_check_contents(preflight, options, files, err);

@@ -8,8 +8,10 @@
 
 #include <stddef.h>
 
+#include "guest.h"
 #include "options.h"
 #include "pflash/files.h"
+#include "pflash/firmware.h"
 #include "pflash/geometry.h"
 
 struct preflight {
@@ -17,7 +19,9 @@ struct preflight {
 	size_t initial_size;
 	uint8_t *code; /* the firmware image; NULL: none */
 	size_t code_size;
-	size_t sec; /* offset of its last volume, rounded down to a frame */
+	struct firmware firmware; /* its structure */
+	char *kernel; /* its path, if it is the guest's kernel; else NULL */
+	struct error note; /* about the kernel, for the log; "": none */
 	uint64_t base;
 	struct geometry geometry;
 	bool compact; /* the variable store should be compacted */
@@ -25,11 +29,13 @@ struct preflight {
 
 /*
  * Reads the administrator's files with root's privileges: the firmware, and the
- * template if there is no VARS file yet.  EXIT_OK, or another exit code with a
- * sentence.  preflight_free() is due in both cases.
+ * template if there is no VARS file yet.  Without --code, takes the kernel of a
+ * PVH guest if it is a firmware.  `guest` may be NULL.  EXIT_OK, or another
+ * exit code with a sentence.  preflight_free() is due in both cases.
  */
 int preflight_load(struct preflight *preflight, const struct options *options,
-		   struct files *files, struct error *err);
+		   const struct guest *guest, struct files *files,
+		   struct error *err);
 
 /*
  * Finds size and address of the flash, and checks that no other process has the
@@ -42,6 +48,13 @@ int preflight_check(struct preflight *preflight, const struct options *options,
 int preflight_check_contents(struct preflight *preflight,
 			     const struct options *options, struct files *files,
 			     struct error *err);
+
+/*
+ * Checks that a PVH guest can have been started from the firmware.  EXIT_OK
+ * without a firmware, and with --force.
+ */
+int preflight_check_pvh(const struct preflight *preflight,
+			const struct options *options, struct error *err);
 
 void preflight_free(struct preflight *preflight);
 

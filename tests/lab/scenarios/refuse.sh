@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: refusals of pflashd on a Xen host; a refusal changes nothing
 # needs: build/lab/guest.elf build/pflashd build/pflash-replay
-# needs: /usr/share/OVMF/OVMF_VARS.fd
+# needs: /usr/share/OVMF/OVMF_VARS.fd /usr/share/ovmf/OVMF.fd
 # timeout: 120
 . /lab/lib.sh
 
@@ -67,6 +67,8 @@ refused "damaged journal" 3 "c.fd.journal: damaged at offset 0" --domain one \
     --vars /tmp/c.fd
 refused "code that is none" 3 "zero.fd: the file contains nothing but zeros" --domain one \
     --vars /tmp/a.fd --code /tmp/zero.fd
+refused "a PVH guest with the firmware of KVM" 3 "OVMF.fd: the image has no ELF header" \
+    --domain one --vars /tmp/a.fd --code /lab/OVMF.fd
 refused "all ones" 3 "nothing but 0xff" --domain one --vars /tmp/ones.fd
 refused "all zeros" 3 "nothing but zeros" --domain one --vars /tmp/zero.fd
 check "nothing was changed on disk" test "$before" = "$(sums)"

@@ -15,7 +15,7 @@ UEFI_TIMEOUT=900
 kill_one() {
     if [ $((killed % 8)) = 7 ]; then
         # shellcheck disable=SC2086
-        kill_all "$1" /tmp/vars.fd --base 0xffe00000 $KILLS_OPTIONS
+        kill_all "$1" /tmp/vars.fd --base 0xffe00000 --code none $KILLS_OPTIONS
     else
         kill_worker "$1"
     fi
@@ -24,7 +24,7 @@ kill_one() {
 lab_create first "kernel = \"$code\"" 'memory = 256' || lab_die "no guest"
 # Without --code the boot takes long enough for a hundred kills.
 # shellcheck disable=SC2086
-lab_flash first /tmp/vars.fd --base 0xffe00000 --layout 2m $KILLS_OPTIONS ||
+lab_flash first /tmp/vars.fd --base 0xffe00000 --layout 2m --code none $KILLS_OPTIONS ||
     lab_die "pflashd did not attach"
 start=$(lab_now)
 xl unpause first

@@ -7,6 +7,6 @@
 . /lab/uefi.sh
 
 UEFI_TIMEOUT=600
-uefi_boot nocode /tmp/vars.fd --layout 2m
+uefi_boot nocode /tmp/vars.fd --layout 2m --code none
 uefi_destroy nocode
 lab_done
