@@ -103,6 +103,10 @@ all: $(BUILD)/lab/probe $(BUILD)/lab/answer
 $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: \
 	ALL_CPPFLAGS += -Isrc/daemon
 
+# The guest of pflashctl selftest.
+$(BUILD)/tools/pflashctl/selftest_host.o: \
+	ALL_CPPFLAGS += -DPFLASH_LIB_DIR='"$(FIRMWAREDIR)"'
+
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -140,6 +144,9 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(SIM) $(LIB)
 
 $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
 $(BUILD)/tests/test_loop: CHECK_LIBS += $(DAEMON_LIBS) -lm
+
+$(BUILD)/tests/test_selftest: $(BUILD)/tools/pflashctl/selftest_report.o
+$(BUILD)/tests/unit/test_selftest.o: ALL_CPPFLAGS += -Itools/pflashctl
 
 # The real supervisor, with test doubles of the worker and the domain.
 SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker
@@ -181,7 +188,7 @@ lab: all
 	$(Q)tests/lab/lab run $(S)
 
 # The modes of existing directories of the administrator stay as they are.
-install: programs
+install: programs $(BUILD)/lab/guest.elf
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR) \
@@ -193,6 +200,8 @@ install: programs
 	install -m 755 $(BUILD)/pflashd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 		$(BUILD)/pflash-bench $(DESTDIR)$(BINDIR)/
+	install -m 644 $(BUILD)/lab/guest.elf \
+		$(DESTDIR)$(FIRMWAREDIR)/selftest-guest.elf
 	install -m 644 man/pflashd.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 644 man/pflash-journal.5 man/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man5/
@@ -231,6 +240,7 @@ uninstall:
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
 		$(DESTDIR)$(UNITDIR)/pflashd@.service \
+		$(DESTDIR)$(FIRMWAREDIR)/selftest-guest.elf \
 		$(DESTDIR)$(APPARMORDIR)/pflashd
 	for directory in $(XENDIR)/pflash $(VARSDIR) $(FIRMWAREDIR); do \
 		rmdir $(DESTDIR)$$directory 2>/dev/null || true; \

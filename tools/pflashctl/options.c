@@ -14,6 +14,8 @@ static const struct cmdline_option table[] = {
 	{ "metrics", 'M', false },    { "reset", 'r', false },
 	{ "bursts", 'b', false },     { "help", 'h', false },
 	{ "new-journal", 'N', true }, { "undo", 'u', false },
+	{ "guest", 'g', true },       { "pflashd", 'p', true },
+	{ "timeout", 's', true },     { "keep", 'k', false },
 	{ NULL, 0, false },
 };
 
@@ -50,6 +52,12 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'T': options->template = arg; return 0;
 	case 'l': options->layout = arg; return 0;
 	case 'c': options->code = arg; return 0;
+	case 'g': options->guest = arg; return 0;
+	case 'p': options->pflashd = arg; return 0;
+	case 's':
+		return parse_number(arg, PARSE_DECIMAL, 1, 86400,
+				    &options->timeout, err);
+	case 'k': options->keep = true; return 0;
 	case 'r': options->reset = true; return 0;
 	case 'u': options->undo = true; return 0;
 	case 'b': options->bursts = true; return 0;

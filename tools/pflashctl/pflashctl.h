@@ -34,7 +34,9 @@ struct ctl_options {
 	bool has_at, has_to;
 	uint64_t last;
 	bool bursts;
-	bool reset, json, metrics, undo, help;
+	bool reset, json, metrics, undo, keep, help;
+	const char *guest, *pflashd; /* of selftest */
+	uint64_t timeout;            /* seconds; 0: not given */
 };
 
 struct ctl_command {
@@ -69,6 +71,7 @@ int ctl_list(const struct ctl_options *options);
 int ctl_log(const struct ctl_options *options);
 int ctl_mode(const struct ctl_options *options);
 int ctl_rollback(const struct ctl_options *options);
+int ctl_selftest(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);
 int ctl_upgrade(const struct ctl_options *options);
 
