@@ -18,7 +18,7 @@ clean_up(struct selftest *t)
 	selftest_stop_flash(t);
 	if (keep)
 		selftest_say(t, "kept: %s", t->directory);
-	else
+	else if (t->directory[0])
 		selftest_remove_files(t);
 	t->why = why;
 }
@@ -35,6 +35,7 @@ ctl_selftest(const struct ctl_options *options)
 		.options = options,
 		.began = ask_clock(),
 		.console = -1,
+		.copy = -1,
 		.ready = -1,
 		.failed = -1,
 	};

@@ -58,6 +58,7 @@ struct selftest {
 	uint32_t domain; /* 0: none */
 	bool tried;      /* `xl create` was called: there may be a domain */
 	int console;     /* the terminal of the guest's console, or -1 */
+	int copy;        /* the file with all output of the guest, or -1 */
 	char line[256];  /* what has been read of a line */
 	size_t len;
 	struct report report;

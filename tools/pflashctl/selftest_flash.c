@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -293,10 +294,15 @@ selftest_upgrade(struct selftest *t)
 	int ret = find_worker(t);
 
 	if (ret == 0)
-		ret = tell(t, CONTROL_UPGRADE "\n", MODE_MS, &reply);
+		ret = guests_one(&reply, t->domain, &t->why);
 	if (ret < 0)
 		return ret;
-	ret = refused(t, &reply.all->answer);
+	ask(&reply, CONTROL_UPGRADE "\n", until(t, MODE_MS));
+	if (reply.all->state == ASK_ANSWERED)
+		ret = refused(t, &reply.all->answer);
+	else if (reply.all->state != ASK_CLOSED) /* by the new program */
+		ret = error_set(&t->why, EIO, "pflashd does not answer: %s",
+				reply.all->why.text);
 	guests_close(&reply);
 	if (ret == 0)
 		ret = selftest_wait(t, is_replaced, "the upgrade");
@@ -323,6 +329,7 @@ int
 selftest_flash_end(struct selftest *t)
 {
 	t->ending = true;
+	t->why.text[0] = '\0'; /* has_ended() sets it */
 	if (selftest_wait(t, has_ended, "pflashd ends with the guest") < 0 ||
 	    t->why.text[0])
 		return -EIO;
@@ -335,7 +342,16 @@ remove_rest(struct selftest *t)
 {
 	char pattern[64], key[64], text[256];
 	const char *const remove[] = { "xenstore-rm", key, NULL };
+	struct stat st;
 	glob_t found;
+
+	/* The level of the write limit of this file. */
+	if (stat(t->vars, &st) == 0) {
+		(void)snprintf(text, sizeof(text),
+			       PFLASH_RUN_DIR "/%jx-%jx.limit",
+			       (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+		(void)unlink(text);
+	}
 
 	(void)snprintf(key, sizeof(key),
 		       "/local/domain/0/device-model/%" PRIu32, t->domain);

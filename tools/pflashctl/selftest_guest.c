@@ -102,7 +102,7 @@ make_raw(int fd)
 static bool
 has_console(struct selftest *t)
 {
-	char key[64], text[256];
+	char key[64], text[PATH_MAX + 16];
 	const char *const read[] = { "xenstore-read", key, NULL };
 	const char *path;
 
@@ -114,9 +114,12 @@ has_console(struct selftest *t)
 	if (path[0] == '/')
 		t->console = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK |
 						O_CLOEXEC);
-	if (t->console >= 0)
-		make_raw(t->console);
-	return t->console >= 0;
+	if (t->console < 0)
+		return false;
+	make_raw(t->console);
+	(void)snprintf(text, sizeof(text), "%s/console.log", t->directory);
+	t->copy = open(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return true;
 }
 
 int
@@ -183,8 +186,10 @@ selftest_read_console(struct selftest *t)
 	if (t->console < 0)
 		return;
 	n = read(t->console, bytes, sizeof(bytes));
-	if (n > 0)
+	if (n > 0) {
 		take_bytes(t, bytes, (size_t)n);
+		(void)!write(t->copy, bytes, (size_t)n);
+	}
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	close(t->console);
@@ -230,13 +235,18 @@ selftest_remove_guest(struct selftest *t)
 
 	if (t->console >= 0)
 		close(t->console);
-	t->console = -1;
+	if (t->copy >= 0)
+		close(t->copy);
+	t->console = t->copy = -1;
+	t->deadline = ask_clock() + DESTROY_MS;
 	if (!t->tried || (t->domain == 0 && find_domain(t) < 0))
 		return;
-	t->deadline = ask_clock() + DESTROY_MS;
 	if (selftest_run(t, destroy, text, sizeof(text)) != 0)
 		selftest_say(t, "domain %s could not be destroyed: %s",
 			     t->name, selftest_last_line(text));
+	/* With --log=guest xenconsoled has written it, too. */
+	(void)snprintf(text, sizeof(text), CONSOLE_LOG, t->name);
+	(void)unlink(text);
 }
 
 static int
@@ -252,11 +262,5 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 void
 selftest_remove_files(struct selftest *t)
 {
-	char log[128];
-
-	if (!t->directory[0])
-		return;
-	(void)snprintf(log, sizeof(log), CONSOLE_LOG, t->name);
-	(void)unlink(log);
 	(void)nftw(t->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

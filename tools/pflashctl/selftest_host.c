@@ -7,8 +7,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "selftest.h"
 
+#define VERSION_MS 5000
 #define GUEST "selftest-guest.elf"
 
 /* The directory of this program, without a "/" at the end. */
@@ -149,10 +151,16 @@ static void
 look_at_pflashd(struct selftest *t)
 {
 	const char *const version[] = { t->pflashd, "--version", NULL };
+	int64_t deadline = t->deadline, limit = ask_clock() + VERSION_MS;
 	char text[256];
-	int ret = selftest_run(t, version, text, sizeof(text));
-	const char *line = selftest_last_line(text);
+	const char *line;
+	int ret;
 
+	if (limit < deadline)
+		t->deadline = limit;
+	ret = selftest_run(t, version, text, sizeof(text));
+	t->deadline = deadline;
+	line = selftest_last_line(text);
 	if (ret != 0 || strncmp(line, "pflashd ", 8) != 0)
 		line = "pflashd unknown";
 	(void)snprintf(t->host.pflashd, sizeof(t->host.pflashd), "%s",

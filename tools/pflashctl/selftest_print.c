@@ -214,7 +214,9 @@ print_json(struct selftest *t)
 	if (t->failed >= 0)
 		add(all, "log", json_log(t));
 	show_json(stdout, json_object_to_json_string_ext(
-				  all, JSON_C_TO_STRING_PRETTY));
+				  all, JSON_C_TO_STRING_PRETTY |
+					       JSON_C_TO_STRING_SPACED |
+					       JSON_C_TO_STRING_NOSLASHESCAPE));
 	putchar('\n');
 	json_object_put(all);
 }

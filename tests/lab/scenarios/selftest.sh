@@ -68,12 +68,12 @@ check "the other domain is there" lab_paused other
 xl destroy other
 nothing_left "text"
 
-lab_step "JSON, trap mode of an upgrade"
+lab_step "JSON"
 selftest json --json
 check_equal "JSON: exit code" 0 $code
-check "JSON: the verdict" in_json '"verdict":"works"'
-check "JSON: a check" in_json '"kill-all":"ok"'
-check "JSON: hap" in_json '"hap":true'
+check "JSON: the verdict" in_json '"verdict": "works"'
+check "JSON: a check" in_json '"kill-all": "ok"'
+check "JSON: hap" in_json '"hap": true'
 check_equal "JSON: braces are balanced" 0 "$(tr -cd '{}' <$log.json |
     awk '{ print gsub("{", "") - gsub("}", "") }')"
 check "JSON: no name of the host" sh -c "! grep -qi \"\$(hostname)\" $log.json"
