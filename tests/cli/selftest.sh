@@ -114,16 +114,16 @@ fails() {
 }
 
 fails create 'a guest: xl create: xl: error: not enough memory$'
-fails create-hangs 'a guest: the time limit .* was reached during: xl create$' --timeout 3
-fails console "a guest: .* during: the guest's console" --timeout 3
+fails create-hangs 'a guest: the time limit .* was reached during: xl create$' --timeout 8
+fails console "a guest: .* during: the guest's console" --timeout 10
 fails attach "pflashd attaches a flash: pflashd has ended: pflashd: the domain's memory"
-fails attach-hangs 'pflashd attaches a flash: the time limit' --timeout 3
+fails attach-hangs 'pflashd attaches a flash: the time limit' --timeout 10
 fails unpause 'the guest runs: xl unpause: '
-fails silent 'the guest runs: the time limit' --timeout 4
+fails silent 'the guest runs: the time limit' --timeout 12
 fails sizes 'accesses of every size, direct mode: the guest reports: a read at 10010 wanted 11 got ff.x1b'
 fails mode 'accesses of every size, trap mode: pflashd refuses: the mode stays$'
-fails worker 'the worker is killed, another takes over: the time limit' --timeout 8
-fails stops '.*: the time limit .* during: the guest' --timeout 8
+fails worker 'the worker is killed, another takes over: the time limit' --timeout 20
+fails stops '.*: the time limit .* during: the guest' --timeout 20
 fails lost 'pflashd is killed: no write is lost, takeover: round [0-9]* was reported by'
 fails upgrade 'upgrade of pflashd while the guest writes: pflashd refuses: the new program'
 fails end 'the end of the guest: pflashd has ended with an error'

@@ -6,7 +6,7 @@
 
 #include "ask.h"
 
-/* The domain goes first: a guest may wait for a pflashd that does not answer. */
+/* The domain is first: its end is the end of a pflashd that works. */
 static void
 clean_up(struct selftest *t)
 {

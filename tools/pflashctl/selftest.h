@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pflashctl selftest: tries this host with a guest, a VARS file and a pflashd of
- * its own.
+ * pflashctl selftest: tries this host with a guest, a VARS file and a pflashd
+ * of its own.
  *
  * A function that can fail returns 0, or -errno with a sentence in `why` of
  * struct selftest.  Times are in milliseconds of ask_clock().
@@ -148,7 +148,7 @@ int selftest_upgrade(struct selftest *t);
 /* Waits until pflashd has ended by itself; an exit code but 0 is a failure. */
 int selftest_flash_end(struct selftest *t);
 
-/* Ends pflashd in any way, and removes what a killed one leaves. */
+/* Ends pflashd in any way, and removes the files of a killed one. */
 void selftest_stop_flash(struct selftest *t);
 
 /* The last line of pflashd's log, in static memory. */

@@ -336,7 +336,7 @@ selftest_flash_end(struct selftest *t)
 	return 0;
 }
 
-/* What a pflashd that was killed leaves; the domain is gone. */
+/* Removes the files of a pflashd that was killed; the domain is gone. */
 static void
 remove_rest(struct selftest *t)
 {

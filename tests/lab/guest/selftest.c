@@ -96,8 +96,8 @@ erase(uint32_t block)
 }
 
 /*
- * A byte-wide chip has one cycle for each byte of an access: a wide write can be
- * a series of commands and their data.  Programs every second byte of the SIZE
+ * A byte-wide chip has one cycle for each byte of an access: a wide write can
+ * be a series of commands and their data.  Programs every second byte of SIZE
  * bytes at `off`, or one byte for the size 1, and does the same to `copy`.
  */
 static void
