@@ -144,10 +144,19 @@ json_checks(const struct selftest *t)
 }
 
 static void
+add_number(struct json_object *to, const char *name, double value)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%.7g", value);
+	add(to, name, json_object_new_double_s(value, text));
+}
+
+static void
 add_us(struct json_object *to, const char *name, double us)
 {
 	if (us >= 0)
-		add(to, name, json_object_new_double(us));
+		add_number(to, name, us);
 }
 
 static struct json_object *
@@ -201,16 +210,16 @@ print_json(struct selftest *t)
 	add_text(all, "xen", t->host.xen);
 	add(all, "hap", json_object_new_boolean(t->host.hap));
 	add_text(all, "cpu", t->host.cpu);
-	add(all, "mhz", json_object_new_double(t->host.mhz));
+	add_number(all, "mhz", t->host.mhz);
 	add_text(all, "kernel", t->host.kernel);
 	add_text(all, "pflashd", t->host.pflashd);
 	add_text(all, "pflashctl", PFLASH_VERSION);
 	add(all, "checks", json_checks(t));
 	add(all, "direct", json_mode(t, SELFTEST_DIRECT));
 	add(all, "trap", json_mode(t, SELFTEST_TRAP));
-	add_us(all, "attach-ms", t->attach);
-	add_us(all, "takeover-ms", t->takeover);
-	add_us(all, "upgrade-ms", t->upgrade);
+	add_number(all, "attach-ms", t->attach);
+	add_number(all, "takeover-ms", t->takeover);
+	add_number(all, "upgrade-ms", t->upgrade);
 	if (t->failed >= 0)
 		add(all, "log", json_log(t));
 	show_json(stdout, json_object_to_json_string_ext(

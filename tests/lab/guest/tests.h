@@ -30,8 +30,8 @@ struct bench {
 void test_bench(const struct bench *bench);
 
 /* A shorter one, of tens of accesses for each line; `pause` is the time, in
- * cycles, after which the server of a flash sleeps. A time is the median; the
- * line NAME-p90 has the 90th percentile. */
+ * cycles, after which the server of a flash sleeps. A time of writes is the
+ * median; a line NAME-p90 has the 90th percentile. */
 void bench_short(uint64_t pause);
 
 /* Executes requests until the end is typed (selftest.c). */
