@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # make              builds all programs and the lab's guest
-# make check        runs the quick tests, with the lab: some 30 minutes
+# make check        runs the quick tests, with the lab: some 40 minutes
 # make check-full   runs all tests: hours
 # make unit         runs only the tests that need no Xen: some 6 minutes
 # make peers        compares the chip with QEMU, edk2 and Linux at length
@@ -9,7 +9,9 @@
 # make crash        cuts the power of a simulated disk: some 60 minutes
 # make torture      kills the real programs, fills and fails their disks: 15 min
 # make demo         shows a UEFI guest on real Xen that keeps its variables: 1 min
-# make lab S=NAME   runs one lab scenario; tests/lab/lab list names them
+# make lab S=NAME   runs one lab scenario; tests/lab/lab list names them.
+#                   RELEASE=trixie runs it on the Xen of another Debian release
+# make compilers    builds all with each gcc and clang of this machine
 # make lint         checks style, layers, manual pages and plain English
 # make install      installs into $(DESTDIR)$(PREFIX)
 # make install-apparmor  installs the profile of pflashd, see integration/apparmor
@@ -45,11 +47,14 @@ ifdef SANITIZE
 HARDEN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -pthread
+# The probes of include/pflash/probe.h need sys/sdt.h (systemtap-sdt-dev).
+PROBES := $(shell echo '\#include <sys/sdt.h>' | $(CC) $(CPPFLAGS) -E - \
+	    >/dev/null 2>&1 && echo yes || echo no)
 ALL_CPPFLAGS = -D_GNU_SOURCE -D__XEN_TOOLS__ -DPFLASH_VERSION='"$(VERSION)"' \
-	       -Iinclude $(CPPFLAGS)
+	       $(if $(filter yes,$(PROBES)),-DPFLASH_PROBES) -Iinclude $(CPPFLAGS)
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
-XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall -lxenctrl \
+XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall \
 	   -lxenstore -lxentoolcore -lxentoollog
 DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c -lseccomp
 CHECK_LIBS = $(shell pkg-config --libs check)
@@ -84,8 +89,8 @@ DOUBLE_OBJ = $(patsubst %,$(BUILD)/tests/unit/%.o,supervised double_domain doubl
 OBJ = $(LIB_OBJ) $(SIM_OBJ) $(DAEMON_OBJ) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) \
       $(ANSWER_OBJ) $(PROBE_OBJ) $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(call objects,$(UNIT_SRC))
 
-.PHONY: all programs check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
-	format lint
+.PHONY: all programs test-programs compilers check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
+	format lint FORCE
 .SECONDARY:
 
 all: programs
@@ -107,7 +112,13 @@ $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: 
 $(BUILD)/tools/pflashctl/selftest_host.o: \
 	ALL_CPPFLAGS += -DPFLASH_LIB_DIR='"$(FIRMWAREDIR)"'
 
-$(BUILD)/%.o: %.c Makefile
+# All is built anew where sys/sdt.h was installed or removed since.
+$(BUILD)/probes: FORCE
+	@mkdir -p $(@D)
+	@echo $(PROBES) | cmp -s - $@ || { echo $(PROBES) >$@; \
+		echo "  PROBES $(PROBES)$(if $(filter no,$(PROBES)),: sys/sdt.h is missing (package systemtap-sdt-dev))"; }
+
+$(BUILD)/%.o: %.c Makefile $(BUILD)/probes
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -149,22 +160,42 @@ $(BUILD)/tests/test_selftest: $(BUILD)/tools/pflashctl/selftest_report.o
 $(BUILD)/tests/unit/test_selftest.o: ALL_CPPFLAGS += -Itools/pflashctl
 
 # The real supervisor, with test doubles of the worker and the domain.
-SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker
+SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker \
+	     $(BUILD)/tests/test_tracing
 $(SUPERVISED): CHECK_LIBS += $(DAEMON_LIBS) -lm
 $(SUPERVISED): $(DOUBLE_OBJ)
+
+# Doubles of the library of a later Xen: whole, and without any function.
+# RPATH, not RUNPATH: with a sanitizer, its library calls dlopen().
+DOUBLE_XENCTRL = $(addprefix $(BUILD)/tests/xen/libxenctrl.so.9.,1 2)
+$(BUILD)/tests/test_domctl: $(DOUBLE_XENCTRL)
+$(BUILD)/tests/test_domctl: CHECK_LIBS += -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/xen'
+
+$(BUILD)/tests/xen/libxenctrl.so.9.2: DOUBLE_FLAGS = -x c /dev/null
+$(BUILD)/tests/xen/libxenctrl.so.9.1: DOUBLE_FLAGS = tests/unit/double_xenctrl.c
+$(DOUBLE_XENCTRL): tests/unit/double_xenctrl.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC \
+		-shared $(LDFLAGS) $(DOUBLE_FLAGS) -o $@
 
 include $(wildcard tests/crash/Makefile.inc)
 CRASH = $(if $(CRASH_OBJ),$(BUILD)/tests-crash/crash)
 
-check: all $(UNIT) $(CRASH)
+test-programs: $(UNIT) $(CRASH)
+
+check: all test-programs
 	$(Q)BUILD=$(BUILD) tests/run all
 
-check-full: all $(UNIT) $(CRASH)
+check-full: all test-programs
 	$(Q)integration/edk2/build --buffered
 	$(Q)BUILD=$(BUILD) tests/run full
 
 unit: programs $(UNIT)
 	$(Q)BUILD=$(BUILD) tests/run unit
+
+compilers:
+	$(Q)BUILD=$(BUILD) tests/compilers
 
 peers: all
 	$(Q)BUILD=$(BUILD) tests/run peers
@@ -185,7 +216,7 @@ demo: all
 	$(Q)BUILD=$(BUILD) tests/lab/lab demo
 
 lab: all
-	$(Q)tests/lab/lab run $(S)
+	$(Q)BUILD=$(BUILD) tests/lab/lab $(if $(RELEASE),--release $(RELEASE)) run $(S)
 
 # The modes of existing directories of the administrator stay as they are.
 install: programs $(BUILD)/lab/guest.elf
@@ -216,7 +247,12 @@ install: programs $(BUILD)/lab/guest.elf
 	done
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/pflashd@.service
+	sed 's|@BINDIR@|$(BINDIR)|' integration/systemd/pflash-metrics.service \
+		>$(DESTDIR)$(UNITDIR)/pflash-metrics.service
+	install -m 644 integration/systemd/pflash-metrics.timer \
+		$(DESTDIR)$(UNITDIR)/
+	chmod 644 $(DESTDIR)$(UNITDIR)/pflashd@.service \
+		$(DESTDIR)$(UNITDIR)/pflash-metrics.service
 
 # Not a part of install: AppArmor would enforce the profile from the next boot on.
 install-apparmor:
@@ -241,6 +277,8 @@ uninstall:
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
 		$(DESTDIR)$(UNITDIR)/pflashd@.service \
 		$(DESTDIR)$(FIRMWAREDIR)/selftest-guest.elf \
+		$(DESTDIR)$(UNITDIR)/pflash-metrics.service \
+		$(DESTDIR)$(UNITDIR)/pflash-metrics.timer \
 		$(DESTDIR)$(APPARMORDIR)/pflashd
 	for directory in $(XENDIR)/pflash $(VARSDIR) $(FIRMWAREDIR); do \
 		rmdir $(DESTDIR)$$directory 2>/dev/null || true; \

@@ -23,6 +23,14 @@
 #define CONTROL_STATUS "status"
 #define CONTROL_MODE "mode " /* followed by "direct" or "trap" */
 #define CONTROL_UPGRADE "upgrade"
+/*
+ * Starts a trace (pflash/trace.h), which is sent instead of the answer; it
+ * begins with '#', and the status of a refusal with '{'.  The client ends it by
+ * shutdown(2) of its sending side, and gets the last line; another client ends
+ * it by CONTROL_TRACE_STOP.
+ */
+#define CONTROL_TRACE "trace"
+#define CONTROL_TRACE_STOP "trace stop"
 
 /* Known by the supervisor. */
 #define STATUS_DOMAIN "domain"   /* number: the domain's id */
@@ -42,6 +50,7 @@
 #define STATUS_SYNC_REASON "sync-reason"
 #define STATUS_PERSONALITY "personality" /* string: name of the chip */
 #define STATUS_SANDBOX "sandbox"         /* string: none, basic or full */
+#define STATUS_TRACE "trace"             /* string: off, file or client */
 /* string: why the command failed; the member is missing if it succeeded */
 #define STATUS_ERROR "error"
 
@@ -62,6 +71,9 @@
 #define STATUS_THROTTLED_SECONDS "throttled-seconds"
 #define STATUS_ERRORS "errors"       /* number: 1: a write error, read-only */
 #define STATUS_TAKEOVERS "takeovers" /* number: workers that took over */
-#define STATUS_FAILURE "failure"     /* string: the write error, or "" */
+/* number: accesses in the trace that runs or ran last, and those it lost */
+#define STATUS_TRACED "traced"
+#define STATUS_TRACE_LOST "trace-lost"
+#define STATUS_FAILURE "failure" /* string: the write error, or "" */
 
 #endif

@@ -190,6 +190,13 @@ enum device_at_close {
 int device_close(struct device *device, enum device_at_close state,
 		 struct error *err);
 
+/*
+ * Puts the connected chip into a saved state, a record of cfi_save(), and shows
+ * its view: for a recording that begins while the chip is at work.  Not for a
+ * device with a handover record.  -EINVAL: not a record of this chip.
+ */
+int device_restore(struct device *device, const uint8_t *record, size_t len);
+
 /* Checks the invariants of chip, store and window, for tests. */
 bool device_verify(const struct device *device);
 

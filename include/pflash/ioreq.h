@@ -107,6 +107,16 @@ void ioreq_server_remove(struct ioreq_server *server, enum ioreq_space space,
 			 uint64_t first);
 
 /*
+ * Exchanges the operations of the region that begins at `first`, and what they
+ * are called with, for *ops and *opaque: a trace stands before a device in this
+ * way.  No effect if there is no such region.  Not to be called by a region's
+ * operations.
+ */
+void ioreq_server_exchange(struct ioreq_server *server, enum ioreq_space space,
+			   uint64_t first, const struct ioreq_region_ops **ops,
+			   void **opaque);
+
+/*
  * Enables the server and binds the event channel of each vCPU.  In a takeover
  * it also finishes the requests in progress.
  */

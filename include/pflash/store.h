@@ -257,8 +257,9 @@ int store_export(const struct sys *sys, const char *path, uint8_t **image,
 const uint8_t *store_image(const struct store *store);
 uint32_t store_size(const struct store *store);
 
-/* CRC32C of the image. */
+/* CRC32C of the image; of any image. */
 uint32_t store_checksum(const struct store *store);
+uint32_t store_checksum_of(const uint8_t *image, size_t size);
 
 /* The name of the VARS file for messages: its path, without symbolic links. */
 const char *store_path(const struct store *store);

@@ -23,7 +23,7 @@
 
 /*
  * Requests.  Those on files name the file by its role: enum files_role of
- * pflash/files.h, or CHANNEL_HANDOVER.
+ * pflash/files.h, CHANNEL_HANDOVER or CHANNEL_TRACE.
  */
 enum channel_verb {
 	CHANNEL_OPEN = 1, /* role; flag 1: for writing; replies a descriptor */
@@ -42,7 +42,12 @@ enum channel_verb {
 
 /* The role after those of pflash/files.h: the record of pflash/handover.h. */
 #define CHANNEL_HANDOVER 3
-#define CHANNEL_ROLES 4
+/*
+ * Where the trace goes (pflash/trace.h): CHANNEL_OPEN replies a file to append
+ * to, or a socket; -ENOENT: there is no trace, or no trace any more.
+ */
+#define CHANNEL_TRACE 4
+#define CHANNEL_ROLES 5
 
 /* 16 bytes; fields that the verb does not use are 0. */
 struct channel_request {
@@ -56,11 +61,14 @@ struct channel_request {
 
 /* The new file has the name, see files_ops.install(). */
 #define CHANNEL_NAMED 1u
+/* An earlier worker has written to the trace; it died. */
+#define CHANNEL_CONTINUED 2u
+#define CHANNEL_HOLE 4u
 
 /* 8 bytes */
 struct channel_reply {
 	int32_t result; /* 0 or more, or -errno */
-	uint32_t flags; /* CHANNEL_NAMED or 0 */
+	uint32_t flags; /* of the flags above */
 };
 
 /* Orders are bits, so that a set of orders fits in one number. */
@@ -71,6 +79,7 @@ enum channel_order {
 	CHANNEL_RESUME = 8,     /* the guest runs again: reopen its files */
 	CHANNEL_TO_DIRECT = 16, /* change the mode, answer with CHANNEL_MODE */
 	CHANNEL_TO_TRAP = 32,
+	CHANNEL_NEW_TRACE = 64, /* open CHANNEL_TRACE: it has changed */
 };
 
 /*
@@ -91,6 +100,8 @@ struct report {
 	uint64_t throttled, throttled_seconds;
 	uint64_t takeovers;
 	uint64_t failed; /* 1: a write error has made the flash read-only */
+	/* Of the trace that runs, or of the last one: see struct trace_stats */
+	uint64_t traced, trace_lost;
 	/* Level of the write limit's bucket: struct limit_level of limit.h. */
 	double level, level_when;
 	char failure[256]; /* the write error, if `failed` is 1 */

@@ -10,6 +10,7 @@
 #include "pflash/cmdline.h"
 #include "pflash/names.h"
 #include "pflash/quiet.h"
+#include "pflash/trace.h"
 
 #define MAX_WAIT 3600
 #define MAX_SPIN 100000
@@ -64,6 +65,7 @@ static const struct cmdline_option table[] = {
 	{ "wait", 'W', true },        { "log", 'L', true },
 	{ "sandbox", 'S', true },     { "user", 'u', true },
 	{ "restarts", 'n', true },    { "check-handover", 'k', false },
+	{ "trace", 'E', true },       { "trace-limit", 'M', true },
 	{ "foreground", 'f', false }, { "help", 'h', false },
 	{ "version", 'V', false },    { NULL, 0, false },
 };
@@ -119,6 +121,9 @@ options_help(void)
 "  --block-size LIST  erase blocks, SIZE[xCOUNT][,...]: 4096 (default)\n"
 "  --partition SIZE   bytes that change their view together; the default is\n"
 "                     an erase block (ovmf) or the whole flash (strict)\n"
+"  --trace FILE       record the guest's accesses in FILE, for pflash-replay;\n"
+"                     it will hold the values of variables\n"
+"  --trace-limit SIZE the most bytes of FILE: 64M (default), up to 1G\n"
 "  --foreground       do not become a daemon\n"
 "  --ready-fd N       write a newline to this descriptor when the flash is\n"
 "                     attached\n"
@@ -175,6 +180,17 @@ set_layout(struct options *options, const char *arg, struct error *err)
 	if (!options->layout)
 		return error_set(err, EINVAL, "'%s' is not 2m or 4m", arg);
 	return 0;
+}
+
+static int
+set_trace_limit(struct options *options, const char *arg, struct error *err)
+{
+	int ret = parse_bytes(arg, TRACE_LIMIT_MOST, &options->trace_limit,
+			      err);
+
+	if (ret == 0 && options->trace_limit < TRACE_LIMIT_LEAST)
+		return error_set(err, EINVAL, "'%s' is less than 64K", arg);
+	return ret;
 }
 
 static int
@@ -249,6 +265,8 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'f': options->foreground = true; return 0;
 	case 'j': options->journal = arg; return 0;
 	case 'u': options->user = arg; return 0;
+	case 'E': options->trace = arg; return 0;
+	case 'M': return set_trace_limit(options, arg, err);
 	case 'n': return set_restarts(options, arg, err);
 	case 'k': options->check_handover = true; return 0;
 	case 'H': return store_history_parse(&options->history, arg, err);
@@ -286,6 +304,9 @@ check_complete(const struct options *options, struct error *err)
 	if (options->template && options->layout)
 		return error_set(err, EINVAL,
 				 "--template and --layout exclude each other");
+	if (options->trace && strcmp(options->trace, options->vars) == 0)
+		return error_set(err, EINVAL,
+				 "--trace and --vars name the same file");
 	return 0;
 }
 
@@ -304,6 +325,7 @@ options_default(struct options *options)
 		.write_limit = { LIMIT_RATE, LIMIT_BURST },
 		.spin = SPIN,
 		.compact = true,
+		.trace_limit = TRACE_LIMIT,
 	};
 }
 
@@ -344,7 +366,7 @@ ask_name(void *opaque, char **name, struct error *err)
 static int
 check_path(const char *name, int id, const char *value, struct error *err)
 {
-	if (!strchr("vtcj", id) || *value == '/')
+	if (!strchr("vtcjE", id) || *value == '/')
 		return 0;
 	return error_set(err, EINVAL,
 			 "%s: '%s' is a relative path: write the whole path, "

@@ -39,6 +39,8 @@ struct options {
 	const char *template;           /* NULL: none */
 	const struct fv_layout *layout; /* NULL: none */
 	const char *code;               /* NULL: none */
+	const char *trace;              /* NULL: none */
+	uint64_t trace_limit;           /* bytes */
 	uint64_t base;
 	bool base_given; /* else the base depends on the size of VARS */
 	enum window_mode mode;

@@ -497,8 +497,9 @@ check_add(struct check *c, enum fv_code code, uint64_t off, uint64_t found,
 			return;
 		while (i && r->findings[i - 1].severity == FV_ERROR)
 			i--;
-		if (!i--)
+		if (!i)
 			return;
+		i--;
 	}
 	r->findings[i] = (struct fv_finding){
 		.code = code,

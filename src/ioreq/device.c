@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "pflash/probe.h"
+
 /* While the store writes, other vCPUs that read the window see SR.7 = 0. */
 static void
 show_busy(struct device *device)
@@ -71,6 +73,7 @@ region_read(void *opaque, uint64_t off, unsigned int size)
 {
 	struct device *device = opaque;
 
+	PROBE_REQUEST(off, size, 0);
 	return cfi_read(&device->chip, off, size);
 }
 
@@ -79,6 +82,7 @@ region_write(void *opaque, uint64_t off, unsigned int size, uint64_t value)
 {
 	struct device *device = opaque;
 
+	PROBE_REQUEST(off, size, 1);
 	if (cfi_write(&device->chip, off, size, value))
 		window_show(device->window);
 }
@@ -351,6 +355,26 @@ device_close(struct device *device, enum device_at_close state,
 	if (state == DEVICE_SAVE_STATE)
 		ret = state_save_at_close(device, err);
 	free(device);
+	return ret;
+}
+
+int
+device_restore(struct device *device, const uint8_t *record, size_t len)
+{
+	struct cfi *chip = &device->chip, *former = malloc(sizeof(*former));
+	int ret;
+
+	if (!former)
+		return -ENOMEM;
+	*former = *chip;
+	ret = cfi_init(chip, &former->config);
+	if (ret == 0)
+		ret = cfi_restore(chip, record, len);
+	if (ret < 0)
+		*chip = *former;
+	else
+		window_connect(device->window, chip);
+	free(former);
 	return ret;
 }
 

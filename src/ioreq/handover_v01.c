@@ -46,10 +46,10 @@ _Static_assert(
 bool
 handover_v01_is(const uint8_t *bytes, size_t size)
 {
-	static const char magic[8] = "PFLASHL1";
+	static const char magic[] = "PFLASHL1";
+	size_t len = sizeof(magic) - 1;
 
-	return size >= sizeof(magic) &&
-	       memcmp(bytes, magic, sizeof(magic)) == 0;
+	return size >= len && memcmp(bytes, magic, len) == 0;
 }
 
 static void

@@ -439,6 +439,25 @@ region_at(struct ioreq_server *server, enum ioreq_space space, uint64_t first)
 	return NULL;
 }
 
+void
+ioreq_server_exchange(struct ioreq_server *server, enum ioreq_space space,
+		      uint64_t first, const struct ioreq_region_ops **ops,
+		      void **opaque)
+{
+	struct ioreq_region *region = region_at(server, space, first);
+	const struct ioreq_region_ops *former;
+	void *former_opaque;
+
+	if (!region)
+		return;
+	former = region->ops;
+	former_opaque = region->opaque;
+	region->ops = *ops;
+	region->opaque = *opaque;
+	*ops = former;
+	*opaque = former_opaque;
+}
+
 /*
  * Looks the region up again after slots_answer_all(): the operation of a
  * pending request may have removed it.

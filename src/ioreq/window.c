@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "pflash/probe.h"
+
 struct window {
 	struct transport *transport;
 	const struct cfi *chip;
@@ -349,8 +351,10 @@ window_show(struct window *window)
 
 	if (!window->frames)
 		return;
-	while (cfi_next_change(window->chip, &window->seen, &off, &len))
+	while (cfi_next_change(window->chip, &window->seen, &off, &len)) {
 		cfi_render(window->chip, off, window->frames + off, len);
+		PROBE_VIEW(off, len);
+	}
 }
 
 /*

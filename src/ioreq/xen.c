@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Implements the transport by the libraries of Xen.  libxendevicemodel,
- * libxenforeignmemory and libxenevtchn have a stable interface.  libxencall
- * makes the hypercalls that these libraries lack (populating frames, the type
- * of a frame), libxenctrl the domctls (pause, shutdown reason, vCPU context).
+ * libxenforeignmemory, libxenevtchn and libxencall have a stable interface.
+ * libxencall makes the hypercalls that the others lack (populating frames, the
+ * type of a frame), whose ABI is stable, too.  domctl.c makes the rest.
  */
 #include "pflash/xen.h"
 
@@ -14,16 +14,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <xen/hvm/save.h>
+#include <xen/domctl.h>
 #include <xen/memory.h>
 #include <xen/sched.h>
+#include <xen/version.h>
 #include <xencall.h>
-#include <xenctrl.h>
 #include <xendevicemodel.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
 #include <xentoolcore.h>
 #include <xentoollog.h>
+
+#include "domctl.h"
 
 #define CR0_PG UINT64_C(0x80000000)
 
@@ -36,7 +38,7 @@ struct xen {
 	xenforeignmemory_handle *memory;
 	xenevtchn_handle *events;
 	xencall_handle *calls;
-	xc_interface *control;
+	struct domctl *control;
 	xenforeignmemory_resource_handle *page;
 };
 
@@ -311,7 +313,7 @@ xen_op_pause(struct transport *t)
 {
 	struct xen *xen = xen_of(t);
 
-	return result(xc_domain_pause(xen->control, xen->domid));
+	return domctl_pause(xen->control, xen->domid);
 }
 
 static int
@@ -319,7 +321,7 @@ xen_op_unpause(struct transport *t)
 {
 	struct xen *xen = xen_of(t);
 
-	return result(xc_domain_unpause(xen->control, xen->domid));
+	return domctl_unpause(xen->control, xen->domid);
 }
 
 static bool
@@ -336,17 +338,16 @@ static int
 xen_op_shutdown_reason(struct transport *t)
 {
 	struct xen *xen = xen_of(t);
-	xc_domaininfo_t info;
-	int count = xc_domain_getinfolist(xen->control, xen->domid, 1, &info);
+	uint32_t flags;
+	int ret = domctl_flags(xen->control, xen->domid, &flags);
 
-	if (count < 0)
-		return -errno;
-	if (count == 0 || info.domain != xen->domid ||
-	    info.flags & XEN_DOMINF_dying)
+	if (ret < 0)
+		return ret;
+	if (flags & XEN_DOMINF_dying)
 		return -ESRCH;
-	if (!(info.flags & XEN_DOMINF_shutdown))
+	if (!(flags & XEN_DOMINF_shutdown))
 		return -EINPROGRESS;
-	return (int)(info.flags >> XEN_DOMINF_shutdownshift &
+	return (int)(flags >> XEN_DOMINF_shutdownshift &
 		     XEN_DOMINF_shutdownmask);
 }
 
@@ -355,13 +356,10 @@ static int
 xen_op_has_run(struct transport *t)
 {
 	struct xen *xen = xen_of(t);
-	HVM_SAVE_TYPE(CPU) cpu;
-	int ret = result(xc_domain_hvm_getcontext_partial(xen->control,
-							  xen->domid,
-							  HVM_SAVE_CODE(CPU), 0,
-							  &cpu, sizeof(cpu)));
+	uint64_t cr0;
+	int ret = domctl_cr0(xen->control, xen->domid, &cr0);
 
-	return ret < 0 ? ret : (cpu.cr0 & CR0_PG) != 0;
+	return ret < 0 ? ret : (cr0 & CR0_PG) != 0;
 }
 
 /* Restricts every handle of Xen that the process has. */
@@ -382,10 +380,10 @@ xen_op_close(struct transport *t)
 		xenforeignmemory_close(xen->memory);
 	if (xen->devicemodel)
 		xendevicemodel_close(xen->devicemodel);
+	if (xen->control)
+		domctl_close(xen->control);
 	if (xen->calls)
 		xencall_close(xen->calls);
-	if (xen->control)
-		xc_interface_close(xen->control);
 	if (xen->log)
 		xtl_logger_destroy((xentoollog_logger *)xen->log);
 	free(xen);
@@ -422,20 +420,34 @@ static const struct transport_ops xen_ops = {
 };
 
 static int
+control_open(struct xen *xen, struct error *err)
+{
+	int version = xencall2(xen->calls, __HYPERVISOR_xen_version,
+			       XENVER_version, 0);
+
+	if (version < 0)
+		return error_errno(err, errno, "the version of Xen");
+	return domctl_open(&xen->control, (uint32_t)version,
+			   (struct xentoollog_logger *)xen->log, err);
+}
+
+static int
 handles_open(struct xen *xen, struct error *err)
 {
 	const char *node = "/dev/xen/privcmd";
 	struct xentoollog_logger *log;
-	int flags;
+	int flags, ret;
 
 	/* The caller logs *err: keep the libraries' messages quiet. */
 	xen->log = xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
 	log = (struct xentoollog_logger *)xen->log;
-	xen->control = xc_interface_open(log, NULL, 0);
-	if (xen->control)
-		xen->calls = xencall_open(log, 0);
-	if (xen->calls)
-		xen->devicemodel = xendevicemodel_open(log, 0);
+	xen->calls = xencall_open(log, 0);
+	if (!xen->calls)
+		return error_errno(err, errno, "%s", node);
+	ret = control_open(xen, err);
+	if (ret < 0)
+		return ret;
+	xen->devicemodel = xendevicemodel_open(log, 0);
 	if (xen->devicemodel)
 		xen->memory = xenforeignmemory_open(log, 0);
 	if (xen->memory) {

@@ -26,8 +26,7 @@ look_for(const struct vars *vars, enum files_role role, struct error *err)
 		return rc == -ENOENT ? 0 : rc;
 	rc = error_errno(err, EEXIST, "%s", file.path);
 	if (file.sys->fstat(file.fd, &st) == 0 && !S_ISREG(st.st_mode))
-		error_set(err, EEXIST,
-			  "%s: exists, and is %s: %s", file.path,
+		error_set(err, EEXIST, "%s: exists, and is %s: %s", file.path,
 			  identify_type_name(st.st_mode),
 			  S_ISDIR(st.st_mode) ? "name the file in it" :
 						"give another name");

@@ -44,9 +44,9 @@ statefile_write(const struct vars *vars, const struct store_state *state,
 		.stats = vars->file.stats,
 	};
 	uint8_t bytes[HEADER_SIZE + STORE_STATE_MAX];
+	size_t len = encode(bytes, state);
 	bool renamed;
-	int rc = file_write_new(&file, files, FILES_STATE, bytes,
-				encode(bytes, state), err);
+	int rc = file_write_new(&file, files, FILES_STATE, bytes, len, err);
 
 	if (rc)
 		return rc;
@@ -130,8 +130,13 @@ statefile_checksum(const struct vars *vars, uint32_t *sum, struct error *err)
 {
 	struct store_state state;
 	uint8_t bytes[HEADER_SIZE + STORE_STATE_MAX];
+	size_t len;
 	int rc = statefile_read(vars, &state, err);
 
-	*sum = rc ? 0 : crc32c(0, bytes, encode(bytes, &state));
-	return rc;
+	*sum = 0;
+	if (rc)
+		return rc;
+	len = encode(bytes, &state);
+	*sum = crc32c(0, bytes, len);
+	return 0;
 }

@@ -20,6 +20,7 @@
 #include "vars.h"
 
 #include "pflash/effective.h"
+#include "pflash/probe.h"
 
 struct store {
 	struct vars vars;
@@ -63,6 +64,12 @@ uint32_t
 store_checksum(const struct store *store)
 {
 	return crc32c(0, store->image, store->size);
+}
+
+uint32_t
+store_checksum_of(const uint8_t *image, size_t size)
+{
+	return crc32c(0, image, size);
 }
 
 const char *
@@ -119,8 +126,11 @@ store_fail(struct store *store, int rc)
 static int
 sync_journal(struct store *store)
 {
-	int rc = journal_sync(&store->journal, &store->failure);
+	int rc;
 
+	PROBE_SYNC_BEGIN();
+	rc = journal_sync(&store->journal, &store->failure);
+	PROBE_SYNC(store->journal.sequence, rc);
 	if (!rc)
 		store->unsynced = 0;
 	return rc;
@@ -155,12 +165,14 @@ commit_burst(struct store *store)
 	struct burst *burst = &store->burst;
 	int rc;
 
+	PROBE_COMMIT_BEGIN(burst->length);
 	rc = journal_append(&store->journal, RECORD_BURST, burst->record,
 			    burst->length, &store->failure);
 	if (!rc && sync_is_due(store))
 		rc = sync_journal(store);
 	else if (!rc && store->view && !store->unsynced)
 		store->unsynced = store->journal.sequence;
+	PROBE_COMMIT(store->journal.sequence, burst->length, rc);
 	if (rc)
 		return store_fail(store, rc);
 	burst_end(burst, store->dirty);
@@ -267,7 +279,7 @@ history_is_long(const struct store *store)
 static int
 drop_history(struct store *store)
 {
-	struct scan scan;
+	struct scan scan = { 0 };
 	struct recovery old;
 	uint8_t *bytes;
 	size_t len;
@@ -297,6 +309,7 @@ checkpoint(struct store *store, bool drop)
 	uint32_t crc = crc32c(0, store->image, store->size);
 	int rc;
 
+	PROBE_CHECKPOINT_BEGIN();
 	rc = append_crc(store, RECORD_CHECKPOINT, crc);
 	if (!rc)
 		rc = sync_journal(store);
@@ -307,6 +320,7 @@ checkpoint(struct store *store, bool drop)
 		rc = append_crc(store, RECORD_DONE, crc);
 	if (!rc && drop)
 		rc = drop_history(store);
+	PROBE_CHECKPOINT(store->journal.sequence, rc);
 	if (rc)
 		return store_fail(store, rc);
 	store->failure.text[0] = '\0';

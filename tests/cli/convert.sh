@@ -4,7 +4,7 @@
 . tests/lib/cli.sh
 
 ctl=$build/pflashctl
-ms=/usr/share/OVMF/OVMF_VARS.ms.fd
+ms=$tmp/ms.fd
 v=$tmp/vars.fd
 
 # variables FILE: the variables that the firmware would find, as bytes
@@ -277,17 +277,14 @@ refuses "hard links" 3 'hard links' "$ctl" convert --layout 4m "$v"
 
 # --- the note of check ---
 
-if [ -e "$ms" ]; then
-	start --template "$ms"
-	"$ctl" check "$v" >"$tmp/log"
-	check_equal "dbx: exit code" 0 $?
-	check "dbx: a note" grep -q '^note: dbx-limit: .*10240 bytes.*convert --layout 4m' "$tmp/log"
-	"$ctl" convert --layout 4m "$v" >"$tmp/log"
-	check "dbx: no note in the layout 4m" sh -c \
-		"! $ctl check $v | grep dbx-limit"
-else
-	skip "dbx: $ms is missing"
-fi
+gzip -dc "$data/debian12-OVMF_VARS.ms.fd.gz" >"$ms"
+start --template "$ms"
+"$ctl" check "$v" >"$tmp/log"
+check_equal "dbx: exit code" 0 $?
+check "dbx: a note" grep -q '^note: dbx-limit: .*10240 bytes.*convert --layout 4m' "$tmp/log"
+"$ctl" convert --layout 4m "$v" >"$tmp/log"
+check "dbx: no note in the layout 4m" sh -c \
+	"! $ctl check $v | grep dbx-limit"
 start --layout 2m
 check "dbx: no note without keys" sh -c "! $ctl check $v | grep dbx-limit"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tests/cli/hostile_daemon.py [--uid N] DIRECTORY ID[-ID]=BEHAVIOUR...: replaces pflashds, most of them hostile.
 
-Listens on /run/pflashd/ID.sock, prints its pid when all sockets exist, and continues in the background. For each
+Listens on /run/pflashd/ID.sock, or in the directory $PFLASH_RUN_DIR, prints its pid when all sockets exist, and continues in the background. For each
 connection it appends a line "ID LINE" to DIRECTORY/asked. With --uid it listens as that user.
 
 BEHAVIOUR is {...}: an honest answer with these members replaced (null stays null, "-name" removes a member); or "@FILE":
@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-RUN = pathlib.Path("/run/pflashd")
+RUN = pathlib.Path(os.environ.get("PFLASH_RUN_DIR", "/run/pflashd"))
 UNKNOWN = "this pflashd does not know what it is asked for"
 FIRST_WORKER, NEXT_WORKER = 4001, 4002
 log_lock = threading.Lock()
@@ -203,6 +203,39 @@ def upgrade_fails(connection, domain, line, memory):
     send(connection, {**good(domain), **memory})
 
 
+def send_trace(connection, domain, line):
+    """For `trace`: the bytes of DIRECTORY/trace; a status with the VARS file DIRECTORY/VARS."""
+    if line == "trace":
+        connection.sendall((directory / "trace").read_bytes())
+        return True
+    send(connection, {**good(domain), "vars": str(directory / "VARS")})
+    return False
+
+
+def trace(connection, domain, line, memory):
+    """Goes on until the client ends its side."""
+    if send_trace(connection, domain, line):
+        while connection.recv(128):
+            pass
+        connection.sendall(b"# end: stopped\n")
+
+
+def trace_cut(connection, domain, line, memory):
+    """The worker dies."""
+    send_trace(connection, domain, line)
+
+
+def trace_deaf(connection, domain, line, memory):
+    """The worker does not end the trace."""
+    if send_trace(connection, domain, line):
+        time.sleep(3600)
+
+
+def trace_refused(connection, domain, line, memory):
+    error = {"error": "the guest is traced already\x1b[2J"} if line.startswith("trace") else {}
+    send(connection, {**good(domain), **error})
+
+
 taken_over = [0]
 
 
@@ -268,7 +301,7 @@ BEHAVIOURS = {
     for function in (
         silent, drip, close, cut, ten_mib, never_ends, mode, mode_refused, mode_silent, no_mode, upgrade, upgrade_at_once,
         upgrade_version, upgrade_refused, upgrade_claimed, upgrade_failed, upgrade_fails, upgrade_silent, old_one,
-        old_liar, old_everybody, old_without_record,
+        old_liar, old_everybody, old_without_record, trace, trace_cut, trace_deaf, trace_refused,
     )
 }  # fmt: skip
 

@@ -39,6 +39,11 @@ for name in nat openvswitch route; do
 	check "vif-pflash-$name" test -x "$root/etc/xen/scripts/vif-pflash-$name"
 done
 path_is "mode of the unit" 644 "/usr/local/lib/systemd/system/pflashd@.service"
+for unit in pflash-metrics.service pflash-metrics.timer; do
+	path_is "mode of $unit" 644 "/usr/local/lib/systemd/system/$unit"
+done
+check "its unit starts the installed program" grep -q '^ExecStart=/usr/local/bin/pflashctl ' \
+	"$root/usr/local/lib/systemd/system/pflash-metrics.service"
 path_is "mode of the profile" 644 /etc/apparmor.d/pflashd
 check "the unit starts the installed program" grep -q '^ExecStart=/usr/local/sbin/pflashd ' \
 	"$root/usr/local/lib/systemd/system/pflashd@.service"

@@ -128,6 +128,11 @@ else
 	refuses "with a template neither" 3 "was moved to $half" start --template "$half"
 	check_equal "forget" forgotten "$("$ctl" forget "$old")"
 	refuses "then pflashd would make a new file" 5 'xenstored' start
+	mkdir "$tmp/away"
+	gone=$tmp/away/gone.fd
+	printf 'vars %s\n' "$gone" >"$PFLASH_KNOWN_DIR/$(echo "${gone#/}" | sed 's/%/%25/g; s/-/%2d/g; s|/|-|g')"
+	rmdir "$tmp/away"
+	check_equal "forget a path whose directory is gone" forgotten "$("$ctl" forget "$gone")"
 	check_equal "forget again" "there is no record of this file" "$("$ctl" forget "$old")"
 	mv "$half" "$tmp/kept.fd"
 	printf 'vars = %s\nlayout = 4m\n' "$half" >"$conf"

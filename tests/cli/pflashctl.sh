@@ -272,13 +272,13 @@ unchanged "these commands changed neither file"
 # --- check --code ---
 
 for code in /usr/share/OVMF/OVMF_CODE_4M.fd:0: \
-	/usr/share/OVMF/OVMF_CODE.fd:3:'^error: .*built for 0x20000 bytes'; do
+	"$(code_2m)":3:'^error: .*built for 0x20000 bytes'; do
 	file=${code%%:*} code=${code#*:}
 	if [ -r "$file" ]; then
 		says "check --code ${file##*/}" "${code%%:*}" "${code#*:}" \
 			"$ctl" check --code "$file" "$v"
 	else
-		skip "check --code: $file is missing (package ovmf)"
+		skip "check --code: $file is missing (./setup installs or builds it)"
 	fi
 done
 says "check --code: a file that is not a firmware" 3 '^variables' \

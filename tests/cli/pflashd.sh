@@ -269,10 +269,10 @@ refuses "the image of VARS and journal is refused" 3 'nothing but 0xff' "$d" --d
 	--vars "$tmp/erased.fd" --foreground
 
 # A firmware that was built for another layout.
-for code in OVMF_CODE_4M.fd:0x84000 OVMF_CODE.fd:0x20000; do
-	file=/usr/share/OVMF/${code%:*}
+for code in /usr/share/OVMF/OVMF_CODE_4M.fd:0x84000 "$(code_2m):0x20000"; do
+	file=${code%:*} code=${code##*/}
 	if [ ! -r "$file" ]; then
-		skip "code of another build: $file is missing (package ovmf)"
+		skip "code of another build: $file is missing (./setup installs or builds it)"
 		continue
 	fi
 	case $code in

@@ -43,6 +43,7 @@ static struct report *report;
 static int channel[2], pipe_ends[2];
 static bool paused; /* rundir_paused() */
 static bool ready, ever_ready, installed, ordered;
+static unsigned int traces; /* that the worker may open */
 static unsigned int unread;
 
 /* --- doubles of the functions that broker, relay and status call --- */
@@ -202,6 +203,16 @@ on_ready(void *opaque)
 	return 0;
 }
 
+static int
+on_trace(void *opaque, uint32_t *flags)
+{
+	(void)opaque;
+	demand(traces > 0, "a trace that was not ordered");
+	traces--;
+	*flags |= CHANNEL_CONTINUED;
+	return dup(pipe_ends[0]);
+}
+
 static void
 on_mode_done(void *opaque, int error)
 {
@@ -253,6 +264,7 @@ start_worker(void)
 	drop_replies();
 	broker_begin(&broker);
 	ready = installed = ordered = false;
+	traces = 0;
 	unread = 0;
 }
 
@@ -309,6 +321,7 @@ ask_status(void)
 	static const struct options options = { .vars = "/vars" };
 	static const struct guest guest = { .id = 7, .name = "guest" };
 	const struct status status = {
+		.trace = "off",
 		.options = &options,
 		.guest = &guest,
 		.report = report,
@@ -346,10 +359,12 @@ step(struct input *in)
 	case 0:
 	case 1: request(in, what); return;
 	case 2:
-		if (what & 8)
+		if (what & 8) {
 			start_worker();
-		else
-			broker.mode_ordered = ordered = true;
+			return;
+		}
+		broker.mode_ordered = ordered = true;
+		broker.traces_ordered = ++traces;
 		return;
 	case 3: unread = what >> 3; return;
 	case 4: print_log(in); return;
@@ -374,7 +389,8 @@ begin(void)
 				  .transport = &transport,
 				  .rundir = &rundir,
 				  .ready = on_ready,
-				  .mode_done = on_mode_done };
+				  .mode_done = on_mode_done,
+				  .trace = on_trace };
 	report = calloc(1, sizeof(*report));
 	demand(report != NULL, "out of memory");
 	relay = relay_open();

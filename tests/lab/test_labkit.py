@@ -6,13 +6,17 @@ import base64
 import gzip
 import hashlib
 import io
+import lzma
 import os
+import struct
+import subprocess
 import tempfile
 import unittest
 from unittest import mock
 
-from labkit import (cpio, demo, durations, efilinux, elf, libxl, mtd, parts,
-                    report, runner, scenario, source)
+from labkit import (cpio, demo, durations, efilinux, elf, kernel, libxl, mtd,
+                    parts, prepare, qemu, releases, report, runner, scenario,
+                    source, sysroot)
 from labkit.channel import Results
 from labkit.machine import KNOWN_ABORT
 from labkit.report import LabError
@@ -142,6 +146,12 @@ class Durations(unittest.TestCase):
             self.assertEqual(durations.load()["a b c"], 0.5)
             self.assertEqual(os.listdir(cache), ["durations"])
 
+    def test_a_foreign_release_takes_as_long_until_it_has_run(self):
+        table = {"lab boot": 9, "lab attach": 3, "lab attach-trixie": 4}
+        for step, seconds in (("lab boot-trixie", 9), ("lab attach-trixie", 4),
+                              ("lab attach-sid", 3), ("lab x-trixie", None)):
+            self.assertEqual(durations.of_step(step, table), seconds)
+
     def test_a_cache_that_is_not_writable_is_ignored(self):
         with mock.patch.dict(os.environ, PFLASH_CACHE="/dev/null/none"):
             durations.record("lab boot", 1234)
@@ -183,6 +193,23 @@ class Header(unittest.TestCase):
             scenario.needed_files(s, "/nonexistent")
 
 
+    def test_without_debian_s_file_pflashctl_makes_the_vars(self):
+        s = self.load(f"# needs: {scenario.VARS}\n")
+        with tempfile.TemporaryDirectory() as build, \
+                mock.patch.object(scenario.os.path, "exists",
+                                  lambda path: path != scenario.VARS
+                                  and os.access(path, os.F_OK)):
+            with self.assertRaisesRegex(LabError, "run `make`"):
+                scenario.needed_files(s, build)
+            os.makedirs(f"{build}/lab")
+            with open(f"{build}/pflashctl", "w", encoding="ascii") as f:
+                f.write("#!/bin/sh\nshift 3 && echo vars >$1\n")
+            os.chmod(f"{build}/pflashctl", 0o755)
+            files = scenario.needed_files(s, build)
+            with open(files["lab/OVMF_VARS.fd"], encoding="ascii") as f:
+                self.assertEqual(f.read(), "vars\n")
+
+
 class Archive(unittest.TestCase):
     def test_every_entry_is_aligned_and_directories_come_once(self):
         out = io.BytesIO()
@@ -194,6 +221,103 @@ class Archive(unittest.TestCase):
         self.assertEqual(len(data) % 512, 0)
         at = [i for i in range(len(data)) if data.startswith(b"070701", i)]
         self.assertEqual([i % 4 for i in at], [0] * 5)
+
+
+    def test_a_path_through_a_link_is_written_below_its_target(self):
+        out = io.BytesIO()
+        w = cpio.Writer(out, {"usr/lib": "/lib", "lib64": "/lib",
+                              "var/lock": "/run/lock"})
+        w.data("usr/lib/a", b"")
+        w.data("/lib64/b", b"")
+        w.directory("var/lock/c")
+        w.data("usr/libexec/d", b"")
+        self.assertEqual(w.dirs, {"lib", "run", "run/lock", "run/lock/c", "usr",
+                                  "usr/libexec"})
+        self.assertIn(b"lib/b\0", out.getvalue())
+
+
+class Releases(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(releases.select, None)
+        here = mock.patch.object(releases, "host", lambda: "bookworm")
+        here.start()
+        self.addCleanup(here.stop)
+
+    def test_this_machine_s_release_is_the_default(self):
+        self.assertEqual(releases.current().xen, "4.17")
+        self.assertFalse(releases.is_foreign())
+        self.assertEqual(releases.suffix(), "")
+
+    def test_another_one_has_a_cache_and_a_build_directory_of_its_own(self):
+        with mock.patch.dict(os.environ, PFLASH_CACHE="/c", BUILD="/b"):
+            self.assertEqual(kernel.root(), "/c/lab/bookworm/root")
+            self.assertEqual(prepare.directory(), "/b")
+            releases.select("trixie")
+            self.assertEqual(kernel.root(), "/c/lab/trixie/root")
+            self.assertEqual(prepare.directory(), "/b-trixie")
+
+    def test_the_table_s_differences_are_used(self):
+        releases.select("trixie")
+        self.assertIn("usr/lib/xen-4.20/boot/hvmloader", parts.names("hvm"))
+        self.assertIn("lib/systemd/systemd-executor", parts.names("systemd"))
+        releases.select("bookworm")
+        self.assertNotIn("lib/systemd/systemd-executor", parts.names("systemd"))
+
+    def test_an_unknown_machine_needs_the_option(self):
+        with mock.patch.object(releases, "host", lambda: "noble"):
+            self.assertRaisesRegex(LabError, "--release", releases.current)
+            releases.select("sid")
+            self.assertTrue(releases.is_foreign())
+
+    def test_modules_compiled_here_are_for_this_machine_s_release(self):
+        s = scenario.Scenario("x", "x.sh", needs=["mtd"])
+        releases.select("trixie")
+        with self.assertRaisesRegex(LabError, "x runs on bookworm only"):
+            scenario.needed_files(s, "/nonexistent")
+
+    def test_a_link_does_not_lead_out_of_the_sysroot(self):
+        with tempfile.TemporaryDirectory() as root:
+            top = os.path.join(root, "usr/lib/x86_64-linux-gnu")
+            os.makedirs(top)
+            os.symlink("/lib/x86_64-linux-gnu/libz.so.1", f"{top}/libz.so")
+            os.symlink("libev.so.4", f"{top}/libev.so")
+            sysroot._relative_links(root)
+            self.assertEqual(os.readlink(f"{top}/libz.so"),
+                             "../../../lib/x86_64-linux-gnu/libz.so.1")
+            self.assertEqual(os.readlink(f"{top}/libev.so"), "libev.so.4")
+
+
+class Modules(unittest.TestCase):
+    def setUp(self):
+        cache = tempfile.TemporaryDirectory()
+        self.addCleanup(cache.cleanup)
+        environment = mock.patch.dict(os.environ, PFLASH_CACHE=cache.name)
+        environment.start()
+        self.addCleanup(environment.stop)
+        top = os.path.join(kernel.root(), "lib/modules/1-x")
+        os.makedirs(f"{top}/kernel/fs")
+        with open(f"{kernel.root()}/.kernel", "w", encoding="ascii") as f:
+            f.write("linux-image-1-x")
+        with lzma.open(f"{top}/kernel/fs/a.ko.xz", "wb") as f:
+            f.write(b"module a")
+        with open(f"{top}/modules.builtin", "w", encoding="ascii") as f:
+            f.write("kernel/lib/b.ko\n")
+
+    def content(self, path):
+        with open(path, "rb") as f:
+            return f.read()
+
+    def test_a_compressed_one_is_unpacked(self):
+        self.assertEqual(self.content(kernel.module("fs/a")), b"module a")
+        self.assertEqual(self.content(kernel.find("a")), b"module a")
+
+    def test_a_built_in_one_is_empty(self):
+        self.assertEqual(self.content(kernel.module("lib/b")), b"")
+        self.assertEqual(self.content(kernel.find("b")), b"")
+
+    def test_a_missing_one_is_missing(self):
+        self.assertRaisesRegex(LabError, "no module fs/c", kernel.module, "fs/c")
+        self.assertIsNone(kernel.find("c"))
 
 
 class Mtd(unittest.TestCase):
@@ -221,8 +345,8 @@ class Parts(unittest.TestCase):
     def needs(self, cache, needs):
         s = scenario.Scenario("x", "x.sh", needs=needs)
         with mock.patch.dict(os.environ, PFLASH_CACHE=cache):
-            for pattern in parts.PARTS["hvm"].values():
-                path = os.path.join(parts._root(), pattern)
+            for name in parts.names("hvm").values():
+                path = os.path.join(parts._root(), name)
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with open(path, "wb"):
                     pass
@@ -231,7 +355,7 @@ class Parts(unittest.TestCase):
     def test_a_part_lies_where_dom0_looks_for_it(self):
         with tempfile.TemporaryDirectory() as cache:
             files = self.needs(cache, ["hvm"])
-            self.assertEqual(set(files), set(parts.PARTS["hvm"]))
+            self.assertEqual(set(files), set(parts.names("hvm")))
             self.assertTrue(all(f.startswith(cache) for f in files.values()))
 
     def test_without_it_dom0_has_nothing_of_it(self):
@@ -249,6 +373,14 @@ class Others(unittest.TestCase):
         for path in (source.FETCH, demo.FIRMWARE):
             self.assertTrue(os.access(path, os.X_OK), path)
 
+    def test_a_zstd_kernel_is_unpacked_without_its_size(self):
+        payload = subprocess.run(["zstd", "-c"], input=b"\x7fELF", check=True,
+                                 capture_output=True).stdout + b"\4\0\0\0"
+        setup = bytearray(2 * 512)
+        setup[0x1F1] = 1
+        struct.pack_into("<II", setup, 0x248, 0, len(payload))
+        self.assertEqual(elf.vmlinux(bytes(setup) + payload), b"\x7fELF")
+
     def test_needed_of_a_script_is_nothing(self):
         self.assertEqual(elf.needed(__file__), [])
 
@@ -260,23 +392,32 @@ class Others(unittest.TestCase):
         with tempfile.TemporaryDirectory() as cache, \
                 mock.patch.dict(os.environ, PFLASH_CACHE=cache):
             self.assertEqual(scenario.needed_files(s, "build"), {})
-            xen = libxl.SOURCE
+            xen = libxl.source()
             os.makedirs(xen.path())
-            for name in ("stamp", *libxl.FILES):
+            for name in ("stamp", *libxl.names()):
                 with open(xen.path(name), "w", encoding="ascii") as f:
                     f.write("of another patch")
             self.assertEqual(scenario.needed_files(s, "build"), {})
             with open(xen.path("stamp"), "w", encoding="ascii") as f:
                 f.write(xen._inputs())
             self.assertEqual(set(scenario.needed_files(s, "build")),
-                             {f"lab/libxl/{name}" for name in libxl.FILES})
+                             {f"lab/libxl/{name}" for name in libxl.names()})
 
     def test_only_the_exact_abort_is_known(self):
         said = ("Bail out! ERROR:../../accel/tcg/tcg-accel-ops.c:81:"
                 "tcg_handle_interrupt: assertion failed: "
                 "(qemu_mutex_iothread_locked())")
         self.assertTrue(KNOWN_ABORT.search(said))
+        self.assertTrue(KNOWN_ABORT.search(
+            said.replace("qemu_mutex_iothread_locked", "bql_locked")))
         self.assertFalse(KNOWN_ABORT.search(said.replace("tcg_handle", "x")))
+
+    def test_the_patches_of_each_release_s_emulator_are_there(self):
+        for release in releases.RELEASES.values():
+            with mock.patch.object(releases, "host", lambda: release.name):
+                self.assertTrue(qemu._source().patches())
+        with mock.patch.object(releases, "host", lambda: "noble"):
+            self.assertFalse(qemu.is_own())
 
 
 if __name__ == "__main__":

@@ -62,6 +62,16 @@ finish() {
 	exit "${lib_bad:-0}"
 }
 
+# code_2m: prints the path of a firmware of 2 MiB. Since Debian 13 the package
+# ovmf has none; OvmfXen is one.
+code_2m() {
+	if [ -r /usr/share/OVMF/OVMF_CODE.fd ]; then
+		echo /usr/share/OVMF/OVMF_CODE.fd
+	else
+		integration/edk2/build --path 2>/dev/null || echo OVMF_XEN.fd
+	fi
+}
+
 # fill FIRST COUNT: the accesses that add variables of one byte as edk2 does: the
 # header, its state, name and data, the state
 fill() {

@@ -130,6 +130,24 @@ blob_read(const char *path)
 }
 
 struct blob
+blob_gunzip(const char *path)
+{
+	enum { MOST = 1 << 20 };
+	struct blob blob = { .data = malloc(MOST) };
+	char line[256];
+	FILE *stream;
+
+	(void)snprintf(line, sizeof(line), "gzip -dc '%s'", path);
+	stream = popen(line, "r");
+	if (!blob.data || !stream)
+		die(path);
+	blob.len = fread(blob.data, 1, MOST, stream);
+	if (pclose(stream) || blob.len == MOST)
+		die(path);
+	return blob;
+}
+
+struct blob
 blob_copy(const void *data, size_t len)
 {
 	struct blob blob = { .data = malloc(len + 1), .len = len };

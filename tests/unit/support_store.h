@@ -33,6 +33,9 @@ int create_vars(const struct sys *sys, const char *path, const void *image,
 		size_t size, struct error *err);
 
 struct blob blob_read(const char *path);
+
+/* The decompressed contents of a file of tests/data. */
+struct blob blob_gunzip(const char *path);
 struct blob blob_copy(const void *data, size_t len);
 void blob_write(const char *path, const void *data, size_t len);
 void blob_free(struct blob *blob);

@@ -32,6 +32,7 @@
 #define NO_DOMAIN 16u
 #define PAUSED 32u /* a pause that the flash must undo */
 #define ADMIN 64u  /* a pause for an administrator */
+#define TRACE 128u /* a trace is ordered */
 
 #define REFUSED 1000 /* differs from every reply's result */
 
@@ -92,6 +93,13 @@ on_ready(void *opaque)
 	return 0;
 }
 
+static int
+on_trace(void *opaque, uint32_t *flags)
+{
+	(void)opaque, (void)flags;
+	return fake_open(NULL, FILES_VARS, true);
+}
+
 static void
 on_mode(void *opaque, int error)
 {
@@ -119,6 +127,7 @@ setup(void)
 		.rundir = &rundir,
 		.ready = on_ready,
 		.mode_done = on_mode,
+		.trace = on_trace,
 	};
 	broker_begin(&broker);
 }
@@ -131,6 +140,7 @@ set_state(unsigned int state)
 	broker.record_installed = state & INSTALLED;
 	broker.mode_ordered = state & MODE;
 	broker.paused_for_admin = state & ADMIN;
+	broker.traces_ordered = state & TRACE ? 1 : 0;
 	if (state & NO_DOMAIN) {
 		broker.transport = NULL;
 		broker.rundir = NULL;
@@ -214,7 +224,14 @@ static const struct {
 	FILES("record", OPEN, CHANNEL_HANDOVER, 0, 0, REFUSED),
 	FILES("record", CREATE, CHANNEL_HANDOVER, 0, 0, REFUSED),
 	FILES("record", REMOVE, CHANNEL_HANDOVER, 1, 0, REFUSED),
-	FILES("role 4", OPEN, CHANNEL_ROLES, 0, 0, REFUSED),
+	FILES("trace", OPEN, CHANNEL_TRACE, 1, TRACE, 0),
+	FILES("trace", OPEN, CHANNEL_TRACE, 1, TRACE | READY | NO_DOMAIN, 0),
+	FILES("trace", OPEN, CHANNEL_TRACE, 1, READY, REFUSED),
+	FILES("trace to read", OPEN, CHANNEL_TRACE, 0, TRACE, REFUSED),
+	FILES("trace", CREATE, CHANNEL_TRACE, 1, TRACE, REFUSED),
+	FILES("trace", INSTALL, CHANNEL_TRACE, 1, TRACE, REFUSED),
+	FILES("no trace", REMOVE, CHANNEL_TRACE, 1, TRACE, REFUSED),
+	FILES("role 5", OPEN, CHANNEL_ROLES, 0, 0, REFUSED),
 	FILES("role 255", REMOVE, 255, 1, 0, REFUSED),
 	/* The hole for firmware, without Xen's special pages. */
 	FRAMES("first", POPULATE, 0xfc000, 1, 0),

@@ -34,6 +34,8 @@ command(void *opaque, const char *line, struct error *err)
 	(void)snprintf(last, sizeof(last), "%s", line);
 	if (strcmp(line, "refuse") == 0)
 		return error_set(err, EINVAL, "it is refused");
+	if (strcmp(line, "stream") == 0)
+		return CONTROL_STREAM;
 	if (strcmp(line, "defer too") == 0)
 		return DEFERRED_TOO;
 	return strcmp(line, "defer") == 0 ? DEFERRED : 0;
@@ -51,7 +53,17 @@ status(void *opaque, const char *error)
 	return text;
 }
 
-static const struct control_ops ops = { command, status, dir };
+static int streamed = -1; /* a connection, or -1 */
+
+static void
+stream(void *opaque, int fd)
+{
+	ck_assert_ptr_eq(opaque, dir);
+	ck_assert_int_eq(streamed, -1);
+	streamed = fd;
+}
+
+static const struct control_ops ops = { command, status, stream, dir };
 
 static void
 setup(void)
@@ -408,6 +420,28 @@ START_TEST(socket_that_was_left)
 }
 END_TEST
 
+/* The connection outlives the time limit of a client, and uses no slot. */
+START_TEST(connection_of_a_stream)
+{
+	int fds[CONTROL_CLIENTS], fd = connect_and_send("stream\n");
+	char text[8] = "";
+
+	ck_assert_int_ge(streamed, 0);
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++)
+		fds[i] = connect_and_send("defer\n");
+	control_done(control, DEFERRED, NULL);
+	for (unsigned int i = 0; i < CONTROL_CLIENTS; i++)
+		ck_assert(has_answer(fds[i], "to 'defer'"));
+	ck_assert_int_eq(recv(fd, text, 1, MSG_DONTWAIT), -1);
+	ck_assert_int_eq(send(streamed, "trace", 5, MSG_NOSIGNAL), 5);
+	ck_assert_int_eq(recv(fd, text, sizeof(text), MSG_DONTWAIT), 5);
+	ck_assert_str_eq(text, "trace");
+	close(streamed);
+	close(fd);
+	streamed = -1;
+}
+END_TEST
+
 static void
 add_lines(TCase *tc)
 {
@@ -435,6 +469,7 @@ add_rest(TCase *tc)
 	tcase_add_test(tc, closed_under_clients);
 	tcase_add_test(tc, no_directory);
 	tcase_add_test(tc, socket_that_was_left);
+	tcase_add_test(tc, connection_of_a_stream);
 }
 
 int

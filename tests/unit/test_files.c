@@ -144,7 +144,7 @@ START_TEST(names_of_a_missing_file)
 	close_files();
 	open_files("VARS", NULL);
 	names_are("VARS", "VARS.journal", "VARS.state");
-	for (int role = 0; role < FILES_ROLES; role++)
+	for (unsigned int role = 0; role < FILES_ROLES; role++)
 		ck_assert_int_eq(opens(role, _i), -ENOENT);
 	ck_assert_int_eq(chdir("/"), 0);
 	close_files();
@@ -238,7 +238,7 @@ START_TEST(links_are_not_followed)
 	ck_assert_int_eq(symlink("victim", "VARS"), 0);
 	ck_assert_int_eq(symlink("victim", "VARS.journal"), 0);
 	ck_assert_int_eq(symlink("victim", "VARS.state"), 0);
-	for (int role = 0; role < FILES_ROLES; role++)
+	for (unsigned int role = 0; role < FILES_ROLES; role++)
 		ck_assert_int_eq(opens(role, _i), -ELOOP);
 	ck_assert_int_eq(unlink("VARS"), 0);
 	put("VARS", "v");
@@ -381,7 +381,7 @@ START_TEST(opening_to_write_syncs_the_directory)
 	put("VARS", "v");
 	put("VARS.journal", "j");
 	open_files("VARS", NULL);
-	for (int role = FILES_VARS; role <= FILES_JOURNAL; role++) {
+	for (unsigned int role = FILES_VARS; role <= FILES_JOURNAL; role++) {
 		fault = (struct fault){ .only = CALL_SYNC_DIRECTORY };
 		ck_assert_int_eq(opens(role, false), 0);
 		ck_assert_uint_eq(fault.calls, 0);
@@ -466,7 +466,7 @@ START_TEST(existing_files_are_not_overwritten)
 	put("VARS.journal", "old");
 	put("VARS.state", "old");
 	open_files("VARS", NULL);
-	for (int role = 0; role < FILES_ROLES; role++) {
+	for (unsigned int role = 0; role < FILES_ROLES; role++) {
 		ck_assert_int_eq(creates(role, "new"), 0);
 		ck_assert_int_eq(INSTALL(role, false), -EEXIST);
 		ck_assert(!named);
@@ -485,7 +485,7 @@ START_TEST(existing_names_are_replaced)
 
 	put("VARS", "v");
 	open_files("VARS", NULL);
-	for (int role = FILES_JOURNAL; role < FILES_ROLES; role++)
+	for (unsigned int role = FILES_JOURNAL; role < FILES_ROLES; role++)
 		for (int i = 0; i < 2; i++) {
 			char text[] = { (char)('0' + i), '\0' };
 
@@ -505,7 +505,7 @@ START_TEST(nothing_to_install)
 {
 	put("VARS", "v");
 	open_files("VARS", NULL);
-	for (int role = 0; role < FILES_ROLES; role++)
+	for (unsigned int role = 0; role < FILES_ROLES; role++)
 		ck_assert_int_eq(INSTALL(role, false), -ENOENT);
 	ck_assert_int_eq(REMOVE(FILES_VARS, true), 0);
 	ck_assert_uint_eq(scratch_entries(), 1);

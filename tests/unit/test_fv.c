@@ -21,14 +21,15 @@ struct sample {
 	const char *path;
 };
 
+/* Since Debian 13 the package ovmf has nothing of 2 MiB. */
 static const struct sample templates[] = {
-	{ "2m", "/usr/share/OVMF/OVMF_VARS.fd" },
+	{ "2m", "tests/data/debian12-OVMF_VARS.fd.gz" },
 	{ "4m", "/usr/share/OVMF/OVMF_VARS_4M.fd" },
 };
 
-static const struct sample firmware[] = {
-	{ "2m", "/usr/share/OVMF/OVMF_CODE.fd" },
-	{ "4m", "/usr/share/OVMF/OVMF_CODE_4M.fd" },
+static const char *const firmware[] = {
+	"/usr/share/ovmf/OVMF.fd",
+	"/usr/share/OVMF/OVMF_CODE_4M.fd",
 };
 
 static struct error err;
@@ -89,7 +90,8 @@ START_TEST(format_equals_the_template)
 
 	if (skip(templates[_i].path))
 		return;
-	template = blob_read(templates[_i].path);
+	template = _i == 0 ? blob_gunzip(templates[_i].path) :
+			     blob_read(templates[_i].path);
 	image = malloc(layout->size);
 	ck_assert_ptr_nonnull(image);
 	fv_format(layout, image);
@@ -108,9 +110,9 @@ START_TEST(sec_is_found_in_firmware)
 	struct blob image;
 	size_t off;
 
-	if (skip(firmware[_i].path))
+	if (skip(firmware[_i]))
 		return;
-	image = blob_read(firmware[_i].path);
+	image = blob_read(firmware[_i]);
 	ck_assert_int_eq(fv_find_sec(image.data, image.len, &off, &err), 0);
 	ck_assert_uint_eq(off % FV_BLOCK_SIZE, 0);
 	ck_assert_uint_eq((image.len - off) / FV_BLOCK_SIZE, 52);
@@ -211,45 +213,65 @@ END_TEST
 
 /* --- which variables a firmware was built for --- */
 
-static const struct {
+/* Debian 12 has all, later releases only those of 4 MiB. */
+static const struct built {
 	const char *path;
 	const char *layout; /* NULL: cannot be detected */
-	uint64_t base;
+	size_t size;        /* 0: any */
 	bool has_vars;
 } built[] = {
-	{ "/usr/share/OVMF/OVMF_CODE.fd", "2m", 0xffe00000, false },
-	{ "/usr/share/OVMF/OVMF_CODE.secboot.fd", "2m", 0xffe00000, false },
-	{ "/usr/share/OVMF/OVMF_CODE_4M.fd", "4m", 0xffc00000, false },
-	{ "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "4m", 0xffc00000, false },
-	{ "/usr/share/ovmf/OVMF.fd", "2m", 0xffe00000, true },
+	{ "/usr/share/OVMF/OVMF_CODE.fd", "2m", 0, false },
+	{ "/usr/share/OVMF/OVMF_CODE.secboot.fd", "2m", 0, false },
+	{ "/usr/share/OVMF/OVMF_CODE_4M.fd", "4m", 0, false },
+	{ "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "4m", 0, false },
+	{ "/usr/share/ovmf/OVMF.fd", "2m", 0x200000, true },
+	{ "/usr/share/ovmf/OVMF.fd", "4m", 0x400000, true },
 	{ "/usr/share/OVMF/OVMF_VARS.fd", NULL, 0, false },
 	{ "/usr/share/OVMF/OVMF_VARS_4M.fd", NULL, 0, false },
 };
 #define BUILT (sizeof(built) / sizeof(built[0]))
 
-START_TEST(debian_builds_are_detected)
+static void
+expect_built(const struct blob *image, const struct built *wanted)
 {
 	struct fv_build build;
-	struct blob image;
-	int ret;
+	int ret = fv_build_find(image->data, image->len, &build, &err);
 
-	if (skip(built[_i].path))
-		return;
-	image = blob_read(built[_i].path);
-	ret = fv_build_find(image.data, image.len, &build, &err);
-	if (!built[_i].layout) {
+	if (!wanted->layout) {
 		ck_assert_int_eq(ret, -ENOENT);
 		ck_assert_ptr_null(build.layout);
-		ck_assert_int_eq(fv_build_takes(image.data, image.len, 0x20000,
-						&err),
+		ck_assert_int_eq(fv_build_takes(image->data, image->len,
+						0x20000, &err),
 				 -ENOENT);
-	} else {
-		ck_assert_int_eq(ret, 0);
-		ck_assert_str_eq(build.layout->name, built[_i].layout);
-		ck_assert_uint_eq(build.vars_base, built[_i].base);
-		ck_assert_int_eq(build.has_vars, built[_i].has_vars);
+		return;
 	}
-	blob_free(&image);
+	ck_assert_int_eq(ret, 0);
+	ck_assert_str_eq(build.layout->name, wanted->layout);
+	ck_assert_uint_eq(build.vars_base, build.layout->base);
+	ck_assert_int_eq(build.has_vars, wanted->has_vars);
+}
+
+START_TEST(debian_builds_are_detected)
+{
+	unsigned int detected = 0;
+
+	for (size_t i = 0; i < BUILT; i++) {
+		struct blob image;
+
+		if (access(built[i].path, R_OK))
+			continue;
+		image = blob_read(built[i].path);
+		if (!built[i].size || image.len == built[i].size) {
+			expect_built(&image, &built[i]);
+			detected += built[i].layout != NULL;
+		}
+		blob_free(&image);
+	}
+	/* Two with a volume of variables behind them, and OVMF.fd. */
+	if (!detected)
+		printf("SKIP: the package ovmf is not here\n");
+	else
+		ck_assert_uint_ge(detected, 3);
 }
 END_TEST
 
@@ -353,7 +375,7 @@ fv_suite(void)
 	tcase_add_test(tc, sec_is_the_last_volume);
 	tcase_add_test(tc, damaged_volume_is_not_found);
 	tcase_add_test(tc, header_length_is_checked);
-	tcase_add_loop_test(tc, debian_builds_are_detected, 0, BUILT);
+	tcase_add_test(tc, debian_builds_are_detected);
 	tcase_add_loop_test(tc, builds_of_every_size, 0, 6);
 	tcase_add_test(tc, other_variables_are_refused);
 	suite_add_tcase(suite, tc);

@@ -202,7 +202,9 @@ START_TEST(a_torn_record_is_never_read)
 					.only = CALL_WRITE,
 					.kind = (enum fault_kind)kind,
 					.error = EIO };
-		ck_assert_int_lt(known_move(&sys_faulty, files_of(OLD), files_of(NEW), &err), 0);
+		ck_assert_int_lt(known_move(&sys_faulty, files_of(OLD),
+					    files_of(NEW), &err),
+				 0);
 		ck_assert_uint_gt(fault.hits, 0);
 		ck_assert(!is_known(NEW));
 		check_kept(true);
@@ -213,11 +215,13 @@ END_TEST
 /* A read in parts finds the same record. */
 START_TEST(a_record_is_read_whole)
 {
-	ck_assert_int_eq(known_move(NULL, files_of(OLD), files_of(NEW), &err), 0);
+	ck_assert_int_eq(known_move(NULL, files_of(OLD), files_of(NEW), &err),
+			 0);
 	fault = (struct fault){ .nth = 1,
 				.kind = FAULT_SHORT,
 				.persistent = true };
-	ck_assert_int_eq(known_check(&sys_faulty, files_of(OLD), &err), -EEXIST);
+	ck_assert_int_eq(known_check(&sys_faulty, files_of(OLD), &err),
+			 -EEXIST);
 	ck_assert_uint_gt(fault.hits, 0);
 	ck_assert_ptr_nonnull(strstr(err.text, "was moved to " NEW));
 }

@@ -6,16 +6,22 @@
  * for the file.
  */
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "support_store.h"
 
 #include "pflash/load.h"
 #include "pflash/sim.h"
+#include "worker/client.h"
 #include "worker/loop.h"
+#include "worker/tracer.h"
 
 #define BASE UINT64_C(0xffe00000)
 #define SIZE 131072u
@@ -217,6 +223,134 @@ START_TEST(burst_of_an_earlier_worker)
 }
 END_TEST
 
+/* --- the trace --- */
+
+static int channel[2]; /* [0] is the supervisor's */
+static int stream[2];  /* of the trace, [0] is the reader's */
+
+static void
+send_order(uint8_t order)
+{
+	ck_assert_int_eq(write(orders[1], &order, 1), 1);
+}
+
+/* As the supervisor: replies the trace, or that there is none. */
+static void
+reply_with(int fd)
+{
+	struct channel_reply reply = { .result = fd < 0 ? -ENOENT : 0 };
+	struct channel_request request;
+
+	ck_assert_int_eq(channel_receive(channel[0], &request, sizeof(request),
+					 NULL),
+			 1);
+	ck_assert_uint_eq(request.verb, CHANNEL_OPEN);
+	ck_assert_uint_eq(request.role, CHANNEL_TRACE);
+	ck_assert_uint_eq(request.flag, 1);
+	ck_assert_int_eq(channel_send(channel[0], &reply, sizeof(reply), fd),
+			 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Reads the trace to its end; returns its accesses. */
+static unsigned int
+read_trace(char *last, size_t room)
+{
+	FILE *file = fdopen(stream[0], "re");
+	unsigned int accesses = 0;
+
+	while (fgets(last, (int)room, file)) {
+		accesses += last[0] == 'w';
+		ck_assert_int_ne(strncmp(last, TRACE_LOST, strlen(TRACE_LOST)),
+				 0);
+	}
+	(void)fclose(file);
+	return accesses;
+}
+
+/* More than the socket takes at once: the loop waits for the reader. */
+#define TRACED 8000u
+
+static void *
+guest_is_traced(void *unused)
+{
+	char last[4096] = "";
+
+	send_order(CHANNEL_NEW_TRACE);
+	reply_with(stream[1]);
+	for (unsigned int i = 0; i < TRACED; i++)
+		w(i % SIZE, 0x70);
+	send_order(CHANNEL_NEW_TRACE);
+	reply_with(-1);
+	ck_assert_uint_eq(read_trace(last, sizeof(last)), TRACED);
+	ck_assert_str_eq(last, TRACE_END "stopped\n");
+	w(0, 0xff);
+	send_order(CHANNEL_STOP);
+	return unused;
+}
+
+START_TEST(trace_is_ordered)
+{
+	const int size = 4096;
+	pthread_t thread;
+
+	open_device(STORE_SYNC_NONE);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, channel), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+				    stream),
+			 0);
+	(void)fcntl(stream[0], F_SETFL, 0);
+	(void)setsockopt(stream[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	client_init(channel[1]);
+	loop_start(&loop, &flash, orders[0]);
+	ck_assert_int_eq(pthread_create(&thread, NULL, guest_is_traced, NULL),
+			 0);
+	ck_assert_int_eq(loop_run(&loop), LOOP_ENDS);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_ptr_null(flash.trace);
+	ck_assert(!ev_is_active(&loop.trace));
+	ck_assert_uint_eq(report.traced, TRACED);
+	ck_assert_uint_eq(report.trace_lost, 0);
+	ck_assert_uint_eq(report.writes, TRACED + 1);
+	close(channel[0]);
+	close(channel[1]);
+}
+END_TEST
+
+/* A trace that ends by itself is closed; the guest goes on. */
+static void *
+guest_is_traced_to_a_full_disk(void *unused)
+{
+	send_order(CHANNEL_NEW_TRACE);
+	reply_with(open("/dev/full", O_WRONLY));
+	for (unsigned int i = 0; i < 10; i++)
+		w(i, 0x70);
+	w(0, 0xff);
+	send_order(CHANNEL_STOP);
+	return unused;
+}
+
+START_TEST(trace_on_a_full_disk)
+{
+	pthread_t thread;
+
+	open_device(STORE_SYNC_NONE);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, channel), 0);
+	client_init(channel[1]);
+	loop_start(&loop, &flash, orders[0]);
+	ck_assert_int_eq(pthread_create(&thread, NULL,
+					guest_is_traced_to_a_full_disk, NULL),
+			 0);
+	ck_assert_int_eq(loop_run(&loop), LOOP_ENDS);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_ptr_null(flash.trace);
+	ck_assert_uint_eq(report.writes, 11);
+	close(channel[0]);
+	close(channel[1]);
+}
+END_TEST
+
 static Suite *
 loop_suite(void)
 {
@@ -228,6 +362,8 @@ loop_suite(void)
 	tcase_add_loop_test(tc, quiet_guest_gets_a_checkpoint, 0, 4);
 	tcase_add_test(tc, open_burst_is_committed_first);
 	tcase_add_test(tc, burst_of_an_earlier_worker);
+	tcase_add_test(tc, trace_is_ordered);
+	tcase_add_test(tc, trace_on_a_full_disk);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

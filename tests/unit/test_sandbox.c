@@ -27,6 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pflash/sim.h"
+#include "pflash/trace.h"
 #include "supervisor/broker.h"
 #include "support_mount.h"
 #include "support_store.h"
@@ -863,6 +865,86 @@ use_store(enum sandbox_level level, struct files *files)
 	return store_close(store) < 0 ? 6 : 0;
 }
 
+/* --- a trace in the sandbox, to a descriptor from before --- */
+
+#define BASE (UINT64_C(0x100000000) - SIZE)
+
+static void
+poll_server(void *opaque)
+{
+	ioreq_server_poll(opaque);
+}
+
+/* A guest and its flash, whose store is open. */
+static struct device *
+open_device(struct sim **sim)
+{
+	const struct sim_config config = { .spare_frames = SIZE / 4096 };
+	const struct store_config stored = { .path = vars,
+					     .sync = STORE_SYNC_NONE };
+	struct device_config flash = { .base = BASE };
+	struct ioreq_server *server;
+	struct device *device;
+	struct store *store;
+	struct error err, note;
+
+	if (geometry_parse(&flash.geometry, SIZE, 1, 0, "4096", &err) < 0 ||
+	    sim_create(sim, &config) < 0 ||
+	    store_open(&store, &stored, NULL, &err) < 0 ||
+	    ioreq_server_open(&server, sim_transport(*sim), &err) < 0 ||
+	    device_open(&device, server, sim_transport(*sim), &flash, &note,
+			&err) < 0 ||
+	    device_connect(device, store, &err) < 0 ||
+	    ioreq_server_start(server, &err) < 0)
+		return NULL;
+	sim_set_server(*sim, poll_server, server);
+	return device;
+}
+
+static int
+trace_in(enum sandbox_level level, int fd)
+{
+	const struct trace_config config = { .fd = fd, .limit = 1 << 20 };
+	static const uint8_t values[] = { 0x10, 0xa5, 0xff };
+	struct sim *sim;
+	struct device *device = open_device(&sim);
+	struct trace *trace;
+
+	if (!device)
+		return 1;
+	if (enter(level) < 0)
+		return 99;
+	if (trace_open(&trace, device, &config) < 0)
+		return 2;
+	for (unsigned int i = 0; i < 300; i++)
+		sim_guest_write(sim, 0, BASE, &values[i % 3], 1);
+	trace_close(trace, "the test ends");
+	return 0;
+}
+
+START_TEST(trace_is_written_in_the_sandbox)
+{
+	const char *path = scratch_path("trace");
+	int status = 0;
+	struct blob blob;
+	pid_t child;
+
+	child = fork();
+	if (child == 0) {
+		(void)signal(SIGSYS, SIG_DFL);
+		_exit(trace_in((enum sandbox_level)_i,
+			       open(path, O_WRONLY | O_CREAT, 0600)));
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(status == 0, "status %#x", (unsigned int)status);
+	blob = blob_read(path);
+	ck_assert_ptr_nonnull(memmem(blob.data, blob.len, "\nw 0 1 a5\n", 10));
+	ck_assert_ptr_nonnull(memmem(blob.data, blob.len, TRACE_END "the test",
+				     strlen(TRACE_END "the test")));
+	blob_free(&blob);
+}
+END_TEST
+
 static void
 assert_owned(const char *name, mode_t mode)
 {
@@ -1020,6 +1102,8 @@ add_store(TCase *tc)
 	int end = memory_can_fail() ? SANDBOX_FULL + 1 : SANDBOX_FULL;
 
 	tcase_add_loop_test(tc, store_works_in_the_sandbox, SANDBOX_NONE, end);
+	tcase_add_loop_test(tc, trace_is_written_in_the_sandbox, SANDBOX_NONE,
+			    end);
 	tcase_add_loop_test(tc, new_file_is_created_in_the_sandbox,
 			    SANDBOX_NONE, end);
 	tcase_add_loop_test(tc, file_in_use_is_refused_in_the_sandbox,

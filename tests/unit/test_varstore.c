@@ -118,18 +118,14 @@ static const struct {
 
 START_TEST(debian_file_is_listed)
 {
-	const char *path = "/usr/share/OVMF/OVMF_VARS.ms.fd";
+	const char *path = "tests/data/debian12-OVMF_VARS.ms.fd.gz";
 	struct variable v = { 0 };
 	char text[GUID_TEXT_SIZE];
 	unsigned int live = 0, all = 0, next = 0;
 	struct varstore store;
 	struct blob blob;
 
-	if (access(path, R_OK)) {
-		printf("SKIP: %s is not here\n", path);
-		return;
-	}
-	blob = blob_read(path);
+	blob = blob_gunzip(path);
 	ck_assert_int_eq(varstore_open(&store, blob.data, blob.len, &err), 0);
 	ck_assert(store.authenticated);
 	while (varstore_next(&store, &v) > 0) {

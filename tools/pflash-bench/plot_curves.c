@@ -124,7 +124,7 @@ size_curve(struct svg *svg, const struct axis *axis, struct row *const *rows,
 	   size_t count, size_t index, const char *colour)
 {
 	char text[128] = "", number[32];
-	double points[2 * MOST];
+	double points[2 * MOST] = { 0 };
 
 	for (size_t i = 0; i < count; i++) {
 		double value = row_quantile(rows[i], 0.5);

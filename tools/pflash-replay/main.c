@@ -4,11 +4,13 @@
  * chip and store of pflashd, on the simulated hypervisor.
  *
  * Standard input has one access a line, `w OFF SIZE VALUE` or `r OFF SIZE
- * [VALUE]`, in hex; a line that begins with # is a comment.  The value of a
+ * [VALUE]`, in hex; a line that begins with # is a comment, and `c STATE` puts
+ * the chip into a state, both as pflashd --trace writes them.  The value of a
  * read is printed in hex, on a line of its own, before the next access is read.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -24,6 +26,7 @@
 #include "pflash/names.h"
 #include "pflash/quiet.h"
 #include "pflash/sim.h"
+#include "pflash/trace.h"
 
 enum {
 	EXIT_OK = 0,
@@ -45,6 +48,7 @@ struct options {
 	const char *blocks;
 	uint64_t partition;
 	enum window_mode mode;
+	const char *trace; /* NULL: none */
 };
 
 /* Standard input.  A line that fills it is no access: its middle is dropped. */
@@ -60,6 +64,7 @@ struct replay {
 	struct sim *sim;
 	struct ioreq_server *server;
 	struct device *device;
+	struct trace *trace; /* NULL: none */
 	uint64_t base;
 };
 
@@ -85,6 +90,7 @@ help(void)
 "  --block-size LIST     erase blocks, SIZE[xCOUNT][,...]: 4096\n"
 "  --partition SIZE      bytes that change their view together\n"
 "  --mode auto|direct|trap\n"
+"  --trace OUT           record the accesses in OUT, as pflashd does\n"
 "  --help, --version\n"
 "\n"
 "Exit codes: 0 success, 1 failure, 2 usage (also a geometry that does not\n"
@@ -98,8 +104,8 @@ static const struct cmdline_option table[] = {
 	{ "personality", 'p', true }, { "mode", 'm', true },
 	{ "width", 'w', true },       { "interleave", 'i', true },
 	{ "block-size", 'b', true },  { "partition", 'a', true },
-	{ "help", 'h', false },       { "version", 'V', false },
-	{ NULL, 0, false },
+	{ "trace", 'R', true },       { "help", 'h', false },
+	{ "version", 'V', false },    { NULL, 0, false },
 };
 
 static int
@@ -135,6 +141,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 		options->interleave = (uint32_t)value;
 		break;
 	case 'b': options->blocks = arg; break;
+	case 'R': options->trace = arg; break;
 	case 'a':
 		ret = parse_bytes(arg, UINT32_MAX, &options->partition, err);
 		break;
@@ -199,6 +206,34 @@ attach(struct replay *replay, const struct options *options,
 		return ret;
 	sim_set_server(replay->sim, run_server, replay->server);
 	return ioreq_server_start(replay->server, err);
+}
+
+static int
+open_trace(struct replay *replay, const char *path, struct error *err)
+{
+	struct trace_config config = {
+		.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			   S_IRUSR | S_IWUSR),
+	};
+	int ret = config.fd < 0 ?
+			  -errno :
+			  trace_open(&replay->trace, replay->device, &config);
+
+	return ret < 0 ? error_errno(err, -ret, "%s", path) : 0;
+}
+
+static void
+close_trace(struct replay *replay, const char *path, int *code,
+	    struct error *err)
+{
+	const char *why = trace_ended(replay->trace);
+
+	if (why && *code == EXIT_OK) {
+		error_set(err, EIO, "%s: %s", path, why);
+		*code = EXIT_FAILED;
+	}
+	trace_close(replay->trace, "the end of the input");
+	replay->trace = NULL;
 }
 
 static void
@@ -323,22 +358,72 @@ next_line(struct replay *replay)
 }
 
 static int
-replay_input(struct replay *replay, struct error *err)
+digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* The line of a trace that puts the chip into a state. */
+static int
+restore(struct replay *replay, const char *hex)
+{
+	static uint8_t record[CFI_STATE_MAX];
+	size_t len = 0;
+
+	for (; *hex && len < sizeof(record); hex += 2) {
+		int high = digit(hex[0]), low = high < 0 ? -1 : digit(hex[1]);
+
+		if (low < 0)
+			return -EINVAL;
+		record[len++] = (uint8_t)(high << 4 | low);
+	}
+	return *hex ? -EINVAL : device_restore(replay->device, record, len);
+}
+
+static int
+replay_line(struct replay *replay, const char *line, unsigned long number,
+	    struct error *err)
 {
 	struct access_line access;
+	int ret;
+
+	if (strncmp(line, TRACE_CHIP, strlen(TRACE_CHIP)) == 0) {
+		ret = restore(replay, line + strlen(TRACE_CHIP));
+		return ret < 0 ? error_set(err, EINVAL,
+					   "line %lu is not a state of a chip "
+					   "with this geometry and personality",
+					   number) :
+				 0;
+	}
+	if (strncmp(line, TRACE_LOST, strlen(TRACE_LOST)) == 0)
+		return error_set(
+			err, EINVAL,
+			"line %lu: the recording has a hole, it cannot "
+			"be replayed beyond it: %.60s",
+			number, line);
+	ret = access_parse(line, &access);
+	if (ret < 0)
+		return error_set(err, EINVAL,
+				 "line %lu is not an access: %.60s", number,
+				 line);
+	if (access.op)
+		apply(replay, &access);
+	return 0;
+}
+
+static int
+replay_input(struct replay *replay, struct error *err)
+{
 	unsigned long number_of_line = 0;
 	const char *line;
 	int ret = 0;
 
 	while (ret == 0 && (line = next_line(replay)) != NULL) {
 		number_of_line++;
-		ret = access_parse(line, &access);
-		if (ret < 0)
-			error_set(err, EINVAL,
-				  "line %lu is not an access: %.60s",
-				  number_of_line, line);
-		else if (access.op)
-			apply(replay, &access);
+		ret = replay_line(replay, line, number_of_line, err);
 	}
 	return ret;
 }
@@ -369,8 +454,13 @@ run(const struct options *options)
 		code = EXIT_USAGE;
 	else if (attach(&replay, options, &geometry, &err) < 0)
 		code = EXIT_FAILED;
+	else if (options->trace &&
+		 open_trace(&replay, options->trace, &err) < 0)
+		code = EXIT_FAILED;
 	else if (replay_input(&replay, &err) < 0)
 		code = EXIT_USAGE;
+	if (replay.trace)
+		close_trace(&replay, options->trace, &code, &err);
 	if (code == EXIT_OK && ferror(stdout)) {
 		error_set(&err, EIO, "standard output could not be written");
 		code = EXIT_FAILED;

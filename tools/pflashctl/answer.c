@@ -38,6 +38,7 @@ static const struct member {
 	{ STATUS_SYNC_REASON, TEXT },
 	{ STATUS_PERSONALITY, WORD },
 	{ STATUS_SANDBOX, WORD },
+	{ STATUS_TRACE, WORD },
 	{ STATUS_SINCE, NUMBER },
 	{ STATUS_REQUESTS, NUMBER },
 	{ STATUS_READS, NUMBER },
@@ -49,6 +50,8 @@ static const struct member {
 	{ STATUS_THROTTLED, NUMBER },
 	{ STATUS_THROTTLED_SECONDS, NUMBER },
 	{ STATUS_TAKEOVERS, NUMBER },
+	{ STATUS_TRACED, NUMBER },
+	{ STATUS_TRACE_LOST, NUMBER },
 	{ STATUS_ERRORS, NUMBER },
 	{ STATUS_FAILURE, TEXT },
 	{ STATUS_ERROR, TEXT },
@@ -92,7 +95,12 @@ is_valid(enum kind kind, struct json_object *value)
 		       (size_t)json_object_get_string_len(value));
 }
 
-/* Only blanks may follow the object.  NULL with a sentence. */
+/*
+ * Only blanks may follow the object.  NULL with a sentence.  The tokener is not
+ * set to JSON_TOKENER_STRICT: since json-c 0.18 that refuses the whole answer
+ * if one number is too large or one text has a control character, and versions
+ * would differ in what they show.
+ */
 static struct json_object *
 parse(const char *text, size_t len, struct error *err)
 {
@@ -104,9 +112,6 @@ parse(const char *text, size_t len, struct error *err)
 		error_set(err, ENOMEM, "out of memory");
 		return NULL;
 	}
-	json_tokener_set_flags(tokener,
-			       JSON_TOKENER_STRICT |
-				       JSON_TOKENER_ALLOW_TRAILING_CHARS);
 	if (len <= INT_MAX) {
 		object = json_tokener_parse_ex(tokener, text, (int)len);
 		end = json_tokener_get_parse_end(tokener);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,14 @@
 
 #define FIRST_RESERVED 0x7ff0 /* DOMID_FIRST_RESERVED, Xen's public/xen.h */
 #define RETRY_MS 20 /* after a full backlog, or without a free descriptor */
+
+static const char *ask_root = "";
+
+void
+ask_set_root(const char *root)
+{
+	ask_root = root;
+}
 
 bool
 ask_domain(const char *text, size_t len, uint32_t *domain)
@@ -75,15 +84,18 @@ int
 guests_find(struct guests *guests, struct error *err)
 {
 	static const char end[] = ".sock";
-	DIR *directory = opendir(PFLASH_RUN_DIR);
+	char path[PATH_MAX];
+	DIR *directory;
 	struct dirent *entry;
 	int ret = 0;
 
 	*guests = (struct guests){ .count = 0 };
+	(void)snprintf(path, sizeof(path), "%s" PFLASH_RUN_DIR, ask_root);
+	directory = opendir(path);
 	if (!directory && errno == ENOENT)
 		return 0;
 	if (!directory)
-		return error_errno(err, errno, "%s", PFLASH_RUN_DIR);
+		return error_errno(err, errno, "%s", path);
 	while (ret == 0 && (entry = readdir(directory))) {
 		size_t len = strlen(entry->d_name);
 		uint32_t domain;
@@ -153,8 +165,10 @@ connect_socket(struct guest *guest)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct stat st;
 
-	(void)snprintf(address.sun_path, sizeof(address.sun_path),
-		       PFLASH_RUN_DIR "/%" PRIu32 ".sock", guest->domain);
+	if (snprintf(address.sun_path, sizeof(address.sun_path),
+		     "%s" PFLASH_RUN_DIR "/%" PRIu32 ".sock", ask_root,
+		     guest->domain) >= (int)sizeof(address.sun_path))
+		return -ENAMETOOLONG;
 	if (lstat(address.sun_path, &st) < 0)
 		return -errno;
 	if (!S_ISSOCK(st.st_mode))
@@ -205,6 +219,21 @@ start(struct guest *guest, const char *line)
 		(void)send(guest->fd, line, strlen(line), MSG_NOSIGNAL);
 		guest->state = ASK_CONNECTED;
 	}
+}
+
+int
+ask_connect(struct guest *guest, const char *line, int64_t deadline)
+{
+	start(guest, line);
+	while (guest->state == ASK_UNCONNECTED && ask_clock() < deadline) {
+		(void)poll(NULL, 0, RETRY_MS);
+		start(guest, line);
+	}
+	if (guest->state == ASK_CONNECTED)
+		return 0;
+	return guest->state == ASK_UNCONNECTED ?
+		       error_set(&guest->why, ETIMEDOUT, "does not answer") :
+		       -ECONNREFUSED;
 }
 
 static void

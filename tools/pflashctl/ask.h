@@ -45,6 +45,9 @@ struct guests {
 /* True if the text is a decimal domain id without leading zeros. */
 bool ask_domain(const char *text, size_t len, uint32_t *domain);
 
+/* Looks for the sockets below this directory, not below the root. */
+void ask_set_root(const char *root);
+
 /* The clock of all deadlines, in milliseconds. */
 int64_t ask_clock(void);
 
@@ -55,6 +58,13 @@ int64_t ask_clock(void);
 int guests_find(struct guests *guests, struct error *err);
 int guests_one(struct guests *guests, uint32_t domain, struct error *err);
 void guests_close(struct guests *guests);
+
+/*
+ * Connects to one guest and sends the line (with its '\n'), for an answer that
+ * the caller reads from guest->fd, which does not block.  0; or -errno, and
+ * guest->why.
+ */
+int ask_connect(struct guest *guest, const char *line, int64_t deadline);
 
 /*
  * Sends the line (with its '\n') to each guest of the list.  Returns when all

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "find.h"
+#include "metrics.h"
 #include "pflash/control.h"
 #include "pflashctl.h"
 
@@ -94,69 +95,6 @@ print_table(const struct guests *guests)
 		find_hint(answer);
 }
 
-static const struct metric {
-	const char *member, *name, *suffix, *type, *help;
-} metrics[] = {
-	{ STATUS_STATE, "pflash_running", "", "gauge",
-	  "1 if the flash is served, 0 if the guest waits." },
-	{ STATUS_RESTARTS, "pflash_restarts", "_total", "counter",
-	  "Restarts of the worker." },
-	{ STATUS_REQUESTS, "pflash_requests", "_total", "counter",
-	  "Answered requests of the guest." },
-	{ STATUS_READS, "pflash_reads", "_total", "counter", "Trapped reads." },
-	{ STATUS_WRITES, "pflash_writes", "_total", "counter", "Writes." },
-	{ STATUS_BURSTS, "pflash_bursts", "_total", "counter",
-	  "Committed bursts of changes." },
-	{ STATUS_CHECKPOINTS, "pflash_checkpoints", "_total", "counter",
-	  "Checkpoints: updates of the VARS file." },
-	{ STATUS_WRITTEN, "pflash_written_bytes", "_total", "counter",
-	  "Bytes written to the host's disk, in whole blocks of 4 KiB." },
-	{ STATUS_THROTTLED, "pflash_throttled", "_total", "counter",
-	  "Times that the guest exceeded the write limit." },
-	{ STATUS_THROTTLED_SECONDS, "pflash_throttled_seconds", "_total",
-	  "counter", "Seconds during which the guest was throttled." },
-	{ STATUS_ERRORS, "pflash_failed", "", "gauge",
-	  "1 if the flash is read-only because of a failure." },
-	{ STATUS_SINCE, "pflash_start_time_seconds", "", "gauge",
-	  "Time of the attach, in seconds since 1970." },
-};
-
-static bool
-metric_value(const struct answer *answer, const char *member, uint64_t *value)
-{
-	if (strcmp(member, STATUS_STATE) != 0)
-		return answer_number(answer, member, value);
-	*value = answer_is(answer, member, "running");
-	return answer_text(answer, member).bytes != NULL;
-}
-
-/* An answer without the number has no sample. */
-static void
-print_metric(const struct metric *metric, const struct guests *guests)
-{
-	const struct answer *answer;
-	uint64_t value;
-
-	printf("# TYPE %s %s\n# HELP %s %s\n", metric->name, metric->type,
-	       metric->name, metric->help);
-	for (size_t at = 0; (answer = next(guests, &at));) {
-		if (!metric_value(answer, metric->member, &value))
-			continue;
-		printf("%s%s{domain=\"%" PRIu32 "\",name=\"", metric->name,
-		       metric->suffix, answer->domain);
-		show_label(stdout, answer_text(answer, STATUS_NAME));
-		printf("\"} %" PRIu64 "\n", value);
-	}
-}
-
-static void
-print_metrics(const struct guests *guests)
-{
-	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
-		print_metric(&metrics[i], guests);
-	puts("# EOF");
-}
-
 int
 ctl_list(const struct ctl_options *options)
 {
@@ -172,7 +110,7 @@ ctl_list(const struct ctl_options *options)
 	if (options->json)
 		print_json(&guests);
 	else if (options->metrics)
-		print_metrics(&guests);
+		metrics_print_open(stdout, &guests);
 	else
 		print_table(&guests);
 	silent = find_report(&guests);

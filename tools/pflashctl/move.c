@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "pflash/known.h"
+#include "pflash/path.h"
 #include "pflashctl.h"
 
 /* The store at the second path of the command line. */
@@ -123,12 +124,31 @@ forget(const struct ctl_options *options, struct files *files)
 	return CTL_OK;
 }
 
+/* Forgets a path whose directory is gone; no link in it can be resolved. */
+static int
+forget_path(const char *path)
+{
+	const struct files files = { .name = { [FILES_VARS] = path } };
+	bool found;
+	struct error err;
+	int ret = known_forget(NULL, &files, &found, &err);
+
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	puts(found ? "forgotten" : "there is no record of this file");
+	return CTL_OK;
+}
+
 int
 ctl_forget(const struct ctl_options *options)
 {
+	const char *vars = options->files[0];
 	struct files *files;
-	int code = open_files(options->files[0], options->journal, &files);
+	int code;
 
+	if (*vars == '/' && path_check_directory(vars) == -ENOENT)
+		return forget_path(vars);
+	code = open_files(vars, options->journal, &files);
 	if (code != CTL_OK)
 		return code;
 	code = forget(options, files);

@@ -16,7 +16,9 @@ static const struct cmdline_option table[] = {
 	{ "new-journal", 'N', true }, { "undo", 'u', false },
 	{ "guest", 'g', true },       { "pflashd", 'p', true },
 	{ "timeout", 's', true },     { "keep", 'k', false },
-	{ NULL, 0, false },
+	{ "vars", 'v', true },        { "limit", 'L', true },
+	{ "stop", 'S', false },       { "output", 'o', true },
+	{ "root", 'R', true },        { NULL, 0, false },
 };
 
 struct parsing {
@@ -50,6 +52,9 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'j': options->journal = arg; return 0;
 	case 'N': options->new_journal = arg; return 0;
 	case 'T': options->template = arg; return 0;
+	case 'v': options->image = arg; return 0;
+	case 'L': return parse_bytes(arg, UINT64_MAX, &options->limit, err);
+	case 'S': options->stop = true; return 0;
 	case 'l': options->layout = arg; return 0;
 	case 'c': options->code = arg; return 0;
 	case 'g': options->guest = arg; return 0;
@@ -58,6 +63,8 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 		return parse_number(arg, PARSE_DECIMAL, 1, 86400,
 				    &options->timeout, err);
 	case 'k': options->keep = true; return 0;
+	case 'o': options->output = arg; return 0;
+	case 'R': options->root = arg; return 0;
 	case 'r': options->reset = true; return 0;
 	case 'u': options->undo = true; return 0;
 	case 'b': options->bursts = true; return 0;

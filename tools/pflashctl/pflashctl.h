@@ -30,10 +30,15 @@ struct ctl_options {
 	const char *template;
 	const char *layout;
 	const char *code;
-	uint64_t at, to; /* points in time */
+	const char *output; /* NULL: standard output */
+	const char *root;   /* NULL: "" */
+	uint64_t at, to;    /* points in time */
 	bool has_at, has_to;
 	uint64_t last;
 	bool bursts;
+	const char *image; /* --vars of trace; NULL: none */
+	uint64_t limit;    /* bytes; 0: not given */
+	bool stop;
 	bool reset, json, metrics, undo, keep, help;
 	const char *guest, *pflashd; /* of selftest */
 	uint64_t timeout;            /* seconds; 0: not given */
@@ -66,13 +71,16 @@ int ctl_compact(const struct ctl_options *options);
 int ctl_convert(const struct ctl_options *options);
 int ctl_create(const struct ctl_options *options);
 int ctl_diff(const struct ctl_options *options);
+int ctl_doctor(const struct ctl_options *options);
 int ctl_export(const struct ctl_options *options);
 int ctl_list(const struct ctl_options *options);
 int ctl_log(const struct ctl_options *options);
+int ctl_metrics(const struct ctl_options *options);
 int ctl_mode(const struct ctl_options *options);
 int ctl_rollback(const struct ctl_options *options);
 int ctl_selftest(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);
+int ctl_trace(const struct ctl_options *options);
 int ctl_upgrade(const struct ctl_options *options);
 
 /* Prints a message on stderr, by show_text(); returns `code`. */

@@ -30,6 +30,7 @@ broker_begin(struct broker *broker)
 		false;
 	/* The next worker may find a failing disk, too. */
 	broker->paused_for_admin = false;
+	broker->traces_ordered = 0;
 	broker->requests = 0;
 	limit_init(&broker->limit, &request_limit, 0, limit_clock());
 }
@@ -59,12 +60,23 @@ check_record(const struct broker *broker, const struct channel_request *request)
 					  NULL;
 }
 
+/* Like check(), for the role CHANNEL_TRACE. */
+static const char *
+check_trace(const struct broker *broker, const struct channel_request *request)
+{
+	if (request->verb != CHANNEL_OPEN || !request->flag)
+		return "the trace may only be opened for writing";
+	return broker->traces_ordered ? NULL : "no trace was ordered";
+}
+
 /* Like check(), for CHANNEL_OPEN to CHANNEL_REMOVE. */
 static const char *
 check_file(const struct broker *broker, const struct channel_request *request)
 {
 	if (request->role == CHANNEL_HANDOVER)
 		return check_record(broker, request);
+	if (request->role == CHANNEL_TRACE)
+		return check_trace(broker, request);
 	if (request->role >= FILES_ROLES)
 		return "unknown role";
 	if (request->role == FILES_VARS && request->verb != CHANNEL_OPEN &&
@@ -151,6 +163,14 @@ install_record(struct broker *broker)
 }
 
 static int
+open_trace(struct broker *broker, struct channel_reply *reply, int *fd_out)
+{
+	broker->traces_ordered--;
+	*fd_out = broker->trace(broker->opaque, &reply->flags);
+	return *fd_out < 0 ? *fd_out : 0;
+}
+
+static int
 execute_file(struct broker *broker, const struct channel_request *request,
 	     struct channel_reply *reply, int *fd_out)
 {
@@ -161,6 +181,8 @@ execute_file(struct broker *broker, const struct channel_request *request,
 
 	if (request->role == CHANNEL_HANDOVER)
 		return install_record(broker);
+	if (request->role == CHANNEL_TRACE)
+		return open_trace(broker, reply, fd_out);
 	switch (request->verb) {
 	case CHANNEL_OPEN:
 		ret = *fd_out = files->ops->open(files, role, request->flag);

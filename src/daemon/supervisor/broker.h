@@ -24,17 +24,25 @@ struct broker {
 	int (*ready)(void *opaque);
 	/* Called at CHANNEL_MODE with 0, or the errno of the failure. */
 	void (*mode_done)(void *opaque, int error);
+	/*
+	 * Called to open CHANNEL_TRACE: a descriptor, which the caller closes,
+	 * or -errno; adds to *flags of the reply.
+	 */
+	int (*trace)(void *opaque, uint32_t *flags);
 	void *opaque;
 
 	/*
 	 * The policy depends on earlier events.  The
-	 * supervisor reads these flags, and sets `mode_ordered`.
+	 * supervisor reads these flags, and sets `mode_ordered` and
+	 * `traces_ordered`.
 	 */
 	bool was_ready;        /* an earlier worker: the VARS file exists */
 	bool is_ready;         /* this worker has sent CHANNEL_READY */
 	bool record_installed; /* it has installed its handover record */
 	bool mode_ordered;     /* it has an order to change the mode */
 	bool paused_for_admin; /* it has paused the domain with flag 1 */
+	/* It may open CHANNEL_TRACE so often. */
+	unsigned int traces_ordered;
 
 	/* The rate limit. */
 	struct limit limit;

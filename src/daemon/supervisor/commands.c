@@ -151,6 +151,10 @@ on_command(void *opaque, const char *line, struct error *err)
 		return 0;
 	if (strcmp(line, CONTROL_UPGRADE) == 0)
 		return begin_upgrade(s, err);
+	if (strcmp(line, CONTROL_TRACE) == 0)
+		return tracing_start(s, err);
+	if (strcmp(line, CONTROL_TRACE_STOP) == 0)
+		return tracing_stop(s, err);
 	if (strncmp(line, CONTROL_MODE, mode) == 0)
 		return begin_mode(s, line + mode, err);
 	return error_set(err, EINVAL,
@@ -169,6 +173,7 @@ on_status(void *opaque, const char *error)
 		.state = supervisor_state_name(s->state),
 		.worker = s->worker.pid,
 		.restarts = s->restarts,
+		.trace = tracing_state(s),
 		.error = error,
 	};
 
@@ -194,6 +199,7 @@ commands_open(struct supervisor *s)
 void
 commands_init(struct supervisor *s)
 {
-	s->control_ops = (struct control_ops){ on_command, on_status, s };
+	s->control_ops = (struct control_ops){ on_command, on_status,
+					       tracing_stream, s };
 	catch_signals(s);
 }

@@ -32,18 +32,25 @@ struct control {
 	struct client clients[CONTROL_CLIENTS];
 };
 
-static void
-close_client(struct client *client)
+/* Frees the slot; the caller has the connection. */
+static int
+release_client(struct client *client)
 {
 	struct control *control = client->control;
 
 	ev_io_stop(control->ev, &client->input);
 	ev_timer_stop(control->ev, &client->timeout);
-	close(client->input.fd);
 	client->used = false;
 	client->command = 0;
 	control->count--;
 	ev_io_start(control->ev, &control->listener);
+	return client->input.fd;
+}
+
+static void
+close_client(struct client *client)
+{
+	close(release_client(client));
 }
 
 /* Sends the status, with `error` if it is not NULL, and closes. */
@@ -83,7 +90,9 @@ run_command(struct client *client)
 
 	client->line[strcspn(client->line, "\n")] = '\0';
 	ret = ops->command(ops->opaque, client->line, &err);
-	if (ret > 0)
+	if (ret == CONTROL_STREAM)
+		ops->stream(ops->opaque, release_client(client));
+	else if (ret > 0)
 		defer(client, ret);
 	else
 		send_answer(client, ret < 0 ? err.text : NULL);

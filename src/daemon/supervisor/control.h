@@ -2,7 +2,8 @@
 /*
  * The control socket, PFLASH_RUN_DIR/ID.sock.  A client sends one line of
  * pflash/control.h, or nothing; pflashd sends one JSON object and closes the
- * connection.  Only root can connect: directory and socket are root's.
+ * connection.  After CONTROL_TRACE the connection carries a trace instead.
+ * Only root can connect: directory and socket are root's.
  *
  * The supervisor never blocks on a client.  The line ends with a newline, with
  * the end of the stream, after CONTROL_LINE bytes, or after
@@ -27,6 +28,9 @@
  */
 #define CONTROL_DEFER_SECONDS 12.
 
+/* A result of control_ops.command: control_ops.stream gets the connection. */
+#define CONTROL_STREAM (1 << 16)
+
 struct control;
 
 struct control_ops {
@@ -41,6 +45,8 @@ struct control_ops {
 	 * the sentence to put into it, or NULL.
 	 */
 	char *(*status)(void *opaque, const char *error);
+	/* Takes over the connection, a blocking stream socket; closes it. */
+	void (*stream)(void *opaque, int fd);
 	void *opaque;
 };
 

@@ -187,6 +187,7 @@ static void
 worker_ended(struct supervisor *s, int status)
 {
 	control_done(s->control, DEFERRED_MODE, "the worker has died");
+	tracing_worker_ended(s);
 	if (s->state == ENDED)
 		return; /* pflashd ends without the worker */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_BUSY)
@@ -326,6 +327,7 @@ try_start(struct supervisor *s, struct error *err)
 	if (ret < 0)
 		return ret;
 	broker_begin(&s->broker);
+	tracing_begin(s);
 	s->worker_killed = false;
 	memset(s->report->failure, 0, sizeof(s->report->failure));
 	memset(s->report->mode, 0, sizeof(s->report->mode));

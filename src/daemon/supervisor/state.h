@@ -19,6 +19,7 @@
 #include "supervisor/relay.h"
 #include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/tracing.h"
 
 /* The period of --restarts: at most COUNT restarts in so many seconds. */
 #define RESTART_SECONDS 600
@@ -60,6 +61,8 @@ struct supervisor {
 	/* The files in /run/pflashd. */
 	struct rundir rundir;
 	struct error no_record_reason; /* why rundir.record is NULL */
+
+	struct tracing tracing;
 
 	struct control *control; /* NULL: the socket is not open yet */
 	struct control_ops control_ops;

@@ -52,6 +52,7 @@ add_identity(struct json_object *object, const struct status *status)
 	add_sync(object, status);
 	add_text(object, STATUS_PERSONALITY, options_personality_name(options));
 	add_text(object, STATUS_SANDBOX, sandbox_name(options->sandbox));
+	add_text(object, STATUS_TRACE, status->trace);
 }
 
 /* The worker may change a number at any time; volatile: read each once. */
@@ -77,6 +78,8 @@ add_report(struct json_object *object, const struct report *report)
 	add_number(object, STATUS_THROTTLED, r->throttled);
 	add_number(object, STATUS_THROTTLED_SECONDS, r->throttled_seconds);
 	add_number(object, STATUS_TAKEOVERS, r->takeovers);
+	add_number(object, STATUS_TRACED, r->traced);
+	add_number(object, STATUS_TRACE_LOST, r->trace_lost);
 	add_number(object, STATUS_ERRORS, r->failed != 0);
 	add_text(object, STATUS_FAILURE, failure);
 }

@@ -16,6 +16,7 @@ struct status {
 	const char *state;           /* supervisor_state_name() */
 	pid_t worker;                /* 0: none */
 	unsigned int restarts;
+	const char *trace; /* tracing_state() */
 	const char *error; /* why the client's command failed, or NULL */
 };
 

@@ -341,6 +341,7 @@ init(struct supervisor *s, const struct supervisor_start *start)
 		.broker = { .was_ready = start->lock >= 0,
 			    .ready = on_ready,
 			    .mode_done = commands_mode_done,
+			    .trace = tracing_descriptor,
 			    .opaque = s },
 		/* libev's default loop would reap the worker. */
 		.ev = ev_loop_new(EVFLAG_AUTO),
@@ -353,6 +354,7 @@ init(struct supervisor *s, const struct supervisor_start *start)
 		      SUSPEND_POLL_SECONDS);
 	s->exit_deadline.data = s->suspend_poll.data = s;
 	restart_init(s);
+	tracing_init(s);
 }
 
 /*
@@ -372,6 +374,7 @@ close_all(struct supervisor *s)
 {
 	supervisor_save_level(s);
 	control_close(s->control);
+	tracing_close(s);
 	rundir_close(&s->rundir, flash_is_gone(s));
 	if (s->broker.files)
 		s->broker.files->ops->close(s->broker.files);

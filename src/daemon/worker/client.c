@@ -53,10 +53,10 @@ request_file(enum channel_verb verb, unsigned int role, bool flag,
 
 /* Returns the descriptor of the reply, or -errno. */
 static int
-request_descriptor(enum channel_verb verb, enum files_role role, bool flag)
+request_descriptor(enum channel_verb verb, unsigned int role, bool flag,
+		   struct channel_reply *reply)
 {
-	struct channel_reply reply;
-	int fd_in, ret = request_file(verb, role, flag, &reply, &fd_in);
+	int fd_in, ret = request_file(verb, role, flag, reply, &fd_in);
 
 	if (ret < 0)
 		return ret;
@@ -66,15 +66,19 @@ request_descriptor(enum channel_verb verb, enum files_role role, bool flag)
 static int
 client_open(struct files *files, enum files_role role, bool write)
 {
+	struct channel_reply reply;
+
 	(void)files;
-	return request_descriptor(CHANNEL_OPEN, role, write);
+	return request_descriptor(CHANNEL_OPEN, role, write, &reply);
 }
 
 static int
 client_create(struct files *files, enum files_role role)
 {
+	struct channel_reply reply;
+
 	(void)files;
-	return request_descriptor(CHANNEL_CREATE, role, false);
+	return request_descriptor(CHANNEL_CREATE, role, false, &reply);
 }
 
 static int
@@ -129,6 +133,16 @@ client_install_record(void)
 
 	return request_file(CHANNEL_INSTALL, CHANNEL_HANDOVER, false, &reply,
 			    NULL);
+}
+
+int
+client_open_trace(uint32_t *flags)
+{
+	struct channel_reply reply;
+	int fd = request_descriptor(CHANNEL_OPEN, CHANNEL_TRACE, true, &reply);
+
+	*flags = reply.flags;
+	return fd;
 }
 
 /* --- the domain --- */

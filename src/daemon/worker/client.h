@@ -29,6 +29,12 @@ void client_wrap_transport(struct transport *t);
 /* Installs the worker's handover record.  0 or -errno. */
 int client_install_record(void);
 
+/*
+ * Opens the trace (CHANNEL_TRACE): a descriptor, which belongs to the caller,
+ * or -errno.  *flags are those of the reply.
+ */
+int client_open_trace(uint32_t *flags);
+
 /* Pauses the domain until an administrator unpauses it.  0 or -errno. */
 int client_pause_for_admin(void);
 

@@ -17,6 +17,7 @@
 #include "worker/compact.h"
 #include "worker/preflight.h"
 #include "worker/sandbox.h"
+#include "worker/tracer.h"
 
 #define PAGE 4096
 #define FILE_MARGIN (UINT64_C(32) << 20)
@@ -334,6 +335,7 @@ flash_report(struct flash *flash)
 	report->throttled_seconds = (uint64_t)
 		limit_waited(&flash->limit, flash->limit.level.when);
 	report_level(flash);
+	tracer_report(flash);
 	if (failed && !report->failed)
 		(void)snprintf(report->failure, sizeof(report->failure), "%s",
 			       store_failure(flash->store));
@@ -378,6 +380,17 @@ file_most(const struct options *options)
 	       4 * STORE_MAX_SIZE + FILE_MARGIN;
 }
 
+/* The same with the trace, which needs no memory. */
+static uint64_t
+trace_most(const struct options *options)
+{
+	uint64_t most = file_most(options);
+
+	return options->trace && options->trace_limit > most ?
+		       options->trace_limit :
+		       most;
+}
+
 /* Without a domain the uid is that of DOMID_IDLE, which no guest has. */
 static int
 enter_sandbox(struct flash *flash, struct error *err)
@@ -390,7 +403,7 @@ enter_sandbox(struct flash *flash, struct error *err)
 		.domain = guest ? guest->id : DOMID_IDLE,
 		.transport = flash->transport,
 		.root = PFLASH_RUN_DIR "/empty",
-		.file_size = file_most(options),
+		.file_size = trace_most(options),
 		.memory = 2 * file_most(options),
 	};
 	struct error why;
@@ -428,8 +441,12 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
 	open_limit(flash);
-	if (install_record(flash, err) < 0 ||
-	    ioreq_server_start(flash->server, err) < 0)
+	if (install_record(flash, err) < 0)
+		return EXIT_DOMAIN;
+	/* A takeover finishes a request at the start of the server. */
+	if (options->trace)
+		tracer_change(flash);
+	if (ioreq_server_start(flash->server, err) < 0)
 		return EXIT_DOMAIN;
 	flash->started = true;
 	report_attached(flash, preflight->base);
@@ -504,6 +521,7 @@ flash_detach(struct flash *flash)
 	/* A failed takeover changes nothing: the next worker may succeed. */
 	if (flash->takes_over && !flash->started)
 		return 0;
+	tracer_end(flash, "the flash is detached");
 	if (flash->device &&
 	    device_close(flash->device, state_at_close(flash), &err) < 0)
 		log_line(LOG_ERR, "the chip's state could not be saved: %s",

@@ -9,6 +9,7 @@
 #include "limit.h"
 #include "options.h"
 #include "pflash/device.h"
+#include "pflash/trace.h"
 #include "worker/worker.h"
 
 struct flash {
@@ -19,6 +20,7 @@ struct flash {
 	struct ioreq_server *server;
 	struct store *store;
 	struct device *device;
+	struct trace *trace; /* NULL: none; see tracer.h */
 	struct handover *record; /* of this worker; freed by nobody */
 	struct limit limit;      /* the write limit */
 	bool started;            /* the server answers the guest */

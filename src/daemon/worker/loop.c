@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "worker/client.h"
+#include "worker/tracer.h"
 
 static uint64_t
 writes(const struct loop *loop)
@@ -79,6 +80,36 @@ wait_for_throttle(struct ev_loop *ev, struct loop *loop)
 	ev_timer_start(ev, &loop->throttle_timer);
 }
 
+/*
+ * Writes what the trace has buffered.  While its reader is slow, a timer tries
+ * it again.  The descriptor is not watched: the supervisor has a copy of it, so
+ * epoll(7) would report it after the worker has closed it, and libev would then
+ * make a system call that the sandbox does not allow.
+ */
+static void
+flush_trace(struct ev_loop *ev, struct loop *loop)
+{
+	if (tracer_flush(loop->flash))
+		ev_timer_stop(ev, &loop->trace);
+	else if (!ev_is_active(&loop->trace))
+		ev_timer_again(ev, &loop->trace);
+}
+
+static void
+on_trace_timer(struct ev_loop *ev, ev_timer *watcher, int events)
+{
+	(void)events;
+	flush_trace(ev, watcher->data);
+}
+
+static void
+change_trace(struct loop *loop)
+{
+	tracer_change(loop->flash);
+	flush_trace(loop->ev, loop);
+	flash_report(loop->flash);
+}
+
 static void
 serve(struct ev_loop *ev, struct loop *loop)
 {
@@ -87,6 +118,8 @@ serve(struct ev_loop *ev, struct loop *loop)
 	loop->late = false;
 	ioreq_server_poll(loop->flash->server);
 	flash_report(loop->flash);
+	if (loop->flash->trace)
+		flush_trace(ev, loop);
 	if (ioreq_server_throttled(loop->flash->server))
 		wait_for_throttle(ev, loop);
 	if (note_work(loop, loop->began))
@@ -207,6 +240,11 @@ set_mode(struct loop *loop, enum window_mode mode, const char *name)
 	struct error err = { .text = "" };
 	int ret = device_set_mode(flash->device, mode, &err);
 
+	if (ret == 0 && flash->trace)
+		trace_note(flash->trace, mode == WINDOW_TRAP ?
+						 "mode: trap" :
+						 "mode: direct, so reads are "
+						 "missing");
 	if (ret == 0)
 		log_line(LOG_INFO, "changed to %s mode", name);
 	else
@@ -248,6 +286,7 @@ on_order(struct ev_loop *ev, ev_io *watcher, int events)
 	case CHANNEL_RESUME: resume(loop); return;
 	case CHANNEL_TO_DIRECT: set_mode(loop, WINDOW_DIRECT, "direct"); return;
 	case CHANNEL_TO_TRAP: set_mode(loop, WINDOW_TRAP, "trap"); return;
+	case CHANNEL_NEW_TRACE: change_trace(loop); return;
 	case CHANNEL_UPGRADE: upgrade(loop); return;
 	default: ev_break(ev, EVBREAK_ALL); return;
 	}
@@ -277,10 +316,12 @@ loop_start(struct loop *loop, struct flash *flash, int orders)
 	ev_io_init(&loop->requests, on_requests, t->ops->event_fd(t), EV_READ);
 	ev_io_init(&loop->orders, on_order, orders, EV_READ);
 	quiet_init(&loop->quiet, (double)flash->options->settle);
+	ev_timer_init(&loop->trace, on_trace_timer, 0., LOOP_TRACE);
 	ev_init(&loop->quiet_timer, on_quiet_timer);
 	ev_timer_init(&loop->resume, on_resume, 0., LOOP_RESUME);
 	ev_init(&loop->throttle_timer, on_throttle_timer);
 	loop->requests.data = loop->orders.data = loop->resume.data = loop;
+	loop->trace.data = loop;
 	loop->quiet_timer.data = loop->throttle_timer.data = loop;
 	loop->throttle = (struct ioreq_throttle){ may_go_on, loop };
 	ioreq_server_set_throttle(flash->server, &loop->throttle);

@@ -26,6 +26,9 @@
  */
 #define LOOP_SLICE 0.1
 
+/* How often a trace whose reader is slow tries to write, in seconds. */
+#define LOOP_TRACE 0.02
+
 enum loop_end {
 	LOOP_ENDS,    /* detach the flash */
 	LOOP_UPGRADE, /* leave the flash attached */
@@ -43,6 +46,7 @@ struct loop {
 	bool late;             /* the poll has taken LOOP_SLICE */
 	struct quiet quiet;
 	ev_timer quiet_timer; /* active only while `quiet` has work */
+	ev_timer trace;       /* active while a trace waits for its reader */
 	ev_timer resume;      /* tries to lock the file after a resume */
 	ev_tstamp deadline;   /* of these attempts */
 	enum loop_end end;

@@ -15,6 +15,7 @@
 #include "worker/client.h"
 #include "worker/loop.h"
 #include "worker/sandbox.h"
+#include "worker/tracer.h"
 
 /* Serves the guest until an order ends the loop; returns the exit code. */
 static int
@@ -66,8 +67,10 @@ worker_run(const struct worker_start *start)
 	code = flash_attach(&flash, &err);
 	if (code == EXIT_OK)
 		code = serve(&loop, &flash, start, &err);
-	if (code == WORKER_UPGRADE)
+	if (code == WORKER_UPGRADE) {
+		tracer_end(&flash, "another worker takes over");
 		return code;
+	}
 	/* At EXIT_BUSY the supervisor logs which process has the file. */
 	if (code != EXIT_OK && code != EXIT_BUSY)
 		log_line(LOG_ERR, "%s", err.text);

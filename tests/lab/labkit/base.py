@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 
-from labkit import cpio, elf, packages, paths
+from labkit import cpio, elf, kernel as kernels, packages, paths, releases
 from labkit.report import LabError
 
 MODULES = ("xen-privcmd", "xen-evtchn", "xen-gntalloc", "xen-gntdev",
@@ -29,7 +29,8 @@ DIRECTORIES = ("proc", "sys", "dev", "tmp", "root", "mnt", "lab", "etc/xen",
                "run/xen", "run/lock", "var/log/xen/console", "var/lib/xen/dump",
                "var/lib/xenstored", "var/cache")
 LINKS = {"var/run": "/run", "var/lock": "/run/lock", "lib64": "/lib",
-         "usr/bin": "/bin", "usr/sbin": "/bin", "sbin": "/bin"}
+         "usr/bin": "/bin", "usr/sbin": "/bin", "sbin": "/bin",
+         "usr/lib": "/lib", "usr/lib64": "/lib"}
 FILES = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"
                        "nobody:x:65534:65534:nobody:/:/bin/false\n",
          "etc/group": "root:x:0:\nnogroup:x:65534:\n",
@@ -37,9 +38,9 @@ FILES = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"
 
 
 def _inputs_digest():
-    """A hash of the code that makes the base."""
-    digest = hashlib.sha256()
-    for name in ("base", "packages", "cpio", "elf"):
+    """A hash of the code that makes the base, and of the release's row."""
+    digest = hashlib.sha256(repr(releases.current()).encode())
+    for name in ("base", "packages", "kernel", "cpio", "elf"):
         with open(os.path.join(paths.HERE, "labkit", name + ".py"), "rb") as f:
             digest.update(f.read())
     return digest.hexdigest()
@@ -66,9 +67,8 @@ def require():
 
 def build(progress, update=False):
     """Makes the base unless it is there. A concurrent build waits."""
-    os.makedirs(paths.lab_cache(), exist_ok=True)
-    lock = os.path.join(paths.lab_cache(), "lock")
-    with open(lock, "w", encoding="ascii") as f:
+    os.makedirs(paths.release_cache(), exist_ok=True)
+    with open(paths.release_cache("lock"), "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         if update or not is_built():
             _build_locked(progress, update)
@@ -77,14 +77,13 @@ def build(progress, update=False):
 
 def _build_locked(progress, update):
     root, kernel = packages.ensure_root(progress, update)
-    version = kernel.removeprefix("linux-image-")
     new = paths.base().rstrip("/") + ".new"
     shutil.rmtree(new, ignore_errors=True)
     os.makedirs(new)
-    _boot_files(root, version, new)
+    _boot_files(root, kernel, new)
     progress.say("hypervisor and kernel unpacked")
     with open(os.path.join(new, "base.cpio"), "wb") as out:
-        _initramfs(cpio.Writer(out), root, version)
+        _initramfs(cpio.Writer(out, LINKS), root)
         progress.say(f"dom0 initramfs: {out.tell() >> 10} KiB")
     with open(os.path.join(new, "stamp"), "w", encoding="ascii") as f:
         f.write(_inputs_digest())
@@ -92,11 +91,12 @@ def _build_locked(progress, update):
     os.rename(new, paths.base())
 
 
-def _boot_files(root, version, new):
-    with gzip.open(f"{root}/boot/xen-{packages.XEN}-amd64.gz") as src, \
+def _boot_files(root, kernel, new):
+    xen = releases.current().xen
+    with gzip.open(f"{root}/boot/xen-{xen}-amd64.gz") as src, \
             open(os.path.join(new, "xen"), "wb") as out:
         shutil.copyfileobj(src, out)
-    with open(f"{root}/boot/vmlinuz-{version}", "rb") as f:
+    with open(kernels.image(root, kernel), "rb") as f:
         bzimage = f.read()
     with open(os.path.join(new, "vmlinuz"), "wb") as f:
         f.write(bzimage)
@@ -104,25 +104,25 @@ def _boot_files(root, version, new):
         f.write(elf.vmlinux(bzimage) or bzimage)
 
 
-def _initramfs(writer, root, version):
-    for name in DIRECTORIES:
-        writer.directory(name)
+def _initramfs(writer, root):
     for name, target in LINKS.items():
         writer.symlink(name, target)
+    for name in DIRECTORIES:
+        writer.directory(name)
     for name, text in FILES.items():
         writer.data(name, text.encode())
     writer.device("dev/console", 5, 1)
     writer.device("dev/null", 1, 3, 0o666)
     for i, name in enumerate(MODULES):
-        source = f"{root}/lib/modules/{version}/kernel/drivers/xen/{name}.ko"
-        writer.file(f"lib/modules/{i}-{os.path.basename(source)}", source)
+        writer.file(f"lib/modules/{i}-{os.path.basename(name)}.ko",
+                    kernels.module(f"drivers/xen/{name}"))
     _programs(writer, root)
     _busybox(writer, f"{root}/bin/busybox")
     writer.close()
 
 
 def _programs(writer, root):
-    tools = f"usr/lib/xen-{packages.XEN}/bin"
+    tools = f"usr/lib/xen-{releases.current().xen}/bin"
     programs = {f"bin/{n}": f"{root}/{tools}/{n}" for n in XEN_PROGRAMS}
     programs.update({f"bin/{n}": f"{root}/usr/bin/{n}" for n in STORE_PROGRAMS})
     late = glob.glob(f"{root}/**/{LATE_LIBRARY}", recursive=True)
@@ -130,8 +130,8 @@ def _programs(writer, root):
     for target, source in programs.items():
         writer.file(target, source)
     for target, source in elf.closure(programs.values(), [root]).items():
-        if target.lstrip("/") not in programs:
-            writer.file(target.replace("/lib64/", "/lib/"), source, 0o755)
+        if writer.place(target) not in programs:
+            writer.file(target, source, 0o755)
     # libxl runs its helpers by their installed names.
     for name in XEN_PROGRAMS:
         writer.symlink(f"{tools}/{name}", f"/bin/{name}")

@@ -13,17 +13,31 @@ ARCHIVE_ALIGN = 512     # the kernel skips zeros between concatenated archives
 
 
 class Writer:
-    """One archive, written to a binary file object. Call close() at the end."""
+    """One archive, written to a binary file object. Call close() at the end.
 
-    def __init__(self, out):
+    `links` are the links to directories, {path: target}, of the tree into which
+    the archive is unpacked: paths that lead through one are written as paths
+    below its target, for the kernel replaces a link by a directory of its name.
+    """
+
+    def __init__(self, out, links=None):
         self.out = out
+        self.links = links or {}
         self.offset = out.tell()
         self.ino = 0
         self.dirs = set()
 
+    def place(self, path):
+        """`path` without a link to a directory in it."""
+        path = path.strip("/")
+        for link, target in self.links.items():
+            if path.startswith(link + "/"):
+                return self.place(f"{target}/{path.removeprefix(link + '/')}")
+        return path
+
     def directory(self, path, mode=0o755):
         """Adds a directory and those above it, once."""
-        path = path.strip("/")
+        path = self.place(path)
         if not path or path in self.dirs:
             return
         self.directory(os.path.dirname(path))
@@ -31,8 +45,9 @@ class Writer:
         self._entry(path, stat.S_IFDIR | mode, b"")
 
     def data(self, path, content, mode=0o644):
-        self.directory(os.path.dirname(path.strip("/")))
-        self._entry(path.strip("/"), stat.S_IFREG | mode, content)
+        path = self.place(path)
+        self.directory(os.path.dirname(path))
+        self._entry(path, stat.S_IFREG | mode, content)
 
     def file(self, path, source, mode=None):
         """Adds the contents of `source`; its own mode unless one is given."""
@@ -43,12 +58,14 @@ class Writer:
         self.data(path, content, mode)
 
     def symlink(self, path, target):
-        self.directory(os.path.dirname(path.strip("/")))
-        self._entry(path.strip("/"), stat.S_IFLNK | 0o777, target.encode())
+        path = self.place(path)
+        self.directory(os.path.dirname(path))
+        self._entry(path, stat.S_IFLNK | 0o777, target.encode())
 
     def device(self, path, major, minor, mode=0o600):
-        self.directory(os.path.dirname(path.strip("/")))
-        self._entry(path.strip("/"), stat.S_IFCHR | mode, b"", major, minor)
+        path = self.place(path)
+        self.directory(os.path.dirname(path))
+        self._entry(path, stat.S_IFCHR | mode, b"", major, minor)
 
     def close(self):
         self._entry("TRAILER!!!", 0, b"")

@@ -13,62 +13,53 @@ import os
 import shutil
 import tempfile
 
-from labkit import cpio, elf, packages, paths
+from labkit import cpio, elf, kernel, packages, paths
 
 # Inserted by linux/guest-init.
 MODULES = ("drivers/block/xen-blkfront", "fs/efivarfs/efivarfs")
 PROGRAMS = ("bin/efibootmgr", "usr/bin/efivar", "usr/bin/chattr")
-PACKAGES = ("efibootmgr", "efivar", "libefiboot1", "libefivar1",
-            "e2fsprogs", "libext2fs2", "libcom-err2")
+PACKAGES = ("efibootmgr", "efivar", "e2fsprogs")
 
 
-def _root():
-    return os.path.join(paths.lab_cache(), "root")
-
-
-def _release():
-    """The release of the kernel that base.build() unpacked, or ''."""
-    try:
-        with open(os.path.join(_root(), ".kernel"), encoding="ascii") as f:
-            return f.read().removeprefix("linux-image-")
-    except OSError:
-        return ""
-
-
-def _inputs(release):
-    """A hash of the kernel's release and of this file."""
-    digest = hashlib.sha256(release.encode())
+def _inputs(version):
+    """A hash of the kernel's version and of this file."""
+    digest = hashlib.sha256(version.encode())
     with open(__file__, "rb") as f:
         digest.update(f.read())
     return digest.hexdigest()
 
 
 def _directory():
-    return os.path.join(paths.lab_cache(), "efilinux")
+    return paths.release_cache("efilinux")
 
 
 def initramfs():
     """Its path; the directory's name is the hash of its inputs."""
-    return os.path.join(_directory(), _inputs(_release())[:16], "initrd.cpio")
+    return os.path.join(_directory(), _inputs(kernel.version())[:16],
+                        "initrd.cpio")
+
+
+def is_built():
+    return os.path.exists(initramfs())
 
 
 def build(progress, update=False):
     """Makes the initramfs unless it is there. Needs base.build()."""
-    with open(os.path.join(paths.lab_cache(), "lock"), "w",
-              encoding="ascii") as f:
+    with open(paths.release_cache("lock"), "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
-        if update or not os.path.exists(initramfs()):
+        if update or not is_built():
             _build_locked(progress)
         progress.say(f"ready: {initramfs()}")
 
 
 def _build_locked(progress):
-    with tempfile.TemporaryDirectory(dir=paths.lab_cache()) as work:
+    with tempfile.TemporaryDirectory(dir=paths.release_cache()) as work:
         os.chmod(work, 0o755)
         progress.say("downloading efibootmgr, efivar and their libraries")
         extra = os.path.join(work, "root")
-        packages._unpack(packages._download(PACKAGES,
-                                            os.path.join(work, "debs")), extra)
+        names = packages.with_libraries(PACKAGES, packages.resolve()[1])
+        packages._unpack(packages._download(names, os.path.join(work, "debs")),
+                         extra)
         new = os.path.join(work, "initrd.cpio")
         with open(new, "wb") as out:
             _write(cpio.Writer(out), extra)
@@ -85,12 +76,12 @@ def _write(writer, extra):
     writer.device("dev/console", 5, 1)
     for name in MODULES:
         writer.file(f"lib/modules/{os.path.basename(name)}.ko",
-                    f"{_root()}/lib/modules/{_release()}/kernel/{name}.ko")
+                    kernel.module(name))
     programs = {f"bin/{os.path.basename(n)}": f"{extra}/{n}" for n in PROGRAMS}
-    libraries = elf.closure(programs.values(), [extra, _root()])
+    libraries = elf.closure(programs.values(), [extra, kernel.root()])
     for target, source in {**programs, **libraries}.items():
         writer.file(target.replace("/lib64/", "/lib/"), source, 0o755)
     # guest-init makes the links for the other applets.
-    writer.file("bin/busybox", f"{_root()}/bin/busybox")
+    writer.file("bin/busybox", f"{kernel.root()}/bin/busybox")
     writer.symlink("bin/sh", "busybox")
     writer.close()

@@ -4,6 +4,7 @@
 import lzma
 import os
 import struct
+import subprocess
 import zlib
 
 from labkit.report import LabError
@@ -92,8 +93,8 @@ def closure(paths, roots):
 
 
 def vmlinux(bzimage):
-    """The ELF kernel inside a bzImage (bytes), or None if Python does not
-    support its compression. Unpacking here is faster than on the emulated CPU."""
+    """The ELF kernel inside a bzImage (bytes), or None if its compression is an
+    unknown one. Unpacking here is faster than on the emulated CPU."""
     setup_sects = bzimage[0x1F1] or 4
     offset, length = struct.unpack_from("<II", bzimage, 0x248)
     start = (setup_sects + 1) * 512 + offset
@@ -102,4 +103,17 @@ def vmlinux(bzimage):
         return lzma.LZMADecompressor().decompress(payload)
     if payload.startswith(b"\x1f\x8b"):
         return zlib.decompressobj(31).decompress(payload)
+    if payload.startswith(b"\x28\xb5\x2f\xfd"):
+        return _zstd(payload[:-4])  # the last four bytes are the kernel's size
     return None
+
+
+def _zstd(data):
+    try:
+        return subprocess.run(["zstd", "-dcq"], input=data, check=True,
+                              capture_output=True).stdout
+    except FileNotFoundError:
+        raise LabError("zstd is missing; run `apt-get install zstd`") from None
+    except subprocess.CalledProcessError as error:
+        raise LabError("zstd cannot unpack the kernel: "
+                       + error.stderr.decode().strip()) from None

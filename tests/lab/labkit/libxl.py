@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """xl and libxl of Debian's Xen, with the patches of integration/libxl.
 
-`lab build --libxl` builds them. The other parts of Xen in dom0 stay Debian's:
+`lab build --libxl` builds them, for this machine's release. The other parts of Xen in dom0 stay Debian's:
 hypervisor, xenstored, libxenctrl, libxenguest, libxl-save-helper.
 """
 
 import os
 import tempfile
 
-from labkit import packages, paths
+from labkit import paths, releases
+from labkit.report import LabError
 from labkit.source import Source
 
 PATCHES = os.path.join(paths.TOP, "integration", "libxl")
@@ -16,7 +17,6 @@ PATCHES = os.path.join(paths.TOP, "integration", "libxl")
 CONFIGURE = ("--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var",
              "--libdir=/usr/lib/x86_64-linux-gnu",
              "--with-libexec-libdir-suffix=/x86_64-linux-gnu",
-             f"--with-libexec-leaf-dir=xen-{packages.XEN}",
              "--with-system-qemu=/usr/libexec/xen-qemu-system-i386",
              "--with-system-ovmf=/usr/share/ovmf/OVMF.fd",
              "--with-system-seabios=/usr/share/seabios/bios-256k.bin",
@@ -26,43 +26,53 @@ CONFIGURE = ("--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var",
 # Debian removes these from the source.
 CONFIG = ("/usr/share/misc/config.sub", "/usr/share/misc/config.guess")
 MAKE = ("build-tools-public-headers", "-Ctools/libs", "-Ctools/xl")
-FILES = {
-    "xl": "tools/xl/xl",
-    f"libxenlight.so.{packages.XEN}":
-        f"tools/libs/light/libxenlight.so.{packages.XEN}",
-    f"libxlutil.so.{packages.XEN}":
-        f"tools/libs/util/libxlutil.so.{packages.XEN}",
-}
-# Sources of the last point release: not every mirror has those of updates.
-SOURCE = Source("libxl", "xen/bookworm", PATCHES, CONFIGURE)
+
+
+def names():
+    """{name of a built file: its path in the tree}"""
+    xen = releases.current().xen
+    return {"xl": "tools/xl/xl",
+            f"libxenlight.so.{xen}": f"tools/libs/light/libxenlight.so.{xen}",
+            f"libxlutil.so.{xen}": f"tools/libs/util/libxlutil.so.{xen}"}
+
+
+def source():
+    """Of the last point release: not every mirror has the sources of updates."""
+    release = releases.current()
+    return Source("libxl", f"xen/{release.name}", PATCHES, (
+        *CONFIGURE, f"--with-libexec-leaf-dir=xen-{release.xen}"))
 
 
 def files():
     """{path in dom0: file on the host}, empty if it is not built."""
-    if not SOURCE.is_built():
+    xen = source()
+    if not xen.is_built():
         return {}
-    return {f"lab/libxl/{name}": SOURCE.path(name) for name in FILES}
+    return {f"lab/libxl/{name}": xen.path(name) for name in names()}
 
 
 def build(progress, jobs):
     """Builds them unless they are there."""
-    if SOURCE.is_built():
-        progress.say(f"ready: {SOURCE.path()}")
+    if releases.is_foreign():
+        raise LabError("--libxl builds for the release of this machine only")
+    xen = source()
+    if xen.is_built():
+        progress.say(f"ready: {xen.path()}")
         return
     with tempfile.TemporaryDirectory(dir=paths.lab_cache()) as work:
         os.chmod(work, 0o755)
         progress.say("fetching the source of xen")
-        tree = SOURCE.unpack(work)
+        tree = xen.unpack(work)
         progress.say("configuring")
-        SOURCE.run(["cp", *CONFIG, "."], tree)
-        SOURCE.run(["autoconf"], tree)
-        SOURCE.run(["autoconf"], os.path.join(tree, "tools"))
-        SOURCE.run(["./configure", *CONFIGURE], tree)
+        xen.run(["cp", *CONFIG, "."], tree)
+        xen.run(["autoconf"], tree)
+        xen.run(["autoconf"], os.path.join(tree, "tools"))
+        xen.run(["./configure", *CONFIGURE], tree)
         progress.say(f"compiling with {jobs} processes, several minutes")
         # The build must neither download nor run git.
         for target in MAKE:
-            SOURCE.run(["make", f"-j{jobs}", "GIT=false", "WGET=false",
+            xen.run(["make", f"-j{jobs}", "GIT=false", "WGET=false",
                         target], tree)
-        SOURCE.install({name: os.path.join(tree, built)
-                        for name, built in FILES.items()})
-    progress.say(f"built: {SOURCE.path()}")
+        xen.install({name: os.path.join(tree, built)
+                        for name, built in names().items()})
+    progress.say(f"built: {xen.path()}")

@@ -30,9 +30,10 @@ XEN = ("console=com1 com1=115200,8n1 dom0_mem=512M,max:512M dom0_max_vcpus=1 "
 DOM0 = ("console=hvc0 quiet panic=1 rodata=off mitigations=off noreplace-smp "
         "cryptomgr.notests")
 
-# The message of the abort that qemu.py describes.
-KNOWN_ABORT = re.compile(r"tcg_handle_interrupt: assertion failed: "
-                         r"\(qemu_mutex_iothread_locked\(\)\)")
+# The messages of the abort that qemu.py describes: of QEMU 7, 10 and 11.
+KNOWN_ABORT = re.compile(
+    r"(tcg_handle_interrupt|cpu_interrupt): assertion failed: "
+    r"\((qemu_mutex_iothread_locked|bql_locked)\(\)\)")
 
 
 def _die_with_parent():

@@ -20,7 +20,7 @@ import subprocess
 import tarfile
 import tempfile
 
-from labkit import cpio, elf, packages, paths
+from labkit import cpio, elf, kernel, packages, paths, releases
 from labkit.report import LabError
 
 SOURCE = os.path.join(paths.HERE, "mtd", "module")
@@ -38,30 +38,16 @@ OPTIONS = "-DCONFIG_MTD_CFI_I4=1 -DCONFIG_MTD_OTP=1"
 CHIPS = ("cfi_cmdset_0001", "cfi_probe", "cfi_util", "gen_probe")
 CHIPS_SOURCE = tuple(f"drivers/mtd/chips/{name}" for name in (
     "fwh_lock.h", *(f"{name}.c" for name in CHIPS)))
-KERNEL_SOURCE = "linux-source-6.1"
 PROGRAMS = ("flash_erase", "flashcp", "flash_lock", "flash_otp_dump",
             "flash_otp_info", "flash_otp_lock", "flash_otp_write",
             "flash_unlock", "mkfs.jffs2", "mtd_debug", "mtdpart", "ubiattach",
             "ubidetach", "ubiformat", "ubimkvol")
-PACKAGES = ("mtd-utils", "liblzo2-2")
+PACKAGES = ("mtd-utils",)
 
 
-def _release():
-    """The release of the kernel that base.build() unpacked, or ''."""
-    try:
-        with open(os.path.join(_root(), ".kernel"), encoding="ascii") as f:
-            return f.read().removeprefix("linux-image-")
-    except OSError:
-        return ""
-
-
-def _root():
-    return os.path.join(paths.lab_cache(), "root")
-
-
-def _inputs(release):
-    """A hash of the kernel's release, of this file and of mtd/module."""
-    digest = hashlib.sha256(release.encode())
+def _inputs(version):
+    """A hash of the kernel's version, of this file and of mtd/module."""
+    digest = hashlib.sha256(version.encode())
     for name in (__file__, *sorted(glob.glob(os.path.join(SOURCE, "*")))):
         with open(name, "rb") as f:
             digest.update(f.read())
@@ -69,40 +55,47 @@ def _inputs(release):
 
 
 def _directory():
-    return os.path.join(paths.lab_cache(), "mtd")
+    return paths.release_cache("mtd")
 
 
 def initramfs():
     """Its path; the directory's name is the hash of its inputs."""
-    return os.path.join(_directory(), _inputs(_release())[:16], "initrd.cpio")
+    return os.path.join(_directory(), _inputs(kernel.version())[:16],
+                        "initrd.cpio")
+
+
+def is_built():
+    return os.path.exists(initramfs())
 
 
 def build(progress):
-    """Makes the initramfs unless it is there. Needs base.build()."""
-    with open(os.path.join(paths.lab_cache(), "lock"), "w",
-              encoding="ascii") as f:
+    """Makes the initramfs unless it is there. Needs base.build(). The programs of
+    a foreign release's headers package may not run here."""
+    if releases.is_foreign():
+        return
+    with open(paths.release_cache("lock"), "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
-        if not os.path.exists(initramfs()):
-            _build_locked(progress, _release())
+        if not is_built():
+            _build_locked(progress, kernel.version())
     progress.say(f"ready: {initramfs()}")
 
 
-def _build_locked(progress, release):
-    headers = f"linux-headers-{release}"
-    with tempfile.TemporaryDirectory(dir=paths.lab_cache()) as work:
+def _build_locked(progress, version):
+    headers = f"linux-headers-{version}"
+    with tempfile.TemporaryDirectory(dir=paths.release_cache()) as work:
         os.chmod(work, 0o755)
         progress.say(f"downloading {headers}, its source and mtd-utils")
         extra = os.path.join(work, "root")
         packages._unpack(packages._download(_names(headers),
                                             os.path.join(work, "debs")), extra)
-        source = packages._download([KERNEL_SOURCE],
+        source = packages._download([releases.current().kernel_source],
                                     os.path.join(work, "source"))
         modules = _compile_all(work, _headers_tree(extra, headers), source[0])
         for module in modules.values():
-            _check_module(module, release)
+            _check_module(module)
         new = os.path.join(work, "initrd.cpio")
         with open(new, "wb") as out:
-            _write(cpio.Writer(out), extra, release, modules)
+            _write(cpio.Writer(out), extra, modules)
             progress.say(f"MTD guest's initramfs: {out.tell() >> 10} KiB")
         shutil.rmtree(_directory(), ignore_errors=True)
         os.makedirs(os.path.dirname(initramfs()))
@@ -113,7 +106,8 @@ def _names(headers):
     """The packages: the headers of this kernel, their dependencies but the
     compiler, which is the host's, and the guest's programs."""
     depends = packages._depends([headers])[headers]
-    return [headers, *PACKAGES,
+    programs = packages.with_libraries(PACKAGES, packages.resolve()[1])
+    return [headers, *programs,
             *(d for d in depends if not d.startswith("linux-compiler-"))]
 
 
@@ -162,12 +156,13 @@ def _compile(tree, source):
 
 def _extract(deb, names, directory):
     """Extracts files of the kernel's source from the archive in the package."""
-    wanted = {f"{KERNEL_SOURCE}/{name}" for name in names}
+    source = releases.current().kernel_source
+    wanted = {f"{source}/{name}" for name in names}
     with subprocess.Popen(["dpkg", "--fsys-tarfile", deb],
                           stdout=subprocess.PIPE) as dpkg:
         with tarfile.open(fileobj=dpkg.stdout, mode="r|") as package:
             for member in package:
-                if member.name.endswith(f"/{KERNEL_SOURCE}.tar.xz"):
+                if member.name.endswith(f"/{source}.tar.xz"):
                     wanted -= _extract_from(package.extractfile(member),
                                             wanted, directory)
                     break
@@ -198,19 +193,15 @@ def vermagic(path):
     return found.group(1) if found else None
 
 
-def _check_module(module, release):
+def _check_module(module):
     """The headers' version must be the kernel's; apt may offer newer ones."""
-    theirs = vermagic(_kernel_module(release, MODULES[0]))
+    theirs = vermagic(kernel.module(MODULES[0]))
     if theirs is None or vermagic(module) != theirs:
         raise LabError(f"{module} is for {vermagic(module)}, the kernel is "
                        f"{theirs}; run `tests/lab/lab build --update`")
 
 
-def _kernel_module(release, name):
-    return f"{_root()}/lib/modules/{release}/kernel/{name}.ko"
-
-
-def _write(writer, extra, release, modules):
+def _write(writer, extra, modules):
     for name in ("proc", "sys", "dev", "tmp", "mnt", "root"):
         writer.directory(name)
     for name, target in {"lib64": "/lib", "usr/bin": "/bin",
@@ -219,16 +210,16 @@ def _write(writer, extra, release, modules):
     writer.device("dev/console", 5, 1)
     for name in MODULES:
         writer.file(f"lib/modules/{os.path.basename(name)}.ko",
-                    _kernel_module(release, name))
+                    kernel.module(name))
     for name, source in modules.items():
         writer.file(f"lib/modules/{name}", source)
     programs = {f"bin/{n}": f"{extra}/usr/sbin/{n}" for n in PROGRAMS}
     for target, source in programs.items():
         writer.file(target, source)
-    libraries = elf.closure(programs.values(), [extra, _root()])
+    libraries = elf.closure(programs.values(), [extra, kernel.root()])
     for target, source in libraries.items():
         writer.file(target.replace("/lib64/", "/lib/"), source, 0o755)
-    busybox = f"{_root()}/bin/busybox"
+    busybox = f"{kernel.root()}/bin/busybox"
     writer.file("bin/busybox", busybox)
     applets = subprocess.run([busybox, "--list"], check=True, text=True,
                              capture_output=True).stdout.split()

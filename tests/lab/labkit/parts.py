@@ -11,37 +11,36 @@ the base.
 """
 
 import fcntl
-import glob
 import hashlib
 import os
 import shutil
 import tempfile
 
-from labkit import packages, paths
+from labkit import kernel, packages, paths, releases
 from labkit.report import LabError
 
+# The last four have the programs that scenarios name in `programs:`.
 PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
-            "iproute2", "systemd")
+            "iproute2", "systemd", "dmsetup", "e2fsprogs", "fdisk", "strace")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
-HVMLOADER = f"usr/lib/xen-{packages.XEN}/boot/hvmloader"
 SCRIPTS = "etc/xen/scripts"
-DRIVERS = "lib/modules/*/kernel/drivers"
-NET = "lib/modules/*/kernel/net"
 SYSTEMD = "lib/systemd"
-# {part: {path in dom0: pattern of the file below one of roots()}}. The paths of
+# {part: {path in dom0: file below one of roots(), or kernel:MODULE}}. The paths of
 # QEMU and hvmloader are libxl's; dom0/init inserts all modules in lib/modules.
+# %X is Xen's version.
 PARTS = {
-    "hvm": {name: name for name in (QEMU, KEYMAP, HVMLOADER)},
+    "hvm": {name: name for name in (QEMU, KEYMAP,
+                                    "usr/lib/xen-%X/boot/hvmloader")},
     "block": {
         "bin/bash": "bin/bash",
         "bin/flock": "usr/bin/flock",   # which busybox lacks
         **{f"{SCRIPTS}/{name}": f"{SCRIPTS}/{name}" for name in (
             "block", "block-common.sh", "hotplugpath.sh", "locking.sh",
             "logging.sh", "xen-hotplug-common.sh", "xen-script-common.sh")},
-        "lib/modules/loop.ko": f"{DRIVERS}/block/loop.ko",
+        "lib/modules/loop.ko": "kernel:drivers/block/loop",
         "lib/modules/xen-blkback.ko":
-            f"{DRIVERS}/block/xen-blkback/xen-blkback.ko",
+            "kernel:drivers/block/xen-blkback/xen-blkback",
     },
     "net": {
         "bin/bash": "bin/bash",
@@ -52,11 +51,11 @@ PARTS = {
             "vif-common.sh", "xen-hotplug-common.sh", "xen-network-common.sh",
             "xen-script-common.sh")},
         # Inserted in the order of their names: each depends on the one before.
-        "lib/modules/net-1-llc.ko": f"{NET}/llc/llc.ko",
-        "lib/modules/net-2-stp.ko": f"{NET}/802/stp.ko",
-        "lib/modules/net-3-bridge.ko": f"{NET}/bridge/bridge.ko",
+        "lib/modules/net-1-llc.ko": "kernel:net/llc/llc",
+        "lib/modules/net-2-stp.ko": "kernel:net/802/stp",
+        "lib/modules/net-3-bridge.ko": "kernel:net/bridge/bridge",
         "lib/modules/net-4-xen-netback.ko":
-            f"{DRIVERS}/net/xen-netback/xen-netback.ko",
+            "kernel:drivers/net/xen-netback/xen-netback",
     },
     "systemd": {
         "bin/journalctl": "bin/journalctl",
@@ -71,7 +70,7 @@ PARTS = {
 
 
 def _directory():
-    return os.path.join(paths.lab_cache(), "parts")
+    return paths.release_cache("parts")
 
 
 def _root():
@@ -83,54 +82,68 @@ def _root():
 def roots():
     """The directories in which files of dom0 are searched. The base comes
     first: a library that both have must be the base's."""
-    return [os.path.join(paths.lab_cache(), "root"), _root()]
+    return [kernel.root(), _root()]
 
 
-def _find(pattern):
+def _find(name):
+    if name.startswith("kernel:"):
+        return kernel.module(name.removeprefix("kernel:"))
     for root in roots():
-        found = glob.glob(os.path.join(root, pattern))
-        if found:
-            return found[0]
-    raise LabError(f"{pattern} is missing below {', '.join(roots())}; run "
+        path = os.path.join(root, name)
+        if os.path.exists(path):
+            return path
+    raise LabError(f"{name} is missing below {', '.join(roots())}; run "
                    "`tests/lab/lab build`")
+
+
+def names(part):
+    """The row of PARTS for the current release."""
+    release = releases.current()
+    found = {target.replace("%X", release.xen): name.replace("%X", release.xen)
+             for target, name in PARTS[part].items()}
+    if part == "systemd":
+        found.update({f"{SYSTEMD}/{name}": f"{SYSTEMD}/{name}"
+                      for name in release.systemd})
+    return found
 
 
 def files(part):
     """{path in dom0: file on the host} of one part, without its libraries."""
-    return {target: _find(pattern)
-            for target, pattern in PARTS[part].items()}
+    return {target: _find(name) for target, name in names(part).items()}
+
+
+def program(name):
+    """The program `name` of one of the packages, or None."""
+    for root in roots():
+        for directory in ("usr/bin", "usr/sbin"):
+            path = os.path.join(root, directory, name)
+            if os.path.exists(path):
+                return path
+    return None
+
+
+def is_built():
+    return os.path.exists(_root())
 
 
 def build(progress, update=False):
     """Unpacks the packages unless they are there. Needs base.build()."""
-    with open(os.path.join(paths.lab_cache(), "lock"), "w",
-              encoding="ascii") as f:
+    with open(paths.release_cache("lock"), "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
-        if update or not os.path.exists(_root()):
+        if update or not is_built():
             _build_locked(progress)
         progress.say(f"ready: {_root()}")
 
 
 def _build_locked(progress):
-    with tempfile.TemporaryDirectory(dir=paths.lab_cache()) as work:
+    with tempfile.TemporaryDirectory(dir=paths.release_cache()) as work:
         os.chmod(work, 0o755)
-        names = _resolve()
-        progress.say(f"downloading {len(names)} packages for parts of dom0")
-        debs = packages._download(names, os.path.join(work, "debs"))
+        wanted = packages.with_libraries(PACKAGES, packages.resolve()[1])
+        progress.say(f"downloading {len(wanted)} packages for parts of dom0")
+        debs = packages._download(wanted, os.path.join(work, "debs"))
         new = os.path.join(work, "root")
         packages._unpack(debs, new)
         shutil.rmtree(_directory(), ignore_errors=True)
         os.makedirs(_directory())
         os.rename(new, _root())
 
-
-def _resolve():
-    """The packages and their libraries, without those of the base."""
-    _kernel, base = packages.resolve()
-    wanted, todo = set(), sorted(PACKAGES)
-    while todo:
-        graph = packages._depends(todo)
-        wanted.update(graph)
-        todo = sorted({d for ds in graph.values() for d in ds
-                       if packages._is_library(d)} - wanted.union(base))
-    return sorted(wanted)

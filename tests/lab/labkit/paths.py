@@ -3,6 +3,8 @@
 
 import os
 
+from labkit import releases
+
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOP = os.path.dirname(os.path.dirname(HERE))
 SCENARIOS = os.path.join(HERE, "scenarios")
@@ -19,6 +21,11 @@ def lab_cache():
     return os.path.join(cache(), "lab")
 
 
+def release_cache(name=""):
+    """The files of the current release, or one of them."""
+    return os.path.join(lab_cache(), releases.current().name, name)
+
+
 def base(name=""):
-    """A file of the built base: xen, vmlinux, vmlinuz, base.cpio, root."""
-    return os.path.join(lab_cache(), "base", name)
+    """A file of the built base: xen, vmlinux, vmlinuz, base.cpio."""
+    return os.path.join(release_cache("base"), name)

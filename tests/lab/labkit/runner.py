@@ -8,7 +8,8 @@ import selectors
 import shutil
 import time
 
-from labkit import base, durations, paths, scenario as scenarios
+from labkit import (durations, paths, prepare, releases,
+                    scenario as scenarios)
 from labkit.channel import Results
 from labkit.machine import Machine
 from labkit.report import STATUS, LabError, Progress
@@ -175,7 +176,9 @@ def _boot_until_it_stays(scenario, options, out, progress):
 def _explain(scenario, code, reason, results, out):
     """Lines about a run that did not pass: the failure, the logs, the next
     thing to do."""
-    name = scenario.name
+    name = scenario.name + releases.suffix()
+    command = "tests/lab/lab " + (
+        f"--release {releases.current().name} " if releases.is_foreign() else "")
     lines = [f"{name} failed: {text}" for text in results.failures]
     if reason:
         lines.append(f"{name} failed: {reason}")
@@ -183,21 +186,21 @@ def _explain(scenario, code, reason, results, out):
                  "other files there")
     if code == BROKEN:
         lines.append(f"{name}: the lab failed, not a check. If the machine was "
-                     "busy, run it again or raise the limit with `tests/lab/"
-                     f"lab run --timeout S {name}`")
+                     "busy, run it again or raise the limit with "
+                     f"`{command}run --timeout S {scenario.name}`")
     else:
-        lines.append(f"{name}: `tests/lab/lab run --verbose {name}` runs it "
-                     f"again and shows dom0's console; `--shell {name}` gives "
-                     "a shell in that dom0")
+        lines.append(f"{name}: `{command}run --verbose {scenario.name}` runs "
+                     "it again and shows dom0's console; `--shell "
+                     f"{scenario.name}` gives a shell in that dom0")
     return lines
 
 
 def _run_one(scenario, options, totals):
     """(exit code, closing lines)"""
-    out = options.out or _new_log_directory(scenario.name)
+    name = scenario.name + releases.suffix()
+    out = options.out or _new_log_directory(name)
     os.makedirs(out, exist_ok=True)
-    step = f"lab {scenario.name}"
-    progress = Progress(scenario.name, durations.load().get(step))
+    progress = Progress(name, durations.of_step(f"lab {name}"))
     takes = (f" (about {durations.text(progress.expected)})"
              if progress.expected else "")
     progress.say((scenario.about or "starts") + takes)
@@ -210,13 +213,13 @@ def _run_one(scenario, options, totals):
         totals["not ok"] += 1
     if results.skipped is not None:
         totals["skip"] += 1
-        print(f"skip - {scenario.name}: {results.skipped}")
+        print(f"skip - {name}: {results.skipped}")
     progress.say({PASSED: "passed", FAILED: "FAILED", BROKEN: "LAB FAILURE",
                   SKIPPED: "skipped"}[code])
     if code in (FAILED, BROKEN):
         return code, _explain(scenario, code, reason, results, out)
     if code == PASSED:
-        durations.record(step, progress.elapsed())
+        durations.record(f"lab {name}", progress.elapsed())
     return code, results.summary
 
 
@@ -232,8 +235,8 @@ def _summary(totals):
 def run(options, closing_last=False):
     """Runs the scenarios one after the other; returns the exit code. Their
     closing lines come before the line of totals, or after it."""
-    base.require()
     loaded = [scenarios.load(name) for name in options.scenario]
+    prepare.ready(options.build)
     for scenario in loaded:
         scenarios.needed_files(scenario, options.build)
     totals = {"ok": 0, "not ok": 0, "skip": 0, "aborts": 0}
@@ -254,7 +257,7 @@ def run(options, closing_last=False):
 
 def shell(scenario, build):
     """Gives the terminal to a dom0 with the scenario's files, if any."""
-    base.require()
+    prepare.ready(build)
     print("lab: QEMU's monitor and way out: Ctrl-A c, Ctrl-A x", flush=True)
     with Machine(paths.lab_cache(), scenario, build, interactive=True) as m:
         return BROKEN if m.process.wait() else PASSED

@@ -1,19 +1,37 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Scenario files: their header, and the archive that brings them to dom0."""
 
-import glob
 import os
 import re
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 
-from labkit import cpio, efilinux, elf, libxl, mtd, parts, paths
+from labkit import (base, cpio, efilinux, elf, kernel, libxl, mtd, parts,
+                    paths, releases, sysroot)
 from labkit.report import LabError
 
 HEADER = re.compile(
     r"^# (about|needs|modules|programs|timeout|memory|slow):\s*(.*)$")
 LISTS = ("needs", "modules", "programs")
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+VARS = "/usr/share/OVMF/OVMF_VARS.fd"
+
+
+def _vars(build):
+    """Debian's empty VARS file of the 2 MiB layout or, where Debian's ovmf has
+    none, since Debian 13, the same bytes made by pflashctl."""
+    pflashctl = os.path.join(build, "pflashctl")
+    if os.path.exists(VARS) or not os.path.exists(pflashctl):
+        return VARS
+    made = os.path.join(build, "lab", os.path.basename(VARS))
+    if not os.path.exists(made):
+        loader = sysroot.loader() if releases.is_foreign() else []
+        subprocess.run([*loader, pflashctl, "create", "--layout", "2m", made],
+                       check=True)
+    return made
+
+
 # Names for files outside the repository: path, command that makes the file.
 ALIASES = {
     "firmware": (lambda: os.path.join(paths.cache(), "firmware",
@@ -26,7 +44,9 @@ ALIASES = {
     "mtd": (mtd.initramfs, "tests/lab/lab build"),
     "efilinux": (efilinux.initramfs, "tests/lab/lab build"),
 }
-PACKAGE_OF = {"/usr/share/OVMF/": "ovmf", "/usr/share/ovmf/": "ovmf"}
+# These exist for the machine's own release only.
+OWN_ONLY = ("libxl", "mtd")
+PACKAGE_OF = {"/usr/share/ovmf/": "ovmf"}
 
 
 @dataclass
@@ -41,6 +61,9 @@ class Scenario:
     programs: list = field(default_factory=list)
     timeout: int = 120
     memory: int = 3072
+
+    def runs_on_foreign(self):
+        return not set(OWN_ONLY).intersection(self.needs)
 
 
 def load(name):
@@ -83,6 +106,8 @@ def _locate(need, build):
     if need in ALIASES:
         place, how = ALIASES[need]
         return place(), how
+    if need == VARS:
+        return _vars(build), "make"
     if need.startswith("/"):
         package = next((p for d, p in PACKAGE_OF.items()
                         if need.startswith(d)), None)
@@ -94,6 +119,8 @@ def _locate(need, build):
 
 def needed_files(scenario, build):
     """{path in dom0: file on the host} of the header's needs: lines."""
+    if releases.is_foreign() and not scenario.runs_on_foreign():
+        raise LabError(f"{scenario.name} runs on {releases.host()} only")
     files = {}
     for need in scenario.needs:
         if need in parts.PARTS:
@@ -117,16 +144,19 @@ def needed_files(scenario, build):
 
 
 def optional_files(scenario):
-    """The same for the modules of dom0's kernel and the programs of the host
-    that the header names. Missing ones are left out; lab_require (lib.sh)
-    reports them."""
-    kernels = os.path.join(paths.lab_cache(), "root", "lib", "modules")
+    """The same for the modules of dom0's kernel and the programs that the header
+    names. Programs are those of Debian's packages (parts.py) or, on its own
+    release, of the host. Missing ones are left out; lab_require (lib.sh) reports
+    them."""
     files = {}
     for name in scenario.modules:
-        for found in glob.glob(f"{kernels}/**/{name}.ko", recursive=True):
+        found = kernel.find(name)
+        if found:
             files[f"lab/modules/{name}.ko"] = found
     for name in scenario.programs:
-        found = shutil.which(name, path=SYSTEM_PATH)
+        found = parts.program(name)
+        if not found and not releases.is_foreign():
+            found = shutil.which(name, path=SYSTEM_PATH)
         if found:
             files[f"lab/{name}"] = found
     return files
@@ -135,7 +165,7 @@ def optional_files(scenario):
 def write_overlay(out, scenario, build):
     """Appends the archive of one run: init, the shell library, the scenario
     (None for a bare dom0), the files it needs and the libraries these need."""
-    writer = cpio.Writer(out)
+    writer = cpio.Writer(out, base.LINKS)
     writer.file("init", os.path.join(paths.DOM0, "init"), 0o755)
     writer.file("lab/dom0-run", os.path.join(paths.DOM0, "run"), 0o755)
     writer.file("etc/systemd/system/lab.service",
@@ -145,7 +175,8 @@ def write_overlay(out, scenario, build):
     if scenario:
         writer.file("lab/scenario.sh", scenario.path)
         files = {**needed_files(scenario, build), **optional_files(scenario)}
-    libraries = elf.closure(files.values(), [*parts.roots(), "/"])
+    rest = sysroot.path() if releases.is_foreign() else "/"
+    libraries = elf.closure(files.values(), [*parts.roots(), rest])
     for target, source in {**files, **libraries}.items():
-        writer.file(target.replace("/lib64/", "/lib/"), source)
+        writer.file(target, source)
     writer.close()

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: the limits of pflashd's worker, its system calls, and its restarts
 # needs: build/lab/guest.elf build/lab/probe build/pflashd build/pflashctl
-# needs: /usr/bin/strace
+# programs: strace
 # timeout: 700
 . /lab/lib.sh
+
+lab_require
 
 # fact PID FIELD: the value of a field of /proc/PID/status
 fact() {

@@ -88,13 +88,14 @@ rm /etc/xen/pflash/$name.conf
 # The incomplete guest is there, with the file, until it is destroyed.
 watch
 migrate late &
+late=$!
 check "late: another domain has the flash" lab_wait 200 \
     pflashctl status $name--incoming
-check "late: xl resumes the old guest" lab_wait 60 sh -c '! pidof xl'
+check "late: xl resumes the old guest" lab_wait 60 lab_ended $late
 check "late: pflashd waits for the file" lab_wait 60 \
     grep -q 'resumed and waits' /tmp/syslog
 xl destroy $name--incoming
-wait $!
+wait $late
 stayed "late"
 goes_on "late"
 watched "late"

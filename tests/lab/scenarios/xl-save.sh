@@ -88,10 +88,11 @@ printf 'w 1f000 1 40\nw 1f000 1 0\nw 1f000 1 ff\n' |
 refused other
 forget other
 
-# The saved guest continues: to its end, or until it is destroyed. The xl that
-# monitored it ended at the suspend: nothing else cleans up after it.
+# The saved guest continues: to its end, or until it is destroyed. The xl of Xen
+# 4.17 that monitored it ended at the suspend: nothing cleans up after the guest.
 middle live buffer 3
 save live -c
+note "live: the xl that monitors it: $(pidof xl || echo none)"
 check "live: the guest continues" lab_expect live 20 '^# goes on'
 check "live: its pflashd runs" pflashctl status live
 lab_type live go

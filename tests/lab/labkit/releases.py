@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The Debian releases whose Xen the lab boots, and the differences that matter
+here. The rest of labkit asks current().
+
+A release is this machine's own, or foreign: then its packages come from lists of
+their own (archive.py) and the project is compiled against its libraries
+(sysroot.py). The emulator is always this machine's.
+"""
+
+from dataclasses import dataclass
+
+from labkit.report import LabError
+
+DEBIAN = "http://deb.debian.org/debian"
+SECURITY = "http://deb.debian.org/debian-security"
+
+
+@dataclass(frozen=True)
+class Release:
+    name: str               # code name, as in VERSION_CODENAME of os-release
+    xen: str                # version in the names of Xen's packages
+    archive: tuple          # sources of packages: (URI, suite)
+    kernel_source: str      # package with the source of its kernel
+    qemu: str               # directory in tests/lab/qemu with patches for its QEMU
+    systemd: tuple = ()     # further programs that systemd runs
+    checked: bool = False   # `make check` runs the short scenarios on it
+
+
+def _stable(name):
+    return ((DEBIAN, name), (DEBIAN, name + "-updates"),
+            (SECURITY, name + "-security"))
+
+
+# Further differences are found in the unpacked files: libraries follow from the
+# dependencies of packages, compressed or built-in modules from the kernel's
+# files (kernel.py), /usr merged or not from no file at all (packages.py).
+# Debian 13's ovmf has no images of 2 MiB any more; the lab's firmware has them.
+RELEASES = {release.name: release for release in (
+    # Debian 12: Linux 6.1, systemd 252, edk2 2022.11
+    Release("bookworm", "4.17", _stable("bookworm"), "linux-source-6.1",
+            "7.2", checked=True),
+    # Debian 13: Linux 6.12, systemd 257, edk2 2025.02
+    Release("trixie", "4.20", _stable("trixie"), "linux-source-6.12",
+            "10.0", ("systemd-executor",), checked=True),
+    # Its versions change from day to day.
+    Release("sid", "4.20", ((DEBIAN, "sid"),), "linux-source-7.2",
+            "10.0", ("systemd-executor",)),
+)}
+OS_RELEASE = "/etc/os-release"
+
+_selected = None
+
+
+def host():
+    """The name of this machine's release, which may be none of RELEASES."""
+    fields = {}
+    try:
+        with open(OS_RELEASE, encoding="utf-8") as f:
+            for line in f:
+                key, _, value = line.strip().partition("=")
+                fields[key] = value.strip("'\"")
+    except OSError:
+        pass
+    return fields.get("VERSION_CODENAME", "unknown")
+
+
+def own():
+    """This machine's release, or None if the table lacks it."""
+    return RELEASES.get(host())
+
+
+def select(name):
+    """Makes `name` the current release, None this machine's own."""
+    global _selected  # pylint: disable=global-statement
+    _selected = name
+
+
+def current():
+    name = _selected or host()
+    if name not in RELEASES:
+        raise LabError(f"the lab does not know the release {name} of this "
+                       "machine; choose another one with --release: "
+                       + ", ".join(RELEASES))
+    return RELEASES[name]
+
+
+def is_foreign():
+    return current().name != host()
+
+
+def suffix():
+    """For names of files and of steps: empty, or the foreign release's name
+    after a hyphen."""
+    return f"-{current().name}" if is_foreign() else ""

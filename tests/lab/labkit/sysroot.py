@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Compiles the project for a foreign release.
+
+The sonames of Xen's libraries change with each Xen, and glibc's symbols with each
+release. The compiler is this machine's; it uses the headers and libraries of the
+release, which lie unpacked in the cache.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+
+from labkit import packages, paths, releases
+from labkit.report import LabError
+
+PACKAGES = ("libc6-dev", "linux-libc-dev", "libxen-dev", "libev-dev",
+            "libjson-c-dev", "libseccomp-dev", "zlib1g-dev")
+# In a build directory; it has the stamp of the sysroot that its objects come from.
+USED = ".sysroot"
+
+
+def path(name=""):
+    return os.path.join(paths.release_cache("sysroot"), name)
+
+
+def _read(name):
+    try:
+        with open(name, encoding="ascii") as f:
+            return f.read()
+    except OSError:
+        return None
+
+
+def _wanted():
+    return " ".join(PACKAGES)
+
+
+def is_built():
+    return (_read(path(".stamp")) or "").startswith(_wanted() + "\n")
+
+
+def build(progress, update=False):
+    """Unpacks the packages unless they are there. Needs base.build()."""
+    with open(paths.release_cache("lock"), "w", encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        if update or not is_built():
+            _build_locked(progress)
+        progress.say(f"ready: {path()}")
+
+
+def _build_locked(progress):
+    with tempfile.TemporaryDirectory(dir=paths.release_cache()) as work:
+        os.chmod(work, 0o755)
+        names = packages.with_libraries(PACKAGES)
+        progress.say(f"downloading {len(names)} packages to compile with")
+        debs = packages._download(names, os.path.join(work, "debs"))
+        new = os.path.join(work, "root")
+        packages._unpack(debs, new)
+        _relative_links(new)
+        # The names of the files have the versions of the packages.
+        versions = " ".join(map(os.path.basename, debs)).encode()
+        with open(os.path.join(new, ".stamp"), "w", encoding="ascii") as f:
+            f.write(f"{_wanted()}\n{hashlib.sha256(versions).hexdigest()}\n")
+        shutil.rmtree(path(), ignore_errors=True)
+        os.rename(new, path().rstrip("/"))
+
+
+def _relative_links(root):
+    """An absolute link, such as libz.so, would lead out of the sysroot."""
+    for top, _dirs, names in os.walk(os.path.join(root, "usr/lib")):
+        for name in names:
+            link = os.path.join(top, name)
+            if os.path.islink(link) and os.readlink(link).startswith("/"):
+                target = root + os.readlink(link)
+                os.remove(link)
+                os.symlink(os.path.relpath(target, top), link)
+
+
+def compile_project(progress, directory, jobs):
+    """Brings the build directory up to date."""
+    used = os.path.join(directory, USED)
+    if _read(used) != _read(path(".stamp")):
+        progress.say(f"compiling for {releases.current().name} in {directory}")
+        _make(directory, jobs, "clean")
+        os.makedirs(directory)
+        shutil.copyfile(path(".stamp"), used)
+    _make(directory, jobs, "all")
+
+
+def loader():
+    """Words before a program of the release that have it run on this machine."""
+    return [path("lib64/ld-linux-x86-64.so.2"), "--library-path",
+            path("usr/lib/x86_64-linux-gnu")]
+
+
+def _compiler():
+    """-B: else gcc looks for libraries and crt1.o in this machine's directories
+    first, those near its own."""
+    root = path().rstrip("/")
+    return (f"{os.environ.get('CC') or 'gcc'} --sysroot={root} "
+            f"-B{root}/usr/lib/x86_64-linux-gnu")
+
+
+def _make(directory, jobs, target):
+    # A `make` that runs the lab passes its options on in these.
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL",
+                                   "MAKEOVERRIDES")}
+    done = subprocess.run(["make", "-s", f"-j{jobs}", f"BUILD={directory}",
+                           f"CC={_compiler()}", target], cwd=paths.TOP, env=environment, text=True,
+                          check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    if done.returncode:
+        print("\n".join(done.stdout.splitlines()[-20:]), flush=True)
+        raise LabError(f"the project does not compile for "
+                       f"{releases.current().name}")
