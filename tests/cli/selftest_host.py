@@ -20,7 +20,7 @@ import tty
 
 STATE = pathlib.Path(os.environ["STATE"])
 DOMAIN = 7
-BLOCKS = (0x10000, 0x11000)
+BLOCKS = (0x11000, 0x12000)
 WORDS = 32
 CYCLES = ("write", "write-p90", "write-asleep", "write-asleep-p90", "view-change", "view-change-p90", "burst-of-64",
           "erase", "ram-read", "array-read", "ram-copy-128k", "flash-copy-128k")

@@ -79,6 +79,14 @@ judge(struct selftest *t, enum report_verdict *verdict)
 	return ret;
 }
 
+static int
+torn(struct selftest *t)
+{
+	return error_set(&t->why, EIO,
+			 "the files have a part of the burst behind round %llu",
+			 (unsigned long long)t->report.round);
+}
+
 /* --- the checks --- */
 
 static int
@@ -170,21 +178,20 @@ kill_once(struct selftest *t, unsigned int i, double *ms)
 {
 	enum report_verdict verdict;
 	int64_t reported;
+	bool soon;
 	int ret = advance(t, 1 + i % 2, "the guest writes");
 
-	selftest_pause(t, (int)(i * 3));
 	reported = ask_clock();
+	selftest_pause(t, (int)(i * 3));
 	if (ret == 0)
 		ret = selftest_kill_all(t);
 	if (ret < 0)
 		return ret;
-	bool soon = ask_clock() - reported < SOON_MS;
-
+	soon = ask_clock() - reported < SOON_MS;
 	selftest_pause(t, QUIET_MS);
 	ret = judge(t, &verdict);
 	if (ret == 0 && verdict == REPORT_TORN && soon)
-		ret = error_set(&t->why, EIO,
-				"the files have a part of a burst");
+		ret = torn(t);
 	if (ret == 0)
 		ret = selftest_attach(t, t->direct ? "direct" : "trap", ms);
 	return ret < 0 ? ret : advance(t, 2, "the guest goes on");
@@ -268,7 +275,11 @@ end(struct selftest *t)
 		ret = selftest_wait(t, has_ended, "the guest's end");
 	if (ret == 0)
 		ret = selftest_flash_end(t);
-	return ret < 0 ? ret : judge(t, &verdict);
+	if (ret == 0)
+		ret = judge(t, &verdict);
+	if (ret == 0 && verdict == REPORT_TORN)
+		ret = torn(t);
+	return ret;
 }
 
 const struct selftest_check selftest_checks[SELFTEST_CHECKS] = {

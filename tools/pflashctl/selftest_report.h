@@ -46,8 +46,8 @@ const char *report_cycles_text(int index);
 
 /* The rounds of the guest: the bytes that round N leaves in its block. */
 #define REPORT_ROUND_BYTES 32u
-#define REPORT_ROUND_EVEN 0x10000u
-#define REPORT_ROUND_ODD 0x11000u
+#define REPORT_ROUND_EVEN 0x11000u
+#define REPORT_ROUND_ODD 0x12000u
 
 /* True if the image has the whole round in its block; 0 is always there. */
 bool report_has_round(const uint8_t *image, size_t size, uint64_t round);
