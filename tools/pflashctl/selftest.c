@@ -43,6 +43,8 @@ ctl_selftest(const struct ctl_options *options)
 	t.deadline = t.began + (int64_t)seconds * 1000;
 	selftest_catch_signals();
 	code = selftest_look(&t);
+	if (selftest_signal())
+		return 128 + selftest_signal();
 	if (code != CTL_OK)
 		return code;
 	selftest_run_checks(&t);

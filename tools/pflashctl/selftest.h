@@ -93,8 +93,11 @@ int selftest_signal(void);
 int selftest_run(struct selftest *t, const char *const argv[], char *output,
 		 size_t room);
 
-/* The last line of such an output, for a sentence. */
+/* The last line of such an output, for a sentence; it changes the output. */
 const char *selftest_last_line(char *output);
+
+/* The first line with an error, which xl often follows up by others. */
+const char *selftest_error_line(char *output);
 
 /*
  * Waits until done() is true, and reads the guest's console meanwhile.  Fails

@@ -122,6 +122,21 @@ has_console(struct selftest *t)
 	return true;
 }
 
+/* For --keep. */
+static void
+keep_output(struct selftest *t, const char *text)
+{
+	char path[PATH_MAX + 16];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/xl.log", t->directory);
+	file = fopen(path, "wex");
+	if (!file)
+		return;
+	fputs(text, file);
+	fclose(file);
+}
+
 int
 selftest_create(struct selftest *t)
 {
@@ -141,9 +156,10 @@ selftest_create(struct selftest *t)
 	t->why.text[0] = '\0';
 	t->tried = true;
 	ret = selftest_run(t, create, text, sizeof(text));
+	keep_output(t, text);
 	if (ret > 0)
 		return error_set(&t->why, EIO, "xl create: %s",
-				 selftest_last_line(text));
+				 selftest_error_line(text));
 	if (ret == 0)
 		ret = find_domain(t);
 	if (ret < 0)

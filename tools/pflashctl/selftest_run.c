@@ -229,3 +229,17 @@ selftest_last_line(char *output)
 	line = strrchr(output, '\n');
 	return len == 0 ? "no message" : line ? line + 1 : output;
 }
+
+const char *
+selftest_error_line(char *output)
+{
+	char *found = strstr(output, "rror");
+	char *line = found;
+
+	if (!found)
+		return selftest_last_line(output);
+	while (line > output && line[-1] != '\n')
+		line--;
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}

@@ -84,6 +84,7 @@ nothing_left "JSON"
 lab_step "broken programs"
 selftest false --pflashd /bin/false
 check_equal "false: exit code" 1 $code
+note "$(tail -n 1 $log.false)"
 check "false: the verdict" has '^verdict: does not work: pflashd attaches a flash: pflashd has ended'
 nothing_left "false"
 
@@ -100,6 +101,7 @@ printf 'no kernel' >/tmp/nothing.elf
 pflashctl selftest --guest /tmp/nothing.elf >$log.kernel 2>&1
 check_equal "no kernel: exit code" 1 $?
 name=kernel
+note "$(tail -n 1 $log.kernel)"
 check "no kernel: the verdict" has '^verdict: does not work: a guest: xl create: '
 nothing_left "no kernel"
 
