@@ -84,6 +84,12 @@ def current():
     return RELEASES[name]
 
 
+def others():
+    """The other releases that `make check` runs scenarios on."""
+    return [release for release in RELEASES.values()
+            if release.checked and release.name != host()]
+
+
 def is_foreign():
     return current().name != host()
 

@@ -37,7 +37,7 @@ mkfs.ext4 -q /dev/dm-0 || lab_die "no ext4"
 mount -t ext4 /dev/dm-0 /mnt || lab_die "it can't be mounted"
 
 lab_guest one "$words" || lab_die "no guest"
-lab_flash one /mnt/one.fd --layout 2m --on-error pause ||
+lab_flash one /mnt/one.fd --layout 2m --sync burst --on-error pause ||
     lab_die "pflashd did not attach"
 xl unpause one
 lab_expect one 90 '^w .*' || lab_die "the guest does not write"
