@@ -48,7 +48,7 @@ HARDEN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointe
 endif
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -pthread
 # The probes of include/pflash/probe.h need sys/sdt.h (systemtap-sdt-dev).
-PROBES := $(shell echo '\#include <sys/sdt.h>' | $(CC) $(CPPFLAGS) -E - \
+PROBES := $(shell $(CC) $(CPPFLAGS) -include sys/sdt.h -E -x c /dev/null \
 	    >/dev/null 2>&1 && echo yes || echo no)
 ALL_CPPFLAGS = -D_GNU_SOURCE -D__XEN_TOOLS__ -DPFLASH_VERSION='"$(VERSION)"' \
 	       $(if $(filter yes,$(PROBES)),-DPFLASH_PROBES) -Iinclude $(CPPFLAGS)
