@@ -53,7 +53,7 @@ HARDEN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointe
 endif
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -pthread
 # The probes of include/pflash/probe.h need sys/sdt.h (systemtap-sdt-dev).
-PROBES := $(shell echo '\#include <sys/sdt.h>' | $(CC) $(CPPFLAGS) -E - \
+PROBES := $(shell $(CC) $(CPPFLAGS) -include sys/sdt.h -E -x c /dev/null \
 	    >/dev/null 2>&1 && echo yes || echo no)
 ALL_CPPFLAGS = -D_GNU_SOURCE -D__XEN_TOOLS__ -DPFLASH_VERSION='"$(VERSION)"' \
 	       $(if $(filter yes,$(PROBES)),-DPFLASH_PROBES) -Iinclude $(CPPFLAGS)
@@ -114,6 +114,10 @@ all: $(BUILD)/lab/probe $(BUILD)/lab/answer
 $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: \
 	ALL_CPPFLAGS += -Isrc/daemon
 
+# The guest of pflashctl selftest.
+$(BUILD)/tools/pflashctl/selftest_host.o: \
+	ALL_CPPFLAGS += -DPFLASH_LIB_DIR='"$(FIRMWAREDIR)"'
+
 # All is built anew where sys/sdt.h was installed or removed since.
 $(BUILD)/probes: FORCE
 	@mkdir -p $(@D)
@@ -158,6 +162,9 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(SIM) $(LIB)
 
 $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
 $(BUILD)/tests/test_loop: CHECK_LIBS += $(DAEMON_LIBS) -lm
+
+$(BUILD)/tests/test_selftest: $(BUILD)/tools/pflashctl/selftest_report.o
+$(BUILD)/tests/unit/test_selftest.o: ALL_CPPFLAGS += -Itools/pflashctl
 
 # The real supervisor, with test doubles of the worker and the domain.
 SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker \
@@ -219,7 +226,7 @@ lab: all
 	$(Q)BUILD=$(BUILD) tests/lab/lab $(if $(RELEASE),--release $(RELEASE)) run $(S)
 
 # The modes of existing directories of the administrator stay as they are.
-install: programs
+install: programs $(BUILD)/lab/guest.elf
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR) \
@@ -232,6 +239,8 @@ install: programs
 	install -m 755 $(BUILD)/pflashd $(DESTDIR)$(SBINDIR)/
 	install -m 755 $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 		$(BUILD)/pflash-bench $(DESTDIR)$(BINDIR)/
+	install -m 644 $(BUILD)/lab/guest.elf \
+		$(DESTDIR)$(FIRMWAREDIR)/selftest-guest.elf
 	install -m 644 man/pflashd.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 644 man/pflash-journal.5 man/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man5/
@@ -280,6 +289,7 @@ uninstall:
 		$(COMPLETED:%=$(DESTDIR)$(COMPLETIONDIR)/%) \
 		$(DESTDIR)$(XENDIR)/scripts/pflash-common.sh \
 		$(DESTDIR)$(UNITDIR)/pflashd@.service \
+		$(DESTDIR)$(FIRMWAREDIR)/selftest-guest.elf \
 		$(DESTDIR)$(UNITDIR)/pflash-metrics.service \
 		$(DESTDIR)$(UNITDIR)/pflash-metrics.timer \
 		$(DESTDIR)$(APPARMORDIR)/pflashd

@@ -46,6 +46,10 @@ const struct ctl_command ctl_commands[] = {
 	  "move VARS, journal, history and saved state to a new name" },
 	{ "rollback", ctl_rollback, 1, 1, "tj", "--to SEQ VARS",
 	  "restore the image of a point in time" },
+	{ "selftest", ctl_selftest, 0, 0, "Jgpsk",
+	  "[--json] [--keep] [--timeout SECONDS] [--pflashd FILE] "
+	  "[--guest FILE]",
+	  "try this Xen host with a small guest of its own, and measure" },
 	{ "status", ctl_status, 1, 1, "J", "[--json] ID|NAME",
 	  "show the state of a running guest's flash" },
 	{ "trace", ctl_trace, 1, 2, "jvLS",

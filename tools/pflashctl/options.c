@@ -14,6 +14,8 @@ static const struct cmdline_option table[] = {
 	{ "metrics", 'M', false },    { "reset", 'r', false },
 	{ "bursts", 'b', false },     { "help", 'h', false },
 	{ "new-journal", 'N', true }, { "undo", 'u', false },
+	{ "guest", 'g', true },       { "pflashd", 'p', true },
+	{ "timeout", 's', true },     { "keep", 'k', false },
 	{ "vars", 'v', true },        { "limit", 'L', true },
 	{ "stop", 'S', false },       { "output", 'o', true },
 	{ "root", 'R', true },        { NULL, 0, false },
@@ -55,6 +57,12 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'S': options->stop = true; return 0;
 	case 'l': options->layout = arg; return 0;
 	case 'c': options->code = arg; return 0;
+	case 'g': options->guest = arg; return 0;
+	case 'p': options->pflashd = arg; return 0;
+	case 's':
+		return parse_number(arg, PARSE_DECIMAL, 1, 86400,
+				    &options->timeout, err);
+	case 'k': options->keep = true; return 0;
 	case 'o': options->output = arg; return 0;
 	case 'R': options->root = arg; return 0;
 	case 'r': options->reset = true; return 0;

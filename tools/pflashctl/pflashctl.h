@@ -39,7 +39,9 @@ struct ctl_options {
 	const char *image; /* --vars of trace; NULL: none */
 	uint64_t limit;    /* bytes; 0: not given */
 	bool stop;
-	bool reset, json, metrics, undo, help;
+	bool reset, json, metrics, undo, keep, help;
+	const char *guest, *pflashd; /* of selftest */
+	uint64_t timeout;            /* seconds; 0: not given */
 };
 
 struct ctl_command {
@@ -82,6 +84,7 @@ int ctl_log(const struct ctl_options *options);
 int ctl_metrics(const struct ctl_options *options);
 int ctl_mode(const struct ctl_options *options);
 int ctl_rollback(const struct ctl_options *options);
+int ctl_selftest(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);
 int ctl_trace(const struct ctl_options *options);
 int ctl_upgrade(const struct ctl_options *options);

@@ -7,12 +7,16 @@
  */
 #include "tests.h"
 
+#include <stddef.h>
+
 #include "chip.h"
 #include "flash.h"
 #include "xen.h"
 
 #define BURST 64u
 #define WARM_UP 32
+#define SAMPLES 100u
+#define FEW_SAMPLES 5u
 #define TRAPPED 20000 /* cycles at least; a read of memory takes some tens */
 
 static uint8_t ram[FLASH_SIZE] __attribute__((aligned(FLASH_PAGE)));
@@ -151,4 +155,74 @@ test_bench(const struct bench *bench)
 		copies("ram-copy-128k", ram);
 		copies("flash-copy-128k", flash_at(0));
 	}
+}
+
+/* --- a short one, for a person who waits --------------------------------- */
+
+static uint64_t samples[SAMPLES];
+
+static void
+sort_samples(unsigned int count)
+{
+	unsigned int i, k;
+
+	for (i = 1; i < count; i++) {
+		uint64_t sample = samples[i];
+
+		for (k = i; k > 0 && samples[k - 1] > sample; k--)
+			samples[k] = samples[k - 1];
+		samples[k] = sample;
+	}
+}
+
+static uint64_t
+one_write(void)
+{
+	return write_all(1);
+}
+
+static uint64_t
+view_change(void)
+{
+	uint64_t start = now();
+
+	*flash_at(SPARE) = CMD_READ_ID;
+	*flash_at(SPARE) = CMD_READ_ARRAY;
+	return now() - start;
+}
+
+/* The accesses run once before, as everywhere. */
+static void
+sampled(const char *what, const char *what90, uint64_t (*run)(void),
+	unsigned int count, uint64_t pause)
+{
+	unsigned int i;
+
+	(void)run();
+	for (i = 0; i < count; i++) {
+		uint64_t start = now();
+
+		while (now() - start < pause)
+			;
+		samples[i] = run();
+	}
+	sort_samples(count);
+	result("", what, samples[count / 2], 1);
+	if (what90)
+		result("", what90, samples[count * 9 / 10], 1);
+}
+
+void
+bench_short(uint64_t pause)
+{
+	(void)write_all(WARM_UP);
+	sampled("write", "write-p90", one_write, SAMPLES, 0);
+	sampled("write-asleep", "write-asleep-p90", one_write, SAMPLES, pause);
+	sampled("view-change", "view-change-p90", view_change, SAMPLES, 0);
+	sampled("burst-of-64", NULL, burst, FEW_SAMPLES, 0);
+	sampled("erase", NULL, erase, FEW_SAMPLES, 0);
+	reads("ram-read", ram, SAMPLES);
+	reads("array-read", flash_at(0), SAMPLES);
+	copies("ram-copy-128k", ram);
+	copies("flash-copy-128k", flash_at(0));
 }

@@ -19,6 +19,7 @@
  *   control=xenstore                executes requests of xl while it waits
  *   test=steady seed=N              writes until a line is typed; executes
  *                                   requests of xl with control=xenstore
+ *   test=selftest pause=CYCLES      executes what is typed (selftest.c)
  *   end=poweroff|reboot|crash|soft-reset    (default: poweroff)
  * The report ends with the line "# end"; then the guest shuts down.
  */
@@ -36,6 +37,7 @@
 
 #define BASE_DEFAULT 0xffe00000u
 #define COUNT_DEFAULT 400u
+#define PAUSE_DEFAULT 10000000u
 #define HOLE_VALUE 0xff
 
 _Noreturn void guest_main(const struct hvm_start_info *info);
@@ -248,6 +250,8 @@ run(const char *line)
 		test_late(hammer_of(line, count));
 	else if (is_word(test, "steady"))
 		run_steady(line);
+	else if (is_word(test, "selftest"))
+		test_selftest(number(line, "pause", PAUSE_DEFAULT));
 	else if (is_word(test, "hostile"))
 		test_hostile(hostile_of(line));
 	else

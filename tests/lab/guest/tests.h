@@ -29,6 +29,14 @@ struct bench {
 /* Cost of accesses in time-stamp counter cycles, as "# " lines. */
 void test_bench(const struct bench *bench);
 
+/* A shorter one, of tens of accesses for each line; `pause` is the time, in
+ * cycles, after which the server of a flash sleeps. A time of writes is the
+ * median; a line NAME-p90 has the 90th percentile. */
+void bench_short(uint64_t pause);
+
+/* Executes requests until the end is typed (selftest.c). */
+void test_selftest(uint64_t pause);
+
 /* The command of the chip in which the guest waits (control.h). */
 enum middle_at {
 	MIDDLE_REST, /* in no command */

@@ -89,8 +89,8 @@ xen_notify(uint32_t port)
 	hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send);
 }
 
-static void
-con_notify(void)
+void
+con_send(void)
 {
 	xen_notify((uint32_t)xen_param(HVM_PARAM_CONSOLE_EVTCHN));
 }
@@ -124,14 +124,14 @@ void
 con_char(char c)
 {
 	while (con_pending() >= sizeof(ring->out)) {
-		con_notify();
+		con_send();
 		xen_yield();
 	}
 	ring->out[MASK_XENCONS_IDX(ring->out_prod, ring->out)] = c;
 	__atomic_store_n(&ring->out_prod, ring->out_prod + 1,
 			 __ATOMIC_RELEASE);
 	if (con_pending() == sizeof(ring->out) / 2)
-		con_notify();
+		con_send();
 }
 
 void
@@ -184,7 +184,7 @@ con_drain(void)
 {
 	unsigned int spins;
 
-	con_notify();
+	con_send();
 	for (spins = 0; con_pending() && spins < DRAIN_SPINS; spins++)
 		xen_yield();
 }

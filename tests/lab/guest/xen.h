@@ -40,6 +40,9 @@ void con_decimal(uint64_t value);
 /* A typed character, or -1. */
 int con_input(void);
 
+/* Asks xenconsoled to read the output, without waiting. */
+void con_send(void);
+
 /* Waits until xenconsoled has read all output. */
 void con_drain(void);
 
