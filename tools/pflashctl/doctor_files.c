@@ -13,6 +13,7 @@
 #include "pflash/firmware.h"
 #include "pflash/fv.h"
 #include "pflash/identify.h"
+#include "pflashctl.h"
 
 /* --- directories --- */
 
@@ -462,6 +463,8 @@ examine_place(struct doctor *doctor, const struct place *place)
 	for (size_t i = 0; names && names[i]; i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", directory,
 			       names[i]);
+		if (strcmp(names[i], CTL_SELFTEST_GUEST) == 0)
+			continue;
 		if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
 		    st.st_size >= SMALLEST && st.st_size <= LARGEST)
 			found += examine_firmware(doctor, place, path);

@@ -22,6 +22,9 @@ enum {
 	CTL_BUSY = 4, /* another process has locked it */
 };
 
+/* The guest of selftest, in lib/xen-pflash beside firmware. */
+#define CTL_SELFTEST_GUEST "selftest-guest.elf"
+
 /* The options and arguments of a subcommand. */
 struct ctl_options {
 	const char *files[2]; /* NULL behind the last one */

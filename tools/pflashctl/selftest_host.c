@@ -11,7 +11,6 @@
 #include "selftest.h"
 
 #define VERSION_MS 5000
-#define GUEST "selftest-guest.elf"
 
 /* The directory of this program, without a "/" at the end. */
 static void
@@ -53,8 +52,10 @@ find_files(struct selftest *t)
 {
 	static const char *const daemons[] = { "pflashd", "../sbin/pflashd",
 					       NULL };
-	static const char *const guests[] = { "../lib/xen-pflash/" GUEST,
-					      PFLASH_LIB_DIR "/" GUEST, NULL };
+	static const char *const guests[] = {
+		"../lib/xen-pflash/" CTL_SELFTEST_GUEST,
+		PFLASH_LIB_DIR "/" CTL_SELFTEST_GUEST, NULL
+	};
 	const struct ctl_options *o = t->options;
 
 	if (!find_file(o->pflashd, daemons, t->pflashd))
