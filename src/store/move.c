@@ -89,9 +89,16 @@ check_apart(const struct moving *m, struct error *err)
 	return 0;
 }
 
+/*
+ * Reads the file OLD, and syncs it first: the program that wrote it may not have
+ * done that, and check_named() compares the file with its copy after a power
+ * failure.
+ */
 static int
 read_old_vars(struct moving *m, struct error *err)
 {
+	int rc;
+
 	if (S_ISBLK(m->old.stat.st_mode))
 		return error_set(err, EINVAL,
 				 "%s: a block device is not moved: `pflashctl "
@@ -104,6 +111,9 @@ read_old_vars(struct moving *m, struct error *err)
 				 "remove them first",
 				 m->old.file.path,
 				 (unsigned long)m->old.stat.st_nlink);
+	rc = file_sync(&m->old.file, err);
+	if (rc)
+		return rc;
 	m->image.len = m->old.size;
 	m->image.bytes = vars_alloc(m->old.size);
 	if (!m->image.bytes)

@@ -22,6 +22,10 @@ sed 's|@SBINDIR@|/usr/sbin|' /lab/pflashd@.service \
     >/etc/systemd/system/pflashd@.service
 systemctl daemon-reload || lab_die "systemd does not answer"
 lab_install_script
+# pflashd looks into the guest's kernel, and the profile allows it to read these.
+kernel=/usr/local/lib/xen-pflash/guest.elf
+mkdir -p ${kernel%/*}
+cp /lab/guest.elf $kernel
 
 # denials: the lines of the kernel's log about the profile
 denials() {
@@ -40,7 +44,7 @@ check "the kernel enforces it" grep -qx 'pflashd (enforce)' \
 # --- a guest whose flash xl starts as a unit ---
 
 printf 'vars = /var/lib/xen/pflash/one.fd\nlayout = 2m\n' >/etc/xen/pflash/one.conf
-lab_create one 'kernel = "/lab/guest.elf"' \
+lab_create one "kernel = \"$kernel\"" \
     'extra = "test=random seed=5 count=100000"' \
     "$(lab_disk /tmp/one.img)" >/tmp/one.out 2>&1
 check_equal "a guest with a flash is created" 0 $?
@@ -91,7 +95,7 @@ refused_two() {
 }
 
 check_equal "no denial until here" '' "$(denials)"
-lab_guest two test=hole || lab_die "no guest"
+lab_create two "kernel = \"$kernel\"" 'extra = "test=hole"' || lab_die "no guest"
 pflashctl create --layout 2m /srv/elsewhere.fd
 pflashctl create --layout 2m /tmp/disk.img
 mknod /dev/loop7 b 7 7 2>/dev/null
