@@ -78,7 +78,8 @@ execute(struct selftest *t, const char *mode, int ready)
 	if (dup2(null, 0) >= 0 && dup2(log, 1) >= 0 && dup2(log, 2) >= 0)
 		execl(t->pflashd, "pflashd", "--domain", domain, "--vars",
 		      t->vars, "--layout", "2m", "--mode", mode,
-		      "--foreground", "--ready-fd", number, (char *)NULL);
+		      "--code", "none", "--foreground", "--ready-fd", number,
+		      (char *)NULL);
 	dprintf(log, "%s: %s\n", t->pflashd, strerror(errno));
 	_exit(127);
 }

@@ -131,15 +131,27 @@ check_other(const struct broker *broker, const struct channel_request *request)
 	}
 }
 
+/*
+ * A guest can cause any number of some requests: CHANNEL_GET_TYPE by each ioreq
+ * whose data is in guest memory; and a pause, which is repeated until it hits a
+ * moment without an ioreq, by writing all the time.
+ */
+static bool
+is_limited(const struct channel_request *request)
+{
+	switch (request->verb) {
+	case CHANNEL_GET_TYPE:
+	case CHANNEL_UNPAUSE: return false;
+	case CHANNEL_PAUSE: return request->flag;
+	default: return true;
+	}
+}
+
 /* Returns the violated rule, or NULL: the request is allowed. */
 static const char *
 check(struct broker *broker, const struct channel_request *request)
 {
-	/*
-	 * CHANNEL_GET_TYPE is not limited: the guest causes one by each ioreq
-	 * whose data is in guest memory.
-	 */
-	if (request->verb != CHANNEL_GET_TYPE &&
+	if (is_limited(request) &&
 	    !limit_allows(&broker->limit, ++broker->requests, limit_clock()))
 		return "too many requests";
 	if (request->verb == 0 || request->verb >= CHANNEL_VERBS ||

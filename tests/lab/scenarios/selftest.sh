@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: pflashctl selftest: works here, names what does not, and leaves nothing
 # needs: build/lab/guest.elf build/pflashd build/pflashctl
+# slow: it starts ten guests, and make check runs tests/cli/selftest.sh
 # timeout: 900
 . /lab/lib.sh
 
