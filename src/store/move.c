@@ -90,9 +90,9 @@ check_apart(const struct moving *m, struct error *err)
 }
 
 /*
- * Reads the file OLD, and syncs it first: the program that wrote it may not have
- * done that, and check_named() compares the file with its copy after a power
- * failure.
+ * Reads the file OLD, and syncs it first: the program that wrote it may not
+ * have done that, and check_named() compares the file with its copy after a
+ * power failure.
  */
 static int
 read_old_vars(struct moving *m, struct error *err)
