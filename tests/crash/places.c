@@ -378,21 +378,11 @@ places_use_clone(struct run *run, uint64_t seed)
 static bool
 check_used(struct run *run)
 {
-	const struct store_config config = config_of(run, run->places->clone);
-	struct fault fault = machine.fault;
 	struct error err = { "" };
-	struct reader *reader;
-	int rc;
+	uint32_t number;
 
-	machine.fault.kind = FAULT_NONE;
-	places_mirror(run);
-	rc = reader_open_files(&reader, &config, &err);
-	machine.fault = fault;
-	if (rc)
-		return machine.dead ||
-		       run_wrong(run, "the used clone: %s", err.text);
-	reader_close(reader);
-	return true;
+	return look(run, run->places->clone, &number, &err) == 0 ||
+	       machine.dead || run_wrong(run, "the used clone: %s", err.text);
 }
 
 bool
