@@ -79,24 +79,35 @@ kept_layout(const char *name, const char *base, size_t len)
 	return fv_layout_by_name(layout);
 }
 
+/*
+ * True if the file `path` begins with all bytes of the file `kept`, and with
+ * `no_more` has no further ones.
+ */
+static bool
+begins_with(const char *path, const char *kept, bool no_more)
+{
+	uint8_t *now = NULL, *then = NULL;
+	size_t size, then_size;
+	struct error err;
+	bool result;
+
+	result = load_file(path, SIZE_MAX, &now, &size, &err) == 0 &&
+		 load_file(kept, SIZE_MAX, &then, &then_size, &err) == 0 &&
+		 (no_more ? then_size == size : then_size <= size) &&
+		 !memcmp(now, then, then_size);
+	free(now);
+	free(then);
+	return result;
+}
+
 /* True if the journal of VARS is this one, perhaps with more records. */
 static bool
 continues(const struct undoing *undoing, const char *path)
 {
-	const char *journal = undoing->files->name[FILES_JOURNAL];
 	char name[PATH_MAX + sizeof(".journal")];
-	uint8_t *now = NULL, *kept = NULL;
-	size_t size, kept_size;
-	struct error err;
-	bool result;
 
 	(void)snprintf(name, sizeof(name), "%s.journal", path);
-	result = load_file(journal, SIZE_MAX, &now, &size, &err) == 0 &&
-		 load_file(name, SIZE_MAX, &kept, &kept_size, &err) == 0 &&
-		 kept_size <= size && !memcmp(now, kept, kept_size);
-	free(now);
-	free(kept);
-	return result;
+	return begins_with(undoing->files->name[FILES_JOURNAL], name, false);
 }
 
 /* Of two files with one time, the one with the higher number is newer. */
@@ -287,22 +298,10 @@ static bool
 lacks_its_journal(const struct undoing *undoing)
 {
 	const struct kept *same = &undoing->same;
-	uint8_t *now = NULL, *kept = NULL;
-	size_t size, kept_size;
-	struct error err;
-	bool result;
 
-	if (!*same->path || !is_newer(same, &undoing->other) ||
-	    access(undoing->files->name[FILES_JOURNAL], F_OK) == 0)
-		return false;
-	result = load_file(undoing->files->name[FILES_VARS], SIZE_MAX, &now,
-			   &size, &err) == 0 &&
-		 load_file(same->path, SIZE_MAX, &kept, &kept_size, &err) ==
-			 0 &&
-		 size == kept_size && !memcmp(now, kept, size);
-	free(now);
-	free(kept);
-	return result;
+	return *same->path && is_newer(same, &undoing->other) &&
+	       access(undoing->files->name[FILES_JOURNAL], F_OK) != 0 &&
+	       begins_with(undoing->files->name[FILES_VARS], same->path, true);
 }
 
 /* ------------------------------------------------------------------------- */
