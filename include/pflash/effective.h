@@ -85,6 +85,13 @@ bool effective_known(const struct effective *view);
 uint64_t effective_digest(const struct effective *view);
 
 /*
+ * A number that increases with every update that changes anything the firmware
+ * could act on: a variable that can be effective, whether it is or not, the two
+ * headers, or the working block of fault-tolerant writes.
+ */
+uint64_t effective_generation(const struct effective *view);
+
+/*
  * Steps to the next effective variable, in the order of the store.  Begin with
  * *cursor 0; `image` is that of the last parse or update.  False at the end.
  * If the chain of variables is broken, those before the break are found, though

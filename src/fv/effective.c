@@ -91,6 +91,12 @@ effective_digest(const struct effective *view)
 	return view->header + view->sum;
 }
 
+uint64_t
+effective_generation(const struct effective *view)
+{
+	return view->generation;
+}
+
 /* Steps from the tail to the end of the chain. */
 static void
 walk(struct effective *view)
@@ -140,6 +146,7 @@ open_store(const struct effective *view, const uint8_t *image,
 static void
 read_store(struct effective *view, const struct source *source)
 {
+	view->generation++;
 	view_truncate(view, 0);
 	view->source = *source;
 	view->header = 0;
@@ -151,26 +158,19 @@ read_store(struct effective *view, const struct source *source)
 
 /*
  * A write of the store is no danger: the view reads its copy.  Any other
- * pending write could change the store before the firmware reads it.  The
- * firmware restores an invalid working block from its copy at the start of the
- * spare area (FtwMisc.c:1318), and then executes the write of the copy.
+ * pending write could change the store before the firmware reads it.
  */
 static void
 read_work_block(struct effective *view, const uint8_t *image)
 {
 	const struct fv_layout *layout = view->layout;
-	struct ftw_queue queue = { .progress = FTW_IDLE };
+	struct ftw_queue queue;
 
 	if (!layout)
 		return;
+	view->generation++;
 	view->has_work_block = ftw_read_image(layout, image, &queue);
-	if (!view->has_work_block &&
-	    ftw_valid_at(layout, image, layout->ftw_spare))
-		ftw_read(image + layout->ftw_spare,
-			 layout->ftw_spare - layout->ftw_work, &queue);
-	view->has_foreign_write = (queue.progress == FTW_PENDING ||
-				   queue.progress == FTW_BROKEN) &&
-				  !ftw_replaces_store(layout, image);
+	view->has_foreign_write = ftw_writes_other(layout, image);
 }
 
 static void
@@ -384,8 +384,10 @@ follow(struct effective *view, const uint8_t *image)
 		}
 	}
 	view->source.store.image = image;
-	if (header)
+	if (header) {
+		view->generation++;
 		view->header = view_hash_header(view, image);
+	}
 	read_ranges(view);
 }
 

@@ -68,6 +68,7 @@ struct effective {
 	bool has_foreign_write; /* a write of something else is pending */
 	uint64_t header;        /* the hash of both headers */
 	uint64_t sum; /* of the values of all effective variables, mod 2^64 */
+	uint64_t generation;
 	struct effective_work work;
 };
 

@@ -108,6 +108,7 @@ mark(struct effective *view, uint32_t index)
 	struct name *name = &view->names.names[index];
 	struct change *change = &view->changes[view->change_count];
 
+	view->generation++;
 	if (name->change)
 		return;
 	*change = (struct change){ .name = index, .offset = NONE };

@@ -90,6 +90,12 @@ bool ftw_read_image(const struct fv_layout *layout, const uint8_t *image,
 bool ftw_replaces_store(const struct fv_layout *layout, const uint8_t *image);
 
 /*
+ * True if the firmware would write something else than that at its next start,
+ * before it reads variables.
+ */
+bool ftw_writes_other(const struct fv_layout *layout, const uint8_t *image);
+
+/*
  * Completes that write as the driver does at its next start (FtwRestart(),
  * FtwAbort(), FaultTolerantWrite.c:657-790): the store comes from the spare
  * area, which is erased, and the write is marked as complete.  Bytes behind the

@@ -99,3 +99,21 @@ ftw_at_boot(const struct fv_layout *layout, const uint8_t *image)
 		return start_copy(image + layout->ftw_spare, size);
 	return FTW_LEAVES;
 }
+
+/*
+ * The firmware restores an invalid working block from its copy at the start of
+ * the spare area (FtwMisc.c:1318), and then executes the write of the copy.
+ */
+bool
+ftw_writes_other(const struct fv_layout *layout, const uint8_t *image)
+{
+	struct ftw_queue queue = { .progress = FTW_IDLE };
+
+	if (!ftw_read_image(layout, image, &queue) &&
+	    ftw_valid_at(layout, image, layout->ftw_spare))
+		ftw_read(image + layout->ftw_spare,
+			 layout->ftw_spare - layout->ftw_work, &queue);
+	return (queue.progress == FTW_PENDING ||
+		queue.progress == FTW_BROKEN) &&
+	       !ftw_replaces_store(layout, image);
+}

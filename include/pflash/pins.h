@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pinned variables: the host decides their values, and a guest cannot change
+ * what its next boot finds under their names.
+ *
+ * A commit is judged by the image that results from it, never by the bytes that
+ * the guest wrote.  Every variable that the firmware could take for a pinned
+ * one must have the pinned value: the live one, and also one that edk2 would
+ * find after a reclaim, or because it compares names by the length that the
+ * flash claims (VariableParsing.c:505).  edk2 writes its variables so that this
+ * holds at every moment, unless it changes a pinned variable.
+ *
+ * The functions do no I/O and accept any bytes.  Line numbers are those of edk2
+ * 2022.11.
+ */
+#ifndef PFLASH_PINS_H
+#define PFLASH_PINS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pflash/changes.h"
+#include "pflash/error.h"
+#include "pflash/varstore.h"
+
+/* Groups of variables; pins_rules.c has their members. */
+enum {
+	PINS_KEYS = 1u << 0, /* Secure Boot: PK, KEK, db, dbx and others */
+	PINS_MOK = 1u << 1,  /* shim's: MokList, SbatLevel and others */
+	PINS_BOOT = 1u << 2, /* BootOrder and Boot#### */
+	/* Keys and mok if the store has a PK when the guest starts. */
+	PINS_AUTO = 1u << 3,
+};
+
+struct pins;
+
+/*
+ * Parses the argument of --pin: "off", or a list of "auto", "keys", "mok",
+ * "boot" and GUID:NAME, separated by commas.  *out is NULL for "off".  -EINVAL
+ * with a sentence, -ENOMEM.  pins_free() accepts NULL.
+ */
+int pins_parse(struct pins **out, const char *text, struct error *err);
+void pins_free(struct pins *pins);
+
+/*
+ * The record of the pinned values, which the host keeps: CHANGE_SET for each
+ * pinned variable, CHANGE_REMOVE for a name without a variable.
+ */
+int pins_load(struct pins *pins, const struct changes *record,
+	      struct error *err);
+int pins_save(const struct pins *pins, struct changes *record,
+	      struct error *err);
+
+/*
+ * At the guest's start.  Gives the store in `image` its pinned values: a
+ * variable without a value in the record is pinned as it is.  What a guest may
+ * do by itself is taken over: dbx that has grown, a variable that the firmware
+ * makes.  While there is no PK, in the record or in the store, no member of
+ * PINS_KEYS and PINS_MOK is pinned, so that the guest can enroll its first
+ * keys.  Returns 1 if the image has changed, 0 if not.  -EINVAL: the image is
+ * none of a known layout that the firmware would keep; errors of
+ * changes_apply(); the image is unchanged then, and nothing is pinned.
+ */
+int pins_start(struct pins *pins, uint8_t *image, size_t size,
+	       struct error *err);
+
+/* True if any variable is pinned; false before pins_start(). */
+bool pins_active(const struct pins *pins);
+
+/*
+ * True if the image may be committed.  If not, *why has the sentence.  Takes
+ * over what the guest may do by itself.  One walk through the variables.
+ */
+bool pins_judge(struct pins *pins, const uint8_t *image, size_t size,
+		struct error *why);
+
+#endif
