@@ -6,6 +6,8 @@
 #include "describe.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,17 +17,19 @@
 #include "pflash/le.h"
 #include "pflash/text.h"
 
-#define SHOWN_BYTES 24  /* of a value of unknown kind */
-#define SHOWN_TEXT 72   /* bytes of a text, without its quotes */
+#define SHOWN_BYTES 24    /* of a value of unknown kind */
+#define SHOWN_TEXT 72     /* bytes of a text, without its quotes */
 #define LONGEST_TEXT 2048 /* longer values are not read as text */
 
+/* TEMPORARY */
+extern const struct describer boot_describer __attribute__((weak));
+extern const struct describer keys_describer __attribute__((weak));
 static const struct describer *const describers[] = { &boot_describer,
 						      &keys_describer };
 
 #define DESCRIBERS (sizeof(describers) / sizeof(describers[0]))
 
-static char *format(const char *fmt, ...)
-	__attribute__((format(printf, 1, 2)));
+static char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* NULL: out of memory. */
 static char *
@@ -80,10 +84,10 @@ static char *
 indications_text(uint64_t value)
 {
 	static const char *const names[] = {
-		"boot to firmware setup", "timestamp revocation",
-		"file capsule delivery",  "FMP capsule",
+		"boot to firmware setup",  "timestamp revocation",
+		"file capsule delivery",   "FMP capsule",
 		"capsule result variable", "OS recovery",
-		"platform recovery",      "collect configuration",
+		"platform recovery",       "collect configuration",
 	};
 	char text[256] = "", *to = text;
 
@@ -210,7 +214,8 @@ describe_utf16(const struct variable *v)
 	text = malloc(2 * (size_t)v->data_size);
 	if (text) {
 		(void)variable_name(&as_name, text, 2 * (size_t)v->data_size);
-		if (is_shown(text, strlen(text)) && !strstr(text, "\xef\xbf\xbd"))
+		if (is_shown(text, strlen(text)) &&
+		    !strstr(text, "\xef\xbf\xbd"))
 			shown = quote(text, strlen(text));
 	}
 	free(text);
@@ -250,7 +255,7 @@ describe_known(const struct variable *variable)
 {
 	char *text = NULL;
 
-	for (size_t i = 0; !text && i < DESCRIBERS; i++)
+	for (size_t i = 0; !text && i < DESCRIBERS && describers[i]; i++)
 		text = describers[i]->value(variable);
 	if (!text)
 		text = describe_small(variable);
@@ -273,7 +278,7 @@ compare_values(const struct variable *old, const struct variable *new)
 	char *after = new ? describe_known(new) : NULL;
 	char *text;
 
-	if (old && new && before && after)
+	if (old && new &&before && after)
 		text = strcmp(before, after) == 0 ?
 			       format("%s", "") :
 			       format("%s, before %s", after, before);
@@ -291,7 +296,7 @@ describe_change(const struct variable *old, const struct variable *new)
 {
 	char *text = NULL;
 
-	for (size_t i = 0; !text && i < DESCRIBERS; i++)
+	for (size_t i = 0; !text && i < DESCRIBERS && describers[i]; i++)
 		text = describers[i]->change(old, new);
 	return text ? text : compare_values(old, new);
 }

@@ -41,8 +41,9 @@ struct varjson_variable {
 };
 
 struct varjson {
-	struct varjson_variable *all;
+	struct varjson_variable *all; /* in the order of the document */
 	size_t count;
+	const struct varjson_variable **sorted; /* for varjson_find() */
 };
 
 /*
@@ -53,6 +54,10 @@ struct varjson {
 int varjson_read(struct varjson *json, const char *text, size_t len,
 		 struct error *err);
 void varjson_free(struct varjson *json);
+
+/* True if the document has this variable. */
+bool varjson_find(const struct varjson *json, const uint8_t *guid,
+		  const uint8_t *name, uint32_t name_size);
 
 /*
  * Writes a document: its begin, each variable, its end.  The text is ASCII.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <json-c/json.h>
-#include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,9 +199,9 @@ static const struct {
 		    struct json_object *json);
 	bool required;
 } members[] = {
-	{ "name", read_name, true },	   { "guid", read_guid, true },
+	{ "name", read_name, true },       { "guid", read_guid, true },
 	{ "attr", read_attributes, true }, { "data", read_data, true },
-	{ "time", read_time, false },	   { "timestamp", read_time, false },
+	{ "time", read_time, false },      { "timestamp", read_time, false },
 	{ "digest", read_digest, false },  { "name-utf16", read_units, false },
 };
 
@@ -251,8 +251,7 @@ read_variable(struct varjson *all, struct json_object *json, struct error *err)
 	ret = read_members(&reading, json, &found);
 	for (unsigned int i = 0; ret == 0 && i < MEMBERS; i++)
 		if (members[i].required && !(found & 1u << i))
-			ret = refuse(&reading, members[i].name,
-				     "is missing");
+			ret = refuse(&reading, members[i].name, "is missing");
 	reading.to->value.name = reading.to->name.units;
 	reading.to->value.name_size = reading.to->name.size;
 	return ret;
@@ -314,26 +313,41 @@ compare(const void *a, const void *b)
 	return order;
 }
 
+/* Two variables of one vendor and name are neighbours in the sorted list. */
 static int
-check_twice(const struct varjson *all, struct error *err)
+sort(struct varjson *json, struct error *err)
 {
 	const struct varjson_variable **sorted;
-	int ret = 0;
 
-	sorted = calloc(all->count + 1, sizeof(struct varjson_variable *));
+	sorted = calloc(json->count + 1, sizeof(*sorted));
+	json->sorted = sorted;
 	if (!sorted)
 		return error_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < all->count; i++)
-		sorted[i] = &all->all[i];
-	qsort(sorted, all->count, sizeof(struct varjson_variable *), compare);
-	for (size_t i = 1; ret == 0 && i < all->count; i++)
+	for (size_t i = 0; i < json->count; i++)
+		sorted[i] = &json->all[i];
+	qsort(sorted, json->count, sizeof(*sorted), compare);
+	for (size_t i = 1; i < json->count; i++)
 		if (compare(&sorted[i - 1], &sorted[i]) == 0)
-			ret = error_set(err, EINVAL,
-					"variables[%zu] and variables[%zu] are "
-					"the same variable",
-					sorted[i - 1]->index, sorted[i]->index);
-	free(sorted);
-	return ret;
+			return error_set(err, EINVAL,
+					 "variables[%zu] and variables[%zu] "
+					 "are the same variable",
+					 sorted[i - 1]->index,
+					 sorted[i]->index);
+	return 0;
+}
+
+bool
+varjson_find(const struct varjson *json, const uint8_t *guid,
+	     const uint8_t *name, uint32_t name_size)
+{
+	struct varjson_variable key = {
+		.name = { (uint8_t *)name, name_size },
+	};
+	const struct varjson_variable *wanted = &key;
+
+	memcpy(key.guid, guid, GUID_SIZE);
+	return bsearch(&wanted, json->sorted, json->count,
+		       sizeof(*json->sorted), compare) != NULL;
 }
 
 /* ------------------------------------------------------------------------- */
@@ -361,10 +375,8 @@ varjson_read(struct varjson *json, const char *text, size_t len,
 	int ret;
 
 	*json = (struct varjson){ .all = NULL };
-	if (!tokener || len > INT_MAX) {
-		json_tokener_free(tokener);
+	if (!tokener)
 		return error_set(err, ENOMEM, "out of memory");
-	}
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT |
 						JSON_TOKENER_VALIDATE_UTF8);
 	document = json_tokener_parse_ex(tokener, text, (int)len);
@@ -374,7 +386,7 @@ varjson_read(struct varjson *json, const char *text, size_t len,
 		ret = read_document(json, document, err);
 	json_object_put(document);
 	json_tokener_free(tokener);
-	return ret == 0 ? check_twice(json, err) : ret;
+	return ret == 0 ? sort(json, err) : ret;
 }
 
 void
@@ -385,5 +397,6 @@ varjson_free(struct varjson *json)
 		free(json->all[i].data);
 	}
 	free(json->all);
+	free(json->sorted);
 	*json = (struct varjson){ .all = NULL };
 }

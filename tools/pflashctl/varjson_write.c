@@ -53,8 +53,10 @@ write_name(FILE *to, const struct variable *variable)
 static void
 write_time(FILE *to, const struct variable_time *time)
 {
-	uint8_t bytes[16] = { [2] = time->month,  [3] = time->day,
-			      [4] = time->hour,	  [5] = time->minute,
+	uint8_t bytes[16] = { [2] = time->month,
+			      [3] = time->day,
+			      [4] = time->hour,
+			      [5] = time->minute,
 			      [6] = time->second };
 
 	put_le16(bytes, time->year);

@@ -176,9 +176,10 @@ read_text(struct name *name, const char *text, size_t len, bool escapes,
 		if (escapes && *text == '\\') {
 			used = read_escape(text, len, &c);
 			if (!used)
-				return error_set(err, EINVAL,
-						 "the name has a '\\' that does "
-						 "not begin \\\\ or \\uXXXX");
+				return error_set(
+					err, EINVAL,
+					"the name has a '\\' that does "
+					"not begin \\\\ or \\uXXXX");
 			put_unit(name, c);
 			continue;
 		}

@@ -51,9 +51,9 @@ static bool
 matches(const char *pattern, const char *text)
 {
 	for (; *pattern; pattern++, text++) {
-		if (*pattern == '#' ? !*text ||
-					      !strchr("0123456789ABCDEF", *text) :
-				      *pattern != *text)
+		if (*pattern == '#' ?
+			    !*text || !strchr("0123456789ABCDEF", *text) :
+			    *pattern != *text)
 			return false;
 	}
 	return !*text;
