@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "compact.h"
 #include "ftw.h"
 #include "header.h"
 #include "live.h"
@@ -21,9 +22,10 @@
 
 /* The new store: variables without gaps. */
 struct compaction {
-	const struct varstore *from; /* the old store */
-	uint8_t *image;              /* the new image */
-	size_t end;                  /* of the variables copied so far */
+	const struct varstore *from;   /* the old store */
+	const struct variable *except; /* the name left out, or NULL */
+	uint8_t *image;                /* the new image */
+	size_t end;                    /* of the variables copied so far */
 };
 
 static void
@@ -52,6 +54,14 @@ is_copied(const struct compaction *to, const struct variable *v)
 	       0;
 }
 
+static bool
+is_wanted(const struct compaction *to, const struct variable *v)
+{
+	if (to->except && variable_same_name(v, to->except))
+		return false;
+	return v->state == VARIABLE_ADDED || !is_copied(to, v);
+}
+
 static int
 copy_all(struct compaction *to, uint8_t state)
 {
@@ -59,27 +69,45 @@ copy_all(struct compaction *to, uint8_t state)
 	int ret;
 
 	while ((ret = variable_step(to->from, &v)) > 0)
-		if (v.state == state &&
-		    (state == VARIABLE_ADDED || !is_copied(to, &v)))
+		if (v.state == state && is_wanted(to, &v))
 			append(to, &v);
 	return ret;
 }
 
-/*
- * False if compaction would remove bytes that can be variables, or if OVMF's
- * choice between two variables could change.  The firmware handles such a store
- * itself.
- */
+size_t
+compact_store(const struct varstore *from, const struct variable *except,
+	      uint8_t *image)
+{
+	struct compaction to = {
+		.from = from,
+		.except = except,
+		.image = image,
+		.end = from->start,
+	};
+
+	memset(image + from->start, 0xff, from->end - from->start);
+	if (copy_all(&to, VARIABLE_ADDED) < 0 ||
+	    copy_all(&to, VARIABLE_IN_TRANSITION) < 0)
+		return 0;
+	return to.end;
+}
+
 bool
-check_is_compactable(const struct fv_report *report, const uint8_t *image)
+compact_is_safe(const struct fv_report *report)
 {
 	const uint64_t forbidden = UINT64_C(1) << FV_VARIABLE_HIDES |
 				   UINT64_C(1) << FV_VARIABLE_DUPLICATE |
 				   UINT64_C(1) << FV_VARIABLE_TRANSITION |
 				   UINT64_C(1) << FV_VARIABLE_STATE;
 
-	return report->errors == 0 && report->layout && !report->in_spare &&
-	       !(report->codes & forbidden) &&
+	return report->errors == 0 && !report->in_spare &&
+	       !(report->codes & forbidden);
+}
+
+bool
+check_is_compactable(const struct fv_report *report, const uint8_t *image)
+{
+	return compact_is_safe(report) && report->layout &&
 	       ftw_at_boot(report->layout, image) == FTW_LEAVES;
 }
 
@@ -162,9 +190,9 @@ has_same_variables(const struct varstore *store, const uint8_t *out,
 int
 fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 {
-	struct varstore store;
-	struct compaction to = { .from = &store, .image = out };
 	struct fv_report report = { .count = 0 };
+	struct varstore store;
+	size_t end;
 	int ret;
 
 	fv_check(image, size, &report);
@@ -179,14 +207,11 @@ fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 	if (varstore_open(&store, image, size, err) < 0)
 		return -EINVAL;
 	memcpy(out, image, size);
-	memset(out + store.start, 0xff, store.end - store.start);
-	to.end = store.start;
-	if (copy_all(&to, VARIABLE_ADDED) < 0 ||
-	    copy_all(&to, VARIABLE_IN_TRANSITION) < 0 ||
-	    !has_same_variables(&store, out, size))
+	end = compact_store(&store, NULL, out);
+	if (!end || !has_same_variables(&store, out, size))
 		return error_set(err, EINVAL,
 				 "the guest would find other variables");
-	return (int)(store.start + report.used - to.end);
+	return (int)(store.start + report.used - end);
 }
 
 /*

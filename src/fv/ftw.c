@@ -81,8 +81,9 @@ write_size(const uint8_t *p, size_t left)
 
 /* FtwGetLastWriteRecord() (FtwMisc.c:848) and FtwMisc.c:1358. */
 static void
-read_records(const uint8_t *write, struct ftw_queue *queue)
+read_records(const uint8_t *block, struct ftw_queue *queue)
 {
+	const uint8_t *write = block + queue->offset;
 	uint64_t count = get_le64(write + WRITE_COUNT);
 	uint64_t size = RECORD_SIZE + get_le64(write + WRITE_PRIVATE);
 	const uint8_t *record = write + WRITE_SIZE;
@@ -95,6 +96,7 @@ read_records(const uint8_t *write, struct ftw_queue *queue)
 		if (record[0] & RECORD_SPARE_DONE)
 			return;
 		queue->progress = FTW_PENDING;
+		queue->record = (size_t)(record - block);
 		queue->lba = get_le64(record + RECORD_LBA);
 		queue->end = get_le64(record + RECORD_OFFSET);
 		if (__builtin_add_overflow(queue->end,
@@ -143,7 +145,7 @@ read_last(const uint8_t *block, size_t size, struct ftw_queue *queue)
 	}
 	used = write_size(write, left);
 	if (used) {
-		read_records(write, queue);
+		read_records(block, queue);
 		queue->next = queue->offset + used;
 		queue->dirty = !fv_is_erased(write + used, left - used);
 	} else if (is_torn(write)) {
@@ -216,4 +218,21 @@ ftw_replaces_store(const struct fv_layout *layout, const uint8_t *image)
 	       queue.end >= layout->variable_size &&
 	       queue.end <= layout->size - layout->ftw_spare &&
 	       queue.relative == -(uint64_t)layout->ftw_spare;
+}
+
+void
+ftw_complete_store(const struct fv_layout *layout, uint8_t *image)
+{
+	uint8_t *block = image + layout->ftw_work;
+	uint8_t *spare = image + layout->ftw_spare;
+	size_t size = layout->ftw_spare - layout->ftw_work;
+	struct ftw_queue queue;
+
+	ftw_read(block, size, &queue);
+	memset(block + queue.next, 0xff, size - queue.next);
+	memcpy(image, spare,
+	       (queue.end + FV_BLOCK_SIZE - 1) / FV_BLOCK_SIZE * FV_BLOCK_SIZE);
+	memset(spare, 0xff, layout->size - layout->ftw_spare);
+	block[queue.record] &= (uint8_t)~RECORD_DONE;
+	block[queue.offset] &= (uint8_t)~WRITE_COMPLETE;
 }

@@ -40,6 +40,7 @@ struct ftw_queue {
 	bool full;     /* complete writes fill the block */
 	bool dirty;    /* the bytes behind the last write are not erased */
 	/* From the record of a pending write; otherwise 0. */
+	size_t record;     /* its offset in the block */
 	uint64_t lba;      /* the first block of the destination */
 	uint64_t end;      /* end of the data, in bytes from lba on; or ~0 */
 	uint64_t relative; /* destination minus spare area, modulo 2^64 */
@@ -87,6 +88,14 @@ bool ftw_read_image(const struct fv_layout *layout, const uint8_t *image,
  * of an image of this layout to the start of the image.
  */
 bool ftw_replaces_store(const struct fv_layout *layout, const uint8_t *image);
+
+/*
+ * Completes that write as the driver does at its next start (FtwRestart(),
+ * FtwAbort(), FaultTolerantWrite.c:657-790): the store comes from the spare
+ * area, which is erased, and the write is marked as complete.  Bytes behind the
+ * write, which the driver drops first (FtwMisc.c:1390), are erased.
+ */
+void ftw_complete_store(const struct fv_layout *layout, uint8_t *image);
 
 /* True if all bytes are 0xff, or `len` is 0. */
 bool fv_is_erased(const uint8_t *p, size_t len);

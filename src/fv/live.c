@@ -35,6 +35,8 @@ note(struct live *live, const struct variable *v)
 {
 	struct name *name = &live->names.names[index_of(live, v)];
 
+	if (name->winner != NONE)
+		name->first = (uint32_t)v->offset;
 	if (name->change)
 		return;
 	name->winner = (uint32_t)v->offset;
@@ -42,19 +44,25 @@ note(struct live *live, const struct variable *v)
 }
 
 void
-live_init(struct live *live, const struct varstore *store)
+live_init_room(struct live *live, const struct varstore *store, uint32_t more)
 {
 	struct variable v = { 0 };
 
 	*live = (struct live){ .store = store };
 	/* live_find() adds a name that is not there for a moment. */
 	live->has_table = names_init(&live->names,
-				     count_variables(store) + 1) &&
+				     count_variables(store) + more + 1) &&
 			  getrandom(live->key, sizeof(live->key), 0) ==
 				  (ssize_t)sizeof(live->key);
 	while (live->has_table && variable_step(store, &v) > 0)
 		if (variable_can_be_live(v.state))
 			note(live, &v);
+}
+
+void
+live_init(struct live *live, const struct varstore *store)
+{
+	live_init_room(live, store, 0);
 }
 
 void
@@ -80,6 +88,33 @@ live_find(struct live *live, const struct variable *v)
 		return offset;
 	names_remove(&live->names, index);
 	return 0;
+}
+
+bool
+live_has_others(struct live *live, const struct variable *v)
+{
+	const struct name *name;
+
+	if (!live->has_table)
+		return true;
+	name = &live->names.names[index_of(live, v)];
+	return name->first != NONE;
+}
+
+void
+live_update(struct live *live, const struct variable *v, size_t offset)
+{
+	uint32_t index;
+
+	if (!live->has_table)
+		return;
+	index = index_of(live, v);
+	if (!offset) {
+		names_remove(&live->names, index);
+		return;
+	}
+	live->names.names[index].first = NONE;
+	live->names.names[index].winner = (uint32_t)offset;
 }
 
 int

@@ -35,4 +35,7 @@ size_t variable_header_size(const struct varstore *store);
 /* Like varstore_next(), but does not set variable->live. */
 int variable_step(const struct varstore *store, struct variable *v);
 
+/* True if the two have the same vendor GUID and name. */
+bool variable_same_name(const struct variable *a, const struct variable *b);
+
 #endif

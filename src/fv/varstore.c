@@ -139,12 +139,12 @@ variable_step(const struct varstore *store, struct variable *v)
 	return 1;
 }
 
-static bool
-same_name(const struct variable *v, const uint8_t *guid, const uint8_t *name,
-	  uint32_t name_size)
+bool
+variable_same_name(const struct variable *a, const struct variable *b)
 {
-	return v->name_size == name_size && !memcmp(v->guid, guid, GUID_SIZE) &&
-	       !memcmp(v->name, name, name_size);
+	return a->name_size == b->name_size &&
+	       !memcmp(a->guid, b->guid, GUID_SIZE) &&
+	       !memcmp(a->name, b->name, a->name_size);
 }
 
 /*
@@ -156,12 +156,17 @@ varstore_find(const struct varstore *store, const uint8_t *guid,
 	      const uint8_t *name, uint32_t name_size,
 	      struct variable *variable)
 {
+	const struct variable wanted = {
+		.guid = guid,
+		.name = name,
+		.name_size = name_size,
+	};
 	struct variable v = { 0 };
 
 	memset(variable, 0, sizeof(*variable));
 	while (variable_step(store, &v) > 0) {
 		if (!variable_can_be_live(v.state) ||
-		    !same_name(&v, guid, name, name_size))
+		    !variable_same_name(&v, &wanted))
 			continue;
 		*variable = v;
 		if (v.state == VARIABLE_ADDED)
