@@ -76,7 +76,21 @@ modified_text(uint64_t value)
 {
 	if (value > 1)
 		return number_text(value);
-	return format(value ? "keys were modified" : "keys as delivered");
+	return format(value ? "keys as delivered" : "keys were modified");
+}
+
+/* edk2 MdeModulePkg/Include/Guid/VarErrorFlag.h: a bit is 0 after an error. */
+static char *
+errors_text(uint64_t value)
+{
+	if (value == 0xff)
+		return format("no write has failed");
+	if ((value | 0x11) != 0xff)
+		return format("0x%02" PRIx64, value);
+	return format("no room for a variable of %s%s%s",
+		      value & 0x10 ? "" : "the firmware",
+		      value & 0x11 ? "" : " and ",
+		      value & 0x01 ? "" : "the system");
 }
 
 /* UEFI specification 2.10, section 8.5.4. */
@@ -113,6 +127,7 @@ static const struct small {
 	{ "MtcVendor", "MTC", 4, number_text },
 	{ "EfiSecureBootEnableDisable", "SecureBootEnable", 1, switch_text },
 	{ "EfiCustomModeEnable", "CustomMode", 1, switch_text },
+	{ "EdkiiVarErrorFlag", "VarErrorFlag", 1, errors_text },
 	{ "EfiVendorKeysNv", "VendorKeysNv", 1, modified_text },
 	{ "EfiMemoryOverwriteControlData", "MemoryOverwriteRequestControl", 1,
 	  number_text },
@@ -251,44 +266,53 @@ describe_bytes(const struct variable *v)
 
 /* The value if its kind is known, else NULL. */
 static char *
-describe_known(const struct variable *variable)
+describe_kind(const struct variable *variable)
 {
 	char *text = NULL;
 
 	for (size_t i = 0; !text && i < DESCRIBERS && describers[i]; i++)
 		text = describers[i]->value(variable);
-	if (!text)
-		text = describe_small(variable);
-	return text ? text : describe_text(variable);
+	return text ? text : describe_small(variable);
 }
 
 char *
 describe_value(const struct variable *variable)
 {
-	char *text = describe_known(variable);
+	char *text = describe_kind(variable);
 
+	if (!text)
+		text = describe_text(variable);
 	return text ? text : describe_bytes(variable);
 }
 
-/* "" if one of the two values is of unknown kind. */
+/* Text of an unknown vendor may be anything, a secret too. */
+static char *
+describe_known(const struct variable *variable)
+{
+	char *text = describe_kind(variable);
+
+	if (!text && guid_name(variable->guid))
+		text = describe_text(variable);
+	return text;
+}
+
 static char *
 compare_values(const struct variable *old, const struct variable *new)
 {
 	char *before = old ? describe_known(old) : NULL;
 	char *after = new ? describe_known(new) : NULL;
-	char *text;
+	char *text = NULL;
 
-	if (old && new &&before && after)
-		text = strcmp(before, after) == 0 ?
-			       format("%s", "") :
-			       format("%s, before %s", after, before);
-	else if (new)
-		text = format("%s", after && !old ? after : "");
-	else
-		text = format("%s", before ? before : "");
+	if (old && new) {
+		if (before && after && strcmp(before, after) != 0)
+			text = format("%s to %s", before, after);
+	} else {
+		text = before ? before : after;
+		before = after = NULL;
+	}
 	free(before);
 	free(after);
-	return text;
+	return text ? text : strdup("");
 }
 
 char *
