@@ -18,6 +18,16 @@ digit(char c)
 }
 
 static int
+refuse(size_t at, size_t len, struct error *err)
+{
+	if (at == len)
+		return error_set(err, EINVAL,
+				 "the hexadecimal digits end within a byte");
+	return error_set(err, EINVAL,
+			 "character %zu is not a hexadecimal digit", at + 1);
+}
+
+static int
 read_bytes(const char *text, size_t len, bool spaces, uint8_t *to, size_t *size,
 	   struct error *err)
 {
@@ -28,18 +38,12 @@ read_bytes(const char *text, size_t len, bool spaces, uint8_t *to, size_t *size,
 		if (spaces && isspace((unsigned char)text[i]))
 			continue;
 		if (high < 0)
-			return error_set(err, EINVAL,
-					 "character %zu is not a hexadecimal "
-					 "digit",
-					 i + 1);
-		low = i + 1 < len ? digit(text[i + 1]) : -1;
-		if (low < 0)
-			return error_set(err, EINVAL,
-					 "the hexadecimal digits end within a "
-					 "byte, at character %zu",
-					 i + 1);
-		to[(*size)++] = (uint8_t)(high << 4 | low);
+			return refuse(i, len, err);
 		i++;
+		low = i < len ? digit(text[i]) : -1;
+		if (low < 0)
+			return refuse(i, len, err);
+		to[(*size)++] = (uint8_t)(high << 4 | low);
 	}
 	return 0;
 }

@@ -236,6 +236,15 @@ read_members(const struct reading *reading, struct json_object *json,
 	return ret;
 }
 
+static bool
+is_string(const struct name *name)
+{
+	return variable_name_valid(&(struct variable){
+		.name = name->units,
+		.name_size = name->size,
+	});
+}
+
 static int
 read_variable(struct varjson *all, struct json_object *json, struct error *err)
 {
@@ -252,6 +261,8 @@ read_variable(struct varjson *all, struct json_object *json, struct error *err)
 	for (unsigned int i = 0; ret == 0 && i < MEMBERS; i++)
 		if (members[i].required && !(found & 1u << i))
 			ret = refuse(&reading, members[i].name, "is missing");
+	if (ret == 0 && !is_string(&reading.to->name))
+		ret = refuse(&reading, "name", "a name has no NUL");
 	reading.to->value.name = reading.to->name.units;
 	reading.to->value.name_size = reading.to->name.size;
 	return ret;

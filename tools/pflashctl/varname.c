@@ -74,7 +74,7 @@ put_escape(char *to, const uint8_t *unit)
 }
 
 char *
-name_text(const struct variable *variable, bool spaces)
+name_text(const struct variable *variable, bool word)
 {
 	const uint8_t *units = variable->name;
 	uint32_t size = units_size(variable), c;
@@ -88,7 +88,7 @@ name_text(const struct variable *variable, bool spaces)
 			*to++ = '\\';
 			*to++ = '\\';
 		} else if (show_is_hidden(c) || is_high(c) || is_low(c) ||
-			   (spaces && c == ' ')) {
+			   (word && (c == ' ' || c == ':'))) {
 			to = put_escape(to, units + off);
 			if (pair)
 				to = put_escape(to, units + off + 2);

@@ -38,10 +38,11 @@ void name_free(struct name *name);
 
 /*
  * The text of a variable's name, of which an odd byte at the end is left out,
- * in malloc()ed memory.  NULL: no memory.  With `spaces` a space is an escape,
- * too, so that the text is one word of a table.
+ * in malloc()ed memory.  NULL: no memory.  `word`: a space and a colon are
+ * escapes, too, so that the text is one word of a table, and names a variable
+ * without its vendor.
  */
-char *name_text(const struct variable *variable, bool spaces);
+char *name_text(const struct variable *variable, bool word);
 
 /* True if the name has an unpaired surrogate, so that no UTF-8 has it. */
 bool name_is_unpaired(const struct variable *variable);
