@@ -76,6 +76,8 @@ int store_history_parse(struct store_history *history, const char *text,
 
 #define STORE_HISTORY_MOST (64u << 20)
 
+struct pins;
+
 struct store_config {
 	/*
 	 * The files, borrowed until store_close().  NULL: the store makes its
@@ -113,7 +115,17 @@ struct store_config {
 	 * May be NULL.
 	 */
 	void (*on_failure)(void *opaque);
-	void *opaque; /* the argument of on_failure() */
+	/*
+	 * Variables that no burst may change, borrowed until store_close();
+	 * pins_start() has seen the image.  NULL: none.
+	 */
+	struct pins *pins;
+	/*
+	 * Called when a burst was undone because of them, with the sentence,
+	 * before the function returns -EPERM.  May be NULL.
+	 */
+	void (*on_refusal)(void *opaque, const char *why);
+	void *opaque; /* the argument of both functions */
 	/*
 	 * System calls on descriptors and, where `files` is NULL, on names.
 	 * NULL: sys_kernel.
@@ -336,8 +348,10 @@ int store_resize(const struct store_config *config,
 		 struct error *err);
 
 /*
- * Commits the open burst.  0 also if there is none; or the -errno that made the
- * store read-only.
+ * Commits the open burst.  0 also if there is none; -EPERM: it would change a
+ * pinned variable, was undone, and the store goes on; or the -errno that made
+ * the store read-only.  store_program() and store_erase() return -EPERM, too,
+ * if they commit.
  */
 int store_commit(struct store *store);
 
@@ -391,6 +405,7 @@ struct store_stats {
 	uint64_t checkpoints; /* of the journal into VARS */
 	uint64_t written;     /* bytes, in whole blocks of 4 KiB */
 	uint64_t syncs;       /* fdatasync(2) of journal, VARS and state */
+	uint64_t refused;     /* bursts undone because of pinned variables */
 };
 
 /* The counters belong to the store and stay current. */

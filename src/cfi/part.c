@@ -92,7 +92,7 @@ command(struct cfi_part *part, const struct personality *p, uint8_t byte)
 void
 part_fail(struct cfi_part *part, uint8_t bits, int error)
 {
-	if (error == -EROFS)
+	if (error == -EROFS || error == -EPERM)
 		bits |= CFI_SR_PROTECTED;
 	else if (error != -ENOSPC)
 		bits |= CFI_SR_VPP;

@@ -449,8 +449,9 @@ judge_variable(struct pins *pins, const struct variable *v, struct error *why)
 			       0;
 	if (!allows(pin, v))
 		return refuse(why, v,
-			      pin->present ? "another value than the pinned one" :
-					     "is pinned as missing");
+			      pin->present ?
+				      "another value than the pinned one" :
+				      "is pinned as missing");
 	pin->found++;
 	pin->last = *v;
 	return 0;
@@ -486,8 +487,8 @@ judge_variables(struct pins *pins, const struct varstore *store,
 
 /* The headers of volume and store, in place and in the spare area's copy. */
 static int
-judge_headers(const struct pins *pins, const struct varstore *store, size_t base,
-	      struct error *why)
+judge_headers(const struct pins *pins, const struct varstore *store,
+	      size_t base, struct error *why)
 {
 	size_t size = pins->headers_size;
 
@@ -514,8 +515,8 @@ judge_store(struct pins *pins, const uint8_t *image, size_t size,
 				 "a copy of the variables at its next boot");
 	if (varstore_open(&store, image, size, why) < 0)
 		return -EPERM;
-	ret = judge_headers(pins, &store, store.in_spare ? layout->ftw_spare : 0,
-			    why);
+	ret = judge_headers(pins, &store,
+			    store.in_spare ? layout->ftw_spare : 0, why);
 	return ret < 0 ? ret : judge_variables(pins, &store, why);
 }
 
@@ -727,13 +728,14 @@ keep_headers(struct pins *pins, const uint8_t *image, size_t size,
 	struct varstore store;
 
 	if (!fv_check(image, size, &report) || !report.layout)
-		return error_set(err, EINVAL,
-				 "pinned variables need a flash of a known "
-				 "layout without errors: see `pflashctl check`");
+		return error_set(
+			err, EINVAL,
+			"pinned variables need a flash of a known "
+			"layout without errors: see `pflashctl check`");
 	if (varstore_open(&store, image, size, err) < 0)
 		return -EINVAL;
-	pins->headers_size =
-		store.start - (store.in_spare ? report.layout->ftw_spare : 0);
+	pins->headers_size = store.start -
+			     (store.in_spare ? report.layout->ftw_spare : 0);
 	free(pins->headers);
 	pins->headers = malloc(pins->headers_size);
 	if (!pins->headers)

@@ -137,8 +137,8 @@ pin_is_lists(const uint8_t *p, size_t size)
 		uint32_t header = get_le32(p + LIST_HEADER_SIZE);
 		uint32_t signature = get_le32(p + LIST_SIGNATURE_SIZE);
 
-		if (list > size || list < LIST_START || signature <= GUID_SIZE ||
-		    header > list - LIST_START ||
+		if (list > size || list < LIST_START ||
+		    signature <= GUID_SIZE || header > list - LIST_START ||
 		    (list - LIST_START - header) % signature != 0)
 			return false;
 		p += list;

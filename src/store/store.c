@@ -20,6 +20,7 @@
 #include "vars.h"
 
 #include "pflash/effective.h"
+#include "pflash/pins.h"
 #include "pflash/probe.h"
 
 struct store {
@@ -32,14 +33,16 @@ struct store {
 	uint32_t journal_limit;
 	struct store_history history;
 	enum store_sync sync;
-	struct effective *view; /* of STORE_SYNC_VARIABLE; otherwise NULL */
+	struct effective *view; /* of STORE_SYNC_VARIABLE and pins, or NULL */
+	struct pins *pins;      /* borrowed; NULL: no variable is pinned */
 	uint64_t unsynced;      /* number of the first burst that may wait for a
 			    * sync and is not durable; 0: none */
 	uint64_t looked; /* journal's length when drop_history() read it */
 	bool undropped;  /* drop_history() is due at the end */
 	bool read_only;
 	struct store_stats stats;
-	void (*on_failure)(void *opaque); /* or NULL */
+	void (*on_failure)(void *opaque);                  /* or NULL */
+	void (*on_refusal)(void *opaque, const char *why); /* or NULL */
 	void *opaque;
 	bool opening;       /* settle_image() is in progress */
 	bool released;      /* the files are closed: store_release() */
@@ -136,9 +139,9 @@ sync_journal(struct store *store)
 	return rc;
 }
 
-/* Does the open burst change what the next boot of the firmware will see? */
-static bool
-changes_view(struct store *store)
+/* Notes what the open burst writes. */
+static void
+touch_burst(struct store *store)
 {
 	const struct burst *burst = &store->burst;
 	struct operation op;
@@ -147,15 +150,58 @@ changes_view(struct store *store)
 	while (burst_next(burst->payload, burst->length, &pos, store->size,
 			  &op) > 0)
 		effective_touch(store->view, op.offset, op.length);
+}
+
+/* Does the open burst change what the next boot of the firmware will see? */
+static bool
+changes_view(struct store *store)
+{
+	touch_burst(store);
 	return effective_update(store->view, store->image);
+}
+
+/* Undoes the open burst, which would change a pinned variable. */
+static int
+refuse_burst(struct store *store, const struct error *why)
+{
+	touch_burst(store);
+	burst_undo(&store->burst);
+	(void)effective_update(store->view, store->image);
+	store->stats.refused++;
+	if (store->on_refusal)
+		store->on_refusal(store->opaque, why->text);
+	return -EPERM;
+}
+
+/*
+ * Brings the view up to date.  -EPERM: the burst was refused and undone.
+ * *changed: the next boot of the firmware will see something else.
+ */
+static int
+judge_burst(struct store *store, bool *changed)
+{
+	uint64_t generation;
+	struct error why;
+
+	*changed = false;
+	if (!store->view)
+		return 0;
+	generation = effective_generation(store->view);
+	*changed = changes_view(store);
+	if (!store->pins ||
+	    (generation == effective_generation(store->view) &&
+	     effective_known(store->view)) ||
+	    pins_judge(store->pins, store->image, store->size, &why))
+		return 0;
+	return refuse_burst(store, &why);
 }
 
 /* Must the open burst be durable when store_commit() returns? */
 static bool
-sync_is_due(struct store *store)
+sync_is_due(const struct store *store, bool changed)
 {
 	if (store->sync == STORE_SYNC_VARIABLE)
-		return changes_view(store);
+		return changed;
 	return store->sync != STORE_SYNC_NONE;
 }
 
@@ -163,14 +209,17 @@ static int
 commit_burst(struct store *store)
 {
 	struct burst *burst = &store->burst;
-	int rc;
+	bool changed;
+	int rc = judge_burst(store, &changed);
 
+	if (rc)
+		return rc;
 	PROBE_COMMIT_BEGIN(burst->length);
 	rc = journal_append(&store->journal, RECORD_BURST, burst->record,
 			    burst->length, &store->failure);
-	if (!rc && sync_is_due(store))
+	if (!rc && sync_is_due(store, changed))
 		rc = sync_journal(store);
-	else if (!rc && store->view && !store->unsynced)
+	else if (!rc && store->sync == STORE_SYNC_VARIABLE && !store->unsynced)
 		store->unsynced = store->journal.sequence;
 	PROBE_COMMIT(store->journal.sequence, burst->length, rc);
 	if (rc)
@@ -360,7 +409,7 @@ store_sync(struct store *store)
 enum store_sync
 store_sync_mode(const struct store *store)
 {
-	if (store->view && !effective_known(store->view))
+	if (store->sync == STORE_SYNC_VARIABLE && !effective_known(store->view))
 		return STORE_SYNC_BURST;
 	return store->sync;
 }
@@ -386,7 +435,7 @@ store_checkpoint(struct store *store)
 		return store->failed;
 	if (store_pending(store)) {
 		rc = commit_burst(store);
-		if (rc)
+		if (rc && rc != -EPERM)
 			return rc;
 	}
 	if (store->journal.length > store->journal.done)
@@ -495,16 +544,16 @@ store_alloc(struct store *store, const struct store_config *config,
 {
 	uint32_t limit = config->burst_limit ? config->burst_limit :
 					       STORE_BURST_LIMIT;
+	bool needs_view = store->sync == STORE_SYNC_VARIABLE || config->pins;
 
 	if (limit > STORE_MAX_SIZE)
 		limit = STORE_MAX_SIZE;
 	store->size = store->vars.size;
 	store->image = vars_alloc(store->size);
 	store->dirty = calloc(store->size / BLOCK_SIZE, 1);
-	if (store->sync == STORE_SYNC_VARIABLE)
+	if (needs_view)
 		store->view = effective_new(store->size);
-	if (!store->image || !store->dirty ||
-	    (store->sync == STORE_SYNC_VARIABLE && !store->view) ||
+	if (!store->image || !store->dirty || (needs_view && !store->view) ||
 	    burst_init(&store->burst, store->image, store->size, limit,
 		       config->burst) < 0)
 		return error_errno(err, ENOMEM, "%s", store->vars.file.path);
@@ -661,7 +710,9 @@ open_once(struct store **out, const struct store_config *config,
 	}
 	if (store->view)
 		effective_parse(store->view, store->image);
+	store->pins = config->pins;
 	store->on_failure = config->on_failure;
+	store->on_refusal = config->on_refusal;
 	store->opaque = config->opaque;
 	if (found)
 		*found = (struct store_recovery){ scan.bursts, scan.dropped };

@@ -24,6 +24,7 @@
 #include "pflash/device.h"
 #include "pflash/load.h"
 #include "pflash/names.h"
+#include "pflash/pins.h"
 #include "pflash/quiet.h"
 #include "pflash/sim.h"
 #include "pflash/trace.h"
@@ -49,6 +50,7 @@ struct options {
 	uint64_t partition;
 	enum window_mode mode;
 	const char *trace; /* NULL: none */
+	struct pins *pins; /* NULL: none */
 };
 
 /* Standard input.  A line that fills it is no access: its middle is dropped. */
@@ -90,6 +92,9 @@ help(void)
 "  --block-size LIST     erase blocks, SIZE[xCOUNT][,...]: 4096\n"
 "  --partition SIZE      bytes that change their view together\n"
 "  --mode auto|direct|trap\n"
+"  --pin auto|keys|mok|boot|GUID:NAME,...|off\n"
+"                        undo each burst that would change these variables,\n"
+"                        and say so on standard error\n"
 "  --trace OUT           record the accesses in OUT, as pflashd does\n"
 "  --help, --version\n"
 "\n"
@@ -104,8 +109,9 @@ static const struct cmdline_option table[] = {
 	{ "personality", 'p', true }, { "mode", 'm', true },
 	{ "width", 'w', true },       { "interleave", 'i', true },
 	{ "block-size", 'b', true },  { "partition", 'a', true },
-	{ "trace", 'R', true },       { "help", 'h', false },
-	{ "version", 'V', false },    { NULL, 0, false },
+	{ "trace", 'R', true },       { "pin", 'P', true },
+	{ "help", 'h', false },       { "version", 'V', false },
+	{ NULL, 0, false },
 };
 
 static int
@@ -142,6 +148,9 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 		break;
 	case 'b': options->blocks = arg; break;
 	case 'R': options->trace = arg; break;
+	case 'P':
+		pins_free(options->pins);
+		return pins_parse(&options->pins, arg, err);
 	case 'a':
 		ret = parse_bytes(arg, UINT32_MAX, &options->partition, err);
 		break;
@@ -429,6 +438,30 @@ replay_input(struct replay *replay, struct error *err)
 }
 
 static int
+pin(void *opaque, const struct store *store, uint8_t *image, struct error *err)
+{
+	memcpy(image, store_image(store), store_size(store));
+	return pins_start(opaque, image, store_size(store), err);
+}
+
+static void
+say_refused(void *opaque, const char *why)
+{
+	(void)opaque;
+	fprintf(stderr, "pflash-replay: refused: %s\n", why);
+}
+
+static int
+open_store(struct replay *replay, const struct store_config *config,
+	   struct error *err)
+{
+	int ret = config->pins ? store_rewrite(config, pin, config->pins, err) :
+				 0;
+
+	return ret < 0 ? ret : store_open(&replay->store, config, NULL, err);
+}
+
+static int
 run(const struct options *options)
 {
 	const struct store_config config = {
@@ -437,6 +470,8 @@ run(const struct options *options)
 		.size = load_flash_size(options->vars),
 		.sync = options->sync,
 		.accept = true,
+		.pins = options->pins,
+		.on_refusal = say_refused,
 	};
 	static struct replay replay;
 	struct geometry geometry;
@@ -444,7 +479,7 @@ run(const struct options *options)
 	int code = EXIT_OK;
 
 	quiet_init(&replay.quiet, (double)options->settle);
-	if (store_open(&replay.store, &config, NULL, &err) < 0)
+	if (open_store(&replay, &config, &err) < 0)
 		code = EXIT_FILE;
 	else if (geometry_parse(&geometry, store_size(replay.store),
 				options->width, options->interleave,
@@ -497,5 +532,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "pflash-replay: %s\n", err.text);
 	if (ret != 0)
 		return ret < 0 ? EXIT_USAGE : EXIT_OK;
-	return run(&options);
+	ret = run(&options);
+	pins_free(options.pins);
+	return ret;
 }
