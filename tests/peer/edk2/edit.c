@@ -183,7 +183,7 @@ any_data(struct value *value)
 	check_random_data(value->data, value->size);
 }
 
-/* A value that the variable does not have; deleted, if it exists, at times. */
+/* Another value; or the variable is deleted, if it exists. */
 static void
 any_change(unsigned int i, struct value *next)
 {
@@ -582,12 +582,13 @@ edit_some(struct edit *edit, unsigned int count)
 
 	while (count--) {
 		unsigned int i = check_below(VARIABLES);
-		bool exists = shared->values[i].exists;
+		bool exists = shared->values[i].exists, equal;
 		int ret;
 
 		any_change(i, &next);
+		equal = holds(edit_store(edit), i, &next);
 		ret = apply(edit, i, &next);
-		check_that(ret == (next.exists ? 1 : 0) ||
+		check_that(ret == (next.exists && !equal) ||
 				   (next.exists &&
 				    (ret == -ENOSPC || ret == -E2BIG)) ||
 				   (!exists && ret == -ENOENT),
