@@ -75,8 +75,8 @@ copy_all(struct compaction *to, uint8_t state)
 }
 
 size_t
-compact_store(const struct varstore *from, const struct variable *except,
-	      uint8_t *image)
+compact_variables(const struct varstore *from, const struct variable *except,
+		  uint8_t *image)
 {
 	struct compaction to = {
 		.from = from,
@@ -207,7 +207,7 @@ fv_compact(const uint8_t *image, size_t size, uint8_t *out, struct error *err)
 	if (varstore_open(&store, image, size, err) < 0)
 		return -EINVAL;
 	memcpy(out, image, size);
-	end = compact_store(&store, NULL, out);
+	end = compact_variables(&store, NULL, out);
 	if (!end || !has_same_variables(&store, out, size))
 		return error_set(err, EINVAL,
 				 "the guest would find other variables");

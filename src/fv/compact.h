@@ -17,8 +17,8 @@
  * and name of `except` are left out; it may be NULL.  Returns the offset behind
  * the last variable.  0: the chain of variables cannot be read.
  */
-size_t compact_store(const struct varstore *from, const struct variable *except,
-		     uint8_t *image);
+size_t compact_variables(const struct varstore *from,
+			 const struct variable *except, uint8_t *image);
 
 /*
  * False if compaction would remove bytes that can be variables, or if OVMF's

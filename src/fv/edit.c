@@ -124,7 +124,7 @@ index_store(struct edit *edit)
 		       (uint32_t)((edit->store.end - edit->end) / least));
 }
 
-/* Takes over a store that compact_store() has made in edit->scratch. */
+/* Takes over a store that compact_variables() has made in edit->scratch. */
 static void
 take_scratch(struct edit *edit, size_t end)
 {
@@ -146,7 +146,8 @@ clean_up(struct edit *edit, const struct fv_report *report, struct error *err)
 				 "OVMF would rewrite the variable store at its "
 				 "next boot, and could drop variables; "
 				 "`pflashctl check` lists the reasons");
-	take_scratch(edit, compact_store(&edit->store, NULL, edit->scratch));
+	take_scratch(edit,
+		     compact_variables(&edit->store, NULL, edit->scratch));
 	return 0;
 }
 
@@ -443,7 +444,7 @@ reclaim(struct edit *edit, const struct variable *v, struct error *err)
 				 "OVMF could change other variables; "
 				 "`pflashctl check` lists the reasons",
 				 describe(v, text));
-	end = compact_store(&edit->store, v, edit->scratch);
+	end = compact_variables(&edit->store, v, edit->scratch);
 	if (!end || !fits(edit, v, end))
 		return error_set(err, ENOSPC,
 				 "there is no room for %s: it needs %llu "

@@ -40,13 +40,14 @@ VARIABLE = $(QEMU_FLASH) \
 	$(filter-out %Smm.c %SmmDxe.c %Mm.c %SmmRuntimeDxe.c, \
 	$(call sources,MdeModulePkg/Universal/Variable/RuntimeDxe) \
 	$(call sources,MdeModulePkg/Universal/FaultTolerantWriteDxe)) \
-	$(foreach library,AuthVariableLibNull VarCheckLib \
+	$(foreach library,VarCheckLib \
 	VariablePolicyHelperLib BaseVariableFlashInfoLib TpmMeasurementLibNull, \
 	$(call sources,MdeModulePkg/Library/$(library))) \
 	$(addprefix MdeModulePkg/Library/VariablePolicyLib/, \
 	VariablePolicyLib.c VariablePolicyExtraInitRuntimeDxe.c) \
 	$(addprefix MdePkg/Library/BaseSafeIntLib/,SafeIntLib.c SafeIntLib64.c) \
 	$(addprefix MdePkg/Library/UefiLib/,UefiLib.c UefiNotTiano.c)
+NO_AUTH = $(call sources,MdeModulePkg/Library/AuthVariableLibNull)
 VIRT_NOR = $(call sources,OvmfPkg/VirtNorFlashDxe)
 
 PLAIN_OBJ = $(OUT)/guest.o $(OUT)/hooks.o $(OUT)/check.o $(OUT)/guids.o
@@ -62,11 +63,13 @@ VARIABLE_2B = $(VARIABLE_2:$(OUT)/2/%=$(OUT)/2b/%)
 PATCHED = OvmfPkg/QemuFlashFvbServicesRuntimeDxe/QemuFlash
 
 VIRT_NOR_0 = $(call objects,0,$(BASE) $(VIRT_NOR),virt-nor.c)
-VARIABLE_2 = $(call objects,2,$(BASE) $(VARIABLE),variable.c)
-VARIABLE_4 = $(call objects,4,$(BASE) $(VARIABLE),variable.c)
+VARIABLE_2 = $(call objects,2,$(BASE) $(VARIABLE) $(NO_AUTH),variable.c drivers.c)
+VARIABLE_4 = $(call objects,4,$(BASE) $(VARIABLE) $(NO_AUTH),variable.c drivers.c)
+EDIT_2 = $(call objects,2,$(BASE) $(VARIABLE),edit.c auth.c drivers.c)
+EDIT_4 = $(call objects,4,$(BASE) $(VARIABLE),edit.c auth.c drivers.c)
 
 CLIENTS = $(addprefix $(OUT)/,qemu-flash-2 qemu-flash-4 virt-nor variable-2 \
-	variable-4 qemu-flash-2b variable-2b)
+	variable-4 edit-2 edit-4 qemu-flash-2b variable-2b)
 
 .DELETE_ON_ERROR:
 .PHONY: all
@@ -78,6 +81,8 @@ $(OUT)/qemu-flash-2: $(QEMU_FLASH_2) $(LIB)
 $(OUT)/qemu-flash-4: $(QEMU_FLASH_4) $(LIB)
 $(OUT)/variable-2: $(VARIABLE_2) $(LIB)
 $(OUT)/variable-4: $(VARIABLE_4) $(LIB)
+$(OUT)/edit-2: $(EDIT_2) $(LIB)
+$(OUT)/edit-4: $(EDIT_4) $(LIB)
 $(OUT)/virt-nor: $(VIRT_NOR_0) $(LIB)
 $(OUT)/qemu-flash-2b: $(QEMU_FLASH_2B) $(LIB)
 $(OUT)/variable-2b: $(VARIABLE_2B) $(LIB)

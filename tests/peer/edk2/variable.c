@@ -22,13 +22,11 @@
 
 #include <Guid/EventGroup.h>
 #include <Library/BaseMemoryLib.h>
-#include <Library/UefiBootServicesTableLib.h>
 #include <Library/UefiRuntimeServicesTableLib.h>
-#include <Protocol/FaultTolerantWrite.h>
-#include <Protocol/VariableWrite.h>
 
 #include "check.h"
 #include "core.h"
+#include "drivers.h"
 #include "guest.h"
 #include "pflash/fv.h"
 #include "pflash/store.h"
@@ -44,12 +42,6 @@
 #define NAME_CHARS 12
 /* Fewer boots for the larger store, whose reclaim takes a million writes. */
 #define SLOWNESS (PEER_PLATFORM == 2 ? 1u : 4u)
-
-EFI_STATUS EFIAPI FvbInitialize(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
-EFI_STATUS EFIAPI FaultTolerantWriteInitialize(EFI_HANDLE image,
-					       EFI_SYSTEM_TABLE *table);
-EFI_STATUS EFIAPI VariableServiceInitialize(EFI_HANDLE image,
-					    EFI_SYSTEM_TABLE *table);
 
 struct variable {
 	bool exists;
@@ -75,8 +67,6 @@ static EFI_GUID vendor = { 0x5c9bd2a1,
 			   0x11d2,
 			   0x4b3a,
 			   { 0x9a, 0x2c, 1, 2, 3, 4, 5, 6 } };
-static EFI_GUID write_ready = EFI_VARIABLE_WRITE_ARCH_PROTOCOL_GUID;
-static EFI_GUID ftw_ready = EFI_FAULT_TOLERANT_WRITE_PROTOCOL_GUID;
 
 /* --- names --- */
 
@@ -302,23 +292,6 @@ struct boot {
 	bool compacts;      /* the host compacts before each boot */
 };
 
-static void
-start_drivers(void)
-{
-	EFI_SYSTEM_TABLE *table = &core_system_table;
-
-	if (FvbInitialize(gImageHandle, table) != EFI_SUCCESS)
-		check_give_up("the flash driver did not start");
-	if (FaultTolerantWriteInitialize(gImageHandle, table) != EFI_SUCCESS)
-		check_give_up("the fault-tolerant write driver did not start");
-	core_protocol(&ftw_ready);
-	if (VariableServiceInitialize(gImageHandle, table) != EFI_SUCCESS)
-		check_give_up("the variable driver did not start");
-	core_protocol(&write_ready);
-	core_signal_group(&gEfiEndOfDxeEventGroupGuid);
-	hooks_settle();
-}
-
 /* One boot of the machine, to its end or to the cut. */
 static void
 run_boot(const struct boot *boot)
@@ -335,7 +308,7 @@ run_boot(const struct boot *boot)
 		.sync = boot->sync,
 	});
 	guest_cut_after(boot->cut_start);
-	start_drivers();
+	drivers_start();
 	for (unsigned int i = 0; i < VARIABLES; i++)
 		read_variable(i);
 	enumerate();
