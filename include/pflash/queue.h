@@ -96,6 +96,12 @@ int queue_hold(struct queue **out, struct files *files, const struct sys *sys,
 	       struct error *err);
 
 /*
+ * The number of lists in the file, by its header alone, so without reading what
+ * a list has; 0: there is none.
+ */
+size_t queue_peek(struct files *files);
+
+/*
  * Adds a list to the file, durably.  Errors as for queue_add(), queue_encode()
  * and queue_hold(); -EUCLEAN: the file is damaged; -EREMCHG: the flash was
  * moved to another place; -ENOENT: there is no VARS file.  If the flash moves

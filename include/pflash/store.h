@@ -304,9 +304,9 @@ typedef int store_edit(void *opaque, const struct store *store, uint8_t *image,
 /*
  * Opens the store, replaces its image by the image from edit(), as one burst of
  * the history, and closes the store.  Ignores `burst`, `burst_limit` and
- * `on_failure` of `config`.  Returns 0, or the -errno of store_open(), of edit() or of the
- * change.  -EIO: the journal has the change, but the VARS file could not be
- * updated.
+ * `on_failure` of `config`.  Returns 0, or the -errno of store_open(), of
+ * edit() or of the change.  -EIO: the journal has the change, but the VARS file
+ * could not be updated.
  */
 int store_rewrite(const struct store_config *config, store_edit *edit,
 		  void *opaque, struct error *err);

@@ -23,6 +23,12 @@ struct queue {
 int queue_merge(struct changes *to, const struct changes *from,
 		struct error *err);
 
+/* Of the header in the file. */
+#define QUEUE_HEADER_SIZE 20
+
+/* The number of lists by a header that is not checked; 0: it is none. */
+size_t queue_header_count(const uint8_t header[QUEUE_HEADER_SIZE]);
+
 /* Like queue_add(), and takes over `changes`, also after an error. */
 int queue_take(struct queue *queue, uint64_t time, const char *text,
 	       size_t text_len, struct changes *changes, struct error *err);

@@ -18,7 +18,7 @@ enum {
 	COUNT = 8,
 	LENGTH = 12,
 	CRC = 16,
-	HEADER_SIZE = 20,
+	HEADER_SIZE = QUEUE_HEADER_SIZE,
 };
 
 /* Values of the second byte of a change. */
@@ -284,6 +284,17 @@ check_header(const uint8_t *bytes, size_t len, struct error *err)
 		    checksum(bytes, bytes + HEADER_SIZE, len - HEADER_SIZE))
 		return damaged(err);
 	return 0;
+}
+
+size_t
+queue_header_count(const uint8_t header[QUEUE_HEADER_SIZE])
+{
+	size_t count = get_le32(header + COUNT);
+
+	if (memcmp(header, MAGIC, VERSION_AT) != 0 ||
+	    header[VERSION_AT] != VERSION)
+		return 0;
+	return count < QUEUE_MOST ? count : QUEUE_MOST;
 }
 
 static int

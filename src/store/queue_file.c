@@ -113,6 +113,21 @@ queue_read(struct queue **out, struct files *files, const struct sys *sys,
 	return rc;
 }
 
+size_t
+queue_peek(struct files *files)
+{
+	struct file file = { .sys = &sys_kernel };
+	uint8_t header[QUEUE_HEADER_SIZE];
+	size_t count = 0;
+
+	if (file_open(&file, files, FILES_NEXT, false, NULL) < 0)
+		return 0;
+	if (file_read(&file, header, sizeof(header), 0, NULL) == 0)
+		count = queue_header_count(header);
+	file_close(&file);
+	return count;
+}
+
 int
 queue_open(struct queue **out, struct file *file, struct files *files,
 	   bool write, struct error *err)

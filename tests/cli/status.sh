@@ -105,11 +105,12 @@ asked() {
 serve '7={}'
 ctl list
 check_equal "list: exit code" 0 "$code"
-check "list: a row" says '^    7  guest7               running  trap            7        3      0 .* /var/lib/pflash/guest7.fd$'
+check "list: a row" says '^    7  guest7               running  trap            7        3      0      2 .* /var/lib/pflash/guest7.fd$'
 check_equal "list: no warning" "" "$(cat "$tmp/err")"
 ctl status 7
 check_equal "status: exit code" 0 "$code"
 check "status: state" says '^state: running$'
+check "status: changes for the next start" says '^queued: 2$'
 check "status: restarts" says '^restarts: 0$'
 check "status: worker" says '^worker: 4001$'
 check "status: pid of the process that listens" says "^pid: $double$"

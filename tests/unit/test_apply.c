@@ -86,7 +86,7 @@ append(struct changes *changes, const char *text)
 	changes_free(changes);
 }
 
-/* What the worker does at a start; its log goes to log_text. */
+/* Applies the queue as the worker does at a start; the log is in log_text. */
 static int
 start(void)
 {

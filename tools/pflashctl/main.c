@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enqueue.h"
 #include "group.h"
 #include "pflashctl.h"
 #include "show.h"
@@ -153,6 +154,7 @@ int
 main(int argc, char **argv)
 {
 	signal(SIGXFSZ, SIG_IGN); /* write(2) then returns EFBIG */
+	enqueue_command(argc, argv);
 	if (argc < 2)
 		return ctl_fail(CTL_USAGE, "no command (see --help)");
 	if (strcmp(argv[1], "--help") == 0) {
