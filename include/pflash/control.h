@@ -66,7 +66,9 @@
 #define STATUS_BURSTS "bursts"     /* number: bursts committed */
 #define STATUS_CHECKPOINTS "checkpoints" /* number: checkpoints written */
 #define STATUS_SYNCS "syncs"             /* number: calls of fdatasync(2) */
-#define STATUS_WRITTEN "written"         /* number: bytes written to disk */
+/* number: bursts that would have changed a pinned variable */
+#define STATUS_REFUSED "refused"
+#define STATUS_WRITTEN "written" /* number: bytes written to disk */
 /* number: how often, and for how many seconds, the write limit delayed it */
 #define STATUS_THROTTLED "throttled"
 #define STATUS_THROTTLED_SECONDS "throttled-seconds"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The files of one flash: VARS, journal, saved state, queue.  The store names a
- * file by its role, never by its path.  So a store without privileges works
+ * The files of one flash: VARS, journal, saved state, queue, pins.  The store
+ * names a file by its role, never by its path.  So a store without privileges works
  * through another process that has the paths: the worker uses an implementation
  * that sends requests to the supervisor, other programs use files_local().
  *
@@ -27,6 +27,7 @@ enum files_role {
 	FILES_JOURNAL, /* VARS.journal */
 	FILES_STATE,   /* VARS.state: the saved state of the chip */
 	FILES_NEXT,    /* VARS.next: changes for the next start */
+	FILES_PINS,    /* VARS.pins: the values of pinned variables */
 	FILES_ROLES,
 };
 

@@ -22,6 +22,8 @@
 
 #include "pflash/changes.h"
 #include "pflash/error.h"
+#include "pflash/files.h"
+#include "pflash/sys.h"
 #include "pflash/varstore.h"
 
 /* Groups of variables; pins_rules.c has their members. */
@@ -52,13 +54,17 @@ int pins_load(struct pins *pins, const struct changes *record,
 int pins_save(const struct pins *pins, struct changes *record,
 	      struct error *err);
 
+/* True if the record is to be saved: a value differs from pins_load(). */
+bool pins_changed(const struct pins *pins);
+
 /*
  * At the guest's start.  Gives the store in `image` its pinned values: a
  * variable without a value in the record is pinned as it is.  What a guest may
  * do by itself is taken over: dbx that has grown, a variable that the firmware
  * makes.  While there is no PK, in the record or in the store, no member of
  * PINS_KEYS and PINS_MOK is pinned, so that the guest can enroll its first
- * keys.  Returns 1 if the image has changed, 0 if not.  -EINVAL: the image is
+ * keys.  PINS_AUTO alone, without a record, pins nothing in another image than
+ * OVMF's.  Returns 1 if the image has changed, 0 if not.  -EINVAL: the image is
  * none of a known layout that the firmware would keep; errors of
  * changes_apply(); the image is unchanged then, and nothing is pinned.
  */
@@ -69,10 +75,35 @@ int pins_start(struct pins *pins, uint8_t *image, size_t size,
 bool pins_active(const struct pins *pins);
 
 /*
+ * What the host itself changes becomes the pinned value of a variable that is
+ * in the record; also a new boot entry, if these are.
+ */
+int pins_host_changes(struct pins *pins, const struct changes *changes,
+		      struct error *err);
+
+/* The number of names that are pinned. */
+size_t pins_count(const struct pins *pins);
+
+/*
  * True if the image may be committed.  If not, *why has the sentence.  Takes
  * over what the guest may do by itself.  One walk through the variables.
  */
 bool pins_judge(struct pins *pins, const uint8_t *image, size_t size,
 		struct error *why);
+
+/* --- the record's file: FILES_PINS of `files` --- */
+
+/*
+ * Loads the record; without a file nothing is decided.  -EUCLEAN: the file is
+ * damaged.  sys NULL: sys_kernel.
+ */
+int pins_read(struct pins *pins, struct files *files, const struct sys *sys,
+	      struct error *err);
+
+/*
+ * Replaces the file, durably, by pins_save().  The caller has the lock on VARS.
+ */
+int pins_write(const struct pins *pins, struct files *files,
+	       const struct sys *sys, struct error *err);
 
 #endif

@@ -42,13 +42,13 @@ enum channel_verb {
 };
 
 /* The role after those of pflash/files.h: the record of pflash/handover.h. */
-#define CHANNEL_HANDOVER 4
+#define CHANNEL_HANDOVER 5
 /*
  * Where the trace goes (pflash/trace.h): CHANNEL_OPEN replies a file to append
  * to, or a socket; -ENOENT: there is no trace, or no trace any more.
  */
-#define CHANNEL_TRACE 5
-#define CHANNEL_ROLES 6
+#define CHANNEL_TRACE 6
+#define CHANNEL_ROLES 7
 
 /* 16 bytes; fields that the verb does not use are 0. */
 struct channel_request {
@@ -99,6 +99,7 @@ struct report {
 	uint64_t direct;     /* 1: direct mode, 0: trap mode */
 	uint64_t requests, reads, writes;
 	uint64_t bursts, checkpoints, syncs;
+	uint64_t refused; /* bursts, because of pinned variables */
 	uint64_t written; /* to the disk, bytes */
 	/* 1: every burst is synced, as store_sync_mode() says. */
 	uint64_t burst_instead;

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "pflash/cmdline.h"
 #include "pflash/names.h"
+#include "pflash/pins.h"
 #include "pflash/quiet.h"
 #include "pflash/trace.h"
 
@@ -66,6 +67,7 @@ static const struct cmdline_option table[] = {
 	{ "sandbox", 'S', true },     { "user", 'u', true },
 	{ "restarts", 'n', true },    { "check-handover", 'k', false },
 	{ "trace", 'E', true },       { "trace-limit", 'M', true },
+	{ "pin", 'I', true },         { "on-pin", 'N', true },
 	{ "foreground", 'f', false }, { "help", 'h', false },
 	{ "version", 'V', false },    { NULL, 0, false },
 };
@@ -106,6 +108,11 @@ options_help(void)
 "  --journal FILE     the journal, if it is not FILE.journal\n"
 "  --on-error WHAT    if a change cannot be stored: report it in the chip's\n"
 "                     status and the log (default), or pause the guest too\n"
+"  --pin WHAT         variables that the guest cannot change: keys (of Secure\n"
+"                     Boot), mok (of shim), boot, GUID:NAME, a list of these,\n"
+"                     auto (default: keys and mok, if there is a PK), or off\n"
+"  --on-pin WHAT      if it tries: report it in the chip's status and the log\n"
+"                     (default), or pause the guest too\n"
 "  --write-limit HOW  limit the bytes written to the disk: RATE[,BURST] in\n"
 "                     bytes a second and at once (default 128K,256M), or off\n"
 "  --compact WHEN     make room for variables before a new guest runs: auto\n"
@@ -228,6 +235,7 @@ set_choice(struct options *options, int option, const char *arg,
 		{ 'w', names_lanes },
 		{ 'i', names_lanes },
 		{ 'e', reactions },
+		{ 'N', reactions },
 		{ 'o', compactions },
 		{ 'S', sandboxes },
 		{ 'L', logs },
@@ -245,6 +253,7 @@ set_choice(struct options *options, int option, const char *arg,
 	case 'w': options->width = (uint32_t)value; break;
 	case 'i': options->interleave = (uint32_t)value; break;
 	case 'e': options->pause = value; break;
+	case 'N': options->pause_on_pin = value; break;
 	case 'o': options->compact = value; break;
 	case 'S': options->sandbox = (enum sandbox_level)value; break;
 	default: options->log = (enum options_log)value; break;
@@ -269,6 +278,17 @@ set_code(struct options *options, const char *arg)
 }
 
 static int
+set_pin(struct options *options, const char *arg, struct error *err)
+{
+	struct pins *pins;
+	int ret = pins_parse(&pins, arg, err);
+
+	pins_free(pins);
+	options->pin = arg;
+	return ret;
+}
+
+static int
 set_option(void *opaque, int option, const char *arg, struct error *err)
 {
 	struct options *options = opaque;
@@ -283,6 +303,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'j': options->journal = arg; return 0;
 	case 'u': options->user = arg; return 0;
 	case 'E': options->trace = arg; return 0;
+	case 'I': return set_pin(options, arg, err);
 	case 'M': return set_trace_limit(options, arg, err);
 	case 'n': return set_restarts(options, arg, err);
 	case 'k': options->check_handover = true; return 0;
@@ -334,6 +355,7 @@ options_default(struct options *options)
 		.ready_fd = -1,
 		.sync = STORE_SYNC_VARIABLE,
 		.settle = QUIET_SETTLE,
+		.pin = "auto",
 		.width = 1,
 		.blocks = "4096",
 		.history.bytes = STORE_HISTORY_BYTES,

@@ -63,9 +63,11 @@ struct options {
 	uint64_t wait;       /* seconds, for another process to unlock VARS */
 	bool foreground;
 	bool read_only;
-	bool force;   /* attach an image that the check refuses */
-	bool compact; /* compact the variable store, if that is due */
-	bool pause;   /* pause the guest, if a change cannot be stored */
+	bool force;        /* attach an image that the check refuses */
+	bool compact;      /* compact the variable store, if that is due */
+	bool pause;        /* pause the guest, if a change cannot be stored */
+	const char *pin;   /* pins_parse() */
+	bool pause_on_pin; /* pause the guest, if a change was refused */
 	struct store_history history;
 	struct limit_config write_limit;
 	uint64_t spin; /* microseconds to poll before sleeping */

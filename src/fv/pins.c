@@ -36,6 +36,7 @@ struct pins {
 	struct pin *pins; /* sorted by their keys */
 	size_t count, room;
 	bool active;
+	bool changed; /* since pins_load() */
 	/* The headers of volume and store, which no firmware changes. */
 	uint8_t *headers;
 	size_t headers_size;
@@ -242,7 +243,8 @@ pins_parse(struct pins **out, const char *text, struct error *err)
 
 /* Decides that there is no such variable, or, with `v`, that it is this one. */
 static int
-decide(struct pin *pin, const struct variable *v, struct error *err)
+decide(struct pins *pins, struct pin *pin, const struct variable *v,
+       struct error *err)
 {
 	uint8_t *data = NULL;
 
@@ -259,6 +261,7 @@ decide(struct pin *pin, const struct variable *v, struct error *err)
 	pin->data = data;
 	pin->present = v != NULL;
 	pin->decided = true;
+	pins->changed = true;
 	return 0;
 }
 
@@ -324,6 +327,26 @@ name_of(const struct pin *pin)
 	};
 }
 
+static const uint8_t platform_key[] = { 'P', 0, 'K', 0, 0, 0 };
+static const uint8_t boot_order[] = {
+	'B', 0, 'o', 0, 'o', 0, 't', 0, 'O', 0,
+	'r', 0, 'd', 0, 'e', 0, 'r', 0, 0,   0,
+};
+
+/* True if the record has a value, or that there is none, for this name. */
+static bool
+is_decided(struct pins *pins, const uint8_t *name, uint32_t size)
+{
+	const struct variable v = {
+		.guid = guid_global,
+		.name = name,
+		.name_size = size,
+	};
+	const struct pin *pin = find(pins, &v);
+
+	return pin && pin->decided;
+}
+
 /* --- the record --- */
 
 static struct edit_value
@@ -357,7 +380,7 @@ load(struct pins *pins, const struct change *change, struct error *err)
 
 	if (!pin)
 		return no_memory(err);
-	return decide(pin, change->kind == CHANGE_SET ? &v : NULL, err);
+	return decide(pins, pin, change->kind == CHANGE_SET ? &v : NULL, err);
 }
 
 int
@@ -367,7 +390,14 @@ pins_load(struct pins *pins, const struct changes *record, struct error *err)
 
 	for (size_t i = 0; i < changes_count(record) && ret == 0; i++)
 		ret = load(pins, changes_at(record, i), err);
+	pins->changed = false;
 	return ret;
+}
+
+bool
+pins_changed(const struct pins *pins)
+{
+	return pins->changed;
 }
 
 int
@@ -384,6 +414,28 @@ pins_save(const struct pins *pins, struct changes *record, struct error *err)
 		else if (pin->decided)
 			ret = changes_remove(record, value.guid, value.name,
 					     value.name_size, err);
+	}
+	return ret;
+}
+
+int
+pins_host_changes(struct pins *pins, const struct changes *changes,
+		  struct error *err)
+{
+	bool boot = is_decided(pins, boot_order, sizeof(boot_order));
+	int ret = 0;
+
+	for (size_t i = 0; i < changes_count(changes) && ret == 0; i++) {
+		const struct change *change = changes_at(changes, i);
+		const struct variable v = {
+			.guid = change->value.guid,
+			.name = change->value.name,
+			.name_size = change->value.name_size,
+		};
+		const struct pin *pin = find(pins, &v);
+
+		if ((pin && pin->decided) || (boot && pin_is_boot_entry(&v)))
+			ret = load(pins, change, err);
 	}
 	return ret;
 }
@@ -534,7 +586,7 @@ take_over(struct pins *pins, struct error *why)
 		    (pin->present && pin->last.data_size == pin->data_size &&
 		     as_number(&pin->last.time) == as_number(&pin->time)))
 			continue;
-		if (decide(pin, &pin->last, why) < 0)
+		if (decide(pins, pin, &pin->last, why) < 0)
 			return false;
 	}
 	return true;
@@ -568,12 +620,6 @@ add_rules(struct pins *pins, struct error *err)
 	return 0;
 }
 
-static const uint8_t platform_key[] = { 'P', 0, 'K', 0, 0, 0 };
-static const uint8_t boot_order[] = {
-	'B', 0, 'o', 0, 'o', 0, 't', 0, 'O', 0,
-	'r', 0, 'd', 0, 'e', 0, 'r', 0, 0,   0,
-};
-
 static bool
 has_pk(struct pins *pins, const struct varstore *store)
 {
@@ -595,12 +641,6 @@ static int
 add_boot_entries(struct pins *pins, const struct varstore *store,
 		 struct error *err)
 {
-	const struct variable order = {
-		.guid = guid_global,
-		.name = boot_order,
-		.name_size = sizeof(boot_order),
-	};
-	const struct pin *recorded = find(pins, &order);
 	struct variable v = { 0 };
 
 	for (size_t i = 0; i < pins->count; i++) {
@@ -609,7 +649,7 @@ add_boot_entries(struct pins *pins, const struct varstore *store,
 
 		pin->wanted = pin->wanted || pin_is_boot_entry(&entry);
 	}
-	if (recorded && recorded->decided)
+	if (is_decided(pins, boot_order, sizeof(boot_order)))
 		return 0;
 	while (varstore_next(store, &v) > 0) {
 		struct pin *pin;
@@ -638,7 +678,7 @@ decide_rest(struct pins *pins, const struct varstore *store, struct error *err)
 					   &v) == 0;
 
 		if (pin->wanted && !pin->decided)
-			ret = decide(pin, found ? &v : NULL, err);
+			ret = decide(pins, pin, found ? &v : NULL, err);
 	}
 	return ret;
 }
@@ -764,13 +804,14 @@ choose(struct pins *pins, const uint8_t *image, size_t size, struct error *err)
 	return ret == 0 ? decide_rest(pins, &store, err) : ret;
 }
 
-static bool
-has_wanted(const struct pins *pins)
+size_t
+pins_count(const struct pins *pins)
 {
+	size_t count = 0;
+
 	for (size_t i = 0; i < pins->count; i++)
-		if (pins->pins[i].wanted)
-			return true;
-	return false;
+		count += pins->pins[i].wanted;
+	return count;
 }
 
 int
@@ -778,14 +819,18 @@ pins_start(struct pins *pins, uint8_t *image, size_t size, struct error *err)
 {
 	uint8_t *copy = malloc(size);
 	int ret, corrected = 0, settled = 0;
+	bool optional;
 
 	if (!copy)
 		return no_memory(err);
 	memcpy(copy, image, size);
+	optional = pins->groups == PINS_AUTO && pins->count == 0;
 	ret = keep_headers(pins, copy, size, err);
 	if (ret == 0)
 		ret = choose(pins, copy, size, err);
-	pins->active = ret == 0 && has_wanted(pins);
+	else if (optional && ret == -EINVAL)
+		ret = 0; /* not a flash of OVMF, and it never had a PK */
+	pins->active = ret == 0 && pins_count(pins) > 0;
 	if (pins->active)
 		ret = corrected = correct(pins, copy, size, err);
 	if (pins->active && ret >= 0)

@@ -105,6 +105,22 @@ check_queue(const struct vars *vars, struct error *err)
 	return rc;
 }
 
+/* Else the next start would give a new guest the keys of another one. */
+static int
+check_pins(const struct vars *vars, struct error *err)
+{
+	const char *const *name = vars->files->name;
+	int rc = look_for(vars, FILES_PINS, err);
+
+	if (rc == -EEXIST)
+		rc = error_set(err, EUCLEAN,
+			       "%s: has the values of the pinned variables of "
+			       "an earlier %s: put that file back, or remove "
+			       "the values",
+			       name[FILES_PINS], name[FILES_VARS]);
+	return rc;
+}
+
 static int
 write_file(struct vars *vars, const void *image, size_t size, struct error *err)
 {
@@ -131,7 +147,9 @@ create_check_free(const struct vars *vars, struct error *err)
 		rc = check_journal(vars, err);
 	if (!rc)
 		rc = check_state(vars, err);
-	return rc ? rc : check_queue(vars, err);
+	if (!rc)
+		rc = check_queue(vars, err);
+	return rc ? rc : check_pins(vars, err);
 }
 
 int

@@ -425,7 +425,8 @@ find_others(struct local *local)
 
 	path[FILES_STATE] = with_suffix(journal, stem(journal), ".state");
 	path[FILES_NEXT] = with_suffix(journal, stem(journal), ".next");
-	if (!path[FILES_STATE] || !path[FILES_NEXT])
+	path[FILES_PINS] = with_suffix(journal, stem(journal), ".pins");
+	if (!path[FILES_STATE] || !path[FILES_NEXT] || !path[FILES_PINS])
 		return false;
 	for (int role = 0; role < FILES_ROLES; role++) {
 		const char *slash = strrchr(path[role], '/');

@@ -4,13 +4,14 @@
  * a note in the place of a journal (movenote.h) says which of two VARS files is
  * the flash:
  *
- * 1. NEW.journal becomes the note "arriving from OLD".  NEW.state, and VARS and
- *    journal without their final names, are written and synced.
+ * 1. NEW.journal becomes the note "arriving from OLD".  NEW.state and NEW.pins,
+ *    and VARS and journal without their final names, are written and synced.
  * 2. OLD.journal becomes the note "departed to NEW", which also has the old
  *    journal.  From here on NEW is the flash.
  * 3. NEW.next becomes the queue of OLD, VARS gets the name NEW, and then the
  *    journal the name NEW.journal.
- * 4. OLD, OLD.state, OLD.next and OLD.journal are removed, the note at last.
+ * 4. OLD, OLD.state, OLD.pins, OLD.next and OLD.journal are removed, the note at
+ *    last.
  *
  * Each step is durable before the next one.  Up to the end of step 2 OLD is
  * whole and its readers accept it; from the end of step 3 on NEW is.  Between
@@ -46,6 +47,7 @@ struct moving {
 	struct content image;   /* of the file OLD; NULL: it is gone */
 	struct content records; /* the journal of OLD, or a note */
 	struct content state;   /* OLD.state */
+	struct content pins;    /* OLD.pins */
 	struct content real;    /* within `records`: the journal to move */
 	bool departed;          /* step 2 is complete */
 	bool arriving;          /* step 1 was begun, step 3 is not complete */
@@ -219,6 +221,8 @@ load_old(struct moving *m, const struct store_config *from, struct error *err)
 		rc = check_old(m, err);
 	if (!rc)
 		rc = read_role(&m->old, FILES_STATE, &m->state, err);
+	if (!rc)
+		rc = read_role(&m->old, FILES_PINS, &m->pins, err);
 	return rc;
 }
 
@@ -374,18 +378,19 @@ write_note(const struct vars *at, enum movenote_kind kind, bool replace,
 	return rc;
 }
 
+/* Writes a file that only a process with the lock on VARS changes. */
 static int
-write_new_state(const struct moving *m, struct error *err)
+write_beside(const struct moving *m, enum files_role role,
+	     const struct content *content, struct error *err)
 {
 	struct files *files = m->new.files;
 	bool renamed;
 	int rc;
 
-	if (m->state.bytes)
-		return put_role(&m->new, FILES_STATE, true, &m->state, &renamed,
-				err);
-	rc = files->ops->remove(files, FILES_STATE, false);
-	return rc ? error_errno(err, -rc, "%s", files->name[FILES_STATE]) : 0;
+	if (content->bytes)
+		return put_role(&m->new, role, true, content, &renamed, err);
+	rc = files_local_unlink(files, role);
+	return rc ? error_errno(err, -rc, "%s", files->name[role]) : 0;
 }
 
 /* Writes what NEW needs except for the two names of step 3. */
@@ -431,7 +436,9 @@ begin(struct moving *m, struct error *err)
 	rc = write_note(&m->new, MOVENOTE_ARRIVING, m->arriving, m->old.files,
 			NULL, &m->arriving, err);
 	if (!rc)
-		rc = write_new_state(m, err);
+		rc = write_beside(m, FILES_STATE, &m->state, err);
+	if (!rc)
+		rc = write_beside(m, FILES_PINS, &m->pins, err);
 	if (!rc)
 		rc = write_unnamed(m, err);
 	if (!rc)
@@ -504,7 +511,8 @@ static int
 remove_old(const struct moving *m, struct error *err)
 {
 	static const enum files_role order[] = { FILES_VARS, FILES_STATE,
-						 FILES_NEXT, FILES_JOURNAL };
+						 FILES_PINS, FILES_NEXT,
+						 FILES_JOURNAL };
 
 	for (size_t i = 0; i < FILES_ROLES; i++) {
 		int rc = files_local_unlink(m->old.files, order[i]);
@@ -620,6 +628,7 @@ store_move(const struct store_config *from, const struct store_config *to,
 	free(m.image.bytes);
 	free(m.records.bytes);
 	free(m.state.bytes);
+	free(m.pins.bytes);
 	return rc;
 }
 

@@ -42,6 +42,8 @@ static const struct metric {
 	  "Checkpoints: updates of the VARS file." },
 	{ STATUS_SYNCS, "pflash_syncs", "_total", "counter",
 	  "Calls of fdatasync(2)." },
+	{ STATUS_REFUSED, "pflash_refused", "_total", "counter",
+	  "Bursts that would have changed a pinned variable." },
 	{ STATUS_WRITTEN, "pflash_written_bytes", "_total", "counter",
 	  "Bytes written to the host's disk, in whole blocks of 4 KiB." },
 	{ STATUS_THROTTLED, "pflash_throttled", "_total", "counter",

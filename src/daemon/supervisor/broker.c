@@ -86,6 +86,25 @@ check_queue(const struct broker *broker, const struct channel_request *request)
 	return NULL;
 }
 
+/*
+ * Like check(), for the role FILES_PINS.  A guest may control a worker that has
+ * been ready, so that such a worker cannot write what binds the next guest.
+ */
+static const char *
+check_pins(const struct broker *broker, const struct channel_request *request)
+{
+	bool reads = request->verb == CHANNEL_OPEN && !request->flag;
+
+	if (request->verb == CHANNEL_KEEP)
+		return "only the queue may be kept";
+	if (!reads && (broker->was_ready || broker->is_ready))
+		return "the values of pinned variables are written before the "
+		       "guest runs";
+	if (request->verb == CHANNEL_REMOVE && !request->flag)
+		return "only the state file may be removed";
+	return NULL;
+}
+
 /* Like check(), for CHANNEL_OPEN to CHANNEL_KEEP. */
 static const char *
 check_file(const struct broker *broker, const struct channel_request *request)
@@ -96,6 +115,8 @@ check_file(const struct broker *broker, const struct channel_request *request)
 		return check_trace(broker, request);
 	if (request->role == FILES_NEXT)
 		return check_queue(broker, request);
+	if (request->role == FILES_PINS)
+		return check_pins(broker, request);
 	if (request->verb == CHANNEL_KEEP)
 		return "only the queue may be kept";
 	if (request->role >= FILES_ROLES)

@@ -75,6 +75,7 @@ add_report(struct json_object *object, const struct report *report)
 	add_number(object, STATUS_BURSTS, r->bursts);
 	add_number(object, STATUS_CHECKPOINTS, r->checkpoints);
 	add_number(object, STATUS_SYNCS, r->syncs);
+	add_number(object, STATUS_REFUSED, r->refused);
 	add_number(object, STATUS_WRITTEN, r->written);
 	add_number(object, STATUS_THROTTLED, r->throttled);
 	add_number(object, STATUS_THROTTLED_SECONDS, r->throttled_seconds);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "pflash/pins.h"
 #include "pflash/queue.h"
 #include "pflash/varstore.h"
 
@@ -57,14 +58,15 @@ edit(void *opaque, const struct store *store, uint8_t *image, struct error *err)
 /* A list that is refused is no error, see apply.h. */
 static int
 apply_list(const struct store_config *config, const struct queue_item *item,
-	   struct error *err)
+	   bool *applied, struct error *err)
 {
 	struct application application = { .item = item };
 	int ret = store_rewrite(config, edit, &application, err);
 
 	if (ret < 0)
 		return ret;
-	if (application.result < 0)
+	*applied = application.result >= 0;
+	if (!*applied)
 		log_list(LOG_WARNING, item, "dropped at start",
 			 application.why.text);
 	else
@@ -98,18 +100,23 @@ find_done(void *opaque, const struct store *store, uint8_t *image,
 
 static int
 apply_lists(const struct store_config *config, const struct queue *queue,
-	    struct error *err)
+	    struct pins *pins, struct error *err)
 {
 	struct progress progress = { .queue = queue };
 	const struct queue_item *item;
 	int ret = store_rewrite(config, find_done, &progress, err);
 
-	for (size_t i = 0; ret == 0 && (item = queue_at(queue, i)); i++)
+	for (size_t i = 0; ret >= 0 && (item = queue_at(queue, i)); i++) {
+		bool applied = true;
+
 		if (i < (size_t)progress.done)
 			log_list(LOG_NOTICE, item, "applied at start",
 				 "the variables were so already");
 		else
-			ret = apply_list(config, item, err);
+			ret = apply_list(config, item, &applied, err);
+		if (ret == 0 && applied && pins)
+			ret = pins_host_changes(pins, item->changes, err);
+	}
 	return ret;
 }
 
@@ -134,7 +141,8 @@ keep(struct files *files, const struct error *why)
 }
 
 int
-apply_queue(const struct store_config *config, struct error *err)
+apply_queue(const struct store_config *config, struct pins *pins,
+	    struct error *err)
 {
 	struct files *files = config->files;
 	struct queue *queue;
@@ -151,7 +159,9 @@ apply_queue(const struct store_config *config, struct error *err)
 		return 0;
 	}
 	if (queue_count(queue))
-		ret = apply_lists(config, queue, err);
+		ret = apply_lists(config, queue, pins, err);
+	if (ret == 0 && pins && pins_changed(pins))
+		ret = pins_write(pins, files, config->sys, err);
 	if (ret == 0 && queue_count(queue) && queue_remove(files, &why) < 0)
 		log_line(LOG_WARNING,
 			 "the queued changes were applied, but stay: %s",

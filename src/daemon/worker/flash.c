@@ -16,6 +16,7 @@
 #include "worker/apply.h"
 #include "worker/client.h"
 #include "worker/compact.h"
+#include "worker/pinning.h"
 #include "worker/preflight.h"
 #include "worker/sandbox.h"
 #include "worker/tracer.h"
@@ -57,11 +58,11 @@ may_compact(const struct flash *flash, const struct preflight *preflight)
 }
 
 /*
- * The next start of a guest is neither the restore of a suspended one nor
- * another process for the same one.
+ * A guest that has not run yet: not a suspended one that is restored, nor one
+ * whose earlier worker has died.
  */
 static bool
-may_apply_queue(const struct flash *flash)
+is_start(const struct flash *flash)
 {
 	return !flash->options->read_only && !flash->takes_over &&
 	       !flash->start->guest->has_run;
@@ -71,7 +72,7 @@ static int
 connect_store(struct flash *flash, const struct options *options,
 	      const struct preflight *preflight, struct error *err)
 {
-	const struct store_config config = {
+	struct store_config config = {
 		.files = flash->files,
 		.size = preflight->geometry.size,
 		.read_only = options->read_only,
@@ -80,9 +81,11 @@ connect_store(struct flash *flash, const struct options *options,
 		.burst = flash->record->burst,
 		.burst_limit = HANDOVER_BURST_LIMIT,
 		.on_failure = on_failure,
+		.on_refusal = pinning_refused,
 		.opaque = flash,
 	};
 	struct store_recovery found = { 0 };
+	bool starts = is_start(flash);
 	int ret = 0;
 
 	if (preflight->initial) {
@@ -92,10 +95,17 @@ connect_store(struct flash *flash, const struct options *options,
 	}
 	if (ret == 0 && may_compact(flash, preflight))
 		ret = compact_store(&config, err);
-	if (ret == 0 && may_apply_queue(flash))
-		ret = apply_queue(&config, err);
+	if (ret == 0)
+		ret = pinning_read(flash, err);
+	if (ret == 0 && starts)
+		ret = apply_queue(&config, flash->pins, err);
+	if (ret == 0 && starts && flash->pins)
+		ret = pinning_start(flash, &config, err);
+	config.pins = flash->pins;
 	if (ret == 0)
 		ret = store_open(&flash->store, &config, &found, err);
+	if (ret == 0 && !starts && flash->pins)
+		ret = pinning_continue(flash, err);
 	if (ret < 0)
 		return ret;
 	if (found.bursts)
@@ -343,6 +353,7 @@ flash_report(struct flash *flash)
 	report->bursts = stored->bursts;
 	report->checkpoints = stored->checkpoints;
 	report->syncs = stored->syncs;
+	report->refused = stored->refused;
 	report->burst_instead = store_sync_mode(flash->store) !=
 				flash->options->sync;
 	report->written = stored->written;
@@ -558,5 +569,7 @@ flash_detach(struct flash *flash)
 	close_limit(flash);
 	if (flash->store)
 		ret = store_close(flash->store);
+	pins_free(flash->pins);
+	flash->pins = NULL;
 	return ret;
 }

@@ -9,6 +9,7 @@
 #include "limit.h"
 #include "options.h"
 #include "pflash/device.h"
+#include "pflash/pins.h"
 #include "pflash/trace.h"
 #include "worker/worker.h"
 
@@ -20,9 +21,11 @@ struct flash {
 	struct ioreq_server *server;
 	struct store *store;
 	struct device *device;
-	struct trace *trace; /* NULL: none; see tracer.h */
+	struct trace *trace;     /* NULL: none; see tracer.h */
 	struct handover *record; /* of this worker; freed by nobody */
 	struct limit limit;      /* the write limit */
+	struct pins *pins;       /* NULL: none; see pinning.h */
+	struct limit refusals;   /* of lines in the log */
 	bool started;            /* the server answers the guest */
 	bool takes_over;         /* an earlier worker has attached the flash */
 	bool suspended; /* the guest is suspended, the files are closed */
