@@ -58,6 +58,13 @@ int pins_save(const struct pins *pins, struct changes *record,
 bool pins_changed(const struct pins *pins);
 
 /*
+ * Takes the values of the image for all names of the record; also the boot
+ * entries, if these are recorded.  Errors of varstore_open(), -ENOMEM.
+ */
+int pins_accept(struct pins *pins, const uint8_t *image, size_t size,
+		struct error *err);
+
+/*
  * At the guest's start.  Gives the store in `image` its pinned values: a
  * variable without a value in the record is pinned as it is.  What a guest may
  * do by itself is taken over: dbx that has grown, a variable that the firmware

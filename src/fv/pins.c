@@ -815,6 +815,36 @@ pins_count(const struct pins *pins)
 }
 
 int
+pins_accept(struct pins *pins, const uint8_t *image, size_t size,
+	    struct error *err)
+{
+	bool boot = is_decided(pins, boot_order, sizeof(boot_order));
+	struct variable v = { 0 };
+	struct varstore store;
+	int ret = varstore_open(&store, image, size, err);
+
+	for (size_t i = 0; i < pins->count && ret == 0; i++) {
+		struct pin *pin = &pins->pins[i];
+		bool found = varstore_find(&store, pin->key,
+					   pin->key + GUID_SIZE, pin->name_size,
+					   &v) == 0;
+
+		if (pin->decided)
+			ret = decide(pins, pin, found ? &v : NULL, err);
+	}
+	v = (struct variable){ 0 };
+	while (boot && ret == 0 && varstore_next(&store, &v) > 0) {
+		struct pin *pin;
+
+		if (!v.live || !pin_is_boot_entry(&v))
+			continue;
+		pin = add(pins, &v, NULL);
+		ret = pin ? decide(pins, pin, &v, err) : no_memory(err);
+	}
+	return ret;
+}
+
+int
 pins_start(struct pins *pins, uint8_t *image, size_t size, struct error *err)
 {
 	uint8_t *copy = malloc(size);

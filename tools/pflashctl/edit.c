@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edit_pins.h"
 #include "edit_report.h"
 #include "enqueue.h"
 #include "pflash/identify.h"
@@ -150,6 +151,8 @@ struct editing {
 	struct edit_report *report;
 	const char *path;
 	struct changes *changes; /* of this file */
+	struct files *files;     /* while it is rewritten */
+	struct edit_pins pins;
 };
 
 /* Plans the changes for this image; they replace those planned before. */
@@ -190,10 +193,14 @@ rewrite(void *opaque, const struct store *store, uint8_t *image,
 		return ret;
 	memcpy(image, store_image(store), size);
 	ret = changes_apply(editing->changes, image, size, err);
-	if (ret > 0)
-		edit_report_changes(editing->report, &variables,
-				    editing->changes);
-	return ret;
+	if (ret <= 0)
+		return ret;
+	ret = edit_pins_change(&editing->pins, editing->files, editing->changes,
+			       err);
+	if (ret < 0)
+		return ret;
+	edit_report_changes(editing->report, &variables, editing->changes);
+	return 1;
 }
 
 /* Returns an enum edit_result, or -errno. */
@@ -202,9 +209,16 @@ make_changes(struct editing *editing, struct error *err)
 {
 	const struct ctl_options file = one_file(editing->options,
 						 editing->path);
-	const struct store_config config = ctl_config(&file);
-	int ret = store_rewrite(&config, rewrite, editing, err);
+	struct store_config config = ctl_config(&file);
+	int ret = files_local(&editing->files, config.path, config.journal,
+			      NULL, err);
 
+	if (ret < 0)
+		return ret;
+	config.files = editing->files;
+	ret = store_rewrite(&config, rewrite, editing, err);
+	edit_pins_end(&editing->pins, ret < 0 && ret != -EIO);
+	editing->files->ops->close(editing->files);
 	return ret < 0 ? ret : EDIT_CHANGED;
 }
 

@@ -38,6 +38,7 @@ struct group {
 	const char *description;
 };
 
+extern const struct group_command pins_commands[];
 extern const struct group groups[]; /* ends with a NULL name */
 
 #endif

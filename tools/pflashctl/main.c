@@ -64,6 +64,7 @@ const struct ctl_command ctl_commands[] = {
 
 const struct group groups[] = {
 	{ "vars", vars_commands, "show and change single variables" },
+	{ "pins", pins_commands, "variables that the guest cannot change" },
 	{ NULL, NULL, NULL },
 };
 
