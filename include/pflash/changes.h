@@ -49,6 +49,10 @@ int changes_set(struct changes *changes, const struct edit_value *value,
 int changes_remove(struct changes *changes, const uint8_t *guid,
 		   const uint8_t *name, uint32_t name_size, struct error *err);
 
+/* The same with any change, and with its condition. */
+int changes_add(struct changes *changes, const struct change *change,
+		struct error *err);
+
 /*
  * Gives every change the condition that its variable is as in `store`.
  * -ENOMEM with a sentence.
@@ -57,6 +61,8 @@ int changes_expect(struct changes *changes, const struct varstore *store,
 		   struct error *err);
 
 size_t changes_count(const struct changes *changes);
+
+/* NULL behind the last change.  It is valid until the list changes. */
 const struct change *changes_at(const struct changes *changes, size_t index);
 
 /*

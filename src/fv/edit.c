@@ -151,11 +151,11 @@ clean_up(struct edit *edit, const struct fv_report *report, struct error *err)
 	return 0;
 }
 
-/* What the firmware does before it sets the first variable. */
+/* Brings the store into the state in which the firmware sets variables. */
 static int
 start(struct edit *edit, struct error *err)
 {
-	struct fv_report report;
+	struct fv_report report = { .count = 0 };
 	int ret;
 
 	if (!fv_check(edit->image, edit->size, &report))
@@ -179,7 +179,7 @@ int
 edit_begin(struct edit **out, const uint8_t *image, size_t size,
 	   struct error *err)
 {
-	struct fv_report report;
+	struct fv_report report = { .count = 0 };
 	struct edit *edit;
 	int ret;
 

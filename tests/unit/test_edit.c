@@ -163,7 +163,7 @@ START_TEST(bytes_of_a_variable)
 				15,   16, /* GUID */
 				'A',  0,    0,    0,    'h',  'e', 'l',
 				'l',  'o',              /* name and data */
-				0xff, 0xff, 0xff, 0xff, /* padding, and the erased flash */
+				0xff, 0xff, 0xff, 0xff, /* padding */
 			};
 	struct vars vars = vars_make(_i ? "4m" : "2m");
 	struct edit_value value;
@@ -183,11 +183,11 @@ END_TEST
 START_TEST(bytes_of_a_variable_with_a_plain_header)
 {
 	static const uint8_t wanted[] = {
-		0xaa, 0x55, 0x3f, 0,  3,  0,  0,   0, /* id, state, attributes */
+		0xaa, 0x55, 0x3f, 0,  3,  0,  0,   0, /* attributes */
 		6,    0,    0,    0,  1,  0,  0,   0, /* sizes */
-		1,    2,    3,    4,  5,  6,  7,   8, 9,
-		10,   11,   12,   13, 14, 15, 16,  /* GUID */
-		'A',  0,    'B',  0,  0,  0,  'x', /* name and data */
+		1,    2,    3,    4,  5,  6,  7,   8,
+		9,    10,   11,   12, 13, 14, 15,  16, /* GUID */
+		'A',  0,    'B',  0,  0,  0,  'x',     /* name and data */
 		0xff, 0xff, /* padding, and the erased flash */
 	};
 	struct vars vars = vars_make("2m");

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "group.h"
 #include "pflashctl.h"
 #include "show.h"
 
@@ -59,6 +60,10 @@ const struct ctl_command ctl_commands[] = {
 	  "replace a guest's pflashd by the installed version" },
 };
 
+const struct group groups[] = {
+	{ NULL, NULL, NULL },
+};
+
 #define COMMANDS (sizeof(ctl_commands) / sizeof(ctl_commands[0]))
 
 int
@@ -81,16 +86,19 @@ ctl_fail(int code, const char *fmt, ...)
 }
 
 int
+ctl_code(int ret)
+{
+	if (ret == -EBUSY)
+		return CTL_BUSY;
+	if (ret == -EIO || ret == -ENOSPC || ret == -ENOMEM || ret == -EDQUOT)
+		return CTL_FAILED;
+	return CTL_FILE;
+}
+
+int
 ctl_refused(int ret, const struct error *err)
 {
-	int code = CTL_FILE;
-
-	if (ret == -EBUSY)
-		code = CTL_BUSY;
-	else if (ret == -EIO || ret == -ENOSPC || ret == -ENOMEM ||
-		 ret == -EDQUOT)
-		code = CTL_FAILED;
-	return ctl_fail(code, "%s", err->text);
+	return ctl_fail(ctl_code(ret), "%s", err->text);
 }
 
 static void
@@ -100,8 +108,21 @@ help(void)
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %s %s\n      %s\n", ctl_commands[i].name,
 		       ctl_commands[i].arguments, ctl_commands[i].description);
+	for (const struct group *group = groups; group->name; group++)
+		printf("  %s COMMAND ...\n      %s\n", group->name,
+		       group->description);
 	puts("\nExit codes: 0 success, 1 failure, 2 usage, 3 a file was "
 	     "refused or is damaged,\n4 the file is in use.");
+}
+
+/* A result that was not written is a failure. */
+static int
+check_output(int code)
+{
+	if (code == CTL_OK && (fflush(stdout) || ferror(stdout)))
+		return ctl_fail(CTL_FAILED,
+				"standard output could not be written");
+	return code;
 }
 
 static int
@@ -117,11 +138,13 @@ run(const struct ctl_command *command, int argc, char **argv)
 		       command->arguments, command->description);
 		return CTL_OK;
 	}
-	code = command->run(&options);
-	if (code == CTL_OK && (fflush(stdout) || ferror(stdout)))
-		return ctl_fail(CTL_FAILED,
-				"standard output could not be written");
-	return code;
+	return check_output(command->run(&options));
+}
+
+static int
+run_group(const struct group *group, int argc, char **argv)
+{
+	return check_output(group_run(group->commands, argc, argv));
 }
 
 int
@@ -141,6 +164,9 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[1], ctl_commands[i].name) == 0)
 			return run(&ctl_commands[i], argc - 1, argv + 1);
+	for (const struct group *group = groups; group->name; group++)
+		if (strcmp(argv[1], group->name) == 0)
+			return run_group(group, argc - 1, argv + 1);
 	return ctl_fail(CTL_USAGE, "unknown command '%s' (see --help)",
 			argv[1]);
 }

@@ -96,6 +96,9 @@ int ctl_upgrade(const struct ctl_options *options);
 int ctl_fail(int code, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The exit code for a -errno of the library. */
+int ctl_code(int ret);
+
 /* Prints a sentence of the library; returns the exit code for its -errno. */
 int ctl_refused(int ret, const struct error *err);
 

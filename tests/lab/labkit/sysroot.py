@@ -17,13 +17,17 @@ from labkit import packages, paths, releases
 from labkit.report import LabError
 
 PACKAGES = ("libc6-dev", "linux-libc-dev", "libxen-dev", "libev-dev",
-            "libjson-c-dev", "libseccomp-dev", "zlib1g-dev")
+            "libjson-c-dev", "libseccomp-dev", "libefivar-dev",
+            "libefiboot-dev", "libssl-dev", "zlib1g-dev")
 # In a build directory; it has the stamp of the sysroot that its objects come from.
 USED = ".sysroot"
 
 
 def path(name=""):
-    return os.path.join(paths.release_cache("sysroot"), name)
+    """In the sysroot, whose name has a hash of its list: versions of this source
+    with other lists can use the same cache."""
+    digest = hashlib.sha256(_wanted().encode()).hexdigest()
+    return os.path.join(paths.release_cache(f"sysroot-{digest[:8]}"), name)
 
 
 def _read(name):
@@ -104,11 +108,19 @@ def _compiler():
             f"-B{root}/usr/lib/x86_64-linux-gnu")
 
 
+def _pkg_config():
+    """Has pkg-config find the libraries of the release, not this machine's."""
+    directories = ("usr/lib/x86_64-linux-gnu/pkgconfig", "usr/share/pkgconfig")
+    return {"PKG_CONFIG_LIBDIR": ":".join(map(path, directories)),
+            "PKG_CONFIG_SYSROOT_DIR": path().rstrip("/")}
+
+
 def _make(directory, jobs, target):
     # A `make` that runs the lab passes its options on in these.
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL",
                                    "MAKEOVERRIDES")}
+    environment.update(_pkg_config())
     done = subprocess.run(["make", "-s", f"-j{jobs}", f"BUILD={directory}",
                            f"CC={_compiler()}", target], cwd=paths.TOP, env=environment, text=True,
                           check=False, stdout=subprocess.PIPE,

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "edit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edit_report.h"
+#include "pflash/identify.h"
+#include "pflash/parse.h"
+#include "pflash/reader.h"
+#include "pflash/store.h"
+#include "pflashctl.h"
+#include "targets.h"
+
+int
+edit_option(struct edit_options *options, int id, const char *arg,
+	    struct error *err)
+{
+	int ret = 0;
+
+	switch (id) {
+	case EDIT_JSON: options->json = true; break;
+	case EDIT_NEXT_START: options->next_start = true; break;
+	case EDIT_DRY_RUN: options->dry_run = true; break;
+	case EDIT_JOURNAL: options->journal = arg; break;
+	case EDIT_AT:
+		options->has_at = true;
+		ret = parse_number(arg, PARSE_DECIMAL, 0, UINT64_MAX,
+				   &options->at, err);
+		break;
+	default: return 0;
+	}
+	return ret < 0 ? ret : 1;
+}
+
+static struct ctl_options
+one_file(const struct edit_options *options, const char *path)
+{
+	return (struct ctl_options){
+		.files = { path },
+		.journal = options->journal,
+	};
+}
+
+/* --- reading --- */
+
+static int
+check_kind(const uint8_t *image, size_t size, struct error *err)
+{
+	struct identity identity;
+
+	identify_image(image, size, &identity);
+	if (!identity_is_foreign(&identity) &&
+	    identity.kind != IDENTITY_ZEROS && identity.kind != IDENTITY_ONES)
+		return 0;
+	identity_text(&identity, IDENTITY_AS_VARS, err);
+	return -EINVAL;
+}
+
+static int
+open_store(struct varstore *store, const uint8_t *image, size_t size,
+	   struct error *err)
+{
+	int ret = check_kind(image, size, err);
+
+	return ret < 0 ? ret : varstore_open(store, image, size, err);
+}
+
+static int
+read_image(const struct edit_options *options, struct edit_reading *reading,
+	   struct error *err)
+{
+	const struct ctl_options file = one_file(options, reading->path);
+	const struct store_config config = ctl_config(&file);
+	struct reader *reader;
+	int ret = options->has_at ? reader_open_rescue(&reader, &config, err) :
+				    reader_open_files(&reader, &config, err);
+
+	if (ret < 0)
+		return ret;
+	reading->size = reader_size(reader);
+	ret = ctl_image(reader, options->has_at, options->at, &reading->image,
+			err);
+	reader_close(reader);
+	return ret;
+}
+
+/* Puts the path before a sentence that does not have it. */
+static void
+name_file(const char *path, struct error *err)
+{
+	struct error sentence = *err;
+
+	if (strstr(sentence.text, path) != sentence.text)
+		(void)error_set(err, EINVAL, "%s: %s", path, sentence.text);
+}
+
+int
+edit_read(const struct edit_options *options, const char *file,
+	  struct edit_reading *reading)
+{
+	char *argument = strdup(file);
+	struct targets targets;
+	struct error err;
+	int code, ret;
+
+	*reading = (struct edit_reading){ .image = NULL };
+	if (!argument)
+		return ctl_fail(CTL_FAILED, "out of memory");
+	code = targets_find(&targets, &argument, 1);
+	free(argument);
+	if (code == CTL_OK && targets.count != 1)
+		code = ctl_fail(CTL_USAGE, "%s: name one file of it", file);
+	if (code == CTL_OK) {
+		reading->path = targets.paths[0];
+		targets.count = 0;
+	}
+	targets_free(&targets);
+	if (code != CTL_OK)
+		return code;
+	ret = read_image(options, reading, &err);
+	if (ret == 0)
+		ret = open_store(&reading->store, reading->image, reading->size,
+				 &err);
+	if (ret == 0)
+		return CTL_OK;
+	name_file(reading->path, &err);
+	code = ctl_refused(ret, &err);
+	edit_read_end(reading);
+	return code;
+}
+
+void
+edit_read_end(struct edit_reading *reading)
+{
+	free(reading->image);
+	free(reading->path);
+	*reading = (struct edit_reading){ .image = NULL };
+}
+
+/* --- one file --- */
+
+struct editing {
+	const struct edit_options *options;
+	bool conditional;
+	edit_plan *plan;
+	void *opaque;
+	struct edit_report *report;
+	const char *path;
+	struct changes *changes; /* of this file */
+};
+
+/* Plans the changes for this image; they replace those planned before. */
+static int
+plan(struct editing *editing, const struct varstore *store, uint32_t size,
+     struct error *err)
+{
+	const struct edit_target target = {
+		.path = editing->path,
+		.store = store,
+		.layout = fv_layout_by_size(size),
+	};
+
+	changes_free(editing->changes);
+	editing->changes = changes_new();
+	if (!editing->changes)
+		return error_set(err, ENOMEM, "out of memory");
+	return editing->plan(editing->opaque, &target, editing->changes, err);
+}
+
+/*
+ * Plans again, for the image that is locked now, and applies.  The report has
+ * the changes that were made.
+ */
+static int
+rewrite(void *opaque, const struct store *store, uint8_t *image,
+	struct error *err)
+{
+	struct editing *editing = opaque;
+	uint32_t size = store_size(store);
+	struct varstore variables;
+	int ret;
+
+	ret = open_store(&variables, store_image(store), size, err);
+	if (ret == 0)
+		ret = plan(editing, &variables, size, err);
+	if (ret < 0)
+		return ret;
+	memcpy(image, store_image(store), size);
+	ret = changes_apply(editing->changes, image, size, err);
+	if (ret > 0)
+		edit_report_changes(editing->report, &variables,
+				    editing->changes);
+	return ret;
+}
+
+/* Returns an enum edit_result, or -errno. */
+static int
+make_changes(struct editing *editing, struct error *err)
+{
+	const struct ctl_options file = one_file(editing->options,
+						 editing->path);
+	const struct store_config config = ctl_config(&file);
+	int ret = store_rewrite(&config, rewrite, editing, err);
+
+	return ret < 0 ? ret : EDIT_CHANGED;
+}
+
+/*
+ * Decides without the lock if there is anything to do: nothing is written, and
+ * no journal is made, for a file that is refused or stays as it is.
+ */
+static int
+edit_image_of(struct editing *editing, struct edit_reading *reading,
+	      struct error *err)
+{
+	struct varstore *store = &reading->store;
+	int ret = open_store(store, reading->image, reading->size, err);
+	uint8_t *after;
+
+	if (ret == 0)
+		ret = plan(editing, store, reading->size, err);
+	if (ret < 0)
+		return ret;
+	after = malloc(reading->size);
+	if (!after)
+		return error_set(err, ENOMEM, "out of memory");
+	memcpy(after, reading->image, reading->size);
+	ret = changes_apply(editing->changes, after, reading->size, err);
+	free(after);
+	if (ret <= 0)
+		return ret < 0 ? ret : EDIT_UNCHANGED;
+	if (!editing->options->dry_run)
+		return make_changes(editing, err);
+	edit_report_changes(editing->report, store, editing->changes);
+	return EDIT_WOULD_CHANGE;
+}
+
+static int
+edit_unlocked(struct editing *editing, struct error *err)
+{
+	const struct ctl_options file = one_file(editing->options,
+						 editing->path);
+	const struct store_config config = ctl_config(&file);
+	struct edit_reading reading = { .path = (char *)editing->path };
+	int ret = 0;
+
+	if (!editing->options->dry_run && !editing->options->next_start)
+		ret = store_check_free(&config, err);
+	if (ret == 0)
+		ret = read_image(editing->options, &reading, err);
+	if (ret == 0)
+		ret = edit_image_of(editing, &reading, err);
+	free(reading.image);
+	return ret;
+}
+
+static void
+edit_file(struct editing *editing, const char *path)
+{
+	struct error err = { "" };
+	size_t count = 0;
+	int ret, code = CTL_OK;
+
+	editing->path = path;
+	ret = edit_unlocked(editing, &err);
+	if (ret < 0) {
+		name_file(path, &err);
+		code = ctl_code(ret);
+		ret = EDIT_FAILED;
+	} else if (editing->changes) {
+		count = changes_count(editing->changes);
+	}
+	edit_report_file(editing->report, path, (enum edit_result)ret, count,
+			 code, &err);
+	changes_free(editing->changes);
+	editing->changes = NULL;
+}
+
+int
+edit_files(const struct edit_options *options, char **files, unsigned int count,
+	   bool conditional, edit_plan *plan_fn, void *opaque)
+{
+	struct edit_report report;
+	struct editing editing = {
+		.options = options,
+		.conditional = conditional,
+		.plan = plan_fn,
+		.opaque = opaque,
+		.report = &report,
+	};
+	struct targets targets;
+	int code = targets_find(&targets, files, count);
+
+	if (code == CTL_OK && targets.count > 1 && options->journal)
+		code = ctl_fail(CTL_USAGE, "--journal: for one file only");
+	if (code == CTL_OK)
+		code = edit_report_begin(&report, options->json, targets.count);
+	if (code == CTL_OK) {
+		for (size_t i = 0; i < targets.count; i++)
+			edit_file(&editing, targets.paths[i]);
+		code = edit_report_end(&report);
+	}
+	targets_free(&targets);
+	return code;
+}
