@@ -426,6 +426,25 @@ read_variable(unsigned int i)
 		   i, (unsigned long)status, (unsigned long)size);
 }
 
+/*
+ * Variables IN_TRANSITION before the first one that is ADDED.  The driver finds
+ * them, but does not list them: with an empty name FindVariableEx() returns
+ * the first one that is ADDED (VariableParsing.c:489).
+ */
+static unsigned int
+count_unlisted(void)
+{
+	struct variable v = { 0 };
+	struct varstore store;
+	unsigned int count = 0;
+
+	if (varstore_open(&store, guest_image(), FLASH_SIZE, NULL) < 0)
+		check_give_up("no variable store");
+	while (varstore_next(&store, &v) > 0 && v.state != VARIABLE_ADDED)
+		count += v.live && !memcmp(v.guid, &vendor, GUID_SIZE);
+	return count;
+}
+
 /* Counts the variables of the test, each of which must be listed once. */
 static void
 enumerate(void)
@@ -442,6 +461,7 @@ enumerate(void)
 	hooks_settle();
 	for (unsigned int i = 0; i < VARIABLES; i++)
 		wanted += shared->values[i].exists;
+	wanted -= count_unlisted();
 	check_that(listed == wanted, "%u variables are listed, wanted %u",
 		   listed, wanted);
 }
