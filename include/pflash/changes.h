@@ -66,6 +66,12 @@ size_t changes_count(const struct changes *changes);
 const struct change *changes_at(const struct changes *changes, size_t index);
 
 /*
+ * True if each variable is as the list would make it; conditions do not matter.
+ */
+bool changes_in_effect(const struct changes *changes,
+		       const struct varstore *store);
+
+/*
  * Applies all changes to `image`, in place.  Returns 1 if the image has
  * changed; 0 if all variables were as wanted already.  -ESTALE: a condition is
  * not met; the sentence names the variable.  Other errors as for edit_begin()

@@ -42,6 +42,7 @@
 #define STATUS_STATE "state"
 #define STATUS_RESTARTS "restarts" /* number: restarts of the worker */
 #define STATUS_VARS "vars"         /* string: path of the VARS file */
+#define STATUS_QUEUED "queued"     /* number: lists for the next start */
 /*
  * string: the mode in effect: variable, burst, op or none; and if it is burst
  * instead of variable, the reason

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The files of one flash: VARS, journal, saved state.  The store names a file
- * by its role, never by its path.  So a store without privileges works through
- * another process that has the paths: the worker uses an implementation that
- * sends requests to the supervisor, other programs use files_local().
+ * The files of one flash: VARS, journal, saved state, queue.  The store names a
+ * file by its role, never by its path.  So a store without privileges works
+ * through another process that has the paths: the worker uses an implementation
+ * that sends requests to the supervisor, other programs use files_local().
  *
  * Each role also has an unfinished file: files_ops.create() makes it, and
  * files_ops.install() renames it to the role's name.  The implementation
@@ -26,6 +26,7 @@ enum files_role {
 	FILES_VARS,    /* the flash image */
 	FILES_JOURNAL, /* VARS.journal */
 	FILES_STATE,   /* VARS.state: the saved state of the chip */
+	FILES_NEXT,    /* VARS.next: changes for the next start */
 	FILES_ROLES,
 };
 
@@ -35,7 +36,7 @@ struct files_ops {
 	/*
 	 * Opens the file for reading, or with `write` for reading and writing;
 	 * then also makes its name durable.  -ENOENT: there is none.  -ELOOP:
-	 * the journal or the state is a symbolic link.  -ENOLINK: VARS is a
+	 * a file other than VARS is a symbolic link.  -ENOLINK: VARS is a
 	 * symbolic link to a file that does not exist.
 	 */
 	int (*open)(struct files *files, enum files_role role, bool write);
@@ -59,7 +60,7 @@ struct files_ops {
 	/*
 	 * Removes the file, durably, or with `unfinished` the role's unfinished
 	 * file.  0 also if there is none.  -EPERM: of the finished files only
-	 * FILES_STATE may be removed.
+	 * FILES_STATE and FILES_NEXT may be removed.
 	 */
 	int (*remove)(struct files *files, enum files_role role,
 		      bool unfinished);

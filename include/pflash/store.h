@@ -199,7 +199,7 @@ int store_check_free(const struct store_config *config, struct error *err);
  * Creates a VARS file with the contents `image`, config->size bytes.  The
  * creation is atomic and durable: after a crash the file exists with all of
  * the image, or does not exist.  -EEXIST: the file exists.  -EUCLEAN: the
- * journal or the state file of an earlier VARS file exists.
+ * journal, the state or the queue of an earlier VARS file exists.
  */
 int store_create(const struct store_config *config, const void *image,
 		 struct error *err);
@@ -291,10 +291,10 @@ typedef int store_edit(void *opaque, const struct store *store, uint8_t *image,
 
 /*
  * Opens the store, replaces its image by the image from edit(), as one burst of
- * the history, and closes the store.  Ignores `burst` and `burst_limit` of
- * `config`.  Returns 0, or the -errno of store_open(), of edit() or of the
- * change.  -EIO: the journal has the change, but the VARS file could not be
- * updated.
+ * the history, and closes the store.  Ignores `burst`, `burst_limit` and
+ * `on_failure` of `config`.  Returns 0, or the -errno of store_open(), of
+ * edit() or of the change.  -EIO: the journal has the change, but the VARS file
+ * could not be updated.
  */
 int store_rewrite(const struct store_config *config, store_edit *edit,
 		  void *opaque, struct error *err);

@@ -30,6 +30,7 @@ enum channel_verb {
 	CHANNEL_CREATE,   /* role; replies a descriptor */
 	CHANNEL_INSTALL,  /* role; flag 1: replace; replies CHANNEL_NAMED */
 	CHANNEL_REMOVE,   /* role; flag 1: the unfinished file */
+	CHANNEL_KEEP,     /* role; replies the number in the name, see below */
 	CHANNEL_POPULATE, /* gfn, count: guest frames, as in transport_ops */
 	CHANNEL_DEPOPULATE,
 	CHANNEL_GET_TYPE, /* gfn; replies the frame's HVMMEM_* type */
@@ -41,13 +42,13 @@ enum channel_verb {
 };
 
 /* The role after those of pflash/files.h: the record of pflash/handover.h. */
-#define CHANNEL_HANDOVER 3
+#define CHANNEL_HANDOVER 4
 /*
  * Where the trace goes (pflash/trace.h): CHANNEL_OPEN replies a file to append
  * to, or a socket; -ENOENT: there is no trace, or no trace any more.
  */
-#define CHANNEL_TRACE 4
-#define CHANNEL_ROLES 5
+#define CHANNEL_TRACE 5
+#define CHANNEL_ROLES 6
 
 /* 16 bytes; fields that the verb does not use are 0. */
 struct channel_request {
@@ -70,6 +71,11 @@ struct channel_reply {
 	int32_t result; /* 0 or more, or -errno */
 	uint32_t flags; /* of the flags above */
 };
+
+/*
+ * CHANNEL_KEEP gives the file another name: NAME.kept for the result 0,
+ * NAME.kept.N for the result N.
+ */
 
 /* Orders are bits, so that a set of orders fits in one number. */
 enum channel_order {

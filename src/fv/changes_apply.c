@@ -35,8 +35,8 @@ is_live(const struct varstore *store, const struct edit_value *value, bool none)
 	       !memcmp(v.data, value->data, v.data_size);
 }
 
-static bool
-all_in_effect(const struct changes *changes, const struct varstore *store)
+bool
+changes_in_effect(const struct changes *changes, const struct varstore *store)
 {
 	const struct change *change;
 
@@ -132,7 +132,7 @@ apply_to_copy(const struct changes *changes, struct edit *edit,
 {
 	int ret;
 
-	if (all_in_effect(changes, edit_store(edit)))
+	if (changes_in_effect(changes, edit_store(edit)))
 		return 0;
 	ret = check_conditions(changes, edit_store(edit), err);
 	if (ret == 0)

@@ -89,6 +89,22 @@ check_state(const struct vars *vars, struct error *err)
 	return rc;
 }
 
+/* A new guest must not get the changes that wait for another one. */
+static int
+check_queue(const struct vars *vars, struct error *err)
+{
+	const char *const *name = vars->files->name;
+	int rc = look_for(vars, FILES_NEXT, err);
+
+	if (rc == -EEXIST)
+		rc = error_set(err, EUCLEAN,
+			       "%s: has changes for the next start of an "
+			       "earlier %s: put that file back, or remove the "
+			       "changes",
+			       name[FILES_NEXT], name[FILES_VARS]);
+	return rc;
+}
+
 static int
 write_file(struct vars *vars, const void *image, size_t size, struct error *err)
 {
@@ -113,7 +129,9 @@ create_check_free(const struct vars *vars, struct error *err)
 
 	if (!rc)
 		rc = check_journal(vars, err);
-	return rc ? rc : check_state(vars, err);
+	if (!rc)
+		rc = check_state(vars, err);
+	return rc ? rc : check_queue(vars, err);
 }
 
 int

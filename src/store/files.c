@@ -204,7 +204,7 @@ local_remove(struct files *files, enum files_role role, bool unfinished)
 	const char *path = unfinished ? local->unfinished[role] :
 					local->path[role];
 
-	if (!unfinished && role != FILES_STATE)
+	if (!unfinished && role != FILES_STATE && role != FILES_NEXT)
 		return -EPERM;
 	if (!path)
 		return 0;
@@ -416,7 +416,7 @@ resolve(const char *path, bool *missing)
 	return NULL;
 }
 
-/* Sets all other names; the state is beside the journal.  false: no memory. */
+/* Sets all other names; they are beside the journal.  false: no memory. */
 static bool
 find_others(struct local *local)
 {
@@ -424,7 +424,10 @@ find_others(struct local *local)
 	const char *journal = path[FILES_JOURNAL];
 
 	path[FILES_STATE] = with_suffix(journal, stem(journal), ".state");
-	for (int role = 0; path[FILES_STATE] && role < FILES_ROLES; role++) {
+	path[FILES_NEXT] = with_suffix(journal, stem(journal), ".next");
+	if (!path[FILES_STATE] || !path[FILES_NEXT])
+		return false;
+	for (int role = 0; role < FILES_ROLES; role++) {
 		const char *slash = strrchr(path[role], '/');
 
 		local->files.name[role] = path[role];
@@ -439,7 +442,7 @@ find_others(struct local *local)
 		    (role != FILES_VARS && !local->unfinished[role]))
 			return false;
 	}
-	return path[FILES_STATE] != NULL;
+	return true;
 }
 
 static int

@@ -8,8 +8,9 @@
  *    journal without their final names, are written and synced.
  * 2. OLD.journal becomes the note "departed to NEW", which also has the old
  *    journal.  From here on NEW is the flash.
- * 3. VARS gets the name NEW, and then the journal the name NEW.journal.
- * 4. OLD, OLD.state and OLD.journal are removed, the note at last.
+ * 3. NEW.next becomes the queue of OLD, VARS gets the name NEW, and then the
+ *    journal the name NEW.journal.
+ * 4. OLD, OLD.state, OLD.next and OLD.journal are removed, the note at last.
  *
  * Each step is durable before the next one.  Up to the end of step 2 OLD is
  * whole and its readers accept it; from the end of step 3 on NEW is.  Between
@@ -25,6 +26,7 @@
 #include "journal.h"
 #include "lock.h"
 #include "movenote.h"
+#include "queue.h"
 #include "recover.h"
 #include "vars.h"
 
@@ -40,6 +42,7 @@ struct moving {
 	struct vars old, new;
 	struct journal journal; /* of OLD */
 	struct file arrival;    /* the new journal, without its name */
+	struct file queue;      /* OLD.next, locked until the end */
 	struct content image;   /* of the file OLD; NULL: it is gone */
 	struct content records; /* the journal of OLD, or a note */
 	struct content state;   /* OLD.state */
@@ -439,6 +442,38 @@ begin(struct moving *m, struct error *err)
 
 /* --- steps 3 and 4 --- */
 
+/*
+ * Moves a copy of the queue.  It has a lock of its own, because commands change
+ * it while a process has the lock on VARS; they do not add to it any more since
+ * there is the note in OLD.journal.  NEW is no flash yet, so that the copy can
+ * be made again after a crash.
+ */
+static int
+move_queue(struct moving *m, struct error *err)
+{
+	struct files *files = m->new.files;
+	struct content content;
+	bool renamed;
+	int rc;
+
+	m->queue.sys = m->old.file.sys;
+	rc = queue_lock(&m->queue, m->old.files, true, err);
+	if (rc == -ENOENT) {
+		rc = files->ops->remove(files, FILES_NEXT, false);
+		return rc ? error_errno(err, -rc, "%s",
+					files->name[FILES_NEXT]) :
+			    0;
+	}
+	if (!rc)
+		rc = file_read_all(&m->queue, &content.bytes, &content.len,
+				   err);
+	if (rc)
+		return rc;
+	rc = put_role(&m->new, FILES_NEXT, true, &content, &renamed, err);
+	free(content.bytes);
+	return rc;
+}
+
 static int
 install(const struct moving *m, enum files_role role, bool replace,
 	struct error *err)
@@ -469,7 +504,7 @@ static int
 remove_old(const struct moving *m, struct error *err)
 {
 	static const enum files_role order[] = { FILES_VARS, FILES_STATE,
-						 FILES_JOURNAL };
+						 FILES_NEXT, FILES_JOURNAL };
 
 	for (size_t i = 0; i < FILES_ROLES; i++) {
 		int rc = files_local_unlink(m->old.files, order[i]);
@@ -502,6 +537,8 @@ complete(struct moving *m, bool prepared, struct error *err)
 		rc = settle_names(m, err);
 	else if (!prepared)
 		rc = write_unnamed(m, err);
+	if (!rc && m->arriving)
+		rc = move_queue(m, err);
 	if (!rc && m->arriving)
 		rc = give_names(m, err);
 	return rc ? rc : remove_old(m, err);
@@ -561,6 +598,7 @@ store_move(const struct store_config *from, const struct store_config *to,
 {
 	struct moving m = { .old.file.fd = -1,
 			    .journal.file.fd = -1,
+			    .queue.fd = -1,
 			    .arrival.fd = -1 };
 	int rc = vars_init(&m.new, to, err);
 
@@ -575,6 +613,7 @@ store_move(const struct store_config *from, const struct store_config *to,
 	if (!rc)
 		rc = move(&m, err);
 	file_close(&m.arrival);
+	file_close(&m.queue);
 	journal_close(&m.journal);
 	vars_close(&m.new);
 	vars_close(&m.old);

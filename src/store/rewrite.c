@@ -41,6 +41,7 @@ store_rewrite(const struct store_config *config, store_edit *edit, void *opaque,
 
 	whole.burst = NULL;
 	whole.burst_limit = STORE_MAX_SIZE;
+	whole.on_failure = NULL;
 	ret = store_open(&store, &whole, NULL, err);
 	if (ret < 0)
 		return ret;

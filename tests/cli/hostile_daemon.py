@@ -33,6 +33,7 @@ def good(domain):
         "version": "0.2.0",
         "state": "running",
         "restarts": 0,
+        "queued": 2,
         "vars": f"/var/lib/pflash/guest{domain}.fd",
         "sync": "burst",
         "personality": "ovmf",

@@ -105,11 +105,12 @@ asked() {
 serve '7={}'
 ctl list
 check_equal "list: exit code" 0 "$code"
-check "list: a row" says '^    7  guest7               running  trap            7        3      0 .* /var/lib/pflash/guest7.fd$'
+check "list: a row" says '^    7  guest7               running  trap            7        3      0      2 .* /var/lib/pflash/guest7.fd$'
 check_equal "list: no warning" "" "$(cat "$tmp/err")"
 ctl status 7
 check_equal "status: exit code" 0 "$code"
 check "status: state" says '^state: running$'
+check "status: changes for the next start" says '^queued: 2$'
 check "status: restarts" says '^restarts: 0$'
 check "status: worker" says '^worker: 4001$'
 check "status: pid of the process that listens" says "^pid: $double$"
@@ -291,6 +292,22 @@ check "list --metrics: no sample for an unknown state" silent_about '^pflash_run
 check "list --metrics: no control character passes" is_plain
 check_equal "list --metrics: the format of each line" "" \
 	"$(grep -v -e '^# \(TYPE\|HELP\) pflash_[a-z_]* ' -e '^# EOF$' -e '^pflash_[a-z_]*{domain="[0-9]*",name=".*"} [0-9]*$' "$tmp/said")"
+
+# --- the variables of a running guest ---
+
+clear_all
+zcat "$data/debian12-OVMF_VARS.ms.fd.gz" >"$tmp/web.fd"
+serve 21="{\"name\": \"web\", \"vars\": \"$tmp/web.fd\"}"
+for guest in web 21; do
+	ctl vars get --format text $guest Lang
+	check_equal "vars get $guest" '0 "eng"' "$code $(cat "$tmp/said")"
+	ctl vars list $guest
+	check_equal "vars list $guest" '0 32' "$code $(wc -l <"$tmp/said")"
+	ctl vars dump $guest
+	check_equal "vars dump $guest" '0 31' "$code $(grep -c '"name":' "$tmp/said")"
+done
+ctl vars list nobody
+check_equal "vars list of no guest" 1 "$code"
 
 # --- states ---
 

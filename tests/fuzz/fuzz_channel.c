@@ -120,8 +120,10 @@ rundir_set_paused(struct rundir *rundir, bool now)
 static int
 fake_open(struct files *files, enum files_role role, bool write)
 {
-	(void)files, (void)write;
+	(void)files;
 	demand(role < FILES_ROLES, "an unknown role");
+	demand(role != FILES_NEXT || (!write && !ever_ready),
+	       "the queue is written, or read late");
 	return dup(pipe_ends[0]);
 }
 
@@ -150,9 +152,19 @@ fake_remove(struct files *files, enum files_role role, bool unfinished)
 	(void)files;
 	demand(role < FILES_ROLES, "an unknown role");
 	demand(unfinished ? role != FILES_VARS || !ever_ready :
-			    role == FILES_STATE,
+			    role == FILES_STATE || role == FILES_NEXT,
 	       "a file is removed");
+	demand(role != FILES_NEXT || !ever_ready, "the queue is removed late");
 	return 0;
+}
+
+static int
+fake_keep(struct files *files, enum files_role role, bool copy, char **name)
+{
+	(void)files;
+	demand(role == FILES_NEXT && !copy && !ever_ready, "a file is kept");
+	*name = strdup("VARS.next.kept.2");
+	return *name ? 0 : -ENOMEM;
 }
 
 static int
@@ -226,6 +238,7 @@ static const struct files_ops files_ops = {
 	.create = fake_create,
 	.install = fake_install,
 	.remove = fake_remove,
+	.keep = fake_keep,
 };
 
 static const struct transport_ops transport_ops = {

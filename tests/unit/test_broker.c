@@ -40,6 +40,7 @@ static struct broker broker;
 static struct rundir rundir;
 static int ends[2]; /* [0] of the broker, [1] of the worker */
 static int file_calls, file_result, mode_error;
+static const char *kept_name = "/x/VARS.next.kept";
 static unsigned int readies;
 
 /* --- files that count the calls --- */
@@ -76,11 +77,21 @@ fake_remove(struct files *files, enum files_role role, bool unfinished)
 	return file_result;
 }
 
+static int
+fake_keep(struct files *files, enum files_role role, bool copy, char **name)
+{
+	(void)files, (void)role, (void)copy;
+	file_calls++;
+	*name = file_result ? NULL : strdup(kept_name);
+	return file_result;
+}
+
 static const struct files_ops fake_ops = {
 	.open = fake_open,
 	.create = fake_create,
 	.install = fake_install,
 	.remove = fake_remove,
+	.keep = fake_keep,
 };
 
 static struct files fake_files = { .ops = &fake_ops };
@@ -216,6 +227,25 @@ static const struct {
 	FILES("state", CREATE, FILES_STATE, 0, READY, 0),
 	FILES("state", INSTALL, FILES_STATE, 1, READY, 0),
 	FILES("no state", REMOVE, FILES_STATE, 0, READY, 0),
+	/* The queue is taken before the guest runs, and never written. */
+	FILES("queue", OPEN, FILES_NEXT, 0, 0, 0),
+	FILES("no queue", REMOVE, FILES_NEXT, 0, 0, 0),
+	FILES("queue kept", KEEP, FILES_NEXT, 0, 0, 0),
+	FILES("queue to write", OPEN, FILES_NEXT, 1, 0, REFUSED),
+	FILES("new queue", CREATE, FILES_NEXT, 0, 0, REFUSED),
+	FILES("queue's name", INSTALL, FILES_NEXT, 0, 0, REFUSED),
+	FILES("queue's name", INSTALL, FILES_NEXT, 1, 0, REFUSED),
+	FILES("unfinished queue", REMOVE, FILES_NEXT, 1, 0, REFUSED),
+	FILES("queue kept", KEEP, FILES_NEXT, 1, 0, REFUSED),
+	FILES("queue", OPEN, FILES_NEXT, 0, READY, REFUSED),
+	FILES("queue", OPEN, FILES_NEXT, 0, WAS_READY, REFUSED),
+	FILES("no queue", REMOVE, FILES_NEXT, 0, READY, REFUSED),
+	FILES("no queue", REMOVE, FILES_NEXT, 0, WAS_READY, REFUSED),
+	FILES("queue kept", KEEP, FILES_NEXT, 0, READY, REFUSED),
+	FILES("queue kept", KEEP, FILES_NEXT, 0, WAS_READY, REFUSED),
+	FILES("VARS kept", KEEP, FILES_VARS, 0, 0, REFUSED),
+	FILES("journal kept", KEEP, FILES_JOURNAL, 0, 0, REFUSED),
+	FILES("state kept", KEEP, FILES_STATE, 0, 0, REFUSED),
 	/* The supervisor makes the record; the worker has it renamed. */
 	FILES("record", INSTALL, CHANNEL_HANDOVER, 0, 0, 0),
 	FILES("record", INSTALL, CHANNEL_HANDOVER, 0, READY, 0),
@@ -231,7 +261,7 @@ static const struct {
 	FILES("trace", CREATE, CHANNEL_TRACE, 1, TRACE, REFUSED),
 	FILES("trace", INSTALL, CHANNEL_TRACE, 1, TRACE, REFUSED),
 	FILES("no trace", REMOVE, CHANNEL_TRACE, 1, TRACE, REFUSED),
-	FILES("role 5", OPEN, CHANNEL_ROLES, 0, 0, REFUSED),
+	FILES("unknown role", OPEN, CHANNEL_ROLES, 0, 0, REFUSED),
 	FILES("role 255", REMOVE, 255, 1, 0, REFUSED),
 	/* The hole for firmware, without Xen's special pages. */
 	FRAMES("first", POPULATE, 0xfc000, 1, 0),
@@ -383,6 +413,21 @@ START_TEST(result_of_the_files)
 	file_result = 0;
 	ck_assert_int_eq(serve(&open), 0);
 	ck_assert_uint_eq(descriptors_of(getpid()), before);
+}
+END_TEST
+
+/* The reply has no path: it has the number in the new name. */
+START_TEST(number_of_a_kept_file)
+{
+	const struct channel_request keep = { .verb = CHANNEL_KEEP,
+					      .role = FILES_NEXT };
+
+	kept_name = "/x.7/VARS.next.kept";
+	ck_assert_int_eq(serve(&keep), 0);
+	kept_name = "/x.7/VARS.next.kept.12";
+	ck_assert_int_eq(serve(&keep), 12);
+	file_result = -EROFS;
+	ck_assert_int_eq(serve(&keep), -EROFS);
 }
 END_TEST
 
@@ -572,6 +617,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, record_gets_its_name_once);
 	tcase_add_test(tc, record_that_cannot_get_its_name);
 	tcase_add_test(tc, result_of_the_files);
+	tcase_add_test(tc, number_of_a_kept_file);
 	tcase_add_test(tc, errno_of_a_mode);
 	tcase_add_test(tc, too_many_requests);
 	tcase_add_loop_test(tc, messages, 0, 10);

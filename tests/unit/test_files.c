@@ -106,9 +106,15 @@ creates(enum files_role role, const char *text)
 static void
 names_are(const char *vars, const char *journal, const char *state)
 {
+	char next[64];
+
 	ck_assert_str_eq(files->name[FILES_VARS], scratch_path(vars));
 	ck_assert_str_eq(files->name[FILES_JOURNAL], scratch_path(journal));
 	ck_assert_str_eq(files->name[FILES_STATE], scratch_path(state));
+	/* The queue is beside the state. */
+	snprintf(next, sizeof(next), "%.*s.next",
+		 (int)(strlen(state) - strlen(".state")), state);
+	ck_assert_str_eq(files->name[FILES_NEXT], scratch_path(next));
 }
 
 START_TEST(names_beside_the_file)
@@ -238,6 +244,7 @@ START_TEST(links_are_not_followed)
 	ck_assert_int_eq(symlink("victim", "VARS"), 0);
 	ck_assert_int_eq(symlink("victim", "VARS.journal"), 0);
 	ck_assert_int_eq(symlink("victim", "VARS.state"), 0);
+	ck_assert_int_eq(symlink("victim", "VARS.next"), 0);
 	for (unsigned int role = 0; role < FILES_ROLES; role++)
 		ck_assert_int_eq(opens(role, _i), -ELOOP);
 	ck_assert_int_eq(unlink("VARS"), 0);
@@ -465,6 +472,7 @@ START_TEST(existing_files_are_not_overwritten)
 	put("VARS", "v");
 	put("VARS.journal", "old");
 	put("VARS.state", "old");
+	put("VARS.next", "old");
 	open_files("VARS", NULL);
 	for (unsigned int role = 0; role < FILES_ROLES; role++) {
 		ck_assert_int_eq(creates(role, "new"), 0);
@@ -473,15 +481,16 @@ START_TEST(existing_files_are_not_overwritten)
 		ck_assert_int_eq(REMOVE(role, true), 0);
 		ck_assert_int_eq(REMOVE(role, true), 0);
 	}
-	ck_assert_uint_eq(scratch_entries(), 3);
+	ck_assert_uint_eq(scratch_entries(), 4);
 	ck_assert(has("VARS", "v") && has("VARS.journal", "old") &&
-		  has("VARS.state", "old"));
+		  has("VARS.state", "old") && has("VARS.next", "old"));
 }
 END_TEST
 
 START_TEST(existing_names_are_replaced)
 {
-	const char *const names[] = { "VARS", "VARS.journal", "VARS.state" };
+	const char *const names[] = { "VARS", "VARS.journal", "VARS.state",
+				      "VARS.next" };
 
 	put("VARS", "v");
 	open_files("VARS", NULL);
@@ -497,7 +506,7 @@ START_TEST(existing_names_are_replaced)
 	ck_assert_int_eq(INSTALL(FILES_VARS, true), -EPERM);
 	ck_assert(!named && has("VARS", "v"));
 	ck_assert_int_eq(REMOVE(FILES_VARS, true), 0);
-	ck_assert_uint_eq(scratch_entries(), 3);
+	ck_assert_uint_eq(scratch_entries(), 4);
 }
 END_TEST
 
@@ -512,18 +521,21 @@ START_TEST(nothing_to_install)
 }
 END_TEST
 
-START_TEST(only_the_state_may_be_removed)
+START_TEST(only_state_and_queue_may_be_removed)
 {
 	put("VARS", "v");
 	put("VARS.journal", "j");
 	put("VARS.state", "s");
+	put("VARS.next", "n");
 	open_files("VARS", NULL);
 	ck_assert_int_eq(REMOVE(FILES_VARS, false), -EPERM);
 	ck_assert_int_eq(REMOVE(FILES_JOURNAL, false), -EPERM);
-	fault = (struct fault){ .only = CALL_SYNC_DIRECTORY };
-	ck_assert_int_eq(REMOVE(FILES_STATE, false), 0);
-	ck_assert_uint_eq(fault.calls, 1);
-	ck_assert_int_eq(REMOVE(FILES_STATE, false), 0);
+	for (unsigned int role = FILES_STATE; role <= FILES_NEXT; role++) {
+		fault = (struct fault){ .only = CALL_SYNC_DIRECTORY };
+		ck_assert_int_eq(REMOVE(role, false), 0);
+		ck_assert_uint_eq(fault.calls, 1);
+		ck_assert_int_eq(REMOVE(role, false), 0);
+	}
 	ck_assert_uint_eq(scratch_entries(), 2);
 }
 END_TEST
@@ -758,7 +770,7 @@ main(void)
 	tcase_add_test(tc, existing_files_are_not_overwritten);
 	tcase_add_test(tc, existing_names_are_replaced);
 	tcase_add_test(tc, nothing_to_install);
-	tcase_add_test(tc, only_the_state_may_be_removed);
+	tcase_add_test(tc, only_state_and_queue_may_be_removed);
 	tcase_add_loop_test(tc, every_call_fails, 0, CASES);
 	tcase_add_test(tc, owner_that_cannot_be_set);
 	tcase_add_test(tc, name_that_cannot_be_removed);

@@ -83,17 +83,19 @@ prepare(int which)
 static void
 restore(void)
 {
-	const char *const suffixes[] = { "", ".journal", ".state" };
+	const char *const suffixes[] = { "", ".journal", ".state", ".next" };
 
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 8; i++)
 		(void)unlink(path_of(i % 2, suffixes[i / 2]));
 	blob_write(path_of(false, ""), vars.data, vars.len);
 	ck_assert_int_eq(chmod(path_of(false, ""), 0640), 0);
 	if (scenario->journal)
 		blob_write(path_of(false, ".journal"), journal.data,
 			   journal.len);
-	if (scenario->state)
+	if (scenario->state) {
 		blob_write(path_of(false, ".state"), state.data, state.len);
+		blob_write(path_of(false, ".next"), state.data, state.len);
+	}
 }
 
 static int
@@ -150,6 +152,7 @@ is_whole(bool new)
 	check_content(new, "", true, &vars);
 	check_content(new, ".journal", scenario->journal, &journal);
 	check_content(new, ".state", scenario->state, &state);
+	check_content(new, ".next", scenario->state, &state);
 	ck_assert_int_eq(stat(path_of(new, ""), &st), 0);
 	ck_assert_int_eq(st.st_mode & 07777, 0640);
 	return true;
@@ -159,7 +162,7 @@ static bool
 old_is_gone(void)
 {
 	return !exists(false, "") && !exists(false, ".journal") &&
-	       !exists(false, ".state");
+	       !exists(false, ".state") && !exists(false, ".next");
 }
 
 /* Neither is usable: no new file may take the place of either. */
@@ -367,12 +370,12 @@ END_TEST
 
 START_TEST(an_existing_target_is_kept)
 {
-	const char *const suffixes[] = { "", ".journal", ".state" };
-	const int codes[] = { -EEXIST, -EUCLEAN, -EUCLEAN };
+	const char *const suffixes[] = { "", ".journal", ".state", ".next" };
+	const int codes[] = { -EEXIST, -EUCLEAN, -EUCLEAN, -EUCLEAN };
 
 	prepare(0);
 	restore();
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		struct blob kept = blob_copy("kept", 4);
 
 		blob_write(path_of(true, suffixes[i]), "kept", 4);
@@ -421,6 +424,7 @@ START_TEST(a_clone_is_independent)
 	prepare(0);
 	restore();
 	(void)unlink(path_of(false, ".state"));
+	ck_assert(exists(false, ".next"));
 	ck_assert_int_eq(store_open(&store, &from, NULL, &err), 0);
 	ck_assert_int_eq(store_program(store, 0, "committed", 9), 0);
 	ck_assert_int_eq(store_commit(store), 0);
@@ -431,6 +435,7 @@ START_TEST(a_clone_is_independent)
 	ck_assert_int_eq(store_close(store), 0);
 	blob_free(&clone);
 	ck_assert(!exists(true, ".journal") && !exists(true, ".state"));
+	ck_assert(!exists(true, ".next"));
 	ck_assert_int_eq(stat(to.path, &st), 0);
 	ck_assert_int_eq(st.st_mode & 07777, 0640);
 	ck_assert_int_eq(store_clone(&from, &to, &err), -EEXIST);

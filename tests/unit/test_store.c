@@ -163,8 +163,8 @@ START_TEST(create_fails_whole)
 		ck_assert(blob_equal(&made, blank, SIZE));
 		blob_free(&made);
 	} while (fault.hits);
-	ck_assert_uint_eq(failures, 9);
-	ck_assert_uint_eq(n, 12);
+	ck_assert_uint_eq(failures, 10);
+	ck_assert_uint_eq(n, 13);
 }
 END_TEST
 
@@ -199,17 +199,26 @@ START_TEST(create_refuses_while_there_is_a_journal)
 }
 END_TEST
 
-START_TEST(create_refuses_while_there_is_a_state)
+static const struct {
+	const char *name, *notice;
+} leftovers[] = {
+	{ "VARS.state", "VARS.state: is the chip's state of an earlier " },
+	{ "VARS.next", "VARS.next: has changes for the next start of an "
+		       "earlier " },
+};
+
+START_TEST(create_refuses_leftovers)
 {
+	const char *left = scratch_path(leftovers[_i].name);
+
 	ck_assert_int_eq(unlink(scratch_path("VARS")), 0);
-	blob_write(scratch_path("VARS.state"), blank, 1);
+	blob_write(left, blank, 1);
 	ck_assert_int_eq(create_vars(NULL, scratch_path("VARS"), blank, SIZE,
 				     &err),
 			 -EUCLEAN);
-	ck_assert_ptr_nonnull(strstr(err.text, "VARS.state: is the chip's "
-					       "state of an earlier "));
+	ck_assert_ptr_nonnull(strstr(err.text, leftovers[_i].notice));
 	ck_assert_uint_eq(scratch_entries(), 1);
-	ck_assert_int_eq(unlink(scratch_path("VARS.state")), 0);
+	ck_assert_int_eq(unlink(left), 0);
 	ck_assert_int_eq(create_vars(NULL, scratch_path("VARS"), blank, SIZE,
 				     &err),
 			 0);
@@ -1334,7 +1343,7 @@ store_suite(void)
 	tcase_add_test(tc, create_refuses_sizes);
 	tcase_add_test(tc, create_fails_whole);
 	tcase_add_test(tc, create_refuses_while_there_is_a_journal);
-	tcase_add_test(tc, create_refuses_while_there_is_a_state);
+	tcase_add_loop_test(tc, create_refuses_leftovers, 0, 2);
 	tcase_add_test(tc, create_without_a_random_name);
 	tcase_add_test(tc, created_file_is_private);
 	tcase_add_test(tc, open_refuses_sizes);

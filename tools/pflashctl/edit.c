@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "edit_report.h"
+#include "enqueue.h"
 #include "pflash/identify.h"
 #include "pflash/parse.h"
 #include "pflash/reader.h"
@@ -207,6 +208,26 @@ make_changes(struct editing *editing, struct error *err)
 	return ret < 0 ? ret : EDIT_CHANGED;
 }
 
+/* Keeps the changes, planned for these variables, until the next start. */
+static int
+queue_changes(struct editing *editing, const struct varstore *store,
+	      struct error *err)
+{
+	const struct ctl_options file = one_file(editing->options,
+						 editing->path);
+	const struct store_config config = ctl_config(&file);
+	int ret = 0;
+
+	if (editing->conditional)
+		ret = changes_expect(editing->changes, store, err);
+	if (ret == 0)
+		ret = enqueue(&config, editing->changes, err);
+	if (ret < 0)
+		return ret;
+	edit_report_changes(editing->report, store, editing->changes);
+	return EDIT_QUEUED;
+}
+
 /*
  * Decides without the lock if there is anything to do: nothing is written, and
  * no journal is made, for a file that is refused or stays as it is.
@@ -232,7 +253,9 @@ edit_image_of(struct editing *editing, struct edit_reading *reading,
 	if (ret <= 0)
 		return ret < 0 ? ret : EDIT_UNCHANGED;
 	if (!editing->options->dry_run)
-		return make_changes(editing, err);
+		return editing->options->next_start ?
+			       queue_changes(editing, store, err) :
+			       make_changes(editing, err);
 	edit_report_changes(editing->report, store, editing->changes);
 	return EDIT_WOULD_CHANGE;
 }
@@ -250,6 +273,9 @@ edit_unlocked(struct editing *editing, struct error *err)
 		ret = store_check_free(&config, err);
 	if (ret == 0)
 		ret = read_image(editing->options, &reading, err);
+	if (ret == 0 && editing->options->next_start)
+		ret = enqueue_preview(&config, reading.image, reading.size,
+				      err);
 	if (ret == 0)
 		ret = edit_image_of(editing, &reading, err);
 	free(reading.image);

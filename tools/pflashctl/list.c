@@ -76,6 +76,7 @@ print_row(const struct answer *answer)
 	print_number(answer, STATUS_WRITES, 10);
 	print_number(answer, STATUS_BURSTS, 8);
 	print_number(answer, STATUS_ERRORS, 6);
+	print_number(answer, STATUS_QUEUED, 6);
 	print_age(answer, 14);
 	fputs("  ", stdout);
 	(void)show_text(stdout, answer_text(answer, STATUS_VARS));
@@ -87,8 +88,9 @@ print_table(const struct guests *guests)
 {
 	const struct answer *answer;
 
-	printf("%5s  %-20s %-8s %-6s %10s %8s %6s %14s  %s\n", "ID", "NAME",
-	       "STATE", "MODE", "WRITES", "BURSTS", "ERRORS", "UPTIME", "FILE");
+	printf("%5s  %-20s %-8s %-6s %10s %8s %6s %6s %14s  %s\n", "ID",
+	       "NAME", "STATE", "MODE", "WRITES", "BURSTS", "ERRORS", "QUEUED",
+	       "UPTIME", "FILE");
 	for (size_t at = 0; (answer = next(guests, &at));)
 		print_row(answer);
 	for (size_t at = 0; (answer = next(guests, &at));)

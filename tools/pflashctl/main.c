@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enqueue.h"
 #include "group.h"
 #include "pflashctl.h"
 #include "show.h"
+#include "vars.h"
 
 const struct ctl_command ctl_commands[] = {
 	{ "accept", ctl_accept, 1, 1, "j", "VARS",
@@ -61,6 +63,7 @@ const struct ctl_command ctl_commands[] = {
 };
 
 const struct group groups[] = {
+	{ "vars", vars_commands, "show and change single variables" },
 	{ NULL, NULL, NULL },
 };
 
@@ -151,6 +154,7 @@ int
 main(int argc, char **argv)
 {
 	signal(SIGXFSZ, SIG_IGN); /* write(2) then returns EFBIG */
+	enqueue_command(argc, argv);
 	if (argc < 2)
 		return ctl_fail(CTL_USAGE, "no command (see --help)");
 	if (strcmp(argv[1], "--help") == 0) {

@@ -52,6 +52,8 @@ static const struct metric {
 	  "Workers that have continued the flash of an earlier one." },
 	{ STATUS_ERRORS, "pflash_failed", "", "gauge",
 	  "1 if the flash is read-only because of a failure." },
+	{ STATUS_QUEUED, "pflash_queued_changes", "", "gauge",
+	  "Lists of changes of variables that wait for the next start." },
 	{ STATUS_SINCE, "pflash_start_time_seconds", "", "gauge",
 	  "Time of the attach, in seconds since 1970." },
 };

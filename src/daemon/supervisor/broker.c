@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "channel.h"
@@ -38,7 +40,7 @@ broker_begin(struct broker *broker)
 static bool
 is_file_verb(const struct channel_request *request)
 {
-	return request->verb <= CHANNEL_REMOVE;
+	return request->verb <= CHANNEL_KEEP;
 }
 
 static bool
@@ -69,7 +71,22 @@ check_trace(const struct broker *broker, const struct channel_request *request)
 	return broker->traces_ordered ? NULL : "no trace was ordered";
 }
 
-/* Like check(), for CHANNEL_OPEN to CHANNEL_REMOVE. */
+/*
+ * Like check(), for the role FILES_NEXT, which the administrator writes and the
+ * first worker takes before its guest has run.
+ */
+static const char *
+check_queue(const struct broker *broker, const struct channel_request *request)
+{
+	if (broker->was_ready || broker->is_ready)
+		return "the queue is taken before the guest runs";
+	if (request->verb == CHANNEL_CREATE ||
+	    request->verb == CHANNEL_INSTALL || request->flag)
+		return "the queue is not written";
+	return NULL;
+}
+
+/* Like check(), for CHANNEL_OPEN to CHANNEL_KEEP. */
 static const char *
 check_file(const struct broker *broker, const struct channel_request *request)
 {
@@ -77,6 +94,10 @@ check_file(const struct broker *broker, const struct channel_request *request)
 		return check_record(broker, request);
 	if (request->role == CHANNEL_TRACE)
 		return check_trace(broker, request);
+	if (request->role == FILES_NEXT)
+		return check_queue(broker, request);
+	if (request->verb == CHANNEL_KEEP)
+		return "only the queue may be kept";
 	if (request->role >= FILES_ROLES)
 		return "unknown role";
 	if (request->role == FILES_VARS && request->verb != CHANNEL_OPEN &&
@@ -182,6 +203,23 @@ open_trace(struct broker *broker, struct channel_reply *reply, int *fd_out)
 	return *fd_out < 0 ? *fd_out : 0;
 }
 
+/* Returns the number in the new name, as the channel defines it. */
+static int
+keep_file(struct files *files, enum files_role role)
+{
+	char *name;
+	int ret = files->ops->keep(files, role, false, &name), number = 0;
+	const char *dot;
+
+	if (ret < 0)
+		return ret;
+	dot = strrchr(name, '.');
+	if (dot)
+		number = atoi(dot + 1);
+	free(name);
+	return number;
+}
+
 static int
 execute_file(struct broker *broker, const struct channel_request *request,
 	     struct channel_reply *reply, int *fd_out)
@@ -206,6 +244,7 @@ execute_file(struct broker *broker, const struct channel_request *request,
 		ret = files->ops->install(files, role, request->flag, &named);
 		reply->flags = named ? CHANNEL_NAMED : 0;
 		break;
+	case CHANNEL_KEEP: return keep_file(files, role);
 	default: ret = files->ops->remove(files, role, request->flag); break;
 	}
 	return ret < 0 ? ret : 0;

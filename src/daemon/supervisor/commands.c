@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "pflash/control.h"
+#include "pflash/queue.h"
 #include "pflash/text.h"
 #include "supervisor/state.h"
 #include "supervisor/status.h"
@@ -173,6 +174,7 @@ on_status(void *opaque, const char *error)
 		.state = supervisor_state_name(s->state),
 		.worker = s->worker.pid,
 		.restarts = s->restarts,
+		.queued = queue_peek(s->broker.files),
 		.trace = tracing_state(s),
 		.error = error,
 	};

@@ -49,6 +49,7 @@ add_identity(struct json_object *object, const struct status *status)
 	add_text(object, STATUS_STATE, status->state);
 	add_number(object, STATUS_RESTARTS, status->restarts);
 	add_text(object, STATUS_VARS, options->vars);
+	add_number(object, STATUS_QUEUED, status->queued);
 	add_sync(object, status);
 	add_text(object, STATUS_PERSONALITY, options_personality_name(options));
 	add_text(object, STATUS_SANDBOX, sandbox_name(options->sandbox));

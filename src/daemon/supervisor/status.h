@@ -16,6 +16,7 @@ struct status {
 	const char *state;           /* supervisor_state_name() */
 	pid_t worker;                /* 0: none */
 	unsigned int restarts;
+	size_t queued;     /* lists of changes for the next start */
 	const char *trace; /* tracing_state() */
 	const char *error; /* why the client's command failed, or NULL */
 };

@@ -2,6 +2,7 @@
 #include "worker/client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "options.h"
@@ -102,6 +103,27 @@ client_remove(struct files *files, enum files_role role, bool unfinished)
 	return request_file(CHANNEL_REMOVE, role, unfinished, &reply, NULL);
 }
 
+/* The queue only, see the policy in supervisor/broker.c. */
+static int
+client_keep(struct files *files, enum files_role role, bool copy, char **name)
+{
+	struct channel_reply reply;
+	char number[16] = "";
+	int ret;
+
+	*name = NULL;
+	if (role != FILES_NEXT || copy)
+		return -EPERM;
+	ret = request_file(CHANNEL_KEEP, role, false, &reply, NULL);
+	if (ret < 0)
+		return ret;
+	if (ret)
+		(void)snprintf(number, sizeof(number), ".%d", ret);
+	return asprintf(name, "%s.kept%s", files->name[role], number) < 0 ?
+		       -ENOMEM :
+		       0;
+}
+
 static void
 client_close(struct files *files)
 {
@@ -113,6 +135,7 @@ static const struct files_ops files_ops = {
 	.create = client_create,
 	.install = client_install,
 	.remove = client_remove,
+	.keep = client_keep,
 	.close = client_close,
 };
 

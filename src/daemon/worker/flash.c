@@ -13,6 +13,7 @@
 #include "pflash/names.h"
 #include "pflash/reset.h"
 #include "pflash/xen.h"
+#include "worker/apply.h"
 #include "worker/client.h"
 #include "worker/compact.h"
 #include "worker/preflight.h"
@@ -55,6 +56,17 @@ may_compact(const struct flash *flash, const struct preflight *preflight)
 	       !flash->start->guest->has_run;
 }
 
+/*
+ * The next start of a guest is neither the restore of a suspended one nor
+ * another process for the same one.
+ */
+static bool
+may_apply_queue(const struct flash *flash)
+{
+	return !flash->options->read_only && !flash->takes_over &&
+	       !flash->start->guest->has_run;
+}
+
 static int
 connect_store(struct flash *flash, const struct options *options,
 	      const struct preflight *preflight, struct error *err)
@@ -80,6 +92,8 @@ connect_store(struct flash *flash, const struct options *options,
 	}
 	if (ret == 0 && may_compact(flash, preflight))
 		ret = compact_store(&config, err);
+	if (ret == 0 && may_apply_queue(flash))
+		ret = apply_queue(&config, err);
 	if (ret == 0)
 		ret = store_open(&flash->store, &config, &found, err);
 	if (ret < 0)
