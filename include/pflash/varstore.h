@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The variables in a VARS image, as edk2's variable driver reads them.  The
- * functions allocate nothing, except varstore_each(), and accept any bytes.  A struct varstore and a
- * struct variable point into the caller's image, which must outlive them.
- * Sizes and offsets are bytes; offsets count from the start of the image.
+ * functions accept any bytes, and all but varstore_each() allocate nothing.  A
+ * struct varstore and a struct variable point into the caller's image, which
+ * must outlive them.  Sizes and offsets are bytes; offsets count from the start
+ * of the image.
  *
  * Sources: edk2 MdeModulePkg/Include/Guid/VariableFormat.h (the format),
  * Universal/Variable/RuntimeDxe/VariableParsing.c (the walk, and the choice

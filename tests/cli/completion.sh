@@ -52,7 +52,7 @@ completes "options of a command without a file" '--json' "$ctl" status --
 completes "values of an option" '2m 4m' "$ctl" create --layout ''
 completes "the start of a value" '4m' "$ctl" create --layout 4
 completes "values of a mode" 'direct' "$ctl" mode 3 d
-completes "the commands of a group" 'list get set append rm dump load --help' "$ctl" vars ''
+completes "the commands of a group" 'list get set append rm dump load pending cancel --help' "$ctl" vars ''
 completes "the start of one" 'dump' "$ctl" vars d
 completes "options of a group's command" '--all --json --at --journal' "$ctl" vars list --
 completes "values of an option of a group's command" 'raw hex text json' \

@@ -99,7 +99,7 @@ check "torn: a torn variable" grep -q '^torn ' "$tmp/all"
 fresh
 printf '\005\000' | "$ctl" vars set "$v" Timeout >"$tmp/said"
 check_equal "one line for the change" \
-	"~ EfiGlobalVariable Timeout, 2 to 2 bytes: 0 s to 5 s" "$(cat "$tmp/said")"
+	"~ EfiGlobalVariable Timeout, 2 to 2 bytes: 5 s instead of 0 s" "$(cat "$tmp/said")"
 check_equal "from standard input" 0500 "$(hex Timeout)"
 check_equal "raw is the default" '0500' \
 	"$("$ctl" vars get "$v" Timeout | od -An -tx1 | tr -d ' ')"
@@ -220,7 +220,7 @@ spares "no VARS file" 3 "$tmp/value" set --hex 00 "$tmp/value" MTC
 spares "a file that is not there" 3 "$tmp/gone" list "$tmp/gone"
 refuses "no command" 2 'vars: no command' "$ctl" vars
 refuses "an unknown command" 2 "unknown command 'x'" "$ctl" vars x
-for command in list get set append rm dump load; do
+for command in list get set append rm dump load pending cancel; do
 	vars $command --help
 	check "$command --help is its usage" grep -q "^usage: pflashctl vars $command " "$tmp/said"
 done
@@ -353,6 +353,55 @@ check_equal "a digest of QEMU" "0 1" "$? $(grep -c '1 variables have a digest' "
 vars get --format json "$v" Signed
 check "timestamp, without nanoseconds" grep -q '"time": "da070306131115000000000000000000"' "$tmp/said"
 
+# --- stores that a guest may make ---
+
+# store FILE NAME...: an empty store with these names, given as Python bytes; the
+# last one claims to be larger than the store if FILE is broken.fd
+store() {
+	lib_file=$tmp/$1
+	shift
+	rm -f "$lib_file"*
+	"$ctl" create --layout 2m "$lib_file"
+	rm -f "$lib_file.journal"
+	python3 - "$lib_file" "$@" <<'EOF'
+import struct, sys
+path, at = sys.argv[1], 0x64
+image = bytearray(open(path, "rb").read())
+for word in sys.argv[2:]:
+    name = eval(word)
+    last = word is sys.argv[-1] and path.endswith("broken.fd")
+    entry = b"\xaa\x55\x3f\0" + struct.pack("<I", 7) + bytes(28)
+    entry += struct.pack("<II", len(name), 1 << 20 if last else 3)
+    entry += bytes(range(16)) + name + b"\x01\x02\x03"
+    image[at:at + len(entry)] = entry
+    at += len(entry) + 3 & ~3
+open(path, "wb").write(image)
+EOF
+}
+u16='.encode("utf-16le")'
+store strange.fd "'good\0'$u16" "'a\0b\0'$u16" "b'o\0d\0d'" "'noend'$u16" "b''"
+vars list "$tmp/strange.fd"
+check_equal "names that are no strings are listed" 'good|a\u0000b|od|noend|' \
+	"$(tail -n +2 "$tmp/said" | sed 's/ .*//' | tr '\n' '|' | sed 's/||$/|/')"
+"$ctl" vars dump "$tmp/strange.fd" >"$tmp/said" 2>"$tmp/err"
+check_equal "and left out of JSON, with a message" "0 1 1" \
+	"$? $(grep -c '"name":' "$tmp/said") $(grep -c 'left out 4 variables' "$tmp/err")"
+store broken.fd "'one\0'$u16" "'two\0'$u16"
+for command in list dump; do
+	"$ctl" vars $command "$tmp/broken.fd" >"$tmp/said" 2>"$tmp/err"
+	check_equal "a broken chain: $command has what is before, and fails" "3 1 0 1" \
+		"$? $(grep -c one "$tmp/said") $(grep -c two "$tmp/said") $(grep -c 'chain of variables is broken' "$tmp/err")"
+done
+before=$(sum "$tmp/broken.fd")
+set -f
+for line in "rm $tmp/broken.fd *" "set --hex 00 $tmp/broken.fd ShimLock:a" \
+	"load --replace --input $tmp/lang.json $tmp/broken.fd"; do
+	# shellcheck disable=SC2086
+	refuses "a broken chain: ${line%% *}" 3 "$tmp/broken.fd" "$ctl" vars $line
+	check_equal "the file stays" "$before" "$(sum "$tmp/broken.fd")"
+done
+set +f
+
 # --- many variables ---
 
 python3 - >"$tmp/many.json" <<'EOF'
@@ -389,6 +438,26 @@ check_equal "--json" "would-change would-change" "$(python3 -c '
 import json, sys
 print(*(file["result"] for file in json.load(sys.stdin)))' <"$tmp/said")"
 
+# --- the next start ---
+
+fresh
+before=$(sum "$v")
+vars set --next-start --number 5 --size 2 "$v" Timeout
+check "--next-start says so" grep -qxF "$v: kept for the next start, 1 variable" "$tmp/said"
+vars append --next-start --hex 0607 "$v" Timeout
+vars rm --next-start "$v" 'Attempt*'
+vars load --next-start --input "$tmp/lang.json" "$v"
+check_equal "the file stays" "$before 0000" "$(sum "$v") $(hex Timeout)"
+vars pending "$v"
+check_equal "pending has each command, and its changes" "4 11 1" \
+	"$(grep -c '^  *[1-4]  ' "$tmp/said") $(grep -cE '^      (set|remove) ' "$tmp/said") $(grep -c 'set Timeout .* 4 bytes, if it is as it was' "$tmp/said")"
+vars cancel --list 3 "$v"
+vars pending "$v"
+check_equal "cancel --list" "3 0" "$(grep -c '^  *[1-4]  ' "$tmp/said") $(grep -c Attempt "$tmp/said")"
+vars cancel "$v"
+vars pending "$v"
+check_equal "cancel" "$v: no change waits for the next start" "$(cat "$tmp/said")"
+
 # --- points in time ---
 
 fresh
@@ -398,7 +467,7 @@ vars set --number 6 --size 2 "$v" Timeout
 check_equal "get --at" "5 s" "$("$ctl" vars get --format text --at "$point" "$v" Timeout)"
 check "list --at" sh -c "'$ctl' vars list --at $point '$v' | grep -q '^Timeout .* 5 s\$'"
 check "dump --at" sh -c "'$ctl' vars dump --at $point '$v' | grep -q '\"data\": \"0500\"'"
-check_equal "diff has the values" "~ EfiGlobalVariable Timeout, 2 to 2 bytes: 5 s to 6 s" \
+check_equal "diff has the values" "~ EfiGlobalVariable Timeout, 2 to 2 bytes: 6 s instead of 5 s" \
 	"$("$ctl" diff --at "$point" "$v" | grep '^~')"
 
 # --- the examples of the page ---
@@ -430,7 +499,7 @@ while IFS= read -r line; do
 	check_equal "example: $line" "0 " "$? $(grep -v 'kept 10 variables' "$tmp/err")"
 	after=$(cat "$tmp/examples"/*.fd "$tmp/examples"/guests/*.fd "$tmp/examples"/*.journal 2>/dev/null | sha256sum)
 	case $line in
-	*dump\ guest.fd\ \>* | *diff* | *--dry-run* | *vars\ get*bin) wanted=same ;;
+	*dump\ guest.fd\ \>* | *diff* | *--dry-run* | *vars\ get*bin | *--next-start* | *pending* | *cancel*) wanted=same ;;
 	*) wanted=other ;;
 	esac
 	[ "$before" = "$after" ] && got=same || got=other

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Values in words.  The kinds of boot_describe.c and keys_describe.c are asked
- * first; the rest is here: small variables with a known meaning, numbers, text.
+ * Values in words: small variables with a known meaning; then the kinds of
+ * boot_describe.c and keys_describe.c; then text, and bytes.
  */
 #include "describe.h"
 
@@ -155,14 +155,22 @@ read_number(const struct variable *v)
 	return value;
 }
 
+static const struct small *
+find_small(const struct variable *v)
+{
+	for (size_t i = 0; i < sizeof(smalls) / sizeof(smalls[0]); i++)
+		if (is_small(v, &smalls[i]))
+			return &smalls[i];
+	return NULL;
+}
+
 /* NULL: it is none of them, or there is no memory. */
 static char *
 describe_small(const struct variable *v)
 {
-	for (size_t i = 0; i < sizeof(smalls) / sizeof(smalls[0]); i++)
-		if (is_small(v, &smalls[i]))
-			return smalls[i].text(read_number(v));
-	return NULL;
+	const struct small *small = find_small(v);
+
+	return small ? small->text(read_number(v)) : NULL;
 }
 
 /* --- text and numbers ----------------------------------------------------- */
@@ -268,11 +276,11 @@ describe_bytes(const struct variable *v)
 static char *
 describe_kind(const struct variable *variable)
 {
-	char *text = NULL;
+	char *text = describe_small(variable);
 
 	for (size_t i = 0; !text && i < DESCRIBERS && describers[i]; i++)
 		text = describers[i]->value(variable);
-	return text ? text : describe_small(variable);
+	return text;
 }
 
 char *
@@ -305,7 +313,7 @@ compare_values(const struct variable *old, const struct variable *new)
 
 	if (old && new) {
 		if (before && after && strcmp(before, after) != 0)
-			text = format("%s to %s", before, after);
+			text = format("%s instead of %s", after, before);
 	} else {
 		text = before ? before : after;
 		before = after = NULL;
@@ -320,6 +328,8 @@ describe_change(const struct variable *old, const struct variable *new)
 {
 	char *text = NULL;
 
+	if (find_small(new ? new : old))
+		return compare_values(old, new);
 	for (size_t i = 0; !text && i < DESCRIBERS && describers[i]; i++)
 		text = describers[i]->change(old, new);
 	return text ? text : compare_values(old, new);

@@ -3,36 +3,19 @@
 
 #include <limits.h>
 
-#define READING                                                                \
-	{ "at", EDIT_AT, true },                                               \
-	{                                                                      \
-		"journal", EDIT_JOURNAL, true                                  \
-	}
-
-#define EDITING                                                                \
-	{ "next-start", EDIT_NEXT_START, false },                              \
-		{ "dry-run", EDIT_DRY_RUN, false },                            \
-		{ "json", EDIT_JSON, false },                                  \
-	{                                                                      \
-		"journal", EDIT_JOURNAL, true                                  \
-	}
-
-#define END                                                                    \
-	{                                                                      \
-		NULL, 0, false                                                 \
-	}
+#include "pending.h"
 
 static const struct cmdline_option list_options[] = {
-	{ "all", VARS_ALL, false },
-	{ "json", EDIT_JSON, false },
-	READING,
-	END,
+	{ "all", VARS_ALL, false }, { "json", EDIT_JSON, false },
+	{ "at", EDIT_AT, true },    { "journal", EDIT_JOURNAL, true },
+	{ NULL, 0, false },
 };
 
 static const struct cmdline_option get_options[] = {
 	{ "format", VARS_FORMAT, true },
-	READING,
-	END,
+	{ "at", EDIT_AT, true },
+	{ "journal", EDIT_JOURNAL, true },
+	{ NULL, 0, false },
 };
 
 static const struct cmdline_option set_options[] = {
@@ -44,25 +27,41 @@ static const struct cmdline_option set_options[] = {
 	{ "ascii", VARS_ASCII, true },
 	{ "number", VARS_NUMBER, true },
 	{ "size", VARS_SIZE, true },
-	EDITING,
-	END,
+	{ "next-start", EDIT_NEXT_START, false },
+	{ "dry-run", EDIT_DRY_RUN, false },
+	{ "json", EDIT_JSON, false },
+	{ "journal", EDIT_JOURNAL, true },
+	{ NULL, 0, false },
 };
 
-static const struct cmdline_option rm_options[] = { EDITING, END };
+static const struct cmdline_option rm_options[] = {
+	{ "next-start", EDIT_NEXT_START, false },
+	{ "dry-run", EDIT_DRY_RUN, false },
+	{ "json", EDIT_JSON, false },
+	{ "journal", EDIT_JOURNAL, true },
+	{ NULL, 0, false },
+};
 
-static const struct cmdline_option dump_options[] = { READING, END };
+static const struct cmdline_option dump_options[] = {
+	{ "at", EDIT_AT, true },
+	{ "journal", EDIT_JOURNAL, true },
+	{ NULL, 0, false },
+};
 
 static const struct cmdline_option load_options[] = {
 	{ "replace", VARS_REPLACE, false },
 	{ "input", VARS_INPUT, true },
-	EDITING,
-	END,
+	{ "next-start", EDIT_NEXT_START, false },
+	{ "dry-run", EDIT_DRY_RUN, false },
+	{ "json", EDIT_JSON, false },
+	{ "journal", EDIT_JOURNAL, true },
+	{ NULL, 0, false },
 };
 
 #define EDITING_USAGE "[--next-start] [--dry-run] [--json] [--journal FILE]"
 
-#define READING_DETAILS                                                         \
-	"  --at SEQ         the variables at a point in time (pflashctl log)\n" \
+#define READING_DETAILS                                                        \
+	"  --at SEQ         the variables at this point in time\n"             \
 	"  --journal FILE   the journal, if it is not VARS.journal\n"
 
 #define EDITING_DETAILS                                                        \
@@ -97,6 +96,10 @@ static const struct cmdline_option load_options[] = {
 	"or for names of the UEFI\nspecification.  In a name \\uXXXX is a "    \
 	"unit of UTF-16, and \\\\ a backslash.\n"
 
+#define RM_DETAILS                                                             \
+	"VENDOR and PATTERN are patterns of the shell: quote them.\n"          \
+	"They match names of list; no vendor is any vendor.\n" EDITING_DETAILS
+
 const struct group_command vars_commands[] = {
 	{ "list", vars_list, 1, UINT_MAX, list_options,
 	  "[--all] [--json] [--at SEQ] [--journal FILE] VARS|ID|NAME...",
@@ -119,21 +122,26 @@ const struct group_command vars_commands[] = {
 	  SET_DETAILS },
 	{ "rm", vars_rm, 2, UINT_MAX, rm_options,
 	  EDITING_USAGE " VARS... [VENDOR:]PATTERN",
-	  "remove the variables whose names match",
-	  "VENDOR and PATTERN are patterns of the shell: quote them.  They are "
-	  "compared with\nthe names that list prints; no vendor is any vendor.\n" EDITING_DETAILS },
+	  "remove the variables whose names match", RM_DETAILS },
 	{ "dump", vars_dump, 1, 1, dump_options,
 	  "[--at SEQ] [--journal FILE] VARS|ID|NAME",
-	  "write all variables to standard output, as JSON for `vars load`,\n"
-	  "      virt-fw-vars and QEMU",
-	  READING_DETAILS },
+	  "write all variables to standard output as JSON", READING_DETAILS },
 	{ "load", vars_load, 1, UINT_MAX, load_options,
 	  "[--replace] [--input FILE] " EDITING_USAGE " VARS...",
-	  "write the variables of a JSON document, which is read from\n"
-	  "      standard input",
+	  "write the variables of JSON from standard input",
 	  "  --replace        remove the variables that the document lacks, "
 	  "except MTC and\n"
 	  "                   those that decide which code may run\n"
 	  "  --input FILE     read this file\n" EDITING_DETAILS },
+	{ "pending", vars_pending, 1, UINT_MAX, pending_options,
+	  "[--json] [--journal FILE] VARS...",
+	  "list the changes that wait for the next start",
+	  "  --json           as JSON\n"
+	  "  --journal FILE   the journal, if it is not VARS.journal\n" },
+	{ "cancel", vars_cancel, 1, UINT_MAX, cancel_options,
+	  "[--list N] [--journal FILE] VARS...",
+	  "drop the changes that wait for the next start",
+	  "  --list N         those of one command, by its number in pending\n"
+	  "  --journal FILE   the journal, if it is not VARS.journal\n" },
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
 };
