@@ -222,7 +222,8 @@ queue_start_step(struct run *run)
 	run_settled(run, 0);
 	expect_states(run, queue);
 	any = queue_count(queue) > 0;
-	may->queue_ends |= any;
+	/* A queue whose command has failed may vanish without a start. */
+	may->queue_ends |= any && may->queue_lo > 0;
 	queue_free(queue);
 	files = open_files(run);
 	rc = start(run, files, &err);

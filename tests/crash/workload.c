@@ -437,7 +437,8 @@ build_queue(struct script *script, const struct workload *workload,
 	uint64_t random = mix(seed, 20);
 
 	begin(script, &random);
-	variables_add(script, workload->setting.size, &random, 3);
+	if (!workload->faults)
+		variables_add(script, workload->setting.size, &random, 3);
 	for (int i = workload->faults; i < 2; i++) {
 		for (uint32_t n = 1 + below(&random, 3); n > 0; n--)
 			script_add(script, STEP_QUEUE)->seed = draw(&random);
