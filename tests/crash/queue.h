@@ -5,8 +5,9 @@
 
 #include "script.h"
 
-/* Queues a list of changes, made from `seed`, while the store is open or not. */
+/* Queues a list of changes, made from `seed`; the store may be open. */
 bool queue_step(struct run *run, uint64_t seed);
+
 
 /* Applies the queue, as pflashd does before a new guest runs. */
 bool queue_start_step(struct run *run);
@@ -15,7 +16,8 @@ bool queue_start_step(struct run *run);
 void queue_opened(struct run *run);
 
 /*
- * After a power cut: no list is lost, and no queue is gone that was not applied.
+ * After a power cut: no list is lost, and no queue is gone that was not
+ * applied.
  * To be called before the store is opened.
  */
 bool queue_check(struct run *run);
