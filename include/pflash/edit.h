@@ -65,7 +65,8 @@ const struct varstore *edit_store(const struct edit *edit);
  * Writes a variable: replaces the live one of this vendor GUID and name, with
  * its attributes, or adds one.  The value may be in the edited image itself.
  * Does nothing and returns 0 if the live variable is equal already: its
- * attributes, time stamp and data.  Returns 1 if it wrote.
+ * attributes, time stamp and data, also if no other value of this kind could be
+ * written.  Returns 1 if it wrote.
  *
  * -ENOSPC: there is no room, not even after a reclaim; or a reclaim would
  * change other variables, so that it is left to the firmware.

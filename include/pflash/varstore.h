@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The variables in a VARS image, as edk2's variable driver reads them.  The
- * functions allocate nothing and accept any bytes.  A struct varstore and a
- * struct variable point into the caller's image, which must outlive them.
- * Sizes and offsets are bytes; offsets count from the start of the image.
+ * functions accept any bytes, and all but varstore_each() allocate nothing.  A
+ * struct varstore and a struct variable point into the caller's image, which
+ * must outlive them.  Sizes and offsets are bytes; offsets count from the start
+ * of the image.
  *
  * Sources: edk2 MdeModulePkg/Include/Guid/VariableFormat.h (the format),
  * Universal/Variable/RuntimeDxe/VariableParsing.c (the walk, and the choice
@@ -97,6 +98,17 @@ int varstore_open(struct varstore *store, const uint8_t *image, size_t size,
 int varstore_next(const struct varstore *store, struct variable *variable);
 
 /*
+ * Calls fn() for each variable, whatever its state, as varstore_next() finds
+ * them, but in a time that grows with the size of the store.  This function
+ * allocates memory; without it, it takes a walk for each variable.  Returns 0,
+ * -EINVAL if the next variable does not fit into the store, or the value other
+ * than 0 with which fn() ended it.
+ */
+int varstore_each(const struct varstore *store,
+		  int (*fn)(void *opaque, const struct variable *variable),
+		  void *opaque);
+
+/*
  * Finds the live variable with this vendor GUID and name, which has name_size
  * bytes of UTF-16LE with the NUL.  -ENOENT if no such variable is live.
  */
@@ -131,5 +143,11 @@ void guid_format(const uint8_t *guid, char text[GUID_TEXT_SIZE]);
  * not known.
  */
 const char *guid_name(const uint8_t *guid);
+
+/*
+ * Reads a GUID as guid_format() writes it, with digits of either case, or the
+ * name of a known vendor GUID.  False: the text is neither.
+ */
+bool guid_parse(const char *text, size_t len, uint8_t guid[GUID_SIZE]);
 
 #endif

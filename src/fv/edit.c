@@ -319,8 +319,8 @@ check_value(const struct edit *edit, const struct variable *v,
 /* --- the changes --- */
 
 /*
- * The live variable of the name of `v`, which fits into the store; false: there
- * is none.  The index needs the name behind the vendor GUID.
+ * The live variable of the name of `v`; false: there is none.  The index needs
+ * the name behind the vendor GUID.
  */
 static bool
 find_old(struct edit *edit, const struct variable *v, struct variable *old)
@@ -331,6 +331,8 @@ find_old(struct edit *edit, const struct variable *v, struct variable *old)
 		.name_size = v->name_size,
 	};
 
+	if (!v->name_size || v->name_size > edit->store.end - edit->store.start)
+		return false;
 	memcpy(edit->scratch, v->guid, GUID_SIZE);
 	memcpy(edit->scratch + GUID_SIZE, v->name, v->name_size);
 	*old = (struct variable){ .next = live_find(&edit->live, &key) };
@@ -345,7 +347,7 @@ is_equal(const struct variable *a, const struct variable *b)
 	       a->time.day == b->time.day && a->time.hour == b->time.hour &&
 	       a->time.minute == b->time.minute &&
 	       a->time.second == b->time.second &&
-	       !memcmp(a->data, b->data, a->data_size);
+	       (!a->data_size || !memcmp(a->data, b->data, a->data_size));
 }
 
 static void
@@ -471,14 +473,14 @@ edit_set(struct edit *edit, const struct edit_value *value, struct error *err)
 		.time = value->time,
 	};
 	struct variable old;
-	int ret = check_value(edit, &v, err);
-	bool exists;
+	bool exists = find_old(edit, &v, &old);
+	int ret;
 
-	if (ret < 0)
-		return ret;
-	exists = find_old(edit, &v, &old);
 	if (exists && is_equal(&old, &v))
 		return 0;
+	ret = check_value(edit, &v, err);
+	if (ret < 0)
+		return ret;
 	if (!fits(edit, &v, edit->end))
 		return reclaim(edit, &v, err);
 	if (exists && old.attributes == v.attributes)
@@ -501,8 +503,7 @@ edit_remove(struct edit *edit, const uint8_t *guid, const uint8_t *name,
 	char text[NAME_TEXT_SIZE];
 	struct variable old;
 
-	if (name_size > edit->store.end - edit->store.start ||
-	    !find_old(edit, &v, &old))
+	if (!find_old(edit, &v, &old))
 		return error_set(err, ENOENT, "there is no variable %s",
 				 describe(&v, text));
 	end_all(edit, &old);

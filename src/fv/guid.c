@@ -200,3 +200,46 @@ guid_name(const uint8_t *guid)
 			return names[i].name;
 	return NULL;
 }
+
+static int
+digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static bool
+parse_digits(const char *text, uint8_t guid[GUID_SIZE])
+{
+	for (unsigned int i = 0; i < GUID_SIZE; i++) {
+		int high, low;
+
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
+			return false;
+		high = digit_value(text[0]);
+		low = high < 0 ? -1 : digit_value(text[1]);
+		if (low < 0)
+			return false;
+		guid[text_order[i]] = (uint8_t)(high << 4 | low);
+		text += 2;
+	}
+	return true;
+}
+
+bool
+guid_parse(const char *text, size_t len, uint8_t guid[GUID_SIZE])
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strlen(names[i].name) != len ||
+		    memcmp(names[i].name, text, len) != 0)
+			continue;
+		memcpy(guid, names[i].guid, GUID_SIZE);
+		return true;
+	}
+	return len == GUID_TEXT_SIZE - 1 && parse_digits(text, guid);
+}

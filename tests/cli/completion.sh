@@ -34,7 +34,7 @@ for word in $(complete "$ctl" ''); do
 	case $word in
 	-*) check "pflashctl $word is an option" sh -c "'$ctl' $word >/dev/null" ;;
 	*) "$ctl" "$word" --no-such-option >"$tmp/out" 2>&1
-		check "$word is a command" sh -c "! grep -qi 'unknown command' '$tmp/out'" ;;
+		check "$word is a command" sh -c "! grep -q '^pflashctl: unknown command' '$tmp/out'" ;;
 	esac
 done
 refuses "a word that is no command" 2 'unknown command' "$ctl" nosuch
@@ -52,6 +52,20 @@ completes "options of a command without a file" '--json' "$ctl" status --
 completes "values of an option" '2m 4m' "$ctl" create --layout ''
 completes "the start of a value" '4m' "$ctl" create --layout 4
 completes "values of a mode" 'direct' "$ctl" mode 3 d
+completes "the commands of a group" 'list get set append rm dump load pending cancel --help' "$ctl" vars ''
+completes "the start of one" 'dump' "$ctl" vars d
+completes "options of a group's command" '--all --json --at --journal' "$ctl" vars list --
+completes "values of an option of a group's command" 'raw hex text json' \
+	"$ctl" vars get --format ''
+"$ctl" create --layout 2m "$tmp/store.fd"
+touch "$tmp/other.fd"
+for name in One Two 'T\u0020hree'; do
+	"$ctl" vars set --hex 00 "$tmp/store.fd" "EfiGlobalVariable:$name" >"$tmp/out"
+done
+completes "variables of the file" 'One Two' "$ctl" vars get "$tmp/store.fd" ''
+completes "the start of a variable" 'Two' "$ctl" vars rm "$tmp/store.fd" T
+completes "a second file" "$tmp/other.fd" "$ctl" vars rm "$tmp/store.fd" "$tmp/ot"
+completes "no variables of a command that takes none" '' "$ctl" vars load "$tmp/store.fd" T
 touch "$tmp/some.fd"
 completes "a file" "$tmp/some.fd" "$ctl" check "$tmp/so"
 completes "the value of another option is a file" "$tmp/some.fd" \

@@ -293,6 +293,22 @@ check "list --metrics: no control character passes" is_plain
 check_equal "list --metrics: the format of each line" "" \
 	"$(grep -v -e '^# \(TYPE\|HELP\) pflash_[a-z_]* ' -e '^# EOF$' -e '^pflash_[a-z_]*{domain="[0-9]*",name=".*"} [0-9]*$' "$tmp/said")"
 
+# --- the variables of a running guest ---
+
+clear_all
+zcat "$data/debian12-OVMF_VARS.ms.fd.gz" >"$tmp/web.fd"
+serve 21="{\"name\": \"web\", \"vars\": \"$tmp/web.fd\"}"
+for guest in web 21; do
+	ctl vars get --format text $guest Lang
+	check_equal "vars get $guest" '0 "eng"' "$code $(cat "$tmp/said")"
+	ctl vars list $guest
+	check_equal "vars list $guest" '0 32' "$code $(wc -l <"$tmp/said")"
+	ctl vars dump $guest
+	check_equal "vars dump $guest" '0 31' "$code $(grep -c '"name":' "$tmp/said")"
+done
+ctl vars list nobody
+check_equal "vars list of no guest" 1 "$code"
+
 # --- states ---
 
 clear_all

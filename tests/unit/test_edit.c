@@ -639,14 +639,16 @@ START_TEST(refused_values)
 }
 END_TEST
 
-/* Other firmware's variables, which edit_set() does not write. */
-START_TEST(any_variable_can_be_removed)
+/* edit_set() does not write them, but they can stay, and be removed. */
+START_TEST(variables_of_other_firmware)
 {
 	struct vars vars = vars_make("2m");
 	size_t off = vars_add(&vars, VARIABLE_ADDED, vendor_other, "A", "a");
 
 	put_le32(vars.image + off + 4, 0xf);
 	begin(&vars);
+	ck_assert_int_eq(set("A", 0xf, "a"), 0);
+	ck_assert_int_eq(set("A", 0xf, "b"), -EINVAL);
 	ck_assert_int_eq(drop("A"), 0);
 	has("A:3d=a ");
 	finish(&vars);
@@ -923,7 +925,7 @@ main(void)
 	tcase_add_loop_test(tc, largest_variables, 0, STORES);
 	tcase_add_loop_test(tc, refused_attributes, 0, 12);
 	tcase_add_test(tc, refused_values);
-	tcase_add_test(tc, any_variable_can_be_removed);
+	tcase_add_test(tc, variables_of_other_firmware);
 	tcase_add_test(tc, damaged_images);
 	tcase_add_test(tc, bytes_behind_the_last_variable);
 	tcase_add_loop_test(tc, no_reclaim_that_changes_others, 0, 3);

@@ -299,6 +299,49 @@ START_TEST(table_finds_the_live_variables)
 }
 END_TEST
 
+struct walk {
+	const struct varstore *store;
+	struct variable at;
+	int left; /* variables before fn() ends the walk */
+};
+
+static int
+compare_with_next(void *opaque, const struct variable *variable)
+{
+	struct walk *walk = opaque;
+
+	ck_assert_int_eq(varstore_next(walk->store, &walk->at), 1);
+	ck_assert_uint_eq(variable->offset, walk->at.offset);
+	ck_assert_int_eq(variable->live, walk->at.live);
+	return --walk->left ? 0 : 7;
+}
+
+START_TEST(each_variable_is_visited)
+{
+	struct vars vars = drawn(_i);
+	struct varstore store = opened(&vars);
+	struct walk walk = { .store = &store, .left = 1000 };
+	int all;
+
+	ck_assert_int_eq(varstore_each(&store, compare_with_next, &walk), 0);
+	ck_assert_int_eq(varstore_next(&store, &walk.at), 0);
+	all = 1000 - walk.left;
+	ck_assert_int_ge(all, 1);
+	walk = (struct walk){ .store = &store, .left = (all + 1) / 2 };
+	ck_assert_int_eq(varstore_each(&store, compare_with_next, &walk), 7);
+	ck_assert_int_eq(walk.left, 0);
+	/* The last variable reaches beyond the store. */
+	vars.image[walk.at.offset + 2] = 0x3f;
+	memset(vars.image + walk.at.offset + (store.authenticated ? 40 : 12),
+	       0x7f, 4);
+	walk = (struct walk){ .store = &store, .left = 1000 };
+	ck_assert_int_eq(varstore_each(&store, compare_with_next, &walk),
+			 -EINVAL);
+	ck_assert_int_eq(1000 - walk.left, (all + 1) / 2 - 1);
+	vars_free(&vars);
+}
+END_TEST
+
 /* The table stays as it was, however often a name is not in it. */
 START_TEST(table_has_no_other_names)
 {
@@ -506,6 +549,41 @@ START_TEST(guids_as_text)
 }
 END_TEST
 
+START_TEST(guids_are_read)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} cases[] = {
+		{ "8be4df61-93ca-11d2-aa0d-00e098032b8c", true },
+		{ "8BE4DF61-93CA-11D2-AA0D-00E098032B8C", true },
+		{ "EfiGlobalVariable", true },
+		{ "EfiGlobalVariabl", false },
+		{ "EfiGlobalVariableX", false },
+		{ "", false },
+		{ "8be4df61-93ca-11d2-aa0d-00e098032b8", false },
+		{ "8be4df61-93ca-11d2-aa0d-00e098032b8cc", false },
+		{ "8be4df61-93ca-11d2-aa0d+00e098032b8c", false },
+		{ "8be4df6193-ca-11d2-aa0d-00e098032b8c", false },
+		{ "8be4df61-93ca-11d2-aa0d-00e098032b8g", false },
+		{ "8be4df61-93ca-11d2-aa0d-00e098032bg8", false },
+		{ "{be4df61-93ca-11d2-aa0d-00e098032b8}", false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t len = strlen(cases[i].text);
+		/* Exactly this size, so that no byte behind it is read. */
+		char *text = memcpy(malloc(len + 1), cases[i].text, len);
+		uint8_t guid[GUID_SIZE];
+
+		text = realloc(text, len ? len : 1);
+		ck_assert_int_eq(guid_parse(text, len, guid), cases[i].good);
+		if (cases[i].good)
+			ck_assert_mem_eq(guid, vendor_global, GUID_SIZE);
+		free(text);
+	}
+}
+END_TEST
+
 static Suite *
 varstore_suite(void)
 {
@@ -517,6 +595,7 @@ varstore_suite(void)
 	tcase_add_loop_test(tc, fields_are_read, 0, 2);
 	tcase_add_test(tc, live_copy_is_chosen);
 	tcase_add_loop_test(tc, table_finds_the_live_variables, 0, 100);
+	tcase_add_loop_test(tc, each_variable_is_visited, 0, 20);
 	tcase_add_test(tc, table_has_no_other_names);
 	tcase_add_test(tc, table_is_linear);
 	tcase_add_test(tc, broken_chain_ends_the_iteration);
@@ -526,6 +605,7 @@ varstore_suite(void)
 	tcase_add_test(tc, names_are_cut_between_characters);
 	tcase_add_test(tc, valid_names);
 	tcase_add_test(tc, guids_as_text);
+	tcase_add_test(tc, guids_are_read);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "describe.h"
 #include "pflash/effective.h"
 #include "pflashctl.h"
 #include "show.h"
@@ -19,6 +20,27 @@ ctl_name(const struct variable *variable, char text[CTL_NAME_SIZE])
 
 	if (len > strlen(text))
 		memcpy(text + strlen(text), cut, sizeof(cut));
+}
+
+/*
+ * Prints ": " and the lines that describe the change, with "; " between them;
+ * nothing if nothing is known about it.
+ */
+static void
+print_description(const struct variable *old, const struct variable *new)
+{
+	char *text = describe_change(old, new), *line = text, *end;
+	const char *between = ": ";
+
+	while (line && *line) {
+		end = strchrnul(line, '\n');
+		fputs(between, stdout);
+		(void)show_text(stdout,
+				(struct text){ line, (size_t)(end - line) });
+		between = "; ";
+		line = *end ? end + 1 : end;
+	}
+	free(text);
 }
 
 void
@@ -42,9 +64,11 @@ ctl_print_change(enum effective_change change, const struct variable *old,
 	printf("%c %s ", signs[change], vendor);
 	(void)show_text(stdout, (struct text){ name, strlen(name) });
 	if (change == EFFECTIVE_CHANGED)
-		printf(", %u to %u bytes\n", old->data_size, new->data_size);
+		printf(", %u to %u bytes", old->data_size, new->data_size);
 	else
-		printf(", %u bytes\n", variable->data_size);
+		printf(", %u bytes", variable->data_size);
+	print_description(old, new);
+	putchar('\n');
 }
 
 static int

@@ -11,6 +11,7 @@
 #include "group.h"
 #include "pflashctl.h"
 #include "show.h"
+#include "vars.h"
 
 const struct ctl_command ctl_commands[] = {
 	{ "accept", ctl_accept, 1, 1, "j", "VARS",
@@ -62,6 +63,7 @@ const struct ctl_command ctl_commands[] = {
 };
 
 const struct group groups[] = {
+	{ "vars", vars_commands, "show and change single variables" },
 	{ NULL, NULL, NULL },
 };
 

@@ -171,7 +171,8 @@ void ctl_name(const struct variable *variable, char text[CTL_NAME_SIZE]);
 
 /*
  * Prints the line of a variable that differs, with its sign and without an
- * indent.  `old` is NULL for an added variable, `new` for a removed one.
+ * indent: its sizes, and if something is known about the change, its
+ * description.  `old` is NULL for an added variable, `new` for a removed one.
  */
 void ctl_print_change(enum effective_change change, const struct variable *old,
 		      const struct variable *new);

@@ -7,9 +7,8 @@
 
 #include "pflash/text.h"
 
-/* True for a character that a terminal obeys or does not show. */
-static bool
-is_hidden(uint32_t code)
+bool
+show_is_hidden(uint32_t code)
 {
 	static const struct {
 		uint32_t first, last;
@@ -49,7 +48,7 @@ show(FILE *to, struct text text, bool spaces)
 		const char *p = text.bytes + i;
 
 		len = text_decode(p, text.len - i, &code);
-		if (len && !is_hidden(code) && (spaces || code != ' ')) {
+		if (len && !show_is_hidden(code) && (spaces || code != ' ')) {
 			fwrite(p, 1, len, to);
 			columns++;
 			continue;
@@ -89,7 +88,7 @@ show_label(FILE *to, struct text text)
 		const char *p = text.bytes + i;
 
 		len = text_decode(p, text.len - i, &code);
-		if (len == 0 || (is_hidden(code) && code != '\n')) {
+		if (len == 0 || (show_is_hidden(code) && code != '\n')) {
 			len = len ? len : 1;
 			for (size_t k = 0; k < len; k++) {
 				fputc('\\', to);

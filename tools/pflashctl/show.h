@@ -7,7 +7,9 @@
 #ifndef PFLASHCTL_SHOW_H
 #define PFLASHCTL_SHOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* `bytes` may contain NUL bytes; a NULL pointer is shown as "?". */
@@ -15,6 +17,9 @@ struct text {
 	const char *bytes;
 	size_t len;
 };
+
+/* True for a character that a terminal obeys or does not show. */
+bool show_is_hidden(uint32_t code);
 
 /* Prints the text; an escaped byte is \xNN.  Returns the number of columns. */
 size_t show_text(FILE *to, struct text text);

@@ -64,8 +64,9 @@ static struct shared {
 	unsigned int refused;  /* changes that both refused */
 	unsigned int offline;  /* changes while the guest was off */
 	unsigned int stops;
-	unsigned int begun;   /* images after a stop, compared with a boot */
-	unsigned int damaged; /* images that a stop made unusable */
+	unsigned int begun;     /* images after a stop, compared with a boot */
+	unsigned int completed; /* of them with a pending write */
+	unsigned int damaged;   /* images that a stop made unusable */
 } * shared;
 
 static EFI_GUID vendor = { 0x5c9bd2a1,
@@ -426,6 +427,25 @@ read_variable(unsigned int i)
 		   i, (unsigned long)status, (unsigned long)size);
 }
 
+/*
+ * Variables IN_TRANSITION before the first one that is ADDED.  The driver finds
+ * them, but does not list them: with an empty name FindVariableEx() returns
+ * the first one that is ADDED (VariableParsing.c:489).
+ */
+static unsigned int
+count_unlisted(void)
+{
+	struct variable v = { 0 };
+	struct varstore store;
+	unsigned int count = 0;
+
+	if (varstore_open(&store, guest_image(), FLASH_SIZE, NULL) < 0)
+		check_give_up("no variable store");
+	while (varstore_next(&store, &v) > 0 && v.state != VARIABLE_ADDED)
+		count += v.live && !memcmp(v.guid, &vendor, GUID_SIZE);
+	return count;
+}
+
 /* Counts the variables of the test, each of which must be listed once. */
 static void
 enumerate(void)
@@ -442,6 +462,7 @@ enumerate(void)
 	hooks_settle();
 	for (unsigned int i = 0; i < VARIABLES; i++)
 		wanted += shared->values[i].exists;
+	wanted -= count_unlisted();
 	check_that(listed == wanted, "%u variables are listed, wanted %u",
 		   listed, wanted);
 }
@@ -681,24 +702,36 @@ set_error_flag(struct edit *edit)
 	check_that(edit_set(edit, &value, NULL) >= 0, "VarErrorFlag");
 }
 
+/*
+ * The bytes to compare: all of them after a pending write, which both complete,
+ * unless the driver also moves that write to the start of its block.
+ */
+static uint32_t
+comparable(const struct fv_report *report)
+{
+	if (!report->in_spare || report->codes & UINT64_C(1) << FV_FTW_DIRTY)
+		return NV_VARIABLE_SIZE;
+	shared->completed++;
+	return FLASH_SIZE;
+}
+
 /* Boots with the image that a stop left, and compares it with the edit. */
 static bool
-compare_boot(struct edit *edit)
+compare_boot(struct edit *edit, const struct fv_report *report)
 {
 	static const struct boot quiet = { .calls = 0 };
+	uint32_t off = 0, size = comparable(report);
 	struct store *store;
-	uint32_t off = 0;
 
 	set_error_flag(edit);
 	if (!boot_machine(&quiet))
 		return false;
 	store = open_store();
-	while (off < NV_VARIABLE_SIZE &&
-	       store_image(store)[off] == edit_image(edit)[off])
+	while (off < size && store_image(store)[off] == edit_image(edit)[off])
 		off++;
 	store_close(store);
 	shared->begun++;
-	return check_that(off == NV_VARIABLE_SIZE,
+	return check_that(off == size,
 			  "an edit and a boot leave other bytes at %#x", off);
 }
 
@@ -710,13 +743,13 @@ go_on(bool boots)
 	struct store *store = open_store();
 	struct fv_report report;
 	struct edit *edit;
-	bool fine = true;
+	bool fine;
 
 	memcpy(image, store_image(store), FLASH_SIZE);
 	store_close(store);
+	fine = fv_check(image, FLASH_SIZE, &report);
 	if (edit_begin(&edit, image, FLASH_SIZE, NULL) < 0) {
-		fine = check_that(!fv_check(image, FLASH_SIZE, &report),
-				  "edit_begin() refuses a good image");
+		fine = check_that(!fine, "edit_begin() refuses a good image");
 		shared->damaged++;
 		empty_store();
 		return fine;
@@ -724,7 +757,7 @@ go_on(bool boots)
 	settle_change(edit_store(edit));
 	compare_values(edit_store(edit), "after a stop");
 	if (boots) {
-		fine = compare_boot(edit);
+		fine = compare_boot(edit, &report);
 	} else {
 		edit_some(edit, 5);
 		store = open_store();
@@ -749,10 +782,13 @@ run_stops(const void *arg)
 			break;
 	}
 	check_that(shared->begun > 0, "no boot was compared");
-	printf("# %s: stopped %u times, %u boots compared, %u images were "
-	       "damaged by the stop, %u images compared\n",
-	       NAME, shared->stops, shared->begun, shared->damaged,
-	       shared->equal);
+	check_that(shared->completed > 0 || !check_options.longer,
+		   "no pending write was compared");
+	printf("# %s: stopped %u times, %u boots compared, %u of them with a "
+	       "pending write, %u images were damaged by the stop, %u images "
+	       "compared\n",
+	       NAME, shared->stops, shared->begun, shared->completed,
+	       shared->damaged, shared->equal);
 }
 
 int
