@@ -100,7 +100,7 @@ START_TEST(random_entries)
 	char *text;
 
 	srand(7);
-	for (unsigned int i = 0; i < 200000; i++) {
+	for (unsigned int i = 0; i < 50000; i++) {
 		memcpy(bytes, good, sizeof(good));
 		for (int n = rand() % 4; n >= 0; n--)
 			bytes[(size_t)rand() % sizeof(bytes)] =
