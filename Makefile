@@ -112,6 +112,14 @@ all: $(if $(GUEST_RULES),$(BUILD)/lab/guest.elf)
 
 all: $(BUILD)/lab/probe $(BUILD)/lab/answer
 
+# The disk of the scenario boot-entry.
+all: $(if $(shell command -v python3),$(BUILD)/lab/boot.disk)
+
+$(BUILD)/lab/boot.disk: $(wildcard tests/peer/boot/*)
+	@mkdir -p $(@D)
+	$(call say,DISK,$@)
+	$(Q)CC=$(CC) tests/peer/boot/make-disk $@
+
 # The headers of the daemon's two processes are below src/daemon.
 $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: \
 	ALL_CPPFLAGS += -Isrc/daemon
