@@ -63,6 +63,8 @@ XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall \
 	   -lxenstore -lxentoolcore -lxentoollog
 DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c -lseccomp
 CHECK_LIBS = $(shell pkg-config --libs check)
+# Device paths, and the partitions of disks, of pflashctl boot.
+BOOT_LIBS = $(shell pkg-config --libs efivar blkid)
 
 # The objects of these sources.
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -110,6 +112,14 @@ all: $(if $(GUEST_RULES),$(BUILD)/lab/guest.elf)
 
 all: $(BUILD)/lab/probe $(BUILD)/lab/answer
 
+# The disk of the scenario boot-entry.
+all: $(if $(shell command -v python3),$(BUILD)/lab/boot.disk)
+
+$(BUILD)/lab/boot.disk: $(wildcard tests/peer/boot/*)
+	@mkdir -p $(@D)
+	$(call say,DISK,$@)
+	$(Q)CC=$(CC) tests/peer/boot/make-disk $@
+
 # The headers of the daemon's two processes are below src/daemon.
 $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: \
 	ALL_CPPFLAGS += -Isrc/daemon
@@ -138,7 +148,7 @@ $(LIB) $(SIM):
 $(BUILD)/pflashd: $(DAEMON_OBJ) $(LIB)
 $(BUILD)/pflashd: LIBS = $(DAEMON_LIBS)
 $(BUILD)/pflashctl: $(CTL_OBJ) $(LIB)
-$(BUILD)/pflashctl: LIBS = -ljson-c
+$(BUILD)/pflashctl: LIBS = -ljson-c $(BOOT_LIBS)
 $(BUILD)/pflash-replay: $(REPLAY_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: $(BENCH_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: LIBS = -ljson-c -lz -lm
@@ -165,6 +175,15 @@ $(BUILD)/tests/test_loop: CHECK_LIBS += $(DAEMON_LIBS) -lm
 
 $(BUILD)/tests/test_selftest: $(BUILD)/tools/pflashctl/selftest_report.o
 $(BUILD)/tests/unit/test_selftest.o: ALL_CPPFLAGS += -Itools/pflashctl
+
+# The parts of pflashctl boot below its command line.  libefiboot is a peer.
+BOOT_OBJ = $(patsubst %,$(BUILD)/tools/pflashctl/boot_%.o, \
+	     describe disk entry make path plan text)
+BOOT_TESTS = $(patsubst %,$(BUILD)/tests/test_boot_%,entry path plan)
+$(BOOT_TESTS): $(BOOT_OBJ)
+$(BOOT_TESTS): CHECK_LIBS += $(BOOT_LIBS) -lefiboot
+$(patsubst %,$(BUILD)/tests/unit/test_boot_%.o,entry path plan): \
+	ALL_CPPFLAGS += -Itools/pflashctl
 
 # The real supervisor, with test doubles of the worker and the domain.
 SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker \
@@ -244,7 +263,8 @@ install: programs $(BUILD)/lab/guest.elf
 	install -m 644 man/pflashd.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 644 man/pflash-journal.5 man/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man5/
-	install -m 644 man/pflashctl.1 man/pflashctl-vars.1 \
+	install -m 644 man/pflashctl.1 man/pflashctl-boot.1 \
+		man/pflashctl-vars.1 \
 		man/pflash-replay.1 man/pflash-bench.1 \
 		$(DESTDIR)$(MANDIR)/man1/
 	install -m 755 integration/xl/block-pflash integration/xl/vif-pflash \
@@ -285,6 +305,7 @@ uninstall:
 		$(DESTDIR)$(MANDIR)/man1/pflashctl.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflashctl-vars.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflash-replay.1 \
+		$(DESTDIR)$(MANDIR)/man1/pflashctl-boot.1 \
 		$(DESTDIR)$(XENDIR)/scripts/block-pflash \
 		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \

@@ -17,6 +17,7 @@
 #include "pflash/changes.h"
 #include "pflash/error.h"
 #include "pflash/files.h"
+#include "pflash/store.h"
 #include "pflash/sys.h"
 #include "pflash/varstore.h"
 
@@ -122,5 +123,29 @@ int queue_cancel(struct files *files, const struct sys *sys, size_t index,
 
 /* Removes the file, durably; 0 also if there is none. */
 int queue_remove(struct files *files, struct error *err);
+
+/* --- the next start --- */
+
+enum queue_result {
+	QUEUE_APPLIED,   /* as one burst */
+	QUEUE_IN_EFFECT, /* there was nothing to do */
+	QUEUE_DROPPED,   /* refused, for the reason *why */
+};
+
+/* 0; or -errno with a sentence in *err: the queue stays, with the rest. */
+typedef int queue_report(void *opaque, const struct queue_item *item,
+			 enum queue_result result, const struct error *why,
+			 struct error *err);
+
+/*
+ * Applies the queue of queue_hold() to the image of `config`, which has
+ * `files`: each list as one burst, by store_rewrite(), and then removes the
+ * file.  Calls report() for each list.  A list that is refused is no failure.
+ * After a crash the same call completes the queue.  Does nothing if the queue
+ * has no list.  0; 1 with a sentence: the file could not be removed; or the
+ * -errno of store_rewrite() or of report(), then the file stays.
+ */
+int queue_apply(const struct queue *queue, const struct store_config *config,
+		queue_report *report, void *opaque, struct error *err);
 
 #endif

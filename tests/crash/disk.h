@@ -103,6 +103,9 @@ struct range {
 	uint32_t settled;  /* the state of VARS alone; 0: not known */
 	uint32_t clone;    /* the state of the clone */
 	uint32_t resized; /* the state that a resize keeps; 0: none was begun */
+	uint32_t queue_lo, queue_hi; /* lists in the queue */
+	uint32_t queue_end; /* the state behind them, at a start */
+	bool queue_ends;    /* a start was begun, which removes the queue */
 	uint64_t damaged; /* hash of the file that a rescue keeps; 0: none */
 	uint32_t damages; /* entries of model.damage */
 	bool cached;      /* the damage may be in the page cache only */

@@ -9,6 +9,7 @@
 
 #include "others.h"
 #include "places.h"
+#include "queue.h"
 #include "random.h"
 #include "repairs.h"
 
@@ -52,7 +53,8 @@ script_command(const struct script *script)
 		case STEP_CLONE:
 		case STEP_ROLLBACK:
 		case STEP_RESET:
-		case STEP_RESIZE: return script->step[i].kind;
+		case STEP_RESIZE:
+		case STEP_START: return script->step[i].kind;
 		default: break;
 		}
 	return (enum step_kind)0;
@@ -478,6 +480,7 @@ open_store(struct run *run, uint64_t seed)
 		return run_tolerant() ||
 		       run_wrong(run, "store_open: %s", err.text);
 	++*run->opened;
+	queue_opened(run);
 	if (!store_verify(run->store))
 		return run_wrong(run,
 				 "store_verify() fails after store_open()");
@@ -727,6 +730,7 @@ run_closed_step(struct run *run, const struct step *step)
 	case STEP_ROLLBACK: return repairs_rescue(run, 0, false);
 	case STEP_RESET: return repairs_rescue(run, step->seed, true);
 	case STEP_RESIZE: return repairs_resize(run, step->seed);
+	case STEP_START: return queue_start_step(run);
 	default: return open_store(run, step->seed);
 	}
 }
@@ -736,6 +740,8 @@ run_step(struct run *run, const struct step *step)
 {
 	if (step->kind == STEP_CLONE)
 		return places_clone(run);
+	if (step->kind == STEP_QUEUE)
+		return queue_step(run, step->seed);
 	if (is_for_closed(step->kind))
 		return run_closed_step(run, step);
 	if (!run->store) /* a fault prevented store_open() */
@@ -771,7 +777,7 @@ bool
 run_check_medium(struct run *run)
 {
 	run_place(run, run->model->may.move.place);
-	return places_check(run) && repairs_check(run);
+	return places_check(run) && queue_check(run) && repairs_check(run);
 }
 
 void

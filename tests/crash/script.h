@@ -25,8 +25,9 @@ enum step_kind {
 	STEP_REPLACE, /* by another complete image */
 	STEP_KILL,    /* as STEP_CLOSE, but the process is killed during it */
 	STEP_SETTLE,  /* as after a longer quiet time */
-	/* The following step needs an open store or a closed file. */
+	/* The following steps need an open store or a closed file. */
 	STEP_CLONE,
+	STEP_QUEUE, /* changes for the next start */
 	/* The following steps need a closed file. */
 	STEP_REMOVE_JOURNAL, /* only if VARS is complete */
 	STEP_REMOVE_VARS,    /* the journal stays */
@@ -39,6 +40,7 @@ enum step_kind {
 	STEP_ROLLBACK,  /* to the newest point, in whatever state VARS is */
 	STEP_RESET,     /* to another image, likewise */
 	STEP_RESIZE,
+	STEP_START, /* applies the queue */
 };
 
 struct step {

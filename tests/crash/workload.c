@@ -429,6 +429,27 @@ build_resize(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
+/* Changes are queued while the guest runs, and applied at its next start. */
+static void
+build_queue(struct script *script, const struct workload *workload,
+	    uint64_t seed)
+{
+	uint64_t random = mix(seed, 20);
+
+	begin(script, &random);
+	if (!workload->faults)
+		variables_add(script, workload->setting.size, &random, 3);
+	for (int i = workload->faults; i < 2; i++) {
+		for (uint32_t n = 1 + below(&random, 3); n > 0; n--)
+			script_add(script, STEP_QUEUE)->seed = draw(&random);
+		script_add(script, STEP_CLOSE);
+		script_add(script, STEP_START);
+		script_add(script, STEP_OPEN);
+		script_add(script, STEP_SAVE_STATE)->seed = draw(&random);
+	}
+	script_add(script, STEP_CLOSE);
+}
+
 /* The guest is quiet now and then, once with a burst open. */
 static void
 build_settle(struct script *script, const struct workload *workload,
@@ -670,6 +691,10 @@ const struct workload workloads[] = {
 	CLOSED("rescue-burst", build_rescue, STORE_SYNC_BURST, 2),
 	CLOSED("rescue-none", build_rescue, STORE_SYNC_NONE, 1),
 	CLOSED("resize", build_resize, STORE_SYNC_BURST, 1),
+	{ "queue", build_queue,
+	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 0, 0, KEEP_ALL, true,
+	    FIRST_STORE },
+	  { 4, 3, 3, 100, 0, 2 }, PLAN_FULL, 1, false, NULL, NULL },
 	CLOSED("settle-burst", build_settle, STORE_SYNC_BURST, 2),
 	CLOSED("settle-none", build_settle, STORE_SYNC_NONE, 2),
 	{ "settle-variable", build_settle_variable,
@@ -684,6 +709,11 @@ const struct workload workloads[] = {
 	FAULTS_CLOSED("faults-clone", build_clone, STORE_SYNC_BURST),
 	FAULTS_CLOSED("faults-rescue", build_rescue, STORE_SYNC_BURST),
 	FAULTS_CLOSED("faults-resize", build_resize, STORE_SYNC_BURST),
+	{ "faults-queue", build_queue,
+	  { NULL, STORE_SIZE, STORE_SYNC_BURST, 0, 0, KEEP_ALL, false,
+	    FIRST_STORE },
+	  { 2, 2, 1, 0, 0, 811 }, { 3, 2, 2, 400, 0, 31 }, 1, true, NULL,
+	  NULL },
 	FAULTS_CLOSED("faults-settle", build_settle, STORE_SYNC_NONE),
 	TRACE("second-boot", STORE_SYNC_BURST, FIRST_BLANK, 4 * KIB, KEEP_ALL,
 	      TRACE_QUICK, 0, 1, SECOND_BOOT),

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boot.h"
 #include "enqueue.h"
 #include "group.h"
 #include "pflashctl.h"
@@ -63,6 +64,7 @@ const struct ctl_command ctl_commands[] = {
 };
 
 const struct group groups[] = {
+	{ "boot", boot_commands, "show and change boot entries" },
 	{ "vars", vars_commands, "show and change single variables" },
 	{ "pins", pins_commands, "variables that the guest cannot change" },
 	{ NULL, NULL, NULL },

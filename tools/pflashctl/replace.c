@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "enqueue.h"
 #include "pflash/fv.h"
 #include "pflashctl.h"
 
@@ -123,6 +124,9 @@ ctl_replace(const struct ctl_options *options, const uint8_t *image,
 	reader_close(reader);
 	if (code != CTL_OK)
 		return code;
-	return rescue ? ctl_rescue(options, image, size) :
+	code = rescue ? ctl_rescue(options, image, size) :
 			rewrite(options, image, size);
+	if (code == CTL_OK)
+		enqueue_note(&config);
+	return code;
 }

@@ -9,16 +9,8 @@
 #include "log.h"
 #include "pflash/pins.h"
 #include "pflash/queue.h"
-#include "pflash/varstore.h"
 
 #define NANOSECONDS 1000000000u
-
-/* One list while it is applied. */
-struct application {
-	const struct queue_item *item;
-	int result; /* of changes_apply() */
-	struct error why;
-};
 
 static void
 format_time(uint64_t time, char *text, size_t room)
@@ -42,82 +34,45 @@ log_list(int priority, const struct queue_item *item, const char *result,
 		 when, why ? ": " : "", why ? why : "");
 }
 
-static int
-edit(void *opaque, const struct store *store, uint8_t *image, struct error *err)
-{
-	struct application *application = opaque;
-
-	(void)err;
-	memcpy(image, store_image(store), store_size(store));
-	application->result = changes_apply(application->item->changes, image,
-					    store_size(store),
-					    &application->why);
-	return application->result > 0;
-}
-
-/* A list that is refused is no error, see apply.h. */
-static int
-apply_list(const struct store_config *config, const struct queue_item *item,
-	   bool *applied, struct error *err)
-{
-	struct application application = { .item = item };
-	int ret = store_rewrite(config, edit, &application, err);
-
-	if (ret < 0)
-		return ret;
-	*applied = application.result >= 0;
-	if (!*applied)
-		log_list(LOG_WARNING, item, "dropped at start",
-			 application.why.text);
-	else
-		log_list(LOG_NOTICE, item, "applied at start",
-			 application.result ? NULL :
-					      "the variables were so already");
-	return 0;
-}
-
-/* Finds the lists that were applied before a crash; changes nothing. */
-struct progress {
-	const struct queue *queue;
-	int done;
+struct application {
+	const struct store_config *config;
+	struct pins *pins; /* NULL: none */
 };
 
+/* The record is durable before the queue is removed. */
 static int
-find_done(void *opaque, const struct store *store, uint8_t *image,
-	  struct error *err)
+pin_changes(const struct application *application,
+	    const struct changes *changes, struct error *err)
 {
-	struct progress *progress = opaque;
-	struct varstore variables;
+	const struct store_config *config = application->config;
+	int ret;
 
-	(void)image;
-	if (varstore_open(&variables, store_image(store), store_size(store),
-			  NULL) == 0)
-		progress->done = queue_done(progress->queue, &variables);
-	return progress->done < 0 ?
-		       error_set(err, -progress->done, "out of memory") :
-		       0;
+	if (!application->pins)
+		return 0;
+	ret = pins_host_changes(application->pins, changes, err);
+	if (ret == 0 && pins_changed(application->pins))
+		ret = pins_write(application->pins, config->files, config->sys,
+				 err);
+	return ret;
 }
 
 static int
-apply_lists(const struct store_config *config, const struct queue *queue,
-	    struct pins *pins, struct error *err)
+report(void *opaque, const struct queue_item *item, enum queue_result result,
+       const struct error *why, struct error *err)
 {
-	struct progress progress = { .queue = queue };
-	const struct queue_item *item;
-	int ret = store_rewrite(config, find_done, &progress, err);
-
-	for (size_t i = 0; ret >= 0 && (item = queue_at(queue, i)); i++) {
-		bool applied = true;
-
-		if (i < (size_t)progress.done)
-			log_list(LOG_NOTICE, item, "applied at start",
-				 "the variables were so already");
-		else
-			ret = apply_list(config, item, &applied, err);
-		if (ret == 0 && applied && pins)
-			ret = pins_host_changes(pins, item->changes, err);
+	switch (result) {
+	case QUEUE_APPLIED:
+		log_list(LOG_NOTICE, item, "applied at start", NULL);
+		break;
+	case QUEUE_IN_EFFECT:
+		log_list(LOG_NOTICE, item, "applied at start",
+			 "the variables were so already");
+		break;
+	case QUEUE_DROPPED:
+		log_list(LOG_WARNING, item, "dropped at start", why->text);
+		return 0;
 	}
-	return ret;
+	return pin_changes(opaque, item->changes, err);
 }
 
 static void
@@ -128,15 +83,14 @@ keep(struct files *files, const struct error *why)
 
 	if (ret < 0) {
 		log_line(LOG_WARNING,
-			 "no queued change is applied: %s; it "
-			 "cannot be renamed: %s",
+			 "no queued change is applied: %s; it cannot be "
+			 "renamed: %s",
 			 why->text, strerror(-ret));
 		return;
 	}
 	log_line(LOG_WARNING,
-		 "no queued change is applied: %s; it is kept as "
-		 "%s",
-		 why->text, name);
+		 "no queued change is applied: %s; it is kept as %s", why->text,
+		 name);
 	free(name);
 }
 
@@ -144,13 +98,13 @@ int
 apply_queue(const struct store_config *config, struct pins *pins,
 	    struct error *err)
 {
-	struct files *files = config->files;
+	struct application application = { config, pins };
 	struct queue *queue;
 	struct error why;
-	int ret = queue_hold(&queue, files, config->sys, &why);
+	int ret = queue_hold(&queue, config->files, config->sys, &why);
 
 	if (ret == -EUCLEAN || ret == -EINVAL) {
-		keep(files, &why);
+		keep(config->files, &why);
 		return 0;
 	}
 	if (ret < 0) {
@@ -158,14 +112,11 @@ apply_queue(const struct store_config *config, struct pins *pins,
 			 why.text);
 		return 0;
 	}
-	if (queue_count(queue))
-		ret = apply_lists(config, queue, pins, err);
-	if (ret == 0 && pins && pins_changed(pins))
-		ret = pins_write(pins, files, config->sys, err);
-	if (ret == 0 && queue_count(queue) && queue_remove(files, &why) < 0)
+	ret = queue_apply(queue, config, report, &application, err);
+	if (ret > 0)
 		log_line(LOG_WARNING,
 			 "the queued changes were applied, but stay: %s",
-			 why.text);
+			 err->text);
 	queue_free(queue);
-	return ret;
+	return ret < 0 ? ret : 0;
 }

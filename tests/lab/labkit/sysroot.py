@@ -18,7 +18,7 @@ from labkit.report import LabError
 
 PACKAGES = ("libc6-dev", "linux-libc-dev", "libxen-dev", "libev-dev",
             "libjson-c-dev", "libseccomp-dev", "libefivar-dev",
-            "libefiboot-dev", "libssl-dev", "zlib1g-dev")
+            "libefiboot-dev", "libblkid-dev", "libssl-dev", "zlib1g-dev")
 # In a build directory; it has the stamp of the sysroot that its objects come from.
 USED = ".sysroot"
 

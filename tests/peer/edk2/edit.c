@@ -485,7 +485,7 @@ sum_working(void)
 }
 
 static void
-run_boot(const struct boot *boot)
+start_machine(void)
 {
 	guest_power_on(&(struct guest_config){
 		.vars = check_path("edited.fd"),
@@ -499,6 +499,12 @@ run_boot(const struct boot *boot)
 		.sync = STORE_SYNC_NONE,
 	});
 	drivers_start();
+}
+
+static void
+run_boot(const struct boot *boot)
+{
+	start_machine();
 	for (unsigned int i = 0; i < VARIABLES; i++)
 		read_variable(i);
 	enumerate();
@@ -791,6 +797,71 @@ run_stops(const void *arg)
 	       shared->damaged, shared->equal);
 }
 
+/* --- a difference --- */
+
+/*
+ * Sets variable 0 three times, with 1, 2 and 3 bytes, and leaves the first two
+ * IN_TRANSITION, as two stops do.
+ */
+static void
+make_older(uint8_t *image)
+{
+	struct value value = { .exists = true,
+			       .attributes = EFI_VARIABLE_NON_VOLATILE |
+					     EFI_VARIABLE_BOOTSERVICE_ACCESS };
+	struct store *store = open_store();
+	struct variable v = { 0 };
+	struct edit *edit;
+
+	if (edit_begin(&edit, store_image(store), FLASH_SIZE, NULL) < 0)
+		check_give_up("edit_begin()");
+	while (value.size++ < 3)
+		check_that(apply(edit, 0, &value) == 1, "not set");
+	memcpy(image, edit_image(edit), FLASH_SIZE);
+	while (varstore_next(edit_store(edit), &v) > 0)
+		if (v.state == VARIABLE_SUPERSEDED)
+			image[v.offset + 2] = VARIABLE_IN_TRANSITION;
+	replace(store, image);
+	edit_end(edit);
+	store_close(store);
+}
+
+/* The driver deletes the last two of them; an edit deletes the variable. */
+static void
+run_older(const void *arg)
+{
+	static uint8_t image[FLASH_SIZE], data[4];
+	static const struct value none;
+	UINTN size = sizeof(data);
+	struct varstore store;
+	struct edit *edit;
+	uint32_t name_size;
+	EFI_STATUS status;
+
+	new_machine(arg);
+	make_older(image);
+	start_machine();
+	status = call_driver(0,
+			     EFI_VARIABLE_NON_VOLATILE |
+				     EFI_VARIABLE_BOOTSERVICE_ACCESS,
+			     NULL, NULL, 0);
+	check_that(status == EFI_SUCCESS, "the driver does not delete");
+	status = gRT->GetVariable(name_of(0, &name_size), &vendor, NULL, &size,
+				  data);
+	hooks_settle();
+	check_that(status == EFI_SUCCESS && size == 1,
+		   "the driver ends all older values: this difference is gone");
+	guest_power_off();
+	if (edit_begin(&edit, image, FLASH_SIZE, NULL) < 0)
+		check_give_up("edit_begin()");
+	check_that(apply(edit, 0, &none) == 0 &&
+			   varstore_open(&store, edit_image(edit), FLASH_SIZE,
+					 NULL) == 0 &&
+			   holds(&store, 0, &none),
+		   "an edit leaves an older value");
+	edit_end(edit);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -802,5 +873,7 @@ main(int argc, char **argv)
 	check_scenario("the driver's bytes", run_edits, &normal);
 	check_scenario("the driver's bytes, plain headers", run_edits, &old);
 	check_scenario("the machine is stopped", run_stops, &normal);
+	check_scenario("older values, which only an edit ends", run_older,
+		       &normal);
 	return check_finish();
 }

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "boot_text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pflash/le.h"
+#include "pflash/text.h"
+#include "pflash/varstore.h"
+
+/* Returns the bytes written: 2, or 4 for a surrogate pair. */
+static size_t
+put_character(uint8_t *to, uint32_t code)
+{
+	if (code < 0x10000) {
+		put_le16(to, (uint16_t)code);
+		return 2;
+	}
+	put_le16(to, (uint16_t)(0xd7c0 + (code >> 10)));
+	put_le16(to + 2, (uint16_t)(0xdc00 | (code & 0x3ff)));
+	return 4;
+}
+
+int
+boot_utf16(const char *text, uint8_t **bytes, size_t *size, struct error *err)
+{
+	size_t left = strlen(text), len;
+	uint32_t code;
+
+	if (left == 0)
+		return error_set(err, EINVAL, "an empty text");
+	*bytes = malloc(2 * left + 2);
+	if (!*bytes)
+		return error_set(err, ENOMEM, "out of memory");
+	*size = 0;
+	for (const char *p = text; left; p += len, left -= len) {
+		len = text_decode(p, left, &code);
+		if (len == 0 || text_is_control(code)) {
+			free(*bytes);
+			*bytes = NULL;
+			return error_set(err, EINVAL,
+					 "'%s' is not UTF-8 without control "
+					 "characters",
+					 text);
+		}
+		*size += put_character(*bytes + *size, code);
+	}
+	put_le16(*bytes + *size, 0);
+	*size += 2;
+	return 0;
+}
+
+char *
+boot_utf8(const uint8_t *utf16, size_t size)
+{
+	const struct variable text = {
+		.name = utf16,
+		.name_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size,
+	};
+	size_t room = 2 * size + 1; /* three bytes for two, at most */
+	char *utf8 = malloc(room);
+
+	if (utf8)
+		(void)variable_name(&text, utf8, room);
+	return utf8;
+}
+
+static int
+digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int
+boot_from_hex(const char *text, size_t len, uint8_t **bytes, size_t *size,
+	      struct error *err)
+{
+	*size = len / 2;
+	*bytes = malloc(*size ? *size : 1);
+	if (!*bytes)
+		return error_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < len; i++) {
+		int value = len % 2 ? -1 : digit(text[i]);
+
+		if (value < 0) {
+			free(*bytes);
+			*bytes = NULL;
+			return error_set(err, EINVAL,
+					 "'%.*s' is not pairs of hexadecimal "
+					 "digits",
+					 (int)(len > 80 ? 80 : len), text);
+		}
+		(*bytes)[i / 2] = (uint8_t)(i % 2 ? (*bytes)[i / 2] | value :
+						    value << 4);
+	}
+	return 0;
+}
+
+char *
+boot_hex(const uint8_t *bytes, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *text = malloc(2 * size + 1);
+
+	if (!text)
+		return NULL;
+	for (size_t i = 0; i < size; i++) {
+		text[2 * i] = digits[bytes[i] >> 4];
+		text[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	text[2 * size] = '\0';
+	return text;
+}
