@@ -264,7 +264,7 @@ install: programs $(BUILD)/lab/guest.elf
 	install -m 644 man/pflash-journal.5 man/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man5/
 	install -m 644 man/pflashctl.1 man/pflashctl-boot.1 \
-		man/pflashctl-vars.1 \
+		man/pflashctl-vars.1 man/pflashctl-pins.1 \
 		man/pflash-replay.1 man/pflash-bench.1 \
 		$(DESTDIR)$(MANDIR)/man1/
 	install -m 755 integration/xl/block-pflash integration/xl/vif-pflash \
@@ -304,6 +304,7 @@ uninstall:
 		$(DESTDIR)$(MANDIR)/man5/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man1/pflashctl.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflashctl-vars.1 \
+		$(DESTDIR)$(MANDIR)/man1/pflashctl-pins.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflash-replay.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflashctl-boot.1 \
 		$(DESTDIR)$(XENDIR)/scripts/block-pflash \

@@ -101,7 +101,7 @@ start(void)
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
-	rc = apply_queue(&config, &err);
+	rc = apply_queue(&config, NULL, &err);
 	fflush(stderr);
 	ck_assert_int_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
 	len = pread(fd, log_text, sizeof(log_text) - 1, 0);
