@@ -363,14 +363,22 @@ read_ranges(struct effective *view)
 		walk(view);
 }
 
+/* True if the headers were written, in place or in the spare area's copy. */
+static bool
+is_header_touched(const struct effective *view)
+{
+	size_t base = view_base(view), start = view->source.store.start;
+
+	return is_touched(view, base, start) ||
+	       is_touched(view, 0, start - base);
+}
+
 /* Reads all that the touched bytes can have changed. */
 static void
 follow(struct effective *view, const uint8_t *image)
 {
 	bool work = is_work_block_touched(view);
-	bool header = view->source.opened &&
-		      is_touched(view, view_base(view),
-				 view->source.store.start);
+	bool header = view->source.opened && is_header_touched(view);
 	struct source source;
 
 	if (work)

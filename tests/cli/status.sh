@@ -249,8 +249,8 @@ check_equal "list: exit code" 1 "$code"
 check "list: no control character passes" is_plain
 check "list: a name that is null" says '^    7  ?  *running '
 check "list: escapes" says '^    8  a\\x1b\]0;x\\x07\\x1b\[2J\\x0ab\\xc2\\x9b\\x7f\\x00\\xe2\\x80\\xaec\\xe2\\x80\\x8bd '
-check "list: wrong types" says '^    9  ?  *?  *?  *?  *3  *0  *?  *?$'
-check "list: numbers too large" says '^   10  guest10  *running  *trap  *?  *? 18446744073709551614  *?  */var'
+check "list: wrong types" says '^    9  ?  *?  *?  *?  *3  *0  *2  *?  *?$'
+check "list: numbers too large" says '^   10  guest10  *running  *trap  *?  *? 18446744073709551614  *2  *?  */var'
 check "list: states and modes that are not words" says '^   11  guest11  *?  *?  '
 check "list: a name with spaces is one column" says '^   13  guest1\\x20running\\x20trap '
 check "list: a name that is not UTF-8" says '^   25  a\\x80\\xffb\\xc3 '

@@ -124,6 +124,8 @@ fake_open(struct files *files, enum files_role role, bool write)
 	demand(role < FILES_ROLES, "an unknown role");
 	demand(role != FILES_NEXT || (!write && !ever_ready),
 	       "the queue is written, or read late");
+	demand(role != FILES_PINS || !write || !ever_ready,
+	       "the pinned variables are written late");
 	return dup(pipe_ends[0]);
 }
 
@@ -142,6 +144,8 @@ fake_install(struct files *files, enum files_role role, bool replace,
 	demand(role < FILES_ROLES, "an unknown role");
 	demand(role != FILES_VARS || (!ever_ready && !replace),
 	       "VARS is replaced");
+	demand(role != FILES_PINS || !ever_ready,
+	       "the pinned variables are replaced late");
 	*named = true;
 	return 0;
 }
@@ -155,6 +159,8 @@ fake_remove(struct files *files, enum files_role role, bool unfinished)
 			    role == FILES_STATE || role == FILES_NEXT,
 	       "a file is removed");
 	demand(role != FILES_NEXT || !ever_ready, "the queue is removed late");
+	demand(role != FILES_PINS || !ever_ready,
+	       "new pinned variables are removed late");
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "support_store.h"
 #include "support_vars.h"
 
+#include "pflash/pins.h"
 #include "pflash/queue.h"
 #include "pflash/reader.h"
 #include "worker/apply.h"
@@ -24,6 +25,7 @@ static const struct store_history history = { .bytes = 1 << 20 };
 static struct error err;
 static struct files *files;
 static char log_text[4096];
+static struct pins *pins; /* NULL: none */
 
 static void
 setup(void)
@@ -101,7 +103,7 @@ start(void)
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
-	rc = apply_queue(&config, NULL, &err);
+	rc = apply_queue(&config, pins, &err);
 	fflush(stderr);
 	ck_assert_int_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
 	len = pread(fd, log_text, sizeof(log_text) - 1, 0);
@@ -281,6 +283,84 @@ START_TEST(start_stops_at_any_call)
 }
 END_TEST
 
+/* --- the record of pinned variables --- */
+
+#define PIN_A "8be4df61-93ca-11d2-aa0d-00e098032b8c:A"
+
+/* As a worker does before it applies the queue. */
+static int
+start_with_pins(void)
+{
+	int rc;
+
+	ck_assert_int_eq(pins_parse(&pins, PIN_A, &err), 0);
+	rc = pins_read(pins, files, &sys_faulty, &err);
+	if (!rc)
+		rc = start();
+	pins_free(pins);
+	pins = NULL;
+	return rc;
+}
+
+/* The record has A with this value. */
+static void
+recorded_is(const char *value)
+{
+	struct changes *record = changes_new();
+	const struct change *change;
+	struct pins *read;
+
+	ck_assert_int_eq(pins_parse(&read, PIN_A, &err), 0);
+	ck_assert_int_eq(pins_read(read, files, NULL, &err), 0);
+	ck_assert_int_eq(pins_save(read, record, &err), 0);
+	ck_assert_uint_eq(changes_count(record), 1);
+	change = changes_at(record, 0);
+	ck_assert_int_eq(change->kind, CHANGE_SET);
+	ck_assert_uint_eq(change->value.data_size, strlen(value));
+	ck_assert_mem_eq(change->value.data, value, strlen(value));
+	changes_free(record);
+	pins_free(read);
+}
+
+/* Writes a record of A's value in VARS. */
+static void
+make_record(void)
+{
+	struct blob vars = blob_read(scratch_path("VARS"));
+	struct pins *first;
+
+	ck_assert_int_eq(pins_parse(&first, PIN_A, &err), 0);
+	ck_assert_int_eq(pins_start(first, vars.data, vars.len, &err), 0);
+	ck_assert_int_eq(pins_write(first, files, NULL, &err), 0);
+	pins_free(first);
+	blob_free(&vars);
+	recorded_is("a");
+}
+
+START_TEST(record_follows_the_queue)
+{
+	struct blob vars = blob_read(scratch_path("VARS"));
+	unsigned int nth = 0, failed = 0;
+	bool hit;
+
+	do {
+		restore(&vars);
+		make_record();
+		fault = (struct fault){ .error = EIO,
+					.nth = ++nth,
+					.persistent = true };
+		failed += start_with_pins() < 0;
+		hit = fault.hits > 0;
+		memset(&fault, 0, sizeof(fault));
+		ck_assert_int_eq(start_with_pins(), 0);
+		variables_are("B=1 A=1 C=1 D=1 ");
+		recorded_is("1");
+	} while (hit);
+	ck_assert_uint_gt(failed, 50);
+	blob_free(&vars);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -296,6 +376,7 @@ main(void)
 	tcase_add_test(tc, queue_that_is_no_file_is_kept);
 	tcase_add_test(tc, no_queue);
 	tcase_add_test(tc, start_stops_at_any_call);
+	tcase_add_test(tc, record_follows_the_queue);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -106,15 +106,17 @@ creates(enum files_role role, const char *text)
 static void
 names_are(const char *vars, const char *journal, const char *state)
 {
-	char next[64];
+	char name[64];
+	int stem = (int)(strlen(state) - strlen(".state"));
 
 	ck_assert_str_eq(files->name[FILES_VARS], scratch_path(vars));
 	ck_assert_str_eq(files->name[FILES_JOURNAL], scratch_path(journal));
 	ck_assert_str_eq(files->name[FILES_STATE], scratch_path(state));
-	/* The queue is beside the state. */
-	snprintf(next, sizeof(next), "%.*s.next",
-		 (int)(strlen(state) - strlen(".state")), state);
-	ck_assert_str_eq(files->name[FILES_NEXT], scratch_path(next));
+	/* The queue and the pinned variables are beside the state. */
+	snprintf(name, sizeof(name), "%.*s.next", stem, state);
+	ck_assert_str_eq(files->name[FILES_NEXT], scratch_path(name));
+	snprintf(name, sizeof(name), "%.*s.pins", stem, state);
+	ck_assert_str_eq(files->name[FILES_PINS], scratch_path(name));
 }
 
 START_TEST(names_beside_the_file)
@@ -245,6 +247,7 @@ START_TEST(links_are_not_followed)
 	ck_assert_int_eq(symlink("victim", "VARS.journal"), 0);
 	ck_assert_int_eq(symlink("victim", "VARS.state"), 0);
 	ck_assert_int_eq(symlink("victim", "VARS.next"), 0);
+	ck_assert_int_eq(symlink("victim", "VARS.pins"), 0);
 	for (unsigned int role = 0; role < FILES_ROLES; role++)
 		ck_assert_int_eq(opens(role, _i), -ELOOP);
 	ck_assert_int_eq(unlink("VARS"), 0);
@@ -473,6 +476,7 @@ START_TEST(existing_files_are_not_overwritten)
 	put("VARS.journal", "old");
 	put("VARS.state", "old");
 	put("VARS.next", "old");
+	put("VARS.pins", "old");
 	open_files("VARS", NULL);
 	for (unsigned int role = 0; role < FILES_ROLES; role++) {
 		ck_assert_int_eq(creates(role, "new"), 0);
@@ -481,16 +485,17 @@ START_TEST(existing_files_are_not_overwritten)
 		ck_assert_int_eq(REMOVE(role, true), 0);
 		ck_assert_int_eq(REMOVE(role, true), 0);
 	}
-	ck_assert_uint_eq(scratch_entries(), 4);
+	ck_assert_uint_eq(scratch_entries(), 5);
 	ck_assert(has("VARS", "v") && has("VARS.journal", "old") &&
-		  has("VARS.state", "old") && has("VARS.next", "old"));
+		  has("VARS.state", "old") && has("VARS.next", "old") &&
+		  has("VARS.pins", "old"));
 }
 END_TEST
 
 START_TEST(existing_names_are_replaced)
 {
 	const char *const names[] = { "VARS", "VARS.journal", "VARS.state",
-				      "VARS.next" };
+				      "VARS.next", "VARS.pins" };
 
 	put("VARS", "v");
 	open_files("VARS", NULL);
@@ -506,7 +511,7 @@ START_TEST(existing_names_are_replaced)
 	ck_assert_int_eq(INSTALL(FILES_VARS, true), -EPERM);
 	ck_assert(!named && has("VARS", "v"));
 	ck_assert_int_eq(REMOVE(FILES_VARS, true), 0);
-	ck_assert_uint_eq(scratch_entries(), 4);
+	ck_assert_uint_eq(scratch_entries(), 5);
 }
 END_TEST
 
@@ -527,16 +532,18 @@ START_TEST(only_state_and_queue_may_be_removed)
 	put("VARS.journal", "j");
 	put("VARS.state", "s");
 	put("VARS.next", "n");
+	put("VARS.pins", "p");
 	open_files("VARS", NULL);
 	ck_assert_int_eq(REMOVE(FILES_VARS, false), -EPERM);
 	ck_assert_int_eq(REMOVE(FILES_JOURNAL, false), -EPERM);
+	ck_assert_int_eq(REMOVE(FILES_PINS, false), -EPERM);
 	for (unsigned int role = FILES_STATE; role <= FILES_NEXT; role++) {
 		fault = (struct fault){ .only = CALL_SYNC_DIRECTORY };
 		ck_assert_int_eq(REMOVE(role, false), 0);
 		ck_assert_uint_eq(fault.calls, 1);
 		ck_assert_int_eq(REMOVE(role, false), 0);
 	}
-	ck_assert_uint_eq(scratch_entries(), 2);
+	ck_assert_uint_eq(scratch_entries(), 3);
 }
 END_TEST
 

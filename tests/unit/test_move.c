@@ -83,9 +83,10 @@ prepare(int which)
 static void
 restore(void)
 {
-	const char *const suffixes[] = { "", ".journal", ".state", ".next" };
+	const char *const suffixes[] = { "", ".journal", ".state", ".next",
+					 ".pins" };
 
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 10; i++)
 		(void)unlink(path_of(i % 2, suffixes[i / 2]));
 	blob_write(path_of(false, ""), vars.data, vars.len);
 	ck_assert_int_eq(chmod(path_of(false, ""), 0640), 0);
@@ -95,6 +96,7 @@ restore(void)
 	if (scenario->state) {
 		blob_write(path_of(false, ".state"), state.data, state.len);
 		blob_write(path_of(false, ".next"), state.data, state.len);
+		blob_write(path_of(false, ".pins"), state.data, state.len);
 	}
 }
 
@@ -153,6 +155,7 @@ is_whole(bool new)
 	check_content(new, ".journal", scenario->journal, &journal);
 	check_content(new, ".state", scenario->state, &state);
 	check_content(new, ".next", scenario->state, &state);
+	check_content(new, ".pins", scenario->state, &state);
 	ck_assert_int_eq(stat(path_of(new, ""), &st), 0);
 	ck_assert_int_eq(st.st_mode & 07777, 0640);
 	return true;
@@ -162,7 +165,8 @@ static bool
 old_is_gone(void)
 {
 	return !exists(false, "") && !exists(false, ".journal") &&
-	       !exists(false, ".state") && !exists(false, ".next");
+	       !exists(false, ".state") && !exists(false, ".next") &&
+	       !exists(false, ".pins");
 }
 
 /* Neither is usable: no new file may take the place of either. */
@@ -370,12 +374,14 @@ END_TEST
 
 START_TEST(an_existing_target_is_kept)
 {
-	const char *const suffixes[] = { "", ".journal", ".state", ".next" };
-	const int codes[] = { -EEXIST, -EUCLEAN, -EUCLEAN, -EUCLEAN };
+	const char *const suffixes[] = { "", ".journal", ".state", ".next",
+					 ".pins" };
+	const int codes[] = { -EEXIST, -EUCLEAN, -EUCLEAN, -EUCLEAN,
+			      -EUCLEAN };
 
 	prepare(0);
 	restore();
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		struct blob kept = blob_copy("kept", 4);
 
 		blob_write(path_of(true, suffixes[i]), "kept", 4);
@@ -436,6 +442,7 @@ START_TEST(a_clone_is_independent)
 	blob_free(&clone);
 	ck_assert(!exists(true, ".journal") && !exists(true, ".state"));
 	ck_assert(!exists(true, ".next"));
+	ck_assert(!exists(true, ".pins"));
 	ck_assert_int_eq(stat(to.path, &st), 0);
 	ck_assert_int_eq(st.st_mode & 07777, 0640);
 	ck_assert_int_eq(store_clone(&from, &to, &err), -EEXIST);
