@@ -63,6 +63,7 @@ XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall \
 	   -lxenstore -lxentoolcore -lxentoollog
 DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c -lseccomp
 CHECK_LIBS = $(shell pkg-config --libs check)
+CRYPTO_LIBS = $(shell pkg-config --libs libcrypto)
 
 # The objects of these sources.
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -138,7 +139,7 @@ $(LIB) $(SIM):
 $(BUILD)/pflashd: $(DAEMON_OBJ) $(LIB)
 $(BUILD)/pflashd: LIBS = $(DAEMON_LIBS)
 $(BUILD)/pflashctl: $(CTL_OBJ) $(LIB)
-$(BUILD)/pflashctl: LIBS = -ljson-c
+$(BUILD)/pflashctl: LIBS = -ljson-c $(CRYPTO_LIBS)
 $(BUILD)/pflash-replay: $(REPLAY_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: $(BENCH_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: LIBS = -ljson-c -lz -lm
@@ -165,6 +166,13 @@ $(BUILD)/tests/test_loop: CHECK_LIBS += $(DAEMON_LIBS) -lm
 
 $(BUILD)/tests/test_selftest: $(BUILD)/tools/pflashctl/selftest_report.o
 $(BUILD)/tests/unit/test_selftest.o: ALL_CPPFLAGS += -Itools/pflashctl
+
+# pflashctl without its main(): the fixture has the functions of that file.
+KEYS_TESTS = $(BUILD)/tests/test_keys $(BUILD)/tests/test_keys_update
+$(KEYS_TESTS): $(BUILD)/tests/unit/keys_fixture.o $(filter-out %/main.o,$(CTL_OBJ))
+$(KEYS_TESTS): CHECK_LIBS += $(CRYPTO_LIBS) -ljson-c
+$(patsubst %,$(BUILD)/tests/unit/%.o,test_keys test_keys_update keys_fixture): \
+	ALL_CPPFLAGS += -Itools/pflashctl
 
 # The real supervisor, with test doubles of the worker and the domain.
 SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker \
@@ -245,6 +253,7 @@ install: programs $(BUILD)/lab/guest.elf
 	install -m 644 man/pflash-journal.5 man/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man5/
 	install -m 644 man/pflashctl.1 man/pflashctl-vars.1 \
+		man/pflashctl-keys.1 \
 		man/pflash-replay.1 man/pflash-bench.1 \
 		$(DESTDIR)$(MANDIR)/man1/
 	install -m 755 integration/xl/block-pflash integration/xl/vif-pflash \
@@ -285,6 +294,7 @@ uninstall:
 		$(DESTDIR)$(MANDIR)/man1/pflashctl.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflashctl-vars.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflash-replay.1 \
+		$(DESTDIR)$(MANDIR)/man1/pflashctl-keys.1 \
 		$(DESTDIR)$(XENDIR)/scripts/block-pflash \
 		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \

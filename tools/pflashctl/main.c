@@ -9,6 +9,7 @@
 
 #include "enqueue.h"
 #include "group.h"
+#include "keys.h"
 #include "pflashctl.h"
 #include "show.h"
 #include "vars.h"
@@ -63,6 +64,8 @@ const struct ctl_command ctl_commands[] = {
 };
 
 const struct group groups[] = {
+	{ "keys", keys_commands,
+	  "the keys of Secure Boot: list, enroll, remove, update, refresh" },
 	{ "vars", vars_commands, "show and change single variables" },
 	{ NULL, NULL, NULL },
 };
