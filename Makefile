@@ -65,6 +65,7 @@ DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c -lseccomp
 CHECK_LIBS = $(shell pkg-config --libs check)
 # Device paths, and the partitions of disks, of pflashctl boot.
 BOOT_LIBS = $(shell pkg-config --libs efivar blkid)
+CRYPTO_LIBS = $(shell pkg-config --libs libcrypto)
 
 # The objects of these sources.
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -148,7 +149,7 @@ $(LIB) $(SIM):
 $(BUILD)/pflashd: $(DAEMON_OBJ) $(LIB)
 $(BUILD)/pflashd: LIBS = $(DAEMON_LIBS)
 $(BUILD)/pflashctl: $(CTL_OBJ) $(LIB)
-$(BUILD)/pflashctl: LIBS = -ljson-c $(BOOT_LIBS)
+$(BUILD)/pflashctl: LIBS = -ljson-c $(BOOT_LIBS) $(CRYPTO_LIBS)
 $(BUILD)/pflash-replay: $(REPLAY_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: $(BENCH_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: LIBS = -ljson-c -lz -lm
@@ -183,6 +184,13 @@ BOOT_TESTS = $(patsubst %,$(BUILD)/tests/test_boot_%,entry path plan)
 $(BOOT_TESTS): $(BOOT_OBJ)
 $(BOOT_TESTS): CHECK_LIBS += $(BOOT_LIBS) -lefiboot
 $(patsubst %,$(BUILD)/tests/unit/test_boot_%.o,entry path plan): \
+	ALL_CPPFLAGS += -Itools/pflashctl
+
+# pflashctl without its main(): the fixture has the functions of that file.
+KEYS_TESTS = $(BUILD)/tests/test_keys $(BUILD)/tests/test_keys_update
+$(KEYS_TESTS): $(BUILD)/tests/unit/keys_fixture.o $(filter-out %/main.o,$(CTL_OBJ))
+$(KEYS_TESTS): CHECK_LIBS += $(CRYPTO_LIBS) $(BOOT_LIBS) -ljson-c
+$(patsubst %,$(BUILD)/tests/unit/%.o,test_keys test_keys_update keys_fixture): \
 	ALL_CPPFLAGS += -Itools/pflashctl
 
 # The real supervisor, with test doubles of the worker and the domain.
@@ -264,7 +272,7 @@ install: programs $(BUILD)/lab/guest.elf
 	install -m 644 man/pflash-journal.5 man/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man5/
 	install -m 644 man/pflashctl.1 man/pflashctl-boot.1 \
-		man/pflashctl-vars.1 \
+		man/pflashctl-keys.1 man/pflashctl-vars.1 \
 		man/pflash-replay.1 man/pflash-bench.1 \
 		$(DESTDIR)$(MANDIR)/man1/
 	install -m 755 integration/xl/block-pflash integration/xl/vif-pflash \
@@ -306,6 +314,7 @@ uninstall:
 		$(DESTDIR)$(MANDIR)/man1/pflashctl-vars.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflash-replay.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflashctl-boot.1 \
+		$(DESTDIR)$(MANDIR)/man1/pflashctl-keys.1 \
 		$(DESTDIR)$(XENDIR)/scripts/block-pflash \
 		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \
