@@ -49,33 +49,6 @@ const struct cmdline_option keys_enroll_options[] = {
 	{ NULL, 0, false },
 };
 
-/* "8be4df61-93ca-11d2-aa0d-00e098032b8c"; the first fields are numbers. */
-static int
-parse_guid(const char *text, uint8_t guid[GUID_SIZE], struct error *err)
-{
-	static const uint8_t order[GUID_SIZE] = {
-		3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15
-	};
-	char again[GUID_TEXT_SIZE];
-	const char *p = text;
-
-	for (unsigned int i = 0; i < GUID_SIZE; i++) {
-		unsigned int byte;
-		int used = 0;
-
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			p += *p == '-';
-		if (sscanf(p, "%2x%n", &byte, &used) != 1 || used != 2)
-			byte = 0;
-		guid[order[i]] = (uint8_t)byte;
-		p += used;
-	}
-	guid_format(guid, again);
-	if (strcasecmp(again, text) != 0)
-		return error_set(err, EINVAL, "'%s' is not a GUID", text);
-	return 0;
-}
-
 static int
 add_source(struct enroll *enroll, enum keys_database database, const char *path,
 	   struct error *err)
@@ -100,7 +73,9 @@ set_option(void *opaque, int id, const char *value, struct error *err)
 	switch (id) {
 	case OPTION_OWNER:
 		enroll->has_owner = true;
-		return parse_guid(value, enroll->owner, err);
+		if (guid_parse(value, strlen(value), enroll->owner))
+			return 0;
+		return error_set(err, EINVAL, "'%s' is not a GUID", value);
 	case OPTION_FROM: enroll->from = value; return 0;
 	case OPTION_GENERATE: enroll->generate = true; return 0;
 	case OPTION_PRIVATE: enroll->private_key = value; return 0;
