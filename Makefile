@@ -333,12 +333,14 @@ uninstall:
 deb:
 	$(Q)integration/deb/build --output $(BUILD)/deb
 
-# The files of the packages, for the lab.
-$(BUILD)/lab/deb: $(PROGRAMS) $(wildcard debian/* integration/deb/*)
+# The packages for the lab; for an upgrade, the same with an older version.
+$(BUILD)/lab/deb: $(PROGRAMS) $(wildcard debian/* integration/deb/* tests/deb/*)
 	$(Q)[ -e "$$(echo $(BUILD)/deb/ovmf-xen-pflash_*.deb)" ] || \
 		integration/deb/build --firmware --output $(BUILD)/deb
 	$(Q)integration/deb/build --programs --output $(BUILD)/deb
-	$(Q)integration/deb/unpack $(BUILD)/deb $@
+	$(Q)DEB_BUILD_OPTIONS=nocheck integration/deb/build --programs \
+		--version 0.0.9 --output $(BUILD)/deb-old
+	$(Q)tests/deb/for-lab $(BUILD)/deb $(BUILD)/deb-old $@
 
 deb-check:
 	$(Q)BUILD=$(BUILD) tests/run deb

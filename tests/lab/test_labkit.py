@@ -14,9 +14,9 @@ import tempfile
 import unittest
 from unittest import mock
 
-from labkit import (cpio, demo, durations, efilinux, elf, kernel, libxl, mtd,
-                    parts, prepare, qemu, releases, report, runner, scenario,
-                    source, sysroot)
+from labkit import (cpio, database, demo, durations, efilinux, elf, kernel,
+                    libxl, mtd, parts, prepare, qemu, releases, report, runner,
+                    scenario, source, sysroot)
 from labkit.channel import Results
 from labkit.machine import KNOWN_ABORT
 from labkit.report import LabError
@@ -366,6 +366,71 @@ class Parts(unittest.TestCase):
         with tempfile.TemporaryDirectory() as cache:
             with self.assertRaisesRegex(LabError, "lab build"):
                 self.needs(cache, ["block"])
+
+
+    def test_a_directory_comes_with_all_below_it(self):
+        with tempfile.TemporaryDirectory() as cache, \
+                mock.patch.dict(os.environ, PFLASH_CACHE=cache), \
+                mock.patch.object(parts, "names", lambda _part: {"a/b": "c"}):
+            os.makedirs(os.path.join(parts._root(), "c/d"))
+            for name in ("one", "d/two"):
+                with open(os.path.join(parts._root(), "c", name), "wb"):
+                    pass
+            self.assertEqual(set(parts.files("x")), {"a/b/one", "a/b/d/two"})
+
+
+class Database(unittest.TestCase):
+    ENTRY = ("Package: libx1\nVersion: 1.2-3\nInstalled-Size: 7\n"
+             "Multi-Arch: same\nArchitecture: amd64\n"
+             "Maintainer: X <x@x.example>\n"
+             "Depends: libc6 (>= 2.36)\nDescription-en: x\n long\n\n")
+
+    def test_a_package_is_installed_as_apt_s_lists_have_it(self):
+        self.assertEqual(
+            database.status(self.ENTRY),
+            ("Package: libx1\nStatus: install ok installed\nVersion: 1.2-3\n"
+             "Architecture: amd64\nMulti-Arch: same\n"
+             "Maintainer: X <x@x.example>\nDescription: x\n long\n",
+             "libx1:amd64.list"))
+
+    def test_dpkg_reads_it(self):
+        with tempfile.TemporaryDirectory() as root, \
+                mock.patch.object(database, "_entries", lambda _names:
+                                  [self.ENTRY, self.ENTRY.replace("x1", "y1")]):
+            database.write(root, ["libx1", "liby1"])
+            place = os.path.join(root, database.PLACE)
+            for name in ("updates", "triggers"):
+                os.mkdir(os.path.join(place, name))
+            done = subprocess.run(
+                ["dpkg-query", "--admindir", place, "-W", "-f",
+                 "${Package} ${db:Status-Abbrev}${Version},"], check=True,
+                capture_output=True, text=True)
+            self.assertEqual((done.stdout, done.stderr),
+                             ("lab-dom0 ii 1,libx1 ii 1.2-3,liby1 ii 1.2-3,", ""))
+
+
+class Packages(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(releases.select, None)
+
+    def test_of_this_machine_s_release_make_makes_them(self):
+        s = scenario.Scenario("x", "x.sh", needs=["packages"])
+        with tempfile.TemporaryDirectory() as build:
+            with self.assertRaisesRegex(LabError, "make build/lab/deb"):
+                scenario.needed_files(s, build)
+            os.makedirs(f"{build}/lab/deb/programs")
+            with open(f"{build}/lab/deb/programs/x", "wb"):
+                pass
+            self.assertEqual(scenario.needed_files(s, build), {
+                "lab/packages/programs/x": f"{build}/lab/deb/programs/x"})
+
+    def test_of_another_release_a_scenario_is_skipped_without_them(self):
+        releases.select("trixie" if releases.host() != "trixie" else "bookworm")
+        s = scenario.Scenario("x", "x.sh", needs=["packages"])
+        with tempfile.TemporaryDirectory() as cache, \
+                mock.patch.dict(os.environ, PFLASH_CACHE=cache):
+            with self.assertRaisesRegex(scenario.NotHere, "tests/deb/run"):
+                scenario.needed_files(s, "/nonexistent")
 
 
 class Others(unittest.TestCase):

@@ -5,6 +5,8 @@
     block   Debian's hotplug scripts for disks, with their programs
     net     the same for network interfaces, with a bridge
     systemd systemd and its journal
+    dpkg    dpkg, programs that maintainer scripts use, and dpkg's database with
+            the packages that dom0's files come from
 
 The files come from Debian packages, unpacked in the cache beside the packages of
 the base.
@@ -16,13 +18,14 @@ import os
 import shutil
 import tempfile
 
-from labkit import kernel, packages, paths, releases
+from labkit import database, kernel, packages, paths, releases, sysroot
 from labkit.report import LabError
 
-# The last four have the programs that scenarios name in `programs:`.
+# The last five have the programs that scenarios name in `programs:`.
 PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
-            "iproute2", "systemd", "dmsetup", "e2fsprogs", "fdisk", "strace",
-            "apparmor", "lvm2", "nfs-kernel-server")
+            "iproute2", "systemd", "dpkg", "tar", "coreutils", "libc-bin",
+            "perl-base", "init-system-helpers", "dmsetup", "e2fsprogs", "fdisk",
+            "strace", "apparmor", "lvm2", "nfs-kernel-server")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
@@ -30,6 +33,7 @@ SYSTEMD = "lib/systemd"
 # {part: {path in dom0: file below one of roots(), or kernel:MODULE}}. The paths of
 # QEMU and hvmloader are libxl's; dom0/init inserts all modules in lib/modules.
 # %X is Xen's version.
+# A directory is taken with everything below it.
 PARTS = {
     "hvm": {name: name for name in (QEMU, KEYMAP,
                                     "usr/lib/xen-%X/boot/hvmloader")},
@@ -67,6 +71,18 @@ PARTS = {
             "system/systemd-journald.service",
             "system/systemd-journald.socket")},
     },
+    "dpkg": {
+        # The shell of maintainer scripts: busybox's would run its own applets,
+        # dpkg and install among them, instead of the programs below.
+        "bin/bash": "bin/bash",
+        **{f"bin/{name}": f"usr/bin/{name}" for name in (
+            "deb-systemd-helper", "deb-systemd-invoke", "dpkg", "dpkg-deb",
+            "dpkg-query", "dpkg-split", "install", "perl", "tar")},
+        **{f"bin/{name}": f"usr/sbin/{name}" for name in (
+            "ldconfig", "start-stop-daemon")},
+        "lib/x86_64-linux-gnu/perl-base": "usr/lib/x86_64-linux-gnu/perl-base",
+        database.PLACE: database.PLACE,
+    },
 }
 
 
@@ -76,7 +92,8 @@ def _directory():
 
 def _root():
     """The unpacked packages; the name is a hash of their list."""
-    digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()
+    inputs = " ".join([*PACKAGES, *database.FIELDS, database.OWNER])
+    digest = hashlib.sha256(inputs.encode()).hexdigest()
     return os.path.join(_directory(), digest[:16])
 
 
@@ -110,7 +127,17 @@ def names(part):
 
 def files(part):
     """{path in dom0: file on the host} of one part, without its libraries."""
-    return {target: _find(name) for target, name in names(part).items()}
+    found = {}
+    for target, name in names(part).items():
+        source = _find(name)
+        if not os.path.isdir(source):
+            found[target] = source
+            continue
+        for top, _dirs, inside in os.walk(source):
+            below = os.path.join(target, os.path.relpath(top, source))
+            found.update({os.path.normpath(os.path.join(below, name)):
+                          os.path.join(top, name) for name in inside})
+    return found
 
 
 def program(name):
@@ -132,19 +159,23 @@ def build(progress, update=False):
     with open(paths.release_cache("lock"), "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         if update or not is_built():
-            _build_locked(progress)
+            _build_locked(progress, update)
         progress.say(f"ready: {_root()}")
 
 
-def _build_locked(progress):
+def _build_locked(progress, update):
     with tempfile.TemporaryDirectory(dir=paths.release_cache()) as work:
         os.chmod(work, 0o755)
-        wanted = packages.with_libraries(PACKAGES, packages.resolve()[1])
+        base = packages.resolve()[1]
+        wanted = packages.with_libraries(
+            [*PACKAGES, *sysroot.runtime_libraries()], base)
         progress.say(f"downloading {len(wanted)} packages for parts of dom0")
         debs = packages._download(wanted, os.path.join(work, "debs"))
         new = os.path.join(work, "root")
         packages._unpack(debs, new)
-        shutil.rmtree(_directory(), ignore_errors=True)
-        os.makedirs(_directory())
+        database.write(new, {*wanted, *base})
+        # Another version of this source may use another list.
+        if update:
+            shutil.rmtree(_directory(), ignore_errors=True)
+        os.makedirs(_directory(), exist_ok=True)
         os.rename(new, _root())
-

@@ -49,6 +49,10 @@ OWN_ONLY = ("libxl", "mtd")
 PACKAGE_OF = {"/usr/share/ovmf/": "ovmf"}
 
 
+class NotHere(LabError):
+    """The scenario cannot run on this machine or release: it is skipped."""
+
+
 @dataclass
 class Scenario:
     """The header of a scenario. Times in seconds, memory in MiB."""
@@ -101,6 +105,17 @@ def names():
                   if n.endswith(".sh"))
 
 
+def _packages(build):
+    """(directory, command that makes it) with the project's Debian packages."""
+    if not releases.is_foreign():
+        return os.path.join(build, "lab", "deb"), "make build/lab/deb"
+    place = os.path.join(paths.cache(), "deb", releases.current().name + "-lab")
+    how = f"tests/deb/run --release {releases.current().name}"
+    if not os.path.exists(place):
+        raise NotHere(f"{place} is missing, which `{how}` makes as root")
+    return place, how
+
+
 def _locate(need, build):
     """(file, command that makes it) of one word of a needs: line."""
     if need in ALIASES:
@@ -108,6 +123,8 @@ def _locate(need, build):
         return place(), how
     if need == VARS:
         return _vars(build), "make"
+    if need == "packages":
+        return _packages(build)
     if need.startswith("/"):
         package = next((p for d, p in PACKAGE_OF.items()
                         if need.startswith(d)), None)
@@ -133,11 +150,12 @@ def needed_files(scenario, build):
         if not os.path.exists(source):
             raise LabError(f"{scenario.name} needs {source}; run `{how}`")
         if os.path.isdir(source):
+            folder = os.path.basename(need)
             for top, _dirs, inside in os.walk(source):
                 for name in inside:
                     full = os.path.join(top, name)
-                    below = os.path.relpath(full, os.path.dirname(source))
-                    files[f"lab/{below}"] = full
+                    below = os.path.relpath(full, source)
+                    files[f"lab/{folder}/{below}"] = full
         else:
             files[f"lab/{os.path.basename(source)}"] = source
     return files

@@ -42,6 +42,14 @@ def _wanted():
     return " ".join(PACKAGES)
 
 
+def runtime_libraries():
+    """The packages of the libraries with which the project is linked."""
+    graph = packages._depends(PACKAGES)
+    return sorted({name for names in graph.values() for name in names
+                   if packages._is_library(name) and name not in graph
+                   and not name.endswith("-dev")})
+
+
 def is_built():
     return (_read(path(".stamp")) or "").startswith(_wanted() + "\n")
 
