@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 
-from labkit import kernel, packages, paths, releases
+from labkit import kernel, packages, paths, releases, xensource
 from labkit.report import LabError
 
 # The last four have the programs that scenarios name in `programs:`.
@@ -81,9 +81,9 @@ def _root():
 
 
 def roots():
-    """The directories in which files of dom0 are searched. The base comes
-    first: a library that both have must be the base's."""
-    return [kernel.root(), _root()]
+    """The directories in which files of dom0 are searched. Those of the base
+    come first: a library that both have must be the base's."""
+    return [*xensource.roots(), kernel.root(), _root()]
 
 
 def _find(name):
@@ -99,8 +99,8 @@ def _find(name):
 
 def names(part):
     """The row of PARTS for the current release."""
-    release = releases.current()
-    found = {target.replace("%X", release.xen): name.replace("%X", release.xen)
+    release, xen = releases.current(), releases.xen()
+    found = {target.replace("%X", xen): name.replace("%X", xen)
              for target, name in PARTS[part].items()}
     if part == "systemd":
         found.update({f"{SYSTEMD}/{name}": f"{SYSTEMD}/{name}"
