@@ -298,7 +298,8 @@ class SourceTree(unittest.TestCase):
                "$(DESTDIR)/usr/$$f; done\n")
     MAKEFILES = {
         "include": "include/xenctrl.h",
-        "libs": "lib/x86_64-linux-gnu/libxenctrl.so.9.8",
+        "libs": "lib/x86_64-linux-gnu/libxenctrl.so.9.8 "
+                "lib/x86_64-linux-gnu/libxenctrl.a",
         "xenstored": "sbin/xenstored", "xs-clients": "bin/xenstore-read",
         "console": "sbin/xenconsoled", "xcutils": "lib/xen-9.8/bin/lsevtchn",
         "xl": "sbin/xl", "helpers": "lib/xen-9.8/bin/xen-init-dom0",
@@ -403,6 +404,8 @@ class SourceTree(unittest.TestCase):
                      *(f"usr/lib/xen-9.8/bin/{name}" for name in (
                          "xl", "xenstored", "xenconsoled", "xen-hvmctx"))):
             self.assertTrue(os.path.exists(f"{root}/{name}"), name)
+        self.assertEqual(os.listdir(f"{root}/usr/lib/x86_64-linux-gnu"),
+                         ["libxenctrl.so.9.8"])
         self.assertEqual(len(self.build()), 1)
 
     def test_a_tree_that_changes_while_it_is_copied_is_not_built(self):

@@ -182,7 +182,7 @@ def _make(copy, part, jobs, *words):
 
 def _collect(copy, new):
     """Puts the rest of the files where Debian's packages have them, and leaves
-    out the debug information."""
+    out static libraries and debug information, the most of a debug build."""
     for built, place in FURTHER.items():
         target = os.path.join(new, *_named([place]))
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -196,12 +196,15 @@ def _collect(copy, new):
                 os.path.join(new, "usr/lib/x86_64-linux-gnu")):
         for name in os.listdir(top):
             path = os.path.join(top, name)
-            if os.path.isfile(path) and not os.path.islink(path) \
-                    and not name.endswith(".a") and _is_elf(path):
+            if name.endswith(".a"):
+                os.remove(path)
+            elif not os.path.islink(path) and _is_elf(path):
                 run(["strip", "--strip-debug", path], copy, "xen")
 
 
 def _is_elf(path):
+    if not os.path.isfile(path):
+        return False
     with open(path, "rb") as f:
         return f.read(4) == b"\x7fELF"
 
