@@ -14,7 +14,7 @@ import shutil
 import subprocess
 
 from labkit import (cpio, elf, kernel as kernels, packages, paths, releases,
-                    sysroot, xensource)
+                    xensource)
 from labkit.report import LabError
 
 MODULES = ("xen-privcmd", "xen-evtchn", "xen-gntalloc", "xen-gntdev",
@@ -135,8 +135,8 @@ def _programs(writer, roots):
     programs[f"lib/{LATE_LIBRARY}"] = late[0]
     for target, source in programs.items():
         writer.file(target, source)
-    if releases.tree():
-        roots = [*roots, sysroot.rest()]
+    if releases.tree():     # linked with this machine's libraries
+        roots = [*roots, "/"]
     for target, source in elf.closure(programs.values(), roots).items():
         if writer.place(target) not in programs:
             writer.file(target, source, 0o755)

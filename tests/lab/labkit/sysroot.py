@@ -28,8 +28,8 @@ def path(name=""):
 
 
 def rest():
-    """Where the libraries are that the project, or a Xen from a source tree, is
-    compiled against and that no package of dom0 has."""
+    """Where the libraries are that the project is compiled against and that no
+    package of dom0 has."""
     return path() if releases.is_foreign() else "/"
 
 
