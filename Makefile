@@ -10,7 +10,8 @@
 # make torture      kills the real programs, fills and fails their disks: 15 min
 # make demo         shows a UEFI guest on real Xen that keeps its variables: 1 min
 # make lab S=NAME   runs one lab scenario; tests/lab/lab list names them.
-#                   RELEASE=trixie runs it on the Xen of another Debian release
+#                   RELEASE=trixie runs it on the Xen of another Debian release,
+#                   XEN_SOURCE=DIR on the Xen that is compiled from a source tree
 # make compilers    builds all with each gcc and clang of this machine
 # make lint         checks style, layers, manual pages and plain English
 # make install      installs into $(DESTDIR)$(PREFIX)
@@ -250,7 +251,8 @@ demo: all
 	$(Q)BUILD=$(BUILD) tests/lab/lab demo
 
 lab: all
-	$(Q)BUILD=$(BUILD) tests/lab/lab $(if $(RELEASE),--release $(RELEASE)) run $(S)
+	$(Q)BUILD=$(BUILD) tests/lab/lab $(if $(RELEASE),--release $(RELEASE)) \
+		$(if $(XEN_SOURCE),--xen $(XEN_SOURCE)) run $(S)
 
 # The modes of existing directories of the administrator stay as they are.
 install: programs $(BUILD)/lab/guest.elf

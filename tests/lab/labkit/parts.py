@@ -18,7 +18,8 @@ import os
 import shutil
 import tempfile
 
-from labkit import database, kernel, packages, paths, releases, sysroot
+from labkit import (database, kernel, packages, paths, releases, sysroot,
+                    xensource)
 from labkit.report import LabError
 
 # The last five have the programs that scenarios name in `programs:`.
@@ -98,9 +99,9 @@ def _root():
 
 
 def roots():
-    """The directories in which files of dom0 are searched. The base comes
-    first: a library that both have must be the base's."""
-    return [kernel.root(), _root()]
+    """The directories in which files of dom0 are searched. Those of the base
+    come first: a library that both have must be the base's."""
+    return [*xensource.roots(), kernel.root(), _root()]
 
 
 def _find(name):
@@ -116,8 +117,8 @@ def _find(name):
 
 def names(part):
     """The row of PARTS for the current release."""
-    release = releases.current()
-    found = {target.replace("%X", release.xen): name.replace("%X", release.xen)
+    release, xen = releases.current(), releases.xen()
+    found = {target.replace("%X", xen): name.replace("%X", xen)
              for target, name in PARTS[part].items()}
     if part == "systemd":
         found.update({f"{SYSTEMD}/{name}": f"{SYSTEMD}/{name}"

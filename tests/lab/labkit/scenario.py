@@ -44,8 +44,10 @@ ALIASES = {
     "mtd": (mtd.initramfs, "tests/lab/lab build"),
     "efilinux": (efilinux.initramfs, "tests/lab/lab build"),
 }
-# These exist for the machine's own release only.
+# These exist for the machine's own release only, and these not for a Xen from a
+# source tree.
 OWN_ONLY = ("libxl", "mtd")
+PACKAGED_ONLY = ("libxl", "hvm")
 PACKAGE_OF = {"/usr/share/ovmf/": "ovmf"}
 
 
@@ -68,6 +70,9 @@ class Scenario:
 
     def runs_on_foreign(self):
         return not set(OWN_ONLY).intersection(self.needs)
+
+    def runs_on_tree(self):
+        return not set(PACKAGED_ONLY).intersection(self.needs)
 
 
 def load(name):
@@ -134,10 +139,18 @@ def _locate(need, build):
     return os.path.join(paths.TOP, need), "git checkout"
 
 
-def needed_files(scenario, build):
-    """{path in dom0: file on the host} of the header's needs: lines."""
+def check_runs(scenario):
+    """Raises LabError if it cannot run on the selected release and Xen."""
     if releases.is_foreign() and not scenario.runs_on_foreign():
         raise LabError(f"{scenario.name} runs on {releases.host()} only")
+    if releases.tree() and not scenario.runs_on_tree():
+        raise LabError(f"{scenario.name} runs on Debian's Xen only: --xen builds "
+                       "neither hvmloader nor the patched xl")
+
+
+def needed_files(scenario, build):
+    """{path in dom0: file on the host} of the header's needs: lines."""
+    check_runs(scenario)
     files = {}
     for need in scenario.needs:
         if need in parts.PARTS:
@@ -193,8 +206,7 @@ def write_overlay(out, scenario, build):
     if scenario:
         writer.file("lab/scenario.sh", scenario.path)
         files = {**needed_files(scenario, build), **optional_files(scenario)}
-    rest = sysroot.path() if releases.is_foreign() else "/"
-    libraries = elf.closure(files.values(), [*parts.roots(), rest])
+    libraries = elf.closure(files.values(), [*parts.roots(), sysroot.rest()])
     for target, source in {**files, **libraries}.items():
         writer.file(target, source)
     writer.close()
