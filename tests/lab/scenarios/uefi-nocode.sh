@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: without --code a PVH guest also reaches its shell, but slowly
-# needs: firmware build/pflashd tests/lab/uefi.sh
+# needs: firmware build/pflashd build/pflashctl tests/lab/uefi.sh
 # slow: the firmware is several times slower without its code
 # timeout: 900
 . /lab/lib.sh
