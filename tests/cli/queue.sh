@@ -75,7 +75,7 @@ mv "$tmp/away.fd" "$v"
 
 # --- a damaged queue ---
 
-printf 'PFLASHN1 and no more' >"$v.next"
+printf 'PFLASHY1 and no more' >"$v.next"
 refuses "pending: damaged" 3 "moved.fd.next: damaged" "$ctl" vars pending "$v"
 check "--next-start: damaged" sh -c \
 	"'$ctl' vars set --next-start --hex 01 '$v' EfiGlobalVariable:Foo 2>&1 | grep -q 'vars cancel .*removes it'"

@@ -8,7 +8,7 @@ vars=/tmp/vars.fd
 
 # points: the number of points in the history behind its beginning
 points() {
-    pflashctl log --bursts $vars | sed -n 's/^\([0-9]*\)  .*/\1/p' | tail -n +2 | wc -l
+    pflashctl log --bursts $vars | sed -n 's/^\([0-9][0-9]*\)  .*/\1/p' | tail -n +2 | wc -l
 }
 
 value() {
@@ -54,7 +54,7 @@ lab_flash four $vars || lab_die "pflashd did not attach"
 check "it is applied once" sh -c "! grep -q 'at start' /tmp/four.pflashd"
 xl destroy four
 check "four: pflashd leaves with the guest" lab_flash_end four
-point=$(pflashctl log --bursts $vars | sed -n 's/^\([0-9]*\)  .*/\1/p' | head -n 1)
+point=$(pflashctl log --bursts $vars | sed -n 's/^\([0-9][0-9]*\)  .*/\1/p' | head -n 1)
 check "rollback undoes it" pflashctl rollback --to "$point" $vars
 check_equal "the variable is gone" "" "$(value)"
 
