@@ -10,7 +10,8 @@
 # make torture      kills the real programs, fills and fails their disks: 15 min
 # make demo         shows a UEFI guest on real Xen that keeps its variables: 1 min
 # make lab S=NAME   runs one lab scenario; tests/lab/lab list names them.
-#                   RELEASE=trixie runs it on the Xen of another Debian release
+#                   RELEASE=trixie runs it on the Xen of another Debian release,
+#                   XEN_SOURCE=DIR on the Xen that is compiled from a source tree
 # make compilers    builds all with each gcc and clang of this machine
 # make lint         checks style, layers, manual pages and plain English
 # make install      installs into $(DESTDIR)$(PREFIX)
@@ -65,6 +66,7 @@ DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c -lseccomp
 CHECK_LIBS = $(shell pkg-config --libs check)
 # Device paths, and the partitions of disks, of pflashctl boot.
 BOOT_LIBS = $(shell pkg-config --libs efivar blkid)
+CRYPTO_LIBS = $(shell pkg-config --libs libcrypto)
 
 # The objects of these sources.
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -148,7 +150,7 @@ $(LIB) $(SIM):
 $(BUILD)/pflashd: $(DAEMON_OBJ) $(LIB)
 $(BUILD)/pflashd: LIBS = $(DAEMON_LIBS)
 $(BUILD)/pflashctl: $(CTL_OBJ) $(LIB)
-$(BUILD)/pflashctl: LIBS = -ljson-c $(BOOT_LIBS)
+$(BUILD)/pflashctl: LIBS = -ljson-c $(BOOT_LIBS) $(CRYPTO_LIBS)
 $(BUILD)/pflash-replay: $(REPLAY_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: $(BENCH_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: LIBS = -ljson-c -lz -lm
@@ -183,6 +185,13 @@ BOOT_TESTS = $(patsubst %,$(BUILD)/tests/test_boot_%,entry path plan)
 $(BOOT_TESTS): $(BOOT_OBJ)
 $(BOOT_TESTS): CHECK_LIBS += $(BOOT_LIBS) -lefiboot
 $(patsubst %,$(BUILD)/tests/unit/test_boot_%.o,entry path plan): \
+	ALL_CPPFLAGS += -Itools/pflashctl
+
+# pflashctl without its main(): the fixture has the functions of that file.
+KEYS_TESTS = $(BUILD)/tests/test_keys $(BUILD)/tests/test_keys_update
+$(KEYS_TESTS): $(BUILD)/tests/unit/keys_fixture.o $(filter-out %/main.o,$(CTL_OBJ))
+$(KEYS_TESTS): CHECK_LIBS += $(CRYPTO_LIBS) $(BOOT_LIBS) -ljson-c
+$(patsubst %,$(BUILD)/tests/unit/%.o,test_keys test_keys_update keys_fixture): \
 	ALL_CPPFLAGS += -Itools/pflashctl
 
 # The real supervisor, with test doubles of the worker and the domain.
@@ -242,7 +251,8 @@ demo: all
 	$(Q)BUILD=$(BUILD) tests/lab/lab demo
 
 lab: all
-	$(Q)BUILD=$(BUILD) tests/lab/lab $(if $(RELEASE),--release $(RELEASE)) run $(S)
+	$(Q)BUILD=$(BUILD) tests/lab/lab $(if $(RELEASE),--release $(RELEASE)) \
+		$(if $(XEN_SOURCE),--xen $(XEN_SOURCE)) run $(S)
 
 # The modes of existing directories of the administrator stay as they are.
 install: programs $(BUILD)/lab/guest.elf
@@ -265,6 +275,7 @@ install: programs $(BUILD)/lab/guest.elf
 		$(DESTDIR)$(MANDIR)/man5/
 	install -m 644 man/pflashctl.1 man/pflashctl-boot.1 \
 		man/pflashctl-vars.1 man/pflashctl-pins.1 \
+		man/pflashctl-keys.1 \
 		man/pflash-replay.1 man/pflash-bench.1 \
 		$(DESTDIR)$(MANDIR)/man1/
 	install -m 755 integration/xl/block-pflash integration/xl/vif-pflash \
@@ -307,6 +318,7 @@ uninstall:
 		$(DESTDIR)$(MANDIR)/man1/pflashctl-pins.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflash-replay.1 \
 		$(DESTDIR)$(MANDIR)/man1/pflashctl-boot.1 \
+		$(DESTDIR)$(MANDIR)/man1/pflashctl-keys.1 \
 		$(DESTDIR)$(XENDIR)/scripts/block-pflash \
 		$(DESTDIR)$(XENDIR)/scripts/vif-pflash \
 		$(VIF_SCRIPTS:%=$(DESTDIR)$(XENDIR)/scripts/vif-pflash-%) \
@@ -325,12 +337,14 @@ uninstall:
 deb:
 	$(Q)integration/deb/build --output $(BUILD)/deb
 
-# The files of the packages, for the lab.
-$(BUILD)/lab/deb: $(PROGRAMS) $(wildcard debian/* integration/deb/*)
+# The packages for the lab; for an upgrade, the same with an older version.
+$(BUILD)/lab/deb: $(PROGRAMS) $(wildcard debian/* integration/deb/* tests/deb/*)
 	$(Q)[ -e "$$(echo $(BUILD)/deb/ovmf-xen-pflash_*.deb)" ] || \
 		integration/deb/build --firmware --output $(BUILD)/deb
 	$(Q)integration/deb/build --programs --output $(BUILD)/deb
-	$(Q)integration/deb/unpack $(BUILD)/deb $@
+	$(Q)DEB_BUILD_OPTIONS=nocheck integration/deb/build --programs \
+		--version 0.0.9 --output $(BUILD)/deb-old
+	$(Q)tests/deb/for-lab $(BUILD)/deb $(BUILD)/deb-old $@
 
 deb-check:
 	$(Q)BUILD=$(BUILD) tests/run deb

@@ -35,6 +35,8 @@
 #define TRACE_LIMIT (UINT64_C(64) << 20) /* bytes, the default */
 #define TRACE_LIMIT_LEAST (UINT64_C(64) << 10)
 #define TRACE_LIMIT_MOST (UINT64_C(1) << 30)
+/* A trace ends when it has less room than this, for an access and its end. */
+#define TRACE_ROOM 288u /* bytes */
 
 struct trace_config {
 	/*

@@ -78,7 +78,7 @@ const struct format formats[] = {
 	/* files of this project */
 	VARS_OF("journal", "the journal of a VARS file", "PFLASHJ1"),
 	VARS_OF("state", "the chip's saved state", "PFLASHS1"),
-	VARS_OF("next", "the queue of changes for the next start", "PFLASHN1"),
+	VARS_OF("next", "the queue of changes for the next start", "PFLASHY1"),
 	OTHER("handover", "the handover record of a pflashd", 0, "PFLASHHO"),
 	OTHER("move-note", "the note of a move, in place of a journal", 0,
 	      "PFLASHM1"),

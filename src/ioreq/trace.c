@@ -24,6 +24,8 @@
 #define RESERVE 256 /* room for the lines of a hole and of the end, bytes */
 #define TEXT 1280   /* bytes of the longest comment */
 
+_Static_assert(LINE + RESERVE == TRACE_ROOM, "an access and what follows it");
+
 struct trace {
 	struct device *device;
 	/* The operations of the region, as the device has added it. */
@@ -177,7 +179,7 @@ record(struct trace *trace, char op, uint64_t off, unsigned int size,
 
 	if (trace->why)
 		return;
-	if (trace->limit && trace->position + LINE + RESERVE > trace->limit) {
+	if (trace->limit && trace->position + TRACE_ROOM > trace->limit) {
 		trace_end(trace, "the limit of its size is reached");
 		return;
 	}

@@ -9,7 +9,8 @@
 
 #include "pflash/le.h"
 
-#define MAGIC "PFLASHN"
+/* One wrong bit does not make it of the magic number of another file. */
+#define MAGIC "PFLASHY"
 #define VERSION '1'
 
 /* Offsets in the header. */

@@ -97,6 +97,21 @@ no_queue(struct queue **out, struct error *err)
 	return *out ? 0 : error_set(err, ENOMEM, "out of memory");
 }
 
+static int
+explain_damage(int rc, struct files *files, struct error *err)
+{
+	struct error why;
+
+	if (rc != -EUCLEAN || !err)
+		return rc;
+	why = *err;
+	return error_set(err, -rc,
+			 "%.500s: `pflashctl vars cancel %.400s` "
+			 "removes it",
+			 why.text,
+			 files->given ? files->given : files->name[FILES_VARS]);
+}
+
 int
 queue_read(struct queue **out, struct files *files, const struct sys *sys,
 	   struct error *err)
@@ -110,7 +125,7 @@ queue_read(struct queue **out, struct files *files, const struct sys *sys,
 	if (!rc)
 		rc = read_open(out, &file, err);
 	file_close(&file);
-	return rc;
+	return explain_damage(rc, files, err);
 }
 
 size_t
@@ -260,21 +275,6 @@ append_to(struct queue *queue, const struct queue_item *item,
 	}
 	file_close(&new);
 	return rc;
-}
-
-static int
-explain_damage(int rc, struct files *files, struct error *err)
-{
-	struct error why;
-
-	if (rc != -EUCLEAN || !err)
-		return rc;
-	why = *err;
-	return error_set(err, -rc,
-			 "%.500s: `pflashctl vars cancel %.400s` "
-			 "removes it",
-			 why.text,
-			 files->given ? files->given : files->name[FILES_VARS]);
 }
 
 /* -EEXIST: another process has made the file. */

@@ -14,6 +14,22 @@ for script in debian/*.postinst debian/*.prerm debian/*.postrm; do
 		"! grep -v '^#' '$script' | grep -E '(stop|restart|kill).*pflashd'"
 done
 
+# --- the descriptions of the firmware ---
+
+check_equal "each image has a description" 2 \
+	"$(find integration/deb/firmware/debian -name '*.json' | wc -l)"
+for file in integration/deb/firmware/debian/*.json; do
+	check "${file##*/} names one image, its store and its layout" python3 -c '
+import json, sys
+firmware = json.load(open(sys.argv[1]))
+mapping = firmware["mapping"]
+image = mapping["executable"]["filename"]
+store = mapping["nvram-template"]["filename"]
+size = "4m" if image.endswith("_4M.fd") else "2m"
+assert image.replace("OVMF_XEN", "OVMF_XEN_VARS") == store
+assert firmware["tags"] == ["pflashd: layout = " + size]' "$file"
+done
+
 # --- each installed file is in one package ---
 
 root=$tmp/root

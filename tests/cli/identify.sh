@@ -207,7 +207,7 @@ starts_with "$tmp/of.journal" 4096 'PFLASHJ1'
 all_say "$tmp/of.journal" 'the file is the journal of a VARS file'
 starts_with "$tmp/of.state" 4096 'PFLASHS1'
 all_say "$tmp/of.state" "the file is the chip's saved state"
-starts_with "$tmp/of.next" 4096 'PFLASHN1'
+starts_with "$tmp/of.next" 4096 'PFLASHY1'
 all_say "$tmp/of.next" 'the file is the queue of changes for the next start'
 
 

@@ -470,6 +470,21 @@ check "dump --at" sh -c "'$ctl' vars dump --at $point '$v' | grep -q '\"data\": 
 check_equal "diff has the values" "~ EfiGlobalVariable Timeout, 2 to 2 bytes: 6 s instead of 5 s" \
 	"$("$ctl" diff --at "$point" "$v" | grep '^~')"
 
+# Boot entries and certificates are in words, too.
+vars rm "$v" Boot0001
+cp "$tmp/said" "$tmp/changes"
+vars rm "$v" KEK
+cat "$tmp/said" >>"$tmp/changes"
+check "a boot entry that is gone" grep -q \
+	'^- EfiGlobalVariable Boot0001, 110 bytes: .*UEFI QEMU HARDDISK' "$tmp/changes"
+check "a certificate that is gone" grep -q \
+	'^- EfiGlobalVariable KEK, 2565 bytes: .*Microsoft Corporation KEK CA 2011' "$tmp/changes"
+check_equal "log has the same words" "$(cat "$tmp/changes")" \
+	"$("$ctl" log "$v" | sed -n 's/^[0-9]*  [^ ]* [^ ]*  \(- .*\)/\1/p')"
+vars list "$v"
+check "list: a boot entry" grep -q '^Boot0000  *EfiGlobalVariable .* UiApp: FvVol(' "$tmp/said"
+check "list: certificates" grep -q '^db .* 2 certificates: "Microsoft Windows Production PCA 2011"' "$tmp/said"
+
 # --- the examples of the page ---
 
 mkdir "$tmp/examples" "$tmp/examples/guests"

@@ -8,7 +8,6 @@
 /* Queues a list of changes, made from `seed`; the store may be open. */
 bool queue_step(struct run *run, uint64_t seed);
 
-
 /* Applies the queue, as pflashd does before a new guest runs. */
 bool queue_start_step(struct run *run);
 
@@ -17,8 +16,7 @@ void queue_opened(struct run *run);
 
 /*
  * After a power cut: no list is lost, and no queue is gone that was not
- * applied.
- * To be called before the store is opened.
+ * applied.  To be called before the store is opened.
  */
 bool queue_check(struct run *run);
 

@@ -9,11 +9,12 @@ mkdir -p /var/lib/pflash
 lab_install_script
 disk=$(lab_disk /tmp/disk.img)
 
-# conf NAME [LINE...]: all guests have the same VARS file
+# conf NAME [LINE...]: all guests have the same VARS file, of the layout $layout
+layout=2m
 conf() {
     conf_name=$1
     shift
-    printf '%s\n' "vars = $vars" 'layout = 2m' "$@" \
+    printf '%s\n' "vars = $vars" "layout = $layout" "$@" \
         >"/etc/xen/pflash/$conf_name.conf"
 }
 

@@ -10,13 +10,16 @@ import lzma
 import os
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from unittest import mock
 
-from labkit import (cpio, demo, durations, efilinux, elf, kernel, libxl, mtd,
-                    parts, prepare, qemu, releases, report, runner, scenario,
-                    source, sysroot)
+from labkit import (cpio, database, demo, durations, efilinux, elf, kernel,
+                    libxl, mtd, parts, paths, prepare, qemu, releases, report,
+                    runner, scenario, source, sysroot, xensource)
 from labkit.channel import Results
 from labkit.machine import KNOWN_ABORT
 from labkit.report import LabError
@@ -287,6 +290,211 @@ class Releases(unittest.TestCase):
             self.assertEqual(os.readlink(f"{top}/libev.so"), "libev.so.4")
 
 
+class SourceTree(unittest.TestCase):
+    """A tree with the files that xensource.py reads and runs; its makefiles write
+    files where those of Xen do."""
+    CONFIGURE = "#!/bin/sh\necho \"$@\" >config/Tools.mk\n"
+    INSTALL = ("install:\n\tfor f in {files}; do install -D /bin/true "
+               "$(DESTDIR)/usr/$$f; done\n")
+    MAKEFILES = {
+        "include": "include/xenctrl.h",
+        "libs": "lib/x86_64-linux-gnu/libxenctrl.so.9.8 "
+                "lib/x86_64-linux-gnu/libxenctrl.a",
+        "xenstored": "sbin/xenstored", "xs-clients": "bin/xenstore-read",
+        "console": "sbin/xenconsoled", "xcutils": "lib/xen-9.8/bin/lsevtchn",
+        "xl": "sbin/xl", "helpers": "lib/xen-9.8/bin/xen-init-dom0",
+        "hotplug": "share/block",
+    }
+
+    def setUp(self):
+        self.addCleanup(releases.select, None)
+        work = tempfile.TemporaryDirectory()
+        self.addCleanup(work.cleanup)
+        self.dir = f"{work.name}/xen-9.8"
+        for place in (mock.patch.object(releases, "host", lambda: "bookworm"),
+                      mock.patch.dict(os.environ, BUILD="/b",
+                                      PFLASH_CACHE=f"{work.name}/cache")):
+            place.start()
+            self.addCleanup(place.stop)
+        self.write("configure", self.CONFIGURE)
+        os.chmod(f"{self.dir}/configure", 0o755)
+        self.write("config/empty", "")
+        self.write("xen/Makefile", "export XEN_VERSION       = 9\n"
+                   "export XEN_SUBVERSION    = 8\n"
+                   "export XEN_EXTRAVERSION ?= -unstable$(XEN_VENDORVERSION)\n"
+                   "all:\n\techo hypervisor >xen.gz\n")
+        self.write("tools/misc/Makefile",
+                   "xen-hvmctx:\n\tcp /bin/true xen-hvmctx\n")
+        for name, files in self.MAKEFILES.items():
+            self.write(f"tools/{name}/Makefile",
+                       self.INSTALL.format(files=files))
+
+    def write(self, name, text):
+        path = f"{self.dir}/{name}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+
+    def select(self, release=None):
+        releases.select(release, xensource.tree(self.dir))
+        return releases.tree()
+
+    def git(self, *words):
+        subprocess.run(["git", "-C", self.dir, *words], check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def build(self):
+        said = []
+        xensource.build(mock.Mock(say=said.append), 1)
+        return said
+
+    def test_its_version_is_that_of_the_makefile(self):
+        self.assertEqual(self.select().version, "9.8")
+        self.write("xen/Makefile", "all:\n")
+        self.assertRaisesRegex(LabError, "no source tree", self.select)
+        self.assertRaisesRegex(LabError, "no source tree", xensource.tree,
+                               "/nonexistent")
+
+    def test_each_change_gives_another_key(self):
+        keys = {self.select().key}
+        self.write("xen/a.c", "int a;")
+        keys.add(self.select().key)
+        self.write("xen/a.c", "int b;")
+        keys.add(self.select().key)
+        os.chmod(f"{self.dir}/xen/a.c", 0o755)
+        keys.add(self.select().key)
+        os.rename(f"{self.dir}/xen/a.c", f"{self.dir}/xen/b.c")
+        keys.add(self.select().key)
+        os.remove(f"{self.dir}/xen/b.c")
+        for target in ("none", "../tools"):     # to nothing, to a directory
+            os.symlink(target, f"{self.dir}/xen/c")
+            keys.add(self.select().key)
+            os.remove(f"{self.dir}/xen/c")
+        self.assertEqual(len(keys), 7)
+        self.assertIn(self.select().key, keys)
+
+    def test_a_checkout_counts_without_its_ignored_files(self):
+        self.git("init", "-q")
+        self.write(".gitignore", "*.o\nTools.mk\n")
+        self.git("add", ".")
+        key = self.select().key
+        self.write("xen/a.o", "")
+        self.write("config/Tools.mk", "")
+        self.assertEqual(self.select().key, key)
+        self.write("xen/a.c", "")
+        self.assertNotEqual(self.select().key, key)
+        os.remove(f"{self.dir}/xen/a.c")
+        os.remove(f"{self.dir}/tools/xl/Makefile")
+        self.assertNotEqual(self.select().key, key)
+
+    def test_a_tarball_that_was_built_in_is_refused(self):
+        self.write("config/Tools.mk", "")
+        self.assertRaisesRegex(LabError, "has been built in", self.select)
+
+    def test_it_is_built_outside_of_the_tree_with_debian_s_places(self):
+        before = self.select().key
+        self.assertFalse(xensource.is_built())
+        self.assertIn("compiling", " ".join(self.build()))
+        self.assertTrue(xensource.is_built())
+        self.assertEqual(xensource._key(self.dir), before)
+        root, = xensource.roots()
+        for name in ("boot/xen-9.8-amd64.gz", "usr/include/xenctrl.h",
+                     "usr/bin/xenstore-read",
+                     "usr/lib/x86_64-linux-gnu/libxenctrl.so.9.8",
+                     *(f"usr/lib/xen-9.8/bin/{name}" for name in (
+                         "xl", "xenstored", "xenconsoled", "xen-hvmctx"))):
+            self.assertTrue(os.path.exists(f"{root}/{name}"), name)
+        self.assertEqual(os.listdir(f"{root}/usr/lib/x86_64-linux-gnu"),
+                         ["libxenctrl.so.9.8"])
+        self.assertEqual(len(self.build()), 1)
+
+    def test_a_tree_that_changes_while_it_is_copied_is_not_built(self):
+        self.select()
+        self.write("xen/a.c", "")
+        self.assertRaisesRegex(LabError, "changed meanwhile", self.build)
+        self.assertFalse(xensource.is_built())
+
+    def test_a_failed_build_leaves_nothing(self):
+        self.write("tools/xl/Makefile", "install:\n\tfalse\n")
+        self.select()
+        with mock.patch("builtins.print"):
+            self.assertRaisesRegex(LabError, "make failed", self.build)
+        self.assertFalse(xensource.is_built())
+
+    def test_the_oldest_builds_are_forgotten(self):
+        for i in range(xensource.KEPT + 2):
+            self.write("xen/a.c", str(i))
+            self.select()
+            os.makedirs(paths.xen_cache("root"))
+            os.utime(paths.xen_cache(""), (i, i))
+        os.makedirs(f"{paths.lab_cache()}/xen-notes")
+        xensource._forget_oldest()
+        self.assertTrue(xensource.is_built())
+        self.assertEqual(len(os.listdir(paths.lab_cache())),
+                         xensource.KEPT + 1)
+
+    def test_it_has_a_base_and_a_build_directory_of_its_own(self):
+        tree = self.select()
+        top = f"{paths.lab_cache()}/xen-9.8-{tree.key}"
+        self.assertEqual(paths.base("xen"), f"{top}/base-bookworm/xen")
+        self.assertEqual(prepare.directory(), "/b-xen-9.8")
+        self.assertEqual(releases.options(), f"--xen {self.dir} ")
+        self.assertFalse(releases.is_own() or releases.is_foreign())
+        self.select("trixie")
+        self.assertEqual(paths.base("xen"), f"{top}/base-trixie/xen")
+        self.assertEqual(prepare.directory(), "/b-trixie-xen-9.8")
+        self.assertEqual(releases.options(),
+                         f"--release trixie --xen {self.dir} ")
+
+    def test_its_files_come_before_those_of_the_packages(self):
+        self.select()
+        root, = xensource.roots()
+        self.assertEqual(parts.roots()[0], root)
+        with mock.patch.dict(os.environ, CC="cc"):
+            self.assertEqual(
+                sysroot._compiler(),
+                f"cc -isystem {root}/usr/include "
+                f"-L{root}/usr/lib/x86_64-linux-gnu "
+                f"-Wl,-rpath-link,{root}/usr/lib/x86_64-linux-gnu")
+        self.assertEqual(sysroot._uses(), f"{root}\n")
+
+    def test_hvm_guests_and_the_patched_xl_need_debian_s_xen(self):
+        self.select()
+        for need in ("hvm", "libxl"):
+            s = scenario.Scenario("x", "x.sh", needs=[need])
+            with self.assertRaisesRegex(LabError, "Debian's Xen only"):
+                scenario.needed_files(s, "/nonexistent")
+            options = mock.Mock(scenario=["x"])
+            with mock.patch.object(scenario, "load", lambda name, s=s: s), \
+                    self.assertRaisesRegex(LabError, "Debian's Xen only"):
+                runner.run(options)     # before it compiles anything
+            self.assertFalse(xensource.is_built())
+
+    def test_make_check_full_runs_scenarios_on_it_or_says_why_not(self):
+        loader = SourceFileLoader("run", os.path.join(paths.TOP, "tests", "run"))
+        plan = module_from_spec(spec_from_loader("run", loader))
+        with mock.patch.dict(sys.modules, run=plan):
+            loader.exec_module(plan)
+        for name in plan.SOURCE:
+            self.assertTrue(scenario.load(name).runs_on_tree())
+        steps = list(plan.source(self.dir))
+        self.assertEqual([step.name for step in steps],
+                         [f"{name}-xen-9.8" for name in plan.SOURCE])
+        for directory in (None, ""):
+            step, = plan.source(directory)
+            said = subprocess.run(step.command, check=True, text=True,
+                                  capture_output=True).stdout.splitlines()
+            self.assertEqual(str(plan.judge_script(said, 0)[0]),
+                             "0 passed, 0 failed, 1 skipped")
+
+    def test_a_step_takes_as_long_as_on_debian_s_xen(self):
+        table = {"lab boot": 9, "lab boot-xen-9.8": 7, "lab a-trixie": 3,
+                 "lab a": 2}
+        for step, seconds in (("boot-xen-9.8", 7), ("boot-xen-9.7", 9),
+                              ("a-trixie-xen-9.8", 2)):
+            self.assertEqual(durations.of_step(f"lab {step}", table), seconds)
+
+
 class Modules(unittest.TestCase):
     def setUp(self):
         cache = tempfile.TemporaryDirectory()
@@ -366,6 +574,71 @@ class Parts(unittest.TestCase):
         with tempfile.TemporaryDirectory() as cache:
             with self.assertRaisesRegex(LabError, "lab build"):
                 self.needs(cache, ["block"])
+
+
+    def test_a_directory_comes_with_all_below_it(self):
+        with tempfile.TemporaryDirectory() as cache, \
+                mock.patch.dict(os.environ, PFLASH_CACHE=cache), \
+                mock.patch.object(parts, "names", lambda _part: {"a/b": "c"}):
+            os.makedirs(os.path.join(parts._root(), "c/d"))
+            for name in ("one", "d/two"):
+                with open(os.path.join(parts._root(), "c", name), "wb"):
+                    pass
+            self.assertEqual(set(parts.files("x")), {"a/b/one", "a/b/d/two"})
+
+
+class Database(unittest.TestCase):
+    ENTRY = ("Package: libx1\nVersion: 1.2-3\nInstalled-Size: 7\n"
+             "Multi-Arch: same\nArchitecture: amd64\n"
+             "Maintainer: X <x@x.example>\n"
+             "Depends: libc6 (>= 2.36)\nDescription-en: x\n long\n\n")
+
+    def test_a_package_is_installed_as_apt_s_lists_have_it(self):
+        self.assertEqual(
+            database.status(self.ENTRY),
+            ("Package: libx1\nStatus: install ok installed\nVersion: 1.2-3\n"
+             "Architecture: amd64\nMulti-Arch: same\n"
+             "Maintainer: X <x@x.example>\nDescription: x\n long\n",
+             "libx1:amd64.list"))
+
+    def test_dpkg_reads_it(self):
+        with tempfile.TemporaryDirectory() as root, \
+                mock.patch.object(database, "_entries", lambda _names:
+                                  [self.ENTRY, self.ENTRY.replace("x1", "y1")]):
+            database.write(root, ["libx1", "liby1"])
+            place = os.path.join(root, database.PLACE)
+            for name in ("updates", "triggers"):
+                os.mkdir(os.path.join(place, name))
+            done = subprocess.run(
+                ["dpkg-query", "--admindir", place, "-W", "-f",
+                 "${Package} ${db:Status-Abbrev}${Version},"], check=True,
+                capture_output=True, text=True)
+            self.assertEqual((done.stdout, done.stderr),
+                             ("lab-dom0 ii 1,libx1 ii 1.2-3,liby1 ii 1.2-3,", ""))
+
+
+class Packages(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(releases.select, None)
+
+    def test_of_this_machine_s_release_make_makes_them(self):
+        s = scenario.Scenario("x", "x.sh", needs=["packages"])
+        with tempfile.TemporaryDirectory() as build:
+            with self.assertRaisesRegex(LabError, "make build/lab/deb"):
+                scenario.needed_files(s, build)
+            os.makedirs(f"{build}/lab/deb/programs")
+            with open(f"{build}/lab/deb/programs/x", "wb"):
+                pass
+            self.assertEqual(scenario.needed_files(s, build), {
+                "lab/packages/programs/x": f"{build}/lab/deb/programs/x"})
+
+    def test_of_another_release_a_scenario_is_skipped_without_them(self):
+        releases.select("trixie" if releases.host() != "trixie" else "bookworm")
+        s = scenario.Scenario("x", "x.sh", needs=["packages"])
+        with tempfile.TemporaryDirectory() as cache, \
+                mock.patch.dict(os.environ, PFLASH_CACHE=cache):
+            with self.assertRaisesRegex(scenario.NotHere, "tests/deb/run"):
+                scenario.needed_files(s, "/nonexistent")
 
 
 class Others(unittest.TestCase):

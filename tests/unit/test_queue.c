@@ -415,7 +415,7 @@ START_TEST(damaged_file_stays_until_all_is_dropped)
 	struct queue *queue;
 	size_t dropped = 7;
 
-	blob_write(scratch_path("VARS.next"), "PFLASHN2, and more bytes", 24);
+	blob_write(scratch_path("VARS.next"), "PFLASHY2, and more bytes", 24);
 	ck_assert_int_eq(queue_read(&queue, files, NULL, &err), -EUCLEAN);
 	ck_assert_ptr_nonnull(strstr(err.text, "VARS.next: has a format that "
 					       "this version cannot read"));
@@ -436,7 +436,7 @@ START_TEST(huge_file_is_not_read)
 {
 	struct queue *queue;
 
-	blob_write(scratch_path("VARS.next"), "PFLASHN1", 8);
+	blob_write(scratch_path("VARS.next"), "PFLASHY1", 8);
 	ck_assert_int_eq(truncate(scratch_path("VARS.next"), (off_t)1 << 40),
 			 0);
 	ck_assert_int_eq(queue_read(&queue, files, NULL, &err), -EUCLEAN);

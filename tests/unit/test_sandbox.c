@@ -34,6 +34,8 @@
 #include "support_store.h"
 #include "worker/client.h"
 #include "worker/sandbox.h"
+#include "worker/tracer.h"
+#include "worker/worker.h"
 
 #define SIZE 16384u
 #define DOMAIN 7u
@@ -945,6 +947,61 @@ START_TEST(trace_is_written_in_the_sandbox)
 }
 END_TEST
 
+/* The supervisor's reply, with the descriptor, is in the socket already. */
+static int
+limited_trace_in(enum sandbox_level level, int fd)
+{
+	const struct options options = { .trace_limit = TRACE_LIMIT_LEAST };
+	static struct report report;
+	const struct worker_start start = { .report = &report };
+	struct flash flash = { .start = &start, .options = &options };
+	const struct channel_reply reply = { .result = 0 };
+	const uint8_t value = 0x50;
+	struct sim *sim;
+	int ends[2];
+
+	flash.device = open_device(&sim);
+	if (!flash.device || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0 ||
+	    channel_send(ends[0], &reply, sizeof(reply), fd) < 0)
+		return 1;
+	client_init(ends[1]);
+	if (enter(level) < 0)
+		return 99;
+	tracer_change(&flash);
+	if (!flash.trace)
+		return 2;
+	for (unsigned int i = 0; i < 20000 && flash.trace; i++) {
+		sim_guest_write(sim, 0, BASE, &value, 1);
+		(void)tracer_flush(&flash);
+	}
+	return flash.trace ? 3 : 0;
+}
+
+/* The sandbox allows the call that tells a file from a connection. */
+START_TEST(limit_of_a_trace_holds_in_the_sandbox)
+{
+	const char *path = scratch_path("trace");
+	struct blob blob;
+	int status = 0;
+	pid_t child;
+
+	child = fork();
+	if (child == 0) {
+		(void)signal(SIGSYS, SIG_DFL);
+		_exit(limited_trace_in((enum sandbox_level)_i,
+				       open(path, O_WRONLY | O_CREAT, 0600)));
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(status == 0, "status %#x", (unsigned int)status);
+	blob = blob_read(path);
+	ck_assert_uint_le(blob.len, TRACE_LIMIT_LEAST);
+	ck_assert_uint_ge(blob.len, TRACE_LIMIT_LEAST - 1024);
+	ck_assert_ptr_nonnull(memmem(blob.data, blob.len, TRACE_END "the limit",
+				     strlen(TRACE_END "the limit")));
+	blob_free(&blob);
+}
+END_TEST
+
 static void
 assert_owned(const char *name, mode_t mode)
 {
@@ -1104,6 +1161,8 @@ add_store(TCase *tc)
 	tcase_add_loop_test(tc, store_works_in_the_sandbox, SANDBOX_NONE, end);
 	tcase_add_loop_test(tc, trace_is_written_in_the_sandbox, SANDBOX_NONE,
 			    end);
+	tcase_add_loop_test(tc, limit_of_a_trace_holds_in_the_sandbox,
+			    SANDBOX_NONE, end);
 	tcase_add_loop_test(tc, new_file_is_created_in_the_sandbox,
 			    SANDBOX_NONE, end);
 	tcase_add_loop_test(tc, file_in_use_is_refused_in_the_sandbox,

@@ -279,6 +279,33 @@ START_TEST(next_worker_knows_of_the_hole)
 }
 END_TEST
 
+/* The worker has ended the trace at its limit: another one may begin. */
+START_TEST(file_is_full)
+{
+	int fd;
+
+	options.trace = TRACE;
+	options.trace_limit = 4096;
+	START(act_trace);
+	ck_assert_int_eq(truncate(TRACE, 4096 - TRACE_ROOM), 0);
+	ck_assert(trace_is("file"));
+	ck_assert_int_eq(truncate(TRACE, 4097 - TRACE_ROOM), 0);
+	ck_assert(trace_is("off"));
+	ck_assert_str_eq(refusal(CONTROL_TRACE_STOP),
+			 "the guest is not traced");
+	fd = client_send(CONTROL_TRACE "\n");
+	UNTIL(stage->replies == 2);
+	ck_assert(trace_is("client"));
+	close(fd);
+	UNTIL(trace_is("off"));
+	/* The next worker does not go on. */
+	kill_worker();
+	UNTIL(stage->workers == 2 && state_is("running"));
+	ck_assert_int_eq(stage->result, -ENOENT);
+	ck_assert_int_eq(terminate(), EXIT_OK);
+}
+END_TEST
+
 START_TEST(file_is_stopped)
 {
 	options.trace = TRACE;
@@ -496,6 +523,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, fifo_in_place_of_the_file);
 	tcase_add_test(tc, directory_is_missing);
 	tcase_add_test(tc, next_worker_knows_of_the_hole);
+	tcase_add_test(tc, file_is_full);
 	tcase_add_test(tc, file_is_stopped);
 	tcase_add_test(tc, client_gets_the_trace);
 	tcase_add_test(tc, one_trace_at_a_time);

@@ -21,9 +21,6 @@
 #define SHOWN_TEXT 72     /* bytes of a text, without its quotes */
 #define LONGEST_TEXT 2048 /* longer values are not read as text */
 
-/* TEMPORARY */
-extern const struct describer boot_describer __attribute__((weak));
-extern const struct describer keys_describer __attribute__((weak));
 static const struct describer *const describers[] = { &boot_describer,
 						      &keys_describer };
 
@@ -278,7 +275,7 @@ describe_kind(const struct variable *variable)
 {
 	char *text = describe_small(variable);
 
-	for (size_t i = 0; !text && i < DESCRIBERS && describers[i]; i++)
+	for (size_t i = 0; !text && i < DESCRIBERS; i++)
 		text = describers[i]->value(variable);
 	return text;
 }
@@ -330,7 +327,7 @@ describe_change(const struct variable *old, const struct variable *new)
 
 	if (find_small(new ? new : old))
 		return compare_values(old, new);
-	for (size_t i = 0; !text && i < DESCRIBERS && describers[i]; i++)
+	for (size_t i = 0; !text && i < DESCRIBERS; i++)
 		text = describers[i]->change(old, new);
 	return text ? text : compare_values(old, new);
 }

@@ -10,6 +10,7 @@
 #include "boot.h"
 #include "enqueue.h"
 #include "group.h"
+#include "keys.h"
 #include "pflashctl.h"
 #include "show.h"
 #include "vars.h"
@@ -65,6 +66,8 @@ const struct ctl_command ctl_commands[] = {
 
 const struct group groups[] = {
 	{ "boot", boot_commands, "show and change boot entries" },
+	{ "keys", keys_commands,
+	  "the keys of Secure Boot: list, enroll, remove, update, refresh" },
 	{ "vars", vars_commands, "show and change single variables" },
 	{ "pins", pins_commands, "variables that the guest cannot change" },
 	{ NULL, NULL, NULL },

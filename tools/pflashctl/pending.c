@@ -90,7 +90,8 @@ print_change(const struct change *change)
 	(void)show_text(stdout, text_of(name));
 	printf(" (%s)", vendor ? vendor : guid);
 	if (change->kind == CHANGE_SET)
-		printf(", %" PRIu32 " bytes", change->value.data_size);
+		printf(", %" PRIu32 " byte%s", change->value.data_size,
+		       change->value.data_size == 1 ? "" : "s");
 	if (change->has_condition)
 		fputs(", if it is as it was", stdout);
 	putchar('\n');

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "pending.h"
 #include "vars.h"
 
 #include <limits.h>
@@ -142,6 +143,16 @@ const struct group_command vars_commands[] = {
 	  "[--list N] [--journal FILE] VARS...",
 	  "drop the changes that wait for the next start",
 	  "  --list N         those of one command, by its number in pending\n"
+	  "  --journal FILE   the journal, if it is not VARS.journal\n" },
+	{ "pending", vars_pending, 1, UINT_MAX, pending_options,
+	  "[--json] [--journal FILE] VARS|ID|NAME...",
+	  "list the changes that wait for the guest's next start",
+	  "  --json           as JSON\n"
+	  "  --journal FILE   the journal, if it is not VARS.journal\n" },
+	{ "cancel", vars_cancel, 1, UINT_MAX, cancel_options,
+	  "[--list N] [--journal FILE] VARS|ID|NAME...",
+	  "drop the changes that wait for the guest's next start",
+	  "  --list N         only this list, a number of `vars pending`\n"
 	  "  --journal FILE   the journal, if it is not VARS.journal\n" },
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
 };

@@ -101,10 +101,21 @@ open_file(struct supervisor *s)
 	tracing->over = true;
 }
 
+/* Then the worker has ended the trace. */
+static bool
+file_is_full(const struct supervisor *s)
+{
+	struct stat st;
+
+	return s->options->trace_limit && s->tracing.file >= 0 &&
+	       fstat(s->tracing.file, &st) == 0 &&
+	       (uint64_t)st.st_size + TRACE_ROOM > s->options->trace_limit;
+}
+
 static bool
 file_is_traced(const struct supervisor *s)
 {
-	return s->options->trace && !s->tracing.over;
+	return s->options->trace && !s->tracing.over && !file_is_full(s);
 }
 
 static int

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -530,6 +531,8 @@ flash_attach(struct flash *flash, struct error *err)
 	flash->files = client_files(flash->start->files);
 	code = attach(flash, &preflight, err);
 	preflight_free(&preflight);
+	/* Some 100 KiB, of what was read before the attach. */
+	(void)malloc_trim(0);
 	return code;
 }
 

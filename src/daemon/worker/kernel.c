@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pflash/sys.h"
+
 #define FILE_MOST (1u << 20)
 #define DEPTH_MOST 32
 #define UUID_LENGTH 36u
@@ -34,7 +36,7 @@ check_file(int fd, const char *name, size_t *size, struct error *err)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
+	if (sys_kernel.fstat(fd, &st) < 0)
 		return error_errno(err, errno, "%s", name);
 	if (!S_ISREG(st.st_mode) ||
 	    (st.st_uid != 0 && st.st_uid != geteuid()) ||

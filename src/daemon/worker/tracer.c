@@ -7,9 +7,13 @@
 #include <sys/stat.h>
 
 #include "log.h"
+#include "pflash/sys.h"
 #include "worker/client.h"
 
-/* A file has a limit; the reader of a socket has one of its own. */
+/*
+ * A file has a limit; the reader of a socket has one of its own.  fstat(3) does
+ * not work in the sandbox (store/sys.c).
+ */
 static struct trace_config
 config_for(const struct flash *flash, int fd, uint32_t flags)
 {
@@ -21,7 +25,7 @@ config_for(const struct flash *flash, int fd, uint32_t flags)
 	};
 	struct stat st;
 
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+	if (sys_kernel.fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		config.limit = flash->options->trace_limit;
 		config.size = (uint64_t)st.st_size;
 	}

@@ -13,7 +13,8 @@ import os
 import shutil
 import subprocess
 
-from labkit import cpio, elf, kernel as kernels, packages, paths, releases
+from labkit import (cpio, elf, kernel as kernels, packages, paths, releases,
+                    xensource)
 from labkit.report import LabError
 
 MODULES = ("xen-privcmd", "xen-evtchn", "xen-gntalloc", "xen-gntdev",
@@ -77,13 +78,14 @@ def build(progress, update=False):
 
 def _build_locked(progress, update):
     root, kernel = packages.ensure_root(progress, update)
+    roots = [*xensource.roots(), root]
     new = paths.base().rstrip("/") + ".new"
     shutil.rmtree(new, ignore_errors=True)
     os.makedirs(new)
-    _boot_files(root, kernel, new)
+    _boot_files(roots, kernel, new)
     progress.say("hypervisor and kernel unpacked")
     with open(os.path.join(new, "base.cpio"), "wb") as out:
-        _initramfs(cpio.Writer(out, LINKS), root)
+        _initramfs(cpio.Writer(out, LINKS), roots)
         progress.say(f"dom0 initramfs: {out.tell() >> 10} KiB")
     with open(os.path.join(new, "stamp"), "w", encoding="ascii") as f:
         f.write(_inputs_digest())
@@ -91,12 +93,13 @@ def _build_locked(progress, update):
     os.rename(new, paths.base())
 
 
-def _boot_files(root, kernel, new):
-    xen = releases.current().xen
-    with gzip.open(f"{root}/boot/xen-{xen}-amd64.gz") as src, \
+def _boot_files(roots, kernel, new):
+    """Xen is of the first of `roots` (_initramfs), the kernel of the last."""
+    hypervisor = f"{roots[0]}/boot/xen-{releases.xen()}-amd64.gz"
+    with gzip.open(hypervisor) as src, \
             open(os.path.join(new, "xen"), "wb") as out:
         shutil.copyfileobj(src, out)
-    with open(kernels.image(root, kernel), "rb") as f:
+    with open(kernels.image(roots[-1], kernel), "rb") as f:
         bzimage = f.read()
     with open(os.path.join(new, "vmlinuz"), "wb") as f:
         f.write(bzimage)
@@ -104,7 +107,9 @@ def _boot_files(root, kernel, new):
         f.write(elf.vmlinux(bzimage) or bzimage)
 
 
-def _initramfs(writer, root):
+def _initramfs(writer, roots):
+    """The programs of Xen are those of the first of `roots`: of the only one, the
+    packages, or of a Xen from a source tree, which comes before them."""
     for name, target in LINKS.items():
         writer.symlink(name, target)
     for name in DIRECTORIES:
@@ -116,20 +121,23 @@ def _initramfs(writer, root):
     for i, name in enumerate(MODULES):
         writer.file(f"lib/modules/{i}-{os.path.basename(name)}.ko",
                     kernels.module(f"drivers/xen/{name}"))
-    _programs(writer, root)
-    _busybox(writer, f"{root}/bin/busybox")
+    _programs(writer, roots)
+    _busybox(writer, f"{roots[-1]}/bin/busybox")
     writer.close()
 
 
-def _programs(writer, root):
-    tools = f"usr/lib/xen-{releases.current().xen}/bin"
-    programs = {f"bin/{n}": f"{root}/{tools}/{n}" for n in XEN_PROGRAMS}
-    programs.update({f"bin/{n}": f"{root}/usr/bin/{n}" for n in STORE_PROGRAMS})
-    late = glob.glob(f"{root}/**/{LATE_LIBRARY}", recursive=True)
+def _programs(writer, roots):
+    xen = roots[0]
+    tools = f"usr/lib/xen-{releases.xen()}/bin"
+    programs = {f"bin/{n}": f"{xen}/{tools}/{n}" for n in XEN_PROGRAMS}
+    programs.update({f"bin/{n}": f"{xen}/usr/bin/{n}" for n in STORE_PROGRAMS})
+    late = glob.glob(f"{roots[-1]}/**/{LATE_LIBRARY}", recursive=True)
     programs[f"lib/{LATE_LIBRARY}"] = late[0]
     for target, source in programs.items():
         writer.file(target, source)
-    for target, source in elf.closure(programs.values(), [root]).items():
+    if releases.tree():     # linked with this machine's libraries
+        roots = [*roots, "/"]
+    for target, source in elf.closure(programs.values(), roots).items():
         if writer.place(target) not in programs:
             writer.file(target, source, 0o755)
     # libxl runs its helpers by their installed names.

@@ -7,6 +7,7 @@ of each step on this machine. Both have lines `SECONDS NAME`.
 """
 
 import os
+import re
 
 from labkit import paths, releases
 
@@ -36,10 +37,10 @@ def load():
 
 
 def of_step(step, table=None):
-    """The seconds of a step, None if unknown. A scenario on a foreign release that
-    has not passed yet takes as long as on this machine's."""
+    """The seconds of a step, None if unknown. A scenario on a foreign release or
+    another Xen that has not passed yet takes as long as on this machine's."""
     table = load() if table is None else table
-    own = step
+    own = re.sub(r"-xen-[0-9.]+$", "", step)
     for name in releases.RELEASES:
         own = own.removesuffix("-" + name)
     return table.get(step, table.get(own))

@@ -53,8 +53,9 @@ def files():
 
 def build(progress, jobs):
     """Builds them unless they are there."""
-    if releases.is_foreign():
-        raise LabError("--libxl builds for the release of this machine only")
+    if not releases.is_own():
+        raise LabError("--libxl builds for the release of this machine and its "
+                       "own Xen only")
     xen = source()
     if xen.is_built():
         progress.say(f"ready: {xen.path()}")

@@ -5,6 +5,8 @@
     block   Debian's hotplug scripts for disks, with their programs
     net     the same for network interfaces, with a bridge
     systemd systemd and its journal
+    dpkg    dpkg, programs that maintainer scripts use, and dpkg's database with
+            the packages that dom0's files come from
 
 The files come from Debian packages, unpacked in the cache beside the packages of
 the base.
@@ -16,13 +18,15 @@ import os
 import shutil
 import tempfile
 
-from labkit import kernel, packages, paths, releases
+from labkit import (database, kernel, packages, paths, releases, sysroot,
+                    xensource)
 from labkit.report import LabError
 
-# The last four have the programs that scenarios name in `programs:`.
+# The last five have the programs that scenarios name in `programs:`.
 PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
-            "iproute2", "systemd", "dmsetup", "e2fsprogs", "fdisk", "strace",
-            "apparmor", "lvm2", "nfs-kernel-server")
+            "iproute2", "systemd", "dpkg", "tar", "coreutils", "libc-bin",
+            "perl-base", "init-system-helpers", "dmsetup", "e2fsprogs", "fdisk",
+            "strace", "apparmor", "lvm2", "nfs-kernel-server")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
@@ -30,6 +34,7 @@ SYSTEMD = "lib/systemd"
 # {part: {path in dom0: file below one of roots(), or kernel:MODULE}}. The paths of
 # QEMU and hvmloader are libxl's; dom0/init inserts all modules in lib/modules.
 # %X is Xen's version.
+# A directory is taken with everything below it.
 PARTS = {
     "hvm": {name: name for name in (QEMU, KEYMAP,
                                     "usr/lib/xen-%X/boot/hvmloader")},
@@ -67,6 +72,18 @@ PARTS = {
             "system/systemd-journald.service",
             "system/systemd-journald.socket")},
     },
+    "dpkg": {
+        # The shell of maintainer scripts: busybox's would run its own applets,
+        # dpkg and install among them, instead of the programs below.
+        "bin/bash": "bin/bash",
+        **{f"bin/{name}": f"usr/bin/{name}" for name in (
+            "deb-systemd-helper", "deb-systemd-invoke", "dpkg", "dpkg-deb",
+            "dpkg-query", "dpkg-split", "install", "perl", "tar")},
+        **{f"bin/{name}": f"usr/sbin/{name}" for name in (
+            "ldconfig", "start-stop-daemon")},
+        "lib/x86_64-linux-gnu/perl-base": "usr/lib/x86_64-linux-gnu/perl-base",
+        database.PLACE: database.PLACE,
+    },
 }
 
 
@@ -76,14 +93,15 @@ def _directory():
 
 def _root():
     """The unpacked packages; the name is a hash of their list."""
-    digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()
+    inputs = " ".join([*PACKAGES, *database.FIELDS, database.OWNER])
+    digest = hashlib.sha256(inputs.encode()).hexdigest()
     return os.path.join(_directory(), digest[:16])
 
 
 def roots():
-    """The directories in which files of dom0 are searched. The base comes
-    first: a library that both have must be the base's."""
-    return [kernel.root(), _root()]
+    """The directories in which files of dom0 are searched. Those of the base
+    come first: a library that both have must be the base's."""
+    return [*xensource.roots(), kernel.root(), _root()]
 
 
 def _find(name):
@@ -99,8 +117,8 @@ def _find(name):
 
 def names(part):
     """The row of PARTS for the current release."""
-    release = releases.current()
-    found = {target.replace("%X", release.xen): name.replace("%X", release.xen)
+    release, xen = releases.current(), releases.xen()
+    found = {target.replace("%X", xen): name.replace("%X", xen)
              for target, name in PARTS[part].items()}
     if part == "systemd":
         found.update({f"{SYSTEMD}/{name}": f"{SYSTEMD}/{name}"
@@ -110,7 +128,17 @@ def names(part):
 
 def files(part):
     """{path in dom0: file on the host} of one part, without its libraries."""
-    return {target: _find(name) for target, name in names(part).items()}
+    found = {}
+    for target, name in names(part).items():
+        source = _find(name)
+        if not os.path.isdir(source):
+            found[target] = source
+            continue
+        for top, _dirs, inside in os.walk(source):
+            below = os.path.join(target, os.path.relpath(top, source))
+            found.update({os.path.normpath(os.path.join(below, name)):
+                          os.path.join(top, name) for name in inside})
+    return found
 
 
 def program(name):
@@ -132,19 +160,23 @@ def build(progress, update=False):
     with open(paths.release_cache("lock"), "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         if update or not is_built():
-            _build_locked(progress)
+            _build_locked(progress, update)
         progress.say(f"ready: {_root()}")
 
 
-def _build_locked(progress):
+def _build_locked(progress, update):
     with tempfile.TemporaryDirectory(dir=paths.release_cache()) as work:
         os.chmod(work, 0o755)
-        wanted = packages.with_libraries(PACKAGES, packages.resolve()[1])
+        base = packages.resolve()[1]
+        wanted = packages.with_libraries(
+            [*PACKAGES, *sysroot.runtime_libraries()], base)
         progress.say(f"downloading {len(wanted)} packages for parts of dom0")
         debs = packages._download(wanted, os.path.join(work, "debs"))
         new = os.path.join(work, "root")
         packages._unpack(debs, new)
-        shutil.rmtree(_directory(), ignore_errors=True)
-        os.makedirs(_directory())
+        database.write(new, {*wanted, *base})
+        # Another version of this source may use another list.
+        if update:
+            shutil.rmtree(_directory(), ignore_errors=True)
+        os.makedirs(_directory(), exist_ok=True)
         os.rename(new, _root())
-

@@ -26,6 +26,14 @@ def release_cache(name=""):
     return os.path.join(lab_cache(), releases.current().name, name)
 
 
+def xen_cache(name=""):
+    """The files of the Xen that is built from a source tree, or one of them."""
+    tree = releases.tree()
+    return os.path.join(lab_cache(), f"xen-{tree.version}-{tree.key}", name)
+
+
 def base(name=""):
     """A file of the built base: xen, vmlinux, vmlinuz, base.cpio."""
+    if releases.tree():
+        return os.path.join(xen_cache(f"base-{releases.current().name}"), name)
     return os.path.join(release_cache("base"), name)

@@ -1,25 +1,30 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Builds the parts of the lab that boot: of this machine's release on demand
-(`lab build`), of a foreign one also before a run, together with the project."""
+(`lab build`); of a foreign one, or with a Xen from a source tree, also before a
+run, together with the project."""
 
 import os
 
-from labkit import base, efilinux, mtd, parts, paths, releases, sysroot
+from labkit import (base, efilinux, mtd, parts, paths, releases, sysroot,
+                    xensource)
 from labkit.report import Progress
 
 
-def build(progress, update=False):
+def build(progress, update=False, jobs=None):
+    if releases.tree():
+        xensource.build(progress, jobs or os.cpu_count())
+    if releases.is_foreign():
+        sysroot.build(progress, update)
     base.build(progress, update)
     parts.build(progress, update)
     efilinux.build(progress, update)
-    if releases.is_foreign():
-        sysroot.build(progress, update)
-    else:
+    if not releases.is_foreign():
         mtd.build(progress)
 
 
 def is_built():
-    built = base.is_built() and parts.is_built() and efilinux.is_built()
+    built = (base.is_built() and parts.is_built() and efilinux.is_built()
+             and xensource.is_built())
     if releases.is_foreign():
         return built and sysroot.is_built()
     return built and mtd.is_built()
@@ -34,7 +39,7 @@ def directory():
 
 def ready(build_directory):
     """For a run with the programs of this build directory."""
-    if not releases.is_foreign():
+    if releases.is_own():
         base.require()
         return
     progress = Progress("lab" + releases.suffix())

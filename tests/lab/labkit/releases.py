@@ -5,6 +5,9 @@ here. The rest of labkit asks current().
 A release is this machine's own, or foreign: then its packages come from lists of
 their own (archive.py) and the project is compiled against its libraries
 (sysroot.py). The emulator is always this machine's.
+
+The Xen is that of the release or, in its place, one that is built from a source
+tree (xensource.py).
 """
 
 from dataclasses import dataclass
@@ -49,6 +52,7 @@ RELEASES = {release.name: release for release in (
 OS_RELEASE = "/etc/os-release"
 
 _selected = None
+_tree = None
 
 
 def host():
@@ -69,10 +73,11 @@ def own():
     return RELEASES.get(host())
 
 
-def select(name):
-    """Makes `name` the current release, None this machine's own."""
-    global _selected  # pylint: disable=global-statement
-    _selected = name
+def select(name, tree=None):
+    """Makes `name` the current release, None this machine's own, with the Xen of
+    `tree` (xensource.py) or, if None, its own."""
+    global _selected, _tree  # pylint: disable=global-statement
+    _selected, _tree = name, tree
 
 
 def current():
@@ -82,6 +87,16 @@ def current():
                        "machine; choose another one with --release: "
                        + ", ".join(RELEASES))
     return RELEASES[name]
+
+
+def tree():
+    """The source tree of the Xen that boots, or None: the release's Xen."""
+    return _tree
+
+
+def xen():
+    """The version of the Xen that boots, such as 4.17."""
+    return _tree.version if _tree else current().xen
 
 
 def others():
@@ -94,7 +109,19 @@ def is_foreign():
     return current().name != host()
 
 
+def is_own():
+    """Neither a foreign release nor the Xen of a source tree."""
+    return not is_foreign() and _tree is None
+
+
 def suffix():
     """For names of files and of steps: empty, or the foreign release's name
-    after a hyphen."""
-    return f"-{current().name}" if is_foreign() else ""
+    after a hyphen, and the version of a Xen from a source tree."""
+    return ((f"-{current().name}" if is_foreign() else "")
+            + (f"-xen-{_tree.version}" if _tree else ""))
+
+
+def options():
+    """The words of the command line that select these."""
+    return ((f"--release {current().name} " if is_foreign() else "")
+            + (f"--xen {_tree.directory} " if _tree else ""))

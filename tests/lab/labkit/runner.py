@@ -177,8 +177,7 @@ def _explain(scenario, code, reason, results, out):
     """Lines about a run that did not pass: the failure, the logs, the next
     thing to do."""
     name = scenario.name + releases.suffix()
-    command = "tests/lab/lab " + (
-        f"--release {releases.current().name} " if releases.is_foreign() else "")
+    command = f"tests/lab/lab {releases.options()}"
     lines = [f"{name} failed: {text}" for text in results.failures]
     if reason:
         lines.append(f"{name} failed: {reason}")
@@ -236,6 +235,8 @@ def run(options, closing_last=False):
     """Runs the scenarios one after the other; returns the exit code. Their
     closing lines come before the line of totals, or after it."""
     loaded = [scenarios.load(name) for name in options.scenario]
+    for scenario in loaded:
+        scenarios.check_runs(scenario)
     prepare.ready(options.build)
     for scenario in loaded:
         scenarios.needed_files(scenario, options.build)

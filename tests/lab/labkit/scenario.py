@@ -44,9 +44,15 @@ ALIASES = {
     "mtd": (mtd.initramfs, "tests/lab/lab build"),
     "efilinux": (efilinux.initramfs, "tests/lab/lab build"),
 }
-# These exist for the machine's own release only.
+# These exist for the machine's own release only, and these not for a Xen from a
+# source tree.
 OWN_ONLY = ("libxl", "mtd")
+PACKAGED_ONLY = ("libxl", "hvm")
 PACKAGE_OF = {"/usr/share/ovmf/": "ovmf"}
+
+
+class NotHere(LabError):
+    """The scenario cannot run on this machine or release: it is skipped."""
 
 
 @dataclass
@@ -64,6 +70,9 @@ class Scenario:
 
     def runs_on_foreign(self):
         return not set(OWN_ONLY).intersection(self.needs)
+
+    def runs_on_tree(self):
+        return not set(PACKAGED_ONLY).intersection(self.needs)
 
 
 def load(name):
@@ -101,6 +110,17 @@ def names():
                   if n.endswith(".sh"))
 
 
+def _packages(build):
+    """(directory, command that makes it) with the project's Debian packages."""
+    if not releases.is_foreign():
+        return os.path.join(build, "lab", "deb"), "make build/lab/deb"
+    place = os.path.join(paths.cache(), "deb", releases.current().name + "-lab")
+    how = f"tests/deb/run --release {releases.current().name}"
+    if not os.path.exists(place):
+        raise NotHere(f"{place} is missing, which `{how}` makes as root")
+    return place, how
+
+
 def _locate(need, build):
     """(file, command that makes it) of one word of a needs: line."""
     if need in ALIASES:
@@ -108,6 +128,8 @@ def _locate(need, build):
         return place(), how
     if need == VARS:
         return _vars(build), "make"
+    if need == "packages":
+        return _packages(build)
     if need.startswith("/"):
         package = next((p for d, p in PACKAGE_OF.items()
                         if need.startswith(d)), None)
@@ -117,10 +139,18 @@ def _locate(need, build):
     return os.path.join(paths.TOP, need), "git checkout"
 
 
-def needed_files(scenario, build):
-    """{path in dom0: file on the host} of the header's needs: lines."""
+def check_runs(scenario):
+    """Raises LabError if it cannot run on the selected release and Xen."""
     if releases.is_foreign() and not scenario.runs_on_foreign():
         raise LabError(f"{scenario.name} runs on {releases.host()} only")
+    if releases.tree() and not scenario.runs_on_tree():
+        raise LabError(f"{scenario.name} runs on Debian's Xen only: --xen builds "
+                       "neither hvmloader nor the patched xl")
+
+
+def needed_files(scenario, build):
+    """{path in dom0: file on the host} of the header's needs: lines."""
+    check_runs(scenario)
     files = {}
     for need in scenario.needs:
         if need in parts.PARTS:
@@ -133,11 +163,12 @@ def needed_files(scenario, build):
         if not os.path.exists(source):
             raise LabError(f"{scenario.name} needs {source}; run `{how}`")
         if os.path.isdir(source):
+            folder = os.path.basename(need)
             for top, _dirs, inside in os.walk(source):
                 for name in inside:
                     full = os.path.join(top, name)
-                    below = os.path.relpath(full, os.path.dirname(source))
-                    files[f"lab/{below}"] = full
+                    below = os.path.relpath(full, source)
+                    files[f"lab/{folder}/{below}"] = full
         else:
             files[f"lab/{os.path.basename(source)}"] = source
     return files
@@ -175,8 +206,7 @@ def write_overlay(out, scenario, build):
     if scenario:
         writer.file("lab/scenario.sh", scenario.path)
         files = {**needed_files(scenario, build), **optional_files(scenario)}
-    rest = sysroot.path() if releases.is_foreign() else "/"
-    libraries = elf.closure(files.values(), [*parts.roots(), rest])
+    libraries = elf.closure(files.values(), [*parts.roots(), sysroot.rest()])
     for target, source in {**files, **libraries}.items():
         writer.file(target, source)
     writer.close()

@@ -69,13 +69,24 @@ class Source:
             f.write(self._inputs())
 
     def run(self, words, directory):
-        try:
-            done = subprocess.run(words, cwd=directory, text=True, check=False,
-                                  stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT)
-        except FileNotFoundError:
-            raise LabError(f"{words[0]} is missing; tests/lab/README.md lists "
-                           f"the packages for --{self.name}") from None
-        if done.returncode:
-            print("\n".join(done.stdout.splitlines()[-20:]), flush=True)
-            raise LabError(f"{words[0]} failed in {directory}")
+        run(words, directory, self.name)
+
+
+def environment():
+    """Without the options that a `make` that runs the lab passes on."""
+    return {name: value for name, value in os.environ.items()
+            if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
+
+
+def run(words, directory, option):
+    """Runs a step of the build that `--option` asks for."""
+    try:
+        done = subprocess.run(words, cwd=directory, text=True, check=False,
+                              env=environment(), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except FileNotFoundError:
+        raise LabError(f"{words[0]} is missing; tests/lab/README.md lists "
+                       f"the packages for --{option}") from None
+    if done.returncode:
+        print("\n".join(done.stdout.splitlines()[-20:]), flush=True)
+        raise LabError(f"{words[0]} failed in {directory}")

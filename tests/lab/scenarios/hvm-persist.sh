@@ -7,6 +7,10 @@
 . /lab/uefi.sh
 . /lab/hvm.sh
 
+# Debian's OVMF.fd has 4 MiB since Debian 13. A PVH guest starts from OvmfXen of
+# 2 MiB only, so no such guest can use the same VARS file.
+[ "$(wc -c </lab/OVMF.fd)" = 2097152 ] || layout=4m
+
 conf debian
 hvm debian /lab/OVMF.fd
 check_equal "debian: direct mode" direct "$(lab_field debian mode)"
@@ -22,20 +26,30 @@ has trap Lab1 'DE AD BE EF'
 set_variable trap Lab2 C0FFEE00
 ends trap
 
-conf pvh
-lab_create pvh 'kernel = "/lab/OVMF_XEN.fd"' 'memory = 256' "$disk" ||
-    lab_die "pvh: no guest"
-uefi_shell pvh
-has pvh Lab1 'DE AD BE EF'
-has pvh Lab2 'C0 FF EE 00'
-set_variable pvh Lab3 0BADF00D
-ends pvh
+# A PVH guest with the same VARS file
+pvh() {
+    # xl has not named the kernel yet when it starts pflashd.
+    conf pvh 'code = /lab/OVMF_XEN.fd'
+    lab_create pvh 'kernel = "/lab/OVMF_XEN.fd"' 'memory = 256' "$disk" ||
+        lab_die "pvh: no guest"
+    uefi_shell pvh
+    has pvh Lab1 'DE AD BE EF'
+    has pvh Lab2 'C0 FF EE 00'
+    set_variable pvh Lab3 0BADF00D
+    ends pvh
+}
+
+if [ $layout = 2m ]; then
+    pvh
+else
+    skip "pvh: OVMF.fd of this release has 4 MiB, OvmfXen for PVH guests 2 MiB"
+fi
 
 conf back
 hvm back /lab/OVMF.fd
 has back Lab1 'DE AD BE EF'
 has back Lab2 'C0 FF EE 00'
-has back Lab3 '0B AD F0 0D'
+[ $layout = 4m ] || has back Lab3 '0B AD F0 0D'
 ends back
 check "the file is sound" pflashctl check $vars
 lab_done

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: refusals of pflashd on a Xen host; a refusal changes nothing
-# needs: build/lab/guest.elf build/pflashd build/pflash-replay
+# needs: build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
 # needs: /usr/share/OVMF/OVMF_VARS.fd /usr/share/ovmf/OVMF.fd
 # timeout: 120
 . /lab/lib.sh

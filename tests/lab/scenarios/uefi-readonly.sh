@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: OVMF on a read-only flash: a variable seems set until the next boot
-# needs: firmware build/pflashd tests/lab/uefi.sh
+# needs: firmware build/pflashd build/pflashctl tests/lab/uefi.sh
 # slow: three boots, the first of a new variable store
 # timeout: 900
 . /lab/lib.sh
