@@ -274,8 +274,8 @@ install: programs $(BUILD)/lab/guest.elf
 	install -m 644 man/pflash-journal.5 man/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man5/
 	install -m 644 man/pflashctl.1 man/pflashctl-boot.1 \
-		man/pflashctl-vars.1 man/pflashctl-pins.1 \
-		man/pflashctl-keys.1 \
+		man/pflashctl-keys.1 man/pflashctl-pins.1 \
+		man/pflashctl-vars.1 \
 		man/pflash-replay.1 man/pflash-bench.1 \
 		$(DESTDIR)$(MANDIR)/man1/
 	install -m 755 integration/xl/block-pflash integration/xl/vif-pflash \

@@ -68,8 +68,8 @@ const struct group groups[] = {
 	{ "boot", boot_commands, "show and change boot entries" },
 	{ "keys", keys_commands,
 	  "the keys of Secure Boot: list, enroll, remove, update, refresh" },
-	{ "vars", vars_commands, "show and change single variables" },
 	{ "pins", pins_commands, "variables that the guest cannot change" },
+	{ "vars", vars_commands, "show and change single variables" },
 	{ NULL, NULL, NULL },
 };
 
