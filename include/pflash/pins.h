@@ -82,8 +82,8 @@ int pins_start(struct pins *pins, uint8_t *image, size_t size,
 bool pins_active(const struct pins *pins);
 
 /*
- * What the host itself changes becomes the pinned value of a variable that is
- * in the record; also a new boot entry, if these are.
+ * A value that the host itself gives to a variable of the record becomes the
+ * pinned one; also a new boot entry, if the record has these.
  */
 int pins_host_changes(struct pins *pins, const struct changes *changes,
 		      struct error *err);

@@ -10,8 +10,8 @@
  *    journal.  From here on NEW is the flash.
  * 3. NEW.next becomes the queue of OLD, VARS gets the name NEW, and then the
  *    journal the name NEW.journal.
- * 4. OLD, OLD.state, OLD.pins, OLD.next and OLD.journal are removed, the note at
- *    last.
+ * 4. OLD, OLD.state, OLD.pins, OLD.next and OLD.journal are removed, the note
+ *    at last.
  *
  * Each step is durable before the next one.  Up to the end of step 2 OLD is
  * whole and its readers accept it; from the end of step 3 on NEW is.  Between

@@ -77,7 +77,7 @@ else
 	} >"$tmp/status"
 	check_equal "the status of a refused program" 92 \
 		"$("$replay" --vars "$v" --sync op --pin auto <"$tmp/status" 2>/dev/null)"
-	# What comes after a refusal is stored.
+	# A later burst is stored.
 	fresh
 	timeout=$(offset Timeout data)
 	{ cat "$tmp/delete" && program "$timeout" 0; } |

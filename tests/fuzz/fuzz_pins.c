@@ -109,8 +109,9 @@ static const struct seen *
 find(const struct seen *all, unsigned int count, size_t which)
 {
 	const struct seen *deleted = NULL;
-	uint8_t name[0x10000] = { 0 };
+	static uint8_t name[0x10000]; /* zeros behind each name */
 
+	memset(name, 0, 16);
 	memcpy(name, wanted[which].name, wanted[which].size);
 	for (unsigned int i = 0; i < count; i++) {
 		const struct seen *s = &all[i];
@@ -272,7 +273,8 @@ static void
 program_all(uint32_t off, const uint8_t *bytes, uint32_t len)
 {
 	for (uint32_t i = 0; i < len && off + i < SIZE; i++)
-		program(off + i, bytes[i]);
+		image[off + i] &= bytes[i];
+	effective_touch(view, off, len);
 }
 
 static void

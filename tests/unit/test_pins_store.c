@@ -186,7 +186,8 @@ END_TEST
 /* --sync variable: what is synced after a refusal is what was before. */
 START_TEST(view_is_right_after_a_refusal)
 {
-	const uint8_t states[] = { VARIABLE_IN_TRANSITION, VARIABLE_SUPERSEDED };
+	const uint8_t states[] = { VARIABLE_IN_TRANSITION,
+				   VARIABLE_SUPERSEDED };
 
 	ck_assert_int_eq(attack(), 0);
 	ck_assert_int_eq(store_commit(store), -EPERM);
