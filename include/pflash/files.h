@@ -2,8 +2,9 @@
 /*
  * The files of one flash: VARS, journal, saved state, queue, pins.  The store
  * names a file by its role, never by its path.  So a store without privileges
- * works through another process that has the paths: the worker uses an implementation
- * that sends requests to the supervisor, other programs use files_local().
+ * works through another process that has the paths: the worker uses an
+ * implementation that sends requests to the supervisor, other programs use
+ * files_local().
  *
  * Each role also has an unfinished file: files_ops.create() makes it, and
  * files_ops.install() renames it to the role's name.  The implementation
