@@ -173,7 +173,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(SIM) $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(SIM) $(LIB) $(CHECK_LIBS) -o $@
 
 $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
-$(BUILD)/tests/test_loop: CHECK_LIBS += $(DAEMON_LIBS) -lm
+$(BUILD)/tests/test_loop $(BUILD)/tests/test_pinning: CHECK_LIBS += $(DAEMON_LIBS) -lm
 
 $(BUILD)/tests/test_selftest: $(BUILD)/tools/pflashctl/selftest_report.o
 $(BUILD)/tests/unit/test_selftest.o: ALL_CPPFLAGS += -Itools/pflashctl

@@ -418,13 +418,14 @@ remove_unfinished(const struct moving *m)
 	(void)files->ops->remove(files, FILES_JOURNAL, true);
 }
 
-/* The note goes last: it says that the state beside it means nothing. */
+/* The note goes last: it says that the files beside it mean nothing. */
 static void
 undo_step_1(const struct moving *m)
 {
 	struct files *files = m->new.files;
 
-	if (m->arriving && files->ops->remove(files, FILES_STATE, false) == 0)
+	if (m->arriving && files_local_unlink(files, FILES_STATE) == 0 &&
+	    files_local_unlink(files, FILES_PINS) == 0)
 		(void)files_local_unlink(files, FILES_JOURNAL);
 }
 

@@ -135,16 +135,6 @@ const struct group_command vars_commands[] = {
 	  "                   those that decide which code may run\n"
 	  "  --input FILE     read this file\n" EDITING_DETAILS },
 	{ "pending", vars_pending, 1, UINT_MAX, pending_options,
-	  "[--json] [--journal FILE] VARS...",
-	  "list the changes that wait for the next start",
-	  "  --json           as JSON\n"
-	  "  --journal FILE   the journal, if it is not VARS.journal\n" },
-	{ "cancel", vars_cancel, 1, UINT_MAX, cancel_options,
-	  "[--list N] [--journal FILE] VARS...",
-	  "drop the changes that wait for the next start",
-	  "  --list N         those of one command, by its number in pending\n"
-	  "  --journal FILE   the journal, if it is not VARS.journal\n" },
-	{ "pending", vars_pending, 1, UINT_MAX, pending_options,
 	  "[--json] [--journal FILE] VARS|ID|NAME...",
 	  "list the changes that wait for the guest's next start",
 	  "  --json           as JSON\n"
