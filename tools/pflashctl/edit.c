@@ -2,8 +2,12 @@
 #include "edit.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "edit_pins.h"
 #include "edit_report.h"
@@ -296,26 +300,148 @@ edit_unlocked(struct editing *editing, struct error *err)
 	return ret;
 }
 
-static void
-edit_file(struct editing *editing, const char *path)
-{
-	struct error err = { "" };
-	size_t count = 0;
-	int ret, code = CTL_OK;
+/* The result of one file; `code` and `err` are of EDIT_FAILED. */
+struct outcome {
+	enum edit_result result;
+	size_t changes;
+	int code;
+	struct error err;
+};
 
+static void
+edit_file(struct editing *editing, const char *path, struct outcome *outcome)
+{
+	int ret;
+
+	*outcome = (struct outcome){ .code = CTL_OK };
 	editing->path = path;
-	ret = edit_unlocked(editing, &err);
+	ret = edit_unlocked(editing, &outcome->err);
 	if (ret < 0) {
-		name_file(path, &err);
-		code = ctl_code(ret);
+		name_file(path, &outcome->err);
+		outcome->code = ctl_code(ret);
 		ret = EDIT_FAILED;
 	} else if (editing->changes) {
-		count = changes_count(editing->changes);
+		outcome->changes = changes_count(editing->changes);
 	}
-	edit_report_file(editing->report, path, (enum edit_result)ret, count,
-			 code, &err);
+	outcome->result = (enum edit_result)ret;
 	changes_free(editing->changes);
 	editing->changes = NULL;
+}
+
+static void
+tell(struct edit_report *report, const char *path,
+     const struct outcome *outcome)
+{
+	edit_report_file(report, path, outcome->result, outcome->changes,
+			 outcome->code, &outcome->err);
+}
+
+/* --- many files ----------------------------------------------------------- */
+
+/*
+ * An edit waits for the disk most of the time, and a file system makes the
+ * syncs of several processes in one write.  So child number n edits the files
+ * n, n + CHILDREN and so on, and the parent reports them in order.
+ */
+#define CHILDREN 16u
+
+static void
+run_child(struct editing *editing, const struct targets *targets, size_t first,
+	  int to)
+{
+	struct outcome outcome;
+
+	for (size_t i = first; i < targets->count; i += CHILDREN) {
+		edit_file(editing, targets->paths[i], &outcome);
+		if (write(to, &outcome, sizeof(outcome)) !=
+		    (ssize_t)sizeof(outcome))
+			break;
+	}
+	_exit(0);
+}
+
+/* Returns the pipe of its outcomes, or -1: it was not started. */
+static int
+start_child(struct editing *editing, const struct targets *targets,
+	    size_t first)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		run_child(editing, targets, first, ends[1]);
+	}
+	close(ends[1]);
+	if (pid > 0)
+		return ends[0];
+	close(ends[0]);
+	return -1;
+}
+
+static bool
+read_outcome(int from, struct outcome *outcome)
+{
+	char *to = (char *)outcome;
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < sizeof(*outcome)) {
+		n = read(from, to + len, sizeof(*outcome) - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		len += (size_t)n;
+	}
+	return true;
+}
+
+/* The outcome of a file whose child has ended before it told it. */
+static void
+lost(struct outcome *outcome, const char *path)
+{
+	*outcome = (struct outcome){ EDIT_FAILED, 0, CTL_FAILED, { "" } };
+	(void)error_set(&outcome->err, EIO,
+			"%s: the process that edited it has ended", path);
+}
+
+static void
+edit_many(struct editing *editing, const struct targets *targets)
+{
+	size_t count = targets->count < CHILDREN ? targets->count : CHILDREN;
+	struct outcome outcome;
+	int from[CHILDREN];
+
+	(void)fflush(NULL);
+	for (size_t i = 0; i < count; i++)
+		from[i] = start_child(editing, targets, i);
+	for (size_t i = 0; i < targets->count; i++) {
+		const char *path = targets->paths[i];
+
+		if (from[i % CHILDREN] < 0)
+			edit_file(editing, path, &outcome);
+		else if (!read_outcome(from[i % CHILDREN], &outcome))
+			lost(&outcome, path);
+		tell(editing->report, path, &outcome);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (from[i] >= 0)
+			close(from[i]);
+	while (wait(NULL) > 0)
+		;
+}
+
+static void
+edit_one(struct editing *editing, const char *path)
+{
+	struct outcome outcome;
+
+	edit_file(editing, path, &outcome);
+	tell(editing->report, path, &outcome);
 }
 
 int
@@ -338,8 +464,10 @@ edit_files(const struct edit_options *options, char **files, unsigned int count,
 	if (code == CTL_OK)
 		code = edit_report_begin(&report, options->json, targets.count);
 	if (code == CTL_OK) {
-		for (size_t i = 0; i < targets.count; i++)
-			edit_file(&editing, targets.paths[i]);
+		if (targets.count == 1)
+			edit_one(&editing, targets.paths[0]);
+		else
+			edit_many(&editing, &targets);
 		code = edit_report_end(&report);
 	}
 	targets_free(&targets);

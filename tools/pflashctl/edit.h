@@ -48,7 +48,8 @@ struct edit_target {
 
 /*
  * Plans the changes for one file.  Returns 0, also with no change, or -errno
- * with a sentence that does not name the file.
+ * with a sentence that does not name the file.  It may be called twice for a
+ * file, and in a process of its own: it changes nothing else.
  */
 typedef int edit_plan(void *opaque, const struct edit_target *target,
 		      struct changes *changes, struct error *err);
