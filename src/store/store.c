@@ -435,8 +435,8 @@ store_checkpoint(struct store *store)
 		return store->failed;
 	if (store_pending(store)) {
 		rc = commit_burst(store);
-		if (rc && rc != -EPERM)
-			return rc;
+		if (rc && store->failed)
+			return rc; /* else the burst was refused */
 	}
 	if (store->journal.length > store->journal.done)
 		return checkpoint(store, true);

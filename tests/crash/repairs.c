@@ -137,27 +137,41 @@ is_noted(const struct model *model, uint64_t value)
 	return false;
 }
 
-/* The file that is there now must be kept, unless it has the image. */
 static bool
-note_damaged(struct run *run, const uint8_t *image)
+note(struct run *run, uint64_t value)
 {
-	const struct bytes *vars = content(machine.vars);
 	struct model *model = run->model;
 	struct range *may = &model->may;
-	uint64_t value;
 
-	may->kept_unknown = may->kept_unknown || run_tolerant();
-	if (!vars ||
-	    (vars->len == model->size && !memcmp(vars->data, image, vars->len)))
-		return true;
-	value = hash(vars);
-	may->damaged = may->cached ? 0 : value;
 	if (is_noted(model, value))
 		return true;
 	if (may->damages == MAX_DAMAGES)
 		return run_wrong(run, "the script damages VARS too often");
 	model->damage[may->damages++] = value;
 	return true;
+}
+
+/*
+ * The file that is there now must be kept, unless it has the image.  If it has,
+ * it is kept all the same where a fault prevents that it is read.
+ */
+static bool
+note_damaged(struct run *run, const uint8_t *image)
+{
+	const struct bytes *vars = content(machine.vars);
+	struct range *may = &run->model->may;
+	bool same;
+
+	may->kept_unknown = may->kept_unknown || run_tolerant();
+	if (!vars)
+		return true;
+	same = vars->len == run->model->size &&
+	       !memcmp(vars->data, image, vars->len);
+	if (same)
+		return machine.fault.kind == FAULT_NONE ||
+		       note(run, hash(vars));
+	may->damaged = may->cached ? 0 : hash(vars);
+	return note(run, hash(vars));
 }
 
 /* A new image after state `number`; returns its own number. */
