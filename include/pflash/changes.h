@@ -36,6 +36,9 @@ struct change {
 	struct edit_value expected; /* else: its attributes, time and data */
 };
 
+/* The variable that the change writes; of CHANGE_REMOVE, GUID and name only. */
+struct variable change_variable(const struct change *change);
+
 /* NULL: out of memory. */
 struct changes *changes_new(void);
 void changes_free(struct changes *changes);

@@ -150,4 +150,14 @@ const char *guid_name(const uint8_t *guid);
  */
 bool guid_parse(const char *text, size_t len, uint8_t guid[GUID_SIZE]);
 
+/* Vendors: of PK, KEK and boot entries, and of db, dbx and dbt. */
+extern const uint8_t guid_global[GUID_SIZE];
+extern const uint8_t guid_security_database[GUID_SIZE];
+/* Of the variable that is called so, and of shim's. */
+extern const uint8_t guid_secure_boot_enable[GUID_SIZE];
+extern const uint8_t guid_custom_mode[GUID_SIZE];
+extern const uint8_t guid_vendor_keys[GUID_SIZE];
+extern const uint8_t guid_cert_db[GUID_SIZE];
+extern const uint8_t guid_shim_lock[GUID_SIZE];
+
 #endif

@@ -25,6 +25,22 @@ out_of_memory(struct error *err)
 	return error_set(err, ENOMEM, "out of memory for the list of changes");
 }
 
+struct variable
+change_variable(const struct change *change)
+{
+	const struct edit_value *value = &change->value;
+
+	return (struct variable){
+		.guid = value->guid,
+		.name = value->name,
+		.name_size = value->name_size,
+		.attributes = value->attributes,
+		.time = value->time,
+		.data = value->data,
+		.data_size = value->data_size,
+	};
+}
+
 struct changes *
 changes_new(void)
 {

@@ -13,8 +13,5 @@ extern const uint8_t guid_nv_data[GUID_SIZE];
 extern const uint8_t guid_authenticated[GUID_SIZE];
 extern const uint8_t guid_plain[GUID_SIZE];
 extern const uint8_t guid_working_block[GUID_SIZE];
-/* The vendors of PK, and of dbx. */
-extern const uint8_t guid_global[GUID_SIZE];
-extern const uint8_t guid_security_database[GUID_SIZE];
 
 #endif

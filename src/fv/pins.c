@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guid.h"
+#include "pflash/siglist.h"
 
 int
 pins_no_memory(struct error *err)
@@ -266,8 +266,8 @@ has_grown(const struct pin *pin, const struct variable *v)
 	       pin_time(&v->time) >= pin_time(&pin->time) &&
 	       v->data_size >= pin->data_size &&
 	       memcmp(v->data, pin->data, pin->data_size) == 0 &&
-	       pin_is_lists(v->data + pin->data_size,
-			    v->data_size - pin->data_size);
+	       siglist_check(v->data + pin->data_size,
+			     v->data_size - pin->data_size, NULL, NULL) == 0;
 }
 
 bool
@@ -329,16 +329,7 @@ pin_value(const struct pin *pin)
 static int
 load(struct pins *pins, const struct change *change, struct error *err)
 {
-	const struct edit_value *value = &change->value;
-	const struct variable v = {
-		.guid = value->guid,
-		.name = value->name,
-		.name_size = value->name_size,
-		.attributes = value->attributes,
-		.time = value->time,
-		.data = value->data,
-		.data_size = value->data_size,
-	};
+	const struct variable v = change_variable(change);
 	struct pin *pin = pins_add(pins, &v, NULL);
 
 	if (!pin)
@@ -392,11 +383,7 @@ pins_host_changes(struct pins *pins, const struct changes *changes,
 
 	for (size_t i = 0; i < changes_count(changes) && ret == 0; i++) {
 		const struct change *change = changes_at(changes, i);
-		const struct variable v = {
-			.guid = change->value.guid,
-			.name = change->value.name,
-			.name_size = change->value.name_size,
-		};
+		const struct variable v = change_variable(change);
 		const struct pin *pin = pins_find(pins, &v);
 
 		if ((pin && pin->decided) || (boot && pin_is_boot_entry(&v)))

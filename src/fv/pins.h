@@ -91,7 +91,4 @@ struct edit_value pin_value(const struct pin *pin);
 /* True for BootOrder's entries: "Boot" and four digits of UEFI 2.10, 3.1.1. */
 bool pin_is_boot_entry(const struct variable *v);
 
-/* True if `size` bytes are whole signature lists (UEFI 2.10, 32.4.1). */
-bool pin_is_lists(const uint8_t *p, size_t size);
-
 #endif

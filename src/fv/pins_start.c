@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guid.h"
-
 #include "pflash/fv.h"
 
 static int

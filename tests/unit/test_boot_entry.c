@@ -230,8 +230,8 @@ START_TEST(numbered_names)
 		{ "boot0001", -1 },     { "Boot000G", -1 },
 	};
 	uint16_t number = 1;
-	struct variable variable = variable_of(boot_guid, names[_i].name, good,
-					       sizeof(good));
+	struct variable variable = variable_of(guid_global, names[_i].name,
+					       good, sizeof(good));
 	bool found = boot_is_numbered(&variable, "Boot", &number);
 
 	ck_assert_int_eq(found ? number : -1, names[_i].number);
@@ -261,7 +261,7 @@ START_TEST(words_for_values)
 		{ "ConOut", "\1\1\6\0\1\2", 6, NULL },
 		{ "Lang", "eng", 3, NULL },
 	};
-	struct variable variable = variable_of(boot_guid, values[_i].name,
+	struct variable variable = variable_of(guid_global, values[_i].name,
 					       values[_i].bytes,
 					       values[_i].size);
 	char *words = boot_describer.value(&variable);
@@ -278,11 +278,11 @@ END_TEST
 
 START_TEST(words_for_changes)
 {
-	const struct variable old = variable_of(boot_guid, "BootOrder",
+	const struct variable old = variable_of(guid_global, "BootOrder",
 						"\1\0\2\0", 4);
-	const struct variable new = variable_of(boot_guid, "BootOrder",
+	const struct variable new = variable_of(guid_global, "BootOrder",
 						"\2\0\1\0", 4);
-	const struct variable odd = variable_of(boot_guid, "BootOrder", "\2",
+	const struct variable odd = variable_of(guid_global, "BootOrder", "\2",
 						1);
 	char *words = boot_describer.change(&old, &new);
 
@@ -302,7 +302,8 @@ END_TEST
 
 START_TEST(other_variables_have_no_words)
 {
-	const struct variable other = variable_of(boot_guid, "Lang", "eng", 3);
+	const struct variable other = variable_of(guid_global, "Lang", "eng",
+						  3);
 
 	ck_assert_ptr_null(boot_describer.change(&other, NULL));
 	ck_assert_ptr_null(boot_describer.change(NULL, &other));

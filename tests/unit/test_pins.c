@@ -18,6 +18,7 @@
 #define DELETED 0x3d
 #define HEADER_ONLY 0x7f
 #define NV_BS 3u
+#define SHA256 0x26 /* the first byte of the type */
 
 /* gEfiImageSecurityDatabaseGuid, gEfiCustomModeEnableGuid */
 static const uint8_t vendor_database[16] = {
@@ -34,13 +35,18 @@ static struct pins *pins;
 static struct vars good, bad;
 static size_t pk, dbx;
 
-/* A signature list of one hash, whose bytes are all `fill`. */
+/* A signature list of one SHA-256, whose bytes are all `fill`. */
 static const uint8_t *
 list(uint8_t fill)
 {
+	static const uint8_t type[16] = {
+		SHA256, 0x16, 0xc4, 0xc1, 0x4c, 0x50, 0x92, 0x40,
+		0xac,   0xa9, 0x41, 0xf9, 0x36, 0x93, 0x43, 0x28,
+	};
 	static uint8_t bytes[76];
 
 	memset(bytes, fill, sizeof(bytes));
+	memcpy(bytes, type, sizeof(type));
 	put_le32(bytes + 16, sizeof(bytes));
 	put_le32(bytes + 20, 0);
 	put_le32(bytes + 24, 48);
@@ -268,7 +274,10 @@ START_TEST(dbx_does_not_change_otherwise)
 		unsigned int lists;
 		uint32_t cut;
 		uint8_t fill;
-	} cases[] = { { 1, 0, 1 }, { 3, 1, 1 }, { 3, 48, 1 }, { 3, 0, 2 } };
+	} cases[] = { { 1, 0, SHA256 },
+		      { 3, 1, SHA256 },
+		      { 3, 48, SHA256 },
+		      { 3, 0, 0 } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		size_t at;

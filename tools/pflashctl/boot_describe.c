@@ -29,7 +29,7 @@ is_named(const struct variable *variable, const char *name)
 	uint8_t bytes[BOOT_NAME_SIZE];
 	uint32_t size = boot_name(bytes, name);
 
-	return memcmp(variable->guid, boot_guid, GUID_SIZE) == 0 &&
+	return memcmp(variable->guid, guid_global, GUID_SIZE) == 0 &&
 	       variable->name_size == size &&
 	       memcmp(variable->name, bytes, size) == 0;
 }

@@ -11,12 +11,6 @@
 #include "boot_text.h"
 #include "pflash/le.h"
 
-/* 8be4df61-93ca-11d2-aa0d-00e098032b8c */
-const uint8_t boot_guid[GUID_SIZE] = {
-	0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
-	0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c,
-};
-
 /* mBmAutoCreateBootOptionGuid 8108ac4e-9f11-4d59-850e-e21a522c59b2 */
 static const uint8_t automatic_guid[GUID_SIZE] = {
 	0x4e, 0xac, 0x08, 0x81, 0x11, 0x9f, 0x59, 0x4d,
@@ -162,7 +156,7 @@ boot_is_numbered(const struct variable *variable, const char *prefix,
 	const size_t len = strlen(prefix);
 	unsigned int value = 0;
 
-	if (memcmp(variable->guid, boot_guid, GUID_SIZE) != 0 ||
+	if (memcmp(variable->guid, guid_global, GUID_SIZE) != 0 ||
 	    variable->name_size != 2 * (len + 4 + 1) ||
 	    get_le16(variable->name + variable->name_size - 2) != 0)
 		return false;
@@ -187,7 +181,7 @@ boot_find(const struct varstore *store, const char *name,
 	uint8_t bytes[BOOT_NAME_SIZE];
 	uint32_t size = boot_name(bytes, name);
 
-	return varstore_find(store, boot_guid, bytes, size, variable);
+	return varstore_find(store, guid_global, bytes, size, variable);
 }
 
 /* --- the variables of a store --- */

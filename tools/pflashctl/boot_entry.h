@@ -17,9 +17,6 @@
 #include "pflash/error.h"
 #include "pflash/varstore.h"
 
-/* gEfiGlobalVariableGuid, the vendor of all these variables. */
-extern const uint8_t boot_guid[GUID_SIZE];
-
 /* Their attributes, but for the volatile ones (section 3.3). */
 #define BOOT_ATTRIBUTES                                                        \
 	(VARIABLE_NON_VOLATILE | VARIABLE_BOOT_ACCESS | VARIABLE_RUNTIME_ACCESS)

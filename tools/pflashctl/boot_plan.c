@@ -31,7 +31,7 @@ is_equal(const struct varstore *store, const uint8_t *name, uint32_t name_size,
 {
 	struct variable old;
 
-	return varstore_find(store, boot_guid, name, name_size, &old) == 0 &&
+	return varstore_find(store, guid_global, name, name_size, &old) == 0 &&
 	       old.attributes == BOOT_ATTRIBUTES && old.data_size == size &&
 	       memcmp(old.data, data, size) == 0;
 }
@@ -41,7 +41,7 @@ put(struct planning *planning, const uint8_t *name, uint32_t name_size,
     const uint8_t *data, size_t size, struct error *err)
 {
 	const struct edit_value value = {
-		.guid = boot_guid,
+		.guid = guid_global,
 		.name = name,
 		.name_size = name_size,
 		.attributes = BOOT_ATTRIBUTES,
@@ -81,7 +81,7 @@ drop_named(struct planning *planning, const char *name, struct error *err)
 
 	if (boot_find(planning->state.store, name, &old) < 0)
 		return 0;
-	return changes_remove(planning->changes, boot_guid, old.name,
+	return changes_remove(planning->changes, guid_global, old.name,
 			      old.name_size, err);
 }
 
@@ -89,7 +89,7 @@ static int
 drop_entry(struct planning *planning, const struct boot_variable *entry,
 	   struct error *err)
 {
-	return changes_remove(planning->changes, boot_guid,
+	return changes_remove(planning->changes, guid_global,
 			      entry->variable.name, entry->variable.name_size,
 			      err);
 }

@@ -38,25 +38,11 @@ edit_report_begin(struct edit_report *report, bool json, size_t files)
 
 /* --- the changes of one file --- */
 
-static struct variable
-as_variable(const struct edit_value *value)
-{
-	return (struct variable){
-		.guid = value->guid,
-		.name = value->name,
-		.name_size = value->name_size,
-		.attributes = value->attributes,
-		.time = value->time,
-		.data = value->data,
-		.data_size = value->data_size,
-	};
-}
-
 static void
 report_change(const struct varstore *store, const struct change *change)
 {
 	const struct edit_value *value = &change->value;
-	struct variable old, new = as_variable(value);
+	struct variable old, new = change_variable(change);
 	bool found = varstore_find(store, value->guid, value->name,
 				   value->name_size, &old) == 0;
 

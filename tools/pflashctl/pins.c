@@ -38,22 +38,6 @@ set_option(void *opaque, int id, const char *arg, struct error *err)
 	return ret < 0 ? ret : 0;
 }
 
-static struct variable
-as_variable(const struct change *change)
-{
-	const struct edit_value *value = &change->value;
-
-	return (struct variable){
-		.guid = value->guid,
-		.name = value->name,
-		.name_size = value->name_size,
-		.attributes = value->attributes,
-		.time = value->time,
-		.data = value->data,
-		.data_size = value->data_size,
-	};
-}
-
 /* "same": VARS has the recorded value; "missing", "other", or "new". */
 static const char *
 compare(const struct varstore *store, const struct change *change,
@@ -94,7 +78,7 @@ add_json(struct listing *listing, const char *name, const char *state,
 static int
 print_pin(struct listing *listing, const struct change *change)
 {
-	struct variable pinned = as_variable(change);
+	struct variable pinned = change_variable(change);
 	const char *state = compare(listing->store, change, &pinned);
 	char *name = name_text(&pinned, true);
 	char *value = change->kind == CHANGE_SET ? describe_value(&pinned) :

@@ -38,7 +38,8 @@ log_pins(const struct pins *pins)
 		log_line(LOG_INFO, "%zu names of variables are pinned",
 			 pins_count(pins));
 	else
-		log_line(LOG_INFO, "no variable is pinned: the flash has no PK");
+		log_line(LOG_INFO,
+			 "no variable is pinned: the flash has no PK");
 }
 
 int
