@@ -163,8 +163,8 @@ START_TEST(create_fails_whole)
 		ck_assert(blob_equal(&made, blank, SIZE));
 		blob_free(&made);
 	} while (fault.hits);
-	ck_assert_uint_eq(failures, 10);
-	ck_assert_uint_eq(n, 13);
+	ck_assert_uint_eq(failures, 11);
+	ck_assert_uint_eq(n, 14);
 }
 END_TEST
 
