@@ -78,6 +78,12 @@ int store_history_parse(struct store_history *history, const char *text,
 
 struct pins;
 
+/* The result of the recovery, for the log. */
+struct store_recovery {
+	uint64_t bursts;        /* replayed from the journal */
+	uint64_t dropped_bytes; /* bytes of the torn tail, now removed */
+};
+
 struct store_config {
 	/*
 	 * The files, borrowed until store_close().  NULL: the store makes its
@@ -109,6 +115,10 @@ struct store_config {
 	 * NULL: the store allocates its own memory.
 	 */
 	void *burst;
+	/*
+	 * store_rewrite() adds the result of its recovery to this; may be NULL.
+	 */
+	struct store_recovery *recovered;
 	/*
 	 * Called once, when the store becomes read-only because of a failure,
 	 * before the failed function returns.  store_open() does not call it.
@@ -143,12 +153,6 @@ struct store_config {
 /* The defaults of journal_limit and burst_limit. */
 #define STORE_JOURNAL_LIMIT (1u << 20)
 #define STORE_BURST_LIMIT (1u << 20)
-
-/* The result of the recovery, for the log. */
-struct store_recovery {
-	uint64_t bursts;        /* replayed from the journal */
-	uint64_t dropped_bytes; /* bytes of the torn tail, now removed */
-};
 
 struct store;
 

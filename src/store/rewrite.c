@@ -36,15 +36,20 @@ store_rewrite(const struct store_config *config, store_edit *edit, void *opaque,
 {
 	struct store_config whole = *config;
 	const char *path = config->path;
+	struct store_recovery found;
 	struct store *store;
 	int ret;
 
 	whole.burst = NULL;
 	whole.burst_limit = STORE_MAX_SIZE;
 	whole.on_failure = NULL;
-	ret = store_open(&store, &whole, NULL, err);
+	ret = store_open(&store, &whole, &found, err);
 	if (ret < 0)
 		return ret;
+	if (config->recovered) {
+		config->recovered->bursts += found.bursts;
+		config->recovered->dropped_bytes += found.dropped_bytes;
+	}
 	ret = edit_image(store, edit, opaque, err);
 	if (config->files)
 		path = config->files->name[FILES_VARS];

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +72,7 @@ static int
 connect_store(struct flash *flash, const struct options *options,
 	      const struct preflight *preflight, struct error *err)
 {
+	struct store_recovery found = { 0 }, before = { 0 };
 	struct store_config config = {
 		.files = flash->files,
 		.size = preflight->geometry.size,
@@ -81,11 +81,11 @@ connect_store(struct flash *flash, const struct options *options,
 		.sync = options->sync,
 		.burst = flash->record->burst,
 		.burst_limit = HANDOVER_BURST_LIMIT,
+		.recovered = &before,
 		.on_failure = on_failure,
 		.on_refusal = pinning_refused,
 		.opaque = flash,
 	};
-	struct store_recovery found = { 0 };
 	bool starts = is_start(flash);
 	int ret = 0;
 
@@ -109,6 +109,8 @@ connect_store(struct flash *flash, const struct options *options,
 		ret = pinning_continue(flash, err);
 	if (ret < 0)
 		return ret;
+	found.bursts += before.bursts;
+	found.dropped_bytes += before.dropped_bytes;
 	if (found.bursts)
 		log_line(LOG_NOTICE,
 			 "recovered %" PRIu64 " bursts from the "
@@ -531,8 +533,6 @@ flash_attach(struct flash *flash, struct error *err)
 	flash->files = client_files(flash->start->files);
 	code = attach(flash, &preflight, err);
 	preflight_free(&preflight);
-	/* Some 100 KiB, of what was read before the attach. */
-	(void)malloc_trim(0);
 	return code;
 }
 

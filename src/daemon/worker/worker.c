@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include "worker/loop.h"
 #include "worker/sandbox.h"
 #include "worker/tracer.h"
+
+#define LARGE (128 << 10) /* bytes */
 
 /* Serves the guest until an order ends the loop; returns the exit code. */
 static int
@@ -60,6 +63,12 @@ worker_run(const struct worker_start *start)
 	struct error err;
 	int code;
 
+	/*
+	 * The buffers of the store are larger than what it uses of them, and
+	 * must be fresh pages: the default lets them take the place of others
+	 * that were freed.
+	 */
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE);
 	client_init(start->requests);
 	if (sandbox_die_with_parent(start->supervisor) < 0)
 		return EXIT_RUNTIME;
