@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -533,6 +534,7 @@ flash_attach(struct flash *flash, struct error *err)
 	flash->files = client_files(flash->start->files);
 	code = attach(flash, &preflight, err);
 	preflight_free(&preflight);
+	(void)malloc_trim(0); /* of what was read before the attach */
 	return code;
 }
 

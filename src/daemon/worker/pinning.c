@@ -62,9 +62,14 @@ pinning_start(struct flash *flash, const struct store_config *config,
 	ret = store_rewrite(config, start, flash->pins, err);
 	if (ret == 0 && pins_changed(flash->pins))
 		ret = pins_write(flash->pins, flash->files, NULL, err);
-	if (ret == 0)
-		log_pins(flash->pins);
-	return ret;
+	if (ret < 0)
+		return ret;
+	log_pins(flash->pins);
+	if (!pins_active(flash->pins)) {
+		pins_free(flash->pins);
+		flash->pins = NULL;
+	}
+	return 0;
 }
 
 int
