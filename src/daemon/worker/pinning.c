@@ -93,6 +93,8 @@ pinning_continue(struct flash *flash, struct error *err)
 			"start of a guest that has not run, without "
 			"--read-only",
 			store_path(flash->store));
+	if (ret == 0)
+		log_pins(flash->pins);
 	return ret;
 }
 
