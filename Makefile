@@ -120,7 +120,7 @@ all: $(if $(shell command -v python3),$(BUILD)/lab/boot.disk)
 $(BUILD)/lab/boot.disk: $(wildcard tests/peer/boot/*)
 	@mkdir -p $(@D)
 	$(call say,DISK,$@)
-	$(Q)CC=$(CC) tests/peer/boot/make-disk $@
+	$(Q)CC='$(CC)' tests/peer/boot/make-disk $@
 
 # The headers of the daemon's two processes are below src/daemon.
 $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: \
