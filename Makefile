@@ -180,7 +180,8 @@ $(BUILD)/tests/unit/test_selftest.o: ALL_CPPFLAGS += -Itools/pflashctl
 
 # The parts of pflashctl boot below its command line.  libefiboot is a peer.
 BOOT_OBJ = $(patsubst %,$(BUILD)/tools/pflashctl/boot_%.o, \
-	     describe disk entry make path plan text)
+	     describe disk entry make path plan text) \
+	   $(BUILD)/tools/pflashctl/hex.o
 BOOT_TESTS = $(patsubst %,$(BUILD)/tests/test_boot_%,entry path plan)
 $(BOOT_TESTS): $(BOOT_OBJ)
 $(BOOT_TESTS): CHECK_LIBS += $(BOOT_LIBS) -lefiboot

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hex.h"
 #include "pflash/le.h"
 #include "pflash/text.h"
 #include "pflash/varstore.h"
@@ -66,39 +67,17 @@ boot_utf8(const uint8_t *utf16, size_t size)
 	return utf8;
 }
 
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 int
 boot_from_hex(const char *text, size_t len, uint8_t **bytes, size_t *size,
 	      struct error *err)
 {
-	*size = len / 2;
-	*bytes = malloc(*size ? *size : 1);
-	if (!*bytes)
-		return error_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < len; i++) {
-		int value = len % 2 ? -1 : digit(text[i]);
+	int ret = hex_read(text, len, false, bytes, size, err);
 
-		if (value < 0) {
-			free(*bytes);
-			*bytes = NULL;
-			return error_set(err, EINVAL,
-					 "'%.*s' is not pairs of hexadecimal "
-					 "digits",
-					 (int)(len > 80 ? 80 : len), text);
-		}
-		(*bytes)[i / 2] = (uint8_t)(i % 2 ? (*bytes)[i / 2] | value :
-						    value << 4);
-	}
-	return 0;
+	return ret == -EINVAL ?
+		       error_set(err, EINVAL,
+				 "'%.*s' is not pairs of hexadecimal digits",
+				 (int)(len > 80 ? 80 : len), text) :
+		       ret;
 }
 
 char *
