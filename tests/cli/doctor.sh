@@ -447,7 +447,8 @@ finds "a VARS file that the unit cannot open" problem vars 'a.fd: the unit .* in
 rmdir "$root/run/systemd/system"
 finds "a host without systemd" ok vars '/home/a.fd: sound'
 begin
-cp /usr/share/OVMF/OVMF_CODE.fd "$root/usr/local/lib/xen-pflash/code.fd"
+rm -f "$vars/web.fd"*
+"$ctl" create --layout 2m "$vars/web.fd"
 finds "a firmware of another layout" problem vars 'code.fd: the firmware was built for'
 
 # A default file for each guest: the records know the VARS files.

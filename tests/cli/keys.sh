@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Tests pflashctl keys: the certificates and signed files of openssl and
+# Tests pflashctl keys: the certificates and signatures of openssl, the lists of
 # sbsigntool, real templates, refusals that change nothing, and each example of
 # pflashctl-keys(1).
 . tests/lib/cli.sh
@@ -289,10 +289,10 @@ else
 	skip "refresh by a real template: none has the certificates of 2023 (ovmf 2026.05 or later, unpacked into $cache/ovmf-newer)"
 fi
 
-# --- the signed files of sbsigntool ---
+# --- signed files ---
 
-if ! command -v sbvarsign >/dev/null; then
-	skip "signed updates: no sbvarsign (package sbsigntool)"
+if ! command -v sbsiglist >/dev/null; then
+	skip "signed updates: no sbsiglist (package sbsigntool)"
 	finish
 fi
 
@@ -304,17 +304,17 @@ done
 head -c 32 /dev/zero >"$tmp/hash"
 sbsiglist --owner $owner --type sha256 --output "$tmp/hash.esl" "$tmp/hash"
 
-# sign KEY VARIABLE ESL OUT [OPTION...]
+# sign KEY VARIABLE ESL OUT [append]
 sign() {
 	sign_key=$1 sign_name=$2 sign_esl=$3 sign_out=$4
 	shift 4
-	sbvarsign --key "$tmp/$sign_key.key" --cert "$tmp/$sign_key.pem" \
-		--attr NON_VOLATILE,BOOTSERVICE_ACCESS,RUNTIME_ACCESS,TIME_BASED_AUTHENTICATED_WRITE_ACCESS"${append-}" \
-		--output "$tmp/$sign_out" "$@" "$sign_name" "$tmp/$sign_esl" >/dev/null
+	python3 tests/lib/sign_update.py "$tmp/$sign_key.key" \
+		"$tmp/$sign_key.pem" "$sign_name" "$tmp/$sign_esl" \
+		"$tmp/$sign_out" "$@"
 }
 sign KEK db other.esl db.auth
-append=,APPEND_WRITE sign KEK dbx hash.esl dbx.auth
-append=,APPEND_WRITE sign other dbx hash.esl stranger.auth
+sign KEK dbx hash.esl dbx.auth append
+sign other dbx hash.esl stranger.auth append
 sign PK KEK other.esl kek.auth
 
 start

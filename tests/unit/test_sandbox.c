@@ -1107,7 +1107,7 @@ END_TEST
 
 START_TEST(no_mounts)
 {
-	printf("SKIP: bad users are refused: %s\n", mount_refusal());
+	printf("SKIP: the refusals of the sandbox: %s\n", mount_refusal());
 	(void)fflush(stdout);
 }
 END_TEST
@@ -1143,12 +1143,14 @@ add_confinement(TCase *tc)
 static void
 add_refusals(TCase *tc)
 {
-	if (mount_refusal())
+	if (mount_refusal()) {
 		tcase_add_test(tc, no_mounts);
-	else
+	} else {
 		tcase_add_loop_test(tc, bad_users_are_refused, 0,
 				    COUNT(no_users));
-	tcase_add_loop_test(tc, each_refusal_gives_advice, 0, COUNT(refusals));
+		tcase_add_loop_test(tc, each_refusal_gives_advice, 0,
+				    COUNT(refusals));
+	}
 	tcase_add_test(tc, handles_that_cannot_be_confined);
 	tcase_add_test(tc, levels_have_their_names);
 }

@@ -136,6 +136,9 @@ extern BOOLEAN pcd_flash_variables;
 #define _PCD_GET_MODE_32_PcdMaximumAsciiStringLength 0u
 #define _PCD_GET_MODE_BOOL_PcdVerifyNodeInList FALSE
 #define _PCD_GET_MODE_32_PcdSpeculationBarrierType 1u
+/* Since edk2-stable202408. */
+#define _PCD_GET_MODE_32_PcdTcgPfpMeasurementRevision 0u
+#define _PCD_GET_MODE_8_PcdEnableSpdmDeviceAuthentication 0u
 /* clang-format on */
 
 #endif

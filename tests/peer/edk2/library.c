@@ -283,6 +283,12 @@ MemEncryptSevEsIsEnabled(VOID)
 	return FALSE;
 }
 
+BOOLEAN EFIAPI
+MemEncryptSevSnpIsEnabled(VOID)
+{
+	return FALSE;
+}
+
 RETURN_STATUS EFIAPI
 MemEncryptSevClearMmioPageEncMask(PHYSICAL_ADDRESS cr3, PHYSICAL_ADDRESS base,
 				  UINTN pages)

@@ -36,6 +36,8 @@ BASE = $(addprefix MdePkg/Library/BaseLib/,CheckSum.c LinkedList.c String.c \
 	$(call sources,MdePkg/Library/BaseMemoryLib))
 QEMU_FLASH = $(filter-out %Smm.c, \
 	$(call sources,OvmfPkg/QemuFlashFvbServicesRuntimeDxe))
+SAFE_INT = $(addprefix MdePkg/Library/BaseSafeIntLib/,SafeIntLib.c \
+	SafeIntLib64.c)
 VARIABLE = $(QEMU_FLASH) \
 	$(filter-out %Smm.c %SmmDxe.c %Mm.c %SmmRuntimeDxe.c, \
 	$(call sources,MdeModulePkg/Universal/Variable/RuntimeDxe) \
@@ -45,10 +47,9 @@ VARIABLE = $(QEMU_FLASH) \
 	$(call sources,MdeModulePkg/Library/$(library))) \
 	$(addprefix MdeModulePkg/Library/VariablePolicyLib/, \
 	VariablePolicyLib.c VariablePolicyExtraInitRuntimeDxe.c) \
-	$(addprefix MdePkg/Library/BaseSafeIntLib/,SafeIntLib.c SafeIntLib64.c) \
-	$(addprefix MdePkg/Library/UefiLib/,UefiLib.c UefiNotTiano.c)
+	$(SAFE_INT) $(addprefix MdePkg/Library/UefiLib/,UefiLib.c UefiNotTiano.c)
 NO_AUTH = $(call sources,MdeModulePkg/Library/AuthVariableLibNull)
-VIRT_NOR = $(call sources,OvmfPkg/VirtNorFlashDxe)
+VIRT_NOR = $(call sources,OvmfPkg/VirtNorFlashDxe) $(SAFE_INT)
 
 PLAIN_OBJ = $(OUT)/guest.o $(OUT)/hooks.o $(OUT)/check.o $(OUT)/guids.o
 # objects PLATFORM, EDK2-SOURCES, OURS
