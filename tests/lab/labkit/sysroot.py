@@ -89,14 +89,19 @@ def _build_locked(progress):
 
 
 def _relative_links(root):
-    """An absolute link, such as libz.so, would lead out of the sysroot."""
-    for top, _dirs, names in os.walk(os.path.join(root, "usr/lib")):
-        for name in names:
-            link = os.path.join(top, name)
-            if os.path.islink(link) and os.readlink(link).startswith("/"):
-                target = root + os.readlink(link)
-                os.remove(link)
-                os.symlink(os.path.relpath(target, top), link)
+    """An absolute link, such as libz.so or Debian 12's dynamic linker, would lead
+    out of the sysroot."""
+    for directory in ("usr/lib", "lib", "lib64"):
+        for top, _dirs, names in os.walk(os.path.join(root, directory)):
+            for name in names:
+                _relative_link(root, top, os.path.join(top, name))
+
+
+def _relative_link(root, top, link):
+    if os.path.islink(link) and os.readlink(link).startswith("/"):
+        target = root + os.readlink(link)
+        os.remove(link)
+        os.symlink(os.path.relpath(target, top), link)
 
 
 def _uses():
