@@ -670,11 +670,29 @@ static const struct {
 	  "--sandbox basic" },
 };
 
+/* Linux refuses user namespaces to a process whose root is a chroot's. */
+static bool
+is_in_chroot(void)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(unshare(CLONE_NEWUSER) < 0 && errno == EPERM);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	return status != 0;
+}
+
 START_TEST(each_refusal_gives_advice)
 {
-	struct error err = refusal_of(refusals[_i].level, NULL,
-				      refusals[_i].prepare);
+	struct error err;
 
+	if (refusals[_i].prepare == have_few_users && is_in_chroot()) {
+		puts("SKIP: a user namespace with one user: not in a chroot");
+		(void)fflush(stdout);
+		return;
+	}
+	err = refusal_of(refusals[_i].level, NULL, refusals[_i].prepare);
 	ck_assert_msg(strncmp(err.text, refusals[_i].beginning,
 			      strlen(refusals[_i].beginning)) == 0,
 		      "%s", err.text);
@@ -1107,7 +1125,7 @@ END_TEST
 
 START_TEST(no_mounts)
 {
-	printf("SKIP: the refusals of the sandbox: %s\n", mount_refusal());
+	printf("SKIP: bad users are refused: %s\n", mount_refusal());
 	(void)fflush(stdout);
 }
 END_TEST
@@ -1143,14 +1161,12 @@ add_confinement(TCase *tc)
 static void
 add_refusals(TCase *tc)
 {
-	if (mount_refusal()) {
+	if (mount_refusal())
 		tcase_add_test(tc, no_mounts);
-	} else {
+	else
 		tcase_add_loop_test(tc, bad_users_are_refused, 0,
 				    COUNT(no_users));
-		tcase_add_loop_test(tc, each_refusal_gives_advice, 0,
-				    COUNT(refusals));
-	}
+	tcase_add_loop_test(tc, each_refusal_gives_advice, 0, COUNT(refusals));
 	tcase_add_test(tc, handles_that_cannot_be_confined);
 	tcase_add_test(tc, levels_have_their_names);
 }
