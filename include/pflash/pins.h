@@ -78,6 +78,13 @@ int pins_accept(struct pins *pins, const uint8_t *image, size_t size,
 int pins_start(struct pins *pins, uint8_t *image, size_t size,
 	       struct error *err);
 
+/*
+ * The same for a guest that has run: nothing can be changed.  Returns 1 if
+ * pins_start() would change the image.
+ */
+int pins_continue(struct pins *pins, const uint8_t *image, size_t size,
+		  struct error *err);
+
 /* True if any variable is pinned; false before pins_start(). */
 bool pins_active(const struct pins *pins);
 
@@ -97,6 +104,23 @@ size_t pins_count(const struct pins *pins);
  */
 bool pins_judge(struct pins *pins, const uint8_t *image, size_t size,
 		struct error *why);
+
+/*
+ * The bytes at the start of the image that must stay as they are, although no
+ * pinned variable is concerned; 0: none.
+ *
+ * The driver reclaims the store for a new value that does not fit (Variable.c,
+ * UpdateVariable()), through the spare area.  If this value is refused, so is
+ * the flag that makes the spare area valid; but the driver does not read the
+ * flash back, erases the store, copies the spare area to it, and writes the
+ * next variables where the copy ends.  So the store keeps its contents until
+ * the guest's next start.  pins_continue() finds that out from the working
+ * block.
+ */
+size_t pins_held(const struct pins *pins);
+
+/* The sentence for the refusal of a change of these bytes. */
+void pins_held_why(struct error *why);
 
 /* --- the record's file: FILES_PINS of `files` --- */
 

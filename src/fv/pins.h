@@ -52,6 +52,8 @@ struct pins {
 	size_t count, room;
 	bool active;
 	bool changed; /* since pins_load() */
+	size_t held;  /* pins_held() */
+	bool in_spare; /* the last image that was allowed has its store there */
 	/* The headers of volume and store, which no firmware changes. */
 	uint8_t *headers;
 	size_t headers_size;

@@ -250,6 +250,109 @@ START_TEST(pending_writes_are_judged_by_their_result)
 }
 END_TEST
 
+/* The header of a write whose sizes are being programmed, byte by byte. */
+START_TEST(a_write_may_begin_byte_by_byte)
+{
+	uint8_t *write = bad.image + bad.layout->ftw_work + 32;
+	uint8_t record[40];
+
+	vars_ftw_write(&bad, 0, 0xfe, 1, 0);
+	memset(write + 40, 0xff, 40);
+	memset(write + 24, 0xff, 16);
+	for (unsigned int i = 24; i < 40; i++) {
+		ck_assert_msg(judge(), "byte %u: %s", i, err.text);
+		write[i] = i == 24;
+	}
+	ck_assert_msg(judge(), "%s", err.text);
+	/* The driver would look for a record at another place. */
+	put_le64(write + 24, 0);
+	ck_assert(!judge());
+	/* The first record is complete, and the driver looks for the next. */
+	put_le64(write + 24, UINT64_MAX - 1);
+	memset(record, 0, sizeof(record));
+	record[0] = 0xf9;
+	memcpy(write + 40, record, sizeof(record));
+	ck_assert(!judge());
+}
+END_TEST
+
+/* The sum of the volume header's words, which is 0 in a valid one. */
+static uint16_t
+sum_header(const uint8_t *header)
+{
+	uint16_t sum = 0;
+
+	for (unsigned int i = 0; i < 72; i += 2)
+		sum = (uint16_t)(sum + get_le16(header + i));
+	return sum;
+}
+
+/* The driver erases its store and writes it again, from the copy. */
+START_TEST(a_reclaim_may_write_the_headers_again)
+{
+	const size_t size = 100;
+
+	vars_fill_spare(&bad);
+	pend(0);
+	ck_assert(judge());
+	memset(bad.image, 0xff, 4096);
+	for (size_t i = 0; i < size; i++) {
+		ck_assert_msg(judge(), "%zu bytes: %s", i, err.text);
+		if (i < 72)
+			ck_assert_uint_ne(sum_header(bad.image), 0);
+		bad.image[i] = good.image[i];
+		ck_assert(judge());
+		if (good.image[i] == 0xff)
+			continue;
+		bad.image[i] = good.image[i] & 1 ? 0xfe : 0xfd;
+		ck_assert_msg(!judge(), "another byte %zu", i);
+		bad.image[i] = good.image[i];
+	}
+	for (size_t i = 0; i + 1 < size; i++) {
+		bad.image[i] = 0xff;
+		ck_assert(good.image[i] == 0xff || !judge());
+		bad.image[i] = good.image[i];
+	}
+}
+END_TEST
+
+/* A reclaim for a refused value, which the driver takes for complete. */
+START_TEST(a_refused_reclaim_holds_the_store)
+{
+	uint8_t *record = bad.image + bad.layout->ftw_work + 32 + 40;
+	struct vars after;
+
+	ck_assert_uint_eq(pins_held(pins), 0);
+	state(pk, DELETED);
+	vars_fill_spare(&bad);
+	state(pk, ADDED);
+	pend(0);
+	ck_assert(!judge());
+	ck_assert_uint_eq(pins_held(pins), bad.layout->variable_size);
+	/* The spare area is not complete, and the destination is. */
+	record[0] = 0xfb;
+	record[-40] = 0xf8;
+	ck_assert_msg(judge(), "%s", err.text);
+	vars_fill_spare(&bad);
+	after = vars_copy(&bad);
+	vars_ftw_write(&bad, 80, 0xfc, 1, 0);
+	vars_ftw_record(&bad, 120, 0xfd, 0);
+	ck_assert(!judge());
+	ck_assert_ptr_nonnull(strstr(err.text, "until its next boot"));
+	/* A worker that takes over. */
+	pins_free(pins);
+	ck_assert_int_eq(pins_parse(&pins, "auto", &err), 0);
+	ck_assert_int_eq(pins_continue(pins, after.image, after.size, &err), 0);
+	ck_assert_uint_eq(pins_held(pins), bad.layout->variable_size);
+	/* The next start makes that write a complete one. */
+	ck_assert_int_eq(pins_start(pins, after.image, after.size, &err), 1);
+	ck_assert_uint_eq(pins_held(pins), 0);
+	ck_assert_int_eq(pins_continue(pins, after.image, after.size, &err), 0);
+	ck_assert_uint_eq(pins_held(pins), 0);
+	vars_free(&after);
+}
+END_TEST
+
 START_TEST(dbx_grows)
 {
 	size_t new;
@@ -533,6 +636,9 @@ main(void)
 	tcase_add_test(tcase, every_byte_of_the_headers_is_protected);
 	tcase_add_test(tcase, similar_names_are_others);
 	tcase_add_test(tcase, pending_writes_are_judged_by_their_result);
+	tcase_add_test(tcase, a_write_may_begin_byte_by_byte);
+	tcase_add_test(tcase, a_reclaim_may_write_the_headers_again);
+	tcase_add_test(tcase, a_refused_reclaim_holds_the_store);
 	tcase_add_test(tcase, dbx_grows);
 	tcase_add_test(tcase, dbx_does_not_change_otherwise);
 	tcase_add_test(tcase, the_firmware_makes_what_is_missing);

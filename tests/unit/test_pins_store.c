@@ -277,31 +277,71 @@ START_TEST(resumed_burst_is_judged)
 }
 END_TEST
 
+/* Programs the spare area with the store's bytes, and begins its write. */
+static void
+begin_reclaim(struct vars *spare)
+{
+	const struct fv_layout *layout = vars.layout;
+	size_t work = layout->ftw_work + 0x20;
+
+	vars_fill_spare(spare);
+	for (size_t at = 0; at < layout->variable_size; at += LIMIT / 2)
+		(void)burst(layout->ftw_spare + at,
+			    spare->image + layout->ftw_spare + at, LIMIT / 2);
+	vars_ftw_write(spare, 0, 0xfe, 1, 0);
+	vars_ftw_record(spare, 40, 0xff, 0);
+	(void)burst(work, spare->image + work, 80);
+	(void)burst(work, "\xfc", 1);
+}
+
 /*
  * While the spare area replaces the store, a write of the headers in place
  * changes no effective variable, and is judged all the same.
  */
 START_TEST(headers_in_place_are_judged_during_a_pending_write)
 {
-	const struct fv_layout *layout = vars.layout;
-	size_t work = layout->ftw_work + 0x20;
+	size_t work = vars.layout->ftw_work + 0x20;
 	struct vars spare = vars_copy(&vars);
 	uint8_t zero = 0;
 
-	vars_fill_spare(&spare);
-	for (size_t at = 0; at < layout->variable_size; at += LIMIT / 2)
-		(void)burst(layout->ftw_spare + at,
-			    spare.image + layout->ftw_spare + at, LIMIT / 2);
-	vars_ftw_write(&spare, 0, 0xfe, 1, 0);
-	vars_ftw_record(&spare, 40, 0xff, 0);
-	(void)burst(work, spare.image + work, 80);
+	begin_reclaim(&spare);
 	(void)burst(work + 40, "\xfd", 1);
-	(void)burst(work, "\xfc", 1);
 	memcpy(vars.image, store_image(store), vars.size);
 	expect(0, vars.image);
 	ck_assert_int_eq(program(44, &zero, 1), 0);
 	ck_assert_int_eq(store_commit(store), -EPERM);
 	expect(1, vars.image);
+	vars_free(&spare);
+}
+END_TEST
+
+/*
+ * The driver has reclaimed the store for a value that was refused, and does not
+ * know that.  Its copy of the spare area changes nothing, even where no pinned
+ * variable is concerned.
+ */
+START_TEST(refused_reclaim_changes_nothing)
+{
+	const uint8_t deleted = VARIABLE_DELETED;
+	size_t work = vars.layout->ftw_work + 0x20;
+	struct vars spare = vars_copy(&vars);
+
+	spare.image[pk + STATE] = VARIABLE_DELETED;
+	begin_reclaim(&spare);
+	memcpy(vars.image, store_image(store), vars.size);
+	ck_assert_int_eq(program(work + 40, "\xfd", 1), 0);
+	ck_assert_int_eq(store_commit(store), -EPERM);
+	expect(1, vars.image);
+	ck_assert_int_eq(store_erase(store, 8192, 4096), 0);
+	ck_assert_int_eq(store_commit(store), -EPERM);
+	expect(2, vars.image);
+	ck_assert_ptr_nonnull(strstr(sentence, "until its next boot"));
+	ck_assert_int_eq(program(other + STATE, &deleted, 1), 0);
+	ck_assert_int_eq(store_commit(store), -EPERM);
+	expect(3, vars.image);
+	(void)burst(work + 40, "\xfb", 1);
+	(void)burst(work, "\xf8", 1);
+	ck_assert_uint_eq(refusals, 3);
 	vars_free(&spare);
 }
 END_TEST
@@ -427,6 +467,7 @@ main(void)
 	tcase_add_test(tc, release_refuses_and_retake_keeps_the_pins);
 	tcase_add_test(tc, resumed_burst_is_judged);
 	tcase_add_test(tc, headers_in_place_are_judged_during_a_pending_write);
+	tcase_add_test(tc, refused_reclaim_changes_nothing);
 	tcase_add_loop_test(tc, guest_reads_the_old_bytes, 0, 2);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);

@@ -75,16 +75,9 @@ pinning_start(struct flash *flash, const struct store_config *config,
 int
 pinning_continue(struct flash *flash, struct error *err)
 {
-	uint32_t size = store_size(flash->store);
-	uint8_t *image;
-	int ret;
+	int ret = pins_continue(flash->pins, store_image(flash->store),
+				store_size(flash->store), err);
 
-	image = malloc(size);
-	if (!image)
-		return error_set(err, ENOMEM, "out of memory");
-	memcpy(image, store_image(flash->store), size);
-	ret = pins_start(flash->pins, image, size, err);
-	free(image);
 	if (ret > 0)
 		return error_set(
 			err, EINVAL,
