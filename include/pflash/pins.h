@@ -23,6 +23,7 @@
 #include "pflash/changes.h"
 #include "pflash/error.h"
 #include "pflash/files.h"
+#include "pflash/store.h"
 #include "pflash/sys.h"
 #include "pflash/varstore.h"
 
@@ -136,5 +137,37 @@ int pins_read(struct pins *pins, struct files *files, const struct sys *sys,
  */
 int pins_write(const struct pins *pins, struct files *files,
 	       const struct sys *sys, struct error *err);
+
+/*
+ * Gives an open store its pinned values at a guest's start: pins_start() with
+ * its image.  Where that changes the image, *store is closed, rewritten by one
+ * burst of the history, and opened again, with `config`, which has `files` and
+ * these pins.  Then the record is saved, if it has changed.  Returns 1 if the
+ * image has changed, 0 if not, or the -errno of one of these functions; *store
+ * is NULL if it could not be opened again.
+ */
+int pins_restore(struct pins *pins, struct store **store,
+		 const struct store_config *config, struct error *err);
+
+/* --- changes of variables by the host --- */
+
+/* The rest is 0. */
+struct pins_edit {
+	struct files *files;   /* borrowed */
+	const struct sys *sys; /* NULL: sys_kernel */
+	struct pins *before;   /* the record that was replaced; NULL: none */
+};
+
+/*
+ * Makes the changes part of the record, before the variables get them: if a
+ * crash comes between, the next start of the guest gives the variables the
+ * values of the record.  The caller has the lock on VARS.  0, or -errno with a
+ * sentence; pins_edit_end() is due after either.
+ */
+int pins_edit_change(struct pins_edit *edit, const struct changes *changes,
+		     struct error *err);
+
+/* `failed`: the variables were not changed; writes the former record again. */
+void pins_edit_end(struct pins_edit *edit, bool failed);
 
 #endif

@@ -412,6 +412,16 @@ store_commit(struct store *store)
 	return rc;
 }
 
+void
+store_unpin(struct store *store)
+{
+	store->pins = NULL;
+	if (store->sync == STORE_SYNC_VARIABLE)
+		return;
+	effective_free(store->view);
+	store->view = NULL;
+}
+
 uint64_t
 store_unsynced(const struct store *store)
 {

@@ -12,6 +12,7 @@
 #include "support_store.h"
 #include "support_vars.h"
 
+#include "pflash/reader.h"
 #include "worker/pinning.h"
 
 #define STATE 2u
@@ -70,6 +71,18 @@ damage(void)
 	ck_assert_int_eq(store_close(store), 0);
 }
 
+/* A worker that starts the guest. */
+static void
+start(void)
+{
+	read_again();
+	config.pins = flash.pins;
+	ck_assert_int_eq(store_open(&flash.store, &config, NULL, &err), 0);
+	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	config.pins = NULL;
+	ck_assert_int_eq(store_close(flash.store), 0);
+}
+
 /* A worker that does not start the guest; its result. */
 static int
 go_on(void)
@@ -85,27 +98,145 @@ go_on(void)
 
 START_TEST(start_writes_the_record_and_restores)
 {
-	read_again();
 	ck_assert_int_ne(access(scratch_path("VARS.pins"), F_OK), 0);
-	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	start();
 	ck_assert_int_eq(access(scratch_path("VARS.pins"), F_OK), 0);
 	ck_assert_int_eq(go_on(), 0);
 	damage();
+	start();
+	ck_assert_int_eq(go_on(), 0);
+}
+END_TEST
+
+/* The same store stays open, and no byte is written. */
+START_TEST(start_without_a_change_leaves_the_store)
+{
+	struct store *store;
+	struct blob journal, record, after;
+
+	start();
+	journal = blob_read(scratch_path("VARS.journal"));
+	record = blob_read(scratch_path("VARS.pins"));
 	read_again();
+	config.pins = flash.pins;
+	ck_assert_int_eq(store_open(&flash.store, &config, NULL, &err), 0);
+	store = flash.store;
 	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	ck_assert_ptr_eq(flash.store, store);
+	after = blob_read(scratch_path("VARS.journal"));
+	ck_assert(blob_equal(&after, journal.data, journal.len));
+	blob_free(&after);
+	after = blob_read(scratch_path("VARS.pins"));
+	ck_assert(blob_equal(&after, record.data, record.len));
+	config.pins = NULL;
+	ck_assert_int_eq(store_close(flash.store), 0);
+	blob_free(&after);
+	blob_free(&journal);
+	blob_free(&record);
+}
+END_TEST
+
+/* Without a PK nothing is pinned, and the store does not judge. */
+START_TEST(start_without_a_pk_frees_the_pins)
+{
+	damage();
+	options.sync = config.sync = STORE_SYNC_BURST;
+	start();
+	ck_assert_ptr_null(flash.pins);
+	ck_assert_int_ne(access(scratch_path("VARS.pins"), F_OK), 0);
+}
+END_TEST
+
+static unsigned int
+count_points(void)
+{
+	struct reader_point point;
+	struct reader *reader;
+	unsigned int count = 0;
+	size_t cursor = 0;
+
+	ck_assert_int_eq(reader_open(&reader, NULL, scratch_path("VARS"), &err),
+			 0);
+	while (reader_next(reader, &cursor, &point))
+		count++;
+	reader_close(reader);
+	return count;
+}
+
+/* Whatever the mode of the guest's bursts is, the start makes one. */
+START_TEST(start_restores_by_one_burst)
+{
+	unsigned int before;
+
+	options.sync = config.sync = STORE_SYNC_OP;
+	start();
+	damage();
+	before = count_points();
+	start();
+	ck_assert_uint_eq(count_points(), before + 1);
 	ck_assert_int_eq(go_on(), 0);
 }
 END_TEST
 
 START_TEST(later_worker_refuses_other_values)
 {
-	read_again();
-	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	start();
 	damage();
 	ck_assert_int_eq(go_on(), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "VARS: the pinned variables do "
 					       "not have the values of the "
 					       "host"));
+}
+END_TEST
+
+/* --- refusals --- */
+
+static unsigned int pauses;
+
+/* Instead of the request to the supervisor, and of its report. */
+int __wrap_client_pause_for_admin(void);
+void __wrap_flash_report(struct flash *reported);
+
+void
+__wrap_flash_report(struct flash *reported)
+{
+	ck_assert_ptr_eq(reported, &flash);
+}
+
+int
+__wrap_client_pause_for_admin(void)
+{
+	pauses++;
+	return 0;
+}
+
+/* Deletes PK in a store with pins. */
+static void
+attack(void)
+{
+	const uint8_t deleted = VARIABLE_DELETED;
+
+	ck_assert_int_eq(store_program(flash.store, (uint32_t)pk + STATE,
+				       &deleted, 1),
+			 0);
+	ck_assert_int_eq(store_commit(flash.store), -EPERM);
+}
+
+START_TEST(refusals_pause_the_guest)
+{
+	options.pause_on_pin = _i;
+	read_again();
+	config.pins = flash.pins;
+	config.on_refusal = pinning_refused;
+	config.opaque = &flash;
+	ck_assert_int_eq(store_open(&flash.store, &config, NULL, &err), 0);
+	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	attack();
+	ck_assert_uint_eq(pauses, _i ? 1 : 0);
+	/* Again: the supervisor knows whether the guest is still paused. */
+	attack();
+	ck_assert_uint_eq(pauses, _i ? 2 : 0);
+	ck_assert_int_eq(store_close(flash.store), 0);
 }
 END_TEST
 
@@ -135,7 +266,11 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, start_writes_the_record_and_restores);
+	tcase_add_test(tc, start_without_a_change_leaves_the_store);
+	tcase_add_test(tc, start_without_a_pk_frees_the_pins);
+	tcase_add_test(tc, start_restores_by_one_burst);
 	tcase_add_test(tc, later_worker_refuses_other_values);
+	tcase_add_loop_test(tc, refusals_pause_the_guest, 0, 2);
 	tcase_add_test(tc, off_pins_nothing);
 	tcase_add_test(tc, damaged_record_is_refused);
 	suite_add_tcase(suite, tc);

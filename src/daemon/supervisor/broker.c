@@ -158,9 +158,7 @@ check_other(const struct broker *broker, const struct channel_request *request)
 	switch (request->verb) {
 	case CHANNEL_PAUSE:
 		if (request->flag)
-			return broker->paused_for_admin ?
-				       "it is paused for an administrator" :
-				       NULL;
+			return NULL;
 		return rundir_paused(broker->rundir) ?
 			       "the domain is paused already" :
 			       NULL;
@@ -272,6 +270,20 @@ execute_file(struct broker *broker, const struct channel_request *request,
 }
 
 /*
+ * Xen counts pauses: a second one would need a second `xl unpause`.  The worker
+ * asks again whenever it refuses a write, or when the store fails later.  While
+ * the worker itself has paused the domain, that may be all.
+ */
+static bool
+is_still_paused(const struct broker *broker)
+{
+	struct transport *t = broker->transport;
+
+	return broker->paused_for_admin && !rundir_paused(broker->rundir) &&
+	       t->ops->is_paused(t) > 0;
+}
+
+/*
  * The lock file records a pause that the worker will undo, before the pause:
  * without the record nobody would undo it if the worker died.  A pause for an
  * administrator is not recorded.
@@ -282,6 +294,8 @@ pause_domain(struct broker *broker, bool for_administrator)
 	struct transport *t = broker->transport;
 	int ret = 0;
 
+	if (for_administrator && is_still_paused(broker))
+		return 0;
 	if (for_administrator)
 		broker->paused_for_admin = true;
 	else
