@@ -173,8 +173,7 @@ take_over(struct pins *pins, struct error *why)
 		struct pin *pin = &pins->pins[i];
 
 		if (!pin->wanted || pin->found != 1 ||
-		    (pin->present && pin->last.data_size == pin->data_size &&
-		     pin_time(&pin->last.time) == pin_time(&pin->time)))
+		    pin_has_value(pin, &pin->last))
 			continue;
 		if (pin_decide(pins, pin, &pin->last, why) < 0)
 			return false;

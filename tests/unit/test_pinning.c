@@ -12,10 +12,12 @@
 #include "support_store.h"
 #include "support_vars.h"
 
+#include "pflash/pins.h"
 #include "pflash/reader.h"
 #include "worker/pinning.h"
 
 #define STATE 2u
+#define DATA (60u + 6u) /* of PK */
 
 static struct error err;
 static struct vars vars;
@@ -57,18 +59,37 @@ read_again(void)
 	ck_assert_int_eq(pinning_read(&flash, &err), 0);
 }
 
-/* Deletes PK, without pins. */
+/* Without pins. */
 static void
-damage(void)
+program(size_t off, uint8_t byte)
 {
-	const uint8_t deleted = VARIABLE_DELETED;
 	struct store *store;
 
 	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
-	ck_assert_int_eq(store_program(store, (uint32_t)pk + STATE, &deleted,
-				       1),
-			 0);
+	ck_assert_int_eq(store_program(store, (uint32_t)off, &byte, 1), 0);
 	ck_assert_int_eq(store_close(store), 0);
+}
+
+/* Deletes PK. */
+static void
+damage(void)
+{
+	program(pk + STATE, VARIABLE_DELETED);
+}
+
+/* Adds PK, without pins. */
+static void
+enroll(void)
+{
+	struct vars with = vars_make("2m");
+	struct store *store;
+
+	config.burst_limit = STORE_MAX_SIZE;
+	vars_add(&with, VARIABLE_ADDED, vendor_global, "PK", "mine");
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
+	ck_assert_int_eq(store_replace(store, with.image), 0);
+	ck_assert_int_eq(store_close(store), 0);
+	vars_free(&with);
 }
 
 /* A worker that starts the guest. */
@@ -170,7 +191,8 @@ START_TEST(start_restores_by_one_burst)
 
 	options.sync = config.sync = STORE_SYNC_OP;
 	start();
-	damage();
+	/* The other value is deleted, and the pinned one is added. */
+	program(pk + DATA, 0);
 	before = count_points();
 	start();
 	ck_assert_uint_eq(count_points(), before + 1);
@@ -186,6 +208,30 @@ START_TEST(later_worker_refuses_other_values)
 	ck_assert_ptr_nonnull(strstr(err.text, "VARS: the pinned variables do "
 					       "not have the values of the "
 					       "host"));
+}
+END_TEST
+
+/*
+ * A guest in setup mode has enrolled its keys, PK last, when another worker
+ * takes over: they are pinned from then on.
+ */
+START_TEST(takeover_after_an_enrolment_pins)
+{
+	const struct store_config plain = config;
+
+	damage();
+	start();
+	ck_assert_ptr_null(flash.pins);
+	ck_assert_int_eq(go_on(), 0);
+	ck_assert(!pins_active(flash.pins));
+	enroll();
+	ck_assert_int_eq(go_on(), 0);
+	ck_assert(pins_active(flash.pins));
+	/* That worker may not write the record; the next start does. */
+	ck_assert_int_ne(access(scratch_path("VARS.pins"), F_OK), 0);
+	config = plain;
+	start();
+	ck_assert_int_eq(access(scratch_path("VARS.pins"), F_OK), 0);
 }
 END_TEST
 
@@ -270,6 +316,7 @@ main(void)
 	tcase_add_test(tc, start_without_a_pk_frees_the_pins);
 	tcase_add_test(tc, start_restores_by_one_burst);
 	tcase_add_test(tc, later_worker_refuses_other_values);
+	tcase_add_test(tc, takeover_after_an_enrolment_pins);
 	tcase_add_loop_test(tc, refusals_pause_the_guest, 0, 2);
 	tcase_add_test(tc, off_pins_nothing);
 	tcase_add_test(tc, damaged_record_is_refused);

@@ -396,6 +396,80 @@ START_TEST(dbx_does_not_change_otherwise)
 }
 END_TEST
 
+/* A dbx of these lists, each of one SHA-256 with this fill. */
+static size_t
+replace_dbx(const char *fills, uint8_t owner)
+{
+	uint8_t data[8 * 76];
+	size_t count = strlen(fills);
+
+	for (size_t i = 0; i < count; i++) {
+		memcpy(data + 76 * i, list((uint8_t)fills[i]), 76);
+		data[76 * i + 28] ^= owner;
+	}
+	state(dbx, 0x3c);
+	return vars_add_raw(&bad, ADDED, vendor_database, "d\0b\0x\0\0", 8,
+			    data, (uint32_t)(76 * count));
+}
+
+/* A whole new value, whose signatures are others and all of the old ones. */
+START_TEST(dbx_is_replaced_by_a_larger_one)
+{
+	size_t at;
+
+	replace_dbx("\2\1", 0);
+	is_allowed("another order");
+	replace_dbx("\1", 0);
+	is_refused("one of two");
+	replace_dbx("\1\3", 0);
+	is_refused("another one");
+	replace_dbx("\2\2\3", 0);
+	is_refused("one twice");
+	replace_dbx("\1\2\3", 1);
+	is_refused("other owners");
+	at = replace_dbx("\3\2\1", 0);
+	bad.image[at + 60 + 8 + 76] ^= 1;
+	is_refused("an unknown type");
+	at = replace_dbx("\3\2\1", 0);
+	put_le32(bad.image + at + 60 + 8 + 16, 77);
+	is_refused("a damaged list");
+	at = replace_dbx("\3\2\1", 0);
+	bad.image[at + 4] &= (uint8_t)~4;
+	is_refused("other attributes");
+}
+END_TEST
+
+/* One list with both signatures, and one more. */
+START_TEST(dbx_is_grouped)
+{
+	uint8_t data[28 + 3 * 48];
+
+	for (unsigned int i = 0; i < 3; i++)
+		memcpy(data + 28 + 48 * i, list((uint8_t)(3 - i)) + 28, 48);
+	memcpy(data, list(1), 28);
+	put_le32(data + 16, sizeof(data));
+	state(dbx, 0x3c);
+	vars_add_raw(&bad, ADDED, vendor_database, "d\0b\0x\0\0", 8, data,
+		     sizeof(data));
+	ck_assert_msg(judge(), "%s", err.text);
+	vars_free(&bad);
+	bad = vars_copy(&good);
+	ck_assert_msg(!judge(), "the old one again");
+}
+END_TEST
+
+/* A value of the same length, which has one signature more, is taken over. */
+START_TEST(dbx_keeps_what_replaces_a_double)
+{
+	dbx = replace_dbx("\1\2\2", 0);
+	ck_assert_msg(judge(), "%s", err.text);
+	dbx = replace_dbx("\1\2\3", 0);
+	ck_assert_msg(judge(), "%s", err.text);
+	dbx = replace_dbx("\1\2\2", 0);
+	ck_assert(!judge());
+}
+END_TEST
+
 START_TEST(the_firmware_makes_what_is_missing)
 {
 	size_t at = vars_add_raw(&bad, ADDED, vendor_custom,
@@ -641,6 +715,9 @@ main(void)
 	tcase_add_test(tcase, a_refused_reclaim_holds_the_store);
 	tcase_add_test(tcase, dbx_grows);
 	tcase_add_test(tcase, dbx_does_not_change_otherwise);
+	tcase_add_test(tcase, dbx_is_replaced_by_a_larger_one);
+	tcase_add_test(tcase, dbx_is_grouped);
+	tcase_add_test(tcase, dbx_keeps_what_replaces_a_double);
 	tcase_add_test(tcase, the_firmware_makes_what_is_missing);
 	tcase_add_test(tcase, a_guest_without_a_pk_enrolls_its_own);
 	tcase_add_test(tcase, the_start_restores_the_values_of_the_record);

@@ -450,6 +450,36 @@ START_TEST(guest_reads_the_old_bytes)
 }
 END_TEST
 
+/* The device ends a burst when the guest is quiet, and when it detaches. */
+START_TEST(device_refuses_without_read_array)
+{
+	uint32_t state = (uint32_t)pk + STATE;
+
+	attach(window_modes[_i % 2]);
+	w(state, 0x10);
+	w(state, VARIABLE_DELETED);
+	ck_assert_uint_eq(refusals, 0);
+	if (_i < 2) {
+		device_flush(device);
+		expect(1, vars.image);
+		w(state, 0xff);
+		guest_sees(vars.image);
+		detach();
+	} else {
+		ck_assert_int_eq(device_close(device,
+					      _i < 4 ? DEVICE_DISCARD_STATE :
+						       DEVICE_SAVE_STATE,
+					      &err),
+				 0);
+		ioreq_server_close(server);
+		sim_destroy(sim);
+	}
+	close_store();
+	ck_assert_uint_eq(refusals, 1);
+	expect_vars();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -469,6 +499,7 @@ main(void)
 	tcase_add_test(tc, headers_in_place_are_judged_during_a_pending_write);
 	tcase_add_test(tc, refused_reclaim_changes_nothing);
 	tcase_add_loop_test(tc, guest_reads_the_old_bytes, 0, 2);
+	tcase_add_loop_test(tc, device_refuses_without_read_array, 0, 6);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
