@@ -110,7 +110,7 @@ struct transport_ops {
 	 */
 	int (*pause)(struct transport *t);
 	int (*unpause)(struct transport *t);
-	/* 1: it is paused, by this process or by the toolstack; 0: it is not. */
+	/* 1: it is paused, by this process or another one; 0: it is not. */
 	int (*is_paused)(struct transport *t);
 	/* Do the server and the domain still exist? */
 	bool (*alive)(struct transport *t);

@@ -184,7 +184,7 @@ count_points(void)
 	return count;
 }
 
-/* Whatever the mode of the guest's bursts is, the start makes one. */
+/* The start makes one burst, with every mode of the guest's bursts. */
 START_TEST(start_restores_by_one_burst)
 {
 	unsigned int before;

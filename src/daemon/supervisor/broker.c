@@ -30,8 +30,6 @@ broker_begin(struct broker *broker)
 	broker->was_ready |= broker->is_ready;
 	broker->is_ready = broker->record_installed = broker->mode_ordered =
 		false;
-	/* The next worker may find a failing disk, too. */
-	broker->paused_for_admin = false;
 	broker->traces_ordered = 0;
 	broker->requests = 0;
 	limit_init(&broker->limit, &request_limit, 0, limit_clock());
@@ -271,16 +269,14 @@ execute_file(struct broker *broker, const struct channel_request *request,
 
 /*
  * Xen counts pauses: a second one would need a second `xl unpause`.  The worker
- * asks again whenever it refuses a write, or when the store fails later.  While
- * the worker itself has paused the domain, that may be all.
+ * asks again whenever it refuses a write, or when the store fails later.
  */
 static bool
 is_still_paused(const struct broker *broker)
 {
 	struct transport *t = broker->transport;
 
-	return broker->paused_for_admin && !rundir_paused(broker->rundir) &&
-	       t->ops->is_paused(t) > 0;
+	return broker->paused_for_admin && t->ops->is_paused(t) > 0;
 }
 
 /*
