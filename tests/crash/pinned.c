@@ -232,7 +232,7 @@ pinned_start(struct run *run)
 	bool changes;
 	int rc;
 
-	/* What the next boot could have seen is not undone. */
+	/* A value that the next boot could have seen is not undone. */
 	if (!may->host_failed &&
 	    number_of(run, store_image(run->store)) == may->host_hi)
 		may->host_lo = may->host_hi;

@@ -266,7 +266,7 @@ call_driver(unsigned int i, uint32_t more, const struct value *value)
 	return status;
 }
 
-/* What the flash has from a refused reclaim on. */
+/* Keeps the values that the flash has from a refused reclaim on. */
 static void
 hold(void)
 {
@@ -561,6 +561,8 @@ run_boots(const void *arg)
 	while (boots-- && boot_machine(run_boot, boot))
 		;
 	check_that(shared->reclaims > 0, "there was no reclaim");
+	check_that(shared->held > 0 || !check_options.longer,
+		   "no reclaim was refused");
 	report();
 }
 
