@@ -23,6 +23,7 @@
 #include "pflash/changes.h"
 #include "pflash/error.h"
 #include "pflash/files.h"
+#include "pflash/store.h"
 #include "pflash/sys.h"
 #include "pflash/varstore.h"
 
@@ -78,6 +79,13 @@ int pins_accept(struct pins *pins, const uint8_t *image, size_t size,
 int pins_start(struct pins *pins, uint8_t *image, size_t size,
 	       struct error *err);
 
+/*
+ * The same for a guest that has run: nothing can be changed.  Returns 1 if
+ * pins_start() would change the image.
+ */
+int pins_continue(struct pins *pins, const uint8_t *image, size_t size,
+		  struct error *err);
+
 /* True if any variable is pinned; false before pins_start(). */
 bool pins_active(const struct pins *pins);
 
@@ -98,6 +106,23 @@ size_t pins_count(const struct pins *pins);
 bool pins_judge(struct pins *pins, const uint8_t *image, size_t size,
 		struct error *why);
 
+/*
+ * The bytes at the start of the image that must stay as they are, although no
+ * pinned variable is concerned; 0: none.
+ *
+ * The driver reclaims the store for a new value that does not fit (Variable.c,
+ * UpdateVariable()), through the spare area.  If this value is refused, so is
+ * the flag that makes the spare area valid; but the driver does not read the
+ * flash back, erases the store, copies the spare area to it, and writes the
+ * next variables where the copy ends.  So the store keeps its contents until
+ * the guest's next start.  pins_continue() finds that out from the working
+ * block.
+ */
+size_t pins_held(const struct pins *pins);
+
+/* The sentence for the refusal of a change of these bytes. */
+void pins_held_why(struct error *why);
+
 /* --- the record's file: FILES_PINS of `files` --- */
 
 /*
@@ -112,5 +137,37 @@ int pins_read(struct pins *pins, struct files *files, const struct sys *sys,
  */
 int pins_write(const struct pins *pins, struct files *files,
 	       const struct sys *sys, struct error *err);
+
+/*
+ * Gives an open store its pinned values at a guest's start: pins_start() with
+ * its image.  Where that changes the image, *store is closed, rewritten by one
+ * burst of the history, and opened again, with `config`, which has `files` and
+ * these pins.  Then the record is saved, if it has changed.  Returns 1 if the
+ * image has changed, 0 if not, or the -errno of one of these functions; *store
+ * is NULL if it could not be opened again.
+ */
+int pins_restore(struct pins *pins, struct store **store,
+		 const struct store_config *config, struct error *err);
+
+/* --- changes of variables by the host --- */
+
+/* The rest is 0. */
+struct pins_edit {
+	struct files *files;   /* borrowed */
+	const struct sys *sys; /* NULL: sys_kernel */
+	struct pins *before;   /* the record that was replaced; NULL: none */
+};
+
+/*
+ * Makes the changes part of the record, before the variables get them: if a
+ * crash comes between, the next start of the guest gives the variables the
+ * values of the record.  The caller has the lock on VARS.  0, or -errno with a
+ * sentence; pins_edit_end() is due after either.
+ */
+int pins_edit_change(struct pins_edit *edit, const struct changes *changes,
+		     struct error *err);
+
+/* `failed`: the variables were not changed; writes the former record again. */
+void pins_edit_end(struct pins_edit *edit, bool failed);
 
 #endif

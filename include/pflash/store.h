@@ -351,6 +351,9 @@ int store_resize(const struct store_config *config,
 		 const struct store_resize *resize, char **kept,
 		 struct error *err);
 
+/* The store has no pins any more; the caller may free those of its config. */
+void store_unpin(struct store *store);
+
 /*
  * Commits the open burst.  0 also if there is none; -EPERM: it would change a
  * pinned variable, was undone, and the store goes on; or the -errno that made

@@ -110,6 +110,8 @@ struct transport_ops {
 	 */
 	int (*pause)(struct transport *t);
 	int (*unpause)(struct transport *t);
+	/* 1: it is paused, by this process or another one; 0: it is not. */
+	int (*is_paused)(struct transport *t);
 	/* Do the server and the domain still exist? */
 	bool (*alive)(struct transport *t);
 	/*
@@ -126,7 +128,7 @@ struct transport_ops {
 	/*
 	 * Restricts all handles of Xen in this process to this domain.  From
 	 * now on these operations fail: populate, depopulate, get_type, pause,
-	 * unpause, shutdown_reason, has_run.
+	 * unpause, is_paused, shutdown_reason, has_run.
 	 */
 	int (*confine)(struct transport *t);
 	/* Closes all handles and frees the transport. */

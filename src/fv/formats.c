@@ -78,6 +78,11 @@ const struct format formats[] = {
 	/* files of this project */
 	VARS_OF("journal", "the journal of a VARS file", "PFLASHJ1"),
 	VARS_OF("state", "the chip's saved state", "PFLASHS1"),
+	/* the format of a queue, with this text (src/store/pins_file.c) */
+	{ "pins", FORMAT_OTHER, "the record of pinned variables",
+	  "use the VARS file, whose name is that of the record without .pins, "
+	  "or show the record with `pflashctl pins VARS`",
+	  36, BYTES("pinned variables") },
 	VARS_OF("next", "the queue of changes for the next start", "PFLASHY1"),
 	OTHER("handover", "the handover record of a pflashd", 0, "PFLASHHO"),
 	OTHER("move-note", "the note of a move, in place of a journal", 0,

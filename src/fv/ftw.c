@@ -156,6 +156,16 @@ read_last(const uint8_t *block, size_t size, struct ftw_queue *queue)
 	}
 }
 
+bool
+ftw_is_unwritten(const uint8_t *block, const struct ftw_queue *queue)
+{
+	const uint8_t *write = block + queue->offset;
+	const uint8_t flags = RECORD_SPARE_DONE | RECORD_DONE;
+
+	return (write[0] & WRITE_COMPLETE) && get_le64(write + WRITE_COUNT) &&
+	       (write[WRITE_SIZE] & flags) == flags;
+}
+
 /* FtwGetLastWriteHeader() (FtwMisc.c:800) and UpdateWorkingBlock.c:305. */
 void
 ftw_read_from(const uint8_t *block, size_t size, size_t off,
@@ -218,6 +228,46 @@ ftw_replaces_store(const struct fv_layout *layout, const uint8_t *image)
 	       queue.end >= layout->variable_size &&
 	       queue.end <= layout->size - layout->ftw_spare &&
 	       queue.relative == -(uint64_t)layout->ftw_spare;
+}
+
+/* The last write with a header, in the block; 0: there is none. */
+static size_t
+last_write(const uint8_t *block, size_t size)
+{
+	size_t off = FTW_HEADER_SIZE, last = 0, used;
+
+	while (size - off >= WRITE_SIZE + RECORD_SIZE && block[off] != 0xff) {
+		used = write_size(block + off, size - off);
+		if (!used)
+			break;
+		last = off;
+		off += used;
+	}
+	return last;
+}
+
+bool
+ftw_was_refused(const struct fv_layout *layout, const uint8_t *image,
+		size_t *at)
+{
+	size_t write;
+
+	if (!ftw_valid_at(layout, image, layout->ftw_work))
+		return false;
+	write = last_write(image + layout->ftw_work,
+			   layout->ftw_spare - layout->ftw_work);
+	*at = layout->ftw_work + write + WRITE_SIZE;
+	return write && !(image[*at] & RECORD_DONE) &&
+	       (image[*at] & RECORD_SPARE_DONE);
+}
+
+void
+ftw_forget_refused(const struct fv_layout *layout, uint8_t *image)
+{
+	size_t at;
+
+	if (ftw_was_refused(layout, image, &at))
+		image[at] &= (uint8_t)~RECORD_SPARE_DONE;
 }
 
 void

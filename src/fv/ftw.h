@@ -59,6 +59,14 @@ void ftw_read(const uint8_t *block, size_t size, struct ftw_queue *queue);
 void ftw_read_from(const uint8_t *block, size_t size, size_t off,
 		   struct ftw_queue *queue);
 
+/*
+ * True if the driver's next start writes nothing for the FTW_BROKEN queue of
+ * this block.  It looks at the first record of a write before it uses the sizes
+ * in the header (FtwMisc.c:862, 1358), which are not those of any write while
+ * they are being written.
+ */
+bool ftw_is_unwritten(const uint8_t *block, const struct ftw_queue *queue);
+
 /* The effect of the driver's next start on the rest of the volume. */
 enum ftw_outcome {
 	FTW_LEAVES,  /* none, and the driver is ready for a write */
@@ -88,6 +96,18 @@ bool ftw_read_image(const struct fv_layout *layout, const uint8_t *image,
  * of an image of this layout to the start of the image.
  */
 bool ftw_replaces_store(const struct fv_layout *layout, const uint8_t *image);
+
+/*
+ * True if the record of the last write says that the destination is complete,
+ * and not that the spare area is, which no driver writes by itself: a burst
+ * that would have said so was refused (src/fv/pins_judge.c), and the driver
+ * went on.  *at is the record's offset in the image.
+ */
+bool ftw_was_refused(const struct fv_layout *layout, const uint8_t *image,
+		     size_t *at);
+
+/* Makes that write a complete one; the driver does not look at it again. */
+void ftw_forget_refused(const struct fv_layout *layout, uint8_t *image);
 
 /*
  * True if the firmware would write something else than that at its next start,

@@ -107,13 +107,18 @@ ftw_at_boot(const struct fv_layout *layout, const uint8_t *image)
 bool
 ftw_writes_other(const struct fv_layout *layout, const uint8_t *image)
 {
-	struct ftw_queue queue = { .progress = FTW_IDLE };
+	size_t size = layout->ftw_spare - layout->ftw_work;
+	const uint8_t *block = image + layout->ftw_work;
+	struct ftw_queue queue;
 
-	if (!ftw_read_image(layout, image, &queue) &&
-	    ftw_valid_at(layout, image, layout->ftw_spare))
-		ftw_read(image + layout->ftw_spare,
-			 layout->ftw_spare - layout->ftw_work, &queue);
-	return (queue.progress == FTW_PENDING ||
-		queue.progress == FTW_BROKEN) &&
+	if (!ftw_valid_at(layout, image, layout->ftw_work)) {
+		if (!ftw_valid_at(layout, image, layout->ftw_spare))
+			return false;
+		block = image + layout->ftw_spare;
+	}
+	ftw_read(block, size, &queue);
+	if (queue.progress == FTW_BROKEN)
+		return !ftw_is_unwritten(block, &queue);
+	return queue.progress == FTW_PENDING &&
 	       !ftw_replaces_store(layout, image);
 }

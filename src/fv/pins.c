@@ -257,17 +257,54 @@ may_make(const struct pin *pin, const struct variable *v)
 		has_data(v, rule->data, rule->data_size));
 }
 
-/* New signature lists behind the pinned bytes, and no older time stamp. */
+/* New signature lists behind the pinned bytes, as an append writes them. */
+static bool
+has_more_lists(const struct pin *pin, const struct variable *v)
+{
+	return v->data_size >= pin->data_size &&
+	       memcmp(v->data, pin->data, pin->data_size) == 0 &&
+	       siglist_check(v->data + pin->data_size,
+			     v->data_size - pin->data_size, NULL, NULL) == 0;
+}
+
+/*
+ * Every pinned signature is there, with its owner: Windows gives some hashes of
+ * dbx another meaning by their owner.
+ */
+static bool
+has_all_signatures(const struct pin *pin, const struct variable *v)
+{
+	const struct siglists new = { (uint8_t *)v->data, v->data_size };
+	struct siglist_walk walk;
+	struct signature old;
+	int step;
+
+	if (siglist_check(v->data, v->data_size, NULL, NULL) < 0 ||
+	    siglist_check(pin->data, pin->data_size, NULL, NULL) < 0)
+		return false;
+	siglist_begin(&walk, pin->data, pin->data_size);
+	while ((step = siglist_next(&walk, &old, NULL)) > 0)
+		if (!siglists_have(&new, &old, true))
+			return false;
+	return step == 0;
+}
+
+/* It only narrows trust, and its time stamp is no older one. */
 static bool
 has_grown(const struct pin *pin, const struct variable *v)
 {
 	return pin->rule && pin->rule->change == PIN_GROWS &&
 	       v->attributes == pin->attributes &&
 	       pin_time(&v->time) >= pin_time(&pin->time) &&
-	       v->data_size >= pin->data_size &&
-	       memcmp(v->data, pin->data, pin->data_size) == 0 &&
-	       siglist_check(v->data + pin->data_size,
-			     v->data_size - pin->data_size, NULL, NULL) == 0;
+	       (has_more_lists(pin, v) || has_all_signatures(pin, v));
+}
+
+bool
+pin_has_value(const struct pin *pin, const struct variable *v)
+{
+	return pin->present && v->attributes == pin->attributes &&
+	       pin_time(&v->time) == pin_time(&pin->time) &&
+	       has_data(v, pin->data, pin->data_size);
 }
 
 bool
@@ -275,10 +312,7 @@ pin_allows(const struct pin *pin, const struct variable *v)
 {
 	if (!pin->present)
 		return may_make(pin, v);
-	return (v->attributes == pin->attributes &&
-		pin_time(&v->time) == pin_time(&pin->time) &&
-		has_data(v, pin->data, pin->data_size)) ||
-	       has_grown(pin, v);
+	return pin_has_value(pin, v) || has_grown(pin, v);
 }
 
 struct variable

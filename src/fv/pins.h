@@ -8,7 +8,7 @@
 /* A change that a guest may make of a pinned variable. */
 enum pin_change {
 	PIN_FIXED, /* none */
-	PIN_GROWS, /* signature lists behind those that are there */
+	PIN_GROWS, /* more signatures; those that are there stay */
 	PIN_MADE,  /* the firmware makes it where there is none, with the
 		    * attributes and data of the rule */
 	PIN_FIRST, /* where there is none, any value may be written */
@@ -51,7 +51,9 @@ struct pins {
 	struct pin *pins; /* sorted by their keys */
 	size_t count, room;
 	bool active;
-	bool changed; /* since pins_load() */
+	bool changed;  /* since pins_load() */
+	size_t held;   /* pins_held() */
+	bool in_spare; /* the last image that was allowed has its store there */
 	/* The headers of volume and store, which no firmware changes. */
 	uint8_t *headers;
 	size_t headers_size;
@@ -77,6 +79,9 @@ bool pins_decided(struct pins *pins, const uint8_t *name, uint32_t size);
 /* Decides that there is no such variable, or, with `v`, that it is this one. */
 int pin_decide(struct pins *pins, struct pin *pin, const struct variable *v,
 	       struct error *err);
+
+/* True if it has the pinned attributes, time stamp and data. */
+bool pin_has_value(const struct pin *pin, const struct variable *v);
 
 /* True if the variable may be there under the pin's name. */
 bool pin_allows(const struct pin *pin, const struct variable *v);

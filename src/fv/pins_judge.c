@@ -100,6 +100,23 @@ judge_variables(struct pins *pins, const struct varstore *store,
 	return 0;
 }
 
+/*
+ * While a reclaim is pending, the driver erases the headers in place and writes
+ * them again, from the first byte on.  No volume header with other bytes may be
+ * there, because the driver would find the destination of the pending write by
+ * it; an incomplete one is not valid, and the driver makes it again
+ * (FwBlockService.c, ValidateFvHeader()).
+ */
+static bool
+is_being_written(const uint8_t *headers, const uint8_t *wanted, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size && headers[done] == wanted[done])
+		done++;
+	return fv_is_erased(headers + done, size - done);
+}
+
 /* The headers of volume and store, in place and in the spare area's copy. */
 static int
 judge_headers(const struct pins *pins, const struct varstore *store,
@@ -108,7 +125,9 @@ judge_headers(const struct pins *pins, const struct varstore *store,
 	size_t size = pins->headers_size;
 
 	if (store->start - base == size &&
-	    memcmp(store->image, pins->headers, size) == 0 &&
+	    (memcmp(store->image, pins->headers, size) == 0 ||
+	     (store->in_spare &&
+	      is_being_written(store->image, pins->headers, size))) &&
 	    memcmp(store->image + base, pins->headers, size) == 0)
 		return 0;
 	return error_set(why, EPERM,
@@ -130,9 +149,17 @@ judge_store(struct pins *pins, const uint8_t *image, size_t size,
 				 "a copy of the variables at its next boot");
 	if (varstore_open(&store, image, size, why) < 0)
 		return -EPERM;
+	if (pins->held && store.in_spare) {
+		pins_held_why(why);
+		return -EPERM;
+	}
 	ret = judge_headers(pins, &store,
 			    store.in_spare ? layout->ftw_spare : 0, why);
-	return ret < 0 ? ret : judge_variables(pins, &store, why);
+	if (ret == 0)
+		ret = judge_variables(pins, &store, why);
+	if (ret == 0)
+		pins->in_spare = store.in_spare;
+	return ret;
 }
 
 /*
@@ -146,13 +173,36 @@ take_over(struct pins *pins, struct error *why)
 		struct pin *pin = &pins->pins[i];
 
 		if (!pin->wanted || pin->found != 1 ||
-		    (pin->present && pin->last.data_size == pin->data_size &&
-		     pin_time(&pin->last.time) == pin_time(&pin->time)))
+		    pin_has_value(pin, &pin->last))
 			continue;
 		if (pin_decide(pins, pin, &pin->last, why) < 0)
 			return false;
 	}
 	return true;
+}
+
+/* After a refused reclaim. */
+static void
+hold(struct pins *pins, const uint8_t *image, size_t size)
+{
+	const struct fv_layout *layout = fv_layout_by_size(size);
+
+	if (layout && !pins->in_spare && ftw_replaces_store(layout, image))
+		pins->held = layout->variable_size;
+}
+
+size_t
+pins_held(const struct pins *pins)
+{
+	return pins->held;
+}
+
+void
+pins_held_why(struct error *why)
+{
+	error_set(why, EPERM,
+		  "the firmware has reclaimed the store for a refused value, "
+		  "and changes no variable any more until its next boot");
 }
 
 bool
@@ -161,5 +211,8 @@ pins_judge(struct pins *pins, const uint8_t *image, size_t size,
 {
 	if (!pins->active)
 		return true;
-	return judge_store(pins, image, size, why) == 0 && take_over(pins, why);
+	if (judge_store(pins, image, size, why) == 0)
+		return take_over(pins, why);
+	hold(pins, image, size);
+	return false;
 }

@@ -3,8 +3,8 @@
  * The members of each group, and why.
  *
  * keys: SecurityPkg/Library/AuthVariableLib/AuthVariableLib.c
- * - PK, KEK, db, dbx, dbt, dbr: the keys themselves.  Signature lists behind
- *   the old ones of dbx only narrow trust; AppendVariable writes them so
+ * - PK, KEK, db, dbx, dbt, dbr: the keys themselves.  More signatures in dbx
+ *   only narrow trust; AppendVariable writes them behind the old ones
  *   (AuthService.c, FilterSignatureList()).
  * - SecureBootEnable 0 switches Secure Boot off; CustomMode 1 lets the next
  *   write of a key pass without a signature.

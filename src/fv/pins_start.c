@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ftw.h"
+
 #include "pflash/fv.h"
 
 static int
@@ -251,31 +253,64 @@ pins_accept(struct pins *pins, const uint8_t *image, size_t size,
 	return ret;
 }
 
+/* `image` becomes what the guest is to start with. */
+static int
+prepare(struct pins *pins, uint8_t *image, size_t size, struct error *err)
+{
+	bool optional = pins->groups == PINS_AUTO && pins->count == 0;
+	int ret = keep_headers(pins, image, size, err), corrected;
+
+	pins->held = 0;
+	if (ret == 0)
+		ret = choose(pins, image, size, err);
+	else if (optional && ret == -EINVAL)
+		ret = 0; /* not a flash of OVMF, and it never had a PK */
+	pins->active = ret == 0 && pins_count(pins) > 0;
+	if (!pins->active)
+		return ret;
+	ret = corrected = correct(pins, image, size, err);
+	if (ret >= 0)
+		ret = settle(pins, image, size, err);
+	if (ret < 0)
+		pins->active = false;
+	return ret < 0 ? ret : corrected || ret;
+}
+
 int
 pins_start(struct pins *pins, uint8_t *image, size_t size, struct error *err)
 {
 	uint8_t *copy = malloc(size);
-	int ret, corrected = 0, settled = 0;
-	bool optional;
+	int ret;
 
 	if (!copy)
 		return pins_no_memory(err);
 	memcpy(copy, image, size);
-	optional = pins->groups == PINS_AUTO && pins->count == 0;
-	ret = keep_headers(pins, copy, size, err);
-	if (ret == 0)
-		ret = choose(pins, copy, size, err);
-	else if (optional && ret == -EINVAL)
-		ret = 0; /* not a flash of OVMF, and it never had a PK */
-	pins->active = ret == 0 && pins_count(pins) > 0;
+	ret = prepare(pins, copy, size, err);
 	if (pins->active)
-		ret = corrected = correct(pins, copy, size, err);
-	if (pins->active && ret >= 0)
-		ret = settled = settle(pins, copy, size, err);
-	if (ret >= 0)
+		ftw_forget_refused(fv_layout_by_size(size), copy);
+	if (ret >= 0 && memcmp(image, copy, size) != 0) {
 		memcpy(image, copy, size);
-	else
-		pins->active = false;
+		ret = 1;
+	}
 	free(copy);
-	return ret < 0 ? ret : corrected || settled;
+	return ret;
+}
+
+int
+pins_continue(struct pins *pins, const uint8_t *image, size_t size,
+	      struct error *err)
+{
+	const struct fv_layout *layout = fv_layout_by_size(size);
+	uint8_t *copy = malloc(size);
+	size_t at;
+	int ret;
+
+	if (!copy)
+		return pins_no_memory(err);
+	memcpy(copy, image, size);
+	ret = prepare(pins, copy, size, err);
+	if (pins->active && ftw_was_refused(layout, image, &at))
+		pins->held = layout->variable_size;
+	free(copy);
+	return ret;
 }

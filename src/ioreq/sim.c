@@ -428,6 +428,12 @@ sim_op_unpause(struct transport *t)
 	return 0;
 }
 
+static int
+sim_op_is_paused(struct transport *t)
+{
+	return sim_of(t)->stats.paused > 0;
+}
+
 static bool
 sim_op_alive(struct transport *t)
 {
@@ -487,6 +493,7 @@ static const struct transport_ops sim_ops = {
 	.shutdown = sim_op_shutdown,
 	.pause = sim_op_pause,
 	.unpause = sim_op_unpause,
+	.is_paused = sim_op_is_paused,
 	.alive = sim_op_alive,
 	.shutdown_reason = sim_op_shutdown_reason,
 	.has_run = sim_op_has_run,

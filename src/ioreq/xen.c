@@ -324,6 +324,16 @@ xen_op_unpause(struct transport *t)
 	return domctl_unpause(xen->control, xen->domid);
 }
 
+static int
+xen_op_is_paused(struct transport *t)
+{
+	struct xen *xen = xen_of(t);
+	uint32_t flags;
+	int ret = domctl_flags(xen->control, xen->domid, &flags);
+
+	return ret < 0 ? ret : (flags & XEN_DOMINF_paused) != 0;
+}
+
 static bool
 xen_op_alive(struct transport *t)
 {
@@ -412,6 +422,7 @@ static const struct transport_ops xen_ops = {
 	.shutdown = xen_op_shutdown,
 	.pause = xen_op_pause,
 	.unpause = xen_op_unpause,
+	.is_paused = xen_op_is_paused,
 	.alive = xen_op_alive,
 	.shutdown_reason = xen_op_shutdown_reason,
 	.has_run = xen_op_has_run,

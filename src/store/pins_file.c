@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "queue.h"
@@ -112,4 +113,49 @@ pins_write(const struct pins *pins, struct files *files, const struct sys *sys,
 	if (!named)
 		(void)files->ops->remove(files, FILES_PINS, true);
 	return rc ? error_errno(err, -rc, "%s", file.path) : 0;
+}
+
+static int
+put(void *opaque, const struct store *store, uint8_t *image, struct error *err)
+{
+	(void)err;
+	memcpy(image, opaque, store_size(store));
+	return 1;
+}
+
+/* As one burst, whatever the store's limit of a burst is. */
+static int
+rewrite(struct store **store, const struct store_config *config, uint8_t *image,
+	struct error *err)
+{
+	struct store_config plain = *config;
+	int rc = store_close(*store);
+
+	*store = NULL;
+	if (rc)
+		return error_errno(err, -rc, "%s",
+				   config->files->name[FILES_VARS]);
+	plain.pins = NULL;
+	rc = store_rewrite(&plain, put, image, err);
+	return rc ? rc : store_open(store, config, NULL, err);
+}
+
+int
+pins_restore(struct pins *pins, struct store **store,
+	     const struct store_config *config, struct error *err)
+{
+	uint32_t size = store_size(*store);
+	uint8_t *image = malloc(size);
+	int rc, changed;
+
+	if (!image)
+		return error_set(err, ENOMEM, "out of memory");
+	memcpy(image, store_image(*store), size);
+	rc = changed = pins_start(pins, image, size, err);
+	if (changed > 0)
+		rc = rewrite(store, config, image, err);
+	free(image);
+	if (rc >= 0 && pins_changed(pins))
+		rc = pins_write(pins, config->files, config->sys, err);
+	return rc < 0 ? rc : changed;
 }

@@ -42,6 +42,8 @@ store_rewrite(const struct store_config *config, store_edit *edit, void *opaque,
 
 	whole.burst = NULL;
 	whole.burst_limit = STORE_MAX_SIZE;
+	if (whole.sync == STORE_SYNC_OP) /* or each difference is a burst */
+		whole.sync = STORE_SYNC_BURST;
 	whole.on_failure = NULL;
 	ret = store_open(&store, &whole, &found, err);
 	if (ret < 0)

@@ -173,6 +173,22 @@ refuse_burst(struct store *store, const struct error *why)
 	return -EPERM;
 }
 
+/* Does the open burst change bytes that are held (pins_held())? */
+static bool
+is_held(const struct store *store)
+{
+	const struct burst *burst = &store->burst;
+	size_t held = store->pins ? pins_held(store->pins) : 0;
+	struct operation op;
+	uint32_t pos = 0;
+
+	while (held && burst_next(burst->payload, burst->length, &pos,
+				  store->size, &op) > 0)
+		if (op.offset < held)
+			return true;
+	return false;
+}
+
 /*
  * Brings the view up to date.  -EPERM: the burst was refused and undone.
  * *changed: the next boot of the firmware will see something else.
@@ -186,6 +202,10 @@ judge_burst(struct store *store, bool *changed)
 	*changed = false;
 	if (!store->view)
 		return 0;
+	if (is_held(store)) {
+		pins_held_why(&why);
+		return refuse_burst(store, &why);
+	}
 	generation = effective_generation(store->view);
 	*changed = changes_view(store);
 	if (!store->pins ||
@@ -390,6 +410,16 @@ store_commit(struct store *store)
 	    store->journal.length - store->journal.done > store->journal_limit)
 		rc = checkpoint(store, true);
 	return rc;
+}
+
+void
+store_unpin(struct store *store)
+{
+	store->pins = NULL;
+	if (store->sync == STORE_SYNC_VARIABLE)
+		return;
+	effective_free(store->view);
+	store->view = NULL;
 }
 
 uint64_t

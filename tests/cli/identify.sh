@@ -209,6 +209,9 @@ starts_with "$tmp/of.state" 4096 'PFLASHS1'
 all_say "$tmp/of.state" "the file is the chip's saved state"
 starts_with "$tmp/of.next" 4096 'PFLASHY1'
 all_say "$tmp/of.next" 'the file is the queue of changes for the next start'
+starts_with "$tmp/of.pins" 4096 'pinned variables' 36
+printf 'PFLASHY1' | dd of="$tmp/of.pins" conv=notrunc 2>/dev/null
+all_say "$tmp/of.pins" 'the file is the record of pinned variables'
 
 
 # --- flashes that are not what they should be ---

@@ -48,6 +48,7 @@ refuses "layout" 2 "'3m'" "$d" --domain 1 --vars "$v" --layout 3m
 refuses "base" 2 "'top'" "$d" --domain 1 --vars "$v" --base top
 refuses "base beyond 4 GiB" 2 "0x100000000" "$d" --domain 1 --vars "$v" --base 0x100000000
 refuses "on-error" 2 "'stop'" "$d" --domain 1 --vars "$v" --on-error stop
+refuses "on-pin" 2 "'stop'" "$d" --domain 1 --vars "$v" --on-pin stop
 refuses "read-only, with a value" 2 'option' "$d" --domain 1 --vars "$v" --read-only=yes
 refuses "force, with a value" 2 'option' "$d" --domain 1 --vars "$v" --force=yes
 for history in '' x 3x -1 d 65M 1G 0d 100000w 1.5M 30dd; do
@@ -87,6 +88,8 @@ for limit in off 4K 128K,256M 1G,1G; do
 done
 gets_to_xen "on-error pause" --vars "$v" --on-error pause
 gets_to_xen "on-error report" --vars "$v" --on-error report
+gets_to_xen "on-pin pause" --vars "$v" --on-pin pause
+gets_to_xen "on-pin report" --vars "$v" --on-pin report
 refuses "width" 2 'width' "$d" --domain 1 --vars "$v" --width 3
 refuses "interleave" 2 'parts' "$d" --domain 1 --vars "$v" --interleave 2
 refuses "blocks that do not fill the flash" 2 '131072' "$d" --domain 1 --vars "$v" \

@@ -114,6 +114,7 @@ check_equal "no record" 'no variable is pinned yet' "$("$ctl" pins list "$v")"
 "$ctl" pins set "$v" keys,mok >"$tmp/said"
 check "set says how many" grep -q ': [0-9]* names are pinned$' "$tmp/said"
 check "the record is a file" test -f "$v.pins"
+refuses "check knows it" 3 'the file is the record of pinned variables' "$ctl" check "$v.pins"
 check_equal "all values are those of VARS" same \
 	"$("$ctl" pins list "$v" | awk 'NR > 1 { print $2 }' | sort -u)"
 check "as JSON" sh -c "'$ctl' pins list --json '$v' | python3 -m json.tool >/dev/null"

@@ -110,6 +110,8 @@ struct range {
 	uint32_t damages; /* entries of model.damage */
 	bool cached;      /* the damage may be in the page cache only */
 	bool kept_unknown; /* a call has failed: kept files may hold anything */
+	uint32_t host_lo, host_hi; /* values of PK that the host has set */
+	bool host_failed;          /* a change of the host has failed */
 	enum touched touched;
 	enum cloned cloned;
 	struct move move;

@@ -62,8 +62,14 @@ recovery_steps(struct script *script, const struct explorer *explorer,
 	script_add(script, STEP_OPEN)->seed = draw(&random);
 	if (!whole && below(&random, 4))
 		return;
-	for (uint32_t n = below(&random, 3); n > 0; n--)
-		script_add_burst(script, &random, setting->size, 700);
+	for (uint32_t n = below(&random, 3); n > 0; n--) {
+		if (setting->first != FIRST_KEYS) {
+			script_add_burst(script, &random, setting->size, 700);
+			continue;
+		}
+		script_add(script, STEP_SET)->seed = draw(&random);
+		script_add(script, STEP_COMMIT);
+	}
 	if (!below(&random, 4))
 		script_add(script, STEP_SAVE_STATE)->seed = draw(&random);
 	script_add(script, STEP_CLOSE);

@@ -13,8 +13,8 @@
 
 static const uint8_t vendor[GUID_SIZE] = { 0xc0, 0xff, 0xee };
 
-static struct files *
-open_files(struct run *run)
+struct files *
+queue_files(struct run *run)
 {
 	struct fault fault = machine.fault;
 	struct files *files;
@@ -34,7 +34,7 @@ open_files(struct run *run)
 static struct queue *
 read_queue(struct run *run)
 {
-	struct files *files = open_files(run);
+	struct files *files = queue_files(run);
 	struct fault fault = machine.fault;
 	struct queue *queue;
 	struct error err;
@@ -97,7 +97,7 @@ queue_step(struct run *run, uint64_t seed)
 	struct range *may = &run->model->may;
 	struct changes *changes = make_list(seed);
 	const struct queue_item item = { .text = "", .changes = changes };
-	struct files *files = open_files(run);
+	struct files *files = queue_files(run);
 	struct error err = { "" };
 	int rc;
 
@@ -226,7 +226,7 @@ queue_start_step(struct run *run)
 	/* A queue whose command has failed may vanish without a start. */
 	may->queue_ends |= any && may->queue_lo > 0;
 	queue_free(queue);
-	files = open_files(run);
+	files = queue_files(run);
 	rc = start(run, files, &err);
 	files->ops->close(files);
 	run->complete = false;

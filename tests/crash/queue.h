@@ -6,6 +6,9 @@
 #include "script.h"
 
 /* Queues a list of changes, made from `seed`; the store may be open. */
+/* The files of the flash, opened without a fault. */
+struct files *queue_files(struct run *run);
+
 bool queue_step(struct run *run, uint64_t seed);
 
 /* Applies the queue, as pflashd does before a new guest runs. */

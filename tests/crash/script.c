@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "others.h"
+#include "pinned.h"
 #include "places.h"
 #include "queue.h"
 #include "random.h"
@@ -148,6 +149,10 @@ setting_image(const struct setting *setting, uint8_t *image, uint64_t seed)
 	case FIRST_BLANK: memset(image, 0xff, setting->size); break;
 	case FIRST_STORE:
 		fv_format(fv_layout_by_size(setting->size), image);
+		break;
+	case FIRST_KEYS:
+		fv_format(fv_layout_by_size(setting->size), image);
+		pinned_add_keys(image, setting->size);
 		break;
 	}
 }
@@ -429,7 +434,7 @@ static int
 try_to_open(struct run *run, struct error *err)
 {
 	const struct setting *setting = run->setting;
-	const struct store_config config = {
+	struct store_config config = {
 		.path = run_path(run),
 		.size = setting->size,
 		.sync = setting->sync,
@@ -446,6 +451,8 @@ try_to_open(struct run *run, struct error *err)
 	places_mirror(run);
 	others_before_open(run);
 	repairs_before_open(run);
+	if (setting->first == FIRST_KEYS)
+		pinned_configure(run, &config);
 	rc = store_open(&run->store, &config, NULL, err);
 	if (rc)
 		run->store = NULL;
@@ -484,7 +491,9 @@ open_store(struct run *run, uint64_t seed)
 	if (!store_verify(run->store))
 		return run_wrong(run,
 				 "store_verify() fails after store_open()");
-	return check_image(run) && check_kept(run);
+	if (!check_image(run) || !check_kept(run))
+		return false;
+	return !run->pins || pinned_start(run);
 }
 
 /* Checks the result of a call that changes or commits. */
@@ -495,6 +504,8 @@ after_change(struct run *run, int rc, unsigned long vars_writes,
 	bool synced = run->setting->sync == STORE_SYNC_BURST ||
 		      run->setting->sync == STORE_SYNC_OP;
 
+	if (run->attacked && !run->failed)
+		return pinned_refused(run, rc);
 	if (rc)
 		return check_failure(run, rc, what);
 	if (run->failed)
@@ -503,6 +514,12 @@ after_change(struct run *run, int rc, unsigned long vars_writes,
 	if (!store_pending(run->store))
 		committed(run, synced || machine.vars_writes > vars_writes);
 	return true;
+}
+
+bool
+run_changed(struct run *run, int rc, const char *what)
+{
+	return after_change(run, rc, machine.vars_writes, what);
 }
 
 static bool
@@ -566,6 +583,8 @@ checkpoint(struct run *run)
 
 	if (rc)
 		return check_failure(run, rc, "store_checkpoint");
+	if (run->attacked && !pinned_refused(run, -EPERM))
+		return false;
 	committed(run, true);
 	run_settled(run, run->model->done);
 	return true;
@@ -630,6 +649,7 @@ release_and_retake(struct run *run)
 		if (!run->failed)
 			committed(run, true);
 	}
+	run->attacked = false;
 	rc = store_retake(run->store, false, &err);
 	if (rc)
 		return check_failure(run, rc, "store_retake");
@@ -646,6 +666,7 @@ close_store(struct run *run)
 		model_set(model, model->may.hi);
 	rc = store_close(run->store);
 	run->store = NULL;
+	pinned_end(run);
 	if (machine_leaks())
 		return run_wrong(run, "store_close leaves a file open");
 	if (rc) {
@@ -701,6 +722,7 @@ kill_store(struct run *run, uint64_t seed)
 					.nth = 1 + below(&seed, 12) };
 	(void)store_close(run->store);
 	run->store = NULL;
+	pinned_end(run);
 	memset(machine.fd, 0, sizeof(machine.fd));
 	machine.dead = false;
 	machine.fault = fault;
@@ -731,6 +753,8 @@ run_closed_step(struct run *run, const struct step *step)
 	case STEP_RESET: return repairs_rescue(run, step->seed, true);
 	case STEP_RESIZE: return repairs_resize(run, step->seed);
 	case STEP_START: return queue_start_step(run);
+	case STEP_EDIT_PINNED: return pinned_edit(run);
+	case STEP_CHANGE_PINNED: return pinned_change(run, step->seed);
 	default: return open_store(run, step->seed);
 	}
 }
@@ -755,6 +779,8 @@ run_step(struct run *run, const struct step *step)
 	case STEP_REPLACE: return replace(run, step->seed);
 	case STEP_KILL: kill_store(run, step->seed); return true;
 	case STEP_SETTLE: return settle(run);
+	case STEP_ATTACK: return pinned_attack(run, step->seed, step->len);
+	case STEP_SET: return pinned_set(run, step->seed);
 	case STEP_CLOSE: return close_store(run);
 	default: return change(run, step);
 	}
@@ -787,6 +813,7 @@ run_drop(struct run *run)
 	if (run->store)
 		(void)store_close(run->store);
 	run->store = NULL;
+	pinned_end(run);
 }
 
 bool

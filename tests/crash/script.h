@@ -25,6 +25,8 @@ enum step_kind {
 	STEP_REPLACE, /* by another complete image */
 	STEP_KILL,    /* as STEP_CLOSE, but the process is killed during it */
 	STEP_SETTLE,  /* as after a longer quiet time */
+	STEP_ATTACK,  /* of a pinned one (pinned.h); `len`: a full burst */
+	STEP_SET,     /* of another one */
 	/* The following steps need an open store or a closed file. */
 	STEP_CLONE,
 	STEP_QUEUE, /* changes for the next start */
@@ -41,6 +43,8 @@ enum step_kind {
 	STEP_RESET,     /* to another image, likewise */
 	STEP_RESIZE,
 	STEP_START, /* applies the queue */
+	STEP_EDIT_PINNED,
+	STEP_CHANGE_PINNED,
 };
 
 struct step {
@@ -66,6 +70,7 @@ enum first_image {
 	FIRST_RANDOM,
 	FIRST_BLANK, /* erased */
 	FIRST_STORE, /* an empty variable store; `size` is that of a layout */
+	FIRST_KEYS,  /* the same with keys, which are pinned */
 };
 
 struct setting {
@@ -93,6 +98,9 @@ struct run {
 	const struct places *places;
 	struct model *model;
 	struct store *store;
+	struct pins *pins; /* of the store, with `files`; NULL: none */
+	struct files *files;
+	bool attacked;         /* the open burst must be refused */
 	uint64_t key;          /* decides which checks are done at length */
 	unsigned long *opened; /* counts successful opens */
 	int failed;            /* errno with which the open store failed */
@@ -112,6 +120,9 @@ uint32_t run_find_state(const struct run *run, const uint8_t *image);
 bool run_history(struct run *run, const char *path, uint32_t number);
 /* After a power cut: checks the files before anything opens them. */
 bool run_check_medium(struct run *run);
+
+/* Checks the result of a call that changes the image and does not commit. */
+bool run_changed(struct run *run, int rc, const char *what);
 
 /* Runs the steps; returns false on an error, described in `why`. */
 bool run_script(struct run *run, const struct script *script);

@@ -450,6 +450,49 @@ build_queue(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
+static void
+set_one(struct script *script, uint64_t *random)
+{
+	script_add(script, STEP_SET)->seed = draw(random);
+	script_add(script, STEP_COMMIT);
+}
+
+/*
+ * The guest attacks its keys between changes of other variables; the host
+ * changes them, and another program does.
+ */
+static void
+build_pinned(struct script *script, const struct workload *workload,
+	     uint64_t seed)
+{
+	static const enum step_kind ends[] = { STEP_COMMIT, STEP_CHECKPOINT,
+					       STEP_RETAKE, STEP_COMMIT };
+	uint64_t random = mix(seed, 21);
+
+	begin(script, &random);
+	for (unsigned int i = workload->faults ? 2 : 0; i < 4; i++) {
+		set_one(script, &random);
+		script_add(script, STEP_ATTACK)->seed = draw(&random);
+		script->step[script->steps - 1].len = 1;
+		script_add(script, STEP_ATTACK)->seed = draw(&random);
+		script_add(script, ends[i]);
+		set_one(script, &random);
+		if (i == 3)
+			script_add(script, STEP_ATTACK)->seed = draw(&random);
+		script_add(script, STEP_CLOSE);
+		if (i % 2)
+			script_add(script, STEP_CHANGE_PINNED)->seed =
+				draw(&random);
+		else
+			script_add(script, STEP_EDIT_PINNED);
+		script_add(script, STEP_OPEN);
+	}
+	set_one(script, &random);
+	script_add(script, STEP_KILL)->seed = draw(&random);
+	script_add(script, STEP_OPEN);
+	script_add(script, STEP_CLOSE);
+}
+
 /* The guest is quiet now and then, once with a burst open. */
 static void
 build_settle(struct script *script, const struct workload *workload,
@@ -567,6 +610,16 @@ build_settle_history(struct script *script, const struct workload *workload,
 			{ NULL,           2 * BLOCK, sync, 0,                  \
 			  STORE_MAX_SIZE, KEEP_ALL,  true, FIRST_RANDOM },     \
 			{ 3, 2, 2, 80, 0, 0 }, PLAN_FULL, seeds, false, NULL,  \
+			NULL                                                   \
+	}
+
+/* Of a flash with keys, which are pinned. */
+#define PINNED(name, sync, limit, stride)                                      \
+	{                                                                      \
+		name, build_pinned,                                            \
+			{ NULL,    STORE_SIZE, sync,  limit,                   \
+			  8 * KIB, KEEP_ALL,   false, FIRST_KEYS },            \
+			{ 3, 3, 3, 60, 0, stride }, PLAN_FULL, 1, false, NULL, \
 			NULL                                                   \
 	}
 
@@ -695,6 +748,9 @@ const struct workload workloads[] = {
 	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 0, 0, KEEP_ALL, true,
 	    FIRST_STORE },
 	  { 4, 3, 3, 100, 0, 2 }, PLAN_FULL, 1, false, NULL, NULL },
+	PINNED("pinned-burst", STORE_SYNC_BURST, 0, 0),
+	PINNED("pinned-op", STORE_SYNC_OP, 900, 3),
+	PINNED("pinned-variable", STORE_SYNC_VARIABLE, 0, 2),
 	CLOSED("settle-burst", build_settle, STORE_SYNC_BURST, 2),
 	CLOSED("settle-none", build_settle, STORE_SYNC_NONE, 2),
 	{ "settle-variable", build_settle_variable,
@@ -713,6 +769,11 @@ const struct workload workloads[] = {
 	  { NULL, STORE_SIZE, STORE_SYNC_BURST, 0, 0, KEEP_ALL, false,
 	    FIRST_STORE },
 	  { 2, 2, 1, 0, 0, 811 }, { 3, 2, 2, 400, 0, 31 }, 1, true, NULL,
+	  NULL },
+	{ "faults-pinned", build_pinned,
+	  { NULL, STORE_SIZE, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, false,
+	    FIRST_KEYS },
+	  { 2, 2, 1, 0, 0, 211 }, { 3, 2, 2, 400, 0, 31 }, 0, true, NULL,
 	  NULL },
 	FAULTS_CLOSED("faults-settle", build_settle, STORE_SYNC_NONE),
 	TRACE("second-boot", STORE_SYNC_BURST, FIRST_BLANK, 4 * KIB, KEEP_ALL,

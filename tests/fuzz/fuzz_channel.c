@@ -200,6 +200,7 @@ fake_pause(struct transport *t)
 {
 	(void)t;
 	pauses++;
+	demand(pauses <= 2, "more pauses than an administrator expects");
 	return 0;
 }
 
@@ -247,12 +248,20 @@ static const struct files_ops files_ops = {
 	.keep = fake_keep,
 };
 
+static int
+fake_is_paused(struct transport *t)
+{
+	(void)t;
+	return pauses > 0;
+}
+
 static const struct transport_ops transport_ops = {
 	.populate = fake_frames,
 	.depopulate = fake_frames,
 	.get_type = fake_get_type,
 	.pause = fake_pause,
 	.unpause = fake_unpause,
+	.is_paused = fake_is_paused,
 };
 
 /* --- the worker --- */

@@ -55,6 +55,14 @@ double_unpause(struct transport *t)
 }
 
 static int
+double_is_paused(struct transport *t)
+{
+	(void)t;
+	stage->looks++;
+	return stage->paused;
+}
+
+static int
 double_shutdown_reason(struct transport *t)
 {
 	(void)t;
@@ -68,6 +76,7 @@ static const struct transport_ops ops = {
 	.get_type = double_get_type,
 	.pause = double_pause,
 	.unpause = double_unpause,
+	.is_paused = double_is_paused,
 	.shutdown_reason = double_shutdown_reason,
 };
 

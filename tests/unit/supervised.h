@@ -45,6 +45,7 @@ struct stage {
 	double level;                   /* in the report at the start */
 	/* The domain. */
 	volatile int reason;         /* transport_ops.shutdown_reason() */
+	volatile int paused;         /* transport_ops.is_paused() */
 	volatile unsigned int looks; /* calls of it */
 	unsigned int pauses, unpauses, types, populates, depopulates;
 	unsigned int set_ready, clear_ready;

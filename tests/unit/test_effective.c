@@ -751,6 +751,7 @@ START_TEST(other_pending_writes_are_unknown)
 
 	bad = vars_copy(&good); /* a header with impossible sizes */
 	vars_ftw_write(&bad, 0, 0xfc, 100, 100);
+	vars_ftw_record(&bad, 40, 0xf9, 0);
 	is_unknown(&good, &bad);
 	vars_free(&bad);
 

@@ -129,6 +129,7 @@ static const struct magic {
 	{ 0, "\177ELF", 4, "elf", "`pflashctl create --layout 2m|4m NEW`" },
 	{ 0, "PFLASHJ1", 8, "journal", "without .journal" },
 	{ 0, "PFLASHS1", 8, "state", "without .state" },
+	{ 36, "pinned variables", 16, "pins", "`pflashctl pins VARS`" },
 	{ 0, "PFLASHY1", 8, "next", "without .next" },
 	{ 0, "PFLASHHO", 8, "handover", "handover record of a pflashd" },
 	{ 0, "VARS\1\0\0\0", 8, "varstored", "XenServer's varstored" },

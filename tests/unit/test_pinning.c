@@ -12,9 +12,12 @@
 #include "support_store.h"
 #include "support_vars.h"
 
+#include "pflash/pins.h"
+#include "pflash/reader.h"
 #include "worker/pinning.h"
 
 #define STATE 2u
+#define DATA (60u + 6u) /* of PK */
 
 static struct error err;
 static struct vars vars;
@@ -56,18 +59,49 @@ read_again(void)
 	ck_assert_int_eq(pinning_read(&flash, &err), 0);
 }
 
-/* Deletes PK, without pins. */
+/* Without pins. */
 static void
-damage(void)
+program(size_t off, uint8_t byte)
 {
-	const uint8_t deleted = VARIABLE_DELETED;
 	struct store *store;
 
 	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
-	ck_assert_int_eq(store_program(store, (uint32_t)pk + STATE, &deleted,
-				       1),
-			 0);
+	ck_assert_int_eq(store_program(store, (uint32_t)off, &byte, 1), 0);
 	ck_assert_int_eq(store_close(store), 0);
+}
+
+/* Deletes PK. */
+static void
+damage(void)
+{
+	program(pk + STATE, VARIABLE_DELETED);
+}
+
+/* Adds PK, without pins. */
+static void
+enroll(void)
+{
+	struct vars with = vars_make("2m");
+	struct store *store;
+
+	config.burst_limit = STORE_MAX_SIZE;
+	vars_add(&with, VARIABLE_ADDED, vendor_global, "PK", "mine");
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
+	ck_assert_int_eq(store_replace(store, with.image), 0);
+	ck_assert_int_eq(store_close(store), 0);
+	vars_free(&with);
+}
+
+/* A worker that starts the guest. */
+static void
+start(void)
+{
+	read_again();
+	config.pins = flash.pins;
+	ck_assert_int_eq(store_open(&flash.store, &config, NULL, &err), 0);
+	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	config.pins = NULL;
+	ck_assert_int_eq(store_close(flash.store), 0);
 }
 
 /* A worker that does not start the guest; its result. */
@@ -85,27 +119,170 @@ go_on(void)
 
 START_TEST(start_writes_the_record_and_restores)
 {
-	read_again();
 	ck_assert_int_ne(access(scratch_path("VARS.pins"), F_OK), 0);
-	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	start();
 	ck_assert_int_eq(access(scratch_path("VARS.pins"), F_OK), 0);
 	ck_assert_int_eq(go_on(), 0);
 	damage();
+	start();
+	ck_assert_int_eq(go_on(), 0);
+}
+END_TEST
+
+/* The same store stays open, and no byte is written. */
+START_TEST(start_without_a_change_leaves_the_store)
+{
+	struct store *store;
+	struct blob journal, record, after;
+
+	start();
+	journal = blob_read(scratch_path("VARS.journal"));
+	record = blob_read(scratch_path("VARS.pins"));
 	read_again();
+	config.pins = flash.pins;
+	ck_assert_int_eq(store_open(&flash.store, &config, NULL, &err), 0);
+	store = flash.store;
 	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	ck_assert_ptr_eq(flash.store, store);
+	after = blob_read(scratch_path("VARS.journal"));
+	ck_assert(blob_equal(&after, journal.data, journal.len));
+	blob_free(&after);
+	after = blob_read(scratch_path("VARS.pins"));
+	ck_assert(blob_equal(&after, record.data, record.len));
+	config.pins = NULL;
+	ck_assert_int_eq(store_close(flash.store), 0);
+	blob_free(&after);
+	blob_free(&journal);
+	blob_free(&record);
+}
+END_TEST
+
+/* Without a PK nothing is pinned, and the store does not judge. */
+START_TEST(start_without_a_pk_frees_the_pins)
+{
+	damage();
+	options.sync = config.sync = STORE_SYNC_BURST;
+	start();
+	ck_assert_ptr_null(flash.pins);
+	ck_assert_int_ne(access(scratch_path("VARS.pins"), F_OK), 0);
+}
+END_TEST
+
+static unsigned int
+count_points(void)
+{
+	struct reader_point point;
+	struct reader *reader;
+	unsigned int count = 0;
+	size_t cursor = 0;
+
+	ck_assert_int_eq(reader_open(&reader, NULL, scratch_path("VARS"), &err),
+			 0);
+	while (reader_next(reader, &cursor, &point))
+		count++;
+	reader_close(reader);
+	return count;
+}
+
+/* The start makes one burst, with every mode of the guest's bursts. */
+START_TEST(start_restores_by_one_burst)
+{
+	unsigned int before;
+
+	options.sync = config.sync = STORE_SYNC_OP;
+	start();
+	/* The other value is deleted, and the pinned one is added. */
+	program(pk + DATA, 0);
+	before = count_points();
+	start();
+	ck_assert_uint_eq(count_points(), before + 1);
 	ck_assert_int_eq(go_on(), 0);
 }
 END_TEST
 
 START_TEST(later_worker_refuses_other_values)
 {
-	read_again();
-	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	start();
 	damage();
 	ck_assert_int_eq(go_on(), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "VARS: the pinned variables do "
 					       "not have the values of the "
 					       "host"));
+}
+END_TEST
+
+/*
+ * A guest in setup mode has enrolled its keys, PK last, when another worker
+ * takes over: they are pinned from then on.
+ */
+START_TEST(takeover_after_an_enrolment_pins)
+{
+	const struct store_config plain = config;
+
+	damage();
+	start();
+	ck_assert_ptr_null(flash.pins);
+	ck_assert_int_eq(go_on(), 0);
+	ck_assert(!pins_active(flash.pins));
+	enroll();
+	ck_assert_int_eq(go_on(), 0);
+	ck_assert(pins_active(flash.pins));
+	/* That worker may not write the record; the next start does. */
+	ck_assert_int_ne(access(scratch_path("VARS.pins"), F_OK), 0);
+	config = plain;
+	start();
+	ck_assert_int_eq(access(scratch_path("VARS.pins"), F_OK), 0);
+}
+END_TEST
+
+/* --- refusals --- */
+
+static unsigned int pauses;
+
+/* Instead of the request to the supervisor, and of its report. */
+int __wrap_client_pause_for_admin(void);
+void __wrap_flash_report(struct flash *reported);
+
+void
+__wrap_flash_report(struct flash *reported)
+{
+	ck_assert_ptr_eq(reported, &flash);
+}
+
+int
+__wrap_client_pause_for_admin(void)
+{
+	pauses++;
+	return 0;
+}
+
+/* Deletes PK in a store with pins. */
+static void
+attack(void)
+{
+	const uint8_t deleted = VARIABLE_DELETED;
+
+	ck_assert_int_eq(store_program(flash.store, (uint32_t)pk + STATE,
+				       &deleted, 1),
+			 0);
+	ck_assert_int_eq(store_commit(flash.store), -EPERM);
+}
+
+START_TEST(refusals_pause_the_guest)
+{
+	options.pause_on_pin = _i;
+	read_again();
+	config.pins = flash.pins;
+	config.on_refusal = pinning_refused;
+	config.opaque = &flash;
+	ck_assert_int_eq(store_open(&flash.store, &config, NULL, &err), 0);
+	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	attack();
+	ck_assert_uint_eq(pauses, _i ? 1 : 0);
+	/* Again: the supervisor knows whether the guest is still paused. */
+	attack();
+	ck_assert_uint_eq(pauses, _i ? 2 : 0);
+	ck_assert_int_eq(store_close(flash.store), 0);
 }
 END_TEST
 
@@ -135,7 +312,12 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, start_writes_the_record_and_restores);
+	tcase_add_test(tc, start_without_a_change_leaves_the_store);
+	tcase_add_test(tc, start_without_a_pk_frees_the_pins);
+	tcase_add_test(tc, start_restores_by_one_burst);
 	tcase_add_test(tc, later_worker_refuses_other_values);
+	tcase_add_test(tc, takeover_after_an_enrolment_pins);
+	tcase_add_loop_test(tc, refusals_pause_the_guest, 0, 2);
 	tcase_add_test(tc, off_pins_nothing);
 	tcase_add_test(tc, damaged_record_is_refused);
 	suite_add_tcase(suite, tc);

@@ -250,6 +250,109 @@ START_TEST(pending_writes_are_judged_by_their_result)
 }
 END_TEST
 
+/* The header of a write whose sizes are being programmed, byte by byte. */
+START_TEST(a_write_may_begin_byte_by_byte)
+{
+	uint8_t *write = bad.image + bad.layout->ftw_work + 32;
+	uint8_t record[40];
+
+	vars_ftw_write(&bad, 0, 0xfe, 1, 0);
+	memset(write + 40, 0xff, 40);
+	memset(write + 24, 0xff, 16);
+	for (unsigned int i = 24; i < 40; i++) {
+		ck_assert_msg(judge(), "byte %u: %s", i, err.text);
+		write[i] = i == 24;
+	}
+	ck_assert_msg(judge(), "%s", err.text);
+	/* The driver would look for a record at another place. */
+	put_le64(write + 24, 0);
+	ck_assert(!judge());
+	/* The first record is complete, and the driver looks for the next. */
+	put_le64(write + 24, UINT64_MAX - 1);
+	memset(record, 0, sizeof(record));
+	record[0] = 0xf9;
+	memcpy(write + 40, record, sizeof(record));
+	ck_assert(!judge());
+}
+END_TEST
+
+/* The sum of the volume header's words, which is 0 in a valid one. */
+static uint16_t
+sum_header(const uint8_t *header)
+{
+	uint16_t sum = 0;
+
+	for (unsigned int i = 0; i < 72; i += 2)
+		sum = (uint16_t)(sum + get_le16(header + i));
+	return sum;
+}
+
+/* The driver erases its store and writes it again, from the copy. */
+START_TEST(a_reclaim_may_write_the_headers_again)
+{
+	const size_t size = 100;
+
+	vars_fill_spare(&bad);
+	pend(0);
+	ck_assert(judge());
+	memset(bad.image, 0xff, 4096);
+	for (size_t i = 0; i < size; i++) {
+		ck_assert_msg(judge(), "%zu bytes: %s", i, err.text);
+		if (i < 72)
+			ck_assert_uint_ne(sum_header(bad.image), 0);
+		bad.image[i] = good.image[i];
+		ck_assert(judge());
+		if (good.image[i] == 0xff)
+			continue;
+		bad.image[i] = good.image[i] & 1 ? 0xfe : 0xfd;
+		ck_assert_msg(!judge(), "another byte %zu", i);
+		bad.image[i] = good.image[i];
+	}
+	for (size_t i = 0; i + 1 < size; i++) {
+		bad.image[i] = 0xff;
+		ck_assert(good.image[i] == 0xff || !judge());
+		bad.image[i] = good.image[i];
+	}
+}
+END_TEST
+
+/* A reclaim for a refused value, which the driver takes for complete. */
+START_TEST(a_refused_reclaim_holds_the_store)
+{
+	uint8_t *record = bad.image + bad.layout->ftw_work + 32 + 40;
+	struct vars after;
+
+	ck_assert_uint_eq(pins_held(pins), 0);
+	state(pk, DELETED);
+	vars_fill_spare(&bad);
+	state(pk, ADDED);
+	pend(0);
+	ck_assert(!judge());
+	ck_assert_uint_eq(pins_held(pins), bad.layout->variable_size);
+	/* The spare area is not complete, and the destination is. */
+	record[0] = 0xfb;
+	record[-40] = 0xf8;
+	ck_assert_msg(judge(), "%s", err.text);
+	vars_fill_spare(&bad);
+	after = vars_copy(&bad);
+	vars_ftw_write(&bad, 80, 0xfc, 1, 0);
+	vars_ftw_record(&bad, 120, 0xfd, 0);
+	ck_assert(!judge());
+	ck_assert_ptr_nonnull(strstr(err.text, "until its next boot"));
+	/* A worker that takes over. */
+	pins_free(pins);
+	ck_assert_int_eq(pins_parse(&pins, "auto", &err), 0);
+	ck_assert_int_eq(pins_continue(pins, after.image, after.size, &err), 0);
+	ck_assert_uint_eq(pins_held(pins), bad.layout->variable_size);
+	/* The next start makes that write a complete one. */
+	ck_assert_int_eq(pins_start(pins, after.image, after.size, &err), 1);
+	ck_assert_uint_eq(pins_held(pins), 0);
+	ck_assert_int_eq(pins_continue(pins, after.image, after.size, &err), 0);
+	ck_assert_uint_eq(pins_held(pins), 0);
+	vars_free(&after);
+}
+END_TEST
+
 START_TEST(dbx_grows)
 {
 	size_t new;
@@ -290,6 +393,80 @@ START_TEST(dbx_does_not_change_otherwise)
 	state(dbx, 0x3c);
 	vars_add_raw(&bad, ADDED, vendor_database, "d\0b\0x\0\0", 8, "", 0);
 	is_refused("an empty dbx");
+}
+END_TEST
+
+/* A dbx of these lists, each of one SHA-256 with this fill. */
+static size_t
+replace_dbx(const char *fills, uint8_t owner)
+{
+	uint8_t data[8 * 76];
+	size_t count = strlen(fills);
+
+	for (size_t i = 0; i < count; i++) {
+		memcpy(data + 76 * i, list((uint8_t)fills[i]), 76);
+		data[76 * i + 28] ^= owner;
+	}
+	state(dbx, 0x3c);
+	return vars_add_raw(&bad, ADDED, vendor_database, "d\0b\0x\0\0", 8,
+			    data, (uint32_t)(76 * count));
+}
+
+/* A whole new value, whose signatures are others and all of the old ones. */
+START_TEST(dbx_is_replaced_by_a_larger_one)
+{
+	size_t at;
+
+	replace_dbx("\2\1", 0);
+	is_allowed("another order");
+	replace_dbx("\1", 0);
+	is_refused("one of two");
+	replace_dbx("\1\3", 0);
+	is_refused("another one");
+	replace_dbx("\2\2\3", 0);
+	is_refused("one twice");
+	replace_dbx("\1\2\3", 1);
+	is_refused("other owners");
+	at = replace_dbx("\3\2\1", 0);
+	bad.image[at + 60 + 8 + 76] ^= 1;
+	is_refused("an unknown type");
+	at = replace_dbx("\3\2\1", 0);
+	put_le32(bad.image + at + 60 + 8 + 16, 77);
+	is_refused("a damaged list");
+	at = replace_dbx("\3\2\1", 0);
+	bad.image[at + 4] &= (uint8_t)~4;
+	is_refused("other attributes");
+}
+END_TEST
+
+/* One list with both signatures, and one more. */
+START_TEST(dbx_is_grouped)
+{
+	uint8_t data[28 + 3 * 48];
+
+	for (unsigned int i = 0; i < 3; i++)
+		memcpy(data + 28 + 48 * i, list((uint8_t)(3 - i)) + 28, 48);
+	memcpy(data, list(1), 28);
+	put_le32(data + 16, sizeof(data));
+	state(dbx, 0x3c);
+	vars_add_raw(&bad, ADDED, vendor_database, "d\0b\0x\0\0", 8, data,
+		     sizeof(data));
+	ck_assert_msg(judge(), "%s", err.text);
+	vars_free(&bad);
+	bad = vars_copy(&good);
+	ck_assert_msg(!judge(), "the old one again");
+}
+END_TEST
+
+/* A value of the same length, which has one signature more, is taken over. */
+START_TEST(dbx_keeps_what_replaces_a_double)
+{
+	dbx = replace_dbx("\1\2\2", 0);
+	ck_assert_msg(judge(), "%s", err.text);
+	dbx = replace_dbx("\1\2\3", 0);
+	ck_assert_msg(judge(), "%s", err.text);
+	dbx = replace_dbx("\1\2\2", 0);
+	ck_assert(!judge());
 }
 END_TEST
 
@@ -533,8 +710,14 @@ main(void)
 	tcase_add_test(tcase, every_byte_of_the_headers_is_protected);
 	tcase_add_test(tcase, similar_names_are_others);
 	tcase_add_test(tcase, pending_writes_are_judged_by_their_result);
+	tcase_add_test(tcase, a_write_may_begin_byte_by_byte);
+	tcase_add_test(tcase, a_reclaim_may_write_the_headers_again);
+	tcase_add_test(tcase, a_refused_reclaim_holds_the_store);
 	tcase_add_test(tcase, dbx_grows);
 	tcase_add_test(tcase, dbx_does_not_change_otherwise);
+	tcase_add_test(tcase, dbx_is_replaced_by_a_larger_one);
+	tcase_add_test(tcase, dbx_is_grouped);
+	tcase_add_test(tcase, dbx_keeps_what_replaces_a_double);
 	tcase_add_test(tcase, the_firmware_makes_what_is_missing);
 	tcase_add_test(tcase, a_guest_without_a_pk_enrolls_its_own);
 	tcase_add_test(tcase, the_start_restores_the_values_of_the_record);

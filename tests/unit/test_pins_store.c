@@ -277,31 +277,71 @@ START_TEST(resumed_burst_is_judged)
 }
 END_TEST
 
+/* Programs the spare area with the store's bytes, and begins its write. */
+static void
+begin_reclaim(struct vars *spare)
+{
+	const struct fv_layout *layout = vars.layout;
+	size_t work = layout->ftw_work + 0x20;
+
+	vars_fill_spare(spare);
+	for (size_t at = 0; at < layout->variable_size; at += LIMIT / 2)
+		(void)burst(layout->ftw_spare + at,
+			    spare->image + layout->ftw_spare + at, LIMIT / 2);
+	vars_ftw_write(spare, 0, 0xfe, 1, 0);
+	vars_ftw_record(spare, 40, 0xff, 0);
+	(void)burst(work, spare->image + work, 80);
+	(void)burst(work, "\xfc", 1);
+}
+
 /*
  * While the spare area replaces the store, a write of the headers in place
  * changes no effective variable, and is judged all the same.
  */
 START_TEST(headers_in_place_are_judged_during_a_pending_write)
 {
-	const struct fv_layout *layout = vars.layout;
-	size_t work = layout->ftw_work + 0x20;
+	size_t work = vars.layout->ftw_work + 0x20;
 	struct vars spare = vars_copy(&vars);
 	uint8_t zero = 0;
 
-	vars_fill_spare(&spare);
-	for (size_t at = 0; at < layout->variable_size; at += LIMIT / 2)
-		(void)burst(layout->ftw_spare + at,
-			    spare.image + layout->ftw_spare + at, LIMIT / 2);
-	vars_ftw_write(&spare, 0, 0xfe, 1, 0);
-	vars_ftw_record(&spare, 40, 0xff, 0);
-	(void)burst(work, spare.image + work, 80);
+	begin_reclaim(&spare);
 	(void)burst(work + 40, "\xfd", 1);
-	(void)burst(work, "\xfc", 1);
 	memcpy(vars.image, store_image(store), vars.size);
 	expect(0, vars.image);
 	ck_assert_int_eq(program(44, &zero, 1), 0);
 	ck_assert_int_eq(store_commit(store), -EPERM);
 	expect(1, vars.image);
+	vars_free(&spare);
+}
+END_TEST
+
+/*
+ * The driver has reclaimed the store for a value that was refused, and does not
+ * know that.  Its copy of the spare area changes nothing, even where no pinned
+ * variable is concerned.
+ */
+START_TEST(refused_reclaim_changes_nothing)
+{
+	const uint8_t deleted = VARIABLE_DELETED;
+	size_t work = vars.layout->ftw_work + 0x20;
+	struct vars spare = vars_copy(&vars);
+
+	spare.image[pk + STATE] = VARIABLE_DELETED;
+	begin_reclaim(&spare);
+	memcpy(vars.image, store_image(store), vars.size);
+	ck_assert_int_eq(program(work + 40, "\xfd", 1), 0);
+	ck_assert_int_eq(store_commit(store), -EPERM);
+	expect(1, vars.image);
+	ck_assert_int_eq(store_erase(store, 8192, 4096), 0);
+	ck_assert_int_eq(store_commit(store), -EPERM);
+	expect(2, vars.image);
+	ck_assert_ptr_nonnull(strstr(sentence, "until its next boot"));
+	ck_assert_int_eq(program(other + STATE, &deleted, 1), 0);
+	ck_assert_int_eq(store_commit(store), -EPERM);
+	expect(3, vars.image);
+	(void)burst(work + 40, "\xfb", 1);
+	(void)burst(work, "\xf8", 1);
+	ck_assert_uint_eq(refusals, 3);
 	vars_free(&spare);
 }
 END_TEST
@@ -410,6 +450,36 @@ START_TEST(guest_reads_the_old_bytes)
 }
 END_TEST
 
+/* The device ends a burst when the guest is quiet, and when it detaches. */
+START_TEST(device_refuses_without_read_array)
+{
+	uint32_t state = (uint32_t)pk + STATE;
+
+	attach(window_modes[_i % 2]);
+	w(state, 0x10);
+	w(state, VARIABLE_DELETED);
+	ck_assert_uint_eq(refusals, 0);
+	if (_i < 2) {
+		device_flush(device);
+		expect(1, vars.image);
+		w(state, 0xff);
+		guest_sees(vars.image);
+		detach();
+	} else {
+		ck_assert_int_eq(device_close(device,
+					      _i < 4 ? DEVICE_DISCARD_STATE :
+						       DEVICE_SAVE_STATE,
+					      &err),
+				 0);
+		ioreq_server_close(server);
+		sim_destroy(sim);
+	}
+	close_store();
+	ck_assert_uint_eq(refusals, 1);
+	expect_vars();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -427,7 +497,9 @@ main(void)
 	tcase_add_test(tc, release_refuses_and_retake_keeps_the_pins);
 	tcase_add_test(tc, resumed_burst_is_judged);
 	tcase_add_test(tc, headers_in_place_are_judged_during_a_pending_write);
+	tcase_add_test(tc, refused_reclaim_changes_nothing);
 	tcase_add_loop_test(tc, guest_reads_the_old_bytes, 0, 2);
+	tcase_add_loop_test(tc, device_refuses_without_read_array, 0, 6);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

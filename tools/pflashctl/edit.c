@@ -9,11 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "edit_pins.h"
 #include "edit_report.h"
 #include "enqueue.h"
 #include "pflash/identify.h"
 #include "pflash/parse.h"
+#include "pflash/pins.h"
 #include "pflash/reader.h"
 #include "pflash/store.h"
 #include "pflashctl.h"
@@ -156,7 +156,7 @@ struct editing {
 	const char *path;
 	struct changes *changes; /* of this file */
 	struct files *files;     /* while it is rewritten */
-	struct edit_pins pins;
+	struct pins_edit pins;
 };
 
 /* Plans the changes for this image; they replace those planned before. */
@@ -199,8 +199,8 @@ rewrite(void *opaque, const struct store *store, uint8_t *image,
 	ret = changes_apply(editing->changes, image, size, err);
 	if (ret <= 0)
 		return ret;
-	ret = edit_pins_change(&editing->pins, editing->files, editing->changes,
-			       err);
+	editing->pins.files = editing->files;
+	ret = pins_edit_change(&editing->pins, editing->changes, err);
 	if (ret < 0)
 		return ret;
 	edit_report_changes(editing->report, &variables, editing->changes);
@@ -221,7 +221,7 @@ make_changes(struct editing *editing, struct error *err)
 		return ret;
 	config.files = editing->files;
 	ret = store_rewrite(&config, rewrite, editing, err);
-	edit_pins_end(&editing->pins, ret < 0 && ret != -EIO);
+	pins_edit_end(&editing->pins, ret < 0 && ret != -EIO);
 	editing->files->ops->close(editing->files);
 	return ret < 0 ? ret : EDIT_CHANGED;
 }

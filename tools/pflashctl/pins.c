@@ -173,7 +173,7 @@ set_setting(void *opaque, int id, const char *arg, struct error *err)
 	return ret < 0 ? ret : 0;
 }
 
-/* With the lock on VARS.  The record comes first, as in edit_pins.h. */
+/* With the lock on VARS.  The record comes first, as in pins_edit_change(). */
 static int
 record(void *opaque, const struct store *store, uint8_t *image,
        struct error *err)

@@ -30,8 +30,6 @@ broker_begin(struct broker *broker)
 	broker->was_ready |= broker->is_ready;
 	broker->is_ready = broker->record_installed = broker->mode_ordered =
 		false;
-	/* The next worker may find a failing disk, too. */
-	broker->paused_for_admin = false;
 	broker->traces_ordered = 0;
 	broker->requests = 0;
 	limit_init(&broker->limit, &request_limit, 0, limit_clock());
@@ -158,9 +156,7 @@ check_other(const struct broker *broker, const struct channel_request *request)
 	switch (request->verb) {
 	case CHANNEL_PAUSE:
 		if (request->flag)
-			return broker->paused_for_admin ?
-				       "it is paused for an administrator" :
-				       NULL;
+			return NULL;
 		return rundir_paused(broker->rundir) ?
 			       "the domain is paused already" :
 			       NULL;
@@ -272,6 +268,18 @@ execute_file(struct broker *broker, const struct channel_request *request,
 }
 
 /*
+ * Xen counts pauses: a second one would need a second `xl unpause`.  The worker
+ * asks again whenever it refuses a write, or when the store fails later.
+ */
+static bool
+is_still_paused(const struct broker *broker)
+{
+	struct transport *t = broker->transport;
+
+	return broker->paused_for_admin && t->ops->is_paused(t) > 0;
+}
+
+/*
  * The lock file records a pause that the worker will undo, before the pause:
  * without the record nobody would undo it if the worker died.  A pause for an
  * administrator is not recorded.
@@ -282,6 +290,8 @@ pause_domain(struct broker *broker, bool for_administrator)
 	struct transport *t = broker->transport;
 	int ret = 0;
 
+	if (for_administrator && is_still_paused(broker))
+		return 0;
 	if (for_administrator)
 		broker->paused_for_admin = true;
 	else

@@ -40,7 +40,7 @@ struct broker {
 	bool is_ready;         /* this worker has sent CHANNEL_READY */
 	bool record_installed; /* it has installed its handover record */
 	bool mode_ordered;     /* it has an order to change the mode */
-	bool paused_for_admin; /* it has paused the domain with flag 1 */
+	bool paused_for_admin; /* this or an earlier one, with flag 1 */
 	/* It may open CHANNEL_TRACE so often. */
 	unsigned int traces_ordered;
 

@@ -101,13 +101,12 @@ connect_store(struct flash *flash, const struct options *options,
 		ret = pinning_read(flash, err);
 	if (ret == 0 && starts)
 		ret = apply_queue(&config, flash->pins, err);
-	if (ret == 0 && starts && flash->pins)
-		ret = pinning_start(flash, &config, err);
 	config.pins = flash->pins;
 	if (ret == 0)
 		ret = store_open(&flash->store, &config, &found, err);
-	if (ret == 0 && !starts && flash->pins)
-		ret = pinning_continue(flash, err);
+	if (ret == 0 && flash->pins)
+		ret = starts ? pinning_start(flash, &config, err) :
+			       pinning_continue(flash, err);
 	if (ret < 0)
 		return ret;
 	found.bursts += before.bursts;

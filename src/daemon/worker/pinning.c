@@ -16,21 +16,6 @@ static const struct limit_config log_limit = { .rate = 1, .burst = 5 * LINE };
 
 /* --- the start --- */
 
-static int
-start(void *opaque, const struct store *store, uint8_t *image,
-      struct error *err)
-{
-	int ret;
-
-	memcpy(image, store_image(store), store_size(store));
-	ret = pins_start(opaque, image, store_size(store), err);
-	if (ret > 0)
-		log_line(LOG_WARNING, "the pinned variables did not have the "
-				      "values of the host, and have them again "
-				      "(`pflashctl log` lists the changes)");
-	return ret;
-}
-
 static void
 log_pins(const struct pins *pins)
 {
@@ -57,15 +42,17 @@ int
 pinning_start(struct flash *flash, const struct store_config *config,
 	      struct error *err)
 {
-	int ret;
+	int ret = pins_restore(flash->pins, &flash->store, config, err);
 
-	ret = store_rewrite(config, start, flash->pins, err);
-	if (ret == 0 && pins_changed(flash->pins))
-		ret = pins_write(flash->pins, flash->files, NULL, err);
 	if (ret < 0)
 		return ret;
+	if (ret > 0)
+		log_line(LOG_WARNING, "the pinned variables did not have the "
+				      "values of the host, and have them again "
+				      "(`pflashctl log` lists the changes)");
 	log_pins(flash->pins);
 	if (!pins_active(flash->pins)) {
+		store_unpin(flash->store);
 		pins_free(flash->pins);
 		flash->pins = NULL;
 	}
@@ -75,16 +62,9 @@ pinning_start(struct flash *flash, const struct store_config *config,
 int
 pinning_continue(struct flash *flash, struct error *err)
 {
-	uint32_t size = store_size(flash->store);
-	uint8_t *image;
-	int ret;
+	int ret = pins_continue(flash->pins, store_image(flash->store),
+				store_size(flash->store), err);
 
-	image = malloc(size);
-	if (!image)
-		return error_set(err, ENOMEM, "out of memory");
-	memcpy(image, store_image(flash->store), size);
-	ret = pins_start(flash->pins, image, size, err);
-	free(image);
 	if (ret > 0)
 		return error_set(
 			err, EINVAL,

@@ -10,9 +10,9 @@
 int pinning_read(struct flash *flash, struct error *err);
 
 /*
- * For a guest that has not run: gives the image its pinned values, as one
- * burst, and writes the record.  `config` is that of the store, which is not
- * open.  0, or -errno with a sentence: the guest must not start.
+ * For a guest that has not run: gives the open store its pinned values, as one
+ * burst, and writes the record (pins_restore()).  `config` is that of the
+ * store.  0, or -errno with a sentence: the guest must not start.
  */
 int pinning_start(struct flash *flash, const struct store_config *config,
 		  struct error *err);

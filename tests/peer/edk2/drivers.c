@@ -10,6 +10,7 @@
 #include "core.h"
 #include "drivers.h"
 #include "guest.h"
+#include "pflash/fv.h"
 
 EFI_STATUS EFIAPI FvbInitialize(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 EFI_STATUS EFIAPI FaultTolerantWriteInitialize(EFI_HANDLE image,
@@ -35,4 +36,18 @@ drivers_start(void)
 	core_protocol(&write_ready);
 	core_signal_group(&gEfiEndOfDxeEventGroupGuid);
 	hooks_settle();
+}
+
+bool
+drivers_overflowed(void)
+{
+	bool torn = false, beyond = false;
+	struct fv_report report;
+
+	fv_check(guest_image(), FLASH_SIZE, &report);
+	for (unsigned int i = 0; i < report.count; i++) {
+		torn |= report.findings[i].code == FV_VARIABLE_TORN;
+		beyond |= report.findings[i].code == FV_VARIABLE_SIZE;
+	}
+	return torn && beyond;
 }

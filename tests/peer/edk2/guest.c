@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "pflash/changes.h"
 #include "pflash/device.h"
+#include "pflash/pins.h"
 #include "pflash/sim.h"
 #include "pflash/sys.h"
 
@@ -19,6 +21,8 @@
 static struct {
 	struct guest_config config;
 	struct store *store;
+	struct pins *pins;
+	struct changes *record; /* the values of the pins at power-on */
 	struct sim *sim;
 	struct ioreq_server *server;
 	struct device *device;
@@ -27,6 +31,8 @@ static struct {
 	uint64_t cut;      /* accesses until the machine stops, or 0 */
 	uint32_t interval; /* accesses between two server replacements, or 0 */
 	uint32_t left;     /* accesses before the next replacement */
+	uint32_t commits;  /* accesses between two commits, or 0 */
+	uint32_t quiet;    /* accesses before the next commit */
 } guest;
 
 static ssize_t
@@ -85,12 +91,50 @@ memory_untouched(void)
 	return true;
 }
 
+/*
+ * Pins the variables as they are, so that nothing restores a value between two
+ * boots.  Older values that a stop has left are dropped, as at pflashd's start.
+ */
+static void
+start_pins(struct error *err)
+{
+	uint32_t size = store_size(guest.store);
+	uint8_t *image = malloc(size);
+
+	if (!image)
+		check_give_up("out of memory");
+	memcpy(image, store_image(guest.store), size);
+	must(pins_start(guest.pins, image, size, err), "pins", err);
+	if (store_replace(guest.store, image) < 0 ||
+	    store_commit(guest.store) < 0)
+		check_give_up("the start's image cannot be stored");
+	free(image);
+	guest.record = changes_new();
+	if (!guest.record)
+		check_give_up("out of memory");
+	must(pins_save(guest.pins, guest.record, err), "pins", err);
+}
+
+/* As a worker that takes over: the record is that of the start. */
+static void
+continue_pins(struct error *err)
+{
+	int ret;
+
+	must(pins_load(guest.pins, guest.record, err), "pins", err);
+	ret = pins_continue(guest.pins, store_image(guest.store),
+			    store_size(guest.store), err);
+	must(ret, "pins", err);
+	check_that(ret == 0, "a new server does not accept the variables");
+}
+
 static void
 open_store(struct error *err)
 {
-	const struct store_config config = {
+	struct store_config config = {
 		.path = guest.config.vars,
 		.sync = guest.config.sync,
+		.on_refusal = guest.config.on_refusal,
 		.sys = &guest.sys,
 	};
 
@@ -98,8 +142,16 @@ open_store(struct error *err)
 	guest.sys.pwrite = sys_pwrite;
 	guest.sys.fdatasync = sys_sync;
 	guest.sys.fsync = sys_sync;
+	if (guest.config.pins)
+		must(pins_parse(&guest.pins, guest.config.pins, err), "pins",
+		     err);
+	config.pins = guest.pins;
 	must(store_open(&guest.store, &config, NULL, err), guest.config.vars,
 	     err);
+	if (guest.pins && guest.record)
+		continue_pins(err);
+	else if (guest.pins)
+		start_pins(err);
 }
 
 /* Starts a server: device, store and chip, on the existing hypervisor. */
@@ -145,6 +197,8 @@ detach(bool keep_state)
 	ioreq_server_close(guest.server);
 	if (store_close(guest.store) < 0 && !guest.error)
 		check_that(false, "the store was not closed cleanly");
+	pins_free(guest.pins);
+	guest.pins = NULL;
 }
 
 void
@@ -166,10 +220,12 @@ void
 guest_power_off(void)
 {
 	hooks_settle();
-	guest.interval = 0;
+	guest.interval = guest.commits = 0;
 	check_that(memory_untouched(),
 		   "an access was not announced to the hooks");
 	detach(false);
+	changes_free(guest.record);
+	guest.record = NULL;
 	sim_destroy(guest.sim);
 	munmap((void *)(uintptr_t)guest.config.base, guest.config.size);
 }
@@ -182,6 +238,10 @@ count_access(void)
 		_exit(GUEST_CUT);
 	}
 	check_totals->accesses++;
+	if (guest.commits && --guest.quiet == 0) {
+		guest.quiet = 1 + check_below(2 * guest.commits);
+		device_flush(guest.device);
+	}
 	if (guest.interval && --guest.left == 0) {
 		guest.left = 1 + check_below(2 * guest.interval);
 		detach(true);
@@ -262,6 +322,12 @@ guest_image(void)
 }
 
 bool
+guest_held(void)
+{
+	return guest.pins && pins_held(guest.pins) > 0;
+}
+
+bool
 guest_verify(void)
 {
 	const char *crashed = sim_crashed(guest.sim);
@@ -292,4 +358,20 @@ guest_replace_server(uint32_t interval)
 	hooks_settle();
 	guest.interval = interval;
 	guest.left = 1;
+}
+
+void
+guest_commit_often(uint32_t interval)
+{
+	hooks_settle();
+	guest.commits = interval;
+	guest.quiet = 1;
+}
+
+void
+guest_new_server(void)
+{
+	hooks_settle();
+	detach(true);
+	attach();
 }

@@ -30,6 +30,10 @@ struct guest_config {
 	enum window_mode mode;
 	enum cfi_personality personality;
 	enum store_sync sync;
+	/* As pflashd's --pin; NULL: no variable is pinned. */
+	const char *pins;
+	/* Called for each burst that the pins refuse. */
+	void (*on_refusal)(void *opaque, const char *why);
 };
 
 /* Both functions end the process on failure: then the test itself is broken. */
@@ -55,6 +59,9 @@ void hooks_settle(void);
 /* Returns the store's current image. */
 const uint8_t *guest_image(void);
 
+/* True while the pins hold back changes, see pins_held(). */
+bool guest_held(void);
+
 /* Checks the invariants of chip, store, window and ioreq protocol. */
 bool guest_verify(void);
 
@@ -67,6 +74,16 @@ void guest_fail_writes(int error);
  * of the chip, and the driver must not notice.
  */
 void guest_replace_server(uint32_t interval);
+
+/* Replaces it once. */
+void guest_new_server(void);
+
+/*
+ * Commits the open burst between two accesses, as pflashd does when the guest
+ * has been quiet for a while, after about `interval` accesses each time; 0:
+ * never.
+ */
+void guest_commit_often(uint32_t interval);
 
 /*
  * Ends the process with GUEST_CUT at the `count`th access from now on, without

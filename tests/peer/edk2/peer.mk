@@ -66,11 +66,13 @@ PATCHED = OvmfPkg/QemuFlashFvbServicesRuntimeDxe/QemuFlash
 VIRT_NOR_0 = $(call objects,0,$(BASE) $(VIRT_NOR),virt-nor.c)
 VARIABLE_2 = $(call objects,2,$(BASE) $(VARIABLE) $(NO_AUTH),variable.c drivers.c)
 VARIABLE_4 = $(call objects,4,$(BASE) $(VARIABLE) $(NO_AUTH),variable.c drivers.c)
+PINNED_2 = $(call objects,2,$(BASE) $(VARIABLE),pinned.c auth.c drivers.c)
+PINNED_4 = $(call objects,4,$(BASE) $(VARIABLE),pinned.c auth.c drivers.c)
 EDIT_2 = $(call objects,2,$(BASE) $(VARIABLE),edit.c auth.c drivers.c)
 EDIT_4 = $(call objects,4,$(BASE) $(VARIABLE),edit.c auth.c drivers.c)
 
 CLIENTS = $(addprefix $(OUT)/,qemu-flash-2 qemu-flash-4 virt-nor variable-2 \
-	variable-4 edit-2 edit-4 qemu-flash-2b variable-2b)
+	variable-4 edit-2 edit-4 pinned-2 pinned-4 qemu-flash-2b variable-2b)
 
 .DELETE_ON_ERROR:
 .PHONY: all
@@ -84,6 +86,8 @@ $(OUT)/variable-2: $(VARIABLE_2) $(LIB)
 $(OUT)/variable-4: $(VARIABLE_4) $(LIB)
 $(OUT)/edit-2: $(EDIT_2) $(LIB)
 $(OUT)/edit-4: $(EDIT_4) $(LIB)
+$(OUT)/pinned-2: $(PINNED_2) $(LIB)
+$(OUT)/pinned-4: $(PINNED_4) $(LIB)
 $(OUT)/virt-nor: $(VIRT_NOR_0) $(LIB)
 $(OUT)/qemu-flash-2b: $(QEMU_FLASH_2B) $(LIB)
 $(OUT)/variable-2b: $(VARIABLE_2B) $(LIB)

@@ -60,7 +60,7 @@ static struct shared {
 	int changing; /* index of that variable, or -1 */
 	unsigned int reclaims;
 	unsigned int cuts;
-	unsigned int overflows; /* reads that driver_overflowed() explains */
+	unsigned int overflows; /* reads that drivers_overflowed() explains */
 } * shared;
 
 static EFI_GUID vendor = { 0x5c9bd2a1,
@@ -104,28 +104,6 @@ is_like(const struct variable *wanted, EFI_STATUS status, uint32_t attributes,
 	       size == wanted->size && memcmp(data, wanted->data, size) == 0;
 }
 
-/*
- * A defect of edk2's driver: a variable header that a stop left without
- * attributes (all ones) counts as a hardware error record, so that the driver's
- * total of the other variables is too small by that header (the loop at the end
- * of VariableNonVolatile.c).  Its next variables may go that far beyond the end
- * of the store; they are in the flash, but not in the driver's copy in memory,
- * from which GetVariable() reads.
- */
-static bool
-driver_overflowed(void)
-{
-	bool torn = false, beyond = false;
-	struct fv_report report;
-
-	fv_check(guest_image(), FLASH_SIZE, &report);
-	for (unsigned int i = 0; i < report.count; i++) {
-		torn |= report.findings[i].code == FV_VARIABLE_TORN;
-		beyond |= report.findings[i].code == FV_VARIABLE_SIZE;
-	}
-	return torn && beyond;
-}
-
 static void
 read_variable(unsigned int i)
 {
@@ -148,7 +126,7 @@ read_variable(unsigned int i)
 	}
 	if (status == EFI_SUCCESS && size == wanted->size &&
 	    !is_like(wanted, status, attributes, data, size) &&
-	    driver_overflowed()) {
+	    drivers_overflowed()) {
 		shared->overflows++;
 		return;
 	}
