@@ -165,7 +165,6 @@ $(PROGRAMS) $(BUILD)/lab/answer $(BUILD)/lab/probe:
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
 $(BUILD)/tests/test_control: CHECK_LIBS += -lev
-$(BUILD)/tests/test_kernel: CHECK_LIBS += -ljson-c
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(SIM) $(LIB)
 	@mkdir -p $(@D)

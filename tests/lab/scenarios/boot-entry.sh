@@ -11,7 +11,8 @@ disk=/tmp/boot.disk
 lab_require
 lab_install_script
 mkdir -p /var/lib/pflash
-printf '%s\n' "vars = $vars" 'code = /lab/OVMF_XEN.fd' >/etc/xen/pflash/default.conf
+echo "vars = $vars" >/etc/xen/pflash/default.conf
+syslogd -O /tmp/syslog || lab_die "no syslogd"
 cp /lab/boot.disk $disk
 check "a VARS file" pflashctl create --layout 2m $vars
 check "an entry of the guest's disk" pflashctl boot add --label last --disk $disk \
@@ -27,6 +28,8 @@ lab_step "xl create, with the disk; the firmware starts for the first time"
 lab_create guest 'kernel = "/lab/OVMF_XEN.fd"' 'memory = 256' \
     "disk = [ \"format=raw, vdev=xvda, access=rw, script=block-pflash, target=$disk\" ]" ||
     lab_die "no guest"
+check "pflashd finds the firmware in the guest's memory" lab_wait 10 \
+    grep -q "the code of the guest's firmware is at 0xfff" /tmp/syslog
 lab_mark guest 2>/dev/null || echo 0 >/tmp/guest.mark
 # The console is gone with the guest, but its log stays.
 xl unpause guest
