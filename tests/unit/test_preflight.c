@@ -133,7 +133,7 @@ START_TEST(takes_the_image)
 	ck_assert_str_eq(preflight.no_code.text, "");
 	ck_assert_uint_eq(preflight.firmware.sec_size, shape->sec_size);
 	ck_assert_uint_eq(most_mapped, shape->size / FRAME_SIZE);
-	/* What the guest writes from now on is not in it. */
+	/* Later writes of the guest do not change the copy. */
 	sim_frame(sim, GFN)[0] = 0;
 	sim_frame(sim, GFN + shape->size / FRAME_SIZE - 1)[FRAME_SIZE - 1] = 0;
 	ck_assert_uint_eq(preflight.code[0], 0x7f);

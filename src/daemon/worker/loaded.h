@@ -2,8 +2,8 @@
 /*
  * The firmware in the memory of a PVH guest that has not run.  Xen's domain
  * builder has loaded the guest's kernel by its ELF header before any device
- * model is started (tools/libs/guest/xg_dom_elfloader.c).  The header of OvmfXen
- * has one segment, at LOADED_ADDRESS, which is the whole image
+ * model is started (tools/libs/guest/xg_dom_elfloader.c).  The header of
+ * OvmfXen has one segment to load, at LOADED_ADDRESS, which is the whole image
  * (OvmfPkg/XenElfHeader.fdf.inc; OvmfXenElfHeaderGenerator).
  */
 #ifndef PFLASHD_LOADED_H

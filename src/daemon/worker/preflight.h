@@ -36,9 +36,9 @@ int preflight_load(struct preflight *preflight, const struct options *options,
 		   struct files *files, struct error *err);
 
 /*
- * Takes the firmware from the memory of a PVH guest that has not run.  The guest
- * works without: preflight->no_code has the reason against it.  Runs in the
- * sandbox, because the owner of the guest has chosen these bytes.
+ * Takes the firmware from the memory of a PVH guest that has not run.  The
+ * guest works without: preflight->no_code has the reason against it.  Runs in
+ * the sandbox, because the owner of the guest has chosen these bytes.
  */
 void preflight_take_loaded(struct preflight *preflight, struct transport *t);
 
