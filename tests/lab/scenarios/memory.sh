@@ -43,6 +43,8 @@ for name in one two; do
 done
 xl unpause one
 check "the guest writes to its flash" lab_wait 200 writes_much one
+# The other supervisor answers, too, so that the code of an answer is shared.
+check_equal "the other guest waits" 0 "$(lab_field two bursts)"
 supervisor=$(cat /tmp/one.pid)
 worker=$(lab_worker "$supervisor")
 check_equal "two flashes have two connections to xenstored" 2 \
