@@ -62,7 +62,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SA
 
 XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall \
 	   -lxenstore -lxentoolcore -lxentoollog
-DAEMON_LIBS = $(XEN_LIBS) -lev -ljson-c -lseccomp
+DAEMON_LIBS = $(XEN_LIBS) -lev -lseccomp
 CHECK_LIBS = $(shell pkg-config --libs check)
 # Device paths, and the partitions of disks, of pflashctl boot.
 BOOT_LIBS = $(shell pkg-config --libs efivar blkid)
@@ -165,13 +165,13 @@ $(PROGRAMS) $(BUILD)/lab/answer $(BUILD)/lab/probe:
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
 $(BUILD)/tests/test_control: CHECK_LIBS += -lev
-$(BUILD)/tests/test_kernel: CHECK_LIBS += -ljson-c
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(SIM) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(SIM) $(LIB) $(CHECK_LIBS) -o $@
 
+$(BUILD)/tests/test_object: CHECK_LIBS += -ljson-c
 $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
 $(BUILD)/tests/test_loop $(BUILD)/tests/test_pinning: CHECK_LIBS += $(DAEMON_LIBS) -lm
 $(BUILD)/tests/test_pinning: CHECK_LIBS += -Wl,--wrap=client_pause_for_admin,--wrap=flash_report
@@ -199,7 +199,7 @@ $(patsubst %,$(BUILD)/tests/unit/%.o,test_keys test_keys_update keys_fixture): \
 # The real supervisor, with test doubles of the worker and the domain.
 SUPERVISED = $(BUILD)/tests/test_supervisor $(BUILD)/tests/test_broker \
 	     $(BUILD)/tests/test_tracing
-$(SUPERVISED): CHECK_LIBS += $(DAEMON_LIBS) -lm
+$(SUPERVISED): CHECK_LIBS += $(DAEMON_LIBS) -ljson-c -lm
 $(SUPERVISED): $(DOUBLE_OBJ)
 
 # Doubles of the library of a later Xen: whole, and without any function.

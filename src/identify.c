@@ -11,13 +11,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "pflash/firmware.h"
 #include "pflash/fv.h"
 #include "pflash/geometry.h"
 #include "pflash/load.h"
 #include "pflash/path.h"
 #include "pflash/store.h"
 
-#define FIRMWARE_MOST (16u << 20)
 #define FRAME 4096u
 #define USE_CODE "use the OVMF_CODE file of the guest's firmware"
 #define NOT_A_FILE "neither a regular file nor a block device"

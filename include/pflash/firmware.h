@@ -23,6 +23,9 @@
 #include "pflash/error.h"
 #include "pflash/fv.h"
 
+/* The largest image that is accepted, bytes. */
+#define FIRMWARE_MOST (16u << 20)
+
 /* Can Xen start the image as the kernel of a PVH guest? */
 enum firmware_entry {
 	FIRMWARE_ENTRY_NONE,    /* no ELF header */
@@ -65,6 +68,16 @@ struct firmware {
  */
 int firmware_examine(const uint8_t *image, size_t size,
 		     struct firmware *firmware, struct error *err);
+
+/*
+ * For an image that Xen's domain builder has loaded at the guest physical
+ * `address`: finds its size by the first `size` bytes there.  It is the size of
+ * the segment that begins with the ELF header.  -ENOENT with a sentence if the
+ * bytes are no ELF header, or no such segment is at `address`, or its size is
+ * not a multiple of FV_BLOCK_SIZE, at most FIRMWARE_MOST; else 0.
+ */
+int firmware_loaded(const uint8_t *start, size_t size, uint64_t address,
+		    size_t *loaded, struct error *err);
 
 /*
  * Looks for the drivers in the main volume of an examined image; decompresses

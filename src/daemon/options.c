@@ -92,7 +92,7 @@ options_help(void)
 "                     store for an OVMF build of this size\n"
 "  --code FILE        the firmware image; its last volume is mapped below\n"
 "                     4 GiB (a PVH guest starts slowly without it); auto\n"
-"                     (default): the guest's kernel, if that is OvmfXen; none\n"
+"                     (default): the image in the guest's memory; none\n"
 "  --base ADDR        guest-physical address of the flash; the default\n"
 "                     depends on the size of --vars: 0xffe00000 for 128 KiB,\n"
 "                     0xffc00000 for 528 KiB\n"

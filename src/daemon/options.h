@@ -32,7 +32,7 @@ enum options_log {
 
 /* The firmware of a PVH guest. */
 enum options_code {
-	OPTIONS_CODE_AUTO, /* the guest's kernel, if that is a firmware */
+	OPTIONS_CODE_AUTO, /* from the guest's memory */
 	OPTIONS_CODE_FILE,
 	OPTIONS_CODE_NONE,
 };

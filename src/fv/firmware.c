@@ -162,6 +162,40 @@ examine_entry(const uint8_t *image, struct firmware *f)
 		f->entry = FIRMWARE_ENTRY_GOOD;
 }
 
+static bool
+is_image_at(const struct segment *s, uint64_t address)
+{
+	return s->type == PT_LOAD && s->offset == 0 && s->paddr == address;
+}
+
+int
+firmware_loaded(const uint8_t *start, size_t size, uint64_t address,
+		size_t *loaded, struct error *err)
+{
+	struct segment s;
+	struct elf elf;
+	unsigned int i = 0;
+
+	if (!open_elf(&elf, start, size))
+		return error_set(err, ENOENT, "no ELF header is at %#" PRIx64,
+				 address);
+	while (read_segment(&elf, i, &s) && !is_image_at(&s, address))
+		i++;
+	if (!read_segment(&elf, i, &s))
+		return error_set(err, ENOENT,
+				 "no segment at %#" PRIx64 " begins with the "
+				 "ELF header",
+				 address);
+	if (s.filesz == 0 || s.filesz % FV_BLOCK_SIZE ||
+	    s.filesz > FIRMWARE_MOST)
+		return error_set(err, ENOENT,
+				 "the segment at %#" PRIx64 " has %#" PRIx64
+				 " bytes, not the size of a firmware image",
+				 address, s.filesz);
+	*loaded = (size_t)s.filesz;
+	return 0;
+}
+
 /* --- the volumes --- */
 
 /* The first volume of code before SEC; volumes begin at flash blocks. */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "pflash/hex.h"
+
 /* gEfiSystemNvDataFvGuid fff12b8d-7696-4c8b-a985-2747075b4f50 */
 const uint8_t guid_nv_data[GUID_SIZE] = {
 	0x8d, 0x2b, 0xf1, 0xff, 0x96, 0x76, 0x8b, 0x4c,
@@ -226,18 +228,6 @@ guid_name(const uint8_t *guid)
 	return NULL;
 }
 
-static int
-digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool
 parse_digits(const char *text, uint8_t guid[GUID_SIZE])
 {
@@ -246,8 +236,8 @@ parse_digits(const char *text, uint8_t guid[GUID_SIZE])
 
 		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
 			return false;
-		high = digit_value(text[0]);
-		low = high < 0 ? -1 : digit_value(text[1]);
+		high = hex_digit(text[0]);
+		low = high < 0 ? -1 : hex_digit(text[1]);
 		if (low < 0)
 			return false;
 		guid[text_order[i]] = (uint8_t)(high << 4 | low);

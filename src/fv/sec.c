@@ -10,6 +10,12 @@
 #include "pflash/fv.h"
 #include "pflash/le.h"
 
+/*
+ * A block map of 500 regions.  Without a limit a hostile image would keep the
+ * search busy for a minute.
+ */
+#define HEADER_MOST 4096u
+
 size_t
 volume_length(const uint8_t *p, size_t left)
 {
@@ -22,7 +28,7 @@ volume_length(const uint8_t *p, size_t left)
 		return 0;
 	header = get_le16(p + FVH_HEADER_LENGTH);
 	if (header < FVH_MIN_LENGTH || header > length || header % 2 != 0 ||
-	    fv_header_sum(p, header) != 0)
+	    header > HEADER_MOST || fv_header_sum(p, header) != 0)
 		return 0;
 	return (size_t)length;
 }
@@ -37,7 +43,10 @@ fv_find_sec(const uint8_t *image, size_t size, size_t *off, struct error *err)
 	size_t left;
 
 	for (left = FVH_MIN_LENGTH; left <= size; left += FV_ALIGNMENT) {
-		if (volume_length(image + size - left, left) != left)
+		const uint8_t *p = image + size - left;
+
+		if (fv_length(p, left) != left ||
+		    volume_length(p, left) != left)
 			continue;
 		*off = size - left;
 		return 0;

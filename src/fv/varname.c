@@ -7,38 +7,20 @@
 #include <string.h>
 
 #include "pflash/le.h"
+#include "pflash/utf16.h"
 #include "pflash/varstore.h"
 
 #define REPLACEMENT 0xfffdu
-
-static bool
-is_high(uint32_t unit)
-{
-	return unit >= 0xd800 && unit <= 0xdbff;
-}
-
-static bool
-is_low(uint32_t unit)
-{
-	return unit >= 0xdc00 && unit <= 0xdfff;
-}
 
 /* Returns the character at *off and moves *off behind it. */
 static uint32_t
 next_character(const uint8_t *name, uint32_t size, uint32_t *off)
 {
-	uint32_t c = get_le16(name + *off), low;
+	uint32_t used, c = utf16_get(name + *off, size - *off, &used);
 
-	*off += 2;
-	if (is_high(c) && size - *off >= 2) {
-		low = get_le16(name + *off);
-		if (is_low(low)) {
-			*off += 2;
-			return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-		}
-	}
+	*off += used;
 	/* C0, DEL and C1 controls; unpaired surrogates. */
-	if (c < 0x20 || (c >= 0x7f && c < 0xa0) || is_high(c) || is_low(c))
+	if (c < 0x20 || (c >= 0x7f && c < 0xa0) || utf16_is_surrogate(c))
 		return REPLACEMENT;
 	return c;
 }

@@ -55,7 +55,11 @@ load(struct domctl *domctl, uint32_t version, struct error *err)
 	(void)snprintf(name, sizeof(name), "libxenctrl.so.%u.%u",
 		       (unsigned int)(version >> 16),
 		       (unsigned int)(version & 0xffff));
-	domctl->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	/*
+	 * The supervisor opens it for the first time before it forks: pages
+	 * that the loader has written stay shared only if it stays loaded.
+	 */
+	domctl->library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!domctl->library)
 		return error_set(err, ELIBACC,
 				 "the library of the running Xen: %s",

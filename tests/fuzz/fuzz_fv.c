@@ -252,7 +252,10 @@ look_at_firmware(const uint8_t *image, size_t size)
 {
 	struct firmware firmware;
 	struct error text;
+	size_t loaded;
 
+	must(firmware_loaded(image, size, 0x100000, &loaded, NULL) < 0 ||
+	     (loaded > 0 && loaded <= FIRMWARE_MOST));
 	if (firmware_examine(image, size, &firmware, NULL) < 0)
 		return;
 	firmware_look_inside(image, &firmware);

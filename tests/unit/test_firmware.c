@@ -12,18 +12,15 @@
 #include <unistd.h>
 
 #include "../../src/fv/lzma.h"
+#include "support_ovmf.h"
 #include "support_store.h"
 
 #include "pflash/firmware.h"
 #include "pflash/le.h"
 
-#define MIB (1024u * 1024u)
 #define ENTRY 0x30u /* before the end: XenResetVector's entry */
-#define LOAD 0x100000u
+#define LOAD OVMF_LOAD
 
-static const uint8_t guid_ffs2[16] = { 0x78, 0xe5, 0x8c, 0x8c, 0x3d, 0x8a,
-				       0x1c, 0x4f, 0x99, 0x35, 0x89, 0x61,
-				       0x85, 0xc3, 0x2d, 0xd3 };
 static const uint8_t guid_lzma[16] = { 0x98, 0x58, 0x4e, 0xee, 0x14, 0x39,
 				       0x59, 0x42, 0x9d, 0x6e, 0xdc, 0x7b,
 				       0xd7, 0x94, 0x03, 0xcf };
@@ -117,22 +114,6 @@ compress(const uint8_t *in, size_t size, uint8_t *out)
 
 /* --- images --- */
 
-static void
-put_volume(uint8_t *p, uint32_t len)
-{
-	uint16_t sum = 0;
-
-	memset(p, 0, 72);
-	memcpy(p + 16, guid_ffs2, 16);
-	put_le64(p + 32, len);
-	memcpy(p + 40, "_FVH", 4);
-	put_le16(p + 48, 72);
-	p[55] = 2;
-	for (int i = 0; i < 72; i += 2)
-		sum = (uint16_t)(sum + get_le16(p + i));
-	put_le16(p + 50, (uint16_t)-sum);
-}
-
 /* A file of `size` bytes with its header; returns the place for the next. */
 static uint8_t *
 put_file(uint8_t *p, const uint8_t *guid, uint8_t type, uint32_t size)
@@ -157,35 +138,31 @@ put_inside(uint8_t *p, const uint8_t *pei, const uint8_t *dxe)
 {
 	memset(p, 0xff, INSIDE);
 	memset(p, 0, 12);
-	put_volume(p + 12, 400);
+	ovmf_put_volume(p + 12, 400);
 	put_le16(p + 12 + 52, 72);
 	put_le16(p + 12 + 50, (uint16_t)(get_le16(p + 12 + 50) - 72));
 	memset(p + 12 + 72, 0, 24);
 	put_le32(p + 12 + 72 + 16, 20);
 	put_file(put_file(p + 12 + 96, guid_other, 7, 61), pei, 6, 99);
-	put_volume(p + 512, 512);
+	ovmf_put_volume(p + 512, 512);
 	put_file(put_file(p + 512 + 72, guid_other, 2, 40), dxe, 7, 64);
 }
 
 struct shape {
-	size_t size;
-	const char *layout;
-	size_t sec_size;
-	bool elf;
-	uint32_t elf_size;  /* what the header says: of 2 MiB */
+	struct ovmf_shape whole;
 	const uint8_t *pei; /* NULL: the main volume is not compressed so */
 	const uint8_t *dxe;
 };
 
 static void
-put_main(uint8_t *p, uint32_t len, const struct shape *shape)
+fill_main(uint8_t *p, size_t len, const struct shape *shape)
 {
 	uint8_t inside[INSIDE], *section = p + 72 + 24;
 	size_t stream;
 
-	put_volume(p, len);
 	if (!shape->pei)
 		return;
+	ck_assert_uint_ge(len, 2 * INSIDE);
 	put_inside(inside, shape->pei, shape->dxe);
 	memset(section, 0, 24);
 	memcpy(section + 4, guid_lzma, 16);
@@ -197,55 +174,14 @@ put_main(uint8_t *p, uint32_t len, const struct shape *shape)
 	put_file(p + 72, guid_other, 0x0b, (uint32_t)(24 + stream));
 }
 
-/* XenElfHeader.fdf.inc */
-static void
-put_elf(uint8_t *p, uint32_t size)
-{
-	static const uint8_t ident[] = { 0x7f, 'E', 'L', 'F', 1, 1, 1, 3 };
-
-	memset(p, 0, 0x88);
-	memcpy(p, ident, sizeof(ident));
-	put_le32(p + 16, 0x30002);
-	put_le32(p + 24, LOAD + size - ENTRY);
-	put_le32(p + 28, 0x34);
-	put_le32(p + 40, 0x200034);
-	put_le32(p + 44, 2);
-	put_le32(p + 0x34, 1);
-	put_le32(p + 0x3c, LOAD);
-	put_le32(p + 0x40, LOAD);
-	put_le32(p + 0x44, size);
-	put_le32(p + 0x48, size);
-	put_le32(p + 0x54, 4);
-	put_le32(p + 0x58, 0x74);
-	put_le32(p + 0x64, 0x14);
-	put_le32(p + 0x74, 4);
-	put_le32(p + 0x78, 4);
-	put_le32(p + 0x7c, 18);
-	memcpy(p + 0x80, "Xen", 4);
-	put_le32(p + 0x84, LOAD + size - ENTRY);
-}
-
 static uint8_t *
 make(const struct shape *shape)
 {
-	const struct fv_layout *layout = fv_layout_by_name(shape->layout);
-	uint8_t *image = malloc(shape->size);
-	bool whole = shape->size == MIB || shape->size == 2 * MIB ||
-		     shape->size == 4 * MIB;
-	size_t start = whole ? layout->size : 0;
+	const struct ovmf_shape *whole = &shape->whole;
+	uint8_t *image = ovmf_make(whole);
+	size_t start = ovmf_main(whole);
 
-	ck_assert_ptr_nonnull(image);
-	memset(image, 0xff, shape->size);
-	if (whole)
-		fv_format(layout, image);
-	if (shape->elf) {
-		memset(image, 0xff, layout->variable_size);
-		put_elf(image, shape->elf_size);
-	}
-	put_main(image + start,
-		 (uint32_t)(shape->size - shape->sec_size - start), shape);
-	put_volume(image + shape->size - shape->sec_size,
-		   (uint32_t)shape->sec_size);
+	fill_main(image + start, whole->size - whole->sec_size - start, shape);
 	return image;
 }
 
@@ -268,7 +204,7 @@ static const struct {
 	const char *pvh; /* a part of the refusal; NULL: none */
 } images[] = {
 	/* OvmfXen since edk2-stable202505, as Fedora, NixOS and EVE build it */
-	{ { 2 * MIB, "2m", 0x24000, true, 2 * MIB, guid_xen, guid_flash },
+	{ { { 2 * MIB, "2m", 0x24000, true, 2 * MIB }, guid_xen, guid_flash },
 	  0xffe00000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -279,7 +215,7 @@ static const struct {
 	  "0xfffdc000, Xen ELF entry: yes, flash driver inside: yes",
 	  NULL },
 	/* and before */
-	{ { 2 * MIB, "2m", 0x34000, true, 2 * MIB, guid_xen, guid_flash },
+	{ { { 2 * MIB, "2m", 0x34000, true, 2 * MIB }, guid_xen, guid_flash },
 	  0xffe00000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -287,7 +223,7 @@ static const struct {
 	  FIRMWARE_YES,
 	  "SEC volume of 0x34000 bytes at 0xfffcc000, Xen ELF entry: yes",
 	  NULL },
-	{ { MIB, "2m", 0x14000, true, MIB, guid_xen, guid_flash },
+	{ { { MIB, "2m", 0x14000, true, MIB }, guid_xen, guid_flash },
 	  0xfff00000,
 	  0xfff00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -296,7 +232,7 @@ static const struct {
 	  "OvmfXen, 0x100000 bytes at 0xfff00000, layout 2m",
 	  NULL },
 	/* openSUSE's image of 4 MiB, with the header of the one of 2 MiB */
-	{ { 4 * MIB, "4m", 0x34000, true, 2 * MIB, guid_xen, guid_flash },
+	{ { { 4 * MIB, "4m", 0x34000, true, 2 * MIB }, guid_xen, guid_flash },
 	  0xffc00000,
 	  0xffc00000,
 	  FIRMWARE_ENTRY_SHORT,
@@ -308,7 +244,7 @@ static const struct {
 	  "image, flash driver inside: yes",
 	  "header is of a smaller image" },
 	/* with the header that it should have */
-	{ { 4 * MIB, "4m", 0x34000, true, 4 * MIB, guid_xen, guid_flash },
+	{ { { 4 * MIB, "4m", 0x34000, true, 4 * MIB }, guid_xen, guid_flash },
 	  0xffc00000,
 	  0xffc00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -317,7 +253,7 @@ static const struct {
 	  "Xen ELF entry: yes",
 	  NULL },
 	/* KVM's OVMF */
-	{ { 2 * MIB, "2m", 0x34000, false, 0, guid_other, guid_flash },
+	{ { { 2 * MIB, "2m", 0x34000, false, 0 }, guid_other, guid_flash },
 	  0xffe00000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_NONE,
@@ -326,7 +262,7 @@ static const struct {
 	  "OVMF, but not OvmfXen, 0x200000 bytes",
 	  "has no ELF header" },
 	/* with an ELF header and no driver for Xen */
-	{ { 2 * MIB, "2m", 0x34000, true, 2 * MIB, guid_other, guid_other },
+	{ { { 2 * MIB, "2m", 0x34000, true, 2 * MIB }, guid_other, guid_other },
 	  0xffe00000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -335,7 +271,7 @@ static const struct {
 	  "Xen ELF entry: yes, flash driver inside: no",
 	  "has no drivers for Xen" },
 	/* code alone */
-	{ { 0x1e0000, "2m", 0x24000, false, 0, guid_xen, guid_flash },
+	{ { { 0x1e0000, "2m", 0x24000, false, 0 }, guid_xen, guid_flash },
 	  0xffe20000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_CODE,
@@ -344,7 +280,7 @@ static const struct {
 	  "0x1e0000 bytes at 0xffe20000, layout 2m, variables of 0x20000 bytes "
 	  "at 0xffe00000",
 	  NULL },
-	{ { 0x37c000, "4m", 0x34000, false, 0, guid_other, guid_other },
+	{ { { 0x37c000, "4m", 0x34000, false, 0 }, guid_other, guid_other },
 	  0xffc84000,
 	  0xffc00000,
 	  FIRMWARE_ENTRY_CODE,
@@ -353,7 +289,7 @@ static const struct {
 	  "Xen ELF entry: not in this part",
 	  "has no drivers for Xen" },
 	/* a main volume that cannot be read */
-	{ { 2 * MIB, "2m", 0x24000, true, 2 * MIB, NULL, NULL },
+	{ { { 2 * MIB, "2m", 0x24000, true, 2 * MIB }, NULL, NULL },
 	  0xffe00000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -366,8 +302,8 @@ static const struct {
 
 START_TEST(structure)
 {
-	const struct shape *shape = &images[_i].shape;
-	uint8_t *image = make(shape);
+	const struct ovmf_shape *shape = &images[_i].shape.whole;
+	uint8_t *image = make(&images[_i].shape);
 	struct firmware f = examine(image, shape->size);
 
 	ck_assert_ptr_nonnull(f.layout);
@@ -395,8 +331,11 @@ END_TEST
 
 /* --- damage --- */
 
-static const struct shape sound = { 2 * MIB, "2m",     0x24000,   true,
-				    2 * MIB, guid_xen, guid_flash };
+static const struct shape sound = {
+	{ 2 * MIB, "2m", 0x24000, true, 2 * MIB },
+	guid_xen,
+	guid_flash,
+};
 
 static const struct {
 	size_t off;
@@ -434,13 +373,80 @@ START_TEST(damaged_headers)
 	struct firmware f;
 
 	put_le32(image + headers[_i].off, headers[_i].value);
-	f = examine(image, sound.size);
+	f = examine(image, sound.whole.size);
 	ck_assert_int_eq(f.entry, headers[_i].entry);
 	ck_assert_int_eq(firmware_check_pvh(&f, &err),
 			 f.entry == FIRMWARE_ENTRY_GOOD ? 0 : -EINVAL);
 	firmware_text(&f, &err);
 	ck_assert_ptr_nonnull(strstr(err.text, "Xen ELF entry: "));
 	free(image);
+}
+END_TEST
+
+/* The size of the image that Xen has loaded, by its first 4096 bytes. */
+static const struct {
+	size_t off;
+	uint32_t value;
+	size_t size; /* 0: none */
+} loads[] = {
+	{ 0x00, 0x464c457f, 2 * MIB }, /* unchanged */
+	{ 0x00, 0x464c4580, 0 },
+	{ 0x05, 2, 0 },          /* big-endian */
+	{ 0x1c, 0xffffffff, 0 }, /* phoff */
+	{ 0x1c, 0xffffffe0, 0 },
+	{ 0x1c, 0xfe1, 0 },         /* beyond what is there */
+	{ 0x2c, 0, 0 },             /* phnum */
+	{ 0x34, 6, 0 },             /* no PT_LOAD */
+	{ 0x38, 0x1000, 0 },        /* p_offset */
+	{ 0x40, LOAD + 0x1000, 0 }, /* p_paddr */
+	{ 0x44, 0, 0 },             /* p_filesz */
+	{ 0x44, 0x1000, 0x1000 },
+	{ 0x44, 0x1fffff, 0 },
+	{ 0x44, FIRMWARE_MOST, FIRMWARE_MOST },
+	{ 0x44, FIRMWARE_MOST + 0x1000, 0 },
+	{ 0x44, 0xfffff000, 0 },
+};
+#define LOADS (sizeof(loads) / sizeof(loads[0]))
+
+START_TEST(loaded_images)
+{
+	uint8_t *page = calloc(1, 4096);
+	size_t size = 1;
+
+	ck_assert_ptr_nonnull(page);
+	ovmf_put_elf(page, 2 * MIB);
+	put_le32(page + loads[_i].off, loads[_i].value);
+	ck_assert_int_eq(firmware_loaded(page, 4096, LOAD, &size, &err),
+			 loads[_i].size ? 0 : -ENOENT);
+	ck_assert_uint_eq(size, loads[_i].size ? loads[_i].size : 1);
+	free(page);
+}
+END_TEST
+
+/* The image may be the second segment, and any byte of the page is accepted. */
+START_TEST(loaded_images_of_other_forms)
+{
+	uint8_t *page = calloc(1, 4096);
+	size_t size = 0;
+
+	ck_assert_ptr_nonnull(page);
+	memcpy(page, "\177ELF\2\1\1\3", 8);
+	put_le64(page + 0x20, 4096 - 2 * 56);
+	put_le16(page + 0x38, 2);
+	put_le32(page + 4096 - 112, 1);
+	put_le64(page + 4096 - 112 + 8, 0x1000);
+	put_le64(page + 4096 - 112 + 24, LOAD);
+	put_le64(page + 4096 - 112 + 32, 0x3000);
+	put_le32(page + 4096 - 56, 1);
+	put_le64(page + 4096 - 56 + 24, LOAD);
+	put_le64(page + 4096 - 56 + 32, 0x2000);
+	ck_assert_int_eq(firmware_loaded(page, 4096, LOAD, &size, &err), 0);
+	ck_assert_uint_eq(size, 0x2000);
+	put_le64(page + 0x20, 4096 - 2 * 56 + 1);
+	ck_assert_int_eq(firmware_loaded(page, 4096, LOAD, &size, &err),
+			 -ENOENT);
+	ck_assert_int_eq(firmware_loaded(page, 0, LOAD, &size, &err), -ENOENT);
+	free(page);
 }
 END_TEST
 
@@ -467,8 +473,8 @@ START_TEST(wide_header)
 	put_le32(p + 0xb8, 18);
 	memcpy(p + 0xbc, "Xen", 4);
 	put_le32(p + 0xc0, LOAD + 4 * MIB - ENTRY);
-	put_volume(p + 0x1000, 4 * MIB - 0x34000 - 0x1000);
-	put_volume(p + 4 * MIB - 0x34000, 0x34000);
+	ovmf_put_volume(p + 0x1000, 4 * MIB - 0x34000 - 0x1000);
+	ovmf_put_volume(p + 4 * MIB - 0x34000, 0x34000);
 	f = examine(image, 4 * MIB);
 	ck_assert_int_eq(f.entry, FIRMWARE_ENTRY_GOOD);
 	ck_assert_ptr_null(f.layout);
@@ -488,20 +494,39 @@ START_TEST(other_places)
 	uint8_t *image = make(&sound);
 	struct firmware f;
 
-	put_volume(image + 0x30000, 0x1c0000 - 0x10000 - 0x4000);
+	ovmf_put_volume(image + 0x30000, 0x1c0000 - 0x10000 - 0x4000);
 	memset(image + 0x20000, 0xff, 72);
-	f = examine(image, sound.size);
+	f = examine(image, sound.whole.size);
 	ck_assert_uint_eq(f.main, 0x30000);
 	ck_assert_ptr_null(f.layout);
 	/* Without one, SEC is found, and nothing inside. */
 	memset(image + 0x30000, 0xff, 72);
-	f = examine(image, sound.size);
+	f = examine(image, sound.whole.size);
 	ck_assert_uint_eq(f.main_size, 0);
 	ck_assert_ptr_nonnull(f.layout);
 	ck_assert_int_eq(f.flash, FIRMWARE_UNKNOWN);
-	ck_assert_int_eq(firmware_examine(image, sound.size - 8, &f, &err),
+	ck_assert_int_eq(firmware_examine(image, sound.whole.size - 8, &f,
+					  &err),
 			 -ENOENT);
 	ck_assert_int_eq(firmware_examine(image, 0, &f, &err), -ENOENT);
+	free(image);
+}
+END_TEST
+
+/* A search through headers of any length would take a minute. */
+START_TEST(long_headers)
+{
+	uint8_t *image = make(&sound), *sec = image + 2 * MIB - 0x24000;
+	bool fits = _i == 0;
+	struct firmware f;
+	uint16_t sum;
+
+	memset(sec + 72, 0, 4098 - 72);
+	put_le16(sec + 48, fits ? 4096 : 4098);
+	sum = (uint16_t)(get_le16(sec + 50) + 72 - (fits ? 4096 : 4098));
+	put_le16(sec + 50, sum);
+	ck_assert_int_eq(firmware_examine(image, 2 * MIB, &f, &err),
+			 fits ? 0 : -ENOENT);
 	free(image);
 }
 END_TEST
@@ -517,7 +542,7 @@ START_TEST(damaged_contents)
 		struct firmware f;
 
 		*p ^= (uint8_t)(1u << i % 8);
-		f = examine(image, sound.size);
+		f = examine(image, sound.whole.size);
 		*p ^= (uint8_t)(1u << i % 8);
 		unknown += f.flash == FIRMWARE_UNKNOWN;
 		ck_assert_int_eq(f.entry, FIRMWARE_ENTRY_GOOD);
@@ -709,8 +734,11 @@ main(void)
 
 	tcase_add_loop_test(tc, structure, 0, IMAGES);
 	tcase_add_loop_test(tc, damaged_headers, 0, HEADERS);
+	tcase_add_loop_test(tc, loaded_images, 0, LOADS);
+	tcase_add_test(tc, loaded_images_of_other_forms);
 	tcase_add_test(tc, wide_header);
 	tcase_add_test(tc, other_places);
+	tcase_add_loop_test(tc, long_headers, 0, 2);
 	tcase_add_test(tc, damaged_contents);
 	tcase_add_test(tc, decoder);
 	tcase_add_test(tc, decoder_refuses);

@@ -8,20 +8,8 @@
 #include "hex.h"
 #include "pflash/le.h"
 #include "pflash/text.h"
+#include "pflash/utf16.h"
 #include "pflash/varstore.h"
-
-/* Returns the bytes written: 2, or 4 for a surrogate pair. */
-static size_t
-put_character(uint8_t *to, uint32_t code)
-{
-	if (code < 0x10000) {
-		put_le16(to, (uint16_t)code);
-		return 2;
-	}
-	put_le16(to, (uint16_t)(0xd7c0 + (code >> 10)));
-	put_le16(to + 2, (uint16_t)(0xdc00 | (code & 0x3ff)));
-	return 4;
-}
 
 int
 boot_utf16(const char *text, uint8_t **bytes, size_t *size, struct error *err)
@@ -45,7 +33,7 @@ boot_utf16(const char *text, uint8_t **bytes, size_t *size, struct error *err)
 					 "characters",
 					 text);
 		}
-		*size += put_character(*bytes + *size, code);
+		*size += utf16_put(*bytes + *size, code);
 	}
 	put_le16(*bytes + *size, 0);
 	*size += 2;

@@ -5,17 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "pflash/hex.h"
 
 static int
 refuse(size_t at, size_t len, struct error *err)
@@ -33,14 +23,14 @@ read_bytes(const char *text, size_t len, bool spaces, uint8_t *to, size_t *size,
 {
 	*size = 0;
 	for (size_t i = 0; i < len; i++) {
-		int high = digit(text[i]), low;
+		int high = hex_digit(text[i]), low;
 
 		if (spaces && isspace((unsigned char)text[i]))
 			continue;
 		if (high < 0)
 			return refuse(i, len, err);
 		i++;
-		low = i < len ? digit(text[i]) : -1;
+		low = i < len ? hex_digit(text[i]) : -1;
 		if (low < 0)
 			return refuse(i, len, err);
 		to[(*size)++] = (uint8_t)(high << 4 | low);

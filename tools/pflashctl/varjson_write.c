@@ -5,6 +5,7 @@
 #include "varjson.h"
 
 #include "pflash/le.h"
+#include "pflash/utf16.h"
 
 static void
 write_hex(FILE *to, const uint8_t *bytes, size_t size)
@@ -24,7 +25,7 @@ write_hex(FILE *to, const uint8_t *bytes, size_t size)
 static void
 write_unit(FILE *to, uint32_t unit, bool unpaired)
 {
-	if (unpaired && (unit & 0xf800) == 0xd800)
+	if (unpaired && utf16_is_surrogate(unit))
 		unit = 0xfffd;
 	if (unit >= ' ' && unit <= '~' && unit != '"' && unit != '\\')
 		fputc((int)unit, to);

@@ -10,20 +10,9 @@
 
 #include "pflash/le.h"
 #include "pflash/text.h"
+#include "pflash/utf16.h"
 
 /* --- units to text -------------------------------------------------------- */
-
-static bool
-is_high(uint32_t unit)
-{
-	return unit >= 0xd800 && unit <= 0xdbff;
-}
-
-static bool
-is_low(uint32_t unit)
-{
-	return unit >= 0xdc00 && unit <= 0xdfff;
-}
 
 /* The number of bytes of the name's units, without a NUL at the end. */
 static uint32_t
@@ -34,25 +23,6 @@ units_size(const struct variable *variable)
 	if (size && get_le16(variable->name + size - 2) == 0)
 		size -= 2;
 	return size;
-}
-
-/*
- * The character at `off`, of one unit or, with *pair, of two.  A surrogate is
- * unpaired.
- */
-static uint32_t
-character(const uint8_t *units, uint32_t size, uint32_t off, bool *pair)
-{
-	uint32_t high = get_le16(units + off), low;
-
-	*pair = false;
-	if (!is_high(high) || size - off < 4)
-		return high;
-	low = get_le16(units + off + 2);
-	if (!is_low(low))
-		return high;
-	*pair = true;
-	return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
 }
 
 static char *
@@ -80,17 +50,17 @@ name_text(const struct variable *variable, bool word)
 	uint32_t size = units_size(variable), c;
 	/* A unit is an escape of 6 bytes at most. */
 	char *text = malloc(3 * (size_t)size + 1), *to = text;
-	bool pair;
+	uint32_t used;
 
-	for (uint32_t off = 0; text && off < size; off += pair ? 4 : 2) {
-		c = character(units, size, off, &pair);
+	for (uint32_t off = 0; text && off < size; off += used) {
+		c = utf16_get(units + off, size - off, &used);
 		if (c == '\\') {
 			*to++ = '\\';
 			*to++ = '\\';
-		} else if (show_is_hidden(c) || is_high(c) || is_low(c) ||
+		} else if (show_is_hidden(c) || utf16_is_surrogate(c) ||
 			   (word && (c == ' ' || c == ':'))) {
 			to = put_escape(to, units + off);
-			if (pair)
+			if (used == 4)
 				to = put_escape(to, units + off + 2);
 		} else {
 			to = put_utf8(to, c);
@@ -104,14 +74,12 @@ name_text(const struct variable *variable, bool word)
 bool
 name_is_unpaired(const struct variable *variable)
 {
-	uint32_t size = units_size(variable), c;
-	bool pair;
+	uint32_t size = units_size(variable), used;
 
-	for (uint32_t off = 0; off < size; off += pair ? 4 : 2) {
-		c = character(variable->name, size, off, &pair);
-		if (is_high(c) || is_low(c))
+	for (uint32_t off = 0; off < size; off += used)
+		if (utf16_is_surrogate(utf16_get(variable->name + off,
+						 size - off, &used)))
 			return true;
-	}
 	return false;
 }
 
@@ -133,17 +101,6 @@ put_unit(struct name *name, uint32_t unit)
 {
 	put_le16(name->units + name->size, (uint16_t)unit);
 	name->size += 2;
-}
-
-static void
-put_character(struct name *name, uint32_t c)
-{
-	if (c < 0x10000) {
-		put_unit(name, c);
-		return;
-	}
-	put_unit(name, 0xd7c0 + (c >> 10));
-	put_unit(name, 0xdc00 + (c & 0x3ff));
 }
 
 /* Returns the length of the escape, or 0 if it is none. */
@@ -186,7 +143,7 @@ read_text(struct name *name, const char *text, size_t len, bool escapes,
 		used = text_decode(text, len, &c);
 		if (!used)
 			return error_set(err, EINVAL, "the name is not UTF-8");
-		put_character(name, c);
+		name->size += utf16_put(name->units + name->size, c);
 	}
 	if (!name->size)
 		return error_set(err, EINVAL, "the name is empty");

@@ -133,14 +133,41 @@ attach_code(struct flash *flash, const struct preflight *preflight,
 	size_t size = preflight->code_size - off;
 	uint64_t base = WINDOW_HOLE_LAST + 1 - size;
 	uint64_t flash_end = preflight->base + preflight->geometry.size;
+	int ret;
 
 	if (base < flash_end)
 		return error_set(err, EINVAL,
 				 "the firmware's code from %#" PRIx64
 				 " on and the flash up to %#" PRIx64 " overlap",
 				 base, flash_end - 1);
-	return window_install_code(flash->transport, preflight->code + off,
-				   size, err);
+	ret = window_install_code(flash->transport, preflight->code + off, size,
+				  err);
+	if (ret == 0 && preflight->loaded)
+		log_line(LOG_INFO,
+			 "the code of the guest's firmware is at %#" PRIx64
+			 ", %#zx bytes",
+			 base, size);
+	return ret;
+}
+
+/* On HVM, hvmloader copies the firmware to its linked address. */
+static int
+install_code(struct flash *flash, const struct preflight *preflight,
+	     struct error *err)
+{
+	int ret = 0;
+
+	if (preflight->no_code.text[0])
+		log_line(LOG_INFO, "the guest's kernel is no OvmfXen (%s)",
+			 preflight->no_code.text);
+	if (preflight->code && flash->start->guest->pvh && !flash->takes_over)
+		ret = attach_code(flash, preflight, err);
+	/* The guest works without the code that nobody has named. */
+	if (ret < 0 && preflight->loaded) {
+		log_line(LOG_WARNING, "%s", err->text);
+		ret = 0;
+	}
+	return ret;
 }
 
 void *
@@ -462,14 +489,8 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 	if (attach_server(flash, err) < 0 ||
 	    attach_device(flash, options, preflight, err) < 0)
 		return EXIT_DOMAIN;
-	/* On HVM, hvmloader copies the firmware to its linked address. */
-	if (preflight->code && flash->start->guest->pvh && !flash->takes_over &&
-	    attach_code(flash, preflight, err) < 0) {
-		/* The guest works without a kernel that nobody has named. */
-		if (!preflight->kernel)
-			return EXIT_DOMAIN;
-		log_line(LOG_WARNING, "%s", err->text);
-	}
+	if (install_code(flash, preflight, err) < 0)
+		return EXIT_DOMAIN;
 	ret = connect_store(flash, options, preflight, err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
@@ -484,9 +505,21 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 	flash->started = true;
 	report_attached(flash, preflight->base);
 	log_attached(flash, preflight->base);
-	if (preflight->note.text[0] && !flash->takes_over)
-		log_line(LOG_NOTICE, "%s", preflight->note.text);
 	return EXIT_OK;
+}
+
+/*
+ * Is the firmware in the guest's memory, as Xen's domain builder left it?  A
+ * guest that has run may have changed it, and has the code below 4 GiB already:
+ * from its start, or from the memory that was saved.
+ */
+static bool
+has_loaded(const struct flash *flash)
+{
+	const struct guest *guest = flash->start->guest;
+
+	return flash->options->code_from == OPTIONS_CODE_AUTO && guest->pvh &&
+	       !guest->has_run && !flash->takes_over;
 }
 
 /*
@@ -500,13 +533,14 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 	struct files *files = flash->files;
 	struct error why;
 	int found = open_domain(flash, &why);
-	int code = preflight_load(preflight, options, flash->start->guest,
-				  files, err);
+	int code = preflight_load(preflight, options, files, err);
 
 	if (code == EXIT_OK && enter_sandbox(flash, err) < 0)
 		code = EXIT_RUNTIME;
 	if (code == EXIT_OK && found == 0)
 		found = load_record(flash, &why);
+	if (code == EXIT_OK && found == 0 && has_loaded(flash))
+		preflight_take_loaded(preflight, flash->transport);
 	if (code == EXIT_OK)
 		code = preflight_check(preflight, options, files, err);
 	if (code == EXIT_OK && !flash->takes_over && flash->start->guest &&

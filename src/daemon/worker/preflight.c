@@ -14,8 +14,7 @@
 #include "pflash/known.h"
 #include "pflash/load.h"
 #include "pflash/reader.h"
-#include "pflash/transport.h"
-#include "worker/kernel.h"
+#include "worker/loaded.h"
 
 /* The flash of `strict` may hold anything, and --force takes anything. */
 static bool
@@ -261,38 +260,24 @@ drop_code(struct preflight *preflight)
 	free(preflight->code);
 	preflight->code = NULL;
 	preflight->code_size = 0;
-	free(preflight->kernel);
-	preflight->kernel = NULL;
 }
 
-/*
- * Takes the kernel of a PVH guest as its firmware.  The guest works without,
- * so that every reason against it is a message only.
- */
-static void
-load_kernel(struct preflight *preflight, const struct guest *guest)
+void
+preflight_take_loaded(struct preflight *preflight, struct transport *t)
 {
-	struct error why, pvh;
-	int ret = kernel_find(guest, KERNEL_DIRECTORY, &preflight->kernel,
-			      &why);
+	struct error *why = &preflight->no_code;
+	int ret = loaded_read(t, &preflight->code, &preflight->code_size, why);
 
 	if (ret == 0)
-		ret = load_code(preflight, preflight->kernel, &why);
-	if (ret == 0 && firmware_check_pvh(&preflight->firmware, &pvh) < 0)
-		ret = error_set(&why, EINVAL, "%.200s: %s", preflight->kernel,
-				pvh.text);
-	if (ret == 0) {
-		error_set(&preflight->note, 0,
-			  "takes the guest's kernel %s as --code",
-			  preflight->kernel);
-		return;
-	}
-	error_set(&preflight->note, 0,
-		  "no firmware code for the guest (%.700s): OVMF in a PVH "
-		  "guest starts several times slower without it; give the "
-		  "image with --code FILE, or --code none",
-		  why.text);
-	drop_code(preflight);
+		ret = firmware_examine(preflight->code, preflight->code_size,
+				       &preflight->firmware, why);
+	if (ret == 0)
+		ret = firmware_check_pvh(&preflight->firmware, why);
+	preflight->loaded = ret == 0;
+	if (ret == 0)
+		why->text[0] = '\0';
+	else
+		drop_code(preflight);
 }
 
 static int
@@ -333,9 +318,28 @@ store_of(const struct preflight *preflight, const struct options *options,
 	};
 }
 
+/* Why the firmware would not find these variables, or would erase them. */
+static int
+find_misfit(const struct preflight *preflight, const struct options *options,
+	    struct error *why)
+{
+	const struct firmware *firmware = &preflight->firmware;
+	int ret = fv_build_takes(preflight->code, preflight->code_size,
+				 preflight->geometry.size, why);
+
+	if (ret == -EINVAL || options->base_given || !firmware->layout ||
+	    firmware->vars_base == preflight->base)
+		return ret == -EINVAL ? ret : 0;
+	return error_set(why, EINVAL,
+			 "the firmware looks for its variables at %#" PRIx64
+			 ", not at %#" PRIx64 ": give the address with --base",
+			 firmware->vars_base, preflight->base);
+}
+
 /*
- * Refuses a firmware for variables of another size.  The guest's kernel, which
- * nobody has named, says nothing about a flash at another address.
+ * Refuses a firmware for variables of another size or at another address.  The
+ * one in the guest's memory, which nobody has named, says nothing about a flash
+ * that --base puts at another address.
  */
 static int
 check_fit(const struct preflight *preflight, const struct options *options,
@@ -344,16 +348,15 @@ check_fit(const struct preflight *preflight, const struct options *options,
 	struct error why;
 
 	if (!preflight->code ||
-	    (preflight->kernel &&
+	    (preflight->loaded && options->base_given &&
 	     preflight->base != preflight->firmware.vars_base) ||
-	    fv_build_takes(preflight->code, preflight->code_size,
-			   preflight->geometry.size, &why) != -EINVAL)
+	    find_misfit(preflight, options, &why) == 0)
 		return 0;
 	if (!options->force)
 		return error_set(err, EINVAL,
 				 "%s, %s: %s (--force attaches it anyway)",
 				 options->vars,
-				 preflight->kernel ? preflight->kernel :
+				 preflight->loaded ? "the guest's firmware" :
 						     options->code,
 				 why.text);
 	log_line(LOG_WARNING, "%s", why.text);
@@ -419,8 +422,7 @@ wait_for_lock(const struct store_config *config, uint64_t seconds,
 
 int
 preflight_load(struct preflight *preflight, const struct options *options,
-	       const struct guest *guest, struct files *files,
-	       struct error *err)
+	       struct files *files, struct error *err)
 {
 	int ret = 0, fd = files->ops->open(files, FILES_VARS, false);
 
@@ -433,9 +435,6 @@ preflight_load(struct preflight *preflight, const struct options *options,
 		ret = identify_path_error(-fd, files->name[FILES_VARS], err);
 	if (ret == 0 && options->code)
 		ret = load_code(preflight, options->code, err);
-	else if (ret == 0 && options->code_from == OPTIONS_CODE_AUTO && guest &&
-		 guest->pvh)
-		load_kernel(preflight, guest);
 	return ret < 0 ? EXIT_FILE : EXIT_OK;
 }
 
@@ -477,8 +476,8 @@ preflight_check_pvh(const struct preflight *preflight,
 {
 	struct error why;
 
-	/* The guest's kernel was checked when it was found. */
-	if (!preflight->code || preflight->kernel ||
+	/* The one in the guest's memory was checked when it was taken. */
+	if (!preflight->code || preflight->loaded ||
 	    firmware_check_pvh(&preflight->firmware, &why) == 0)
 		return EXIT_OK;
 	if (!options->force) {

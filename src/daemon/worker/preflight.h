@@ -8,11 +8,11 @@
 
 #include <stddef.h>
 
-#include "guest.h"
 #include "options.h"
 #include "pflash/files.h"
 #include "pflash/firmware.h"
 #include "pflash/geometry.h"
+#include "pflash/transport.h"
 
 struct preflight {
 	uint8_t *initial; /* image of a new VARS file; NULL: VARS exists */
@@ -20,8 +20,8 @@ struct preflight {
 	uint8_t *code; /* the firmware image; NULL: none */
 	size_t code_size;
 	struct firmware firmware; /* its structure */
-	char *kernel; /* its path, if it is the guest's kernel; else NULL */
-	struct error note; /* about the kernel, for the log; "": none */
+	bool loaded;              /* it is from the guest's memory */
+	struct error no_code;     /* why there is none there; "": not looked */
 	uint64_t base;
 	struct geometry geometry;
 	bool compact; /* the variable store should be compacted */
@@ -29,13 +29,18 @@ struct preflight {
 
 /*
  * Reads the administrator's files with root's privileges: the firmware, and the
- * template if there is no VARS file yet.  Without --code, takes the kernel of a
- * PVH guest if it is a firmware.  `guest` may be NULL.  EXIT_OK, or another
- * exit code with a sentence.  preflight_free() is due in both cases.
+ * template if there is no VARS file yet.  EXIT_OK, or another exit code with a
+ * sentence.  preflight_free() is due in both cases.
  */
 int preflight_load(struct preflight *preflight, const struct options *options,
-		   const struct guest *guest, struct files *files,
-		   struct error *err);
+		   struct files *files, struct error *err);
+
+/*
+ * Takes the firmware from the memory of a PVH guest that has not run.  The
+ * guest works without: preflight->no_code has the reason against it.  Runs in
+ * the sandbox, because the owner of the guest has chosen these bytes.
+ */
+void preflight_take_loaded(struct preflight *preflight, struct transport *t);
 
 /*
  * Finds size and address of the flash, and checks that no other process has the

@@ -21,7 +21,7 @@ linux_prepare() {
     lab_require
     lab_install_script
     mkdir -p "${LINUX_VARS%/*}"
-    linux_conf 'code = /lab/OVMF_XEN.fd'
+    linux_conf
     linux_disk
 }
 

@@ -22,6 +22,8 @@ for mode in direct trap direct auto; do
     check "$mode: xenstore has no state any more" \
         sh -c "! xenstore-exists $key/$id/pflash"
 done
+check_equal "the guest's kernel is no firmware: one line says so" 1 \
+    "$(grep -c "kernel is no OvmfXen (no ELF header is at 0x100000)" /tmp/one.pflashd)"
 check "auto selects direct mode here" grep -q 'direct mode' /tmp/one.pflashd
 
 # As a daemon: the parent returns when the flash is attached.

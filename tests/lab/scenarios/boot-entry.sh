@@ -11,7 +11,12 @@ disk=/tmp/boot.disk
 lab_require
 lab_install_script
 mkdir -p /var/lib/pflash
-printf '%s\n' "vars = $vars" 'code = /lab/OVMF_XEN.fd' >/etc/xen/pflash/default.conf
+echo "vars = $vars" >/etc/xen/pflash/default.conf
+# The script drops what pflashd says if the flash is attached.
+mkdir -p /usr/local/sbin
+printf '#!/bin/sh\nexec %s "$@" 2>/tmp/said\n' "$(command -v pflashd)" >/tmp/wrapper
+mv /tmp/wrapper /usr/local/sbin/pflashd
+chmod +x /usr/local/sbin/pflashd
 cp /lab/boot.disk $disk
 check "a VARS file" pflashctl create --layout 2m $vars
 check "an entry of the guest's disk" pflashctl boot add --label last --disk $disk \
@@ -27,6 +32,9 @@ lab_step "xl create, with the disk; the firmware starts for the first time"
 lab_create guest 'kernel = "/lab/OVMF_XEN.fd"' 'memory = 256' \
     "disk = [ \"format=raw, vdev=xvda, access=rw, script=block-pflash, target=$disk\" ]" ||
     lab_die "no guest"
+check "pflashd finds the firmware in the guest's memory" \
+    grep -q "the code of the guest's firmware is at 0xfff" /tmp/said
+sed 's/^/| /' /tmp/said | while read -r line; do note "$line"; done
 lab_mark guest 2>/dev/null || echo 0 >/tmp/guest.mark
 # The console is gone with the guest, but its log stays.
 xl unpause guest

@@ -30,7 +30,6 @@ deb_guest() {
     cat >"/etc/xen/pflash/$1.conf" <<EOF
 vars = /var/lib/xen/pflash/$1.fd
 layout = $2
-code = /usr/lib/xen-pflash/$3
 EOF
     truncate -s 1M "/tmp/$1.img"
     cat >"/tmp/$1.cfg" <<EOF

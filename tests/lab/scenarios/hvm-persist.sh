@@ -28,8 +28,7 @@ ends trap
 
 # A PVH guest with the same VARS file
 pvh() {
-    # xl has not named the kernel yet when it starts pflashd.
-    conf pvh 'code = /lab/OVMF_XEN.fd'
+    conf pvh
     lab_create pvh 'kernel = "/lab/OVMF_XEN.fd"' 'memory = 256' "$disk" ||
         lab_die "pvh: no guest"
     uefi_shell pvh

@@ -10,9 +10,19 @@ memory() {
     sed -n "s/^$2:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$1/smaps_rollup"
 }
 
-# private PID: memory that no other process shares
+# private PID: memory that no other process shares, without the pages of programs
+# and libraries that nobody has written: the page cache has these once for all, and
+# which of them only one process maps at a moment is chance.
 private() {
-    echo $(($(memory "$1" Private_Clean) + $(memory "$1" Private_Dirty)))
+    awk 'function add() { if (writable || written) total += private }
+        $1 ~ /^[0-9a-f]+-[0-9a-f]+$/ {
+            add()
+            writable = $2 ~ /w/
+            written = private = 0
+        }
+        $1 == "Private_Clean:" || $1 == "Private_Dirty:" { private += $2 }
+        $1 == "Anonymous:" { written = $2 }
+        END { add(); print total + 0 }' "/proc/$1/smaps"
 }
 
 # writes_much NAME: true after 500 bursts
