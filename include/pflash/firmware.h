@@ -60,11 +60,12 @@ struct firmware {
 	/* Set by firmware_look_inside(). */
 	enum firmware_answer xen;   /* XenPlatformPei: a build of OvmfXen */
 	enum firmware_answer flash; /* QemuFlashFvbServicesRuntimeDxe */
+	enum firmware_answer secure_boot; /* SecureBootConfigDxe */
 };
 
 /*
  * Examines the structure.  -ENOENT with a sentence if no volume ends the image;
- * else 0.  firmware->xen and ->flash are FIRMWARE_UNKNOWN.
+ * else 0.  The answers about drivers are FIRMWARE_UNKNOWN.
  */
 int firmware_examine(const uint8_t *image, size_t size,
 		     struct firmware *firmware, struct error *err);

@@ -305,9 +305,11 @@ firmware_text(const struct firmware *f, struct error *text)
 	error_set(text, 0,
 		  "%s, %#zx bytes at %#" PRIx64
 		  ", %s, SEC volume of %#zx bytes at %#" PRIx64
-		  ", Xen ELF entry: %s, flash driver inside: %s",
+		  ", Xen ELF entry: %s, flash driver inside: %s, Secure Boot: "
+		  "%s",
 		  platform(f), f->size, f->base, vars.text, f->sec_size,
-		  f->base + f->sec, entry_text(f->entry), answer(f->flash));
+		  f->base + f->sec, entry_text(f->entry), answer(f->flash),
+		  answer(f->secure_boot));
 }
 
 static const char use_ovmfxen[] = "use a build of OvmfXen of 2 MiB";

@@ -55,6 +55,12 @@ static const uint8_t guid_flash[GUID_SIZE] = { 0xc2, 0xba, 0x3c, 0x73,
 					       0xbc, 0x8e, 0xfb, 0x01,
 					       0xce, 0x59, 0x07, 0xb7 };
 
+/* F0E6A44F-7195-41C3-AC64-54F202CD0A21, SecureBootConfigDxe of SecurityPkg */
+static const uint8_t guid_secure_boot[GUID_SIZE] = { 0x4f, 0xa4, 0xe6, 0xf0,
+						     0x95, 0x71, 0xc3, 0x41,
+						     0xac, 0x64, 0x54, 0xf2,
+						     0x02, 0xcd, 0x0a, 0x21 };
+
 struct file {
 	const uint8_t *header, *contents;
 	size_t size; /* of the contents */
@@ -114,6 +120,8 @@ look_at_files(const uint8_t *volume, size_t length, struct firmware *f)
 			f->xen = FIRMWARE_YES;
 		if (!memcmp(file.header, guid_flash, GUID_SIZE))
 			f->flash = FIRMWARE_YES;
+		if (!memcmp(file.header, guid_secure_boot, GUID_SIZE))
+			f->secure_boot = FIRMWARE_YES;
 	}
 }
 
@@ -137,13 +145,13 @@ look_at_volumes(const uint8_t *contents, size_t size, struct firmware *f)
 	return count;
 }
 
-/* Both answers become "no", unless a driver is found. */
+/* The answers become "no", unless a driver is found. */
 static void
 look_at_contents(const uint8_t *contents, size_t size, struct firmware *f)
 {
 	struct firmware found = *f;
 
-	found.xen = found.flash = FIRMWARE_NO;
+	found.xen = found.flash = found.secure_boot = FIRMWARE_NO;
 	if (look_at_volumes(contents, size, &found) > 0)
 		*f = found;
 }

@@ -16,7 +16,7 @@ done
 
 # --- the descriptions of the firmware ---
 
-check_equal "each image has a description" 2 \
+check_equal "each image has a description" 3 \
 	"$(find integration/deb/firmware/debian -name '*.json' | wc -l)"
 for file in integration/deb/firmware/debian/*.json; do
 	check "${file##*/} names one image, its store and its layout" python3 -c '
@@ -25,8 +25,10 @@ firmware = json.load(open(sys.argv[1]))
 mapping = firmware["mapping"]
 image = mapping["executable"]["filename"]
 store = mapping["nvram-template"]["filename"]
-size = "4m" if image.endswith("_4M.fd") else "2m"
-assert image.replace("OVMF_XEN", "OVMF_XEN_VARS") == store
+size = "4m" if "_4M" in image else "2m"
+plain = image.replace(".secboot", "")
+assert plain.replace("OVMF_XEN", "OVMF_XEN_VARS") == store
+assert ("secure-boot" in firmware["features"]) == (plain != image)
 assert firmware["tags"] == ["pflashd: layout = " + size]' "$file"
 done
 

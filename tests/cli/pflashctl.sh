@@ -279,7 +279,7 @@ for code in /usr/share/OVMF/OVMF_CODE_4M.fd:0: \
 		says "check --code ${file##*/}" "${code%%:*}" "${code#*:}" \
 			"$ctl" check --code "$file" "$v"
 		check "it says what the firmware is" \
-			grep -q "^firmware: $kind, .*, flash driver inside: yes\$" "$tmp/said"
+			grep -q "^firmware: $kind, .*, flash driver inside: yes, Secure Boot: [a-z]*\$" "$tmp/said"
 		says "check --code ${file##*/} alone" 0 "^firmware: $kind" \
 			"$ctl" check --code "$file"
 	else
@@ -304,7 +304,7 @@ else
 	skip "check --code: OVMF_CODE_4M.secboot.fd is missing (package ovmf)"
 fi
 if xen=$(integration/edk2/build --path 2>/dev/null); then
-	says "check --code: OvmfXen" 0 '^firmware: OvmfXen, 0x200000 bytes .*, Xen ELF entry: yes, .* inside: yes$' \
+	says "check --code: OvmfXen" 0 '^firmware: OvmfXen, 0x200000 bytes .*, Xen ELF entry: yes, .* inside: yes, Secure Boot: no$' \
 		"$ctl" check --code "$xen"
 else
 	skip "check --code: no OvmfXen is built (integration/edk2/build)"

@@ -30,6 +30,10 @@ static const uint8_t guid_xen[16] = { 0xee, 0xa6, 0x12, 0xf1, 0x3a, 0x99,
 static const uint8_t guid_flash[16] = { 0xc2, 0xba, 0x3c, 0x73, 0x3f, 0xb2,
 					0x92, 0x4b, 0xbc, 0x8e, 0xfb, 0x01,
 					0xce, 0x59, 0x07, 0xb7 };
+static const uint8_t guid_secure_boot[16] = { 0x4f, 0xa4, 0xe6, 0xf0,
+					      0x95, 0x71, 0xc3, 0x41,
+					      0xac, 0x64, 0x54, 0xf2,
+					      0x02, 0xcd, 0x0a, 0x21 };
 static const uint8_t guid_other[16] = { 0x21 };
 
 static struct error err;
@@ -127,6 +131,13 @@ put_file(uint8_t *p, const uint8_t *guid, uint8_t type, uint32_t size)
 	return p + ((size + 7) & ~7u);
 }
 
+struct shape {
+	struct ovmf_shape whole;
+	const uint8_t *pei; /* NULL: the main volume is not compressed so */
+	const uint8_t *dxe;
+	const uint8_t *more; /* of the volume of DXE; NULL: none */
+};
+
 /*
  * The volumes of PEI and DXE.  The first one has an extended header, as those
  * of OVMF have.
@@ -134,8 +145,10 @@ put_file(uint8_t *p, const uint8_t *guid, uint8_t type, uint32_t size)
 #define INSIDE 1024u
 
 static void
-put_inside(uint8_t *p, const uint8_t *pei, const uint8_t *dxe)
+put_inside(uint8_t *p, const struct shape *shape)
 {
+	uint8_t *last;
+
 	memset(p, 0xff, INSIDE);
 	memset(p, 0, 12);
 	ovmf_put_volume(p + 12, 400);
@@ -143,16 +156,13 @@ put_inside(uint8_t *p, const uint8_t *pei, const uint8_t *dxe)
 	put_le16(p + 12 + 50, (uint16_t)(get_le16(p + 12 + 50) - 72));
 	memset(p + 12 + 72, 0, 24);
 	put_le32(p + 12 + 72 + 16, 20);
-	put_file(put_file(p + 12 + 96, guid_other, 7, 61), pei, 6, 99);
+	put_file(put_file(p + 12 + 96, guid_other, 7, 61), shape->pei, 6, 99);
 	ovmf_put_volume(p + 512, 512);
-	put_file(put_file(p + 512 + 72, guid_other, 2, 40), dxe, 7, 64);
+	last = put_file(put_file(p + 512 + 72, guid_other, 2, 40), shape->dxe,
+			7, 64);
+	if (shape->more)
+		put_file(last, shape->more, 7, 48);
 }
-
-struct shape {
-	struct ovmf_shape whole;
-	const uint8_t *pei; /* NULL: the main volume is not compressed so */
-	const uint8_t *dxe;
-};
 
 static void
 fill_main(uint8_t *p, size_t len, const struct shape *shape)
@@ -163,7 +173,7 @@ fill_main(uint8_t *p, size_t len, const struct shape *shape)
 	if (!shape->pei)
 		return;
 	ck_assert_uint_ge(len, 2 * INSIDE);
-	put_inside(inside, shape->pei, shape->dxe);
+	put_inside(inside, shape);
 	memset(section, 0, 24);
 	memcpy(section + 4, guid_lzma, 16);
 	put_le16(section + 20, 24);
@@ -204,7 +214,10 @@ static const struct {
 	const char *pvh; /* a part of the refusal; NULL: none */
 } images[] = {
 	/* OvmfXen since edk2-stable202505, as Fedora, NixOS and EVE build it */
-	{ { { 2 * MIB, "2m", 0x24000, true, 2 * MIB }, guid_xen, guid_flash },
+	{ { { 2 * MIB, "2m", 0x24000, true, 2 * MIB },
+	    guid_xen,
+	    guid_flash,
+	    NULL },
 	  0xffe00000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -212,10 +225,14 @@ static const struct {
 	  FIRMWARE_YES,
 	  "OvmfXen, 0x200000 bytes at 0xffe00000, layout 2m, variables of "
 	  "0x20000 bytes at 0xffe00000, SEC volume of 0x24000 bytes at "
-	  "0xfffdc000, Xen ELF entry: yes, flash driver inside: yes",
+	  "0xfffdc000, Xen ELF entry: yes, flash driver inside: yes, Secure "
+	  "Boot: no",
 	  NULL },
 	/* and before */
-	{ { { 2 * MIB, "2m", 0x34000, true, 2 * MIB }, guid_xen, guid_flash },
+	{ { { 2 * MIB, "2m", 0x34000, true, 2 * MIB },
+	    guid_xen,
+	    guid_flash,
+	    NULL },
 	  0xffe00000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -223,7 +240,7 @@ static const struct {
 	  FIRMWARE_YES,
 	  "SEC volume of 0x34000 bytes at 0xfffcc000, Xen ELF entry: yes",
 	  NULL },
-	{ { { MIB, "2m", 0x14000, true, MIB }, guid_xen, guid_flash },
+	{ { { MIB, "2m", 0x14000, true, MIB }, guid_xen, guid_flash, NULL },
 	  0xfff00000,
 	  0xfff00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -232,7 +249,10 @@ static const struct {
 	  "OvmfXen, 0x100000 bytes at 0xfff00000, layout 2m",
 	  NULL },
 	/* openSUSE's image of 4 MiB, with the header of the one of 2 MiB */
-	{ { { 4 * MIB, "4m", 0x34000, true, 2 * MIB }, guid_xen, guid_flash },
+	{ { { 4 * MIB, "4m", 0x34000, true, 2 * MIB },
+	    guid_xen,
+	    guid_flash,
+	    NULL },
 	  0xffc00000,
 	  0xffc00000,
 	  FIRMWARE_ENTRY_SHORT,
@@ -241,10 +261,13 @@ static const struct {
 	  "OvmfXen, 0x400000 bytes at 0xffc00000, layout 4m, variables of "
 	  "0x84000 bytes at 0xffc00000, SEC volume of 0x34000 bytes at "
 	  "0xfffcc000, Xen ELF entry: no, the ELF header is of a smaller "
-	  "image, flash driver inside: yes",
+	  "image, flash driver inside: yes, Secure Boot: no",
 	  "header is of a smaller image" },
 	/* with the header that it should have */
-	{ { { 4 * MIB, "4m", 0x34000, true, 4 * MIB }, guid_xen, guid_flash },
+	{ { { 4 * MIB, "4m", 0x34000, true, 4 * MIB },
+	    guid_xen,
+	    guid_flash,
+	    NULL },
 	  0xffc00000,
 	  0xffc00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -252,8 +275,23 @@ static const struct {
 	  FIRMWARE_YES,
 	  "Xen ELF entry: yes",
 	  NULL },
+	/* and with Secure Boot */
+	{ { { 4 * MIB, "4m", 0x34000, true, 4 * MIB },
+	    guid_xen,
+	    guid_flash,
+	    guid_secure_boot },
+	  0xffc00000,
+	  0xffc00000,
+	  FIRMWARE_ENTRY_GOOD,
+	  FIRMWARE_YES,
+	  FIRMWARE_YES,
+	  "Xen ELF entry: yes, flash driver inside: yes, Secure Boot: yes",
+	  NULL },
 	/* KVM's OVMF */
-	{ { { 2 * MIB, "2m", 0x34000, false, 0 }, guid_other, guid_flash },
+	{ { { 2 * MIB, "2m", 0x34000, false, 0 },
+	    guid_other,
+	    guid_flash,
+	    NULL },
 	  0xffe00000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_NONE,
@@ -262,7 +300,10 @@ static const struct {
 	  "OVMF, but not OvmfXen, 0x200000 bytes",
 	  "has no ELF header" },
 	/* with an ELF header and no driver for Xen */
-	{ { { 2 * MIB, "2m", 0x34000, true, 2 * MIB }, guid_other, guid_other },
+	{ { { 2 * MIB, "2m", 0x34000, true, 2 * MIB },
+	    guid_other,
+	    guid_other,
+	    NULL },
 	  0xffe00000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -271,7 +312,7 @@ static const struct {
 	  "Xen ELF entry: yes, flash driver inside: no",
 	  "has no drivers for Xen" },
 	/* code alone */
-	{ { { 0x1e0000, "2m", 0x24000, false, 0 }, guid_xen, guid_flash },
+	{ { { 0x1e0000, "2m", 0x24000, false, 0 }, guid_xen, guid_flash, NULL },
 	  0xffe20000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_CODE,
@@ -280,7 +321,10 @@ static const struct {
 	  "0x1e0000 bytes at 0xffe20000, layout 2m, variables of 0x20000 bytes "
 	  "at 0xffe00000",
 	  NULL },
-	{ { { 0x37c000, "4m", 0x34000, false, 0 }, guid_other, guid_other },
+	{ { { 0x37c000, "4m", 0x34000, false, 0 },
+	    guid_other,
+	    guid_other,
+	    NULL },
 	  0xffc84000,
 	  0xffc00000,
 	  FIRMWARE_ENTRY_CODE,
@@ -289,7 +333,7 @@ static const struct {
 	  "Xen ELF entry: not in this part",
 	  "has no drivers for Xen" },
 	/* a main volume that cannot be read */
-	{ { { 2 * MIB, "2m", 0x24000, true, 2 * MIB }, NULL, NULL },
+	{ { { 2 * MIB, "2m", 0x24000, true, 2 * MIB }, NULL, NULL, NULL },
 	  0xffe00000,
 	  0xffe00000,
 	  FIRMWARE_ENTRY_GOOD,
@@ -335,6 +379,7 @@ static const struct shape sound = {
 	{ 2 * MIB, "2m", 0x24000, true, 2 * MIB },
 	guid_xen,
 	guid_flash,
+	NULL,
 };
 
 static const struct {
@@ -483,7 +528,8 @@ START_TEST(wide_header)
 	ck_assert_str_eq(err.text,
 			 "OVMF, 0x400000 bytes at 0xffc00000, variables "
 			 "unknown, SEC volume of 0x34000 bytes at 0xfffcc000, "
-			 "Xen ELF entry: yes, flash driver inside: unknown");
+			 "Xen ELF entry: yes, flash driver inside: unknown, "
+			 "Secure Boot: unknown");
 	free(image);
 }
 END_TEST
@@ -665,25 +711,27 @@ static const struct {
 	const char *path; /* with a ~ in front: of the cache */
 	const char *layout;
 	enum firmware_entry entry;
-	enum firmware_answer xen, flash;
+	enum firmware_answer xen, flash, secure_boot;
 } real[] = {
-	{ "~OVMF_XEN.fd", "2m", FIRMWARE_ENTRY_GOOD, FIRMWARE_YES,
-	  FIRMWARE_YES },
+	{ "~OVMF_XEN.fd", "2m", FIRMWARE_ENTRY_GOOD, FIRMWARE_YES, FIRMWARE_YES,
+	  FIRMWARE_NO },
+	{ "~OVMF_XEN_4M.secboot.fd", "4m", FIRMWARE_ENTRY_GOOD, FIRMWARE_YES,
+	  FIRMWARE_YES, FIRMWARE_YES },
 	{ "~OVMF_XEN.debug.fd", "2m", FIRMWARE_ENTRY_GOOD, FIRMWARE_YES,
-	  FIRMWARE_YES },
+	  FIRMWARE_YES, FIRMWARE_NO },
 	{ "/usr/share/edk2/xen/OVMF.fd", "2m", FIRMWARE_ENTRY_GOOD,
-	  FIRMWARE_YES, FIRMWARE_YES },
+	  FIRMWARE_YES, FIRMWARE_YES, FIRMWARE_NO },
 	{ "/usr/share/qemu/ovmf-x86_64-xen.bin", "2m", FIRMWARE_ENTRY_GOOD,
-	  FIRMWARE_YES, FIRMWARE_YES },
+	  FIRMWARE_YES, FIRMWARE_YES, FIRMWARE_NO },
 	{ "/usr/share/qemu/ovmf-x86_64-xen-4m.bin", "4m", FIRMWARE_ENTRY_SHORT,
-	  FIRMWARE_YES, FIRMWARE_YES },
+	  FIRMWARE_YES, FIRMWARE_YES, FIRMWARE_NO },
 	{ "/usr/share/OVMF/OVMF_CODE.fd", "2m", FIRMWARE_ENTRY_CODE,
-	  FIRMWARE_NO, FIRMWARE_YES },
+	  FIRMWARE_NO, FIRMWARE_YES, FIRMWARE_YES },
 	{ "/usr/share/OVMF/OVMF_CODE_4M.fd", "4m", FIRMWARE_ENTRY_CODE,
-	  FIRMWARE_NO, FIRMWARE_YES },
+	  FIRMWARE_NO, FIRMWARE_YES, FIRMWARE_YES },
 	/* A build with SMM has another driver. */
 	{ "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "4m", FIRMWARE_ENTRY_CODE,
-	  FIRMWARE_NO, FIRMWARE_NO },
+	  FIRMWARE_NO, FIRMWARE_NO, FIRMWARE_YES },
 };
 #define REAL (sizeof(real) / sizeof(real[0]))
 
@@ -720,6 +768,7 @@ START_TEST(real_images)
 	ck_assert_int_eq(f.entry, real[_i].entry);
 	ck_assert_int_eq(f.xen, real[_i].xen);
 	ck_assert_int_eq(f.flash, real[_i].flash);
+	ck_assert_int_eq(f.secure_boot, real[_i].secure_boot);
 	blob_free(&image);
 }
 END_TEST
