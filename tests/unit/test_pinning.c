@@ -12,8 +12,10 @@
 #include "support_store.h"
 #include "support_vars.h"
 
+#include "pflash/device.h"
 #include "pflash/pins.h"
 #include "pflash/reader.h"
+#include "pflash/sim.h"
 #include "worker/pinning.h"
 
 #define STATE 2u
@@ -22,6 +24,8 @@
 static struct error err;
 static struct vars vars;
 static struct options options;
+static struct report report;
+static const struct worker_start worker = { .report = &report };
 static struct flash flash;
 static struct store_config config;
 static size_t pk;
@@ -36,7 +40,8 @@ setup(void)
 				     vars.size, &err),
 			 0);
 	options = (struct options){ .pin = "auto" };
-	flash = (struct flash){ .options = &options };
+	report = (struct report){ .refused = 0 };
+	flash = (struct flash){ .options = &options, .start = &worker };
 	ck_assert_int_eq(files_local(&flash.files, scratch_path("VARS"), NULL,
 				     NULL, &err),
 			 0);
@@ -239,15 +244,8 @@ END_TEST
 
 static unsigned int pauses;
 
-/* Instead of the request to the supervisor, and of its report. */
+/* Instead of the request to the supervisor. */
 int __wrap_client_pause_for_admin(void);
-void __wrap_flash_report(struct flash *reported);
-
-void
-__wrap_flash_report(struct flash *reported)
-{
-	ck_assert_ptr_eq(reported, &flash);
-}
 
 int
 __wrap_client_pause_for_admin(void)
@@ -286,6 +284,72 @@ START_TEST(refusals_pause_the_guest)
 }
 END_TEST
 
+#define BASE UINT64_C(0xffe00000)
+
+static void
+run_server(void *opaque)
+{
+	ioreq_server_poll(opaque);
+}
+
+/* A flash of a simulated guest, in trap mode. */
+static struct sim *
+attach(void)
+{
+	const uint32_t size = (uint32_t)vars.size;
+	const struct sim_config sc = { .spare_frames = size / FRAME_SIZE };
+	const struct device_config dc = {
+		.base = BASE,
+		.geometry = {
+			.size = size,
+			.width = 1,
+			.interleave = 1,
+			.region_count = 1,
+			.regions = { { 4096, size / 4096 } },
+		},
+		.mode = WINDOW_TRAP,
+	};
+	struct error note;
+	struct sim *sim;
+
+	ck_assert_int_eq(sim_create(&sim, &sc), 0);
+	flash.transport = sim_transport(sim);
+	ck_assert_int_eq(ioreq_server_open(&flash.server, flash.transport,
+					   &err),
+			 0);
+	sim_set_server(sim, run_server, flash.server);
+	ck_assert_int_eq(device_open(&flash.device, flash.server,
+				     flash.transport, &dc, &note, &err),
+			 0);
+	ck_assert_int_eq(device_connect(flash.device, flash.store, &err), 0);
+	ck_assert_int_eq(ioreq_server_start(flash.server, &err), 0);
+	flash.started = true;
+	return sim;
+}
+
+/* The device is gone when the store commits the open burst. */
+START_TEST(detach_refuses_the_open_burst)
+{
+	const uint8_t bytes[] = { 0x10, VARIABLE_DELETED };
+	struct sim *sim;
+
+	read_again();
+	config.pins = flash.pins;
+	config.on_refusal = pinning_refused;
+	config.opaque = &flash;
+	ck_assert_int_eq(store_open(&flash.store, &config, NULL, &err), 0);
+	ck_assert_int_eq(pinning_start(&flash, &config, &err), 0);
+	sim = attach();
+	for (int i = 0; i < 2; i++)
+		sim_guest_write(sim, 0, BASE + pk + STATE, &bytes[i], 1);
+	ck_assert_uint_eq(report.refused, 0);
+	ck_assert_int_eq(flash_detach(&flash), 0);
+	ck_assert_uint_eq(report.refused, 1);
+	ck_assert_int_eq(go_on(), 0);
+	sim_destroy(sim);
+}
+END_TEST
+
 START_TEST(off_pins_nothing)
 {
 	options.pin = "off";
@@ -318,6 +382,7 @@ main(void)
 	tcase_add_test(tc, later_worker_refuses_other_values);
 	tcase_add_test(tc, takeover_after_an_enrolment_pins);
 	tcase_add_loop_test(tc, refusals_pause_the_guest, 0, 2);
+	tcase_add_test(tc, detach_refuses_the_open_burst);
 	tcase_add_test(tc, off_pins_nothing);
 	tcase_add_test(tc, damaged_record_is_refused);
 	suite_add_tcase(suite, tc);

@@ -367,19 +367,29 @@ report_level(const struct flash *flash)
 	report->level_when = flash->limit.level.when;
 }
 
-void
-flash_report(struct flash *flash)
+static void
+report_requests(const struct flash *flash)
 {
-	struct report *report = flash->start->report;
 	const struct ioreq_stats *requests = ioreq_server_stats(flash->server);
-	const struct store_stats *stored = store_stats(flash->store);
-	/* With --read-only the store is read-only without a failure. */
-	bool failed = store_failed(flash->store) && !flash->options->read_only;
+	struct report *report = flash->start->report;
 
 	report->direct = device_mode(flash->device) == WINDOW_DIRECT;
 	report->requests = requests->requests;
 	report->reads = requests->reads;
 	report->writes = requests->writes;
+}
+
+/* The store can fail or refuse a burst while there is no device, too. */
+void
+flash_report(struct flash *flash)
+{
+	struct report *report = flash->start->report;
+	const struct store_stats *stored = store_stats(flash->store);
+	/* With --read-only the store is read-only without a failure. */
+	bool failed = store_failed(flash->store) && !flash->options->read_only;
+
+	if (flash->device)
+		report_requests(flash);
 	report->bursts = stored->bursts;
 	report->checkpoints = stored->checkpoints;
 	report->syncs = stored->syncs;
@@ -600,6 +610,7 @@ flash_detach(struct flash *flash)
 	    device_close(flash->device, state_at_close(flash), &err) < 0)
 		log_line(LOG_ERR, "the chip's state could not be saved: %s",
 			 err.text);
+	flash->device = NULL;
 	if (flash->server)
 		ioreq_server_close(flash->server);
 	if (t)
