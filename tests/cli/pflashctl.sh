@@ -309,6 +309,12 @@ if xen=$(integration/edk2/build --path 2>/dev/null); then
 else
 	skip "check --code: no OvmfXen is built (integration/edk2/build)"
 fi
+if xen=$(integration/edk2/build --secure-boot --path 2>/dev/null); then
+	says "check --code: OvmfXen with Secure Boot" 0 '^firmware: OvmfXen, 0x400000 bytes .*, Xen ELF entry: yes, .* inside: yes, Secure Boot: yes$' \
+		"$ctl" check --code "$xen"
+else
+	skip "check --code: no OvmfXen with Secure Boot is built (integration/edk2/build --secure-boot)"
+fi
 says "check --code: no such file" 3 '^variables' "$ctl" check --code "$tmp/none" "$v"
 check "it says so" grep -q 'none: No such file' "$tmp/err"
 
