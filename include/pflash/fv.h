@@ -116,6 +116,7 @@ enum fv_code {
 	FV_STORE_SIGNATURE, /* VariableParsing.c:56 */
 	FV_STORE_FORMAT,    /* VariableParsing.c:58 */
 	FV_STORE_STATE,     /* VariableParsing.c:59 */
+	FV_STORE_PLAIN,     /* AuthVariableLib needs the other format */
 	FV_STORE_SIZE,      /* VariableNonVolatile.c:228 */
 	/* The variables. */
 	FV_VARIABLE_HEADER,     /* beyond the end: VariableParsing.c:29 */

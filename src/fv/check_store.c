@@ -20,8 +20,9 @@ check_store_status(struct check *c, size_t off, const uint8_t *p)
 		check_add(c, FV_STORE_ERASED, off, 0, 0);
 		return;
 	}
-	if (memcmp(p, guid_authenticated, GUID_SIZE) &&
-	    memcmp(p, guid_plain, GUID_SIZE))
+	if (!memcmp(p, guid_plain, GUID_SIZE))
+		check_add(c, FV_STORE_PLAIN, off, 0, 0);
+	else if (memcmp(p, guid_authenticated, GUID_SIZE))
 		check_add(c, FV_STORE_SIGNATURE, off, 0, 0);
 	if (p[STORE_FORMAT] != STORE_FORMATTED)
 		check_add(c, FV_STORE_FORMAT, off + STORE_FORMAT,

@@ -244,6 +244,13 @@ static const struct code {
 		"; "
 		RESTORE,
 	},
+	[FV_STORE_PLAIN] = {
+		"store-plain",
+		FV_NOTE,
+		"the variable store at offset $o has the format without "
+		"authentication: with it, a firmware has no Secure Boot, and "
+		"one that was built for Secure Boot does not start",
+	},
 	[FV_STORE_SIZE] = {
 		"store-size",
 		FV_ERROR,
