@@ -66,7 +66,7 @@ lost enable 'unsigned runs attacker runs owner runs ' 0
 lost pk 'unsigned runs attacker runs owner runs ' 0
 lost empty 'unsigned runs attacker nothing owner nothing ' 0
 
-# The firmware takes many minutes for a write of the whole store: no boot here.
+# The firmware takes minutes for a write of the whole store: no boot here.
 sb_attack ftw $vars
 sb_control ftw $vars
 check "ftw without pins: the next boot would find the attacker's certificate" \
