@@ -87,6 +87,7 @@ REPLAY_OBJ = $(call objects,$(wildcard tools/pflash-replay/*.c) tools/common/acc
 BENCH_OBJ = $(call objects,$(wildcard tools/pflash-bench/*.c tools/common/*.c))
 ANSWER_OBJ = $(call objects,tests/lab/answer/answer.c tools/common/null_region.c)
 PROBE_OBJ = $(call objects,tests/lab/sandbox/probe.c)
+PENDING_OBJ = $(call objects,tests/lab/secure-boot/pending.c)
 PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 	   $(BUILD)/pflash-bench
 
@@ -96,7 +97,7 @@ SUPPORT_OBJ = $(call objects,$(wildcard tests/unit/support*.c))
 DOUBLE_OBJ = $(patsubst %,$(BUILD)/tests/unit/%.o,supervised double_domain double_worker)
 
 OBJ = $(LIB_OBJ) $(SIM_OBJ) $(DAEMON_OBJ) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) \
-      $(ANSWER_OBJ) $(PROBE_OBJ) $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(call objects,$(UNIT_SRC))
+      $(ANSWER_OBJ) $(PROBE_OBJ) $(PENDING_OBJ) $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(call objects,$(UNIT_SRC))
 
 .PHONY: all programs test-programs compilers check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
 	deb deb-check \
@@ -112,7 +113,7 @@ include $(GUEST_RULES)
 
 all: $(if $(GUEST_RULES),$(BUILD)/lab/guest.elf)
 
-all: $(BUILD)/lab/probe $(BUILD)/lab/answer
+all: $(BUILD)/lab/probe $(BUILD)/lab/answer $(BUILD)/lab/pending
 
 # The disk of the scenario boot-entry.
 all: $(if $(shell command -v python3),$(BUILD)/lab/boot.disk)
@@ -121,6 +122,15 @@ $(BUILD)/lab/boot.disk: $(wildcard tests/peer/boot/*)
 	@mkdir -p $(@D)
 	$(call say,DISK,$@)
 	$(Q)CC='$(CC)' tests/peer/boot/make-disk $@
+
+# Keys and signed programs of the scenarios secure-boot*.
+SIGNERS := $(foreach p,python3 openssl sbsign sbsiglist,$(shell command -v $(p)))
+all: $(if $(word 4,$(SIGNERS)),$(BUILD)/lab/secure-boot)
+
+$(BUILD)/lab/secure-boot: $(wildcard tests/lab/secure-boot/make) \
+	$(wildcard tests/peer/boot/efi.py tests/peer/boot/program.c)
+	$(call say,SIGN,$@)
+	$(Q)CC='$(CC)' tests/lab/secure-boot/make $@ && touch $@
 
 # The headers of the daemon's two processes are below src/daemon.
 $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: \
@@ -158,8 +168,9 @@ $(BUILD)/lab/answer: $(ANSWER_OBJ) $(LIB)
 $(BUILD)/lab/answer: LIBS = $(XEN_LIBS)
 $(BUILD)/lab/probe: $(PROBE_OBJ) $(LIB)
 $(BUILD)/lab/probe: LIBS = $(DAEMON_LIBS)
+$(BUILD)/lab/pending: $(PENDING_OBJ) $(LIB)
 
-$(PROGRAMS) $(BUILD)/lab/answer $(BUILD)/lab/probe:
+$(PROGRAMS) $(BUILD)/lab/answer $(BUILD)/lab/probe $(BUILD)/lab/pending:
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
@@ -226,6 +237,7 @@ check: all test-programs
 
 check-full: all test-programs $(BUILD)/lab/deb
 	$(Q)integration/edk2/build --buffered
+	$(Q)integration/edk2/build --secure-boot
 	$(Q)BUILD=$(BUILD) tests/run full
 
 unit: programs $(UNIT)

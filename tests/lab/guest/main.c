@@ -19,6 +19,8 @@
  *   control=xenstore                executes requests of xl while it waits
  *   test=steady seed=N              writes until a line is typed; executes
  *                                   requests of xl with control=xenstore
+ *   test=become size=BYTES          makes the flash equal to each image of this
+ *                                   size in its module (xl: ramdisk=)
  *   test=selftest pause=CYCLES      executes what is typed (selftest.c)
  *   end=poweroff|reboot|crash|soft-reset    (default: poweroff)
  * The report ends with the line "# end"; then the guest shuts down.
@@ -231,7 +233,23 @@ run_bench(const char *line, uint64_t count)
 }
 
 static bool
-run(const char *line)
+run_become(const char *line, const struct hvm_start_info *info)
+{
+	const struct hvm_modlist_entry *module;
+	struct become become = { 0 };
+
+	if (info->magic != XEN_HVM_START_MAGIC_VALUE || !info->nr_modules)
+		return false;
+	module = (const void *)(uintptr_t)info->modlist_paddr;
+	become.wanted = (const void *)(uintptr_t)module->paddr;
+	become.bytes = (uint32_t)module->size;
+	become.size = (uint32_t)number(line, "size", module->size);
+	test_become(&become);
+	return true;
+}
+
+static bool
+run(const char *line, const struct hvm_start_info *info)
 {
 	const char *test = option(line, "test");
 	uint64_t count = number(line, "count", COUNT_DEFAULT);
@@ -254,6 +272,8 @@ run(const char *line)
 		test_selftest(number(line, "pause", PAUSE_DEFAULT));
 	else if (is_word(test, "hostile"))
 		test_hostile(hostile_of(line));
+	else if (is_word(test, "become"))
+		return run_become(line, info);
 	else
 		return is_word(test, "middle") && run_middle(line);
 	return true;
@@ -294,7 +314,7 @@ guest_main(const struct hvm_start_info *info)
 	con_text(line);
 	con_char('\n');
 	flash_set_base(number(line, "base", BASE_DEFAULT));
-	if (!run(line)) {
+	if (!run(line, info)) {
 		con_text("# no such test\n");
 		xen_end(SHUTDOWN_crash);
 	}

@@ -70,6 +70,21 @@ struct steady {
  */
 void test_steady(const struct steady *steady);
 
+/*
+ * For each of the images of `size` bytes, a multiple of the block, in the
+ * `bytes` at `wanted`: erases and programs what differs from it, once with one
+ * burst for each block, and once with many, since a flash may refuse it.
+ * Reports "# become: N blocks erased, N bytes programmed, N bytes differ" for
+ * each, and waits for a line.
+ */
+struct become {
+	const uint8_t *wanted;
+	uint32_t bytes, size;
+	struct control control;
+};
+
+void test_become(const struct become *become);
+
 /* Concurrent accesses of several vCPUs to a flash of `size` bytes. They write
  * to its last blocks: a shared block, followed by one block for each vCPU. */
 struct hammer {

@@ -5,7 +5,7 @@ run, together with the project."""
 
 import os
 
-from labkit import (base, efilinux, mtd, parts, paths, releases, sysroot,
+from labkit import (base, efilinux, mtd, parts, paths, releases, signed, sysroot,
                     xensource)
 from labkit.report import Progress
 
@@ -18,13 +18,14 @@ def build(progress, update=False, jobs=None):
     base.build(progress, update)
     parts.build(progress, update)
     efilinux.build(progress, update)
+    signed.build(progress, update)
     if not releases.is_foreign():
         mtd.build(progress)
 
 
 def is_built():
     built = (base.is_built() and parts.is_built() and efilinux.is_built()
-             and xensource.is_built())
+             and signed.is_built() and xensource.is_built())
     if releases.is_foreign():
         return built and sysroot.is_built()
     return built and mtd.is_built()

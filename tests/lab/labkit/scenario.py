@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Scenario files: their header, and the archive that brings them to dom0."""
 
+import functools
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import subprocess
 from dataclasses import dataclass, field
 
 from labkit import (base, cpio, efilinux, elf, kernel, libxl, mtd, parts,
-                    paths, releases, sysroot)
+                    paths, releases, signed, sysroot)
 from labkit.report import LabError
 
 HEADER = re.compile(
@@ -46,6 +47,8 @@ ALIASES = {
     "vmlinux": (lambda: paths.base("vmlinux"), "tests/lab/lab build"),
     "mtd": (mtd.initramfs, "tests/lab/lab build"),
     "efilinux": (efilinux.initramfs, "tests/lab/lab build"),
+    **{name: (functools.partial(signed.path, name), "tests/lab/lab build")
+       for name in (*signed.FILES, signed.ARCHIVE)},
 }
 # These exist for the machine's own release only, and these not for a Xen from a
 # source tree.

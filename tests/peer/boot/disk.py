@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """disk.py DISK PATH=CODE...: makes a disk with a GPT and an EFI system partition.
 
-Each CODE is flat machine code for 0x1000, which begins at its first byte. It
-becomes an EFI application, the file PATH in the partition (FAT16, names of 8.3).
+Each CODE is flat machine code. efi.py makes an EFI application of it, the file
+PATH in the partition (FAT16, names of 8.3).
 
-Formats: UEFI specification 2.10, section 5.3 (GPT); the PE/COFF specification;
-Microsoft's FAT specification 1.03.
+Formats: UEFI specification 2.10, section 5.3 (GPT); Microsoft's FAT
+specification 1.03.
 """
 
 import struct
 import sys
 import uuid
 import zlib
+
+import efi
 
 SECTOR = 512
 START = 2048            # of the partition
@@ -21,24 +23,6 @@ TOTAL = START + SECTORS + 2048
 SYSTEM = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 PARTITION = uuid.UUID("5eed0001-1234-4321-8765-0123456789ab")
 DISK = uuid.UUID("5eed0000-1234-4321-8765-0123456789ab")
-CODE_AT = 0x1000
-
-
-def pe_image(code):
-    """An EFI application with this code in its only section."""
-    size = (len(code) + 0xfff) & ~0xfff
-    raw = (len(code) + SECTOR - 1) // SECTOR * SECTOR
-    coff = struct.pack("<4sHHIIIHH", b"PE\0\0", 0x8664, 1, 0, 0, 0, 240, 0x22)
-    optional = struct.pack("<HBBIIIII", 0x20b, 0, 0, raw, 0, 0, CODE_AT, CODE_AT)
-    optional += struct.pack("<QIIHHHHHHIIIIHHQQQQII", 0x10000000, 0x1000, SECTOR,
-                            0, 0, 0, 0, 0, 0, 0, CODE_AT + size, SECTOR, 0,
-                            10, 0, 0x10000, 0x10000, 0x10000, 0x10000, 0, 16)
-    optional += bytes(16 * 8)
-    section = struct.pack("<8sIIIIIIHHI", b".text", len(code), CODE_AT, raw,
-                          SECTOR, 0, 0, 0, 0, 0xe0000020)
-    dos = b"MZ" + bytes(58) + struct.pack("<I", 64)
-    head = dos + coff + optional + section
-    return head.ljust(SECTOR, b"\0") + code.ljust(raw, b"\0")
 
 
 class Fat:
@@ -126,7 +110,7 @@ def main():
         for directory in directories:
             place = place.setdefault(directory, {})
         with open(name, "rb") as file:
-            place[last] = pe_image(file.read())
+            place[last] = efi.image(file.read())
     with open(sys.argv[1], "wb") as file:
         file.write(disk(Fat().image(tree)))
 

@@ -6,8 +6,9 @@
  *   [entry NAME 0003 "DATA"]
  *
  * Then it shuts the machine down, or if NAME begins with "try" it fails, so
- * that the firmware boots the next entry.  disk.py makes an EFI image of it:
- * there are no relocations, so no static data may have an address.
+ * that the firmware boots the next entry.  With SECURE_BOOT, the line ends with
+ * " secure 1" and the value of the variable SecureBoot. efi.py makes an EFI
+ * image of it: there are no relocations, so no static data may have an address.
  *
  * Offsets: UEFI specification 2.10, sections 4.3, 4.4, 4.5 and 9.1.1.
  */
@@ -49,19 +50,26 @@ print(const void *table, const uint16_t *text)
 	((output_string *)member(console, 8))(console, text);
 }
 
+/* Reads a variable of EFI_GLOBAL_VARIABLE; without it, *value stays. */
 PART void
-print_number(const void *table)
+read_global(const void *table, const uint16_t *name, uint64_t size, void *value)
 {
 	const struct guid guid = { 0x8be4df61,
 				   0x93ca,
 				   0x11d2,
 				   { 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b,
 				     0x8c } };
-	uint16_t number = 0xffff, text[5] = { 0 };
-	uint64_t size = sizeof(number);
 
-	((get_variable *)member(member(table, 88), 72))(u"BootCurrent", &guid,
-							0, &size, &number);
+	((get_variable *)member(member(table, 88), 72))(name, &guid, 0, &size,
+							value);
+}
+
+PART void
+print_number(const void *table)
+{
+	uint16_t number = 0xffff, text[5] = { 0 };
+
+	read_global(table, u"BootCurrent", sizeof(number), &number);
 	for (unsigned int i = 0; i < 4; i++) {
 		unsigned int digit = number >> (12 - 4 * i) & 15;
 
@@ -94,6 +102,20 @@ print_data(void *handle, const void *table)
 	print(table, text);
 }
 
+#ifdef SECURE_BOOT
+PART void
+print_secure(const void *table)
+{
+	uint16_t text[2] = { 0 };
+	uint8_t secure = '-' - '0';
+
+	read_global(table, u"SecureBoot", sizeof(secure), &secure);
+	text[0] = (uint16_t)('0' + secure);
+	print(table, u" secure ");
+	print(table, text);
+}
+#endif
+
 uint64_t EFI
 start(void *handle, const void *table)
 {
@@ -105,7 +127,11 @@ start(void *handle, const void *table)
 	print_number(table);
 	print(table, u" \"");
 	print_data(handle, table);
-	print(table, u"\"]\r\n");
+	print(table, u"\"");
+#ifdef SECURE_BOOT
+	print_secure(table);
+#endif
+	print(table, u"]\r\n");
 	if (name[0] != 't')
 		((reset_system *)member(member(table, 88), 104))(SHUTDOWN, 0, 0,
 								 0);
