@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "pflash/edit.h"
@@ -502,8 +501,10 @@ start_machine(void)
 }
 
 static void
-run_boot(const struct boot *boot)
+run_boot(const void *arg)
 {
+	const struct boot *boot = arg;
+
 	start_machine();
 	for (unsigned int i = 0; i < VARIABLES; i++)
 		read_variable(i);
@@ -522,31 +523,11 @@ run_boot(const struct boot *boot)
 	guest_power_off();
 }
 
-/* Boots in a new process; returns false if that did not end as expected. */
 static bool
 boot_machine(const struct boot *boot)
 {
 	/* Far enough that two boots seldom make the same changes. */
-	uint32_t skip = check_random() % 20000000;
-	int status = 0;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		while (skip--)
-			check_random();
-		run_boot(boot);
-		fflush(stdout);
-		_exit(0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		check_give_up("fork");
-	if (WIFEXITED(status) && WEXITSTATUS(status) == GUEST_CUT) {
-		shared->stops++;
-		return true;
-	}
-	return check_that(status == 0, "a boot ended with status %#x", status);
+	return guest_boot(run_boot, boot, 20000000, &shared->stops);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -374,4 +375,30 @@ guest_new_server(void)
 	hooks_settle();
 	detach(true);
 	attach();
+}
+
+bool
+guest_boot(void (*run)(const void *arg), const void *arg, uint32_t apart,
+	   unsigned int *cuts)
+{
+	uint32_t skip = check_random() % apart;
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		while (skip--)
+			check_random();
+		run(arg);
+		fflush(stdout);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		check_give_up("fork");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == GUEST_CUT) {
+		(*cuts)++;
+		return true;
+	}
+	return check_that(status == 0, "a boot ended with status %#x", status);
 }

@@ -92,4 +92,12 @@ void guest_commit_often(uint32_t interval);
 #define GUEST_CUT 99
 void guest_cut_after(uint64_t count);
 
+/*
+ * Boots in a new process, which calls run(arg), and adds 1 to *cuts if it is
+ * cut.  Its random numbers come at most `apart` numbers after those of this
+ * process.  Returns false, after a report, if it does not end as expected.
+ */
+bool guest_boot(void (*run)(const void *arg), const void *arg, uint32_t apart,
+		unsigned int *cuts);
+
 #endif

@@ -23,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "AutoGen.h"
@@ -441,8 +440,10 @@ power_off(void)
 
 /* Stopped in these calls, or not at all. */
 static void
-run_both(const struct boot *boot)
+run_both(const void *arg)
 {
+	const struct boot *boot = arg;
+
 	power_on(boot, "keys");
 	drivers_start();
 	read_all();
@@ -453,8 +454,10 @@ run_both(const struct boot *boot)
 }
 
 static void
-run_boot(const struct boot *boot)
+run_boot(const void *arg)
 {
+	const struct boot *boot = arg;
+
 	power_on(boot, "keys");
 	drivers_start();
 	read_all();
@@ -475,8 +478,10 @@ run_boot(const struct boot *boot)
 
 /* The boot at which the host's keys are enrolled. */
 static void
-run_first(const struct boot *boot)
+run_first(const void *arg)
 {
+	const struct boot *boot = arg;
+
 	power_on(boot, NULL);
 	drivers_start();
 	for (unsigned int i = 0; i < PINNED; i++) {
@@ -494,30 +499,10 @@ run_first(const struct boot *boot)
 	power_off();
 }
 
-/* Boots in a new process; returns false if that did not end as expected. */
 static bool
-boot_machine(void (*run)(const struct boot *), const struct boot *boot)
+boot_machine(void (*run)(const void *), const struct boot *boot)
 {
-	uint32_t skip = check_random() % 100000;
-	int status = 0;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		while (skip--)
-			check_random();
-		run(boot);
-		fflush(stdout);
-		_exit(0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		check_give_up("fork");
-	if (WIFEXITED(status) && WEXITSTATUS(status) == GUEST_CUT) {
-		shared->cuts++;
-		return true;
-	}
-	return check_that(status == 0, "a boot ended with status %#x", status);
+	return guest_boot(run, boot, 100000, &shared->cuts);
 }
 
 static void

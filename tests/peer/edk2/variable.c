@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "AutoGen.h"
@@ -272,8 +271,10 @@ struct boot {
 
 /* One boot of the machine, to its end or to the cut. */
 static void
-run_boot(const struct boot *boot)
+run_boot(const void *arg)
 {
+	const struct boot *boot = arg;
+
 	guest_power_on(&(struct guest_config){
 		.vars = check_path("variables.fd"),
 		.base = FLASH_BASE,
@@ -313,30 +314,10 @@ run_boot(const struct boot *boot)
 	guest_power_off();
 }
 
-/* Boots in a new process; returns false if that did not end as expected. */
 static bool
 boot_machine(const struct boot *boot)
 {
-	uint32_t skip = check_random() % 100000;
-	int status = 0;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		while (skip--)
-			check_random();
-		run_boot(boot);
-		fflush(stdout);
-		_exit(0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		check_give_up("fork");
-	if (WIFEXITED(status) && WEXITSTATUS(status) == GUEST_CUT) {
-		shared->cuts++;
-		return true;
-	}
-	return check_that(status == 0, "a boot ended with status %#x", status);
+	return guest_boot(run_boot, boot, 100000, &shared->cuts);
 }
 
 static void
