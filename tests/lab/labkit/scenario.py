@@ -130,6 +130,9 @@ def _packages(build):
 def _locate(need, build):
     """(file, command that makes it) of one word of a needs: line."""
     if need in ALIASES:
+        if need.startswith("firmware") and not releases.boots_uefi():
+            raise NotHere(f"no UEFI guest runs on Xen {releases.xen()} in this "
+                          "machine's QEMU")
         place, how = ALIASES[need]
         return place(), how
     if need == VARS:

@@ -41,10 +41,12 @@ check_equal "without: nothing is left" "" "$(xl_left)"
 
 # --- the configuration that libxl stores ---
 
-libxl_options=layout=2m,mode=trap,sync=op
+libxl_options=layout=2m,mode=trap,sync=op,pin=keys+mok
 libxl_middle kept rest 1
 check "kept: the options reach pflashd" sh -c "pflashctl status kept |
     grep -c -e '^mode: trap' -e '^sync: op' | grep -qx 2"
+check "kept: also the pinned variables" sh -c "tr '\\0' ' ' \
+    </proc/$(lab_supervisors)/cmdline | grep -qF -e '--pin keys,mok '"
 check_equal "kept: xenstore has pflashd's pid" "$(lab_supervisors)" \
     "$(xenstore-read "/local/domain/$(lab_domid kept)/image/nvram-pid")"
 xl list -l kept >/tmp/kept.json
