@@ -153,7 +153,7 @@ static void
 literal(struct lzma *l)
 {
 	uint32_t low = ((uint32_t)l->done & l->lp_mask) << l->lc;
-	uint32_t high = byte_at(l, 0) >> (8 - l->lc);
+	uint32_t high = (uint32_t)byte_at(l, 0) >> (8 - l->lc);
 	uint16_t *coder = &l->model->literal[LITERAL_CODER * (low + high)];
 	uint32_t symbol = 1, match = byte_at(l, l->rep[0]);
 	uint32_t offset = l->state >= 7 ? 0x100 : 0;
