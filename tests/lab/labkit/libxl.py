@@ -36,11 +36,16 @@ def names():
             f"libxlutil.so.{xen}": f"tools/libs/util/libxlutil.so.{xen}"}
 
 
+def _configure():
+    """Debian's directory of hvmloader and of the helpers has Xen's version."""
+    return (*CONFIGURE,
+            f"--with-libexec-leaf-dir=xen-{releases.current().xen}")
+
+
 def source():
     """Of the last point release: not every mirror has the sources of updates."""
-    release = releases.current()
-    return Source("libxl", f"xen/{release.name}", PATCHES, (
-        *CONFIGURE, f"--with-libexec-leaf-dir=xen-{release.xen}"))
+    return Source("libxl", f"xen/{releases.current().name}", PATCHES,
+                  _configure())
 
 
 def files():
@@ -68,7 +73,7 @@ def build(progress, jobs):
         xen.run(["cp", *CONFIG, "."], tree)
         xen.run(["autoconf"], tree)
         xen.run(["autoconf"], os.path.join(tree, "tools"))
-        xen.run(["./configure", *CONFIGURE], tree)
+        xen.run(["./configure", *_configure()], tree)
         progress.say(f"compiling with {jobs} processes, several minutes")
         # The build must neither download nor run git.
         for target in MAKE:
