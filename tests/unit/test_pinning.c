@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "support_device.h"
 #include "support_store.h"
 #include "support_vars.h"
 
@@ -298,17 +299,7 @@ attach(void)
 {
 	const uint32_t size = (uint32_t)vars.size;
 	const struct sim_config sc = { .spare_frames = size / FRAME_SIZE };
-	const struct device_config dc = {
-		.base = BASE,
-		.geometry = {
-			.size = size,
-			.width = 1,
-			.interleave = 1,
-			.region_count = 1,
-			.regions = { { 4096, size / 4096 } },
-		},
-		.mode = WINDOW_TRAP,
-	};
+	const struct device_config dc = support_device(BASE, size, WINDOW_TRAP);
 	struct error note;
 	struct sim *sim;
 

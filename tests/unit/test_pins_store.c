@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support_device.h"
 #include "support_store.h"
 #include "support_vars.h"
 
@@ -365,17 +366,7 @@ attach(enum window_mode mode)
 {
 	const uint32_t size = (uint32_t)vars.size;
 	const struct sim_config config = { .spare_frames = size / FRAME_SIZE };
-	const struct device_config dc = {
-		.base = BASE,
-		.geometry = {
-			.size = size,
-			.width = 1,
-			.interleave = 1,
-			.region_count = 1,
-			.regions = { { 4096, size / 4096 } },
-		},
-		.mode = mode,
-	};
+	const struct device_config dc = support_device(BASE, size, mode);
 	struct error note;
 	struct transport *t;
 

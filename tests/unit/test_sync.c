@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support_device.h"
 #include "support_store.h"
 #include "support_vars.h"
 
@@ -550,17 +551,8 @@ attach(void)
 {
 	const uint32_t size = (uint32_t)vars.size;
 	const struct sim_config config = { .spare_frames = size / FRAME_SIZE };
-	const struct device_config dc = {
-		.base = BASE,
-		.geometry = {
-			.size = size,
-			.width = 1,
-			.interleave = 1,
-			.region_count = 1,
-			.regions = { { 4096, size / 4096 } },
-		},
-		.mode = WINDOW_DIRECT,
-	};
+	const struct device_config dc = support_device(BASE, size,
+						       WINDOW_DIRECT);
 	struct error note;
 	struct transport *t;
 
