@@ -36,6 +36,7 @@ pflash_is_wanted() {
     "" | .* | */* | *[[:cntrl:]]*) return 0 ;;
     esac
     [ -e "$pflash_config/$pflash_name.conf" ] ||
+        [ -e "$pflash_run/pflashd/conf/$pflash_name.conf" ] ||
         [ -e "$pflash_config/default.conf" ]
 }
 
