@@ -11,6 +11,7 @@
 #include "lock.h"
 #include "movenote.h"
 #include "queue.h"
+#include "remove.h"
 #include "vars.h"
 
 #include "pflash/store.h"
@@ -54,9 +55,22 @@ lock_vars(struct removal *r, struct error *err)
 	return rc ? rc : lock_file(file, r->vars.files, F_WRLCK, err);
 }
 
-/* A move that was interrupted must be completed or undone first. */
+/*
+ * A flash that was sent, or `moved`, is none any more.  A move that was
+ * interrupted must be completed or undone first.
+ */
+static bool
+is_gone(const uint8_t *bytes, size_t len, bool moved)
+{
+	struct movenote note;
+
+	return movenote_decode(&note, bytes, len) &&
+	       (note.kind == MOVENOTE_SENT ||
+		(moved && note.kind == MOVENOTE_DEPARTED));
+}
+
 static int
-lock_journal(struct removal *r, struct error *err)
+lock_journal(struct removal *r, bool moved, struct error *err)
 {
 	uint8_t *bytes = NULL;
 	size_t len;
@@ -67,7 +81,7 @@ lock_journal(struct removal *r, struct error *err)
 		return rc == -ENOENT ? 0 : rc;
 	r->found = true;
 	rc = file_read_all(&r->journal.file, &bytes, &len, err);
-	if (!rc)
+	if (!rc && !is_gone(bytes, len, moved))
 		rc = movenote_refuse(bytes, len, r->vars.files, err);
 	free(bytes);
 	return rc;
@@ -106,8 +120,8 @@ remove_all(const struct removal *r, struct error *err)
 	return 0;
 }
 
-int
-store_remove(const struct store_config *config, struct error *err)
+static int
+remove_flash(const struct store_config *config, bool moved, struct error *err)
 {
 	struct removal r = { .vars.file.fd = -1,
 			     .journal.file.fd = -1,
@@ -117,7 +131,7 @@ store_remove(const struct store_config *config, struct error *err)
 	if (!rc)
 		rc = lock_vars(&r, err);
 	if (!rc)
-		rc = lock_journal(&r, err);
+		rc = lock_journal(&r, moved, err);
 	if (!rc)
 		rc = lock_queue(&r, err);
 	if (!rc)
@@ -129,4 +143,16 @@ store_remove(const struct store_config *config, struct error *err)
 	journal_close(&r.journal);
 	vars_close(&r.vars);
 	return rc;
+}
+
+int
+store_remove(const struct store_config *config, struct error *err)
+{
+	return remove_flash(config, false, err);
+}
+
+int
+remove_rest(const struct store_config *config, struct error *err)
+{
+	return remove_flash(config, true, err);
 }
