@@ -259,6 +259,15 @@ int store_clone(const struct store_config *from, const struct store_config *to,
 		struct error *err);
 
 /*
+ * Removes a flash: VARS, journal, saved state, queue and pins, durably.  Their
+ * contents may be damaged.  After a crash the same call removes the rest.
+ * -ENOENT: there is none of these files.  -EBUSY: a process uses the flash.
+ * -EREMCHG: it is being moved.  -EINVAL: a block device.  -EMLINK: VARS has
+ * other names.
+ */
+int store_remove(const struct store_config *config, struct error *err);
+
+/*
  * Reads the current image from VARS and its journal.  Takes no lock and changes
  * neither file; a daemon may write both at the same time.  Errors as for
  * reader_open() (pflash/reader.h).  The caller frees *image with free().

@@ -13,11 +13,14 @@
 
 #include "config_value.h"
 #include "guest.h"
+#include "pflash/control.h"
 #include "pflash/load.h"
 
 #define MAX_SIZE (64u << 10)
 #define NAME_MARK "%n"
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+const char *config_generated = PFLASH_RUN_DIR "/conf";
 
 struct reader {
 	config_name *ask;
@@ -78,6 +81,8 @@ find_file(struct reader *reader, const char *directory, char **path,
 	if (ret < 0)
 		return ret;
 	ret = try_file(directory, reader->name, path, err);
+	if (ret == 0)
+		ret = try_file(config_generated, reader->name, path, err);
 	if (ret == 0)
 		ret = try_file(directory, "default", path, err);
 	if (ret == 0)

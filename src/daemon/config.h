@@ -8,6 +8,12 @@
 
 #include "pflash/error.h"
 
+/*
+ * The directory of files that another program has made for the guests, such as
+ * libvirt's hook; tests change it.
+ */
+extern const char *config_generated;
+
 /* Sets one option; -errno with a sentence. */
 typedef int config_set(void *opaque, const char *option, const char *value,
 		       struct error *err);
@@ -16,8 +22,9 @@ typedef int config_set(void *opaque, const char *option, const char *value,
 typedef int config_name(void *opaque, char **name, struct error *err);
 
 /*
- * Calls `set` for each line.  `path` is the file; or a directory, in which
- * config_read() looks for the guest's NAME.conf and then for default.conf.
+ * Calls `set` for each line.  `path` is the file; or a directory: the file is
+ * NAME.conf in it for a guest called NAME, else NAME.conf in config_generated,
+ * else default.conf in the directory.
  * It calls `name` at most once: for a directory, or for the first "%n" in a
  * value.  -EINVAL if guest_check_name() refuses the name.  The name is put into
  * the values after the file is split into lines and options, so it can neither

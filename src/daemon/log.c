@@ -11,6 +11,7 @@
 #define LINE 1024
 
 static char context[256];
+static char last_error[LINE];
 static enum { TO_STDERR, TO_SYSLOG, TO_SUPERVISOR } where;
 
 void
@@ -30,6 +31,12 @@ void
 log_to_supervisor(void)
 {
 	where = TO_SUPERVISOR;
+}
+
+const char *
+log_last_error(void)
+{
+	return last_error;
 }
 
 /* write(2) is atomic up to PIPE_BUF bytes: one call for the line. */
@@ -52,6 +59,8 @@ log_line(int level, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	text_copy_printable(text, sizeof(text), text, sizeof(text));
+	if (level == LOG_ERR)
+		memcpy(last_error, text, sizeof(text));
 	if (where == TO_SUPERVISOR)
 		hand_over(level, text);
 	else if (where == TO_SYSLOG)

@@ -21,6 +21,9 @@ void log_to_syslog(void);
  */
 void log_to_supervisor(void);
 
+/* The text of the last line of the level LOG_ERR; "": there was none. */
+const char *log_last_error(void);
+
 /*
  * Writes one line.  `level` is LOG_ERR, LOG_WARNING, LOG_NOTICE or LOG_INFO.  A
  * byte of the text that is not printable ASCII becomes '?'.  The context may be

@@ -12,10 +12,12 @@
 #include "supervisor/upgrade.h"
 #include "worker/worker.h"
 
-/* Opens the domain at the first call. */
+/* Opens the domain at the first call.  For --check-start there is none. */
 static void
 find_domain(struct supervisor_start *start)
 {
+	if (start->options->check_start)
+		start->no_domain_code = -ESRCH;
 	if (!start->domain && !start->no_domain_code)
 		start->no_domain_code = domain_open(&start->domain,
 						    start->options->domain,
@@ -28,14 +30,15 @@ find_name(void *opaque, const char *domain, char **name, struct error *err)
 	struct supervisor_start *start = opaque;
 	char lasting[GUEST_NAME_SIZE];
 
-	(void)domain; /* domain_open() takes it from the options */
 	find_domain(start);
-	if (!start->domain) {
+	if (start->domain) {
+		guest_lasting_name(domain_guest(start->domain), lasting);
+		domain = lasting;
+	} else if (!start->options->check_start) {
 		*err = start->no_domain;
 		return start->no_domain_code == -EINVAL ? -EINVAL : -ESRCH;
 	}
-	guest_lasting_name(domain_guest(start->domain), lasting);
-	*name = strdup(lasting);
+	*name = strdup(domain);
 	return *name ? 0 : error_set(err, ENOMEM, "out of memory");
 }
 
@@ -52,7 +55,7 @@ run(struct supervisor_start *start)
 		return worker_check_handover(
 			start->options,
 			start->domain ? domain_guest(start->domain) : NULL);
-	if (!start->options->foreground)
+	if (!start->options->foreground && !start->options->check_start)
 		ret = ready_fork(&start->parent, &code, &err);
 	if (ret < 0) {
 		log_line(LOG_ERR, "%s", err.text);
@@ -83,6 +86,16 @@ continue_as_daemon(struct options *options)
 		log_to_syslog();
 }
 
+/* Sets *err for a name that a guest must not have. */
+static int
+check_future_name(const struct options *options, struct error *err)
+{
+	return options->check_start &&
+			       guest_check_name(options->domain, err) < 0 ?
+		       EXIT_DOMAIN :
+		       EXIT_OK;
+}
+
 static int
 start_with(struct options *options, struct supervisor_start *start, int argc,
 	   char **argv)
@@ -94,6 +107,8 @@ start_with(struct options *options, struct supervisor_start *start, int argc,
 		continue_as_daemon(options);
 	else if (code == EXIT_OK && !options->check_handover)
 		code = check_ready_fd(options, &err);
+	if (code == EXIT_OK)
+		code = check_future_name(options, &err);
 	if (code != EXIT_OK)
 		log_line(LOG_ERR, "%s", err.text);
 	else if (options->help)
@@ -117,6 +132,8 @@ main(int argc, char **argv)
 	code = start_with(&options, &start, argc, argv);
 	if (start.domain)
 		domain_close(start.domain);
+	if (code != EXIT_OK && !options.check_start && !options.check_handover)
+		domain_report_failure(options.domain, log_last_error());
 	options_free(&options);
 	return code;
 }

@@ -43,6 +43,12 @@ static const struct parse_choice answers[] = {
 	{ NULL, 0 },
 };
 
+static const struct parse_choice guest_types[] = {
+	{ "pvh", OPTIONS_CHECK_PVH },
+	{ "hvm", OPTIONS_CHECK_HVM },
+	{ NULL, 0 },
+};
+
 static const struct parse_choice sandboxes[] = {
 	{ "none", SANDBOX_NONE },
 	{ "basic", SANDBOX_BASIC },
@@ -68,8 +74,9 @@ static const struct cmdline_option table[] = {
 	{ "restarts", 'n', true },    { "check-handover", 'k', false },
 	{ "trace", 'E', true },       { "trace-limit", 'M', true },
 	{ "pin", 'I', true },         { "on-pin", 'N', true },
-	{ "foreground", 'f', false }, { "help", 'h', false },
-	{ "version", 'V', false },    { NULL, 0, false },
+	{ "check-start", 'K', true }, { "foreground", 'f', false },
+	{ "help", 'h', false },       { "version", 'V', false },
+	{ NULL, 0, false },
 };
 
 /* clang-format off */
@@ -124,13 +131,11 @@ options_help(void)
 "  --force            attach an image that the firmware would not accept\n"
 "  --personality P    ovmf (default), strict (the data sheet), or qemu\n"
 "  --width N          bytes of the flash's bus: 1 (default), 2 or 4\n"
-"  --interleave N     chips side by side on the bus; the default is as few as\n"
-"                     the width allows\n"
+"  --interleave N     chips side by side on the bus: as few as possible\n"
 "  --block-size LIST  erase blocks, SIZE[xCOUNT][,...]: 4096 (default)\n"
 "  --partition SIZE   bytes that change their view together; the default is\n"
 "                     an erase block (ovmf) or the whole flash (strict)\n"
-"  --trace FILE       record the guest's accesses in FILE, for pflash-replay;\n"
-"                     it will hold the values of variables\n"
+"  --trace FILE       record the guest's accesses, with values of variables\n"
 "  --trace-limit SIZE the most bytes of FILE: 64M (default), up to 1G\n"
 "  --foreground       do not become a daemon\n"
 "  --ready-fd N       write a newline to this descriptor when the flash is\n"
@@ -146,8 +151,10 @@ options_help(void)
 "                     each domain: 2000000000 plus the domain's id\n"
 "  --restarts COUNT   replace a worker that died at most that often within\n"
 "                     ten minutes: 10 (default); 0: never\n"
-"  --check-handover   check whether this program can take the flash over from\n"
-"                     a running pflashd; the exit code tells the result\n"
+"  --check-handover   check whether this program could take over the flash\n"
+"                     of a running pflashd; the exit code tells the result\n"
+"  --check-start TYPE check whether a new guest, pvh or hvm, could get this\n"
+"                     flash; the exit code tells the result\n"
 "  --help, --version\n"
 "\n"
 "Exit codes: 0 the guest ended or SIGTERM arrived, 1 failure while running,\n"
@@ -239,6 +246,7 @@ set_choice(struct options *options, int option, const char *arg,
 		{ 'o', compactions },
 		{ 'S', sandboxes },
 		{ 'L', logs },
+		{ 'K', guest_types },
 	};
 	int value = 0, ret;
 	size_t i = 0;
@@ -256,6 +264,7 @@ set_choice(struct options *options, int option, const char *arg,
 	case 'N': options->pause_on_pin = value; break;
 	case 'o': options->compact = value; break;
 	case 'S': options->sandbox = (enum sandbox_level)value; break;
+	case 'K': options->check_start = (enum options_check)value; break;
 	default: options->log = (enum options_log)value; break;
 	}
 	return ret;
@@ -424,7 +433,7 @@ set_from_file(void *opaque, const char *name, const char *value,
 	struct error why;
 	int yes = false;
 
-	if (!option || strchr("dCrfkhV", option->id))
+	if (!option || strchr("dCrfkKhV", option->id))
 		return error_set(err, EINVAL, "unknown option '%s'", name);
 	if (source->given[option->id])
 		return error_set(err, EINVAL,
@@ -457,6 +466,7 @@ parse_with_file(struct options *options, struct source *source, int argc,
 
 	options_default(options);
 	options->domain = given.domain;
+	options->check_start = given.check_start; /* for ask_name() */
 	ret = config_read(given.config, ask_name, set_from_file, source,
 			  &options->config_text, err);
 	if (ret < 0)

@@ -37,6 +37,13 @@ enum options_code {
 	OPTIONS_CODE_NONE,
 };
 
+/* The type of the guest that does not exist yet, of --check-start. */
+enum options_check {
+	OPTIONS_CHECK_NONE,
+	OPTIONS_CHECK_PVH,
+	OPTIONS_CHECK_HVM,
+};
+
 struct options {
 	const char *domain; /* id or name */
 	const char *config; /* file or directory; NULL: none */
@@ -76,6 +83,7 @@ struct options {
 	const char *user;      /* of the worker; NULL: a uid of its own */
 	unsigned int restarts; /* of the worker, within ten minutes */
 	bool check_handover;   /* only check the handover record */
+	enum options_check check_start; /* only check the files */
 	bool help, version;
 };
 

@@ -46,6 +46,22 @@ refuses "the journal of an earlier file" 3 'journal of an earlier' \
 	sh -c "touch '$tmp/x.fd.journal'; '$ctl' move '$old' '$tmp/x.fd'"
 check_equal "refused moves leave the flash alone" "$vars" "$(sum "$old")"
 
+# --- remove ---
+
+flash "$tmp/gone.fd"
+touch "$tmp/gone.fd.state"
+"$ctl" vars set --next-start "$tmp/gone.fd" 12345678-1234-1234-1234-123456789abc:X --attr nv,bs <"$old" >/dev/null 2>&1 ||
+	touch "$tmp/gone.fd.next"
+touch "$tmp/gone.fd.pins"
+check "remove" "$ctl" remove "$tmp/gone.fd"
+check_equal "nothing is left" "" "$(ls "$tmp"/gone.fd* 2>/dev/null)"
+refuses "remove: there is no flash" 3 'gone.fd: No such file' "$ctl" remove "$tmp/gone.fd"
+refuses "remove: a directory that does not exist" 3 'none' "$ctl" remove "$tmp/none/a.fd"
+refuses "remove: a directory" 3 "$tmp/there" "$ctl" remove "$tmp/there"
+echo "no journal" >"$tmp/gone.fd.journal"
+check "remove: only a journal is left" "$ctl" remove "$tmp/gone.fd"
+check_equal "it is removed" "" "$(ls "$tmp"/gone.fd* 2>/dev/null)"
+
 # across file systems
 if [ -w /dev/shm ] && [ "$(stat -c %d /dev/shm)" != "$(stat -c %d "$tmp")" ]; then
 	far=$(mktemp -d /dev/shm/pflash-cli.XXXXXX)

@@ -149,7 +149,7 @@ refuses "--config: no file" 3 "$tmp/none.conf: No such" "$d" --domain 1 --config
 conf "$tmp/b.conf" 'sync = op'
 refuses "--config: no vars in it" 2 '--vars' "$d" --domain 1 --config "$tmp/b.conf"
 for line in 'nope = 1' 'domain = 1' 'config = x' 'foreground = yes' 'ready-fd = 3' 'help = yes' \
-	'check-handover = yes' '%n = 1' 'x%n = none'; do
+	'check-handover = yes' 'check-start = pvh' '%n = 1' 'x%n = none'; do
 	conf "$tmp/b.conf" "vars = $v" "$line"
 	refuses "--config: $line" 3 "b.conf:2: unknown option '${line%% *}'" \
 		"$d" --domain 1 --config "$tmp/b.conf"
@@ -295,6 +295,61 @@ refuses "code that is the VARS file" 3 "is a VARS image, without code" "$d" --do
 	--code "$v" --foreground
 refuses "missing code" 3 "$tmp/none" "$d" --domain 1 --vars "$v" \
 	--code "$tmp/none" --foreground
+
+# --- the check of a guest that does not exist yet ---
+
+sandbox=
+[ -n "$root" ] || sandbox='--sandbox none'
+# could TEXT OPTION...: a guest called web could get this flash; no word is printed
+could() {
+	lib_text=$1
+	shift
+	"$d" --domain web $sandbox "$@" >"$tmp/out" 2>&1
+	check_equal "--check-start: $lib_text" "0 " "$? $(cat "$tmp/out")"
+}
+
+could "a file that exists" --check-start pvh --vars "$v"
+could "a file that pflashd would create" --check-start hvm --vars "$tmp/new.fd" --layout 2m
+check "--check-start creates no file" test ! -e "$tmp/new.fd"
+mkdir "$tmp/conf"
+conf "$tmp/conf/web.conf" "vars = $tmp/%n.fd" 'layout = 2m'
+could "a directory of options" --check-start pvh --config "$tmp/conf"
+refuses "--check-start: the options of another guest" 3 "neither db.conf nor default.conf" "$d" \
+	--domain db --check-start pvh --config "$tmp/conf"
+conf "$tmp/conf/web.conf" "vars = $tmp/%n.fd" 'mode = fast'
+refuses "--check-start: a wrong option" 3 "web.conf:2: --mode: 'fast'" "$d" --domain web \
+	--check-start pvh --config "$tmp/conf"
+for name in '' . ../web a/b "$(printf 'a\nb')"; do
+	refuses "--check-start: the name '$name'" 5 "the guest's name '.*' is refused" "$d" \
+		--domain "$name" --check-start pvh --vars "$v"
+done
+refuses "--check-start: the type" 2 "'pv' is not pvh or hvm" "$d" --domain web \
+	--check-start pv --vars "$v"
+refuses "--check-start: neither file nor template" 3 'neither --template' "$d" --domain web \
+	--check-start pvh --vars "$tmp/new.fd" $sandbox
+refuses "--check-start: a damaged file" 3 'checksum' "$d" --domain web --check-start pvh \
+	--vars "$tmp/sum" $sandbox
+hvm_code=/usr/share/ovmf/OVMF.fd
+if [ -r "$hvm_code" ]; then
+	layout=4m
+	[ "$(wc -c <"$hvm_code")" -gt 2097152 ] || layout=2m
+	could "OVMF for an HVM guest" --check-start hvm --vars "$tmp/new.fd" \
+		--layout $layout --code "$hvm_code"
+	refuses "--check-start: OVMF for a PVH guest" 3 'PVH' "$d" --domain web \
+		--check-start pvh --vars "$tmp/new.fd" --layout $layout --code "$hvm_code" $sandbox
+else
+	skip "--check-start: OVMF for a PVH guest: $hvm_code is missing (./setup installs it)"
+fi
+"$replay" --vars "$v" <"$tmp/in" >"$tmp/answer" &
+pid=$!
+exec 3>"$tmp/in" 4<"$tmp/answer"
+echo 'r 0 1' >&3
+read -r _ <&4
+refuses "--check-start: a file in use" 4 "in use by pid $pid" "$d" --domain web \
+	--check-start pvh --vars "$v" $sandbox
+exec 3>&- 4<&-
+wait $pid
+rm -f "$v.journal"
 
 # --- the files ---
 

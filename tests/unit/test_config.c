@@ -275,6 +275,36 @@ START_TEST(no_file_of_another_directory)
 }
 END_TEST
 
+/* NAME.conf, then the generated NAME.conf, then default.conf. */
+START_TEST(a_generated_file_is_the_second_choice)
+{
+	static const struct {
+		const char *file, *found;
+	} steps[] = { { "default.conf", "mode=trap;" },
+		      { "generated/web.conf", "mode=direct;" },
+		      { "generated/default.conf", "mode=direct;" },
+		      { "web.conf", "mode=auto;" } };
+	char generated[96], line[32];
+
+	(void)snprintf(generated, sizeof(generated), "%s/generated", directory);
+	ck_assert_int_eq(mkdir(generated, 0700), 0);
+	config_generated = generated;
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		int len = snprintf(line, sizeof(line), "%s",
+				   i == 2 ? "mode=none;" : steps[i].found);
+
+		line[len - 1] = '\n';
+		write_file(steps[i].file, line, (size_t)len);
+		memset(&seen, 0, sizeof(seen));
+		seen.name = "web";
+		ck_assert_int_eq(read_path(directory), 0);
+		ck_assert_str_eq(seen.all, steps[i].found);
+	}
+	seen.name = "../a";
+	ck_assert_int_eq(read_path(directory), -EINVAL);
+}
+END_TEST
+
 START_TEST(the_name_in_several_values)
 {
 	conf("vars = /v/%n/%n.fd\n# %n\njournal=%n\n template = 100%%n% %x%n ");
@@ -946,6 +976,7 @@ files_case(void)
 	tcase_add_loop_test(tc, a_refused_name_sets_nothing, 0, count);
 	tcase_add_loop_test(tc, a_refused_name_has_no_file, 0, count);
 	tcase_add_test(tc, no_file_of_another_directory);
+	tcase_add_test(tc, a_generated_file_is_the_second_choice);
 	tcase_add_test(tc, the_name_in_several_values);
 	tcase_add_test(tc, a_name_is_not_parsed);
 	tcase_add_test(tc, the_longest_name_a_thousand_times);

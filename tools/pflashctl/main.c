@@ -49,6 +49,8 @@ const struct ctl_command ctl_commands[] = {
 	  "serve the guest's reads from memory, or by a trap each" },
 	{ "move", ctl_move, 2, 2, "jN", "[--new-journal FILE] VARS NEW",
 	  "move VARS, journal, history and saved state to a new name" },
+	{ "remove", ctl_remove, 1, 1, "j", "VARS",
+	  "remove a flash: VARS, journal, history, pins and saved state" },
 	{ "rollback", ctl_rollback, 1, 1, "tj", "--to SEQ VARS",
 	  "restore the image of a point in time" },
 	{ "selftest", ctl_selftest, 0, 0, "Jgpsk",

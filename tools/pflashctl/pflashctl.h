@@ -86,6 +86,7 @@ int ctl_list(const struct ctl_options *options);
 int ctl_log(const struct ctl_options *options);
 int ctl_metrics(const struct ctl_options *options);
 int ctl_mode(const struct ctl_options *options);
+int ctl_remove(const struct ctl_options *options);
 int ctl_rollback(const struct ctl_options *options);
 int ctl_selftest(const struct ctl_options *options);
 int ctl_status(const struct ctl_options *options);

@@ -13,12 +13,13 @@
 #include "pflash/xen.h"
 
 #define NAME_TOKEN "name"
+#define KEY 128 /* bytes for the path of a key */
 
 struct domain {
 	struct xs_handle *xs;
 	struct transport *transport;
 	struct guest guest;
-	char ready_path[128]; /* directory in xenstore; "": not written */
+	char ready_path[KEY]; /* directory in xenstore; "": not written */
 };
 
 /*
@@ -28,7 +29,7 @@ struct domain {
 static char *
 read_key(struct xs_handle *xs, const char *fmt, uint32_t id)
 {
-	char path[128], *text;
+	char path[KEY], *text;
 	unsigned int len;
 
 	snprintf(path, sizeof(path), fmt, id);
@@ -308,21 +309,55 @@ domain_read_events(struct domain *domain)
 	return renamed;
 }
 
+/* The directory for this domain in xenstore; `path` has KEY bytes. */
+static void
+find_directory(const struct domain *domain, char *path)
+{
+	unsigned int len;
+	char *own_id = xs_read(domain->xs, XBT_NULL, "domid", &len);
+
+	(void)snprintf(path, KEY, "/local/domain/%s/device-model/%" PRIu32
+				  "/pflash",
+		       own_id ? own_id : "0", domain->guest.id);
+	free(own_id);
+}
+
 int
 domain_set_ready(struct domain *domain, struct error *err)
 {
 	static const char state[] = "running";
-	unsigned int len;
-	char *own_id = xs_read(domain->xs, XBT_NULL, "domid", &len);
-	char path[sizeof(domain->ready_path) + 8];
+	char path[KEY + 8];
 
-	snprintf(domain->ready_path, sizeof(domain->ready_path),
-		 "/local/domain/%s/device-model/%" PRIu32 "/pflash",
-		 own_id ? own_id : "0", domain->guest.id);
-	free(own_id);
-	snprintf(path, sizeof(path), "%s/state", domain->ready_path);
+	find_directory(domain, domain->ready_path);
+	(void)snprintf(path, sizeof(path), "%s/error", domain->ready_path);
+	(void)xs_rm(domain->xs, XBT_NULL, path);
+	(void)snprintf(path, sizeof(path), "%s/state", domain->ready_path);
 	if (!xs_write(domain->xs, XBT_NULL, path, state, sizeof(state) - 1))
 		return error_errno(err, errno, "cannot write xenstore's %s",
 				   path);
 	return 0;
+}
+
+void
+domain_report_failure(const char *name, const char *sentence)
+{
+	struct domain domain = { .xs = NULL };
+	char directory[KEY], path[KEY + 8], *state;
+	struct error ignored;
+	unsigned int len;
+
+	if (!name || !*sentence)
+		return;
+	if (find_domain(&domain, name, &ignored) == 0) {
+		find_directory(&domain, directory);
+		(void)snprintf(path, sizeof(path), "%s/state", directory);
+		state = xs_read(domain.xs, XBT_NULL, path, &len);
+		free(state);
+		(void)snprintf(path, sizeof(path), "%s/error", directory);
+		if (!state)
+			(void)xs_write(domain.xs, XBT_NULL, path, sentence,
+				       (unsigned int)strlen(sentence));
+	}
+	if (domain.xs)
+		xs_close(domain.xs);
 }

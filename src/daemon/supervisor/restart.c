@@ -58,19 +58,19 @@ log_holder(struct supervisor *s)
 
 /*
  * The first worker ended before it was ready: pflashd ends with the same exit
- * code.
+ * code.  Only a worker of --check-start may end with EXIT_OK.
  */
 static void
 give_up_start(struct supervisor *s, int status)
 {
-	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_OK;
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_RUNTIME;
 
 	if (WIFSIGNALED(status))
 		log_line(LOG_ERR, "the worker died of signal %d",
 			 WTERMSIG(status));
-	supervisor_finish(s, code > EXIT_OK && code <= EXIT_DOMAIN ?
-				     code :
-				     EXIT_RUNTIME);
+	if (code > EXIT_DOMAIN || (code == EXIT_OK && !s->options->check_start))
+		code = EXIT_RUNTIME;
+	supervisor_finish(s, code);
 }
 
 /* Takes one restart out of the budget; false: the budget is spent. */

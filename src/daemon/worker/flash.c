@@ -532,6 +532,16 @@ has_loaded(const struct flash *flash)
 	       !guest->has_run && !flash->takes_over;
 }
 
+/* With --check-start the guest does not exist yet. */
+static bool
+is_pvh(const struct flash *flash)
+{
+	const struct guest *guest = flash->start->guest;
+
+	return guest ? guest->pvh :
+		       flash->options->check_start == OPTIONS_CHECK_PVH;
+}
+
 /*
  * Checks files first, then the domain; changes the disk last.  The data of a
  * guest and of an earlier worker are read in the sandbox only.
@@ -553,13 +563,12 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 		preflight_take_loaded(preflight, flash->transport);
 	if (code == EXIT_OK)
 		code = preflight_check(preflight, options, files, err);
-	if (code == EXIT_OK && !flash->takes_over && flash->start->guest &&
-	    flash->start->guest->pvh)
+	if (code == EXIT_OK && !flash->takes_over && is_pvh(flash))
 		code = preflight_check_pvh(preflight, options, err);
 	/* A takeover continues with an image that was checked at the start. */
 	if (code == EXIT_OK && !flash->takes_over)
 		code = preflight_check_contents(preflight, options, files, err);
-	if (code != EXIT_OK)
+	if (code != EXIT_OK || options->check_start)
 		return code;
 	if (found < 0) {
 		*err = why;

@@ -74,7 +74,7 @@ worker_run(const struct worker_start *start)
 		return EXIT_RUNTIME;
 	loop_init(&loop);
 	code = flash_attach(&flash, &err);
-	if (code == EXIT_OK)
+	if (code == EXIT_OK && !start->options->check_start)
 		code = serve(&loop, &flash, start, &err);
 	if (code == WORKER_UPGRADE) {
 		tracer_end(&flash, "another worker takes over");

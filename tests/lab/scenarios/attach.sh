@@ -41,9 +41,20 @@ done
 pflashd --domain "$id" --vars /tmp/vars.fd --base 0xffc00000 2>/tmp/err
 check_equal "a second daemon's parent reports the failure" 4 $?
 check "the second daemon prints the reason" grep -q 'in use by pid\|has a flash already' /tmp/err
+check "xenstore has no error of it beside the first one's state" \
+    sh -c "! xenstore-exists $key/$id/pflash/error"
 
 kill "$daemon"
 lab_wait 60 sh -c '! pidof pflashd'
+
+pflashd --domain "$id" --vars /tmp/none.fd 2>/tmp/err
+check_equal "a missing file is refused" 3 $?
+check_equal "xenstore has the reason" "$(sed 's/^pflashd: //; s/^[^:]*, [^:]*: //' /tmp/err)" \
+    "$(xenstore-read $key/"$id"/pflash/error)"
+lab_flash one /tmp/vars.fd || lab_die "pflashd did not attach"
+check "a start that succeeds removes it" sh -c "! xenstore-exists $key/$id/pflash/error"
+kill "$(cat /tmp/one.pid)"
+lab_flash_end one
 
 # SIGTERM in the middle of a guest's writes: guest and pflashd must not hang. In
 # direct mode pflashd must return the frames between two requests, else Xen crashes
