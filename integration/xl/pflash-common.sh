@@ -29,9 +29,10 @@ pflash_domain() {
 
 # pflash_is_wanted DOMAIN: true if a configuration file exists for the domain, one
 # of the administrator or one that pflash-libvirt has made. Like pflashd, it uses
-# the final name of a domain that migrates to this host. It is true for a name that cannot be a file name: pflashd then reports the error,
-# and libxl does not create the domain. Without -R xenstore-read escapes some
-# bytes; the dot keeps a newline at the end of the name.
+# the final name of a domain that migrates to this host. It is true for a name that
+# cannot be a file name: pflashd then reports the error, and libxl does not create
+# the domain. Without -R xenstore-read escapes some bytes; the dot keeps a newline
+# at the end of the name.
 pflash_is_wanted() {
     pflash_name=$(xenstore-read -R "/local/domain/$1/name" 2>/dev/null; echo .)
     pflash_name=${pflash_name%.}

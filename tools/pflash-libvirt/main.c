@@ -57,6 +57,7 @@ check_start(const struct call *call, bool arrives, struct error *err)
 	char program[] = "pflashd", check[] = "--check-start";
 	char pvh[] = "pvh", hvm[] = "hvm", domain[] = "--domain";
 	char config[] = "--config", directory[PATH_MAX];
+	char wait[] = "--wait", seconds[8];
 	char *argv[] = { program,
 			 check,
 			 call->xml.type == GUESTXML_PVH ? pvh : hvm,
