@@ -25,6 +25,7 @@
 
 #define USAGE 2
 #define IN_USE 4 /* of pflashd: another process has the VARS file */
+#define WAIT 10  /* seconds for the pflashd of the guest before its reboot */
 
 struct call {
 	char *name; /* of the guest */
@@ -58,17 +59,13 @@ check_start(const struct call *call, bool arrives, struct error *err)
 	char pvh[] = "pvh", hvm[] = "hvm", domain[] = "--domain";
 	char config[] = "--config", directory[PATH_MAX];
 	char wait[] = "--wait", seconds[8];
-	char *argv[] = { program,
-			 check,
-			 call->xml.type == GUESTXML_PVH ? pvh : hvm,
-			 domain,
-			 call->name,
-			 config,
-			 directory,
-			 NULL };
+	char *type = call->xml.type == GUESTXML_PVH ? pvh : hvm;
+	char *argv[] = { program, check,     type, domain,  call->name,
+			 config,  directory, wait, seconds, NULL };
 	int code;
 
 	(void)snprintf(directory, sizeof(directory), "%s", files_config());
+	(void)snprintf(seconds, sizeof(seconds), "%d", arrives ? 0 : WAIT);
 	code = run(argv, err);
 	return code == IN_USE && arrives ? 0 : code;
 }
