@@ -96,7 +96,8 @@ PENDING_OBJ = $(call objects,tests/lab/secure-boot/pending.c)
 PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 	   $(BUILD)/pflash-bench $(if $(XML_LIBS),$(BUILD)/pflash-libvirt)
 
-UNIT_SRC = $(wildcard tests/unit/test_*.c)
+UNIT_SRC = $(filter-out $(if $(XML_LIBS),,%/test_guestxml.c), \
+	     $(wildcard tests/unit/test_*.c))
 UNIT = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 SUPPORT_OBJ = $(call objects,$(wildcard tests/unit/support*.c))
 DOUBLE_OBJ = $(patsubst %,$(BUILD)/tests/unit/%.o,supervised double_domain double_worker)
@@ -202,6 +203,14 @@ $(BUILD)/tests/test_pinning: CHECK_LIBS += -Wl,--wrap=client_pause_for_admin
 
 $(BUILD)/tests/test_selftest: $(BUILD)/tools/pflashctl/selftest_report.o
 $(BUILD)/tests/unit/test_selftest.o: ALL_CPPFLAGS += -Itools/pflashctl
+
+# The parts of pflash-libvirt, without its main().
+$(patsubst %,$(BUILD)/tests/unit/test_%.o,guestxml wish hold): \
+	ALL_CPPFLAGS += -Itools/pflash-libvirt
+$(BUILD)/tests/test_guestxml: $(BUILD)/tools/pflash-libvirt/guestxml.o
+$(BUILD)/tests/test_guestxml: CHECK_LIBS += $(XML_LIBS)
+$(BUILD)/tests/test_wish: $(BUILD)/tools/pflash-libvirt/wish.o
+$(BUILD)/tests/test_hold: $(patsubst %,$(BUILD)/tools/pflash-libvirt/%.o,files hold)
 
 # The parts of pflashctl boot below its command line.  libefiboot is a peer.
 BOOT_OBJ = $(patsubst %,$(BUILD)/tools/pflashctl/boot_%.o, \
