@@ -75,7 +75,7 @@ START_TEST(guest_is_read)
 		      "  <metadata>\n"
 		      "    <pflash:flash xmlns:pflash='" GUESTXML_NAMESPACE
 		      "'>history = 30d\non-error = pause</pflash:flash>\n"
-		      "    <other:flash xmlns:other='urn:other'>x</other:flash>\n"
+		      "    <o:flash xmlns:o='urn:other'>x</o:flash>\n"
 		      "    <flash>y</flash>\n"
 		      "  </metadata>\n"
 		      "  <os>\n"
