@@ -328,6 +328,7 @@ install: programs $(BUILD)/lab/guest.elf
 ifneq ($(XML_LIBS),)
 	install -d $(DESTDIR)$(HOOKDIR)
 	install -m 755 $(BUILD)/pflash-libvirt $(DESTDIR)$(SBINDIR)/
+	install -m 644 man/pflash-libvirt.8 $(DESTDIR)$(MANDIR)/man8/
 	ln -sf $(SBINDIR)/pflash-libvirt $(DESTDIR)$(HOOKDIR)/pflash
 endif
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
@@ -353,6 +354,7 @@ uninstall:
 		$(DESTDIR)$(BINDIR)/pflash-bench \
 		$(DESTDIR)$(MANDIR)/man1/pflash-bench.1 \
 		$(DESTDIR)$(MANDIR)/man8/pflashd.8 \
+		$(DESTDIR)$(MANDIR)/man8/pflash-libvirt.8 \
 		$(DESTDIR)$(MANDIR)/man5/pflash-journal.5 \
 		$(DESTDIR)$(MANDIR)/man5/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man1/pflashctl.1 \

@@ -200,7 +200,8 @@ for operation in 'stopped end' 'prepare end' 'release begin' 'unknown begin' 'at
 	check_equal "$operation: nothing" "0 " "$? $(cat "$tmp/out" "$tmp/err")"
 done
 "$hook" >"$tmp/out" 2>"$tmp/err"
-check_equal "without arguments: usage" 2 $?
+check_equal "without arguments: usage" "2 1" "$? $(wc -l <"$tmp/err")"
+check "--help" sh -c "'$hook' --help | grep -q '^usage: pflash-libvirt NAME '"
 check_equal "the version" "pflash-libvirt $(cat VERSION)" "$("$hook" --version)"
 event web prepare begin </dev/null
 check_equal "no XML is refused" 1 $?

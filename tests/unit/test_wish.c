@@ -168,6 +168,7 @@ static const struct {
 	{ "template = /own", "vars=/v;code=/f;template=/own;" },
 	{ "code = auto", "vars=/v;template=/t;code=auto;" },
 	{ "varsx = 1", "vars=/v;template=/t;code=/f;varsx=1;" },
+	{ "v = 1", "vars=/v;template=/t;code=/f;v=1;" },
 	{ "#", "vars=/v;template=/t;code=/f;" },
 };
 
@@ -327,6 +328,12 @@ START_TEST(origin_is_needed_for_a_new_file)
 	xml.vars = directory;
 	make();
 	ck_assert_ptr_null(strstr(seen, "layout"));
+	xml.vars = "/v/web.fd";
+	xml.options = "template = /own";
+	make();
+	ck_assert_str_eq(seen, "vars=/v/web.fd;template=/own;");
+	xml.options = NULL;
+	free(text);
 	xml.efi = true;
 	xml.loader = NULL;
 	xml.vars = "/v/web.fd";

@@ -33,17 +33,16 @@ struct call {
 };
 
 static int
-usage(void)
+help(void)
 {
-	fputs("usage: pflash-libvirt NAME OPERATION SUBOPERATION EXTRA <XML\n"
-	      "       pflash-libvirt --help | --version\n"
-	      "\n"
-	      "A hook of libvirt, called by /etc/libvirt/hooks/libxl.d/pflash: "
-	      "gives the guest\n"
-	      "NAME the flash that its XML describes.  See "
-	      "pflash-libvirt(8).\n",
-	      stderr);
-	return USAGE;
+	return puts("usage: pflash-libvirt NAME OPERATION SUBOPERATION EXTRA\n"
+		    "\n"
+		    "A hook that libvirt runs for its Xen guests, by the name\n"
+		    "/etc/libvirt/hooks/libxl.d/pflash: gives the guest NAME\n"
+		    "the flash that its XML, on standard input, describes.\n"
+		    "See pflash-libvirt(8).\n"
+		    "\n"
+		    "  --help, --version") < 0;
 }
 
 /* --- the file of options --- */
@@ -183,7 +182,7 @@ check_attached(const struct call *call, struct error *err)
 	unsigned long id = call->xml.id ? strtoul(call->xml.id, &end, 10) : 0;
 	int served;
 
-	if (!end || *end || id == 0 || id > UINT16_MAX)
+	if (!end || *end || id > UINT16_MAX)
 		return error_set(err, EINVAL, "the XML has no domain id");
 	served = domain_is_served((uint32_t)id, err);
 	if (served != 0)
@@ -332,8 +331,14 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return puts("pflash-libvirt " PFLASH_VERSION) < 0;
-	if (argc != 5)
-		return usage();
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return help();
+	if (argc != 5) {
+		fputs("pflash-libvirt: four arguments of libvirt are expected "
+		      "(see --help)\n",
+		      stderr);
+		return USAGE;
+	}
 	call.name = argv[1];
 	set_path();
 	openlog("pflash-libvirt", LOG_PID, LOG_DAEMON);
