@@ -10,6 +10,10 @@ if [ ! -x "$hook" ]; then
 	skip "pflash-libvirt is not built: libxml2 is missing (package libxml2-dev)"
 	finish
 fi
+if [ "$(id -u)" -ne 0 ]; then
+	skip "pflash-libvirt: the check of pflashd needs root"
+	finish
+fi
 mkdir "$tmp/run" "$tmp/pflash" "$tmp/guest"
 # pflashd looks below /run, whatever PFLASH_RUN says: this one reads the file that
 # was made as its own.
