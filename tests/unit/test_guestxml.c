@@ -160,10 +160,7 @@ static const struct {
 	{ "<nvram>/&lt;&#x22;&#39;&gt;.fd</nvram>", "/<\"'>.fd" },
 	{ "<nvram> /blanks belong to it </nvram>", " /blanks belong to it " },
 	{ "<!-- <nvram>/b</nvram> --><nvram>/a</nvram>", "/a" },
-	{ "<nvram>/b\xc3\xbc"
-	  "cher</nvram>",
-	  "/b\xc3\xbc"
-	  "cher" },
+	{ "<nvram>/b\303\274cher</nvram>", "/b\303\274cher" },
 	{ "<x:nvram xmlns:x='urn:x'>/b</x:nvram><nvram>/a</nvram>", "/a" },
 };
 
