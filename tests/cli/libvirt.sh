@@ -134,7 +134,7 @@ if command -v python3 >/dev/null 2>&1; then
 	document $pvh | event web prepare begin
 	check_equal "a file in use is refused" 1 $?
 	check "with its user" grep -q "web.fd: in use by pid $holder " "$tmp/err"
-	document $pvh | event web migrate begin
+	event web migrate begin </dev/null # libvirt 9.0 gives it no XML
 	check_equal "migrate changes no XML" "0 " "$? $(cat "$tmp/out")"
 	document $pvh | event web prepare begin
 	check_equal "a guest that arrives has its file in use" "0 yes" \

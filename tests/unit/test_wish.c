@@ -367,6 +367,8 @@ START_TEST(guest_that_libvirt_cannot_start_is_refused)
 	xml.has_loader = false;
 	demand_check(-EINVAL, "firmware='efi' selects no firmware");
 	xml.efi = false;
+	demand_check(-EINVAL, "a PVH guest starts from <kernel>");
+	xml.has_bootloader = true;
 	demand_check(0, NULL);
 	xml.secure = true;
 	demand_check(-EINVAL, "libvirt refuses secure='yes'");

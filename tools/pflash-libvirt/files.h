@@ -3,8 +3,8 @@
  * The files below /run/pflashd/conf.  For each guest:
  *
  *   NAME.conf      the options that were made of its XML
+ *   NAME.arrives   from the begin of a migration to this host to its start
  *   UUID.hold      while a new domain is or will be held, see hold.h
- *   UUID.arrives   from the begin of a migration to this host to its start
  */
 #ifndef PFLASH_LIBVIRT_FILES_H
 #define PFLASH_LIBVIRT_FILES_H

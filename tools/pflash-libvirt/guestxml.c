@@ -285,6 +285,16 @@ read_identity(xmlNode *domain, struct guestxml *xml, struct error *err)
 }
 
 static int
+read_bootloader(xmlNode *domain, struct guestxml *xml, struct error *err)
+{
+	xmlNode *node;
+	int ret = find_child(domain, NULL, "bootloader", &node, err);
+
+	xml->has_bootloader = node != NULL;
+	return ret;
+}
+
+static int
 read_domain(xmlDoc *document, struct guestxml *xml, struct error *err)
 {
 	xmlNode *domain = xmlDocGetRootElement(document);
@@ -297,6 +307,8 @@ read_domain(xmlDoc *document, struct guestxml *xml, struct error *err)
 		return error_set(err, EINVAL,
 				 "the XML is not that of a domain");
 	ret = read_identity(domain, xml, err);
+	if (ret == 0)
+		ret = read_bootloader(domain, xml, err);
 	if (ret == 0)
 		ret = read_os(domain, xml, err);
 	if (ret == 0)

@@ -37,6 +37,7 @@ struct guestxml {
 	char *loader;
 	char *loader_type;
 	char *kernel;
+	bool has_bootloader; /* which finds the kernel, as pygrub does */
 	char *vars; /* the file or block device of <nvram> */
 	char *vars_format;
 	char *template;

@@ -90,7 +90,7 @@ write_options(const struct call *call, struct error *err)
 static int
 prepare(const struct call *call, bool valid, struct error *err)
 {
-	bool arrives = files_remove(call->xml.uuid, FILES_ARRIVES);
+	bool arrives = valid && files_remove(call->name, FILES_ARRIVES);
 	int ret = wish_check(&call->xml, err);
 
 	if (valid)
@@ -224,11 +224,18 @@ reconnect_begin(const struct call *call, struct error *err)
 	return 0;
 }
 
-/* libvirt calls it on the host to which the guest migrates. */
+/*
+ * libvirt calls it on the host to which the guest migrates.  Version 9.0 gives
+ * it no XML.
+ */
 static int
 migrate_begin(const struct call *call, struct error *err)
 {
-	return files_write(call->xml.uuid, FILES_ARRIVES, "", err);
+	struct error ignored;
+
+	if (guest_check_name(call->name, &ignored) < 0)
+		return 0; /* it has no flash */
+	return files_write(call->name, FILES_ARRIVES, "", err);
 }
 
 static int
@@ -237,23 +244,25 @@ release_end(const struct call *call, struct error *err)
 	struct error ignored;
 
 	(void)err;
-	if (guest_check_name(call->name, &ignored) == 0)
+	if (guest_check_name(call->name, &ignored) == 0) {
 		(void)files_remove(call->name, FILES_CONF);
+		(void)files_remove(call->name, FILES_ARRIVES);
+	}
 	(void)files_remove(call->xml.uuid, FILES_HOLD);
-	(void)files_remove(call->xml.uuid, FILES_ARRIVES);
 	return 0;
 }
 
 static const struct {
 	const char *operation, *suboperation;
+	bool reads_xml;
 	int (*handle)(const struct call *call, struct error *err);
 } events[] = {
-	{ "migrate", "begin", migrate_begin },
-	{ "prepare", "begin", prepare_begin },
-	{ "start", "begin", start_begin },
-	{ "started", "begin", started_begin },
-	{ "reconnect", "begin", reconnect_begin },
-	{ "release", "end", release_end },
+	{ "migrate", "begin", false, migrate_begin },
+	{ "prepare", "begin", true, prepare_begin },
+	{ "start", "begin", true, start_begin },
+	{ "started", "begin", true, started_begin },
+	{ "reconnect", "begin", true, reconnect_begin },
+	{ "release", "end", true, release_end },
 };
 
 #define EVENTS (sizeof(events) / sizeof(events[0]))
@@ -279,12 +288,13 @@ handle(const char *operation, const char *suboperation, struct call *call,
        struct error *err)
 {
 	for (size_t i = 0; i < EVENTS; i++) {
-		int ret;
+		int ret = 0;
 
 		if (strcmp(operation, events[i].operation) != 0 ||
 		    strcmp(suboperation, events[i].suboperation) != 0)
 			continue;
-		ret = read_xml(&call->xml, err);
+		if (events[i].reads_xml)
+			ret = read_xml(&call->xml, err);
 		if (ret == 0)
 			ret = events[i].handle(call, err);
 		guestxml_free(&call->xml);

@@ -14,24 +14,21 @@
 static const char head[] =
 	"# Made by pflash-libvirt of the guest's XML, until the guest ends.\n";
 
+/* libvirt 9.0 does not survive the start of a PVH guest without a kernel. */
 static int
 check_pvh(const struct guestxml *xml, struct error *err)
 {
-	if (xml->kernel)
+	if (xml->kernel || xml->has_bootloader)
 		return 0;
-	/* libvirt 9.0 does not survive the start of such a guest. */
-	if (xml->has_loader)
-		return error_set(
-			err, EINVAL,
-			"a PVH guest starts from <kernel>, and there "
-			"is none: name the firmware of <loader> there, "
-			"too");
-	if (xml->efi)
+	if (xml->efi && !xml->has_loader)
 		return error_set(err, EINVAL,
 				 "firmware='efi' selects no firmware for a PVH "
 				 "guest: name its file in <loader> and in "
 				 "<kernel>");
-	return 0;
+	return error_set(err, EINVAL,
+			 "a PVH guest starts from <kernel>, and there is none: "
+			 "name its firmware there%s",
+			 xml->has_loader ? ", too, not only in <loader>" : "");
 }
 
 int
