@@ -35,6 +35,8 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 FIRMWAREDIR = $(PREFIX)/lib/xen-pflash
 VARSDIR = /var/lib/xen/pflash
 APPARMORDIR = /etc/apparmor.d
+# libvirt runs each program here for its Xen guests.
+HOOKDIR = /etc/libvirt/hooks/libxl.d
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 # bash loads a file by the name of the program.
 COMPLETED = pflashctl pflashd pflash-replay pflash-bench
@@ -67,6 +69,8 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 # Device paths, and the partitions of disks, of pflashctl boot.
 BOOT_LIBS = $(shell pkg-config --libs efivar blkid)
 CRYPTO_LIBS = $(shell pkg-config --libs libcrypto)
+# pflash-libvirt reads XML.  Without libxml2 (libxml2-dev) it is not built.
+XML_LIBS := $(shell pkg-config --libs libxml-2.0 2>/dev/null)
 
 # The objects of these sources.
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -85,18 +89,21 @@ DAEMON_OBJ = $(call objects,$(MAINS))
 CTL_OBJ = $(call objects,$(wildcard tools/pflashctl/*.c))
 REPLAY_OBJ = $(call objects,$(wildcard tools/pflash-replay/*.c) tools/common/access.c)
 BENCH_OBJ = $(call objects,$(wildcard tools/pflash-bench/*.c tools/common/*.c))
+LIBVIRT_OBJ = $(call objects,$(wildcard tools/pflash-libvirt/*.c))
 ANSWER_OBJ = $(call objects,tests/lab/answer/answer.c tools/common/null_region.c)
 PROBE_OBJ = $(call objects,tests/lab/sandbox/probe.c)
 PENDING_OBJ = $(call objects,tests/lab/secure-boot/pending.c)
 PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay \
-	   $(BUILD)/pflash-bench
+	   $(BUILD)/pflash-bench $(if $(XML_LIBS),$(BUILD)/pflash-libvirt)
 
-UNIT_SRC = $(wildcard tests/unit/test_*.c)
+UNIT_SRC = $(filter-out $(if $(XML_LIBS),,%/test_guestxml.c), \
+	     $(wildcard tests/unit/test_*.c))
 UNIT = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 SUPPORT_OBJ = $(call objects,$(wildcard tests/unit/support*.c))
 DOUBLE_OBJ = $(patsubst %,$(BUILD)/tests/unit/%.o,supervised double_domain double_worker)
 
 OBJ = $(LIB_OBJ) $(SIM_OBJ) $(DAEMON_OBJ) $(CTL_OBJ) $(REPLAY_OBJ) $(BENCH_OBJ) \
+      $(LIBVIRT_OBJ) \
       $(ANSWER_OBJ) $(PROBE_OBJ) $(PENDING_OBJ) $(SUPPORT_OBJ) $(DOUBLE_OBJ) $(call objects,$(UNIT_SRC))
 
 .PHONY: all programs test-programs compilers check check-full unit peers fuzz crash torture demo lab lab-scenarios install install-apparmor uninstall clean \
@@ -140,6 +147,11 @@ $(BUILD)/src/daemon/%.o $(BUILD)/tests/unit/%.o $(BUILD)/tests/lab/sandbox/%.o: 
 $(BUILD)/tools/pflashctl/selftest_host.o: \
 	ALL_CPPFLAGS += -DPFLASH_LIB_DIR='"$(FIRMWAREDIR)"'
 
+$(BUILD)/tools/pflash-libvirt/%.o $(BUILD)/tests/unit/test_guestxml.o: \
+	ALL_CPPFLAGS += $(shell pkg-config --cflags libxml-2.0 2>/dev/null)
+$(BUILD)/tools/pflash-libvirt/main.o: \
+	ALL_CPPFLAGS += -DPFLASH_SCRIPTS='"$(XENDIR)/scripts"'
+
 # All is built anew where sys/sdt.h was installed or removed since.
 $(BUILD)/probes: FORCE
 	@mkdir -p $(@D)
@@ -164,6 +176,8 @@ $(BUILD)/pflashctl: LIBS = -ljson-c $(BOOT_LIBS) $(CRYPTO_LIBS)
 $(BUILD)/pflash-replay: $(REPLAY_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: $(BENCH_OBJ) $(SIM) $(LIB)
 $(BUILD)/pflash-bench: LIBS = -ljson-c -lz -lm
+$(BUILD)/pflash-libvirt: $(LIBVIRT_OBJ) $(LIB)
+$(BUILD)/pflash-libvirt: LIBS = $(XEN_LIBS) $(XML_LIBS)
 $(BUILD)/lab/answer: $(ANSWER_OBJ) $(LIB)
 $(BUILD)/lab/answer: LIBS = $(XEN_LIBS)
 $(BUILD)/lab/probe: $(PROBE_OBJ) $(LIB)
@@ -189,6 +203,14 @@ $(BUILD)/tests/test_pinning: CHECK_LIBS += -Wl,--wrap=client_pause_for_admin
 
 $(BUILD)/tests/test_selftest: $(BUILD)/tools/pflashctl/selftest_report.o
 $(BUILD)/tests/unit/test_selftest.o: ALL_CPPFLAGS += -Itools/pflashctl
+
+# The parts of pflash-libvirt, without its main().
+$(patsubst %,$(BUILD)/tests/unit/test_%.o,guestxml wish hold): \
+	ALL_CPPFLAGS += -Itools/pflash-libvirt
+$(BUILD)/tests/test_guestxml: $(BUILD)/tools/pflash-libvirt/guestxml.o
+$(BUILD)/tests/test_guestxml: CHECK_LIBS += $(XML_LIBS)
+$(BUILD)/tests/test_wish: $(BUILD)/tools/pflash-libvirt/wish.o
+$(BUILD)/tests/test_hold: $(patsubst %,$(BUILD)/tools/pflash-libvirt/%.o,files hold)
 
 # The parts of pflashctl boot below its command line.  libefiboot is a peer.
 BOOT_OBJ = $(patsubst %,$(BUILD)/tools/pflashctl/boot_%.o, \
@@ -303,6 +325,12 @@ install: programs $(BUILD)/lab/guest.elf
 		install -m 644 integration/bash-completion/pflash \
 			$(DESTDIR)$(COMPLETIONDIR)/$$name; \
 	done
+ifneq ($(XML_LIBS),)
+	install -d $(DESTDIR)$(HOOKDIR)
+	install -m 755 $(BUILD)/pflash-libvirt $(DESTDIR)$(SBINDIR)/
+	install -m 644 man/pflash-libvirt.8 $(DESTDIR)$(MANDIR)/man8/
+	ln -sf $(SBINDIR)/pflash-libvirt $(DESTDIR)$(HOOKDIR)/pflash
+endif
 	sed 's|@SBINDIR@|$(SBINDIR)|' integration/systemd/pflashd@.service \
 		>$(DESTDIR)$(UNITDIR)/pflashd@.service
 	sed 's|@BINDIR@|$(BINDIR)|' integration/systemd/pflash-metrics.service \
@@ -321,10 +349,12 @@ install-apparmor:
 # put beside them, and the records.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/pflashd $(DESTDIR)$(BINDIR)/pflashctl \
+		$(DESTDIR)$(SBINDIR)/pflash-libvirt $(DESTDIR)$(HOOKDIR)/pflash \
 		$(DESTDIR)$(BINDIR)/pflash-replay \
 		$(DESTDIR)$(BINDIR)/pflash-bench \
 		$(DESTDIR)$(MANDIR)/man1/pflash-bench.1 \
 		$(DESTDIR)$(MANDIR)/man8/pflashd.8 \
+		$(DESTDIR)$(MANDIR)/man8/pflash-libvirt.8 \
 		$(DESTDIR)$(MANDIR)/man5/pflash-journal.5 \
 		$(DESTDIR)$(MANDIR)/man5/pflash.conf.5 \
 		$(DESTDIR)$(MANDIR)/man1/pflashctl.1 \

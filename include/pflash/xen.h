@@ -17,4 +17,11 @@
 int xen_transport_open(struct transport **out, uint32_t domid,
 		       struct error *err);
 
+/*
+ * The processor time that the domain of such a transport has had since its
+ * creation, in nanoseconds, or -errno.  0: it has executed no instruction; so
+ * it is in a restored guest that was not started yet.
+ */
+int64_t xen_transport_cpu_time(struct transport *t);
+
 #endif

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Sourced by the hotplug scripts: attaches the flash that /etc/xen/pflash
-# configures to the domain of the device in XENBUS_PATH, before the domain runs.
+# Sourced by the hotplug scripts, and by a shell of pflash-libvirt: attaches the
+# flash that a file of options configures to a domain, before the domain runs. The
+# domain of a hotplug script is that of the device in XENBUS_PATH.
 #
 # libxl waits 40 seconds for a hotplug script. If the script fails, libxl does not
 # create the domain and prints the device's hotplug-error.
@@ -9,11 +10,14 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 pflash_config=${PFLASH_CONFIG:-/etc/xen/pflash}
 pflash_run=${PFLASH_RUN:-/run}
 
-# pflash_fail TEXT: for xl's standard error, and for libxl in hotplug-error
+# pflash_fail TEXT: for the standard error of xl or libvirt, and for libxl in the
+# hotplug-error of a device
 pflash_fail() {
     echo "$1" >&2
-    xenstore-write "$XENBUS_PATH/hotplug-error" "$1" \
-        "$XENBUS_PATH/hotplug-status" error
+    if [ -n "${XENBUS_PATH:-}" ]; then
+        xenstore-write "$XENBUS_PATH/hotplug-error" "$1" \
+            "$XENBUS_PATH/hotplug-status" error
+    fi
     exit 1
 }
 
@@ -23,11 +27,12 @@ pflash_domain() {
     echo "${pflash_path##*/}"
 }
 
-# pflash_is_wanted DOMAIN: true if a configuration file exists for the domain.
-# Like pflashd, it uses the final name of a domain that migrates to this host. It
-# is true for a name that cannot be a file name: pflashd then reports the error,
-# and libxl does not create the domain. Without -R xenstore-read escapes some
-# bytes; the dot keeps a newline at the end of the name.
+# pflash_is_wanted DOMAIN: true if a configuration file exists for the domain, one
+# of the administrator or one that pflash-libvirt has made. Like pflashd, it uses
+# the final name of a domain that migrates to this host. It is true for a name that
+# cannot be a file name: pflashd then reports the error, and libxl does not create
+# the domain. Without -R xenstore-read escapes some bytes; the dot keeps a newline
+# at the end of the name.
 pflash_is_wanted() {
     pflash_name=$(xenstore-read -R "/local/domain/$1/name" 2>/dev/null; echo .)
     pflash_name=${pflash_name%.}

@@ -6,10 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pflash/error.h"
+#include "pflash/guestname.h"
 #include "pflash/store.h"
 
-#define GUEST_NAME_SIZE 128 /* with the '\0' */
 #define GUEST_UUID_SIZE 48
 
 struct guest {
@@ -28,15 +27,6 @@ struct guest {
 	/* Also survives a save and restore. */
 	char uuid[GUEST_UUID_SIZE];
 };
-
-/*
- * Checks that a path may contain this name, because a tenant may have chosen
- * it.  Refuses a name that is empty, begins with '.', contains '/' or a control
- * character (C0, DEL, C1), is not UTF-8, or is longer than GUEST_NAME_SIZE - 1
- * bytes.  -EINVAL with a sentence that shows the name, with the bytes of a
- * control character as \x0a.
- */
-int guest_check_name(const char *name, struct error *err);
 
 /* Sets guest->incoming, by the name and by has_run. */
 void guest_find_incoming(struct guest *guest);

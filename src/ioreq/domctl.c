@@ -120,22 +120,42 @@ domctl_unpause(struct domctl *domctl, uint32_t domid)
 	return result(domctl->unpause(domctl->interface, domid));
 }
 
+union info {
+	xc_domaininfo_t info;
+	uint8_t room[ROOM];
+};
+
+/* Xen answers with the next domain if there is no such one. */
+static int
+get_info(struct domctl *domctl, uint32_t domid, union info *answer)
+{
+	int count;
+
+	memset(answer, 0, sizeof(*answer));
+	count = domctl->getinfolist(domctl->interface, domid, 1, &answer->info);
+	if (count < 0)
+		return -errno;
+	return count == 0 || answer->info.domain != domid ? -ESRCH : 0;
+}
+
 int
 domctl_flags(struct domctl *domctl, uint32_t domid, uint32_t *flags)
 {
-	union {
-		xc_domaininfo_t info;
-		uint8_t room[ROOM];
-	} answer = { .room = { 0 } };
-	int count = domctl->getinfolist(domctl->interface, domid, 1,
-					&answer.info);
+	union info answer;
+	int ret = get_info(domctl, domid, &answer);
 
-	if (count < 0)
-		return -errno;
-	if (count == 0 || answer.info.domain != domid)
-		return -ESRCH;
-	*flags = answer.info.flags;
-	return 0;
+	if (ret == 0)
+		*flags = answer.info.flags;
+	return ret;
+}
+
+int64_t
+domctl_cpu_time(struct domctl *domctl, uint32_t domid)
+{
+	union info answer;
+	int ret = get_info(domctl, domid, &answer);
+
+	return ret < 0 ? ret : (int64_t)answer.info.cpu_time;
 }
 
 int

@@ -37,6 +37,12 @@ int domctl_unpause(struct domctl *domctl, uint32_t domid);
 /* Sets *flags to XEN_DOMINF_*.  0; -ESRCH: there is no such domain; -errno. */
 int domctl_flags(struct domctl *domctl, uint32_t domid, uint32_t *flags);
 
+/*
+ * Returns the processor time of the domain in nanoseconds; -ESRCH: there is no
+ * such domain; -errno.
+ */
+int64_t domctl_cpu_time(struct domctl *domctl, uint32_t domid);
+
 /* Sets *cr0 to the register CR0 of the first vCPU.  0 or -errno. */
 int domctl_cr0(struct domctl *domctl, uint32_t domid, uint64_t *cr0);
 

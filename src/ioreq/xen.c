@@ -505,3 +505,11 @@ xen_transport_open(struct transport **out, uint32_t domid, struct error *err)
 	*out = &xen->transport;
 	return 0;
 }
+
+int64_t
+xen_transport_cpu_time(struct transport *t)
+{
+	struct xen *xen = xen_of(t);
+
+	return domctl_cpu_time(xen->control, xen->domid);
+}

@@ -32,6 +32,14 @@ path_is "mode of the firmware's directory" 755 /usr/local/lib/xen-pflash
 for program in sbin/pflashd bin/pflashctl bin/pflash-replay bin/pflash-bench; do
 	path_is "mode of $program" 755 "/usr/local/$program"
 done
+hook=/etc/libvirt/hooks/libxl.d/pflash
+if [ -e "$build/pflash-libvirt" ]; then
+	path_is "mode of sbin/pflash-libvirt" 755 /usr/local/sbin/pflash-libvirt
+	check_equal "libvirt's hook" /usr/local/sbin/pflash-libvirt \
+		"$(readlink "$root$hook")"
+else
+	check "without libxml2 there is no hook" test ! -e "$root$hook"
+fi
 for script in block-pflash vif-pflash; do
 	path_is "mode of $script" 755 "/etc/xen/scripts/$script"
 done
@@ -50,7 +58,12 @@ check "the unit starts the installed program" grep -q '^ExecStart=/usr/local/sbi
 
 # --- the manual pages ---
 
-for page in man/*.[158]; do
+# pages: prints those of the programs that were built
+pages() {
+	ls man/*.[158] | if [ -e "$build/pflash-libvirt" ]; then cat; else grep -v libvirt; fi
+}
+
+for page in $(pages); do
 	section=${page##*.}
 	path_is "${page#man/} is installed" 644 \
 		"/usr/local/share/man/man$section/${page#man/}"
@@ -58,7 +71,7 @@ done
 
 # The FILES sections: /run and /dev exist on a running host only.
 files_sections() {
-	for page in man/*.[158]; do
+	for page in $(pages); do
 		awk '/^\.Sh /{ files = $2 == "FILES" } files && /^\.It Pa \//{
 			print $3 }' "$page"
 	done | grep -v -e '^/run/' -e '^/dev/' | sort -u
@@ -66,7 +79,7 @@ files_sections() {
 files_sections >"$tmp/files"
 check "the FILES sections have paths" test "$(wc -l <"$tmp/files")" -ge 3
 while read -r path; do
-	check "FILES: $path" test -e "$root$path"
+	check "FILES: $path" test -e "$root$path" -o -L "$root$path"
 done <"$tmp/files"
 
 # The directories of all paths in pages and documents. /var/log, /etc/default and

@@ -123,6 +123,13 @@ refused() {
 starts "a name with a file" web web.conf
 starts "a name and the default" web default.conf
 starts_none "a name without a file" web other.conf
+begin web
+mkdir -p "$run/pflashd/conf"
+: >"$run/pflashd/conf/web.conf"
+vif 1
+check_equal "a file that pflash-libvirt made: a flash" "0 1 1" \
+	"$? $(lines started) $(lines devices)"
+rm -r "$run/pflashd"
 starts "an incoming name" web--incoming web.conf
 starts_none "another incoming name" web--incoming2 web.conf
 starts "a blank" 'a b' 'a b.conf'

@@ -67,6 +67,7 @@ xc_domain_getinfolist(xc_interface *interface, uint32_t first,
 		return 0;
 	memset(info, 0xff, sizeof(*info) + LONGER);
 	info->domain = 7;
+	info->cpu_time = 1500000000;
 	info->flags = XEN_DOMINF_shutdown | SHUTDOWN_suspend
 						    << XEN_DOMINF_shutdownshift;
 	return 1;

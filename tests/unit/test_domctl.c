@@ -59,6 +59,15 @@ START_TEST(flags_are_those_of_the_domain)
 }
 END_TEST
 
+START_TEST(processor_time_is_that_of_the_domain)
+{
+	ck_assert_int_eq(domctl_cpu_time(domctl, 7), 1500000000);
+	ck_assert_int_eq(domctl_cpu_time(domctl, 6), -ESRCH);
+	ck_assert_int_eq(domctl_cpu_time(domctl, 8), -EPERM);
+	ck_assert_int_eq(domctl_cpu_time(domctl, 9), -ESRCH);
+}
+END_TEST
+
 START_TEST(register_is_read)
 {
 	uint64_t cr0 = 1;
@@ -129,6 +138,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, pauses_are_counted);
 	tcase_add_test(tc, flags_are_those_of_the_domain);
+	tcase_add_test(tc, processor_time_is_that_of_the_domain);
 	tcase_add_test(tc, register_is_read);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("libraries");
