@@ -221,6 +221,17 @@ int store_create(const struct store_config *config, const void *image,
 		 struct error *err);
 
 /*
+ * Prepares the block device or regular file config->path, which exists, to have
+ * a whole flash: the image, config->size bytes, at its start, and behind it all
+ * other files, of which there are none yet (docs/format.md, section "A complete
+ * device").  After a crash it is complete, or no complete device.  -EEXIST: it
+ * is not blank, and `replace` is false; -ENOSPC: it is too small, the sentence
+ * says what it needs; -EBUSY: another process has a lock.
+ */
+int store_create_device(const struct store_config *config, const void *image,
+			bool replace, struct error *err);
+
+/*
  * Checks whether store_create() would find the names free: 0, or its -errno and
  * sentence.  Changes nothing.
  */

@@ -196,7 +196,7 @@ ctl_convert(const struct ctl_options *options)
 		return ctl_fail(CTL_USAGE,
 				"convert: --layout: '%s' is not 2m or 4m",
 				options->layout);
-	ret = files_local(&files, options->files[0], options->journal, NULL,
+	ret = files_find(&files, options->files[0], options->journal, NULL,
 			  &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
