@@ -132,7 +132,7 @@ name_new(struct journal *journal, struct file *new, bool *renamed,
 
 	if (*renamed) {
 		file_close(&journal->file);
-		journal->file.fd = new->fd;
+		journal->file = *new;
 		new->fd = -1;
 	}
 	return rc ? error_errno(err, -rc, "%s", new->path) : 0;
