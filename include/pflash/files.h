@@ -142,11 +142,11 @@ int files_local(struct files **out, const char *vars, const char *journal,
 		const struct sys *sys, struct error *err);
 
 /*
- * Replaces *files, which knows VARS only, by an implementation that finds all
- * other files on the same device, if VARS is a device that is complete; it owns
- * the former *files.  Otherwise leaves *files as it is.  -EINVAL: it is complete
- * and has a given journal; -EUCLEAN: its superblock is damaged; after a failure
- * *files is as it was.  `sys` NULL: sys_kernel.
+ * If VARS is a device that is complete, replaces *files by an implementation
+ * that finds all other files on the device; it owns the former *files.
+ * Otherwise, and after a failure, *files stays as it is.  -EINVAL: it is
+ * complete and has a given journal; -EUCLEAN: its superblock is damaged.  `sys`
+ * NULL: sys_kernel.
  */
 int files_complete(struct files **files, const struct sys *sys,
 		   struct error *err);

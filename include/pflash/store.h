@@ -231,6 +231,19 @@ int store_create(const struct store_config *config, const void *image,
 int store_create_device(const struct store_config *config, const void *image,
 			bool replace, struct error *err);
 
+/* The files on a complete device, in bytes. */
+struct store_areas {
+	uint64_t used[FILES_ROLES]; /* 0: there is no such file */
+	uint64_t room[FILES_ROLES];
+};
+
+/*
+ * Finds out how much each file takes of its room, without a lock: 1; 0: VARS is
+ * no complete device.  -EUCLEAN: it is damaged.
+ */
+int store_measure(const struct store_config *config, struct store_areas *areas,
+		  struct error *err);
+
 /*
  * Checks whether store_create() would find the names free: 0, or its -errno and
  * sentence.  Changes nothing.

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Prepares a device that is complete.  The superblock goes first and comes
- * last: a device that a crash leaves half prepared is none.
+ * Prepares a device that is complete, and measures its files.  The superblock
+ * is erased first and written last, so a device that a crash leaves half
+ * prepared is not complete.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "journal.h"
 #include "lock.h"
 #include "slots.h"
 #include "vars.h"
@@ -158,4 +160,60 @@ store_create_device(const struct store_config *config, const void *image,
 	rc = prepare(&p, files, size, replace, err);
 	files->ops->close(files);
 	return rc;
+}
+
+static int
+measure_journal(const struct vars *vars, uint64_t *used, struct error *err)
+{
+	struct journal journal;
+	uint8_t *bytes;
+	size_t len;
+	int rc = journal_open(&journal, vars->file.sys, vars->files, false,
+			      err);
+
+	if (rc)
+		return rc;
+	rc = journal_read(&journal, &bytes, &len, err);
+	journal_close(&journal);
+	if (!rc)
+		free(bytes);
+	*used = rc ? 0 : len;
+	return rc;
+}
+
+static int
+measure_file(const struct vars *vars, enum files_role role, uint64_t *used,
+	     struct error *err)
+{
+	struct file file = { .sys = vars->file.sys };
+	struct stat st = { .st_size = 0 };
+	int rc = file_open(&file, vars->files, role, false, err);
+
+	if (!rc)
+		rc = file_stat(&file, &st, err);
+	file_close(&file);
+	*used = (uint64_t)st.st_size;
+	return rc;
+}
+
+int
+store_measure(const struct store_config *config, struct store_areas *areas,
+	      struct error *err)
+{
+	struct vars vars;
+	int rc = vars_init(&vars, config, err);
+
+	*areas = (struct store_areas){ .used = { 0 } };
+	for (enum files_role role = FILES_VARS;
+	     !rc && role < FILES_ROLES && vars.files->place[role].room;
+	     role++) {
+		areas->room[role] = vars.files->place[role].room;
+		rc = role == FILES_JOURNAL ?
+			     measure_journal(&vars, &areas->used[role], err) :
+			     measure_file(&vars, role, &areas->used[role], err);
+		if (rc == -ENOENT)
+			rc = 0;
+	}
+	vars_close(&vars);
+	return rc ? rc : areas->room[FILES_VARS] != 0;
 }

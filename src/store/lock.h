@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The lock that gives a VARS file or journal one writer: an open file
- * description lock (fcntl(2), F_OFD_SETLK) on the whole file, or on the place that
- * the file has on a device.  The kernel
- * releases it when the last descriptor is closed, also after SIGKILL.
+ * description lock (fcntl(2), F_OFD_SETLK) on the whole file, or on the place
+ * that the file has on a device.  The kernel releases it when the last
+ * descriptor is closed, also after SIGKILL.
  */
 #ifndef STORE_LOCK_H
 #define STORE_LOCK_H

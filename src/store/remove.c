@@ -29,8 +29,8 @@ check_vars(const struct file *file, const struct stat *st, struct error *err)
 
 	if (S_ISBLK(st->st_mode) || file->place.room)
 		return error_set(err, EINVAL,
-				 "%s: a block device is not removed: `blkdiscard "
-				 "-z` erases it",
+				 "%s: a block device is not removed: "
+				 "`blkdiscard -z` erases it",
 				 path);
 	if (st->st_nlink > 1)
 		return error_set(err, EMLINK,

@@ -172,7 +172,7 @@ settle(const struct slots *slots, int fd, enum files_role role,
 static int
 open_file(struct slots *slots, int fd, enum files_role role, bool write)
 {
-	struct state state;
+	struct state state = { .current = 0 };
 	int rc = read_state(slots, fd, role, &state);
 
 	if (rc)
@@ -227,7 +227,7 @@ lock_other(struct slots *slots, int fd, enum files_role role,
 static int
 prepare(struct slots *slots, int fd, enum files_role role)
 {
-	struct state state;
+	struct state state = { .current = 0 };
 	int rc = lock_other(slots, fd, role, &state);
 
 	if (rc || state.slot[!state.current].kind == SLOT_INVALID)
@@ -284,9 +284,8 @@ install_at(struct slots *slots, int fd, enum files_role role, bool replace,
 	   bool *named)
 {
 	const struct slot_header file = { .kind = SLOT_FILE,
-					  .length =
-						  slots->files.length[role] };
-	struct state state;
+					  .length = slots->files.length[role] };
+	struct state state = { .current = 0 };
 	int rc = read_state(slots, fd, role, &state);
 
 	if (!rc && is_file(&state) && !replace)
@@ -321,7 +320,7 @@ static int
 remove_at(struct slots *slots, int fd, enum files_role role)
 {
 	const struct slot_header none = { .kind = SLOT_NO_FILE };
-	struct state state;
+	struct state state = { .current = 0 };
 	bool done;
 	int rc = read_state(slots, fd, role, &state);
 
@@ -359,7 +358,7 @@ slots_measure(struct files *files, enum files_role role, int fd,
 {
 	const struct slots *slots = slots_of(files);
 	unsigned int slot;
-	struct state state;
+	struct state state = { .current = 0 };
 	int rc;
 
 	st->st_mode = S_IFREG | (st->st_mode & 07777);
@@ -374,8 +373,7 @@ slots_measure(struct files *files, enum files_role role, int fd,
 	       superblock_area(&slots->super, role)->offset;
 	st->st_nlink = slot == state.current && is_file(&state);
 	if (role != FILES_JOURNAL)
-		st->st_size = st->st_nlink ? (off_t)state.slot[slot].length :
-					     0;
+		st->st_size = st->st_nlink ? (off_t)state.slot[slot].length : 0;
 	return 0;
 }
 

@@ -193,8 +193,8 @@ rest(uint32_t image)
 uint64_t
 superblock_least(uint32_t image)
 {
-	uint64_t least = rest(image) + 2 * blocks(journal_slot(image) +
-						  STORE_HISTORY_BYTES);
+	uint64_t least = rest(image) +
+			 2 * blocks(journal_slot(image) + STORE_HISTORY_BYTES);
 
 	return least > STORE_MAX_SIZE ? least : STORE_MAX_SIZE + BLOCK_SIZE;
 }

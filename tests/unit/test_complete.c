@@ -257,7 +257,8 @@ START_TEST(device_that_has_grown_says_so)
 	ck_assert_int_eq(store_close(store), 0);
 	ck_assert_int_eq(truncate(path, DEVICE + (4 << 20)), 0);
 	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(err.text, "20971520 bytes, and has grown"));
+	ck_assert_ptr_nonnull(strstr(err.text,
+				     "20971520 bytes, and has grown"));
 	ck_assert_int_eq(truncate(path, DEVICE), 0);
 	ck_assert_int_eq(store_close(open_with(config)), 0);
 	make_device("PLAIN", DEVICE);
@@ -357,7 +358,8 @@ static uint64_t random_state = 1;
 static uint32_t
 random_below(uint32_t n)
 {
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+	random_state = random_state * 6364136223846793005u +
+		       1442695040888963407;
 	return (uint32_t)(random_state >> 33) % n;
 }
 
@@ -476,8 +478,8 @@ find_journal(uint64_t *length)
 START_TEST(torn_record_is_dropped_once)
 {
 	const struct store_config config = { .path = path };
-	struct store *store =
-		open_with((struct store_config){ .sync = STORE_SYNC_NONE });
+	struct store *store = open_with((struct store_config){
+		.sync = STORE_SYNC_NONE });
 	struct store_recovery found;
 	uint8_t expected[SIZE];
 	uint64_t at, length;
@@ -650,7 +652,8 @@ append_list(void)
 
 	ck_assert_int_eq(rc, 0);
 	ck_assert_int_eq(changes_remove(changes, guid, name, sizeof(name),
-					&err), 0);
+					&err),
+			 0);
 	rc = queue_append(files, NULL, &item, &err);
 	files->ops->close(files);
 	changes_free(changes);

@@ -271,7 +271,7 @@ END_TEST
 
 /* --- the power is lost --- */
 
-/* What the medium has, and the writes that are not synced. */
+/* The contents of the medium, and the writes that are not synced. */
 static uint8_t medium[DEVICE];
 static struct {
 	uint8_t data[BLOCK];
@@ -386,7 +386,7 @@ START_TEST(power_is_lost_after_every_call)
 			ck_assert_int_eq(on->ops->remove(on, FILES_STATE,
 							 false),
 					 0);
-		/* What was installed is durable. */
+		/* The call has returned: its result is durable. */
 		least = most = last = next;
 		cut_power();
 	}
@@ -423,7 +423,8 @@ START_TEST(damage_does_not_bring_back_an_old_file)
 	ck_assert_int_eq(PUT(2), 0);
 	write_at(header_at(SLOT_AFTER(2)), zeros, BLOCK);
 	ck_assert_int_eq(GET(), -EUCLEAN);
-	ck_assert_ptr_nonnull(strstr(err.text, "DEV (state): damaged: neither"));
+	ck_assert_ptr_nonnull(strstr(err.text,
+				     "DEV (state): damaged: neither"));
 	ck_assert_int_eq(PUT(3), -EUCLEAN);
 	ck_assert_int_eq(REMOVE(), -EUCLEAN);
 }
@@ -478,8 +479,7 @@ START_TEST(headers_of_others_are_not_valid)
 	      (struct slot_header){ SLOT_FILE, UINT64_MAX, 100 });
 	ck_assert_int_eq(GET(), 1);
 	/* Without a mistake it is valid. */
-	forge(&super, FILES_STATE,
-	      (struct slot_header){ SLOT_NO_FILE, 50, 0 });
+	forge(&super, FILES_STATE, (struct slot_header){ SLOT_NO_FILE, 50, 0 });
 	ck_assert_int_eq(GET(), 0);
 }
 END_TEST
@@ -591,13 +591,12 @@ START_TEST(plan_uses_the_device)
 			ck_assert_int_eq(superblock_plan(&now, images[i], size),
 					 0);
 			superblock_encode(block, &now);
-			ck_assert_int_eq(superblock_decode(
-						 &now, block,
-						 size - size % BLOCK),
+			ck_assert_int_eq(superblock_decode(&now, block,
+							   size - size % BLOCK),
 					 1);
 		}
 	}
-	/* What the manual says: 20 MiB are enough for both layouts. */
+	/* The manual says that 20 MiB are enough for both layouts. */
 	ck_assert_uint_le(superblock_least(0x20000), 20u << 20);
 	ck_assert_uint_le(superblock_least(0x84000), 20u << 20);
 }

@@ -895,7 +895,9 @@ START_TEST(block_device_has_its_journal_elsewhere)
 	memset(device, 0x11, sizeof(device));
 	blob_write(config.path, device, sizeof(device));
 	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(err.text, "a block device without room for a journal: --journal"));
+	ck_assert_ptr_nonnull(strstr(
+		err.text, "a block device without room for a journal: "
+			  "--journal must say"));
 	config.journal = scratch_path("of-dev.journal");
 	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
 	config.size = sizeof(device) + BLOCK;
