@@ -153,54 +153,6 @@ close_device(const struct slots *slots, int fd)
 }
 
 /*
- * Makes the state durable: an earlier process may have written it without a
- * sync, or its sync may have failed, so that it is in the page cache only.
- */
-static int
-settle(const struct slots *slots, int fd, enum files_role role,
-       const struct state *state)
-{
-	unsigned int current = state->current;
-	int rc = write_header(slots, fd, role, current, &state->slot[current]);
-
-	if (!rc && state->slot[!current].kind != SLOT_INVALID)
-		rc = erase_header(slots, fd, role, !current);
-	return rc ? rc : sync_device(slots, fd);
-}
-
-/* The queue is opened without a lock: its state is not written here. */
-static int
-open_file(struct slots *slots, int fd, enum files_role role, bool write)
-{
-	struct state state = { .current = 0 };
-	int rc = read_state(slots, fd, role, &state);
-
-	if (rc)
-		return rc;
-	if (!is_file(&state))
-		return -ENOENT;
-	if (write && role != FILES_NEXT)
-		rc = settle(slots, fd, role, &state);
-	set_place(slots, role, state.current);
-	return rc;
-}
-
-static int
-slots_open(struct files *files, enum files_role role, bool write)
-{
-	struct slots *slots = slots_of(files);
-	int fd = open_device(slots, write), rc;
-
-	if (fd < 0 || role == FILES_VARS)
-		return fd;
-	rc = open_file(slots, fd, role, write);
-	if (!rc)
-		return fd;
-	close_device(slots, fd);
-	return rc;
-}
-
-/*
  * Locks the slot that is not in force.  -EEXIST: another process has put a file
  * there in the meantime.
  */
@@ -223,6 +175,97 @@ lock_other(struct slots *slots, int fd, enum files_role role,
 	return !rc && state->current == target ? -EEXIST : rc;
 }
 
+/*
+ * Completes what an earlier call or process has begun, if both headers are
+ * valid: the one in force may be in the page cache only, because its sync has
+ * failed or has not happened.  If the other one is erased, it is durable.
+ */
+static int
+settle(const struct slots *slots, int fd, enum files_role role,
+       const struct state *state)
+{
+	unsigned int current = state->current;
+	int rc;
+
+	if (state->slot[!current].kind == SLOT_INVALID)
+		return 0;
+	rc = write_header(slots, fd, role, current, &state->slot[current]);
+	if (!rc)
+		rc = sync_device(slots, fd);
+	return rc ? rc : erase_header(slots, fd, role, !current);
+}
+
+/*
+ * With the lock on the slot that is not in force nobody else puts it into force.
+ * -EEXIST: another process has done that just now, durably.
+ */
+static int
+settle_queue(struct slots *slots)
+{
+	struct state state = { .current = 0 };
+	int fd = open_device(slots, true), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = lock_other(slots, fd, FILES_NEXT, &state);
+	if (!rc)
+		rc = settle(slots, fd, FILES_NEXT, &state);
+	close_device(slots, fd);
+	return rc == -EEXIST ? 0 : rc;
+}
+
+/*
+ * The caller has the lock on VARS.  Damage to another file than the journal is
+ * reported when that file is opened.
+ */
+static int
+settle_all(struct slots *slots, int fd)
+{
+	struct state state = { .current = 0 };
+	int rc = 0;
+
+	for (enum files_role role = FILES_JOURNAL; !rc && role < FILES_ROLES;
+	     role++) {
+		rc = read_state(slots, fd, role, &state);
+		if (rc == -EUCLEAN && role != FILES_JOURNAL)
+			rc = 0;
+		else if (!rc && role != FILES_NEXT)
+			rc = settle(slots, fd, role, &state);
+		else if (!rc && state.slot[!state.current].kind)
+			rc = settle_queue(slots);
+	}
+	return rc;
+}
+
+static int
+open_file(struct slots *slots, int fd, enum files_role role, bool write)
+{
+	struct state state = { .current = 0 };
+	int rc = read_state(slots, fd, role, &state);
+
+	if (!rc && write && role == FILES_JOURNAL)
+		rc = settle_all(slots, fd);
+	if (rc)
+		return rc;
+	set_place(slots, role, state.current);
+	return is_file(&state) ? 0 : -ENOENT;
+}
+
+static int
+slots_open(struct files *files, enum files_role role, bool write)
+{
+	struct slots *slots = slots_of(files);
+	int fd = open_device(slots, write), rc;
+
+	if (fd < 0 || role == FILES_VARS)
+		return fd;
+	rc = open_file(slots, fd, role, write);
+	if (!rc)
+		return fd;
+	close_device(slots, fd);
+	return rc;
+}
+
 /* The header of the new file is erased before its contents are written. */
 static int
 prepare(struct slots *slots, int fd, enum files_role role)
@@ -232,7 +275,7 @@ prepare(struct slots *slots, int fd, enum files_role role)
 
 	if (rc || state.slot[!state.current].kind == SLOT_INVALID)
 		return rc;
-	rc = erase_header(slots, fd, role, !state.current);
+	rc = settle(slots, fd, role, &state);
 	return rc ? rc : sync_device(slots, fd);
 }
 
