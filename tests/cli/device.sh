@@ -134,6 +134,14 @@ else
 	skip "the independent reader: python3 is not installed"
 fi
 
+# --- pflashd ---
+
+sandbox=
+[ "$(id -u)" = 0 ] || sandbox='--sandbox none'
+check "pflashd could attach it" "$build/pflashd" --domain web --check-start pvh --vars "$d" --code none $sandbox
+refuses "pflashd with a journal elsewhere" 3 "leave out --journal" "$build/pflashd" --domain web \
+	--check-start pvh --vars "$d" --code none --journal "$tmp/j" $sandbox
+
 # --- damage ---
 
 cp "$d" "$tmp/whole"
