@@ -196,8 +196,8 @@ settle(const struct slots *slots, int fd, enum files_role role,
 }
 
 /*
- * With the lock on the slot that is not in force nobody else puts it into force.
- * -EEXIST: another process has done that just now, durably.
+ * With the lock on the slot that is not in force nobody else puts it into
+ * force.  -EEXIST: another process has done that just now, durably.
  */
 static int
 settle_queue(struct slots *slots)
@@ -273,10 +273,7 @@ prepare(struct slots *slots, int fd, enum files_role role)
 	struct state state = { .current = 0 };
 	int rc = lock_other(slots, fd, role, &state);
 
-	if (rc || state.slot[!state.current].kind == SLOT_INVALID)
-		return rc;
-	rc = settle(slots, fd, role, &state);
-	return rc ? rc : sync_device(slots, fd);
+	return rc ? rc : settle(slots, fd, role, &state);
 }
 
 static int

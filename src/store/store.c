@@ -273,33 +273,6 @@ recovery_of(const struct store *store, const uint8_t *bytes,
 	};
 }
 
-/* The longest record that the next commit can append to the journal. */
-static uint64_t
-longest_burst(const struct store *store)
-{
-	const struct burst *burst = &store->burst;
-
-	return RECORD_HEADER_SIZE + (uint64_t)burst->limit +
-	       OPERATION_HEADER_SIZE +
-	       (burst->borrowed ? STORE_CHANGE_MOST : store->size) +
-	       RECORD_CHAIN_SIZE;
-}
-
-/*
- * True if the next burst, or the checkpoint after it, might not fit into the
- * journal's place: a new journal is due now.
- */
-static bool
-room_is_short(const struct store *store)
-{
-	const struct journal *journal = &store->journal;
-	uint64_t room = journal->file.place.room;
-
-	return room && journal->length + longest_burst(store) +
-			       STORE_CHANGE_MOST >
-		       room;
-}
-
 /*
  * Makes a new journal file with the history of `old`, or without history if
  * `old` is NULL.  VARS must have the image.  If there is an old journal and the
@@ -319,7 +292,7 @@ new_journal(struct store *store, const struct recovery *old, struct error *err)
 	bool renamed;
 	int rc;
 
-	if (old && !compose_is_due(&in) && !room_is_short(store))
+	if (old && !compose_is_due(&in))
 		return 0;
 	rc = compose_journal(&in, &bytes, &scan, err);
 	if (rc)
@@ -339,7 +312,6 @@ history_fits(const struct store *store)
 	const struct journal *journal = &store->journal;
 
 	return store->history.bytes > 0 && store->history.seconds == 0 &&
-	       !room_is_short(store) &&
 	       journal->history_start > JOURNAL_HEADER_SIZE &&
 	       journal->length - journal->history_start <= store->history.bytes;
 }
@@ -367,7 +339,7 @@ history_is_long(const struct store *store)
 	bool snapshot = journal->history_start > JOURNAL_HEADER_SIZE;
 	uint64_t limit = store->history.bytes + COMPOSE_SLACK;
 
-	if (snapshot != (store->history.bytes > 0) || room_is_short(store))
+	if (snapshot != (store->history.bytes > 0))
 		return true;
 	if (store->history.seconds)
 		return journal->length > store->looked + COMPOSE_SLACK;
@@ -425,6 +397,34 @@ checkpoint(struct store *store, bool drop)
 	store->stats.checkpoints++;
 	memset(store->dirty, 0, store->size / BLOCK_SIZE);
 	return 0;
+}
+
+/* The longest record that the next commit can append to the journal. */
+static uint64_t
+longest_burst(const struct store *store)
+{
+	const struct burst *burst = &store->burst;
+
+	return RECORD_HEADER_SIZE + (uint64_t)burst->limit +
+	       OPERATION_HEADER_SIZE +
+	       (burst->borrowed ? STORE_CHANGE_MOST : store->size) +
+	       RECORD_CHAIN_SIZE;
+}
+
+/*
+ * True if the next burst, or the checkpoint after it, might not fit into the
+ * journal's place.  fit_journal() leaves enough room, so this happens only
+ * while no new journal can be made: each commit tries again.
+ */
+static bool
+room_is_short(const struct store *store)
+{
+	const struct journal *journal = &store->journal;
+	uint64_t room = journal->file.place.room;
+
+	return room &&
+	       journal->length + longest_burst(store) + STORE_CHANGE_MOST >
+		       room;
 }
 
 static bool

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A flash on a complete device.  The simulated disk keeps it as one file without
- * the hole behind the image, which the store never touches: only a device of
- * more than 16 MiB is complete.
+ * A flash on a complete device.  The simulated disk keeps it as one file,
+ * without the hole behind the image, which the store never touches: only a
+ * device of more than 16 MiB is complete.
  */
 #ifndef CRASH_DEVICE_H
 #define CRASH_DEVICE_H

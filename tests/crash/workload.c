@@ -565,31 +565,33 @@ build_settle_history(struct script *script, const struct workload *workload,
 
 #define SMALL(name, sync, size, limit, history, whole)                         \
 	{                                                                      \
-		name, build_small, { NULL,    (size),  sync,  limit,           \
-				     8 * KIB, history, whole, FIRST_RANDOM, false },  \
+		name, build_small,                                             \
+			{ NULL,    (size), sync,         limit, 8 * KIB,       \
+			  history, whole,  FIRST_RANDOM, false },              \
 			PLAN_QUICK, PLAN_FULL, 1, false, NULL, NULL            \
 	}
 
 #define OTHERS(name, build, sync, limit, history, whole)                       \
 	{                                                                      \
-		name, build,                                                   \
-			{ NULL,           3 * BLOCK, sync,  limit,             \
-			  STORE_MAX_SIZE, history,   whole, FIRST_RANDOM, false },    \
+		name, build, { NULL,  3 * BLOCK,      sync,                    \
+			       limit, STORE_MAX_SIZE, history,                 \
+			       whole, FIRST_RANDOM,   false },                 \
 			{ 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL, NULL \
 	}
 
 #define FAULTS(name, build, sync, limit, history, whole)                       \
 	{                                                                      \
-		name, build, { NULL,    2 * BLOCK, sync,  limit,               \
-			       8 * KIB, history,   whole, FIRST_RANDOM, false },      \
+		name, build,                                                   \
+			{ NULL,    2 * BLOCK, sync,         limit, 8 * KIB,    \
+			  history, whole,     FIRST_RANDOM, false },           \
 			{ 2, 2, 1, 0, 0, 13 }, { 3, 2, 2, 400, 0, 2 }, 1,      \
 			true, NULL, NULL                                       \
 	}
 
 #define TRACE(name, sync, first, limit, history, plan, stride, seeds, file)    \
 	{                                                                      \
-		name, build_trace, { NULL, OVMF_SIZE, sync,  limit,            \
-				     0,    history,   false, first, false },          \
+		name, build_trace, { NULL,    OVMF_SIZE, sync,  limit, 0,      \
+				     history, false,     first, false },       \
 			plan, { 4, 6, 6, 400, 0, stride }, seeds, false, file, \
 			NULL                                                   \
 	}
@@ -606,9 +608,9 @@ build_settle_history(struct script *script, const struct workload *workload,
 /* Of operations on closed files, and of the checkpoint of a quiet guest. */
 #define CLOSED(name, build, sync, seeds)                                       \
 	{                                                                      \
-		name, build,                                                   \
-			{ NULL,           2 * BLOCK, sync, 0,                  \
-			  STORE_MAX_SIZE, KEEP_ALL,  true, FIRST_RANDOM, false },     \
+		name, build, { NULL, 2 * BLOCK,      sync,                     \
+			       0,    STORE_MAX_SIZE, KEEP_ALL,                 \
+			       true, FIRST_RANDOM,   false },                  \
 			{ 3, 2, 2, 80, 0, 0 }, PLAN_FULL, seeds, false, NULL,  \
 			NULL                                                   \
 	}
@@ -617,8 +619,8 @@ build_settle_history(struct script *script, const struct workload *workload,
 #define PINNED(name, sync, limit, stride)                                      \
 	{                                                                      \
 		name, build_pinned,                                            \
-			{ NULL,    STORE_SIZE, sync,  limit,                   \
-			  8 * KIB, KEEP_ALL,   false, FIRST_KEYS, false },            \
+			{ NULL,     STORE_SIZE, sync,       limit, 8 * KIB,    \
+			  KEEP_ALL, false,      FIRST_KEYS, false },           \
 			{ 3, 3, 3, 60, 0, stride }, PLAN_FULL, 1, false, NULL, \
 			NULL                                                   \
 	}
@@ -626,8 +628,9 @@ build_settle_history(struct script *script, const struct workload *workload,
 /* The call that fails is cut at once, and at few others. */
 #define FAULTS_CLOSED(name, build, sync)                                       \
 	{                                                                      \
-		name, build, { NULL,    2 * BLOCK, sync, 0,                    \
-			       8 * KIB, KEEP_ALL,  true, FIRST_RANDOM, false },       \
+		name, build,                                                   \
+			{ NULL,     2 * BLOCK, sync,         0,    8 * KIB,    \
+			  KEEP_ALL, true,      FIRST_RANDOM, false },          \
 			{ 2, 1, 1, 0, 0, 89 }, { 3, 2, 2, 400, 0, 2 }, 1,      \
 			true, NULL, NULL                                       \
 	}
@@ -638,17 +641,15 @@ build_settle_history(struct script *script, const struct workload *workload,
  */
 #define DEVICE(name, build, sync, size, limit, burst, history, first, stride)  \
 	{                                                                      \
-		name, build,                                                   \
-			{ NULL,    size,    sync,  limit,                      \
-			  burst,   history, false, first, true },              \
-			{ 4, 3, 3, 60, 300, stride },                          \
-			{ 6, 8, 8, 100, 0, 0 }, 1, false, NULL, NULL           \
+		name, build, { NULL,    size,  sync,  limit, burst,            \
+			       history, false, first, true },                  \
+			{ 4, 3, 3, 60, 300, stride }, { 6, 8, 8, 100, 0, 0 },  \
+			1, false, NULL, NULL                                   \
 	}
 #define DEVICE_FAULTS(name, build, sync, size, limit, history, first, stride)  \
 	{                                                                      \
-		name, build,                                                   \
-			{ NULL,    size,    sync,  limit,                      \
-			  8 * KIB, history, false, first, true },              \
+		name, build, { NULL,    size,  sync,  limit, 8 * KIB,          \
+			       history, false, first, true },                  \
 			{ 2, 1, 1, 0, 0, stride }, { 3, 2, 2, 400, 0, 2 }, 1,  \
 			true, NULL, NULL                                       \
 	}

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../src/store/journal.h"
+#include "../../src/store/lock.h"
 #include "../../src/store/scan.h"
 #include "../../src/store/superblock.h"
 #include "support_store.h"
@@ -159,7 +161,10 @@ START_TEST(small_device_is_refused_with_its_size)
 }
 END_TEST
 
-/* A device that is half prepared is not complete, and can be prepared again. */
+/*
+ * A device that is half prepared is not complete, and can be prepared again.
+ * One that was complete before has its former flash, or is not complete.
+ */
 START_TEST(every_call_of_a_preparation_fails)
 {
 	const struct store_config config = {
@@ -174,18 +179,28 @@ START_TEST(every_call_of_a_preparation_fails)
 		int rc;
 
 		make_device("DEV", DEVICE);
-		fault = (struct fault){ .nth = ++n, .error = EIO };
-		rc = store_create_device(&config, image, false, &err);
+		image[0] = 1;
+		if (_i) {
+			ck_assert_int_eq(prepare(SIZE, false), 0);
+			store = open_with((struct store_config){ 0 });
+			ck_assert_int_eq(store_close(store), 0);
+		}
+		image[0] = 2;
+		fault = (struct fault){ .nth = ++n,
+					.persistent = true,
+					.error = EIO };
+		rc = store_create_device(&config, image, true, &err);
 		hits = fault.hits;
 		fault.nth = 0;
 		if (store_open(&store, &(struct store_config){ .path = path },
 			       NULL, &err) == 0) {
-			ck_assert_int_eq(memcmp(store_image(store), image,
-						SIZE),
-					 0);
+			ck_assert(store_image(store)[0] == 2 || (_i && rc));
 			ck_assert_int_eq(store_close(store), 0);
 		} else {
 			ck_assert_int_lt(rc, 0);
+			ck_assert_msg(!strstr(err.text, "(journal)") &&
+					      !strstr(err.text, "differs"),
+				      "call %u: %s", n, err.text);
 			ck_assert_int_eq(prepare(SIZE, true), 0);
 		}
 	} while (hits);
@@ -273,7 +288,7 @@ START_TEST(device_that_has_grown_says_so)
 END_TEST
 
 /*
- * A guest fills the largest flash with what looks like a superblock and headers
+ * A guest fills the largest flash with what looks like superblocks and headers
  * of slots.
  */
 START_TEST(guest_cannot_make_a_complete_device)
@@ -451,6 +466,68 @@ START_TEST(largest_bursts_fit)
 }
 END_TEST
 
+/* A burst that the caller does not end is ended in time. */
+START_TEST(endless_burst_fits)
+{
+	static uint8_t bytes[SIZE];
+	struct store *store;
+
+	make_device("LEAST", (off_t)superblock_least(SIZE));
+	ck_assert_int_eq(prepare(SIZE, false), 0);
+	store = open_with((struct store_config){ .burst_limit = STORE_MAX_SIZE,
+						 .sys = &sys_unsynced });
+	for (int i = 0; i < 100; i++) {
+		memset(bytes, i, SIZE);
+		ck_assert_int_eq(store_program(store, 0, bytes, SIZE), 0);
+	}
+	ck_assert_uint_gt(store_stats(store)->bursts, 1);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
+/* Commits until the store fails, at most `most` times; the number. */
+static unsigned int
+commit_blocks(struct store *store, unsigned int most)
+{
+	static uint8_t bytes[BLOCK];
+	unsigned int n = 0;
+
+	while (n < most) {
+		memset(bytes, (int)n, BLOCK);
+		if (store_program(store, 0, bytes, BLOCK) ||
+		    store_commit(store))
+			break;
+		n++;
+	}
+	return n;
+}
+
+/*
+ * While no new journal can be made, the old one grows; in time before its end
+ * each commit tries again.
+ */
+START_TEST(journal_that_cannot_be_replaced_for_a_time)
+{
+	const struct store_config config = { .sys = &sys_unsynced };
+	struct store *store = open_with(config);
+	unsigned int most;
+
+	no_random = true;
+	most = commit_blocks(store, UINT_MAX);
+	ck_assert_int_eq(store_failed(store), -ENOSPC);
+	no_random = false;
+	(void)store_close(store);
+	ck_assert_uint_gt(most, 500);
+	ck_assert_int_eq(prepare(SIZE, true), 0);
+	store = open_with(config);
+	no_random = true;
+	ck_assert_uint_eq(commit_blocks(store, most - 20), most - 20);
+	no_random = false;
+	ck_assert_uint_eq(commit_blocks(store, most), most);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
 /* The offset of the journal that is in force, and its length. */
 static uint64_t
 find_journal(uint64_t *length)
@@ -471,9 +548,12 @@ find_journal(uint64_t *length)
 	return slot_offset(area, slot) + BLOCK;
 }
 
+/* Longer than the records of a checkpoint. */
+#define TORN 9u
+
 /*
- * A crash tears a record before the last one, neither of which was synced: both
- * are dropped once, and told once.
+ * A crash tears a record before others, none of which was synced: all are
+ * dropped once, and told once.
  */
 START_TEST(torn_record_is_dropped_once)
 {
@@ -487,17 +567,17 @@ START_TEST(torn_record_is_dropped_once)
 
 	commit_byte(store, 1, 1);
 	memcpy(expected, store_image(store), SIZE);
-	commit_byte(store, 2, 2);
-	commit_byte(store, 3, 3);
+	for (uint32_t i = 2; i < 2 + TORN; i++)
+		commit_byte(store, i, (uint8_t)i);
 	blob = blob_read(path);
 	ck_assert_int_eq(store_close(store), 0);
 	blob_write(path, blob.data, blob.len);
 	at = find_journal(&length);
-	blob.data[at + length - BURST - 5] ^= 1;
+	blob.data[at + length - (TORN - 1) * BURST - 5] ^= 1;
 	blob_write(path, blob.data, blob.len);
 	blob_free(&blob);
 	ck_assert_int_eq(store_open(&store, &config, &found, &err), 0);
-	ck_assert_uint_eq(found.dropped_bytes, 2 * BURST);
+	ck_assert_uint_eq(found.dropped_bytes, TORN * BURST);
 	ck_assert_int_eq(memcmp(store_image(store), expected, SIZE), 0);
 	ck_assert_int_eq(store_close(store), 0);
 	ck_assert_int_eq(store_open(&store, &config, &found, &err), 0);
@@ -570,45 +650,69 @@ START_TEST(reader_sees_the_history)
 END_TEST
 
 static struct store *busy;
-static unsigned int reads;
+static unsigned int reads, busy_at;
+static bool was_busy;
+static bool after_vars; /* count from the read of the image on */
 
-/* Between two reads the guest writes so much that both slots are replaced. */
+/*
+ * Replaces the journal in both slots; the new one has some bursts, and behind
+ * a read it is longer than the old one in its slot.
+ */
+static void
+be_busy(void)
+{
+	for (uint8_t i = 0; i < 2; i++) {
+		commit_byte(busy, 0, (uint8_t)(reads + i));
+		ck_assert_int_eq(store_checkpoint(busy), 0);
+	}
+	for (uint8_t i = 0; i < (was_busy ? 20 : 12); i++)
+		commit_byte(busy, BLOCK + i, (uint8_t)reads);
+}
+
+/* Reads little by little; the guest writes between two reads. */
 static ssize_t
 busy_pread(int fd, void *buf, size_t len, off_t off)
 {
-	static uint8_t fill;
-	uint8_t bytes[BLOCK];
-
-	if (++reads < 400)
-		for (uint32_t i = 0; i < 40; i++) {
-			memset(bytes, fill++, BLOCK);
-			ck_assert_int_eq(store_program(busy, i % 31 * BLOCK,
-						       bytes, BLOCK),
-					 0);
-			ck_assert_int_eq(store_commit(busy), 0);
-		}
-	return pread(fd, buf, len, off);
+	if (after_vars && off == 0 && len == SIZE)
+		reads = 0;
+	if (++reads == busy_at && !was_busy) {
+		was_busy = true;
+		be_busy();
+	}
+	return pread(fd, buf, len > BLOCK && off && reads < 200 ? 150 : len,
+		     off);
 }
 
+/* The reader sees one moment: before or behind what the guest writes. */
 START_TEST(reader_between_replacements)
 {
 	static const struct store_history none = { .bytes = 0 };
+	static uint8_t before[SIZE];
 	struct sys sys = sys_kernel;
 	struct reader *reader;
-	uint8_t *seen;
+	unsigned int late = 0;
 
 	busy = open_with((struct store_config){ .history = &none,
-						.journal_limit = 3 * BLOCK,
 						.sys = &sys_unsynced });
 	sys.pread = busy_pread;
-	ck_assert_int_eq(reader_open(&reader, &sys, path, &err), 0);
-	ck_assert_uint_gt(reads, 200);
-	seen = malloc(SIZE);
-	memcpy(seen, reader_image(reader), SIZE);
-	reader_close(reader);
-	/* It succeeded when the writer was quiet. */
-	ck_assert_int_eq(memcmp(seen, store_image(busy), SIZE), 0);
-	free(seen);
+	after_vars = _i;
+	for (busy_at = 1; busy_at < 100; busy_at++) {
+		const uint8_t *seen;
+
+		reads = 100;
+		be_busy();
+		was_busy = false;
+		reads = after_vars ? 1000 : 0;
+		memcpy(before, store_image(busy), SIZE);
+		ck_assert_int_eq(reader_open(&reader, &sys, path, &err), 0);
+		seen = reader_image(reader);
+		late += memcmp(seen, before, SIZE) != 0;
+		ck_assert_msg(!memcmp(seen, before, SIZE) ||
+				      !memcmp(seen, store_image(busy), SIZE),
+			      "busy at read %u", busy_at);
+		reader_close(reader);
+	}
+	ck_assert_uint_gt(late, 10);
 	ck_assert_int_eq(store_close(busy), 0);
 }
 END_TEST
@@ -660,13 +764,15 @@ append_list(void)
 	return rc;
 }
 
+/* It begins later, and has none of the descriptors that are opened later. */
 static pid_t
-fork_adder(unsigned int times)
+fork_adder(unsigned int times, unsigned int delay)
 {
 	pid_t pid = fork();
 
 	if (pid)
 		return pid;
+	usleep(delay);
 	while (times && append_list() == 0)
 		times--;
 	_exit(times ? 1 : 0);
@@ -685,7 +791,8 @@ join(pid_t pid)
 START_TEST(processes_queue_at_the_same_time)
 {
 	struct store *store = open_with((struct store_config){ 0 });
-	pid_t pids[] = { fork_adder(15), fork_adder(15), fork_adder(15) };
+	pid_t pids[] = { fork_adder(15, 0), fork_adder(15, 0),
+			 fork_adder(15, 0) };
 	size_t dropped, count = 0;
 	struct files *files;
 
@@ -708,6 +815,108 @@ START_TEST(processes_queue_at_the_same_time)
 }
 END_TEST
 
+/* The bytes of a queue with one list. */
+static void
+encode_one(uint8_t **bytes, size_t *len)
+{
+	static const uint8_t guid[16], name[] = { 'Y', 0, 0, 0 };
+	struct changes *changes = changes_new();
+	struct queue_item item = { .text = "y", .changes = changes };
+	struct queue *queue = queue_new();
+
+	ck_assert_int_eq(changes_remove(changes, guid, name, sizeof(name),
+					&err),
+			 0);
+	ck_assert_int_eq(queue_add(queue, &item, &err), 0);
+	ck_assert_int_eq(queue_encode(queue, bytes, len, &err), 0);
+	queue_free(queue);
+	changes_free(changes);
+}
+
+static size_t
+count_lists(struct files *files)
+{
+	struct queue *queue;
+	size_t count;
+
+	ck_assert_int_eq(queue_read(&queue, files, NULL, &err), 0);
+	count = queue_count(queue);
+	queue_free(queue);
+	return count;
+}
+
+/*
+ * Another process adds a list while this one makes a queue: in place of one
+ * that the other waits for, and where there was none.
+ */
+START_TEST(list_is_added_to_the_new_queue)
+{
+	struct file old = { .sys = &sys_kernel, .fd = -1 }, new = old;
+	struct queue *queue;
+	struct files *files;
+	uint8_t *bytes;
+	bool named;
+	size_t len;
+	pid_t pid;
+
+	ck_assert_int_eq(files_find(&files, path, NULL, NULL, &err), 0);
+	encode_one(&bytes, &len);
+	if (_i)
+		ck_assert_int_eq(append_list(), 0);
+	pid = fork_adder(1, 200000);
+	if (_i) {
+		ck_assert_int_eq(file_open(&old, files, FILES_NEXT, true, &err),
+				 0);
+		ck_assert_int_eq(lock_file(&old, files, F_WRLCK, &err), 0);
+	}
+	ck_assert_int_eq(file_write_new(&new, files, FILES_NEXT, bytes, len,
+					&err),
+			 0);
+	usleep(400000);
+	ck_assert_int_eq(files->ops->install(files, FILES_NEXT, _i, &named), 0);
+	ck_assert_uint_eq(count_lists(files), 1);
+	file_close(&new);
+	file_close(&old);
+	join(pid);
+	ck_assert_int_eq(queue_read(&queue, files, NULL, &err), 0);
+	ck_assert_uint_eq(queue_count(queue), 2);
+	ck_assert_str_eq(queue_at(queue, 0)->text, "y");
+	ck_assert_str_eq(queue_at(queue, 1)->text, "x");
+	queue_free(queue);
+	files->ops->close(files);
+	free(bytes);
+}
+END_TEST
+
+/* A list is refused when its place is full, and the queue stays. */
+START_TEST(queue_has_its_room)
+{
+	static const uint8_t guid[16], name[] = { 'Z', 0, 0, 0 };
+	static uint8_t data[200 << 10];
+	const struct edit_value value = {
+		.guid = guid,
+		.name = name,
+		.name_size = sizeof(name),
+		.attributes = 7,
+		.data = data,
+		.data_size = sizeof(data),
+	};
+	struct changes *changes = changes_new();
+	struct queue_item item = { .text = "z", .changes = changes };
+	struct files *files;
+
+	ck_assert_int_eq(changes_set(changes, &value, &err), 0);
+	ck_assert_int_eq(files_find(&files, path, NULL, NULL, &err), 0);
+	ck_assert_int_eq(queue_append(files, NULL, &item, &err), 0);
+	ck_assert_int_eq(queue_append(files, NULL, &item, &err), -ENOSPC);
+	ck_assert_uint_eq(count_lists(files), 1);
+	ck_assert_int_eq(append_list(), 0);
+	ck_assert_uint_eq(count_lists(files), 2);
+	files->ops->close(files);
+	changes_free(changes);
+}
+END_TEST
+
 static Suite *
 complete_suite(void)
 {
@@ -719,7 +928,7 @@ complete_suite(void)
 	tcase_add_test(tc, image_is_at_the_start);
 	tcase_add_test(tc, nothing_is_overwritten_by_mistake);
 	tcase_add_test(tc, small_device_is_refused_with_its_size);
-	tcase_add_test(tc, every_call_of_a_preparation_fails);
+	tcase_add_loop_test(tc, every_call_of_a_preparation_fails, 0, 2);
 	tcase_add_test(tc, device_in_use_is_not_prepared);
 	tcase_add_test(tc, journal_elsewhere_is_refused);
 	tcase_add_test(tc, damaged_superblock_is_refused);
@@ -728,12 +937,16 @@ complete_suite(void)
 	tcase_add_test(tc, answered_bursts_outlive_a_crash);
 	tcase_add_loop_test(tc, journal_stays_in_its_room, 0, 8);
 	tcase_add_loop_test(tc, largest_bursts_fit, 0, 3);
+	tcase_add_test(tc, endless_burst_fits);
+	tcase_add_test(tc, journal_that_cannot_be_replaced_for_a_time);
 	tcase_add_test(tc, torn_record_is_dropped_once);
 	tcase_add_test(tc, every_flipped_bit_is_found);
 	tcase_add_test(tc, reader_sees_the_history);
-	tcase_add_test(tc, reader_between_replacements);
+	tcase_add_loop_test(tc, reader_between_replacements, 0, 2);
 	tcase_add_test(tc, state_is_kept);
 	tcase_add_test(tc, processes_queue_at_the_same_time);
+	tcase_add_loop_test(tc, list_is_added_to_the_new_queue, 0, 2);
+	tcase_add_test(tc, queue_has_its_room);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
