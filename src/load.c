@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pflash/files.h"
 #include "pflash/fv.h"
 #include "pflash/identify.h"
 #include "pflash/store.h"
@@ -82,7 +83,12 @@ load_device_size(int fd, const char *path, uint64_t *size, struct error *err)
 	uint8_t start[FV_BLOCK_SIZE];
 	off_t end = lseek(fd, 0, SEEK_END);
 	uint64_t length;
+	uint32_t complete;
 
+	if (files_image_size(fd, NULL, &complete) == 0 && complete) {
+		*size = complete;
+		return 0;
+	}
 	if (end < 0 ||
 	    pread(fd, start, sizeof(start), 0) != (ssize_t)sizeof(start))
 		return error_errno(err, errno, "%s", path);

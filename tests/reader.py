@@ -170,12 +170,61 @@ def read_journal(path):
         return None
 
 
+def sealed(block, magic, length):
+    """Returns the first copy in the block that is whole."""
+    for copy in (block[:2048], block[2048:]):
+        if copy[:8] == magic and crc(0, copy[:length]) == number(copy[length:length + 4]):
+            return copy
+    return None
+
+
+def slot_header(device, at, size, id_, role):
+    """Returns generation, kind and length; None: the header is not valid."""
+    block = sealed(device[at:at + 4096], b"PFLASHA1", 40)
+    if not block:
+        return None
+    found_id, found_role, kind, generation, length = struct.unpack_from("<8sIIQQ", block, 8)
+    if ((found_id, found_role) != (id_, role) or kind not in (1, 2)
+            or generation == (1 << 64) - 1 or length > size - 4096):
+        return None
+    return generation, kind, length
+
+
+def area(device, block, role):
+    """Returns the bytes of the role's file on a complete device, or None."""
+    at, size = struct.unpack_from("<QQ", block, 40 + 16 * (role - 1))
+    found = []
+    for slot in (at, at + size):
+        header_ = slot_header(device, slot, size, block[32:40], role)
+        if header_:
+            found.append((*header_, slot))
+    need(found, f"no valid header of role {role}")
+    _, kind, length, slot = max(found)
+    if kind == 2:
+        return None
+    slot += 4096
+    return device[slot:slot + (size - 4096 if role == 1 else length)]
+
+
+def load_both(path):
+    """Returns VARS and its journal, or None, at one moment of each."""
+    device = read(path)
+    block = device[-4096:]
+    if len(device) <= 16 << 20 or b"PFLASHD1" not in (block[:8], block[2048:2056]):
+        return device, read_journal(path + ".journal")
+    block = sealed(block, b"PFLASHD1", 104)
+    need(block, "the superblock is damaged")
+    version, areas, image, size = struct.unpack_from("<IIQQ", block, 8)
+    need((version, areas, size) == (1, 4, len(device)), "the superblock is of another version or size")
+    return device[:image], area(device, block, 1)
+
+
 def load(path, tries=2):
     """Reads both files without the lock; tries again if they change meanwhile."""
     path = os.path.realpath(path)
     try:
-        before = read_journal(path + ".journal")
-        v, j = read(path), read_journal(path + ".journal")
+        before = load_both(path)[1]
+        v, j = load_both(path)[0], load_both(path)[1]
         need((before is None) == (j is None)
              and (j is None or header(before)[1] == header(j)[1]), "the journal changed during the reading")
         return recover(v, j)

@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "pflash/error.h"
 #include "pflash/sys.h"
@@ -33,6 +34,15 @@ enum files_role {
 };
 
 struct files;
+
+/*
+ * Where a file lies in its descriptor: a device that is complete has all files
+ * of a flash (docs/format.md).
+ */
+struct files_place {
+	uint64_t base; /* offset of its first byte */
+	uint64_t room; /* its greatest length; 0: it is the whole descriptor */
+};
 
 struct files_ops {
 	/*
@@ -76,6 +86,13 @@ struct files_ops {
 	int (*keep)(struct files *files, enum files_role role, bool copy,
 		    char **name);
 	/*
+	 * Sets st_size and st_nlink of the file at this place, whose role
+	 * open() or create() has used; st_nlink is 0 if another file has its
+	 * name.  -EUCLEAN: its header is damaged.  NULL: no file has a place.
+	 */
+	int (*measure)(struct files *files, enum files_role role, int fd,
+		       const struct files_place *place, struct stat *st);
+	/*
 	 * As sys_find_holder().  NULL: this implementation cannot find the
 	 * process.
 	 */
@@ -103,6 +120,13 @@ struct files {
 	const char *given;
 	/* The user has given the journal's path (--journal). */
 	bool journal_given;
+	/*
+	 * Of the descriptor that open() or create() has returned last; `room`
+	 * is always valid.
+	 */
+	struct files_place place[FILES_ROLES];
+	/* The caller sets it before install(): length of the new file. */
+	uint64_t length[FILES_ROLES];
 };
 
 /*
@@ -118,7 +142,29 @@ int files_local(struct files **out, const char *vars, const char *journal,
 		const struct sys *sys, struct error *err);
 
 /*
- * For files of files_local() only.  files_local_own(): files_ops.create() gives
+ * If VARS is a device that is complete, replaces *files by an implementation
+ * that finds all other files on the device; it owns the former *files.
+ * Otherwise, and after a failure, *files stays as it is.  -EINVAL: it is
+ * complete and has a given journal; -EUCLEAN: its superblock is damaged.  `sys`
+ * NULL: sys_kernel.
+ */
+int files_complete(struct files **files, const struct sys *sys,
+		   struct error *err);
+
+/* files_local() and files_complete(). */
+int files_find(struct files **out, const char *vars, const char *journal,
+	       const struct sys *sys, struct error *err);
+
+/*
+ * The size of the image on the open device `fd`; 0: it is not complete.
+ * -EUCLEAN: its superblock is damaged.
+ */
+int files_image_size(int fd, const struct sys *sys, uint32_t *size);
+
+/*
+ * For files of files_local() only; with others files_local_own() does nothing,
+ * and the functions return -EOPNOTSUPP, or 0 if there is nothing to do.
+ * files_local_own(): files_ops.create() gives
  * every file, VARS too, the owner and the mode of `like`.
  * files_local_unlink(): removes the file of any role, durably; 0 also if there
  * is none.  Only the move or the removal of a flash may remove VARS and its

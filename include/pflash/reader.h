@@ -121,6 +121,9 @@ uint64_t reader_pending(const struct reader *reader);
 
 bool reader_has_journal(const struct reader *reader);
 
+/* True if VARS is a complete device. */
+bool reader_is_complete(const struct reader *reader);
+
 /* True if the journal has no damage; a torn tail is no damage. */
 bool reader_journal_is_whole(const struct reader *reader);
 

@@ -221,6 +221,30 @@ int store_create(const struct store_config *config, const void *image,
 		 struct error *err);
 
 /*
+ * Prepares the block device or regular file config->path, which exists, to have
+ * a whole flash: the image, config->size bytes, at its start, and behind it all
+ * other files, of which there are none yet (docs/format.md, section "A complete
+ * device").  After a crash it is complete, or no complete device.  -EEXIST: it
+ * is not blank, and `replace` is false; -ENOSPC: it is too small, the sentence
+ * says what it needs; -EBUSY: another process has a lock.
+ */
+int store_create_device(const struct store_config *config, const void *image,
+			bool replace, struct error *err);
+
+/* The files on a complete device, in bytes. */
+struct store_areas {
+	uint64_t used[FILES_ROLES]; /* 0: there is no such file */
+	uint64_t room[FILES_ROLES];
+};
+
+/*
+ * Finds out how much each file takes of its room, without a lock: 1; 0: VARS is
+ * no complete device.  -EUCLEAN: it is damaged.
+ */
+int store_measure(const struct store_config *config, struct store_areas *areas,
+		  struct error *err);
+
+/*
  * Checks whether store_create() would find the names free: 0, or its -errno and
  * sentence.  Changes nothing.
  */

@@ -10,6 +10,7 @@
 #include "accept.h"
 #include "compose.h"
 #include "journal.h"
+#include "superblock.h"
 #include "vars.h"
 
 #include "pflash/store.h"
@@ -49,10 +50,10 @@ static int
 adopt(struct both *both, const struct recovery *old,
       const struct store_config *config, struct error *err)
 {
-	const struct store_history some = { .bytes = STORE_HISTORY_BYTES };
+	struct store_history history = { .bytes = STORE_HISTORY_BYTES };
 	const struct composition in = {
 		.old = old,
-		.history = config->history ? config->history : &some,
+		.history = &history,
 		.image = both->image,
 		.size = both->vars.size,
 		.adopt = true,
@@ -62,6 +63,11 @@ adopt(struct both *both, const struct recovery *old,
 	bool renamed;
 	int rc = vars_settle(&both->vars, both->image, err);
 
+	if (config->history)
+		history = *config->history;
+	superblock_fit_history(both->vars.files, both->vars.size,
+			       superblock_burst_most(both->vars.size),
+			       STORE_JOURNAL_LIMIT, &history);
 	if (!rc)
 		rc = compose_journal(&in, &bytes, &scan, err);
 	if (rc)

@@ -34,6 +34,8 @@ struct local {
 	struct stat vars;
 };
 
+static const struct files_ops local_ops;
+
 static struct local *
 local_of(struct files *files)
 {
@@ -297,6 +299,8 @@ files_local_own(struct files *files, const struct stat *like)
 {
 	struct local *local = local_of(files);
 
+	if (files->ops != &local_ops)
+		return;
 	local->vars = *like;
 	local->known = true;
 }
@@ -306,6 +310,8 @@ files_local_unlink(struct files *files, enum files_role role)
 {
 	struct local *local = local_of(files);
 
+	if (files->ops != &local_ops)
+		return -EOPNOTSUPP;
 	if (local->sys->unlink(local->path[role]) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	return sync_directory(local, role);
@@ -314,13 +320,17 @@ files_local_unlink(struct files *files, enum files_role role)
 int
 files_local_unshare(struct files *files, enum files_role role)
 {
-	return name_unfinished(local_of(files), role);
+	return files->ops == &local_ops ?
+		       name_unfinished(local_of(files), role) :
+		       0;
 }
 
 int
 files_local_sync(struct files *files, enum files_role role)
 {
-	return sync_directory(local_of(files), role);
+	return files->ops == &local_ops ?
+		       sync_directory(local_of(files), role) :
+		       0;
 }
 
 static void
@@ -501,7 +511,7 @@ int
 files_local_own_like(struct files *model, int fd)
 {
 	struct local *local = local_of(model);
-	int rc = find_owner(local);
+	int rc = model->ops == &local_ops ? find_owner(local) : -EOPNOTSUPP;
 
 	return rc ? rc : own_like_vars(local, fd);
 }
@@ -517,10 +527,13 @@ files_local_switch(struct files *files, bool journal, bool *removed,
 		   bool *named)
 {
 	struct local *local = local_of(files);
-	const char *from = local->unfinished[FILES_VARS];
+	const char *from;
 	int rc;
 
 	*removed = *named = false;
+	if (files->ops != &local_ops)
+		return -EOPNOTSUPP;
+	from = local->unfinished[FILES_VARS];
 	if (!from)
 		return -ENOENT;
 	if (journal)

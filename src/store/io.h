@@ -25,6 +25,10 @@ struct file {
 	const struct sys *sys; /* borrowed */
 	const char *path;      /* for messages; borrowed */
 	int fd;                /* owned; -1: not open */
+	struct files_place place;
+	/* Of file_open() and file_write_new(); used only with a place. */
+	struct files *files;
+	enum files_role role;
 	/* Where writes and syncs are counted; borrowed, or NULL. */
 	struct store_stats *stats;
 };
@@ -61,11 +65,17 @@ int file_write(const struct file *file, const void *buf, size_t len,
 int file_write_new(struct file *file, struct files *files, enum files_role role,
 		   const void *bytes, size_t len, struct error *err);
 
-/* fdatasync(2) and ftruncate(2). */
+/* fdatasync(2). */
 int file_sync(const struct file *file, struct error *err);
-int file_truncate(const struct file *file, uint64_t len, struct error *err);
 
-/* fstat(2).  -EINVAL: not a regular file. */
+/*
+ * Cuts the file, whose length is `old`.  ftruncate(2); where the file has a
+ * place, zeros take the place of the bytes.
+ */
+int file_truncate(const struct file *file, uint64_t len, uint64_t old,
+		  struct error *err);
+
+/* fstat(2), and the length by its place.  -EINVAL: not a regular file. */
 int file_stat(const struct file *file, struct stat *st, struct error *err);
 
 #endif

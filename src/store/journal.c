@@ -83,6 +83,8 @@ journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 {
 	int rc = file_read_all(&journal->file, bytes, len, err);
 
+	if (!rc && journal->file.place.room)
+		*len = scan_length(*bytes, *len);
 	if (!rc)
 		rc = movenote_refuse(*bytes, *len, journal->files, err);
 	if (!rc)
@@ -112,7 +114,8 @@ journal_resume(struct journal *journal, const uint8_t *bytes,
 	int rc;
 
 	adopt_scan(journal, scan);
-	rc = file_truncate(&journal->file, scan->end, err);
+	rc = file_truncate(&journal->file, scan->end,
+			   scan->end + scan->dropped, err);
 	if (!rc)
 		rc = file_write(&journal->file, bytes, scan->end, 0, err);
 	return rc ? rc : journal_sync(journal, err);
@@ -129,7 +132,7 @@ name_new(struct journal *journal, struct file *new, bool *renamed,
 
 	if (*renamed) {
 		file_close(&journal->file);
-		journal->file.fd = new->fd;
+		journal->file = *new;
 		new->fd = -1;
 	}
 	return rc ? error_errno(err, -rc, "%s", new->path) : 0;

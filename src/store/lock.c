@@ -15,9 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 /* With the '\0'.  Names have 15 characters, which /proc escapes. */
 #define PROCESS_NAME 64
+
+#define LOCK_TRIES 50 /* 5 seconds */
+#define LOCK_PAUSE 100000000L
 
 static bool
 file_has_line(const char *path, const char *inode)
@@ -196,16 +200,30 @@ report_failure(const struct file *file, int error, struct error *err)
 		file->path, strerror(error));
 }
 
+/* Returns the resulting type, or 0 for F_OFD_SETLK; -1 with errno. */
+static int
+lock_range(const struct file *file, int cmd, short type)
+{
+	struct flock lock = {
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)file->place.base,
+		.l_len = (off_t)file->place.room,
+	};
+	int rc = file->sys->lock(file->fd, cmd, &lock);
+
+	return rc < 0 || cmd == F_OFD_SETLK ? rc : lock.l_type;
+}
+
 /* EINTR: a signal arrived while the server of a network file system decided. */
 int
 lock_file(const struct file *file, const struct files *files, short type,
 	  struct error *err)
 {
-	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 	int rc;
 
 	do
-		rc = file->sys->lock(file->fd, F_OFD_SETLK, &lock);
+		rc = lock_range(file, F_OFD_SETLK, type);
 	while (rc < 0 && errno == EINTR);
 	if (!rc)
 		return 0;
@@ -217,8 +235,22 @@ lock_file(const struct file *file, const struct files *files, short type,
 bool
 lock_is_held(const struct file *file)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return lock_range(file, F_OFD_GETLK, F_WRLCK) != F_UNLCK;
+}
 
-	return file->sys->lock(file->fd, F_OFD_GETLK, &lock) < 0 ||
-	       lock.l_type != F_UNLCK;
+/* Other processes have these locks only for some milliseconds. */
+int
+lock_patiently(const struct file *file, const struct files *files, short type,
+	       struct error *err)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE };
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (lock_range(file, F_OFD_SETLK, type) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+	return lock_file(file, files, type, err);
 }

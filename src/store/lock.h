@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The lock that gives a VARS file or journal one writer: an open file
- * description lock (fcntl(2), F_OFD_SETLK) on the whole file.  The kernel
- * releases it when the last descriptor is closed, also after SIGKILL.
+ * description lock (fcntl(2), F_OFD_SETLK) on the whole file, or on the place
+ * that the file has on a device.  The kernel releases it when the last
+ * descriptor is closed, also after SIGKILL.
  */
 #ifndef STORE_LOCK_H
 #define STORE_LOCK_H
@@ -19,6 +20,10 @@
  */
 int lock_file(const struct file *file, const struct files *files, short type,
 	      struct error *err);
+
+/* Like lock_file(), but waits up to 5 seconds. */
+int lock_patiently(const struct file *file, const struct files *files,
+		   short type, struct error *err);
 
 /*
  * True if another open file description has a lock on the file, or if fcntl(2)

@@ -84,7 +84,7 @@ read_old_vars(struct moving *m, struct error *err)
 {
 	int rc;
 
-	if (S_ISBLK(m->old.stat.st_mode))
+	if (S_ISBLK(m->old.stat.st_mode) || m->old.file.place.room)
 		return error_set(err, EINVAL,
 				 "%s: a block device is not moved: `pflashctl "
 				 "export` writes its image to a file",

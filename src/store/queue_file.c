@@ -11,35 +11,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "lock.h"
 #include "movenote.h"
 #include "queue.h"
 
-#define LOCK_TRIES 50 /* 5 seconds */
-#define LOCK_PAUSE 100000000L
 #define NAME_TRIES 100
 #define NOTE_MAGIC_SIZE 8
-
-/* Waits, because other processes have the lock only for some milliseconds. */
-static int
-lock_patiently(const struct file *file, const struct files *files, short type,
-	       struct error *err)
-{
-	const struct timespec pause = { .tv_nsec = LOCK_PAUSE };
-
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
-
-		if (file->sys->lock(file->fd, F_OFD_SETLK, &lock) == 0)
-			return 0;
-		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
-			break;
-		(void)nanosleep(&pause, NULL);
-	}
-	return lock_file(file, files, type, err);
-}
 
 int
 queue_lock(struct file *file, struct files *files, bool write,

@@ -517,6 +517,12 @@ reader_journal_is_whole(const struct reader *reader)
 	return reader->reading.bytes && reader->reading.scan.whole;
 }
 
+bool
+reader_is_complete(const struct reader *reader)
+{
+	return reader->vars.files->place[FILES_VARS].room != 0;
+}
+
 uint64_t
 reader_torn_bytes(const struct reader *reader)
 {

@@ -24,11 +24,15 @@ struct removal {
 };
 
 static int
-check_vars(const struct stat *st, const char *path, struct error *err)
+check_vars(const struct file *file, const struct stat *st, struct error *err)
 {
-	if (S_ISBLK(st->st_mode))
+	const char *path = file->path;
+
+	if (S_ISBLK(st->st_mode) || file->place.room)
 		return error_set(err, EINVAL,
-				 "%s: a block device is not removed", path);
+				 "%s: a block device is not removed: "
+				 "`blkdiscard -z` erases it",
+				 path);
 	if (st->st_nlink > 1)
 		return error_set(err, EMLINK,
 				 "%s: has %lu names (hard links), and the "
@@ -51,7 +55,7 @@ lock_vars(struct removal *r, struct error *err)
 	r->found = true;
 	rc = file_stat(file, &st, err);
 	if (!rc)
-		rc = check_vars(&st, file->path, err);
+		rc = check_vars(file, &st, err);
 	return rc ? rc : lock_file(file, r->vars.files, F_WRLCK, err);
 }
 

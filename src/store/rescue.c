@@ -240,6 +240,22 @@ write_files(struct rescue *rescue, const struct store_config *config,
 	return rc;
 }
 
+/* A device has no place for files that are kept. */
+static int
+refuse_place(const struct vars *vars, struct error *err)
+{
+	const char *path = vars->files->name[FILES_VARS];
+
+	return error_set(err, ENOTSUP,
+			 "%s: a complete device cannot keep what it would "
+			 "lose: copy it to a file with dd, which works as it "
+			 "does, choose an image with `pflashctl log` and "
+			 "`pflashctl export --at` from the file, and prepare "
+			 "the device with `pflashctl create --device --reset "
+			 "--template IMAGE`",
+			 path);
+}
+
 static void
 rescue_close(struct rescue *rescue)
 {
@@ -268,8 +284,7 @@ store_rescue(const struct store_config *config, const uint8_t *image,
 		rc = error_set(err, EINVAL, "%s: an image of %u bytes",
 			       rescue.vars.files->name[FILES_VARS], size);
 	if (!rc && !rescue.vars.files->ops->keep)
-		rc = error_set(err, ENOTSUP, "%s: its files cannot be kept",
-			       rescue.vars.files->name[FILES_VARS]);
+		rc = refuse_place(&rescue.vars, err);
 	if (!rc)
 		rc = open_vars(&rescue, err);
 	if (!rc)

@@ -59,6 +59,13 @@ check_kind(const struct resizing *r, struct error *err)
 	if (rc)
 		return rc;
 	rc = file_stat(&file, &st, err);
+	if (!rc && file.place.room)
+		rc = error_set(err, EINVAL,
+			       "%s: a device is complete for one size: "
+			       "`pflashctl export` its image, convert that, "
+			       "and prepare the device again with `pflashctl "
+			       "create --device --reset --template`",
+			       path);
 	if (!rc && st.st_nlink > 1)
 		rc = error_set(err, EMLINK,
 			       "%s: has %lu names (hard links), which a file "
@@ -391,8 +398,8 @@ store_resize(const struct store_config *config,
 
 	*kept = NULL;
 	if (!r.files)
-		rc = files_local(&r.files, config->path, config->journal,
-				 config->sys, err);
+		rc = files_find(&r.files, config->path, config->journal,
+				config->sys, err);
 	if (rc)
 		return rc;
 	rc = run(&r, config, kept, err);

@@ -177,6 +177,61 @@ scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
 	return 0;
 }
 
+/* The end of the record, or of the bytes. */
+static size_t
+clipped_end(size_t off, const struct record *record, size_t len)
+{
+	size_t size = record_size(record);
+
+	return size < len - off ? off + size : len;
+}
+
+/*
+ * True if a record of this salt was here, and one of magic, salt and other
+ * fields is damaged.
+ */
+static bool
+was_record(const uint8_t *p, size_t left, uint64_t salt)
+{
+	uint8_t header[RECORD_HEADER_SIZE];
+
+	if (left < RECORD_HEADER_SIZE)
+		return false;
+	if (get_le64(p + 8) == salt)
+		return true;
+	memcpy(header, p, RECORD_HEADER_SIZE);
+	put_le64(header + 8, salt);
+	return get_le32(p + 44) == crc32c(0, header, 44);
+}
+
+size_t
+scan_length(const uint8_t *bytes, size_t len)
+{
+	const uint8_t *p = bytes, *end = bytes + len;
+	struct record record;
+	struct scan scan;
+	size_t last;
+
+	memset(&scan, 0, sizeof(scan));
+	if (scan_header(&scan, bytes, len, "", NULL))
+		return len;
+	while (scan_record(&scan, bytes, len, &record))
+		;
+	last = scan.end;
+	if (was_record(bytes + last, len - last, scan.salt))
+		last += RECORD_HEADER_SIZE;
+	p += scan.end;
+	while ((p = memmem(p, (size_t)(end - p), RECORD_MAGIC, 4))) {
+		size_t off = (size_t)(p - bytes);
+
+		if (decode_header(p, len - off, scan.salt, &record) &&
+		    clipped_end(off, &record, len) > last)
+			last = clipped_end(off, &record, len);
+		p++;
+	}
+	return last;
+}
+
 /* Reads the run of valid records at `off`; false: none begins there. */
 static bool
 scan_run(const struct scan *scan, const uint8_t *bytes, size_t len, size_t off,

@@ -52,6 +52,15 @@ int scan_journal(struct scan *scan, const uint8_t *bytes, size_t len,
 		 const char *path, struct error *err);
 
 /*
+ * The length of a journal at the start of `bytes`, behind which anything may
+ * follow, such as a former journal: the end of the last record header that has
+ * the journal's salt, with its payload; at least the end of the valid records,
+ * and of a record there whose header has one damaged field.  Without a valid
+ * header all of `len`.
+ */
+size_t scan_length(const uint8_t *bytes, size_t len);
+
+/*
  * Finds the records behind the damage at which scan_journal() stopped, with the
  * result `scan`: those of the last run of valid records, which must have a done
  * record.  The chain of a run begins with the four bytes before it.  *tail

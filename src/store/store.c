@@ -17,6 +17,7 @@
 #include "journal.h"
 #include "statefile.h"
 #include "recover.h"
+#include "superblock.h"
 #include "vars.h"
 
 #include "pflash/effective.h"
@@ -398,6 +399,43 @@ checkpoint(struct store *store, bool drop)
 	return 0;
 }
 
+/* The longest record that the next commit can append to the journal. */
+static uint64_t
+longest_burst(const struct store *store)
+{
+	const struct burst *burst = &store->burst;
+
+	return RECORD_HEADER_SIZE + (uint64_t)burst->limit +
+	       OPERATION_HEADER_SIZE +
+	       (burst->borrowed ? STORE_CHANGE_MOST : store->size) +
+	       RECORD_CHAIN_SIZE;
+}
+
+/*
+ * True if the next burst, or the checkpoint after it, might not fit into the
+ * journal's place.  fit_journal() leaves enough room, so this happens only
+ * while no new journal can be made: each commit tries again.
+ */
+static bool
+room_is_short(const struct store *store)
+{
+	const struct journal *journal = &store->journal;
+	uint64_t room = journal->file.place.room;
+
+	return room &&
+	       journal->length + longest_burst(store) + STORE_CHANGE_MOST >
+		       room;
+}
+
+static bool
+checkpoint_is_due(const struct store *store)
+{
+	const struct journal *journal = &store->journal;
+
+	return journal->length - journal->done > store->journal_limit ||
+	       room_is_short(store);
+}
+
 int
 store_commit(struct store *store)
 {
@@ -406,8 +444,7 @@ store_commit(struct store *store)
 	if (!store_pending(store))
 		return 0;
 	rc = commit_burst(store);
-	if (!rc &&
-	    store->journal.length - store->journal.done > store->journal_limit)
+	if (!rc && checkpoint_is_due(store))
 		rc = checkpoint(store, true);
 	return rc;
 }
@@ -568,6 +605,25 @@ store_close(struct store *store)
 	return rc;
 }
 
+/*
+ * Keeps the journal in its place, if it has one: only as much history as leaves
+ * the room for everything else, and no longer bursts than the place is for.
+ */
+static void
+fit_journal(struct store *store, uint32_t *burst_limit)
+{
+	uint32_t most = superblock_burst_most(store->size);
+
+	if (!store->vars.files->place[FILES_JOURNAL].room)
+		return;
+	if (*burst_limit > most)
+		*burst_limit = most;
+	if (store->journal_limit > STORE_JOURNAL_LIMIT)
+		store->journal_limit = STORE_JOURNAL_LIMIT;
+	superblock_fit_history(store->vars.files, store->size, *burst_limit,
+			       store->journal_limit, &store->history);
+}
+
 static int
 store_alloc(struct store *store, const struct store_config *config,
 	    struct error *err)
@@ -579,6 +635,7 @@ store_alloc(struct store *store, const struct store_config *config,
 	if (limit > STORE_MAX_SIZE)
 		limit = STORE_MAX_SIZE;
 	store->size = store->vars.size;
+	fit_journal(store, &limit);
 	store->image = vars_alloc(store->size);
 	store->dirty = calloc(store->size / BLOCK_SIZE, 1);
 	if (needs_view)

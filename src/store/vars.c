@@ -7,13 +7,17 @@
 
 #include "journal.h"
 #include "lock.h"
+#include "superblock.h"
 
 #include "pflash/identify.h"
+
 off_t
 vars_length(const struct vars *vars)
 {
 	off_t size;
 
+	if (vars->file.place.room)
+		return (off_t)vars->file.place.room;
 	if (!S_ISBLK(vars->stat.st_mode))
 		return vars->stat.st_size;
 	size = vars->file.sys->lseek(vars->file.fd, 0, SEEK_END);
@@ -24,7 +28,7 @@ static int
 check_size(struct vars *vars, const struct store_config *config,
 	   struct error *err)
 {
-	bool device = S_ISBLK(vars->stat.st_mode);
+	bool device = S_ISBLK(vars->stat.st_mode) && !vars->file.place.room;
 	off_t size = vars_length(vars);
 
 	if (size < 0)
@@ -59,11 +63,10 @@ vars_check_kind(struct vars *vars, struct error *err)
 		return error_errno(err, errno, "%s", vars->file.path);
 	if (identify_type(vars->stat.st_mode, vars->file.path, err) < 0)
 		return -EINVAL;
+	if (vars->file.place.room)
+		return 0;
 	if (S_ISBLK(vars->stat.st_mode) && !vars->files->journal_given)
-		return error_set(err, EINVAL,
-				 "%s: a block device, so --journal must say "
-				 "where its journal is",
-				 vars->file.path);
+		return superblock_missing(&vars->file, err);
 	if (vars->stat.st_nlink > 1 && S_ISREG(vars->stat.st_mode) &&
 	    !vars->files->journal_given)
 		return error_set(err, EMLINK,
@@ -92,8 +95,8 @@ vars_init(struct vars *vars, const struct store_config *config,
 	vars->file.fd = -1;
 	vars->files = config->files;
 	if (!config->files) {
-		rc = files_local(&vars->files, config->path, config->journal,
-				 config->sys, err);
+		rc = files_find(&vars->files, config->path, config->journal,
+				config->sys, err);
 		vars->own_files = !rc;
 	}
 	return rc;

@@ -123,7 +123,7 @@ printf 'EFI PART' | dd of="$loop" bs=1 seek=512 conv=notrunc 2>/dev/null
 refuses "a device: create on a disk" 3 'the file is a disk with a GPT, not' \
 	"$ctl" create --layout 2m --journal "$j" "$loop"
 dd if=/dev/zero of="$loop" bs=4096 count=1 conv=notrunc 2>/dev/null
-refuses "a device: create without --journal" 3 'so --journal must say' \
+refuses "a device: create without --journal" 3 '--journal must say' \
 	"$ctl" create --layout 2m "$loop"
 check "a device: create" "$ctl" create --layout 2m --journal "$j" "$loop"
 check "a device: it has the image" sh -c "'$ctl' create --layout 2m '$tmp/2m' &&

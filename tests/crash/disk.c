@@ -203,6 +203,7 @@ machine_start(struct disk *disk, struct log *log, const struct range *may)
 		.log = log,
 		.may = may,
 		.vars = machine.vars,
+		.image = machine.image,
 	};
 	if (log) {
 		log->ops = 0;
@@ -273,11 +274,29 @@ hit(bool interruptible, bool divisible)
 	return true;
 }
 
+static bool
+is_vars(int inode)
+{
+	return inode >= 0 && inode == disk_find(machine.disk, machine.vars);
+}
+
+/* The simulated disk does not store the hole of a complete device. */
+static size_t
+without_hole(int inode, off_t off)
+{
+	bool behind = machine.image && is_vars(inode) &&
+		      (size_t)off >= machine.image;
+
+	need(!behind || (size_t)off >= machine.image + DEVICE_HOLE,
+	     "an access to the hole of the device");
+	return (size_t)off - (behind ? DEVICE_HOLE : 0);
+}
+
 /* A change of the content or the name of this file is about to be logged. */
 static void
 note_change(int inode)
 {
-	if (inode >= 0 && inode == disk_find(machine.disk, machine.vars))
+	if (is_vars(inode))
 		machine.vars_changed = true;
 }
 
@@ -351,27 +370,29 @@ static ssize_t
 machine_pread(int fd, void *buf, size_t len, off_t off)
 {
 	const struct bytes *bytes = &machine.disk->inode[inode_of(fd)];
-	size_t n = 0;
+	size_t n = 0, at = without_hole(inode_of(fd), off);
 
 	if (hit(!machine.fault.persistent, true)) {
 		if (machine.fault.kind != FAULT_SHORT)
 			return -1;
 		len = len / 2 + 1;
 	}
-	if ((size_t)off < bytes->len)
-		n = bytes->len - (size_t)off;
+	if (at < bytes->len)
+		n = bytes->len - at;
 	if (n > len)
 		n = len;
-	memcpy(buf, bytes->data + off, n);
+	memcpy(buf, bytes->data + at, n);
 	return (ssize_t)n;
 }
 
 static void
 do_write(int inode, const void *buf, size_t len, size_t off)
 {
+	bool image = !machine.image || off < machine.image;
 	struct op *op;
 
-	note_change(inode);
+	if (image)
+		note_change(inode);
 	op = log_op(OP_WRITE, inode);
 	op->off = off;
 	op->len = len;
@@ -381,7 +402,7 @@ do_write(int inode, const void *buf, size_t len, size_t off)
 		op->data = data->len;
 		bytes_write(data, data->len, buf, len);
 	}
-	if (inode == disk_find(machine.disk, machine.vars))
+	if (image && is_vars(inode))
 		machine.vars_writes++;
 	bytes_write(&machine.disk->inode[inode], off, buf, len);
 }
@@ -399,10 +420,10 @@ machine_pwrite(int fd, const void *buf, size_t len, off_t off)
 		 * A process that is killed during a write has written a part.
 		 */
 		len = len / 2 + 1;
-		do_write(inode, buf, len, (size_t)off);
+		do_write(inode, buf, len, without_hole(inode, off));
 		return machine.dead ? -1 : (ssize_t)len;
 	}
-	do_write(inode, buf, len, (size_t)off);
+	do_write(inode, buf, len, without_hole(inode, off));
 	return (ssize_t)len;
 }
 
@@ -462,6 +483,8 @@ machine_fstat(int fd, struct stat *st)
 	st->st_mode = S_IFREG | 0600;
 	st->st_ino = (ino_t)inode;
 	st->st_size = (off_t)machine.disk->inode[inode].len;
+	if (machine.image && is_vars(inode))
+		st->st_size += DEVICE_HOLE;
 	for (int i = 0; i < machine.disk->entries; i++)
 		st->st_nlink += machine.disk->entry[i].inode == inode;
 	return 0;

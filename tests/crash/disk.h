@@ -151,11 +151,19 @@ struct fault {
 
 #define MAX_FDS 32
 
+/* The hole behind the image of a complete device. */
+#define DEVICE_HOLE (16u << 20)
+
 struct machine {
 	struct disk *disk;
 	struct log *log;         /* NULL: nothing is logged */
 	const struct range *may; /* copied into each logged op */
 	const char *vars;        /* the name of the VARS file */
+	/*
+	 * Not 0: VARS is a complete device (device.h), which begins with an
+	 * image of this size.
+	 */
+	size_t image;
 	struct fault fault;
 	bool dead;         /* every call fails */
 	bool vars_changed; /* VARS may no longer be in state range.settled */

@@ -23,6 +23,7 @@
 
 #include "pflash/cmdline.h"
 #include "pflash/parse.h"
+#include "device.h"
 #include "random.h"
 #include "workload.h"
 
@@ -145,6 +146,11 @@ do_workload(const struct setting *setting, const struct script *script,
 	disk_clear(&level->live);
 	level->model.views = setting->sync == STORE_SYNC_VARIABLE;
 	model_begin(&level->model, setting->size);
+	if (setting->device) {
+		machine_start(&level->base, NULL, &level->model.may);
+		device_prepare(setting, script);
+		disk_copy(&level->live, &level->base);
+	}
 	machine_start(&level->live, &level->log, &level->model.may);
 	set_fault();
 	good = run_script(&run, script);
@@ -223,6 +229,7 @@ explore_workload(const struct workload *workload, bool *skipped)
 	struct fault fault;
 
 	setting.path = vars_path;
+	machine.image = setting.device ? setting.size : 0;
 	places.beside = current_seed % 2 == 0;
 	places.second = places.beside ? beside_path : second_path;
 	explorer.setting = &setting;

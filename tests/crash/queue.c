@@ -23,7 +23,7 @@ queue_files(struct run *run)
 
 	places_mirror(run);
 	machine.fault.kind = FAULT_NONE;
-	rc = files_local(&files, run_path(run), NULL, &sys_machine, &err);
+	rc = files_find(&files, run_path(run), NULL, &sys_machine, &err);
 	machine.fault = fault;
 	if (rc)
 		abort();
@@ -48,10 +48,20 @@ read_queue(struct run *run)
 }
 
 static bool
-has_queue(void)
+has_queue(struct run *run)
 {
 	char name[NAME_SIZE + 8];
+	struct queue *queue;
+	bool any;
 
+	if (run->setting->device) {
+		if (machine.dead)
+			return true; /* or not: nothing can be read */
+		queue = read_queue(run);
+		any = queue && queue_count(queue);
+		queue_free(queue);
+		return any;
+	}
 	(void)snprintf(name, sizeof(name), "%s.next", machine.vars);
 	return disk_find(machine.disk, name) >= 0;
 }
@@ -246,7 +256,7 @@ queue_start_step(struct run *run)
 void
 queue_opened(struct run *run)
 {
-	if (!has_queue())
+	if (!has_queue(run))
 		forget(&run->model->may);
 }
 
@@ -257,7 +267,7 @@ queue_check(struct run *run)
 	struct queue *queue;
 	uint32_t count;
 
-	if (machine.dead || (!may->queue_hi && !has_queue()))
+	if (machine.dead || (!may->queue_hi && !has_queue(run)))
 		return true;
 	queue = read_queue(run);
 	if (!queue)

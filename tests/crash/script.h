@@ -81,6 +81,7 @@ struct setting {
 	struct store_history history;
 	bool whole_history; /* no history may be dropped */
 	enum first_image first;
+	bool device; /* VARS is a complete device (device.h) */
 };
 
 /* Paths besides that of the setting (places.h). */

@@ -565,31 +565,33 @@ build_settle_history(struct script *script, const struct workload *workload,
 
 #define SMALL(name, sync, size, limit, history, whole)                         \
 	{                                                                      \
-		name, build_small, { NULL,    (size),  sync,  limit,           \
-				     8 * KIB, history, whole, FIRST_RANDOM },  \
+		name, build_small,                                             \
+			{ NULL,    (size), sync,         limit, 8 * KIB,       \
+			  history, whole,  FIRST_RANDOM, false },              \
 			PLAN_QUICK, PLAN_FULL, 1, false, NULL, NULL            \
 	}
 
 #define OTHERS(name, build, sync, limit, history, whole)                       \
 	{                                                                      \
-		name, build,                                                   \
-			{ NULL,           3 * BLOCK, sync,  limit,             \
-			  STORE_MAX_SIZE, history,   whole, FIRST_RANDOM },    \
+		name, build, { NULL,  3 * BLOCK,      sync,                    \
+			       limit, STORE_MAX_SIZE, history,                 \
+			       whole, FIRST_RANDOM,   false },                 \
 			{ 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL, NULL \
 	}
 
 #define FAULTS(name, build, sync, limit, history, whole)                       \
 	{                                                                      \
-		name, build, { NULL,    2 * BLOCK, sync,  limit,               \
-			       8 * KIB, history,   whole, FIRST_RANDOM },      \
+		name, build,                                                   \
+			{ NULL,    2 * BLOCK, sync,         limit, 8 * KIB,    \
+			  history, whole,     FIRST_RANDOM, false },           \
 			{ 2, 2, 1, 0, 0, 13 }, { 3, 2, 2, 400, 0, 2 }, 1,      \
 			true, NULL, NULL                                       \
 	}
 
 #define TRACE(name, sync, first, limit, history, plan, stride, seeds, file)    \
 	{                                                                      \
-		name, build_trace, { NULL, OVMF_SIZE, sync,  limit,            \
-				     0,    history,   false, first },          \
+		name, build_trace, { NULL,    OVMF_SIZE, sync,  limit, 0,      \
+				     history, false,     first, false },       \
 			plan, { 4, 6, 6, 400, 0, stride }, seeds, false, file, \
 			NULL                                                   \
 	}
@@ -606,9 +608,9 @@ build_settle_history(struct script *script, const struct workload *workload,
 /* Of operations on closed files, and of the checkpoint of a quiet guest. */
 #define CLOSED(name, build, sync, seeds)                                       \
 	{                                                                      \
-		name, build,                                                   \
-			{ NULL,           2 * BLOCK, sync, 0,                  \
-			  STORE_MAX_SIZE, KEEP_ALL,  true, FIRST_RANDOM },     \
+		name, build, { NULL, 2 * BLOCK,      sync,                     \
+			       0,    STORE_MAX_SIZE, KEEP_ALL,                 \
+			       true, FIRST_RANDOM,   false },                  \
 			{ 3, 2, 2, 80, 0, 0 }, PLAN_FULL, seeds, false, NULL,  \
 			NULL                                                   \
 	}
@@ -617,8 +619,8 @@ build_settle_history(struct script *script, const struct workload *workload,
 #define PINNED(name, sync, limit, stride)                                      \
 	{                                                                      \
 		name, build_pinned,                                            \
-			{ NULL,    STORE_SIZE, sync,  limit,                   \
-			  8 * KIB, KEEP_ALL,   false, FIRST_KEYS },            \
+			{ NULL,     STORE_SIZE, sync,       limit, 8 * KIB,    \
+			  KEEP_ALL, false,      FIRST_KEYS, false },           \
 			{ 3, 3, 3, 60, 0, stride }, PLAN_FULL, 1, false, NULL, \
 			NULL                                                   \
 	}
@@ -626,9 +628,29 @@ build_settle_history(struct script *script, const struct workload *workload,
 /* The call that fails is cut at once, and at few others. */
 #define FAULTS_CLOSED(name, build, sync)                                       \
 	{                                                                      \
-		name, build, { NULL,    2 * BLOCK, sync, 0,                    \
-			       8 * KIB, KEEP_ALL,  true, FIRST_RANDOM },       \
+		name, build,                                                   \
+			{ NULL,     2 * BLOCK, sync,         0,    8 * KIB,    \
+			  KEEP_ALL, true,      FIRST_RANDOM, false },          \
 			{ 2, 1, 1, 0, 0, 89 }, { 3, 2, 2, 400, 0, 2 }, 1,      \
+			true, NULL, NULL                                       \
+	}
+
+/*
+ * On a complete device; `history` decides whether its journal has room for
+ * history.
+ */
+#define DEVICE(name, build, sync, size, limit, burst, history, first, stride)  \
+	{                                                                      \
+		name, build, { NULL,    size,  sync,  limit, burst,            \
+			       history, false, first, true },                  \
+			{ 4, 3, 3, 60, 300, stride }, { 6, 8, 8, 100, 0, 0 },  \
+			1, false, NULL, NULL                                   \
+	}
+#define DEVICE_FAULTS(name, build, sync, size, limit, history, first, stride)  \
+	{                                                                      \
+		name, build, { NULL,    size,  sync,  limit, 8 * KIB,          \
+			       history, false, first, true },                  \
+			{ 2, 1, 1, 0, 0, stride }, { 3, 2, 2, 400, 0, 2 }, 1,  \
 			true, NULL, NULL                                       \
 	}
 
@@ -648,19 +670,19 @@ const struct workload workloads[] = {
 	      false),
 	{ "new-journal-burst", build_new_journal,
 	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true,
-	    FIRST_RANDOM },
+	    FIRST_RANDOM, false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 2, false, NULL, NULL },
 	{ "pass-burst", build_suspend,
 	  { NULL, 2 * BLOCK, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, true,
-	    FIRST_RANDOM },
+	    FIRST_RANDOM, false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL, NULL },
 	{ "pass-none", build_suspend,
 	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
-	    FIRST_RANDOM },
+	    FIRST_RANDOM, false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL, NULL },
 	{ "new-journal-none", build_new_journal,
 	  { NULL, 2 * BLOCK, STORE_SYNC_NONE, 3000, 8 * KIB, KEEP_ALL, true,
-	    FIRST_RANDOM },
+	    FIRST_RANDOM, false },
 	  { 4, 4, 4, 60, 0, 0 }, PLAN_FULL, 1, false, NULL, NULL },
 	OTHERS("accept-burst", build_accept, STORE_SYNC_BURST, 0, KEEP_ALL,
 	       true),
@@ -692,20 +714,20 @@ const struct workload workloads[] = {
 	       true),
 	{ "history-burst", build_history,
 	  { NULL, 16 * BLOCK, STORE_SYNC_BURST, 100 * KIB, 0, KEEP_SOME, false,
-	    FIRST_RANDOM },
+	    FIRST_RANDOM, false },
 	  { 3, 2, 2, 0, 0, 0 }, { 6, 8, 12, 300, 0, 0 }, 1, false, NULL, NULL },
 	{ "history-none", build_history,
 	  { NULL, 16 * BLOCK, STORE_SYNC_NONE, 150 * KIB, 0, KEEP_SOME, false,
-	    FIRST_RANDOM },
+	    FIRST_RANDOM, false },
 	  { 3, 2, 2, 0, 0, 3 }, { 6, 8, 12, 300, 0, 0 }, 1, false, NULL, NULL },
 	{ "reclaim-burst", build_reclaim,
 	  { NULL, OVMF_SIZE, STORE_SYNC_BURST, 0, 0, KEEP_ALL, false,
-	    FIRST_BLANK },
+	    FIRST_BLANK, false },
 	  { 3, 3, 4, 0, 0, 0 }, { 7, 20, 20, 2000, 0, 0 }, 1, false, NULL,
 	  NULL },
 	{ "reclaim-none", build_reclaim,
 	  { NULL, OVMF_SIZE, STORE_SYNC_NONE, 300 * KIB, 0, KEEP_ALL, false,
-	    FIRST_BLANK },
+	    FIRST_BLANK, false },
 	  { 3, 3, 4, 0, 0, 0 }, { 7, 20, 20, 2000, 0, 0 }, 1, false, NULL,
 	  NULL },
 	TRACE("boot-burst", STORE_SYNC_BURST, FIRST_BLANK, 0, KEEP_ALL,
@@ -718,24 +740,24 @@ const struct workload workloads[] = {
 	      TRACE_FEW, 31, 0, FIRST_BOOT),
 	{ "variable", build_variables,
 	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 0, 0, KEEP_ALL, true,
-	    FIRST_STORE },
+	    FIRST_STORE, false },
 	  { 5, 4, 4, 100, 0, 0 }, PLAN_FULL, 1, false, NULL, NULL },
 	{ "variable-often", build_variables,
 	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 900, 0, KEEP_NONE, false,
-	    FIRST_STORE },
+	    FIRST_STORE, false },
 	  { 4, 3, 3, 100, 0, 0 }, PLAN_FULL, 1, false, NULL, NULL },
 	/* The image is not a variable store: every burst is synced. */
 	SMALL("small-variable", STORE_SYNC_VARIABLE, 2 * BLOCK, 0, KEEP_ALL,
 	      true),
 	{ "faults-variable", build_variables,
 	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 900, 0, KEEP_ALL, false,
-	    FIRST_STORE },
+	    FIRST_STORE, false },
 	  { 2, 2, 1, 0, 0, 61 }, { 3, 2, 2, 400, 0, 5 }, 1, true, NULL, NULL },
 	TRACE("boot-variable", STORE_SYNC_VARIABLE, FIRST_STORE, 0, KEEP_ALL,
 	      TRACE_QUICK, 0, 1, FIRST_BOOT),
 	{ "boots-variable", build_trace,
 	  { NULL, OVMF_SIZE, STORE_SYNC_VARIABLE, 16 * KIB, 0, KEEP_ALL, false,
-	    FIRST_STORE },
+	    FIRST_STORE, false },
 	  { 2, 1, 1, 0, 0, 31 }, { 4, 6, 6, 400, 0, 0 }, 1, false, FIRST_BOOT,
 	  SECOND_BOOT },
 	CLOSED("move-burst", build_move, STORE_SYNC_BURST, 2),
@@ -746,7 +768,7 @@ const struct workload workloads[] = {
 	CLOSED("resize", build_resize, STORE_SYNC_BURST, 1),
 	{ "queue", build_queue,
 	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 0, 0, KEEP_ALL, true,
-	    FIRST_STORE },
+	    FIRST_STORE, false },
 	  { 4, 3, 3, 100, 0, 2 }, PLAN_FULL, 1, false, NULL, NULL },
 	PINNED("pinned-burst", STORE_SYNC_BURST, 0, 0),
 	PINNED("pinned-op", STORE_SYNC_OP, 900, 3),
@@ -755,11 +777,11 @@ const struct workload workloads[] = {
 	CLOSED("settle-none", build_settle, STORE_SYNC_NONE, 2),
 	{ "settle-variable", build_settle_variable,
 	  { NULL, STORE_SIZE, STORE_SYNC_VARIABLE, 0, 0, KEEP_ALL, true,
-	    FIRST_STORE },
+	    FIRST_STORE, false },
 	  { 4, 3, 3, 100, 0, 5 }, PLAN_FULL, 1, false, NULL, NULL },
 	{ "settle-history", build_settle_history,
 	  { NULL, 16 * BLOCK, STORE_SYNC_BURST, 0, 0, KEEP_SOME, false,
-	    FIRST_RANDOM },
+	    FIRST_RANDOM, false },
 	  { 3, 2, 2, 0, 0, 3 }, { 6, 8, 12, 300, 0, 0 }, 1, false, NULL, NULL },
 	FAULTS_CLOSED("faults-move", build_one_move, STORE_SYNC_BURST),
 	FAULTS_CLOSED("faults-clone", build_clone, STORE_SYNC_BURST),
@@ -767,15 +789,41 @@ const struct workload workloads[] = {
 	FAULTS_CLOSED("faults-resize", build_resize, STORE_SYNC_BURST),
 	{ "faults-queue", build_queue,
 	  { NULL, STORE_SIZE, STORE_SYNC_BURST, 0, 0, KEEP_ALL, false,
-	    FIRST_STORE },
+	    FIRST_STORE, false },
 	  { 2, 2, 1, 0, 0, 811 }, { 3, 2, 2, 400, 0, 31 }, 1, true, NULL,
 	  NULL },
 	{ "faults-pinned", build_pinned,
 	  { NULL, STORE_SIZE, STORE_SYNC_BURST, 0, 8 * KIB, KEEP_ALL, false,
-	    FIRST_KEYS },
+	    FIRST_KEYS, false },
 	  { 2, 2, 1, 0, 0, 211 }, { 3, 2, 2, 400, 0, 31 }, 0, true, NULL,
 	  NULL },
 	FAULTS_CLOSED("faults-settle", build_settle, STORE_SYNC_NONE),
+	DEVICE("device-burst", build_small, STORE_SYNC_BURST, 3 * BLOCK, 900,
+	       8 * KIB, KEEP_ALL, FIRST_RANDOM, 0),
+	DEVICE("device-burst-forget", build_small, STORE_SYNC_BURST, 2 * BLOCK,
+	       900, 8 * KIB, KEEP_NONE, FIRST_RANDOM, 0),
+	DEVICE("device-none-forget", build_small, STORE_SYNC_NONE, 2 * BLOCK,
+	       900, 8 * KIB, KEEP_NONE, FIRST_RANDOM, 0),
+	DEVICE("device-op-forget", build_small, STORE_SYNC_OP, 2 * BLOCK, 1,
+	       8 * KIB, KEEP_NONE, FIRST_RANDOM, 3),
+	DEVICE("device-pass", build_suspend, STORE_SYNC_BURST, 2 * BLOCK, 0,
+	       8 * KIB, KEEP_NONE, FIRST_RANDOM, 0),
+	DEVICE("device-history", build_history, STORE_SYNC_BURST, 16 * BLOCK,
+	       100 * KIB, 64 * KIB, KEEP_SOME, FIRST_RANDOM, 3),
+	DEVICE("device-settle", build_settle, STORE_SYNC_NONE, 2 * BLOCK, 0,
+	       8 * KIB, KEEP_NONE, FIRST_RANDOM, 0),
+	DEVICE("device-variable", build_variables, STORE_SYNC_VARIABLE,
+	       STORE_SIZE, 900, 8 * KIB, KEEP_NONE, FIRST_STORE, 5),
+	DEVICE("device-queue", build_queue, STORE_SYNC_VARIABLE, STORE_SIZE, 0,
+	       8 * KIB, KEEP_NONE, FIRST_STORE, 3),
+	DEVICE("device-pinned", build_pinned, STORE_SYNC_BURST, STORE_SIZE, 0,
+	       8 * KIB, KEEP_NONE, FIRST_KEYS, 5),
+	DEVICE_FAULTS("faults-device", build_small, STORE_SYNC_BURST, 2 * BLOCK,
+		      900, KEEP_NONE, FIRST_RANDOM, 29),
+	DEVICE_FAULTS("faults-device-none", build_small, STORE_SYNC_NONE,
+		      2 * BLOCK, 900, KEEP_NONE, FIRST_RANDOM, 29),
+	DEVICE_FAULTS("faults-device-queue", build_queue, STORE_SYNC_BURST,
+		      STORE_SIZE, 0, KEEP_NONE, FIRST_STORE, 811),
 	TRACE("second-boot", STORE_SYNC_BURST, FIRST_BLANK, 4 * KIB, KEEP_ALL,
 	      TRACE_QUICK, 0, 1, SECOND_BOOT),
 };

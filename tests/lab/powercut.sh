@@ -1,27 +1,31 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# An ext4 on a disk whose writes are logged, in the order in which they left its
+# An ext4, or a device without a file system, on a disk whose writes are logged, in the order in which they left its
 # cache, and the disk after a power cut at many points. Sourced by the scenarios
 # of power cuts; they need
 #   modules: crc16 crc32c_generic mbcache jbd2 ext4 loop dm-mod dm-log-writes
 #   programs: dmsetup mkfs.ext4
 # and build/lab/logwrites.
 
-# powercut_begin: mounts the disk at /mnt
+# powercut_begin [SECTORS]: mounts the disk at /mnt; with SECTORS it has that size
+# and no file system, and is /dev/dm-0
 powercut_begin() {
-    powercut_sectors=32768
+    powercut_raw=${1:-}
+    powercut_sectors=${1:-32768}
     ln -sf /proc/mounts /etc/mtab
     truncate -s $((powercut_sectors * 512)) /tmp/disk.img
     truncate -s 64M /tmp/log.img
     losetup /dev/loop0 /tmp/disk.img && losetup /dev/loop1 /tmp/log.img ||
         lab_die "no loop devices"
-    mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 /dev/loop0 ||
+    [ -n "$powercut_raw" ] ||
+        mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 /dev/loop0 ||
         lab_die "no ext4"
     sync
     cp /tmp/disk.img /tmp/past.img
     dmsetup --noudevsync create disk \
         --table "0 $powercut_sectors log-writes /dev/loop0 /dev/loop1" ||
         lab_die "no dm-log-writes"
-    mount -t ext4 /dev/dm-0 /mnt || lab_die "it can't be mounted"
+    [ -n "$powercut_raw" ] || mount -t ext4 /dev/dm-0 /mnt ||
+        lab_die "it can't be mounted"
     powercut_marks=0
 }
 
@@ -36,7 +40,7 @@ powercut_mark() {
 
 # powercut_end: unmounts the disk and reads the log
 powercut_end() {
-    umount /mnt
+    [ -n "$powercut_raw" ] || umount /mnt
     dmsetup --noudevsync remove disk || lab_die "the log can't be closed"
     logwrites /tmp/log.img >/tmp/entries || lab_die "the log can't be read"
     note "$(wc -l </tmp/entries) entries, $(grep -c -e ' flush' -e ' fua' /tmp/entries) barriers, $powercut_marks marks"
@@ -53,7 +57,7 @@ powercut_marked() {
 # entry: `holds ENTRY` of the scenario decides, and sets store_number to the point
 # in time that was found and holds_told to the least one that is allowed
 powercut_at() {
-    mount -t ext4 -o loop /tmp/now.img /mnt ||
+    [ -n "$powercut_raw" ] || mount -t ext4 -o loop /tmp/now.img /mnt ||
         { not_ok "$2 $1: the file system can't be mounted" && return; }
     if holds "$1"; then
         good=$((good + 1))
@@ -63,7 +67,7 @@ powercut_at() {
         not_ok "$2 $1: number ${store_number:-none}, at least ${holds_told:-0}"
     fi
     store_number=
-    umount /mnt
+    [ -n "$powercut_raw" ] || umount /mnt
 }
 
 # powercut_all POINTS: cuts the power at about so many flushes, before and behind

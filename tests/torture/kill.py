@@ -75,7 +75,7 @@ class Victim:
         code, log, stderr = programs.ctl("log", "--bursts", self.path)
         need(code == 0, f"log: exit {code}, {stderr}")
         points = [line.split()[0] for line in programs.independent(self.path, "--log").decode().splitlines()]
-        if not os.path.exists(self.path + ".journal"):
+        if not points and not os.path.exists(self.path + ".journal"):
             return
         need(points, "there is no history")
         numbers = [line.split()[0] for line in log.decode().splitlines() if line[:1].isdigit()]
@@ -117,6 +117,25 @@ class Boot(Victim):
             self.rest[0] = remainder(self.rest[0], ops)
 
 
+class Device(Boot):
+    """The same on a complete device, which is a regular file; no other file may appear."""
+
+    def start(self, image):
+        template = self.path + ".template"
+        programs.put(template, image)
+        if not os.path.exists(self.path):
+            with open(self.path, "wb") as device:
+                device.truncate(20 << 20)
+        code, _, stderr = programs.ctl("create", "--device", "--reset", "--template", template, self.path)
+        os.unlink(template)
+        need(code == 0, f"create --device: exit {code}, {stderr}")
+        self.model = flash.Model(image, self.sync == "op")
+
+    def found(self, where):
+        super().found(where)
+        need(not os.path.exists(self.path + ".journal"), "there is a journal beside the device")
+
+
 def remainder(burst, done):
     """Returns the part of a burst of byte programs and erases that is not done yet."""
     rest = flash.Burst()
@@ -139,8 +158,9 @@ def run(options, rng, directory):
     kills, seconds = (170, 3600) if options.long else (7, 3.5)
     for sync in ("burst", "op", "none"):
         if os.path.exists(flash.TEMPLATE):
-            check(f"SIGKILL during a first boot, --sync {sync}", series, Boot(rng, directory, "boot", sync), kills,
-                  seconds)
+            for what, kind in ("a file", Boot), ("a complete device", Device):
+                check(f"SIGKILL during a first boot, {what}, --sync {sync}", series,
+                      kind(rng, directory, kind.__name__.lower(), sync), kills, seconds)
         else:
             skip("SIGKILL during a first boot", f"no {flash.TEMPLATE} (package ovmf)")
         victim = Victim(rng, directory, "random", sync)

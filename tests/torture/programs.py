@@ -159,9 +159,14 @@ def put(path, data):
         file.write(data)
 
 
+def is_complete(path):
+    """Is it a device that has all files of the flash?  No other file is so large."""
+    return os.path.getsize(path) > 16 << 20
+
+
 def read_all(path, sync="burst"):
     """Opens the file; returns the array as a guest reads it; ends cleanly."""
-    size = os.path.getsize(path)
+    size = len(export(path)) if is_complete(path) else os.path.getsize(path)
     text = b"".join(b"r %x 8\n" % off for off in range(0, size, 8))
     done = run(f"{build}/pflash-replay", "--vars", path, "--sync", sync, input=text)
     need(done.returncode == 0, f"reopening: exit {done.returncode}, {done.stderr.decode().strip()}")
@@ -171,4 +176,5 @@ def read_all(path, sync="burst"):
 def closed(path, image):
     """After opening and a clean end the guest's view and the VARS file alone must be `image`."""
     need(read_all(path) == image, "the guest reads an image that differs from the export")
-    need(contents(path) == image, "after a clean end VARS alone has a different image")
+    alone = contents(path)[:len(image)] if is_complete(path) else contents(path)
+    need(alone == image, "after a clean end VARS alone has a different image")

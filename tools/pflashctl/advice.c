@@ -146,6 +146,35 @@ advise_point(const struct ctl_options *options, const struct reader *reader,
 			     "its variable store is sound");
 }
 
+/*
+ * A complete device has no room for what a repair would keep: the way out is a
+ * copy, which is complete as well.
+ */
+static void
+advise_device(const struct ctl_options *options, const struct reader *reader,
+	      bool sound)
+{
+	uint32_t size;
+
+	if (sound && reader_journal_is_whole(reader) &&
+	    reader_vars(reader, &size) && size == reader_size(reader))
+		print_accept(options,
+			     "repair, if the image was changed on purpose: ",
+			     "its variable store is sound");
+	fputs("repair: copy the device to a file COPY with dd, then "
+	      "`pflashctl export --at ",
+	      stdout);
+	if (reader_newest(reader))
+		printf("%" PRIu64, reader_newest(reader));
+	else
+		fputs("N", stdout);
+	fputs(" COPY IMAGE`, or take an image from a backup, and "
+	      "`pflashctl create --device --reset --template IMAGE",
+	      stdout);
+	print_files(options);
+	puts(": the history stays in COPY");
+}
+
 void
 ctl_advise(const struct ctl_options *options, const struct reader *reader)
 {
@@ -157,6 +186,10 @@ ctl_advise(const struct ctl_options *options, const struct reader *reader)
 	if (reader)
 		vars = reader_vars(reader, &size);
 	sound = vars && fv_check(vars, size, &report);
+	if (reader && reader_is_complete(reader)) {
+		advise_device(options, reader, sound);
+		return;
+	}
 	if (reader && reader_source(reader) == READER_VARS_FITS)
 		print_accept(options, "repair: ",
 			     "the VARS file and the end of the journal agree; "

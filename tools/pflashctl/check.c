@@ -45,8 +45,12 @@ print_error(const struct error *err)
 
 /* Without a journal nothing tells whether a VARS image is complete. */
 static void
-print_no_journal(void)
+print_no_journal(const struct reader *reader)
 {
+	if (reader_is_complete(reader)) {
+		puts("journal: none yet");
+		return;
+	}
 	puts("journal: none\n"
 	     "note: no-journal: if a guest has used this file, or the file "
 	     "that it is a copy of, its last writes may be missing");
@@ -63,6 +67,32 @@ print_journal(const struct reader *reader)
 		       "was never told that a variable in it is stored\n",
 		       reader_torn_bytes(reader));
 	print_history(reader);
+}
+
+/* How much of a complete device each file takes. */
+static void
+print_areas(const struct store_config *config)
+{
+	static const struct {
+		enum files_role role;
+		const char *name;
+	} files[] = {
+		{ FILES_JOURNAL, "journal" },
+		{ FILES_STATE, "state" },
+		{ FILES_NEXT, "changes for the next start" },
+		{ FILES_PINS, "pinned variables" },
+	};
+	struct store_areas areas;
+	struct error err;
+
+	if (store_measure(config, &areas, &err) <= 0)
+		return;
+	printf("device: complete, with a flash of %" PRIu64 " bytes\n",
+	       areas.room[FILES_VARS]);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		printf("device: %s: %" PRIu64 " of %" PRIu64 " bytes\n",
+		       files[i].name, areas.used[files[i].role],
+		       areas.room[files[i].role]);
 }
 
 /* The kind of the image, as pflashd would say it. */
@@ -175,7 +205,7 @@ check_sound(const struct ctl_options *options, const struct reader *reader)
 	if (reader_has_journal(reader))
 		print_journal(reader);
 	else if (identity.kind == IDENTITY_VARS)
-		print_no_journal();
+		print_no_journal(reader);
 	good = check_image(options, reader, known);
 	if (!reader_has_journal(reader) && needs_repair(reader, &identity))
 		ctl_advise(options, NULL);
@@ -245,6 +275,7 @@ ctl_check(const struct ctl_options *options)
 			ret = -EINVAL;
 		return ctl_refused(ret, &err);
 	}
+	print_areas(&config);
 	code = ret > 0 ? check_rescue(options, reader, &err) :
 			 check_sound(options, reader);
 	reader_close(reader);

@@ -196,12 +196,21 @@ ctl_convert(const struct ctl_options *options)
 		return ctl_fail(CTL_USAGE,
 				"convert: --layout: '%s' is not 2m or 4m",
 				options->layout);
-	ret = files_local(&files, options->files[0], options->journal, NULL,
+	ret = files_find(&files, options->files[0], options->journal, NULL,
 			  &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
-	code = options->undo ? undo_conversion(options, files) :
-			       convert_vars(options, files, &converting);
+	if (files->place[FILES_VARS].room)
+		code = ctl_fail(CTL_FILE,
+				"%s: is a complete device, which has one size: "
+				"`pflashctl export` its image, convert that "
+				"file, and prepare the device with `pflashctl "
+				"create --device --reset --template`",
+				options->files[0]);
+	else if (options->undo)
+		code = undo_conversion(options, files);
+	else
+		code = convert_vars(options, files, &converting);
 	files->ops->close(files);
 	return code;
 }

@@ -68,7 +68,7 @@ is_blank(const uint8_t *bytes, size_t size)
 	return i == size && (bytes[0] == 0 || bytes[0] == 0xff);
 }
 
-/* Prepares a block device: writes the image at its start, and a journal. */
+/* Writes the image to the start of a device, and its journal elsewhere. */
 static int
 create_device(const struct ctl_options *options, const uint8_t *image,
 	      size_t size)
@@ -96,9 +96,33 @@ create_device(const struct ctl_options *options, const uint8_t *image,
 	return code == CTL_OK ? ctl_replace(options, image, size) : code;
 }
 
+/* Prepares a device that has all files of the flash. */
+static int
+create_complete(const struct ctl_options *options, const uint8_t *image,
+		size_t size)
+{
+	const struct store_config config = {
+		.path = options->files[0],
+		.size = (uint32_t)size,
+	};
+	struct error err;
+	int ret;
+
+	if (options->journal)
+		return ctl_fail(CTL_USAGE, "create: --device puts the journal "
+					   "on the device: leave out "
+					   "--journal");
+	ret = store_create_device(&config, image, options->reset, &err);
+	if (ret == -ENOSPC)
+		return ctl_fail(CTL_FILE, "%s", err.text);
+	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
+}
+
 static int
 create(const struct ctl_options *options, const uint8_t *image, size_t size)
 {
+	if (options->device)
+		return create_complete(options, image, size);
 	if (options->reset)
 		return ctl_replace(options, image, size);
 	if (ctl_is_device(options->files[0]))

@@ -214,7 +214,7 @@ make_changes(struct editing *editing, struct error *err)
 	const struct ctl_options file = one_file(editing->options,
 						 editing->path);
 	struct store_config config = ctl_config(&file);
-	int ret = files_local(&editing->files, config.path, config.journal,
+	int ret = files_find(&editing->files, config.path, config.journal,
 			      NULL, err);
 
 	if (ret < 0)

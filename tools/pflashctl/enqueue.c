@@ -46,7 +46,7 @@ static int
 open_files(const struct store_config *config, struct files **files,
 	   struct error *err)
 {
-	return files_local(files, config->path, config->journal, NULL, err);
+	return files_find(files, config->path, config->journal, NULL, err);
 }
 
 int

@@ -217,7 +217,10 @@ static void
 find_files(struct facts *facts, const char *path)
 {
 	char *real = realpath(path, NULL), *journal = NULL;
+	const struct store_config config = { .path = path };
+	struct store_areas areas;
 	struct statvfs disk;
+	struct error err;
 	struct stat st;
 
 	if (statvfs(path, &disk) == 0) {
@@ -231,6 +234,8 @@ find_files(struct facts *facts, const char *path)
 		set(facts, FACT_JOURNAL, (uint64_t)st.st_size);
 	free(journal);
 	free(real);
+	if (store_measure(&config, &areas, &err) > 0)
+		set(facts, FACT_JOURNAL, areas.used[FILES_JOURNAL]);
 }
 
 /* In the child: the path is of the supervisor, which is a process of root. */

@@ -22,7 +22,7 @@ static int
 open_files(const char *vars, const char *journal, struct files **files)
 {
 	struct error err;
-	int ret = files_local(files, vars, journal, NULL, &err);
+	int ret = files_find(files, vars, journal, NULL, &err);
 
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
 }

@@ -18,7 +18,8 @@ static const struct cmdline_option table[] = {
 	{ "timeout", 's', true },     { "keep", 'k', false },
 	{ "vars", 'v', true },        { "limit", 'L', true },
 	{ "stop", 'S', false },       { "output", 'o', true },
-	{ "root", 'R', true },        { NULL, 0, false },
+	{ "root", 'R', true },        { "device", 'd', false },
+	{ NULL, 0, false },
 };
 
 struct parsing {
@@ -66,6 +67,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'o': options->output = arg; return 0;
 	case 'R': options->root = arg; return 0;
 	case 'r': options->reset = true; return 0;
+	case 'd': options->device = true; return 0;
 	case 'u': options->undo = true; return 0;
 	case 'b': options->bursts = true; return 0;
 	case 'J': options->json = true; return 0;

@@ -214,7 +214,7 @@ cancel(struct pending *pending, const char *path)
 	struct files *files;
 	struct error err;
 	size_t dropped;
-	int ret = files_local(&files, path, pending->journal, NULL, &err);
+	int ret = files_find(&files, path, pending->journal, NULL, &err);
 
 	if (ret < 0)
 		return ctl_refused(ret, &err);

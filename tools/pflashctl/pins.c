@@ -137,7 +137,7 @@ list(const struct group_command *command, int argc, char **argv)
 	if (code != CTL_OK)
 		return code;
 	listing.store = &reading.store;
-	ret = files_local(&files, reading.path, listing.edit.journal, NULL,
+	ret = files_find(&files, reading.path, listing.edit.journal, NULL,
 			  &err);
 	if (ret == 0)
 		ret = pins_parse(&pins, "auto", &err);
@@ -209,7 +209,7 @@ set_one(struct setting *setting, const char *path, const char *argument)
 	if (!setting->pins)
 		return ctl_fail(CTL_USAGE, "off: the option --pin off of "
 					   "pflashd pins nothing");
-	ret = files_local(&setting->files, path, setting->edit.journal, NULL,
+	ret = files_find(&setting->files, path, setting->edit.journal, NULL,
 			  &err);
 	config.files = setting->files;
 	if (ret == 0)

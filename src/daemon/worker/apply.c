@@ -79,7 +79,9 @@ static void
 keep(struct files *files, const struct error *why)
 {
 	char *name;
-	int ret = files->ops->keep(files, FILES_NEXT, false, &name);
+	int ret = files->ops->keep ? files->ops->keep(files, FILES_NEXT, false,
+						      &name) :
+				     -EOPNOTSUPP;
 
 	if (ret < 0) {
 		log_line(LOG_WARNING,

@@ -557,6 +557,9 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 
 	if (code == EXIT_OK && enter_sandbox(flash, err) < 0)
 		code = EXIT_RUNTIME;
+	if (code == EXIT_OK && files_complete(&flash->files, NULL, err) < 0)
+		code = EXIT_FILE;
+	files = flash->files;
 	if (code == EXIT_OK && found == 0)
 		found = load_record(flash, &why);
 	if (code == EXIT_OK && found == 0 && has_loaded(flash))

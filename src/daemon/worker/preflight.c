@@ -101,7 +101,9 @@ find_size(const struct preflight *preflight, struct files *files,
 	fd = files->ops->open(files, FILES_VARS, false);
 	if (fd < 0)
 		return identify_open_error(-fd, path, err);
-	if (sys_kernel.fstat(fd, &st) < 0)
+	if (files->place[FILES_VARS].room)
+		*size = files->place[FILES_VARS].room;
+	else if (sys_kernel.fstat(fd, &st) < 0)
 		ret = error_errno(err, errno, "%s", path);
 	else if (identify_type(st.st_mode, path, err) < 0)
 		ret = -EINVAL;
