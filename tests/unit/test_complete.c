@@ -163,7 +163,7 @@ END_TEST
 
 /*
  * A device that is half prepared is not complete, and can be prepared again.
- * A device that was complete before has its former flash, or is not complete.
+ * If it was complete before, it has its former flash or is not complete.
  */
 START_TEST(every_call_of_a_preparation_fails)
 {
