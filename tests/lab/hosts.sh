@@ -5,7 +5,7 @@
 
 hosts_lease=10 # seconds
 
-# on_host2 COMMAND...: runs the shell's words there, with the functions of lib.sh,
+# on_host2 COMMAND...: runs the shell's words, one line, there, with the functions of lib.sh,
 # xl.sh and this file; prints the output and returns the exit status
 on_host2() {
     hosts_said=$(printf '%s\n' ". /lab/lib.sh; . /lab/xl.sh; . /lab/hosts.sh; \

@@ -23,17 +23,20 @@ hosts_share
 # copy_console NAME FILE: the console of the guest on host2 is copied to FILE here, as
 # long as host2 lives
 copy_console() {
-    nc -l -p 98 >"$2" &
-    on_host2 "tail -f -n +1 \$(lab_log $1) | nc host1 98 >/dev/null 2>&1 &"
+    # nc ends when its standard input does, at both ends.
+    tail -f /dev/null | nc -l -p 98 >"$2" &
+    lab_wait 10 sh -c 'netstat -ltn | grep -q ":98 "'
+    on_host2 "lab_wait 30 test -e \$(lab_log $1); \
+{ tail -f -n +1 \$(lab_log $1) | nc host1 98; } </dev/null >/dev/null 2>&1 3>&- & true"
 }
 
 # --- a guest that writes ---
 
 on_host2 "lab_guest one \"$words\" && lab_flash one $xl_dir/one.fd --layout 2m --sync burst \
-    --settle 3600" || lab_die "no guest on host2: $hosts_said"
+--settle 3600" || lab_die "no guest on host2: $hosts_said"
 check "host2 runs a guest with its flash" on_host2 'lab_state one running'
-copy_console one /tmp/one.console
 on_host2 'xl unpause one'
+copy_console one /tmp/one.console
 lab_wait 90 sh -c 'test "$(wc -l </tmp/one.console)" -gt 300' ||
     lab_die "the guest does not write"
 lab_guest other test=hole || lab_die "no guest on host1"
@@ -56,11 +59,10 @@ xl destroy other
 
 hosts_start
 on_host2 'lab_require; xl_setup; hosts_mount' || lab_die "host2 cannot mount: $hosts_said"
-on_host2 ". /lab/uefi.sh; lab_create boot 'kernel = \"/lab/OVMF_XEN.fd\"' 'memory = 256' &&
-    lab_flash boot $xl_dir/boot.fd --layout 2m" || lab_die "no UEFI guest on host2: $hosts_said"
+on_host2 ". /lab/uefi.sh; lab_create boot 'kernel = \"/lab/OVMF_XEN.fd\"' 'memory = 256' && lab_flash boot $xl_dir/boot.fd --layout 2m" || lab_die "no UEFI guest on host2: $hosts_said"
 lab_step "the UEFI firmware boots on host2"
-copy_console boot /tmp/boot.console
 on_host2 'xl unpause boot'
+copy_console boot /tmp/boot.console
 lab_wait 600 grep -q 'UEFI Interactive Shell' /tmp/boot.console || lab_die "no UEFI shell on host2"
 on_host2 'printf "\033" >"$(lab_tty boot)"'
 lab_wait 60 sh -c "tail -c 40 /tmp/boot.console | grep -q 'Shell>'"
@@ -68,8 +70,7 @@ on_host2 "lab_type boot 'setvar LabVar -guid $UEFI_GUID -bs -nv =0x1122334455'"
 lab_wait 60 sh -c "tail -c 60 /tmp/boot.console | tr -d '\r' | grep -q '=0x1122334455'"
 sleep 5
 on_host2 'xl destroy boot; lab_flash_end boot' >/dev/null
-on_host2 ". /lab/uefi.sh; lab_create boot 'kernel = \"/lab/OVMF_XEN.fd\"' 'memory = 256' &&
-    lab_flash boot $xl_dir/boot.fd" || lab_die "no UEFI guest on host2: $hosts_said"
+on_host2 ". /lab/uefi.sh; lab_create boot 'kernel = \"/lab/OVMF_XEN.fd\"' 'memory = 256' && lab_flash boot $xl_dir/boot.fd" || lab_die "no UEFI guest on host2: $hosts_said"
 on_host2 'xl unpause boot'
 lab_wait 300 on_host2 'test "$(lab_field boot writes)" -gt 1000' || lab_die "the firmware does not write"
 note "writes of the second boot at the power cut: $(on_host2 'lab_field boot writes')"
