@@ -31,7 +31,7 @@ DEVICES = "configs/devices/x86_64-softmmu/lab-net.mak"
 def _source():
     """None on a machine whose release is not in the table."""
     release = releases.own()
-    return release and Source("qemu-net", "qemu",
+    return release and Source("qemu", "qemu",
                               os.path.join(PATCHES, release.qemu), CONFIGURE)
 
 
