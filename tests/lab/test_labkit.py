@@ -21,7 +21,7 @@ from labkit import (cpio, database, demo, durations, efilinux, elf, kernel,
                     libxl, mtd, parts, paths, prepare, qemu, releases, report,
                     runner, scenario, source, sysroot, xensource)
 from labkit.channel import Results
-from labkit.machine import KNOWN_ABORT
+from labkit.machine import KNOWN_ABORT, Machine
 from labkit.report import LabError
 
 
@@ -175,8 +175,21 @@ class Header(unittest.TestCase):
     def test_fields(self):
         s = self.load("# about: one\n# about: two\n# needs: a b\n"
                       "# needs: c\n# timeout: 7\n\n# memory: 9\n")
-        self.assertEqual((s.about, s.needs, s.timeout, s.memory),
-                         ("one two", ["a", "b", "c"], 7, 3072))
+        self.assertEqual((s.about, s.needs, s.timeout, s.memory, s.hosts),
+                         ("one two", ["a", "b", "c"], 7, 3072, 1))
+
+    def test_a_second_host_needs_a_network(self):
+        s = self.load("# hosts: 2\n")
+        with mock.patch.object(kernel, "module", lambda name: name):
+            self.assertIn("lib/modules/e1000.ko", scenario.optional_files(s))
+        first, second = (Machine("out", s, "build", host=host, wire="w")
+                         for host in (1, 2))
+        self.assertIn("server=on", " ".join(first._command("initrd")))
+        self.assertIn("server=off", " ".join(second._command("initrd")))
+        self.assertIn("lab.host=2", " ".join(second._command("initrd")))
+        alone = " ".join(Machine("out", s, "build")._command("initrd"))
+        self.assertNotIn("e1000", alone)
+        self.assertNotIn("lab.host", alone)
 
     def test_lists_of_several_lines(self):
         s = self.load("# modules: b a\n# modules: c\n# programs: true\n")

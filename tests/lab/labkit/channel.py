@@ -10,6 +10,8 @@
     lab: skip-all TEXT                          the scenario cannot run here
     lab: done                                   the scenario reached its end
     lab: end STATUS                             the scenario's exit status
+    lab: host NUMBER start|kill                 start another machine, or cut
+                                                its power
     lab: fatal TEXT                             dom0 did not come up
     lab: file NAME, base64 lines, lab: file-end SHA256    a gzipped file
 """
@@ -43,6 +45,7 @@ class Results:
         self.news = "no check yet"
         self.failures = []      # texts of the checks that were not ok
         self.summary = []
+        self.order = None       # function for orders about another machine
         self._file = None       # name and lines of the file under way
 
     def ended(self):
@@ -84,6 +87,9 @@ class Results:
             self.skipped = rest
         elif verb == "end":
             self.status = int(rest)
+        elif verb == "host" and self.order:
+            number, _, what = rest.partition(" ")
+            self.order(int(number), what)
         elif verb == "fatal":
             self.fatal = rest
         elif verb == "file":

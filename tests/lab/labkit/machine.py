@@ -3,6 +3,10 @@
 
 The first port is Xen's console (a file, or the terminal); the second is the
 result channel, which dom0 knows as ttyS1 and which is QEMU's standard output.
+
+A scenario with `hosts: 2` gets two machines, joined by a network. The scenario
+runs in dom0 of the first one; that of the second one executes commands that come
+by the network (dom0/run), and its result channel goes to a file.
 """
 
 import ctypes
@@ -49,12 +53,17 @@ class Machine:
     """One boot, a context manager that ends QEMU at every exit of its block.
     `out` is the directory for the files of the run."""
 
-    def __init__(self, out, scenario, build, interactive=False):
+    def __init__(self, out, scenario, build, interactive=False, host=1,
+                 wire=None):
         self.scenario = scenario
         self.build = build
         self.interactive = interactive
-        self.console = os.path.join(out, "console.log")
-        self.errors = os.path.join(out, "qemu.log")
+        self.host = host
+        self.wire = wire    # the socket of the network; None: no network
+        suffix = f"-{host}" if host > 1 else ""
+        self.console = os.path.join(out, f"console{suffix}.log")
+        self.results = os.path.join(out, f"results{suffix}.log")
+        self.errors = os.path.join(out, f"qemu{suffix}.log")
         self.process = None
         self.work = None
 
@@ -66,6 +75,11 @@ class Machine:
             self.work.cleanup()
             raise
         return self
+
+    def kill(self):
+        """The power fails."""
+        self.process.kill()
+        self.process.wait()
 
     def __exit__(self, *_exception):
         self.process.kill()
@@ -89,18 +103,29 @@ class Machine:
 
     def _command(self, initrd):
         dom0 = DOM0 + (" lab.shell" if self.interactive else "")
+        if self.wire:
+            dom0 += f" lab.host={self.host}"
         memory = self.scenario.memory if self.scenario else 3072
         if self.interactive:
             serial = ["-chardev", "stdio,id=con,mux=on,signal=off",
                       "-serial", "chardev:con", "-mon", "chardev=con",
                       "-serial", "null"]
         else:
-            serial = ["-serial", f"file:{self.console}", "-serial", "stdio"]
+            serial = ["-serial", f"file:{self.console}", "-serial",
+                      "stdio" if self.host == 1 else f"file:{self.results}"]
         return [*qemu.command(), "-machine", "q35", "-accel", "tcg,thread=multi",
                 "-cpu", CPU, "-smp", "2", "-m", str(memory), "-nodefaults",
-                "-display", "none", *serial, "-no-reboot",
+                "-display", "none", *serial, *self._network(), "-no-reboot",
                 "-kernel", paths.base("xen"), "-append", XEN, "-initrd",
                 f"{_escaped(paths.base('vmlinux'))} {dom0},{_escaped(initrd)}"]
+
+    def _network(self):
+        if not self.wire:
+            return []
+        role = "server=on" if self.host == 1 else "server=off"
+        return ["-netdev", f"stream,id=wire,{role},addr.type=unix,"
+                f"addr.path={_escaped(self.wire)}", "-device",
+                f"e1000,netdev=wire,romfile=,mac=52:54:00:00:00:0{self.host}"]
 
     def console_text(self):
         try:

@@ -21,11 +21,11 @@ PATCHES = os.path.join(paths.HERE, "qemu")
 # The build here has no firmware; Debian's packages have it.
 FIRMWARE = ("/usr/share/qemu", "/usr/share/seabios")
 CONFIGURE = ("--target-list=x86_64-softmmu", "--without-default-features",
-             "--without-default-devices", "--with-devices-x86_64=lab",
+             "--without-default-devices", "--with-devices-x86_64=lab-net",
              "--enable-tcg", "--enable-fdt=system", "--disable-docs",
              "--disable-tools", "--disable-guest-agent",
              "--disable-install-blobs", "--disable-werror")
-DEVICES = "configs/devices/x86_64-softmmu/lab.mak"
+DEVICES = "configs/devices/x86_64-softmmu/lab-net.mak"
 
 
 def _source():
@@ -67,7 +67,7 @@ def build(progress, jobs):
         tree = source.unpack(work)
         progress.say("configuring")
         with open(os.path.join(tree, DEVICES), "w", encoding="ascii") as f:
-            f.write("CONFIG_Q35=y\n")
+            f.write("CONFIG_Q35=y\nCONFIG_E1000_PCI=y\n")
         out = os.path.join(tree, "build-lab")
         os.makedirs(out)
         source.run(["../configure", *CONFIGURE], out)

@@ -3,9 +3,11 @@
 
 import contextlib
 import fcntl
+import functools
 import os
 import selectors
 import shutil
+import tempfile
 import time
 
 from labkit import (durations, paths, prepare, releases,
@@ -136,9 +138,47 @@ def _alone(progress):
         yield
 
 
+class _Others:
+    """The machines beside the first one, which the scenario starts, and whose
+    power it cuts, by `lab: host NUMBER start|kill`."""
+
+    def __init__(self, out, scenario, build, wire):
+        self._new = functools.partial(Machine, out, scenario, build, wire=wire)
+        self._running = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for machine in self._running.values():
+            machine.__exit__(*exception)
+
+    def order(self, number, verb):
+        if verb == "start":
+            self._running[number] = self._new(host=number).__enter__()
+        elif verb == "kill":
+            self._running.pop(number).__exit__(None, None, None)
+
+
+@contextlib.contextmanager
+def _machines(scenario, options, out, results):
+    """The first machine; orders of the scenario start the second one."""
+    if scenario.hosts == 1:
+        with Machine(out, scenario, options.build) as machine:
+            yield machine
+        return
+    with tempfile.TemporaryDirectory(prefix="pflash-lab-") as work:
+        wire = os.path.join(work, "wire")
+        with (_Others(out, scenario, options.build, wire) as others,
+              Machine(out, scenario, options.build, wire=wire) as machine):
+            results.order = others.order
+            yield machine
+
+
 def _boot_once(scenario, options, out, progress):
     results = Results(progress.line, out, progress.say)
-    with _alone(progress), Machine(out, scenario, options.build) as machine:
+    with (_alone(progress),
+          _machines(scenario, options, out, results) as machine):
         try:
             Boot(machine, results, progress, options).watch()
             code, reason = _verdict(results)

@@ -13,7 +13,7 @@ from labkit import (base, cpio, efilinux, elf, kernel, libxl, mtd, parts,
 from labkit.report import LabError
 
 HEADER = re.compile(
-    r"^# (about|needs|modules|programs|timeout|memory|slow):\s*(.*)$")
+    r"^# (about|needs|modules|programs|timeout|memory|hosts|slow):\s*(.*)$")
 LISTS = ("needs", "modules", "programs")
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 VARS = "/usr/share/OVMF/OVMF_VARS.fd"
@@ -73,6 +73,7 @@ class Scenario:
     programs: list = field(default_factory=list)
     timeout: int = 120
     memory: int = 3072
+    hosts: int = 1
 
     def runs_on_foreign(self):
         return not set(OWN_ONLY).intersection(self.needs)
@@ -189,6 +190,9 @@ def optional_files(scenario):
     release, of the host. Missing ones are left out; lab_require (lib.sh) reports
     them."""
     files = {}
+    if scenario.hosts > 1:
+        files["lib/modules/e1000.ko"] = kernel.module(
+            "drivers/net/ethernet/intel/e1000/e1000")
     for name in scenario.modules:
         found = kernel.find(name)
         if found:
