@@ -23,14 +23,15 @@ VERSIONS = {"bookworm": "9.0"}
 SERIES = ("hook", "nvram")
 CONFIGURE = ("--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var",
              "--libdir=lib/x86_64-linux-gnu", "--auto-features=disabled",
-             "-Drunstatedir=/run", "-Dsystem=true", "-Ddriver_libxl=enabled",
+             "-Drunstatedir=/run", "-Ddriver_libxl=enabled",
              "-Ddriver_libvirtd=enabled", "-Ddriver_remote=enabled")
 DRIVERS = "usr/lib/x86_64-linux-gnu/libvirt/connection-driver"
 SCHEMA = "usr/share/libvirt/schemas/domaincommon.rng"
 # {path in dom0: the built file below `build`}
 BUILT = {"usr/sbin/libvirtd": "src/libvirtd",
          "usr/bin/virsh": "tools/virsh",
-         "lab/libvirt/libvirt.so.0": "src/libvirt.so.0",
+         **{f"lab/libvirt/{name}": f"src/{name}" for name in (
+             "libvirt.so.0", "libvirt-lxc.so.0", "libvirt-qemu.so.0")},
          f"{DRIVERS}/libvirt_driver_libxl.so": "src/libvirt_driver_libxl.so"}
 TARGETS = ("src/libvirtd", "tools/virsh", "src/libvirt_driver_libxl.so")
 # libxl's headers: the first is in the source, gentypes.py makes the others.
