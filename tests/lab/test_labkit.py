@@ -18,8 +18,8 @@ from importlib.util import module_from_spec, spec_from_loader
 from unittest import mock
 
 from labkit import (cpio, database, demo, durations, efilinux, elf, kernel,
-                    libxl, mtd, parts, paths, prepare, qemu, releases, report,
-                    runner, scenario, source, sysroot, xensource)
+                    libvirt, libxl, mtd, parts, paths, prepare, qemu, releases,
+                    report, runner, scenario, source, sysroot, xensource)
 from labkit.channel import Results
 from labkit.machine import KNOWN_ABORT, Machine
 from labkit.report import LabError
@@ -473,7 +473,7 @@ class SourceTree(unittest.TestCase):
 
     def test_hvm_guests_and_the_patched_xl_need_debian_s_xen(self):
         self.select()
-        for need in ("hvm", "libxl"):
+        for need in ("hvm", "libxl", "libvirt-patched"):
             s = scenario.Scenario("x", "x.sh", needs=[need])
             with self.assertRaisesRegex(LabError, "Debian's Xen only"):
                 scenario.needed_files(s, "/nonexistent")
@@ -688,6 +688,24 @@ class Others(unittest.TestCase):
                 f.write(xen._inputs())
             self.assertEqual(set(scenario.needed_files(s, "build")),
                              {f"lab/libxl/{name}" for name in libxl.names()})
+
+    def test_the_patched_libvirt_is_of_one_libxl_and_of_its_patches(self):
+        names = [os.path.relpath(name, libvirt.PATCHES)
+                 for name in libvirt.source().patches()]
+        self.assertTrue(names[0].startswith("9.0/hook/0001-"), names)
+        self.assertTrue(names[-1].startswith("9.0/nvram/"), names)
+        s = scenario.Scenario("x", "x.sh", needs=["libvirt-patched"])
+        with tempfile.TemporaryDirectory() as cache, \
+                mock.patch.dict(os.environ, PFLASH_CACHE=cache):
+            self.assertEqual(scenario.needed_files(s, "build"), {})
+            built = libvirt.source()
+            os.makedirs(built.path())
+            with open(built.path("stamp"), "w", encoding="ascii") as f:
+                f.write(built._inputs())
+            self.assertEqual(set(scenario.needed_files(s, "build")),
+                             {*libvirt.BUILT, libvirt.SCHEMA})
+            with mock.patch.object(libxl, "CONFIGURE", ("--other",)):
+                self.assertEqual(scenario.needed_files(s, "build"), {})
 
     def test_only_the_exact_abort_is_known(self):
         said = ("Bail out! ERROR:../../accel/tcg/tcg-accel-ops.c:81:"

@@ -7,6 +7,7 @@
     systemd systemd and its journal
     dpkg    dpkg, programs that maintainer scripts use, and dpkg's database with
             the packages that dom0's files come from
+    libvirt libvirtd with its driver for Xen, virsh, and libvirt's data
 
 The files come from Debian packages, unpacked in the cache beside the packages of
 the base.
@@ -22,15 +23,18 @@ from labkit import (database, kernel, packages, paths, releases, sysroot,
                     xensource)
 from labkit.report import LabError
 
-# The last five have the programs that scenarios name in `programs:`.
+# The last seven have the programs that scenarios name in `programs:`.
 PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
             "iproute2", "systemd", "dpkg", "tar", "coreutils", "libc-bin",
-            "perl-base", "init-system-helpers", "dmsetup", "e2fsprogs", "fdisk",
-            "strace", "apparmor", "lvm2", "nfs-kernel-server")
+            "perl-base", "init-system-helpers", "libvirt-clients",
+            "libvirt-daemon-driver-xen", "libvirt-daemon-system", "dmsetup",
+            "e2fsprogs", "fdisk", "strace", "apparmor", "lvm2",
+            "nfs-kernel-server")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
 SYSTEMD = "lib/systemd"
+LIBVIRT = "usr/lib/x86_64-linux-gnu/libvirt/connection-driver"
 # {part: {path in dom0: file below one of roots(), or kernel:MODULE}}. The paths of
 # QEMU and hvmloader are libxl's; dom0/init inserts all modules in lib/modules.
 # %X is Xen's version.
@@ -84,6 +88,11 @@ PARTS = {
         "lib/x86_64-linux-gnu/perl-base": "usr/lib/x86_64-linux-gnu/perl-base",
         database.PLACE: database.PLACE,
     },
+    "libvirt": {name: name for name in (
+        "usr/sbin/libvirtd", "usr/bin/virsh", f"{LIBVIRT}/libvirt_driver_libxl.so",
+        "usr/share/libvirt/cpu_map",    # without which no capabilities
+        "usr/share/libvirt/schemas",    # of virsh define --validate
+        "etc/apparmor.d/usr.sbin.libvirtd")},
 }
 
 

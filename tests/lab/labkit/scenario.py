@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field
 
-from labkit import (base, cpio, efilinux, elf, kernel, libxl, mtd, parts,
-                    paths, releases, signed, sysroot)
+from labkit import (base, cpio, efilinux, elf, kernel, libvirt, libxl, mtd,
+                    parts, paths, releases, signed, sysroot)
 from labkit.report import LabError
 
 HEADER = re.compile(
@@ -52,8 +52,10 @@ ALIASES = {
 }
 # These exist for the machine's own release only, and these not for a Xen from a
 # source tree.
-OWN_ONLY = ("libxl", "mtd")
-PACKAGED_ONLY = ("libxl", "hvm")
+OWN_ONLY = ("libxl", "libvirt-patched", "mtd")
+PACKAGED_ONLY = ("libxl", "libvirt-patched", "hvm")
+# These may be missing: the scenario skips itself.
+PATCHED = {"libxl": libxl.files, "libvirt-patched": libvirt.files}
 PACKAGE_OF = {"/usr/share/ovmf/": "ovmf"}
 
 
@@ -166,8 +168,8 @@ def needed_files(scenario, build):
         if need in parts.PARTS:
             files.update(parts.files(need))
             continue
-        if need == "libxl":
-            files.update(libxl.files())
+        if need in PATCHED:
+            files.update(PATCHED[need]())
             continue
         source, how = _locate(need, build)
         if not os.path.exists(source):

@@ -59,12 +59,15 @@ class Source:
             self.run(["patch", "-p1", "-i", patch], trees[0])
         return trees[0]
 
-    def install(self, files):
-        """Installs the built files, {name: file}, and writes the stamp."""
+    def install(self, files, data=None):
+        """Installs the built files, {name: file}, and data, and writes the
+        stamp."""
         shutil.rmtree(self.path(), ignore_errors=True)
         os.makedirs(self.path())
         for name, built in files.items():
             self.run(["strip", "-o", self.path(name), built], self.path())
+        for name, file in (data or {}).items():
+            shutil.copy(file, self.path(name))
         with open(self.path("stamp"), "w", encoding="ascii") as f:
             f.write(self._inputs())
 
