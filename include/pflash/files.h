@@ -121,8 +121,8 @@ int files_local(struct files **out, const char *vars, const char *journal,
  * For files of files_local() only.  files_local_own(): files_ops.create() gives
  * every file, VARS too, the owner and the mode of `like`.
  * files_local_unlink(): removes the file of any role, durably; 0 also if there
- * is none.  Only the move of a flash may remove VARS and its journal, and a
- * change of its size its own copies.
+ * is none.  Only the move or the removal of a flash may remove VARS and its
+ * journal, and a change of its size its own copies.
  * files_local_sync(): makes what was done to the role's name durable.
  * files_local_unshare(): gives the unfinished file of the role a name that no
  * other process uses, for a caller without the lock on VARS.

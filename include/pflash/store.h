@@ -243,8 +243,9 @@ int store_move(const struct store_config *from, const struct store_config *to,
 
 /*
  * Undoes a move from here that was interrupted after `from` has ceased to be
- * the flash, for a target that is lost: puts back the journal.  The target must
- * not be used any more.  *undone is false if there was no such move; then 0.
+ * the flash, or a transfer, for a target that is lost: puts back the journal.
+ * The target must not be used any more.  *undone is false if there was no such
+ * move; then 0.
  */
 int store_move_undo(const struct store_config *config, bool *undone,
 		    struct error *err);
@@ -257,6 +258,57 @@ int store_move_undo(const struct store_config *config, bool *undone,
  */
 int store_clone(const struct store_config *from, const struct store_config *to,
 		struct error *err);
+
+/* The number of a transfer: random bytes, and as text with its NUL byte. */
+#define STORE_TRANSFER_ID 16
+#define STORE_TRANSFER_TEXT (2 * STORE_TRANSFER_ID + 1)
+
+/* Bytes of the beginning of a stream that store_transfer_length() needs. */
+#define STORE_TRANSFER_HEADER 64
+
+/* Takes the bytes of a stream.  write() returns 0; or -errno and sets *err. */
+struct store_sink {
+	int (*write)(void *opaque, const void *bytes, size_t len,
+		     struct error *err);
+	void *opaque;
+};
+
+/*
+ * Writes the whole flash, with history, saved state, queue and pins, to `sink`,
+ * for store_receive() on another host.  When the stream is whole, the flash
+ * here is none any more: store_open() refuses it with a sentence that has the
+ * number of the transfer, `id`, until store_move_undo() takes it back.  After
+ * an error of the last write() the flash has left, too, because the receiver
+ * may have the whole stream; the caller sees this by a second call: -EREMCHG.
+ * -EBUSY: a process uses the flash.  -EREMCHG: it was moved or sent.  Other
+ * errors as for store_open().
+ */
+int store_send(const struct store_config *config, const struct store_sink *sink,
+	       char id[STORE_TRANSFER_TEXT], struct error *err);
+
+/* The length of the stream that begins so; 0: it is no stream, or too long. */
+uint64_t store_transfer_length(const void *header);
+
+/*
+ * Creates a flash from the stream, of `len` bytes, which it may change.  The
+ * place must be free, or have a flash that was sent from there.  After a crash
+ * there is no flash, or all of it, or one that the same call, or the command in
+ * the sentence of store_open(), completes.
+ * -EUCLEAN: the stream is not whole or its flash needs a repair, or the place
+ * is not free.  -EEXIST: a flash is there.
+ */
+int store_receive(const struct store_config *to, void *stream, size_t len,
+		  char id[STORE_TRANSFER_TEXT], struct error *err);
+
+/*
+ * Removes a flash: VARS, journal, saved state, queue and pins, durably.  Their
+ * contents may be damaged.  After a crash the same call removes the rest.
+ * -ENOENT: there is none of these files.  -EBUSY: a process uses the flash.
+ * -EREMCHG: it is being moved; one that was sent is removed.  -EINVAL: a block
+ * device.  -EMLINK: VARS has
+ * other names.
+ */
+int store_remove(const struct store_config *config, struct error *err);
 
 /*
  * Reads the current image from VARS and its journal.  Takes no lock and changes

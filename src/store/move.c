@@ -27,17 +27,12 @@
 #include "journal.h"
 #include "lock.h"
 #include "movenote.h"
+#include "parcel.h"
 #include "queue.h"
-#include "recover.h"
 #include "vars.h"
 
 #include "pflash/reader.h"
 #include "pflash/store.h"
-
-struct content {
-	uint8_t *bytes; /* NULL: there is no such file */
-	size_t len;
-};
 
 struct moving {
 	struct vars old, new;
@@ -59,21 +54,6 @@ static const char *
 name_of(const struct vars *vars, enum files_role role)
 {
 	return vars->files->name[role];
-}
-
-/* Reads a whole file of this role; no such file: bytes stays NULL. */
-static int
-read_role(const struct vars *vars, enum files_role role,
-	  struct content *content, struct error *err)
-{
-	struct file file = { .sys = vars->file.sys };
-	int rc = file_open(&file, vars->files, role, false, err);
-
-	if (rc)
-		return rc == -ENOENT ? 0 : rc;
-	rc = file_read_all(&file, &content->bytes, &content->len, err);
-	file_close(&file);
-	return rc;
 }
 
 /* --- before step 1: both places --- */
@@ -176,35 +156,6 @@ read_old_journal(struct moving *m, struct error *err)
 	return 0;
 }
 
-/* A flash that store_open() would refuse is not moved: its repair is due. */
-static int
-check_old(const struct moving *m, struct error *err)
-{
-	const uint8_t *bytes = m->real.bytes;
-	struct scan scan;
-	const struct recovery recovery = {
-		.scan = &scan,
-		.journal = bytes,
-		.vars_path = m->old.file.path,
-		.journal_path = m->journal.file.path,
-	};
-	uint8_t *image;
-	int rc;
-
-	if (!bytes)
-		return 0;
-	rc = scan_journal(&scan, bytes, m->real.len, m->journal.file.path, err);
-	if (rc)
-		return rc;
-	image = vars_alloc(m->old.size);
-	if (!image)
-		return error_set(err, ENOMEM, "out of memory");
-	memcpy(image, m->image.bytes, m->old.size);
-	rc = recover_image(&recovery, image, m->old.size, NULL, err);
-	free(image);
-	return rc;
-}
-
 static int
 load_old(struct moving *m, const struct store_config *from, struct error *err)
 {
@@ -218,11 +169,11 @@ load_old(struct moving *m, const struct store_config *from, struct error *err)
 		rc = error_errno(err, ENOENT, "%s",
 				 name_of(&m->old, FILES_VARS));
 	if (!rc && m->image.bytes)
-		rc = check_old(m, err);
+		rc = parcel_check(&m->old, &m->image, &m->real, err);
 	if (!rc)
-		rc = read_role(&m->old, FILES_STATE, &m->state, err);
+		rc = parcel_read_role(&m->old, FILES_STATE, &m->state, err);
 	if (!rc)
-		rc = read_role(&m->old, FILES_PINS, &m->pins, err);
+		rc = parcel_read_role(&m->old, FILES_PINS, &m->pins, err);
 	return rc;
 }
 
@@ -240,7 +191,7 @@ look_at_new(struct moving *m, struct error *err)
 		file_close(&vars);
 	if (rc && rc != -ENOENT)
 		return rc;
-	rc = read_role(&m->new, FILES_JOURNAL, &journal, err);
+	rc = parcel_read_role(&m->new, FILES_JOURNAL, &journal, err);
 	m->journalled = journal.bytes != NULL;
 	m->arriving = journal.bytes &&
 		      movenote_decode(&note, journal.bytes, journal.len) &&
@@ -254,7 +205,9 @@ static int
 check_named(const struct moving *m, struct error *err)
 {
 	struct content now = { .bytes = NULL };
-	int rc = m->image.bytes ? read_role(&m->new, FILES_VARS, &now, err) : 0;
+	int rc = m->image.bytes ?
+			 parcel_read_role(&m->new, FILES_VARS, &now, err) :
+			 0;
 
 	if (!rc && now.bytes &&
 	    (now.len != m->image.len ||
@@ -330,29 +283,6 @@ write_new(const struct moving *m, struct file *file, enum files_role role,
 }
 
 /*
- * Writes the file of a role durably; without `replace` there must be none.
- * After a failure, *renamed is true if the new file has the name, perhaps not
- * durably.
- */
-static int
-put_role(const struct vars *vars, enum files_role role, bool replace,
-	 const struct content *content, bool *renamed, struct error *err)
-{
-	struct file file = { .sys = vars->file.sys };
-	int rc = file_write_new(&file, vars->files, role, content->bytes,
-				content->len, err);
-
-	*renamed = false;
-	if (rc)
-		return rc;
-	file_close(&file);
-	rc = vars->files->ops->install(vars->files, role, replace, renamed);
-	if (!*renamed)
-		(void)vars->files->ops->remove(vars->files, role, true);
-	return rc ? error_errno(err, -rc, "%s", file.path) : 0;
-}
-
-/*
  * Makes the note, with `journal` or NULL, the journal of `at`.  Sets *written
  * if the note is in its place, perhaps not durably.  Without `replace` only one
  * of two moves to the same place gets past this.
@@ -371,8 +301,8 @@ write_note(const struct vars *at, enum movenote_kind kind, bool replace,
 	note.journal_len = note.journal ? journal->len : 0;
 	rc = movenote_encode(&note, &content.bytes, &content.len, err);
 	if (!rc)
-		rc = put_role(at, FILES_JOURNAL, replace, &content, &renamed,
-			      err);
+		rc = parcel_put_role(at, FILES_JOURNAL, replace, &content,
+				     &renamed, err);
 	*written = *written || renamed;
 	free(content.bytes);
 	return rc;
@@ -388,7 +318,8 @@ write_beside(const struct moving *m, enum files_role role,
 	int rc;
 
 	if (content->bytes)
-		return put_role(&m->new, role, true, content, &renamed, err);
+		return parcel_put_role(&m->new, role, true, content, &renamed,
+				       err);
 	rc = files_local_unlink(files, role);
 	return rc ? error_errno(err, -rc, "%s", files->name[role]) : 0;
 }
@@ -477,7 +408,8 @@ move_queue(struct moving *m, struct error *err)
 				   err);
 	if (rc)
 		return rc;
-	rc = put_role(&m->new, FILES_NEXT, true, &content, &renamed, err);
+	rc = parcel_put_role(&m->new, FILES_NEXT, true, &content, &renamed,
+			     err);
 	free(content.bytes);
 	return rc;
 }
@@ -640,7 +572,7 @@ has_departed(const struct moving *m, struct movenote *note)
 {
 	return m->records.bytes &&
 	       movenote_decode(note, m->records.bytes, m->records.len) &&
-	       note->kind == MOVENOTE_DEPARTED;
+	       note->kind != MOVENOTE_ARRIVING;
 }
 
 /* Locks OLD, of which VARS may be gone already. */
@@ -670,8 +602,8 @@ take_back(struct moving *m, const struct movenote *note, struct error *err)
 		.len = note->journal_len,
 	};
 	if (m->real.len)
-		return put_role(&m->old, FILES_JOURNAL, true, &m->real,
-				&renamed, err);
+		return parcel_put_role(&m->old, FILES_JOURNAL, true, &m->real,
+				       &renamed, err);
 	rc = files_local_unlink(m->old.files, FILES_JOURNAL);
 	return rc ? error_errno(err, -rc, "%s", path) : 0;
 }
@@ -686,7 +618,7 @@ store_move_undo(const struct store_config *config, bool *undone,
 
 	*undone = false;
 	if (!rc)
-		rc = read_role(&m.old, FILES_JOURNAL, &m.records, err);
+		rc = parcel_read_role(&m.old, FILES_JOURNAL, &m.records, err);
 	if (!rc && has_departed(&m, &note)) {
 		rc = lock_departed(&m, err);
 		if (!rc)

@@ -54,8 +54,7 @@ movenote_decode(struct movenote *note, const uint8_t *bytes, size_t len)
 		.journal_len = len - end - 4,
 	};
 	decode_paths(note, bytes + PATH, paths_len);
-	return note->kind == MOVENOTE_DEPARTED ||
-	       note->kind == MOVENOTE_ARRIVING;
+	return note->kind >= MOVENOTE_DEPARTED && note->kind <= MOVENOTE_SENT;
 }
 
 int
@@ -210,6 +209,22 @@ movenote_has_magic(const uint8_t *bytes, size_t len)
 	return len >= 8 && !memcmp(bytes, MAGIC, 8);
 }
 
+static int
+refuse_sent(const struct movenote *note, const struct files *at,
+	    struct error *err)
+{
+	char *command = movenote_forget(at);
+
+	error_set(err, EREMCHG,
+		  "%s: this flash was sent to another place (transfer %.*s): "
+		  "use that one; if it has not arrived there, `%s` takes it "
+		  "back",
+		  at->name[FILES_JOURNAL], (int)note->path_len, note->path,
+		  command ? command : "pflashctl forget");
+	free(command);
+	return -EREMCHG;
+}
+
 int
 movenote_refuse(const uint8_t *bytes, size_t len, const struct files *at,
 		struct error *err)
@@ -222,6 +237,8 @@ movenote_refuse(const uint8_t *bytes, size_t len, const struct files *at,
 
 	if (!movenote_decode(&note, bytes, len))
 		return 0;
+	if (note.kind == MOVENOTE_SENT)
+		return refuse_sent(&note, at, err);
 	departed = note.kind == MOVENOTE_DEPARTED;
 	if (names_of(&note, &other, names))
 		command = departed ? movenote_command(at, &other) :

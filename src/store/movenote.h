@@ -17,6 +17,7 @@
 enum movenote_kind {
 	MOVENOTE_DEPARTED = 1, /* the flash is now the one at `path` */
 	MOVENOTE_ARRIVING = 2, /* the flash is still the one at `path` */
+	MOVENOTE_SENT = 3, /* the flash is elsewhere; `path` is the transfer */
 };
 
 struct movenote {

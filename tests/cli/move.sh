@@ -46,6 +46,55 @@ refuses "the journal of an earlier file" 3 'journal of an earlier' \
 	sh -c "touch '$tmp/x.fd.journal'; '$ctl' move '$old' '$tmp/x.fd'"
 check_equal "refused moves leave the flash alone" "$vars" "$(sum "$old")"
 
+# --- remove ---
+
+flash "$tmp/gone.fd"
+touch "$tmp/gone.fd.state"
+"$ctl" vars set --next-start "$tmp/gone.fd" 12345678-1234-1234-1234-123456789abc:X --attr nv,bs <"$old" >/dev/null 2>&1 ||
+	touch "$tmp/gone.fd.next"
+touch "$tmp/gone.fd.pins"
+check "remove" "$ctl" remove "$tmp/gone.fd"
+check_equal "nothing is left" "" "$(ls "$tmp"/gone.fd* 2>/dev/null)"
+refuses "remove: there is no flash" 3 'gone.fd: No such file' "$ctl" remove "$tmp/gone.fd"
+refuses "remove: a directory that does not exist" 3 'none' "$ctl" remove "$tmp/none/a.fd"
+refuses "remove: a directory" 3 "$tmp/there" "$ctl" remove "$tmp/there"
+echo "no journal" >"$tmp/gone.fd.journal"
+check "remove: only a journal is left" "$ctl" remove "$tmp/gone.fd"
+check_equal "it is removed" "" "$(ls "$tmp"/gone.fd* 2>/dev/null)"
+
+# --- send and receive ---
+
+flash "$tmp/far.fd"
+"$ctl" log "$tmp/far.fd" >"$tmp/log"
+mkdir "$tmp/host2"
+check "send | receive" sh -c "'$ctl' send '$tmp/far.fd' 2>'$tmp/err' | '$ctl' receive '$tmp/host2/far.fd' >'$tmp/out'"
+check_equal "both print the number of the transfer" \
+	"$(sed -n 's/.*transfer //p' "$tmp/err")" "$(sed -n 's/.*transfer //p' "$tmp/out")"
+"$ctl" log "$tmp/host2/far.fd" >"$tmp/log2"
+check "the history comes along" cmp "$tmp/log" "$tmp/log2"
+check_equal "the new files are the user's alone" 600 "$(stat -c %a "$tmp/host2/far.fd")"
+check_equal "nothing else is there" "far.fd far.fd.journal" "$(cd "$tmp/host2" && echo *)"
+for command in check 'log' 'send' 'export --at 1'; do
+	# shellcheck disable=SC2086 # options
+	refuses "$command of what was sent" 3 'was sent to another place .*pflashctl forget' \
+		sh -c "'$ctl' $command '$tmp/far.fd' $([ "${command#export}" = "$command" ] || echo "'$tmp/x'") | cat >/dev/null; exit \${PIPESTATUS:-3}"
+done
+refuses "pflashd with what was sent" 3 'was sent to another place' "$d" --domain 1 --vars "$tmp/far.fd" \
+	--layout 2m --foreground
+"$ctl" send "$tmp/host2/far.fd" 2>/dev/null | head -c 1000 >"$tmp/half"
+check "a connection that breaks leaves the flash" "$ctl" check "$tmp/host2/far.fd"
+refuses "half a stream" 3 'ends early' sh -c "'$ctl' receive '$tmp/far2.fd' <'$tmp/half'"
+refuses "no stream" 3 'it is none of' sh -c "'$ctl' receive '$tmp/far2.fd' <'$old'"
+check "half a stream creates nothing" test ! -e "$tmp/far2.fd"
+"$ctl" send "$tmp/host2/far.fd" >"$tmp/stream" 2>/dev/null
+check "back to the first host" sh -c "'$ctl' receive '$tmp/far.fd' <'$tmp/stream' >/dev/null"
+check "it is whole there" "$ctl" check "$tmp/far.fd"
+refuses "a second time" 3 'far.fd: File exists' sh -c "'$ctl' receive '$tmp/far.fd' <'$tmp/stream'"
+check "forget takes back what was sent" sh -c "'$ctl' forget '$tmp/host2/far.fd' && '$ctl' check '$tmp/host2/far.fd'" >/dev/null
+"$ctl" send "$tmp/host2/far.fd" >"$tmp/stream" 2>/dev/null
+check "remove removes what was sent" "$ctl" remove "$tmp/host2/far.fd"
+check_equal "nothing is left of it" "" "$(ls "$tmp/host2")"
+
 # across file systems
 if [ -w /dev/shm ] && [ "$(stat -c %d /dev/shm)" != "$(stat -c %d "$tmp")" ]; then
 	far=$(mktemp -d /dev/shm/pflash-cli.XXXXXX)

@@ -477,6 +477,124 @@ START_TEST(every_call_of_a_clone_fails)
 }
 END_TEST
 
+/* --- removal --- */
+
+static int
+remove_old(const struct sys *sys)
+{
+	const struct store_config config = config_of(false, sys);
+
+	err.text[0] = '\0';
+	return store_remove(&config, &err);
+}
+
+/* VARS is never there without the files that belong to it. */
+static void
+check_whole_or_gone(void)
+{
+	if (!exists(false, ""))
+		return;
+	check_content(false, "", true, &vars);
+	check_content(false, ".journal", scenario->journal, &journal);
+	check_content(false, ".state", scenario->state, &state);
+	check_content(false, ".next", scenario->state, &state);
+	check_content(false, ".pins", scenario->state, &state);
+}
+
+START_TEST(every_call_of_a_removal_fails)
+{
+	struct store_config config;
+	unsigned int n = 0, hits;
+	int rc;
+
+	prepare(_i);
+	do {
+		restore();
+		n++;
+		fault = stop_at(n, n % 2, EIO);
+		rc = remove_old(&sys_faulty);
+		hits = fault.hits;
+		fault.hits = fault.calls = 0;
+		if (rc)
+			ck_assert_ptr_nonnull(strstr(err.text, "pflash-test"));
+		check_whole_or_gone();
+		config = config_of(false, NULL);
+		ck_assert_int_eq(store_check_new(&config, &err),
+				 exists(false, "") ? -EEXIST :
+				 old_is_gone()     ? 0 :
+						     -EUCLEAN);
+		if (rc) {
+			rc = remove_old(NULL);
+			ck_assert_int_eq(rc == -ENOENT ? 0 : rc, 0);
+		}
+		ck_assert(old_is_gone());
+	} while (hits);
+	ck_assert_uint_gt(n, 5);
+	ck_assert_int_eq(remove_old(NULL), -ENOENT);
+}
+END_TEST
+
+START_TEST(a_used_flash_is_not_removed)
+{
+	struct store_config config;
+	struct store *store;
+
+	prepare(1);
+	restore();
+	config = config_of(false, NULL);
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), 0);
+	ck_assert_int_eq(remove_old(NULL), -EBUSY);
+	ck_assert_int_eq(store_close(store), 0);
+	ck_assert(exists(false, ""));
+	ck_assert(exists(false, ".journal"));
+}
+END_TEST
+
+/* The move may be between two places: neither is removed. */
+START_TEST(a_moving_flash_is_not_removed)
+{
+	unsigned int n = 0, hits, refused = 0;
+
+	prepare(0);
+	do {
+		restore();
+		fault = stop_at(++n, true, EIO);
+		(void)move(&sys_faulty);
+		hits = fault.hits;
+		fault.hits = fault.calls = 0;
+		if (!is_whole(false) && !is_whole(true)) {
+			ck_assert_int_eq(remove_old(NULL), -EREMCHG);
+			check_moved();
+			refused++;
+		}
+		remove_leftovers();
+	} while (hits);
+	ck_assert_uint_gt(refused, 2);
+}
+END_TEST
+
+/* Contents are not read. */
+START_TEST(a_damaged_flash_is_removed)
+{
+	scenario = &scenarios[0];
+	blob_write(path_of(false, ""), "x", 1);
+	blob_write(path_of(false, ".journal"), "no journal", 10);
+	ck_assert_msg(remove_old(NULL) == 0, "%s", err.text);
+	ck_assert(old_is_gone());
+}
+END_TEST
+
+START_TEST(a_flash_with_two_names_is_not_removed)
+{
+	prepare(1);
+	restore();
+	ck_assert_int_eq(link(path_of(false, ""), scratch_path("TWIN")), 0);
+	ck_assert_int_eq(remove_old(NULL), -EMLINK);
+	ck_assert(exists(false, ""));
+	ck_assert_int_eq(unlink(scratch_path("TWIN")), 0);
+}
+END_TEST
+
 static Suite *
 move_suite(void)
 {
@@ -494,6 +612,11 @@ move_suite(void)
 	tcase_add_test(tc, a_departed_flash_goes_nowhere_else);
 	tcase_add_test(tc, a_clone_is_independent);
 	tcase_add_test(tc, every_call_of_a_clone_fails);
+	tcase_add_loop_test(tc, every_call_of_a_removal_fails, 0, SCENARIOS);
+	tcase_add_test(tc, a_used_flash_is_not_removed);
+	tcase_add_test(tc, a_moving_flash_is_not_removed);
+	tcase_add_test(tc, a_damaged_flash_is_removed);
+	tcase_add_test(tc, a_flash_with_two_names_is_not_removed);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pflashctl move, clone and forget. */
+/* pflashctl move, clone, remove and forget. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +100,42 @@ ctl_clone(const struct ctl_options *options)
 	int ret = store_clone(&old, &new, &err);
 
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
+}
+
+/*
+ * Removes the files and then the record: without the files the record would
+ * refuse the next guest of this name.  After an interrupted call only the
+ * record may be left.
+ */
+static int
+remove_flash(const struct ctl_options *options, struct files *files)
+{
+	struct store_config config = ctl_config(options);
+	struct error err, why;
+	bool found = false;
+	int gone, ret;
+
+	config.files = files;
+	gone = store_remove(&config, &err);
+	if (gone < 0 && gone != -ENOENT)
+		return ctl_refused(gone, &err);
+	ret = known_forget(NULL, files, &found, &why);
+	if (ret < 0)
+		return ctl_refused(ret, &why);
+	return gone < 0 && !found ? ctl_refused(gone, &err) : CTL_OK;
+}
+
+int
+ctl_remove(const struct ctl_options *options)
+{
+	struct files *files;
+	int code = open_files(options->files[0], options->journal, &files);
+
+	if (code != CTL_OK)
+		return code;
+	code = remove_flash(options, files);
+	files->ops->close(files);
+	return code;
 }
 
 /* Forgets a move that was interrupted, and then the record. */

@@ -342,7 +342,7 @@ void
 domain_report_failure(const char *name, const char *sentence)
 {
 	struct domain domain = { .xs = NULL };
-	char directory[KEY], path[KEY + 8], *state;
+	char directory[KEY], path[KEY + 8], *wanted;
 	struct error ignored;
 	unsigned int len;
 
@@ -350,13 +350,12 @@ domain_report_failure(const char *name, const char *sentence)
 		return;
 	if (find_domain(&domain, name, &ignored) == 0) {
 		find_directory(&domain, directory);
-		(void)snprintf(path, sizeof(path), "%s/state", directory);
-		state = xs_read(domain.xs, XBT_NULL, path, &len);
-		free(state);
 		(void)snprintf(path, sizeof(path), "%s/error", directory);
-		if (!state)
+		wanted = xs_read(domain.xs, XBT_NULL, path, &len);
+		if (wanted)
 			(void)xs_write(domain.xs, XBT_NULL, path, sentence,
 				       (unsigned int)strlen(sentence));
+		free(wanted);
 	}
 	if (domain.xs)
 		xs_close(domain.xs);

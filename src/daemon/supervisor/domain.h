@@ -62,9 +62,9 @@ void domain_clear_ready(struct domain *domain);
 
 /*
  * Writes why pflashd ended to the key error beside the one of
- * domain_set_ready(), for the toolstack.  `name` is the name or id of the
- * domain.  Writes nothing if `sentence` is empty, if there is no such domain,
- * or if another pflashd serves it.  domain_set_ready() removes the key.
+ * domain_set_ready(), if the toolstack has made this key, which otherwise
+ * nobody would remove.  `name` is the name or id of the domain.  Writes nothing
+ * if `sentence` is empty.  domain_set_ready() removes the key.
  */
 void domain_report_failure(const char *name, const char *sentence);
 

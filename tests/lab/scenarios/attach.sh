@@ -41,7 +41,7 @@ done
 pflashd --domain "$id" --vars /tmp/vars.fd --base 0xffc00000 2>/tmp/err
 check_equal "a second daemon's parent reports the failure" 4 $?
 check "the second daemon prints the reason" grep -q 'in use by pid\|has a flash already' /tmp/err
-check "xenstore has no error of it beside the first one's state" \
+check "xenstore has no error that no toolstack has asked for" \
     sh -c "! xenstore-exists $key/$id/pflash/error"
 
 kill "$daemon"
@@ -49,6 +49,9 @@ lab_wait 60 sh -c '! pidof pflashd'
 
 pflashd --domain "$id" --vars /tmp/none.fd 2>/tmp/err
 check_equal "a missing file is refused" 3 $?
+check "xenstore has nothing of that" sh -c "! xenstore-exists $key/$id"
+xenstore-write $key/"$id"/pflash/error ''
+pflashd --domain "$id" --vars /tmp/none.fd 2>/tmp/err
 check_equal "xenstore has the reason" "$(sed 's/^pflashd: //; s/^[^:]*, [^:]*: //' /tmp/err)" \
     "$(xenstore-read $key/"$id"/pflash/error)"
 lab_flash one /tmp/vars.fd || lab_die "pflashd did not attach"

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pflashctl send and receive. */
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "pflashctl.h"
+
+/* --- send --- */
+
+static int
+write_out(void *opaque, const void *bytes, size_t len, struct error *err)
+{
+	const char *at = bytes;
+
+	(void)opaque;
+	while (len > 0) {
+		ssize_t n = write(STDOUT_FILENO, at, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, errno, "standard output");
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+ctl_send(const struct ctl_options *options)
+{
+	const struct store_config config = ctl_config(options);
+	const struct store_sink sink = { .write = write_out };
+	char id[STORE_TRANSFER_TEXT];
+	struct error err;
+	int ret;
+
+	if (isatty(STDOUT_FILENO))
+		return ctl_fail(CTL_USAGE, "send: standard output is a "
+					   "terminal: give it to `pflashctl "
+					   "receive` on the other host");
+	signal(SIGPIPE, SIG_IGN);
+	ret = store_send(&config, &sink, id, &err);
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	fprintf(stderr, "pflashctl: sent, transfer %s\n", id);
+	return CTL_OK;
+}
+
+/* --- receive --- */
+
+static int
+read_in(uint8_t *bytes, size_t len, size_t *got, struct error *err)
+{
+	while (*got < len) {
+		ssize_t n = read(STDIN_FILENO, bytes + *got, len - *got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, errno, "standard input");
+		if (n == 0)
+			break;
+		*got += (size_t)n;
+	}
+	return 0;
+}
+
+/* Reads the header, and then as much as it says, and one byte more. */
+static int
+read_stream(uint8_t **stream, size_t *len, struct error *err)
+{
+	uint8_t *bytes = malloc(STORE_TRANSFER_HEADER), *more;
+	uint64_t total = STORE_TRANSFER_HEADER;
+	int ret;
+
+	*len = 0;
+	*stream = bytes;
+	if (!bytes)
+		return error_set(err, ENOMEM, "out of memory");
+	ret = read_in(bytes, STORE_TRANSFER_HEADER, len, err);
+	if (ret == 0 && *len == STORE_TRANSFER_HEADER)
+		total = store_transfer_length(bytes);
+	if (ret < 0 || total <= STORE_TRANSFER_HEADER)
+		return ret;
+	more = realloc(bytes, total + 1);
+	if (!more)
+		return error_set(err, ENOMEM, "out of memory");
+	*stream = more;
+	return read_in(more, total + 1, len, err);
+}
+
+int
+ctl_receive(const struct ctl_options *options)
+{
+	const struct store_config config = ctl_config(options);
+	char id[STORE_TRANSFER_TEXT];
+	uint8_t *stream;
+	struct error err;
+	size_t len;
+	int ret;
+
+	if (isatty(STDIN_FILENO))
+		return ctl_fail(CTL_USAGE,
+				"receive: standard input is a terminal: give "
+				"it what `pflashctl send` writes");
+	ret = read_stream(&stream, &len, &err);
+	if (ret == 0)
+		ret = store_receive(&config, stream, len, id, &err);
+	free(stream);
+	if (ret < 0)
+		return ctl_refused(ret, &err);
+	printf("received, transfer %s\n", id);
+	return CTL_OK;
+}
