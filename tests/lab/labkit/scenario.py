@@ -13,8 +13,8 @@ from labkit import (base, cpio, efilinux, elf, kernel, libxl, mtd, parts,
 from labkit.report import LabError
 
 HEADER = re.compile(
-    r"^# (about|needs|modules|programs|timeout|memory|slow):\s*(.*)$")
-LISTS = ("needs", "modules", "programs")
+    r"^# (about|needs|wants|modules|programs|timeout|memory|slow):\s*(.*)$")
+LISTS = ("needs", "wants", "modules", "programs")
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 VARS = "/usr/share/OVMF/OVMF_VARS.fd"
 
@@ -52,8 +52,8 @@ ALIASES = {
 }
 # These exist for the machine's own release only, and these not for a Xen from a
 # source tree.
-OWN_ONLY = ("libxl", "mtd")
-PACKAGED_ONLY = ("libxl", "hvm")
+OWN_ONLY = ("mtd",)
+PACKAGED_ONLY = ("hvm",)
 PACKAGE_OF = {"/usr/share/ovmf/": "ovmf"}
 
 
@@ -69,6 +69,7 @@ class Scenario:
     about: str = ""
     slow: str = ""
     needs: list = field(default_factory=list)
+    wants: list = field(default_factory=list)
     modules: list = field(default_factory=list)
     programs: list = field(default_factory=list)
     timeout: int = 120
@@ -154,7 +155,10 @@ def check_runs(scenario):
         raise LabError(f"{scenario.name} runs on {releases.host()} only")
     if releases.tree() and not scenario.runs_on_tree():
         raise LabError(f"{scenario.name} runs on Debian's Xen only: --xen builds "
-                       "neither hvmloader nor the patched xl")
+                       "no hvmloader")
+    if releases.tree() and "libxl" in scenario.needs and not libxl.files():
+        raise NotHere(f"{releases.tree().directory} is without the patches of "
+                      "integration/libxl")
 
 
 def needed_files(scenario, build):
@@ -180,6 +184,16 @@ def needed_files(scenario, build):
                     files[f"lab/{folder}/{below}"] = full
         else:
             files[f"lab/{os.path.basename(source)}"] = source
+    return files
+
+
+def _wanted_files(scenario):
+    """The same for the parts that a scenario does without where they do not
+    exist."""
+    files = {}
+    for want in scenario.wants:
+        if not (releases.tree() and want in PACKAGED_ONLY):
+            files.update(parts.files(want))
     return files
 
 
@@ -214,8 +228,12 @@ def write_overlay(out, scenario, build):
     files = {}
     if scenario:
         writer.file("lab/scenario.sh", scenario.path)
-        files = {**needed_files(scenario, build), **optional_files(scenario)}
-    libraries = elf.closure(files.values(), [*parts.roots(), sysroot.rest()])
+        files = {**needed_files(scenario, build), **_wanted_files(scenario),
+                 **optional_files(scenario)}
+    roots = [*parts.roots(), sysroot.rest()]
+    if scenario and "libxl" in scenario.needs:
+        roots.append("/")       # linked with this machine's libraries
+    libraries = elf.closure(files.values(), roots)
     for target, source in {**files, **libraries}.items():
         writer.file(target, source)
     writer.close()
