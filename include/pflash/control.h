@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The control protocol of a running pflashd, used by pflashctl.
+ * The control protocol of a running pflashd, used by pflashctl.  CONTROL SOCKET
+ * in pflashd(8) describes the part that other programs may use.
  *
  * The pflashd of domain ID listens on the stream socket PFLASH_RUN_DIR/ID.sock.
  * A client sends one line and gets one JSON object, the status with the members

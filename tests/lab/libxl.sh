@@ -4,12 +4,25 @@
 
 libxl_options=layout=2m
 
+# Where libxl looks for pflashd; in the PATH there is another one.
+libxl_pflashd=/usr/sbin/pflashd
+
 # libxl_setup: puts the patched xl first in the PATH
 libxl_setup() {
     [ -x /lab/libxl/xl ] || lab_skip_all \
         "the patched xl is not built: tests/lab/lab build --libxl"
     export PATH="/lab/libxl:$PATH" LD_LIBRARY_PATH=/lab/libxl
     mkdir -p "$xl_dir"
+    ln -s /lab/pflashd "$libxl_pflashd"
+}
+
+# libxl_hvm TEXT: true if this Xen has HVM guests; else skips the check TEXT
+libxl_hvm() {
+    for libxl_loader in /usr/lib/xen-*/boot/hvmloader; do
+        [ ! -e "$libxl_loader" ] || return 0
+    done
+    skip "$1: this Xen was built without hvmloader"
+    return 1
 }
 
 # Replaces xl.sh's function: no disk, no script.

@@ -471,17 +471,26 @@ class SourceTree(unittest.TestCase):
                 f"-Wl,-rpath-link,{root}/usr/lib/x86_64-linux-gnu")
         self.assertEqual(sysroot._uses(), f"{root}\n")
 
-    def test_hvm_guests_and_the_patched_xl_need_debian_s_xen(self):
+    def test_hvm_guests_and_the_patched_xl_may_be_missing(self):
         self.select()
-        for need in ("hvm", "libxl", "libvirt-patched"):
+        for need, why in (("hvm", "Debian's Xen only"),
+                          ("libvirt-patched", "Debian's Xen only"),
+                          ("libxl", "without the patches")):
             s = scenario.Scenario("x", "x.sh", needs=[need])
-            with self.assertRaisesRegex(LabError, "Debian's Xen only"):
+            with self.assertRaisesRegex(LabError, why):
                 scenario.needed_files(s, "/nonexistent")
             options = mock.Mock(scenario=["x"])
             with mock.patch.object(scenario, "load", lambda name, s=s: s), \
-                    self.assertRaisesRegex(LabError, "Debian's Xen only"):
+                    self.assertRaisesRegex(LabError, why):
                 runner.run(options)     # before it compiles anything
             self.assertFalse(xensource.is_built())
+        s = scenario.Scenario("x", "x.sh", wants=["hvm"])
+        self.assertEqual(scenario._wanted_files(s), {})
+
+    def test_a_patched_tree_has_the_patched_xl(self):
+        self.write(libxl.PATCHED, "")
+        self.select()
+        self.assertEqual(list(libxl.files()), ["lab/libxl/xl"])
 
     def test_make_check_full_runs_scenarios_on_it_or_says_why_not(self):
         loader = SourceFileLoader("run", os.path.join(paths.TOP, "tests", "run"))

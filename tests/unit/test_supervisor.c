@@ -941,6 +941,23 @@ START_TEST(resumed_without_an_event)
 }
 END_TEST
 
+START_TEST(commanded_right_after_the_resume)
+{
+	int fd;
+
+	START(act_serve);
+	domain_happens(SHUTDOWN_suspend);
+	UNTIL(stage->orders == 1);
+	stage->reason = -EINPROGRESS;
+	fd = client_send("mode trap\n");
+	UNTIL(stage->orders == 3);
+	ck_assert_int_eq(stage->order[1], CHANNEL_RESUME);
+	ck_assert_int_eq(stage->order[2], CHANNEL_TO_TRAP);
+	close(fd);
+	ck_assert_int_eq(terminate(), EXIT_OK);
+}
+END_TEST
+
 /* Another host may use the file: the next worker starts at the resume. */
 START_TEST(death_while_it_is_suspended)
 {
@@ -1470,6 +1487,7 @@ add_commands(Suite *suite)
 	tcase_add_test(tc, suspended_and_resumed);
 	tcase_add_test(tc, death_while_it_is_suspended);
 	tcase_add_test(tc, resumed_without_an_event);
+	tcase_add_test(tc, commanded_right_after_the_resume);
 	tcase_add_test(tc, orders_keep_their_order);
 	tcase_add_test(tc, next_worker_gets_the_suspend_order);
 	tcase_add_test(tc, record_is_handed_on);

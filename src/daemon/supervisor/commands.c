@@ -103,7 +103,10 @@ catch_signals(struct supervisor *s)
 	}
 }
 
-/* Orders the worker to change the mode, "direct" or "trap". */
+/*
+ * Orders the worker to change the mode, "direct" or "trap".  A toolstack sends
+ * this right after it has resumed a domain, of which Xen sends no event.
+ */
 static int
 begin_mode(struct supervisor *s, const char *mode, struct error *err)
 {
@@ -112,6 +115,8 @@ begin_mode(struct supervisor *s, const char *mode, struct error *err)
 	if (!direct && strcmp(mode, "trap") != 0)
 		return error_set(err, EINVAL,
 				 "unknown mode, use direct or trap");
+	if (s->domain_suspended)
+		supervisor_check_domain(s);
 	if (s->state != RUNNING || s->domain_suspended ||
 	    s->broker.mode_ordered)
 		return error_set(err, EAGAIN, "%s",

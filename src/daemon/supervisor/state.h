@@ -95,6 +95,9 @@ void supervisor_order(struct supervisor *s, enum channel_order order);
 /* Kills the worker if it has not exited in `seconds`. */
 void supervisor_set_exit_deadline(struct supervisor *s, double seconds);
 
+/* Reads the domain's state and acts on a change. */
+void supervisor_check_domain(struct supervisor *s);
+
 /*
  * Orders the worker to detach the flash; pflashd ends when the worker has
  * exited, or at once if there is no worker.

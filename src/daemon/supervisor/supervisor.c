@@ -123,12 +123,12 @@ on_exit_deadline(struct ev_loop *ev, ev_timer *watcher, int events)
 }
 
 /*
- * Reads the domain's state and acts on a change.  A domain that was shut down
- * ends the flash although the domain may still exist, with on_crash =
- * "preserve" for long: the next domain needs the VARS file.
+ * A domain that was shut down ends the flash although the domain may still
+ * exist, with on_crash = "preserve" for long: the next domain needs the VARS
+ * file.
  */
-static void
-check_domain(struct supervisor *s)
+void
+supervisor_check_domain(struct supervisor *s)
 {
 	struct transport *t = domain_transport(s->domain);
 	int reason = t->ops->shutdown_reason(t);
@@ -169,14 +169,14 @@ on_domain(struct ev_loop *ev, ev_io *watcher, int events)
 	(void)ev, (void)events;
 	if (domain_read_events(s->domain))
 		domain_set_log_prefix(s->domain, s->options->vars);
-	check_domain(s);
+	supervisor_check_domain(s);
 }
 
 static void
 on_suspend_poll(struct ev_loop *ev, ev_timer *watcher, int events)
 {
 	(void)ev, (void)events;
-	check_domain(watcher->data);
+	supervisor_check_domain(watcher->data);
 }
 
 /*

@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""xl and libxl of Debian's Xen, with the patches of integration/libxl.
+"""xl and libxl of the release's Xen, with the patches of integration/libxl.
 
-`lab build --libxl` builds them, for this machine's release. The other parts of Xen in dom0 stay Debian's:
-hypervisor, xenstored, libxenctrl, libxenguest, libxl-save-helper.
+`lab build --libxl` builds them: of this machine's release from Debian's source
+package, of any release from a source tree of the same version of Xen. The other
+parts of Xen in dom0 stay Debian's: hypervisor, xenstored, libxenctrl, libxenguest,
+libxl-save-helper. A Xen that is built from a source tree (xensource.py) has them if
+the patches are applied to that tree.
 """
 
 import os
 import tempfile
 
-from labkit import paths, releases
+from labkit import paths, releases, xensource
 from labkit.report import LabError
 from labkit.source import Source
 
 PATCHES = os.path.join(paths.TOP, "integration", "libxl")
+# -C1: older Xen has other lines around the changes. The lab needs neither file.
+APPLY = ("git", "apply", "-C1", "--exclude=CHANGELOG.md",
+         "--exclude=tools/golang/*")
+# A file that the patches make.
+PATCHED = "tools/libs/light/libxl_nvram.c"
 # The paths are Debian's. --disable leaves out everything that is not needed.
 CONFIGURE = ("--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var",
              "--libdir=/usr/lib/x86_64-linux-gnu",
@@ -44,35 +52,72 @@ def _configure():
 
 def source():
     """Of the last point release: not every mirror has the sources of updates."""
-    return Source("libxl", f"xen/{releases.current().name}", PATCHES,
-                  _configure())
+    release = releases.current()
+    return Source("libxl", f"xen/{release.name}", PATCHES, _configure(),
+                  f"libxl-{release.xen}", APPLY)
+
+
+def _is_patched(directory):
+    return os.path.exists(os.path.join(directory, PATCHED))
 
 
 def files():
-    """{path in dom0: file on the host}, empty if it is not built."""
+    """{path in dom0: file on the host}, empty if there is no patched xl."""
+    tree = releases.tree()
+    if tree:    # its libraries are in the base
+        return ({"lab/libxl/xl": paths.xen_cache(f"root/usr/lib/xen-{tree.version}"
+                                                 "/bin/xl")}
+                if _is_patched(tree.directory) else {})
     xen = source()
     if not xen.is_built():
         return {}
     return {f"lab/libxl/{name}": xen.path(name) for name in names()}
 
 
-def build(progress, jobs):
-    """Builds them unless they are there."""
-    if not releases.is_own():
-        raise LabError("--libxl builds for the release of this machine and its "
-                       "own Xen only")
+def _check(directory):
+    if releases.tree():
+        raise LabError("--xen needs no --libxl: apply the patches of "
+                       "integration/libxl to its source tree")
+    wanted = releases.current().xen
+    if not directory and releases.is_foreign():
+        raise LabError("--libxl needs a source tree of Xen: git clone -b "
+                       f"stable-{wanted} "
+                       "https://xenbits.xen.org/git-http/xen.git")
+    if directory and xensource.version(directory) != wanted:
+        raise LabError(f"{directory} is Xen {xensource.version(directory)}; "
+                       f"{releases.current().name} has Xen {wanted}")
+
+
+def _package_tree(progress, xen, work):
+    progress.say("fetching the source of xen")
+    tree = xen.unpack(work)
+    xen.run(["cp", *CONFIG, "."], tree)
+    xen.run(["autoconf"], tree)
+    xen.run(["autoconf"], os.path.join(tree, "tools"))
+    return tree
+
+
+def _copied_tree(directory, xen, work):
+    tree = os.path.join(work, "xen")
+    xensource.copy_files(directory, tree)
+    if not _is_patched(tree):
+        xen.patch(tree)
+    return tree
+
+
+def build(progress, directory, jobs):
+    """Builds them unless they are there, from the source tree `directory` or,
+    if it is None, from Debian's source package."""
+    _check(directory)
     xen = source()
     if xen.is_built():
         progress.say(f"ready: {xen.path()}")
         return
     with tempfile.TemporaryDirectory(dir=paths.lab_cache()) as work:
         os.chmod(work, 0o755)
-        progress.say("fetching the source of xen")
-        tree = xen.unpack(work)
+        tree = (_copied_tree(directory, xen, work) if directory
+                else _package_tree(progress, xen, work))
         progress.say("configuring")
-        xen.run(["cp", *CONFIG, "."], tree)
-        xen.run(["autoconf"], tree)
-        xen.run(["autoconf"], os.path.join(tree, "tools"))
         xen.run(["./configure", *_configure()], tree)
         progress.say(f"compiling with {jobs} processes, several minutes")
         # The build must neither download nor run git.

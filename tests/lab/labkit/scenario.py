@@ -13,8 +13,9 @@ from labkit import (base, cpio, efilinux, elf, kernel, libvirt, libxl, mtd,
 from labkit.report import LabError
 
 HEADER = re.compile(
-    r"^# (about|needs|modules|programs|timeout|memory|hosts|slow):\s*(.*)$")
-LISTS = ("needs", "modules", "programs")
+    r"^# (about|needs|wants|modules|programs|timeout|memory|hosts|slow):"
+    r"\s*(.*)$")
+LISTS = ("needs", "wants", "modules", "programs")
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 VARS = "/usr/share/OVMF/OVMF_VARS.fd"
 
@@ -52,8 +53,8 @@ ALIASES = {
 }
 # These exist for the machine's own release only, and these not for a Xen from a
 # source tree.
-OWN_ONLY = ("libxl", "libvirt-patched", "mtd")
-PACKAGED_ONLY = ("libxl", "libvirt-patched", "hvm")
+OWN_ONLY = ("libvirt-patched", "mtd")
+PACKAGED_ONLY = ("libvirt-patched", "hvm")
 # These may be missing: the scenario skips itself.
 PATCHED = {"libxl": libxl.files, "libvirt-patched": libvirt.files}
 PACKAGE_OF = {"/usr/share/ovmf/": "ovmf"}
@@ -71,6 +72,7 @@ class Scenario:
     about: str = ""
     slow: str = ""
     needs: list = field(default_factory=list)
+    wants: list = field(default_factory=list)
     modules: list = field(default_factory=list)
     programs: list = field(default_factory=list)
     timeout: int = 120
@@ -157,7 +159,10 @@ def check_runs(scenario):
         raise LabError(f"{scenario.name} runs on {releases.host()} only")
     if releases.tree() and not scenario.runs_on_tree():
         raise LabError(f"{scenario.name} runs on Debian's Xen only: --xen builds "
-                       "neither hvmloader nor the patched xl")
+                       "no hvmloader")
+    if releases.tree() and "libxl" in scenario.needs and not libxl.files():
+        raise NotHere(f"{releases.tree().directory} is without the patches of "
+                      "integration/libxl")
 
 
 def needed_files(scenario, build):
@@ -183,6 +188,16 @@ def needed_files(scenario, build):
                     files[f"lab/{folder}/{below}"] = full
         else:
             files[f"lab/{os.path.basename(source)}"] = source
+    return files
+
+
+def _wanted_files(scenario):
+    """The same for the parts that a scenario does without where they do not
+    exist."""
+    files = {}
+    for want in scenario.wants:
+        if not (releases.tree() and want in PACKAGED_ONLY):
+            files.update(parts.files(want))
     return files
 
 
@@ -220,8 +235,12 @@ def write_overlay(out, scenario, build):
     files = {}
     if scenario:
         writer.file("lab/scenario.sh", scenario.path)
-        files = {**needed_files(scenario, build), **optional_files(scenario)}
-    libraries = elf.closure(files.values(), [*parts.roots(), sysroot.rest()])
+        files = {**needed_files(scenario, build), **_wanted_files(scenario),
+                 **optional_files(scenario)}
+    roots = [*parts.roots(), sysroot.rest()]
+    if scenario and "libxl" in scenario.needs:
+        roots.append("/")       # linked with this machine's libraries
+    libraries = elf.closure(files.values(), roots)
     for target, source in {**files, **libraries}.items():
         writer.file(target, source)
     writer.close()

@@ -18,16 +18,20 @@ FETCH = os.path.join(paths.TOP, "integration", "debian-source")
 
 
 class Source:
-    """A build of `package`, kept in the cache under `name`."""
+    """A build of `package` for the option `name`, kept in the cache under
+    `directory`. `apply` are the words before the name of a patch."""
 
-    def __init__(self, name, package, patches, configure):
+    def __init__(self, name, package, patches, configure, directory=None,
+                 apply=("patch", "-p1", "-i")):
         self.name = name
         self.package = package
         self._patches = patches
         self._configure = configure
+        self._directory = directory or name
+        self._apply = apply
 
     def path(self, name=""):
-        return os.path.join(paths.lab_cache(), self.name, name)
+        return os.path.join(paths.lab_cache(), self._directory, name)
 
     def is_built(self):
         try:
@@ -55,9 +59,12 @@ class Source:
         trees = glob.glob(os.path.join(work, package + "-*/"))
         if len(trees) != 1:
             raise LabError(f"the source package of {package} did not unpack")
-        for patch in self.patches():
-            self.run(["patch", "-p1", "-i", patch], trees[0])
+        self.patch(trees[0])
         return trees[0]
+
+    def patch(self, tree):
+        for patch in self.patches():
+            self.run([*self._apply, patch], tree)
 
     def install(self, files, data=None):
         """Installs the built files, {name: file}, and data, and writes the

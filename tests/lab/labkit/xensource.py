@@ -143,7 +143,7 @@ def _build_locked(progress, jobs):
     with tempfile.TemporaryDirectory(dir=paths.lab_cache()) as work:
         os.chmod(work, 0o755)
         copy = os.path.join(work, "xen")
-        _copy(selected.directory, copy)
+        copy_files(selected.directory, copy)
         if _key(copy) != selected.key:
             raise LabError(f"{selected.directory} has changed meanwhile; run "
                            "the lab again")
@@ -166,7 +166,8 @@ def _named(words):
     return [word.replace("%X", releases.tree().version) for word in words]
 
 
-def _copy(directory, copy):
+def copy_files(directory, copy):
+    """Copies the files of a source tree."""
     for name in _files(directory):
         target = os.path.join(copy, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
