@@ -49,7 +49,7 @@ lab_wait 60 sh -c '! pidof pflashd'
 
 pflashd --domain "$id" --vars /tmp/none.fd 2>/tmp/err
 check_equal "a missing file is refused" 3 $?
-check "xenstore has nothing of that" sh -c "! xenstore-exists $key/$id"
+check "xenstore has nothing of that" sh -c "! xenstore-exists $key/$id/pflash"
 xenstore-write $key/"$id"/pflash/error ''
 pflashd --domain "$id" --vars /tmp/none.fd 2>/tmp/err
 check_equal "xenstore has the reason" "$(sed 's/^pflashd: //; s/^[^:]*, [^:]*: //' /tmp/err)" \

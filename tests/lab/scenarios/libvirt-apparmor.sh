@@ -23,6 +23,9 @@ mv /bin/libvirtd /lab/pflashd /lab/pflash-libvirt /usr/sbin/
 mv /lab/pflashctl /bin/
 export PATH="$PATH:/usr/sbin"
 cp -r /lab/abi /lab/abstractions /lab/tunables /etc/apparmor.d/
+# Debian's packages make an empty one.
+mkdir -p /etc/apparmor.d/local
+touch /etc/apparmor.d/local/usr.sbin.libvirtd
 cp /lab/apparmor/pflashd /etc/apparmor.d/pflashd
 
 # pflashd's profile lets it read firmware and templates here.
