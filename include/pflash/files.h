@@ -164,8 +164,8 @@ int files_image_size(int fd, const struct sys *sys, uint32_t *size);
 /*
  * For files of files_local() only; with others files_local_own() does nothing,
  * and the functions return -EOPNOTSUPP, or 0 if there is nothing to do.
- * files_local_own(): files_ops.create() gives
- * every file, VARS too, the owner and the mode of `like`.
+ * files_local_own(): files_ops.create() gives every file, VARS too, the owner
+ * and the mode of `like`.
  * files_local_unlink(): removes the file of any role, durably; 0 also if there
  * is none.  Only the move or the removal of a flash may remove VARS and its
  * journal, and a change of its size its own copies.

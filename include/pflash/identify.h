@@ -71,6 +71,9 @@ void identify_image(const uint8_t *image, size_t size,
 /* True if the kind has a sentence: neither VARS nor UNKNOWN. */
 bool identity_is_known(const struct identity *identity);
 
+/* True if all bytes are 0x00, or all are 0xff. */
+bool identity_is_blank(const struct identity *identity);
+
 /* True if no interrupted write of a VARS file explains these contents. */
 bool identity_is_foreign(const struct identity *identity);
 

@@ -328,9 +328,8 @@ int store_receive(const struct store_config *to, void *stream, size_t len,
  * Removes a flash: VARS, journal, saved state, queue and pins, durably.  Their
  * contents may be damaged.  After a crash the same call removes the rest.
  * -ENOENT: there is none of these files.  -EBUSY: a process uses the flash.
- * -EREMCHG: it is being moved; one that was sent is removed.  -EINVAL: a block
- * device.  -EMLINK: VARS has
- * other names.
+ * -EREMCHG: it is being moved; a flash that was sent is removed.  -EINVAL: a
+ * block device.  -EMLINK: VARS has other names.
  */
 int store_remove(const struct store_config *config, struct error *err);
 

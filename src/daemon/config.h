@@ -24,11 +24,11 @@ typedef int config_name(void *opaque, char **name, struct error *err);
 /*
  * Calls `set` for each line.  `path` is the file; or a directory: the file is
  * NAME.conf in it for a guest called NAME, else NAME.conf in config_generated,
- * else default.conf in the directory.
- * It calls `name` at most once: for a directory, or for the first "%n" in a
- * value.  -EINVAL if guest_check_name() refuses the name.  The name is put into
- * the values after the file is split into lines and options, so it can neither
- * begin a line nor name an option.
+ * else default.conf in the directory.  config_read() calls `name` at most once:
+ * for a directory, or for the first "%n" in a value.  -EINVAL if
+ * guest_check_name() refuses the name.  The name is put into the values after
+ * the file is split into lines and options, so it can neither begin a line nor
+ * name an option.
  *
  * *text holds the values; the caller frees it, also after a failure.  -errno
  * with a sentence that begins with the file, and with the number of a wrong

@@ -289,6 +289,13 @@ identity_is_known(const struct identity *identity)
 }
 
 bool
+identity_is_blank(const struct identity *identity)
+{
+	return identity->kind == IDENTITY_ZEROS ||
+	       identity->kind == IDENTITY_ONES;
+}
+
+bool
 identity_is_foreign(const struct identity *identity)
 {
 	return identity->kind > IDENTITY_TRAILING;

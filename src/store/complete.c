@@ -52,11 +52,10 @@ plan(struct preparation *p, uint32_t size, struct error *err)
 static bool
 is_blank(const uint8_t *bytes, size_t size)
 {
-	size_t i = 0;
+	struct identity identity;
 
-	while (i < size && bytes[i] == bytes[0])
-		i++;
-	return i == size && (bytes[0] == 0 || bytes[0] == 0xff);
+	identify_image(bytes, size, &identity);
+	return identity_is_blank(&identity);
 }
 
 /* Nothing is overwritten by mistake. */

@@ -56,8 +56,7 @@ ctl_check_kind(const struct ctl_options *options, const uint8_t *image,
 
 	identify_image(image, size, &identity);
 	if (!identity_is_foreign(&identity) &&
-	    !(contents && (identity.kind == IDENTITY_ZEROS ||
-			   identity.kind == IDENTITY_ONES)))
+	    !(contents && identity_is_blank(&identity)))
 		return CTL_OK;
 	identity_text(&identity, IDENTITY_AS_VARS, &text);
 	return ctl_fail(CTL_FILE, "%s: %s", options->files[0], text.text);

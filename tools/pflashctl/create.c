@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "pflash/fv.h"
+#include "pflash/identify.h"
 #include "pflashctl.h"
 
 static int
@@ -57,15 +58,13 @@ create_file(const struct ctl_options *options, const uint8_t *image,
 	return ret < 0 ? ctl_refused(ret, &err) : CTL_OK;
 }
 
-/* True if all bytes are 0, or all are 0xff. */
 static bool
 is_blank(const uint8_t *bytes, size_t size)
 {
-	size_t i = 0;
+	struct identity identity;
 
-	while (i < size && bytes[i] == bytes[0])
-		i++;
-	return i == size && (bytes[0] == 0 || bytes[0] == 0xff);
+	identify_image(bytes, size, &identity);
+	return identity_is_blank(&identity);
 }
 
 /* Writes the image to the start of a device, and its journal elsewhere. */

@@ -57,8 +57,7 @@ check_kind(const uint8_t *image, size_t size, struct error *err)
 	struct identity identity;
 
 	identify_image(image, size, &identity);
-	if (!identity_is_foreign(&identity) &&
-	    identity.kind != IDENTITY_ZEROS && identity.kind != IDENTITY_ONES)
+	if (!identity_is_foreign(&identity) && !identity_is_blank(&identity))
 		return 0;
 	identity_text(&identity, IDENTITY_AS_VARS, err);
 	return -EINVAL;
