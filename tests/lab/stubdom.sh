@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# HVM guests with their QEMU in a stub domain, which is Linux. Its initramfs is made
-# in dom0, of dom0's files. Sourced by hvm-stubdom, which needs: hvm stubdom vmlinux.
+# HVM guests whose QEMU is in a stub domain, a PV domain with Linux. Its initramfs is
+# made in dom0, of dom0's files. Sourced after xl.sh by hvm-stubdom, which needs: hvm
+# stubdom vmlinux.
 
 # No self-checks and no hardening in its kernel: they are slow here.
-STUB_WORDS='console=hvc0 quiet loglevel=3 panic=1 rodata=off mitigations=off
+STUB_WORDS='console=hvc0 quiet loglevel=1 panic=1 rodata=off mitigations=off
     noreplace-smp cryptomgr.notests'
+
+# The guest's serial port is the console of its stub domain.
+lab_log() {
+    echo "/var/log/xen/qemu-dm-$1.log"
+}
 
 # stub_ramdisk: makes the stub domain's initramfs
 stub_ramdisk() {
-    rm -rf /tmp/overlay
-    mkdir -p /tmp/overlay
+    mkdir /tmp/overlay
     cp /lab/stubdom-init /tmp/overlay/init
     cp /lab/modules/xen-blkfront.ko /tmp/overlay/
     chmod 755 /tmp/overlay/init
@@ -19,12 +24,20 @@ stub_ramdisk() {
     } >/tmp/stubdom.cpio 2>/dev/null
 }
 
-# stub_lines: the lines of a guest's configuration
-stub_lines() {
-    printf 'device_model_version = "qemu-xen"\n'
-    printf 'device_model_stubdomain_override = 1\n'
-    printf 'stubdomain_kernel = "/lab/vmlinux"\n'
-    printf 'stubdomain_ramdisk = "/tmp/stubdom.cpio"\nstubdomain_memory = 320\n'
+# stub_config NAME WORDS [LINE...]: like xl_config, for a guest with a stub domain
+stub_config() {
+    stub_name=$1 stub_guest=$2
+    shift 2
     # shellcheck disable=SC2086 # several words
-    printf 'stubdomain_cmdline = "%s"\n' "$(echo $STUB_WORDS)"
+    xl_config "$stub_name" hvm "$stub_guest" 'serial = "pty"' \
+        'device_model_version = "qemu-xen"' 'device_model_stubdomain_override = 1' \
+        'stubdomain_kernel = "/lab/vmlinux"' 'stubdomain_memory = 320' \
+        'stubdomain_ramdisk = "/tmp/stubdom.cpio"' \
+        "stubdomain_cmdline = \"$(echo $STUB_WORDS)\"" 'on_reboot = "destroy"' "$@"
+}
+
+# stub_left: what guests have left, their stub domains and their helpers included
+stub_left() {
+    xl_left
+    pidof vchan-socket-proxy
 }

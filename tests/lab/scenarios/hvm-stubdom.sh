@@ -1,68 +1,123 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# about: the flash of an HVM guest whose QEMU runs in a Linux stub domain; pflashd is in dom0
-# needs: hvm stubdom block net vmlinux build/lab/guest.rom build/pflashd build/pflashctl
-# needs: integration/xl/block-pflash integration/xl/vif-pflash integration/xl/pflash-common.sh
-# needs: tests/lab/xl.sh tests/lab/stubdom.sh tests/lab/stubdom-init
+# about: the flash of an HVM guest whose QEMU is in a Linux stub domain, with pflashd in dom0: both modes, xl save, the end of
+# about: the stub domain
+# needs: hvm stubdom block net vmlinux build/lab/guest.rom build/pflashd build/pflashctl build/pflash-replay
+# needs: /usr/share/OVMF/OVMF_VARS.fd integration/xl/block-pflash integration/xl/vif-pflash integration/xl/pflash-common.sh
+# needs: tests/lab/xl.sh tests/lab/compare.sh tests/lab/stubdom.sh tests/lab/stubdom-init
 # modules: xen-blkfront
 # slow: it boots a stub domain for each guest
 # timeout: 390
 . /lab/lib.sh
 . /lab/xl.sh
+. /lab/compare.sh
 . /lab/stubdom.sh
 
 lab_require
 xl_setup
+cp /lab/vif-pflash /etc/xen/scripts/
+chmod +x /etc/xen/scripts/vif-pflash
+ip link add xenbr0 type bridge && ip link set xenbr0 up || lab_die "no bridge"
 stub_ramdisk
-note "ramdisk $(du -k /tmp/stubdom.cpio | cut -f 1) KiB; free $(free -m | awk 'NR == 2 { print $4, $7 }') MiB"
 
-# state: prints what there is
-state() {
-    xl list
-    xenstore-ls -f /local/domain/0/device-model
-    ps -o pid,args | grep -E 'qemu|proxy|pflashd|xl ' | grep -v grep
-    for f in /var/log/xen/*.log; do echo "== $f"; tail -n 25 "$f"; done
+# created NAME [-p]: xl create
+created() {
+    start=$(lab_now)
+    # shellcheck disable=SC2086
+    xl create ${2:-} "/tmp/$1.cfg" >"/tmp/$1.out" 2>&1
+    check_equal "$1: xl creates the guest and its stub domain" 0 $?
+    cat "/tmp/$1.out"
+    lab_domid "$1" >/dev/null || lab_die "$1: no guest"
+    note "$1: created after $(lab_since "$start") s"
 }
 
-# --- without a disk; pflashd by hand ---
-xl_config bare hvm 'test=script' "$(stub_lines)" 'serial = "pty"'
+# in_stub NAME: its QEMU is not in dom0; the one there serves the stub domain's consoles
+in_stub() {
+    lab_domid "$1-dm" && ! ps -o args | grep -q "[x]en-domid $(lab_domid "$1") "
+}
+
+# --- QEMU first, then pflashd; trap mode ---
+
+stub_config bare 'test=script'
 sed -i '/^disk/d' /tmp/bare.cfg
-cat /tmp/bare.cfg
+mkdir /tmp/bare.d
+cp /lab/OVMF_VARS.fd /tmp/bare.d/vars.fd
+cp /lab/OVMF_VARS.fd /tmp/bare.d/replay.fd
+created bare -p
+check "bare: its QEMU is in the stub domain" in_stub bare
+check "bare: pflashd attaches beside it" lab_flash bare /tmp/bare.d/vars.fd --mode trap
 start=$(lab_now)
-timeout 150 xl create -p /tmp/bare.cfg >/tmp/bare.out 2>&1
-note "xl create: $? after $(lab_since $start) s; $(tail -n 2 /tmp/bare.out | tr '\n' '|')"
-cat /tmp/bare.out
-state
-xenstore-ls -f /local/domain/$(lab_domid bare)
-xenstore-ls -f /local/domain/$(lab_domid bare-dm)
-if [ -n "$(lab_domid bare)" ]; then
-    cat "$(xenstore-read /local/domain/$(lab_domid bare-dm)/device/console/3/tty)" >/tmp/bare.serial 2>/dev/null &
-    check "bare: attached" lab_flash bare /tmp/bare.fd --layout 2m
-    cat /tmp/bare.pflashd
-    start=$(lab_now)
-    timeout 60 xl unpause bare; note "unpause $? after $(lab_since $start)"
-    check "the guest runs to its end" lab_wait 60 lab_gone bare
-    note "bare: end after $(lab_since $start) s; status: $(pflashctl status bare | tr '\n' ' ')"
-    note "serial: $(wc -l </tmp/bare.serial) lines, $(tail -n 1 /tmp/bare.serial)"
-    state
-    lab_gone bare || xl destroy bare
-    lab_flash_end bare
-    lab_export /tmp/bare.serial
+xl unpause bare
+check "bare: the guest runs to its end" lab_wait 90 lab_gone bare
+note "bare: its end after $(lab_since "$start") s"
+check "bare: pflashd ends well" lab_flash_end bare
+tr -d '\r' <"$(lab_log bare)" >/tmp/bare.d/report
+compare_replay bare /tmp/bare.d
+check_equal "bare: nothing is left" "" "$(stub_left)"
+
+# --- the script of a disk: pflashd first, then QEMU; direct mode ---
+
+rounds() {
+    tr -d '\r' <"$(lab_log two)" | sed -n 's/^# round //p' | tail -n 1
+}
+
+# continues TEXT: the guest makes more rounds than before, and none goes wrong
+continues() {
+    before=$(rounds)
+    check "two: $1, the guest goes on" lab_wait 60 advanced
+    check "two: $1, it finds all bytes" sh -c "! grep -q ': round' $(lab_log two)"
+    note "two: $1: round ${before:-0}, then $(rounds)"
+}
+
+advanced() {
+    test "$(rounds || echo 0)" -gt "${before:-0}"
+}
+
+stub_config two 'test=steady seed=7'
+created two -p
+check "two: its QEMU is in the stub domain" in_stub two
+check "two: it has its flash before it runs" lab_state two running
+check_equal "two: one pflashd" 1 "$(lab_supervisors | wc -w)"
+check "two: the stub domain has the disk, too, and no flash" sh -c \
+    "xenstore-ls -f /local/domain/0/backend/vbd/$(lab_domid two-dm) | grep -q 'hotplug-status = \"connected\"' &&
+    test \$(pflashctl list | grep -c two) = 1"
+xl unpause two
+continues "after its start"
+check_equal "two: direct mode" direct "$(lab_field two mode)"
+
+xl save two /tmp/two.save >/tmp/save.out 2>&1
+saved=$?
+note "two: xl save: $saved: $(tail -n 2 /tmp/save.out | tr '\n' '|')"
+if [ $saved -eq 0 ]; then
+    note "two: left by xl save: $(stub_left | tr '\n' '|')"
+    xl restore /tmp/two.save >/tmp/restore.out 2>&1
+    note "two: xl restore: $?: $(tail -n 2 /tmp/restore.out | tr '\n' '|')"
+    cat /tmp/restore.out
+    tail -n 5 /var/log/xen/qemu-dm-two.log
+    continues "restored"
 fi
-state
-# --- with the script of its disk ---
-xl_config two hvm 'test=middle at=buffer seed=16 control=xenstore' "$(stub_lines)" 'serial = "pty"'
-start=$(lab_now)
-timeout 150 xl create /tmp/two.cfg >/tmp/two.out 2>&1
-note "two: xl create: $? after $(lab_since $start) s; $(tail -n 2 /tmp/two.out | tr '\n' '|')"
-cat /tmp/two.out
-state
-pflashctl list
-if [ -n "$(lab_domid two)" ]; then
-    sleep 20
-    pflashctl status two
-    note "save: $(timeout 60 xl save two /tmp/two.save 2>&1 | tail -n 5 | tr '\n' '|')"
-    state
-    lab_gone two || xl destroy two
+cat /tmp/save.out
+if ! lab_gone two; then
+    supervisor=$(lab_supervisors)
+    xl destroy two-dm
+    check "two: the stub domain is gone" lab_wait 20 lab_gone two-dm
+    sleep 3
+    before=$(rounds)
+    note "two: without QEMU: round $before; $(xl list two | tail -n 1)"
+    check "two: pflashd stays" test "$(lab_field two pid)" = "$supervisor"
+    xl destroy two
 fi
-note "left: $(xl_left)"
+check_equal "two: nothing is left" "" "$(stub_left)"
+pflashctl check /var/lib/pflash/two.fd >/tmp/check
+check_equal "two: the file is sound" 0 $?
+check "two: the file has all bursts of the journal" grep -q '^journal: 0 bursts' /tmp/check
+
+# --- the script of an interface ---
+
+stub_config three 'test=hole' 'vif = [ "type=vif, script=vif-pflash, bridge=xenbr0" ]'
+sed -i '/^disk/d' /tmp/three.cfg
+created three -p
+check "three: it has its flash before it runs" lab_state three running
+check_equal "three: one pflashd" 1 "$(lab_supervisors | wc -w)"
+xl destroy three
+check_equal "three: nothing is left" "" "$(stub_left)"
 lab_done
