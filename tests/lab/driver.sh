@@ -5,8 +5,8 @@
 
 DRIVER_STORE=/tmp/driver.img
 # No self-checks and no hardening in its kernel: they are slow here.
-DRIVER_WORDS='console=hvc0 quiet loglevel=3 panic=1 rodata=off mitigations=off
-    noreplace-smp cryptomgr.notests'
+DRIVER_WORDS="console=hvc0 quiet loglevel=3 panic=1 rodata=off mitigations=off \
+noreplace-smp cryptomgr.notests"
 
 # driver_ramdisk: makes the driver domain's initramfs. With it come pflashd and the
 # scripts, as on a domain where an administrator has installed the package.
@@ -29,10 +29,9 @@ driver_ramdisk() {
 driver_start() {
     [ -e $DRIVER_STORE ] || truncate -s 24M $DRIVER_STORE
     rm -f /var/log/xen/console/guest-driver.log
-    # shellcheck disable=SC2086 # several words
     lab_create driver 'type = "pv"' 'kernel = "/lab/vmlinux"' \
         'ramdisk = "/tmp/driver.cpio"' 'memory = 256' 'driver_domain = 1' \
-        "extra = \"$(echo $DRIVER_WORDS)\"" \
+        "extra = \"$DRIVER_WORDS\"" \
         "disk = [ \"vdev=xvda, access=rw, target=$DRIVER_STORE\" ]" || return
     xl unpause driver
     lab_expect driver 90 '^driver: ready'

@@ -4,13 +4,8 @@
 # stubdom vmlinux.
 
 # No self-checks and no hardening in its kernel: they are slow here.
-STUB_WORDS='console=hvc0 quiet loglevel=1 panic=1 rodata=off mitigations=off
-    noreplace-smp cryptomgr.notests'
-
-# The guest's serial port is the console of its stub domain.
-lab_log() {
-    echo "/var/log/xen/qemu-dm-$1.log"
-}
+STUB_WORDS="console=hvc0 quiet loglevel=1 panic=1 rodata=off mitigations=off \
+noreplace-smp cryptomgr.notests"
 
 # stub_ramdisk: makes the stub domain's initramfs
 stub_ramdisk() {
@@ -28,12 +23,11 @@ stub_ramdisk() {
 stub_config() {
     stub_name=$1 stub_guest=$2
     shift 2
-    # shellcheck disable=SC2086 # several words
-    xl_config "$stub_name" hvm "$stub_guest" 'serial = "pty"' \
+    xl_config "$stub_name" hvm "$stub_guest" \
         'device_model_version = "qemu-xen"' 'device_model_stubdomain_override = 1' \
         'stubdomain_kernel = "/lab/vmlinux"' 'stubdomain_memory = 320' \
         'stubdomain_ramdisk = "/tmp/stubdom.cpio"' \
-        "stubdomain_cmdline = \"$(echo $STUB_WORDS)\"" 'on_reboot = "destroy"' "$@"
+        "stubdomain_cmdline = \"$STUB_WORDS\"" 'on_reboot = "destroy"' "$@"
 }
 
 # stub_left: what guests have left, their stub domains and their helpers included
