@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # about: the flash of an HVM guest whose QEMU is in a Linux stub domain, with pflashd in dom0: both modes, xl save, the end of
 # about: the stub domain
-# needs: hvm stubdom block net vmlinux build/lab/guest.rom build/pflashd build/pflashctl build/pflash-replay
+# needs: hvm stubdom block net vmlinux firmware build/lab/guest.rom build/pflashd build/pflashctl build/pflash-replay
 # needs: /usr/share/OVMF/OVMF_VARS.fd integration/xl/block-pflash integration/xl/vif-pflash integration/xl/pflash-common.sh
 # needs: tests/lab/xl.sh tests/lab/compare.sh tests/lab/stubdom.sh tests/lab/stubdom-init
 # modules: xen-blkfront
@@ -110,4 +110,17 @@ check "three: it has its flash before it runs" lab_state three running
 check_equal "three: one pflashd" 1 "$(lab_supervisors | wc -w)"
 xl destroy three
 check_equal "three: nothing is left" "" "$(stub_left)"
+
+# --- OVMF ---
+
+stub_config four '' 'bios_path_override = "/lab/OVMF_XEN.fd"' 'memory = 256' \
+    'timer_mode = "one_missed_tick_pending"'
+created four
+start=$(lab_now)
+check "four: OVMF finds the flash" lab_wait 120 sh -c \
+    "pflashctl status four | awk '/^writes:/ { exit \$2 < 4 }'"
+note "four: after $(lab_since "$start") s"
+check_equal "four: direct mode" direct "$(lab_field four mode)"
+xl destroy four
+check_equal "four: nothing is left" "" "$(stub_left)"
 lab_done
