@@ -9,6 +9,7 @@
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 pflash_config=${PFLASH_CONFIG:-/etc/xen/pflash}
 pflash_run=${PFLASH_RUN:-/run}
+pflash_xen=${PFLASH_XEN:-/proc/xen}
 
 # pflash_fail TEXT: for the standard error of xl or libvirt, and for libxl in the
 # hotplug-error of a device
@@ -45,12 +46,30 @@ pflash_is_wanted() {
         [ -e "$pflash_config/default.conf" ]
 }
 
-# pflash_start DOMAIN: returns when the flash is attached; exits on a failure.
-# libxl runs the scripts of a domain's devices concurrently: the first one starts
-# pflashd, the others wait for the lock and find the flash. The holder removes the
-# file of the lock before it releases it, so a script that waited for a file that
-# is gone begins again.
+# pflash_is_stub DOMAIN: true if the domain is the stub domain of a guest. libxl
+# gives it the guest's disks and interfaces, too. Only dom0 can write this node.
+pflash_is_stub() {
+    xenstore-read "/local/domain/$1/target" >/dev/null 2>&1
+}
+
+# pflash_is_at_home: false in a driver domain, from which no flash can be attached.
+# libxl does not wait for the scripts of a driver domain: it creates the guest
+# without its flash, and the error is in the device's hotplug-error only.
+pflash_is_at_home() {
+    ! [ -e "$pflash_xen/capabilities" ] ||
+        grep -q control_d "$pflash_xen/capabilities"
+}
+
+# pflash_start DOMAIN: returns when the flash is attached, or at once for a stub
+# domain, which has none; exits on a failure. libxl runs the scripts of a domain's
+# devices concurrently: the first one starts pflashd, the others wait for the lock
+# and find the flash. The holder removes the file of the lock before it releases it,
+# so a script that waited for a file that is gone begins again.
 pflash_start() {
+    pflash_is_at_home ||
+        pflash_fail "pflashd: no flash for domain $1: this device's backend is a \
+driver domain; name the script for a device whose backend is dom0"
+    ! pflash_is_stub "$1" || return 0
     pflash_lock=$pflash_run/pflashd-$1.lock
     while :; do
         (

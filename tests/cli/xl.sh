@@ -7,6 +7,7 @@
 scripts=$tmp/scripts bin=$tmp/bin run=$tmp/run state=$tmp/state conf=$tmp/pflash
 mkdir "$scripts" "$bin" "$run" "$state" "$conf"
 export PFLASH_CONFIG="$conf" PFLASH_RUN="$run" PFLASH_NO_SYSTEMD=1 STATE="$state"
+export PFLASH_XEN="$state"
 
 # The scripts set PATH to the system's directories: put the stubs before them.
 cp integration/xl/* "$scripts"
@@ -24,6 +25,7 @@ program() {
 
 # Like that of Xen 4.17: without -R it quotes bytes and adds a newline.
 program "$bin/xenstore-read" <<-'EOT'
+	case $1 in */target) exec cat "$STATE/target" ;; esac
 	[ -e "$STATE/name" ] || exit 1
 	[ "$1" != -R ] || exec cat "$STATE/name"
 	LC_ALL=C sed -z 's/\\/\\\\/g; s/\n/\\n/g; s/\t/\\t/g; s/[\x80-\xff]/\\x../g' "$STATE/name"
@@ -154,6 +156,30 @@ begin
 : >"$state/refuse"
 vif 1
 check_equal "no name: pflashd refuses" "1 1 0" "$? $(lines started) $(lines devices)"
+
+# --- other domains ---
+
+begin web-dm
+: >"$conf/default.conf"
+echo 1 >"$state/target"
+disk 2
+check_equal "a stub domain: no flash" "0 0 1" "$? $(lines started) $(lines devices)"
+vif 2
+check_equal "a stub domain's interface: no flash" "0 0 2" "$? $(lines started) $(lines devices)"
+
+begin web
+: >"$conf/default.conf"
+echo control_d >"$state/capabilities"
+disk 1
+check_equal "in dom0: a flash" "0 1 1" "$? $(lines started) $(lines devices)"
+begin web
+: >"$conf/default.conf"
+: >"$state/capabilities"
+disk 1
+check_equal "in a driver domain: refused" "1 0 0" "$? $(lines started) $(lines devices)"
+check "in a driver domain: in xenstore" grep -q \
+	"^backend/vbd/1/51712/hotplug-error pflashd: no flash for domain 1: this device's backend is a driver domain" \
+	"$state/written"
 
 # --- two devices of one domain ---
 

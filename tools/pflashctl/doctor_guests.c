@@ -212,9 +212,10 @@ examine_domain(struct doctor *doctor, const struct domain *domain,
 			   "domain %" PRIu32 " (%.200s) has a file of options, "
 			   "but no flash",
 			   domain->id, domain->name);
-		doctor_mend(doctor, "name script=block-pflash for its disk or "
-				    "script=vif-pflash for its network "
-				    "interface, and start it again");
+		doctor_mend(doctor, "name script=block-pflash for a disk or "
+				    "script=vif-pflash for a network interface "
+				    "whose backend is dom0, and start it "
+				    "again");
 	} else if (uefi) {
 		doctor_say(doctor, DOCTOR_NOTE,
 			   "domain %" PRIu32 " (%.200s) has UEFI firmware and "

@@ -2,6 +2,7 @@
 """Parts of dom0 for scenarios that name them in `needs:`.
 
     hvm     Xen's QEMU and hvmloader, for HVM guests
+    stubdom the program by which libxl speaks with a QEMU in a stub domain
     block   Debian's hotplug scripts for disks, with their programs
     net     the same for network interfaces, with a bridge
     systemd systemd and its journal
@@ -42,6 +43,8 @@ LIBVIRT = "usr/lib/x86_64-linux-gnu/libvirt/connection-driver"
 PARTS = {
     "hvm": {name: name for name in (QEMU, KEYMAP,
                                     "usr/lib/xen-%X/boot/hvmloader")},
+    "stubdom": {"usr/bin/vchan-socket-proxy":
+                "usr/lib/xen-%X/bin/vchan-socket-proxy"},
     "block": {
         "bin/bash": "bin/bash",
         "bin/flock": "usr/bin/flock",   # which busybox lacks
