@@ -328,7 +328,8 @@ enum store_travel {
  * errors as for store_open().
  */
 int store_send(const struct store_config *config, enum store_travel travel,
-	       const struct store_sink *sink, char id[STORE_TRANSFER_TEXT], struct error *err);
+	       const struct store_sink *sink, char id[STORE_TRANSFER_TEXT],
+	       struct error *err);
 
 /* The length of the stream that begins so; 0: it is no stream, or too long. */
 uint64_t store_transfer_length(const void *header);
@@ -342,7 +343,14 @@ uint64_t store_transfer_length(const void *header);
  * is not free.  -EEXIST: a flash is there.
  */
 int store_receive(const struct store_config *to, enum store_travel travel,
-		  void *stream, size_t len, char id[STORE_TRANSFER_TEXT], struct error *err);
+		  void *stream, size_t len, char id[STORE_TRANSFER_TEXT],
+		  struct error *err);
+
+/*
+ * Finds out whether store_receive() with the guest would find its place free:
+ * 1; 0: a flash is there.  -EREMCHG: a flash is being moved there.
+ */
+int store_awaits(const struct store_config *to, struct error *err);
 
 /*
  * Removes a flash: VARS, journal, saved state, queue and pins, durably.  Their

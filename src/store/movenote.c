@@ -54,7 +54,8 @@ movenote_decode(struct movenote *note, const uint8_t *bytes, size_t len)
 		.journal_len = (size_t)get_le64(bytes + JOURNAL_LENGTH),
 	};
 	decode_paths(note, bytes + PATH, paths_len);
-	return note->kind >= MOVENOTE_DEPARTED && note->kind <= MOVENOTE_ARRIVED;
+	return note->kind >= MOVENOTE_DEPARTED &&
+	       note->kind <= MOVENOTE_ARRIVED;
 }
 
 int
@@ -215,10 +216,13 @@ movenote_has_magic(const uint8_t *bytes, size_t len)
 	return len >= 8 && !memcmp(bytes, MAGIC, 8);
 }
 
-/* What has happened, which flash to use, when `pflashctl forget` helps, how. */
+/*
+ * Of each kind of transfer: the event, the flash to use, the case for
+ * `pflashctl forget`, and its effect.
+ */
 static const char *const transfers[][4] = {
-	{ "was sent to another place", "use that one", "it has not arrived there",
-	  "takes it back" },
+	{ "was sent to another place", "use that one",
+	  "it has not arrived there", "takes it back" },
 	{ "has gone to another host with its guest", "use that one",
 	  "the guest has not arrived there", "takes it back" },
 	{ "has come with a guest that has not run here",

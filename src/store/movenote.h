@@ -33,7 +33,10 @@ struct movenote {
 	size_t journal_len;     /* bytes; 0: there was none */
 };
 
-/* Decodes a note; the pointers are into `bytes`.  False: it is no note. */
+/*
+ * Decodes a note; the pointers are into `bytes`, which may be longer.  False:
+ * it is no note.
+ */
 bool movenote_decode(struct movenote *note, const uint8_t *bytes, size_t len);
 
 /* Encodes the note to *bytes, which the caller frees.  -ENOMEM. */

@@ -529,3 +529,17 @@ store_receive(const struct store_config *to, enum store_travel travel,
 	write_id(parcel.id, id);
 	return receive(&parcel, travel, to, id, err);
 }
+
+int
+store_awaits(const struct store_config *to, struct error *err)
+{
+	struct vars vars;
+	int rc = vars_init(&vars, to, err);
+
+	if (!rc)
+		rc = check_place(to, &vars, err);
+	vars_close(&vars);
+	if (rc == -EEXIST || rc == -EUCLEAN)
+		return 0;
+	return rc < 0 ? rc : 1;
+}

@@ -41,7 +41,7 @@ nc "$host" 99 <$fifo &
 nc=$!
 exec 3>$fifo
 rm $fifo
-printf '%s\n' "$*" >&3
+printf '%s\n' "export SSH_CONNECTION='$(sed -n 's/\t*\([0-9.]*\) '"$(hostname)"'$/\1/p' /etc/hosts) 40000 10.0.0.9 22'; $*" >&3
 cat <&4 >&3 &
 cat=$!
 exec 3>&- 4<&-

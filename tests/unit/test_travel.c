@@ -83,13 +83,14 @@ write_burst(struct store *store, uint32_t at, const char *text)
 static void
 save_state(struct store *store)
 {
-	struct store_state state = { .tag = "saved", .len = strlen(STATE_TEXT) };
+	struct store_state state = { .tag = "saved",
+				     .len = strlen(STATE_TEXT) };
 
 	memcpy(state.record, STATE_TEXT, state.len);
 	ck_assert_int_eq(store_save_state(store, &state, &err), 0);
 }
 
-/* The guest is suspended: its flash has two bursts, a state, and is released. */
+/* A suspended guest: its flash has two bursts and a state, and is released. */
 static struct store *
 suspended(const char *name)
 {
@@ -297,7 +298,7 @@ START_TEST(a_flash_is_neither_replaced_nor_lent_twice)
 }
 END_TEST
 
-/* What was changed under a guest that waits is not its flash. */
+/* A guest that waits must find the flash that it came with. */
 START_TEST(another_flash_in_its_place_is_refused)
 {
 	struct store *source = suspended("A"), *target;

@@ -11,6 +11,7 @@
 
 #include "find.h"
 #include "pflash/control.h"
+#include "pflash/stream.h"
 #include "pflashctl.h"
 
 /* --- send --- */
@@ -104,47 +105,6 @@ ctl_send(const struct ctl_options *options)
 
 /* --- receive --- */
 
-static int
-read_in(uint8_t *bytes, size_t len, size_t *got, struct error *err)
-{
-	while (*got < len) {
-		ssize_t n = read(STDIN_FILENO, bytes + *got, len - *got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, errno, "standard input");
-		if (n == 0)
-			break;
-		*got += (size_t)n;
-	}
-	return 0;
-}
-
-/* Reads the header, and then as much as it says, and one byte more. */
-static int
-read_stream(uint8_t **stream, size_t *len, struct error *err)
-{
-	uint8_t *bytes = malloc(STORE_TRANSFER_HEADER), *more;
-	uint64_t total = STORE_TRANSFER_HEADER;
-	int ret;
-
-	*len = 0;
-	*stream = bytes;
-	if (!bytes)
-		return error_set(err, ENOMEM, "out of memory");
-	ret = read_in(bytes, STORE_TRANSFER_HEADER, len, err);
-	if (ret == 0 && *len == STORE_TRANSFER_HEADER)
-		total = store_transfer_length(bytes);
-	if (ret < 0 || total <= STORE_TRANSFER_HEADER)
-		return ret;
-	more = realloc(bytes, total + 1);
-	if (!more)
-		return error_set(err, ENOMEM, "out of memory");
-	*stream = more;
-	return read_in(more, total + 1, len, err);
-}
-
 int
 ctl_receive(const struct ctl_options *options)
 {
@@ -159,7 +119,7 @@ ctl_receive(const struct ctl_options *options)
 		return ctl_fail(CTL_USAGE,
 				"receive: standard input is a terminal: give "
 				"it what `pflashctl send` writes");
-	ret = read_stream(&stream, &len, &err);
+	ret = stream_read(STDIN_FILENO, "standard input", &stream, &len, &err);
 	if (ret == 0)
 		ret = store_receive(&config,
 				    options->incoming ? STORE_WITH_GUEST :
