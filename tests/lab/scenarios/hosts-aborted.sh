@@ -19,8 +19,8 @@ goes_on() {
     check "$1: the guest goes on" lab_expect move 60 '^# round'
     check "$1: its flash has not failed" sh -c ". /lab/lib.sh; test \"\$(lab_field move errors)\" = 0"
     check "$1: it is its flash again" pflashctl check $xl_dir/move.fd
-    check "$1: host2 has no guest" lab_wait 30 on_host2 xl_nothing ||
-        note "$(on_host2 xl_left)"
+    lab_wait 30 on_host2 xl_nothing
+    check_equal "$1: host2 has no guest" "" "$(on_host2 xl_left)"
 }
 
 xl_config move pvh 'test=steady seed=7 control=xenstore' 'memory = 32' \
@@ -48,7 +48,7 @@ there
 incoming
 to_host2
 check "host2 cannot get the flash: the migration fails" test $migrate_status -ne 0
-check "the reason is told, too" on_host2 "grep 'pflashd: .*incoming' /tmp/hosts/stderr"
+check "the reason is told, too" on_host2 "grep 'incoming: .* has failed' /tmp/hosts/stderr"
 note "$hosts_said"
 goes_on "not sent"
 there
