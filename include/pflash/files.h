@@ -72,7 +72,7 @@ struct files_ops {
 	/*
 	 * Removes the file, durably, or with `unfinished` the role's unfinished
 	 * file.  0 also if there is none.  -EPERM: of the finished files only
-	 * FILES_STATE and FILES_NEXT may be removed.
+	 * FILES_STATE and FILES_NEXT may be removed; on a device all but VARS.
 	 */
 	int (*remove)(struct files *files, enum files_role role,
 		      bool unfinished);

@@ -30,7 +30,7 @@ int reader_open(struct reader **out, const struct sys *sys, const char *path,
 
 /*
  * Like reader_open(), for the files that the configuration names.  Its members
- * files, path, journal, size and sys are used.
+ * files, path, journal, size, takes_arrived, takes_lent and sys are used.
  */
 int reader_open_files(struct reader **out, const struct store_config *config,
 		      struct error *err);

@@ -104,6 +104,13 @@ struct store_config {
 	 * Also accept a VARS file whose size has changed; its history is lost.
 	 */
 	bool accept;
+	/*
+	 * Open a flash that waits for its guest: one that has arrived with it
+	 * (store_receive()), or that was lent (store_send()).  The files stay
+	 * as they are and the store is released, as by store_release();
+	 * store_retake() makes it the flash of this host.
+	 */
+	bool takes_arrived, takes_lent;
 	enum store_sync sync;
 	uint32_t journal_limit; /* bytes; above: checkpoint.  0: default */
 	const struct store_history *history; /* NULL: STORE_HISTORY_BYTES */
@@ -297,6 +304,19 @@ struct store_sink {
 	void *opaque;
 };
 
+/* With or without the guest. */
+enum store_travel {
+	STORE_ALONE,
+	/*
+	 * The guest is suspended and migrates, and either host may be the one
+	 * where it goes on.  store_send() lends the flash: a store that was
+	 * released takes it back by store_retake().  A flash that is received
+	 * so has arrived, and is none before store_retake() of a store with
+	 * takes_arrived.
+	 */
+	STORE_WITH_GUEST,
+};
+
 /*
  * Writes the whole flash, with history, saved state, queue and pins, to `sink`,
  * for store_receive() on another host.  When the stream is whole, the flash
@@ -307,22 +327,30 @@ struct store_sink {
  * -EBUSY: a process uses the flash.  -EREMCHG: it was moved or sent.  Other
  * errors as for store_open().
  */
-int store_send(const struct store_config *config, const struct store_sink *sink,
-	       char id[STORE_TRANSFER_TEXT], struct error *err);
+int store_send(const struct store_config *config, enum store_travel travel,
+	       const struct store_sink *sink, char id[STORE_TRANSFER_TEXT],
+	       struct error *err);
 
 /* The length of the stream that begins so; 0: it is no stream, or too long. */
 uint64_t store_transfer_length(const void *header);
 
 /*
  * Creates a flash from the stream, of `len` bytes, which it may change.  The
- * place must be free, or have a flash that was sent from there.  After a crash
- * there is no flash, or all of it, or one that the same call, or the command in
- * the sentence of store_open(), completes.
+ * place must be free, or have a flash that was sent from there, or one that has
+ * arrived.  After a crash there is no flash, or all of it, or one that the same
+ * call, or the command in the sentence of store_open(), completes.
  * -EUCLEAN: the stream is not whole or its flash needs a repair, or the place
  * is not free.  -EEXIST: a flash is there.
  */
-int store_receive(const struct store_config *to, void *stream, size_t len,
-		  char id[STORE_TRANSFER_TEXT], struct error *err);
+int store_receive(const struct store_config *to, enum store_travel travel,
+		  void *stream, size_t len, char id[STORE_TRANSFER_TEXT],
+		  struct error *err);
+
+/*
+ * Finds out whether store_receive() with the guest would find its place free:
+ * 1; 0: a flash is there.  -EREMCHG: a flash is being moved there.
+ */
+int store_awaits(const struct store_config *to, struct error *err);
 
 /*
  * Removes a flash: VARS, journal, saved state, queue and pins, durably.  Their

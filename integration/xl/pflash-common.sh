@@ -119,10 +119,18 @@ pflash_run_daemon() {
         --wait 10 --log syslog 2>&1 </dev/null)
 }
 
+# pflash_fetch DOMAIN: gets the flash of a guest that migrates to this host, if its
+# options have a command for that (incoming); pflash_said is the error
+pflash_fetch() {
+    pflash_said=$(pflashd --domain "$1" --config "$pflash_config" --fetch 2>&1 \
+        </dev/null)
+}
+
 # pflash_attach DOMAIN: the same as pflash_start, with the lock held. A pflashd that
 # was started without the lock, by hand or where there is no flock(1), makes ours
 # fail, and serves the domain as well.
 pflash_attach() {
-    pflash_is_served "$1" || pflash_run_daemon "$1" || pflash_is_served "$1" ||
+    pflash_is_served "$1" || { pflash_fetch "$1" && pflash_run_daemon "$1"; } ||
+        pflash_is_served "$1" ||
         pflash_fail "${pflash_said:-pflashd: cannot be started}"
 }

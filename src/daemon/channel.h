@@ -106,6 +106,7 @@ struct report {
 	/* How often, and for how long, the write limit delayed the guest. */
 	uint64_t throttled, throttled_seconds;
 	uint64_t takeovers;
+	uint64_t waits; /* 1: the files are closed until CHANNEL_RESUME */
 	uint64_t failed; /* 1: a write error has made the flash read-only */
 	/* Of the trace that runs, or of the last one: see struct trace_stats */
 	uint64_t traced, trace_lost;

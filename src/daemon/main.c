@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fetch.h"
 #include "log.h"
 #include "ready.h"
 #include "supervisor/supervisor.h"
@@ -43,6 +44,20 @@ find_name(void *opaque, const char *domain, char **name, struct error *err)
 }
 
 static int
+fetch(const struct supervisor_start *start)
+{
+	struct error err = start->no_domain;
+	int code = EXIT_DOMAIN;
+
+	if (start->domain)
+		code = fetch_flash(start->options, domain_guest(start->domain),
+				   &err);
+	if (code != EXIT_OK)
+		log_line(LOG_ERR, "%s", err.text);
+	return code;
+}
+
+static int
 run(struct supervisor_start *start)
 {
 	struct error err;
@@ -55,6 +70,8 @@ run(struct supervisor_start *start)
 		return worker_check_handover(
 			start->options,
 			start->domain ? domain_guest(start->domain) : NULL);
+	if (start->options->fetch)
+		return fetch(start);
 	if (!start->options->foreground && !start->options->check_start)
 		ret = ready_fork(&start->parent, &code, &err);
 	if (ret < 0) {

@@ -74,7 +74,8 @@ static const struct cmdline_option table[] = {
 	{ "restarts", 'n', true },    { "check-handover", 'k', false },
 	{ "trace", 'E', true },       { "trace-limit", 'M', true },
 	{ "pin", 'I', true },         { "on-pin", 'N', true },
-	{ "check-start", 'K', true }, { "foreground", 'f', false },
+	{ "check-start", 'K', true }, { "incoming", 'g', true },
+	{ "fetch", 'G', false },      { "foreground", 'f', false },
 	{ "help", 'h', false },       { "version", 'V', false },
 	{ NULL, 0, false },
 };
@@ -92,8 +93,7 @@ options_help(void)
 "  --domain ID|NAME   the guest\n"
 "  --config PATH      a file of options, or a directory: NAME.conf in it, or\n"
 "                     default.conf; the command line wins\n"
-"  --vars FILE        the image of the variables; its journal is\n"
-"                     FILE.journal\n"
+"  --vars FILE        the image of the variables\n"
 "  --template FILE    if --vars does not exist: create it as a copy of FILE\n"
 "  --layout 2m|4m     if --vars does not exist: create an empty variable\n"
 "                     store for an OVMF build of this size\n"
@@ -140,13 +140,11 @@ options_help(void)
 "  --foreground       do not become a daemon\n"
 "  --ready-fd N       write a newline to this descriptor when the flash is\n"
 "                     attached\n"
-"  --wait SECONDS     wait until another process closes the VARS file:\n"
-"                     0 (default)\n"
+"  --wait SECONDS     wait until another process closes the VARS file\n"
 "  --log WHERE        stderr (default with --foreground) or syslog\n"
-"  --sandbox HOW      privileges that the worker drops before it reads the\n"
-"                     guest's data: full (default: user, root, limits, system\n"
-"                     calls, other domains), basic (user, root, limits), or\n"
-"                     none\n"
+"  --sandbox HOW      privileges that the worker drops: full (default: user,\n"
+"                     root, limits, system calls, other domains), basic (user,\n"
+"                     root, limits), or none\n"
 "  --user USER        the worker's user; the default is a uid of its own for\n"
 "                     each domain: 2000000000 plus the domain's id\n"
 "  --restarts COUNT   replace a worker that died at most that often within\n"
@@ -155,6 +153,9 @@ options_help(void)
 "                     of a running pflashd; the exit code tells the result\n"
 "  --check-start TYPE check whether a new guest, pvh or hvm, could get this\n"
 "                     flash; the exit code tells the result\n"
+"  --incoming COMMAND gets the flash of a guest that migrates to here; %h:\n"
+"                     the host it comes from\n"
+"  --fetch            only do that\n"
 "  --help, --version\n"
 "\n"
 "Exit codes: 0 the guest ended or SIGTERM arrived, 1 failure while running,\n"
@@ -315,6 +316,8 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'I': return set_pin(options, arg, err);
 	case 'M': return set_trace_limit(options, arg, err);
 	case 'n': return set_restarts(options, arg, err);
+	case 'g': options->incoming = arg; return 0;
+	case 'G': options->fetch = true; return 0;
 	case 'k': options->check_handover = true; return 0;
 	case 'H': return store_history_parse(&options->history, arg, err);
 	case 'x': return limit_parse(&options->write_limit, arg, err);
@@ -433,7 +436,7 @@ set_from_file(void *opaque, const char *name, const char *value,
 	struct error why;
 	int yes = false;
 
-	if (!option || strchr("dCrfkKhV", option->id))
+	if (!option || strchr("dCrfkKGhV", option->id))
 		return error_set(err, EINVAL, "unknown option '%s'", name);
 	if (source->given[option->id])
 		return error_set(err, EINVAL,

@@ -84,6 +84,9 @@ struct options {
 	unsigned int restarts; /* of the worker, within ten minutes */
 	bool check_handover;   /* only check the handover record */
 	enum options_check check_start; /* only check the files */
+	/* Fetches the flash of a guest that arrives; NULL: none. */
+	const char *incoming;
+	bool fetch; /* only fetch it */
 	bool help, version;
 };
 

@@ -270,6 +270,7 @@ device_connect(struct device *device, struct store *store, struct error *err)
 		takeover_end_pause(device);
 	else
 		record_attached(device);
+	record_released(device);
 	if (device->handover.record)
 		ioreq_server_set_handover(device->server, &device->handover);
 	return 0;

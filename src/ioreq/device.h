@@ -59,6 +59,8 @@ void takeover_end_pause(struct device *device);
 
 /* takeover.c: writes the handover record; no effect without a record. */
 void record_attached(struct device *device);
+/* After it, for a store that waits for its guest (struct store_config). */
+void record_released(struct device *device);
 /* `mode`: HANDOVER_PAUSED and HANDOVER_CHANGING, or 0. */
 void record_mode(struct device *device, uint32_t mode);
 /* The state of the chip and the open burst. */

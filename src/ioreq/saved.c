@@ -104,6 +104,11 @@ check_state(const struct device *device, const struct store_state *state,
 	const struct device_config *config = &device->config;
 
 	*ours = of_this_image(device, state);
+	if (!*ours && store_released(device->store))
+		return error_set(err, ESTALE,
+				 "%s: has come with another guest than this "
+				 "one, or with another state of it",
+				 store_path(device->store));
 	if (!*ours && config->incoming && !config->force)
 		return error_set(err, ESTALE,
 				 "%s: not known to be what it was when this "

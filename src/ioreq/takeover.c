@@ -58,6 +58,16 @@ record_attached(struct device *device)
 			 __ATOMIC_RELEASE);
 }
 
+void
+record_released(struct device *device)
+{
+	struct handover *record = device->handover.record;
+
+	if (record && store_released(device->store))
+		__atomic_store_n(&record->attached, HANDOVER_SAVED,
+				 __ATOMIC_RELEASE);
+}
+
 int
 takeover_window(struct device *device, struct error *err)
 {

@@ -13,6 +13,7 @@
 
 #include "pflash/identify.h"
 #include "pflash/le.h"
+#include "pflash/store.h"
 
 /*
  * Two VARS files can be given the same --journal; the lock on VARS does not
@@ -77,23 +78,62 @@ check_kind(const struct journal *journal, const uint8_t *bytes, size_t len,
 			 journal->file.path, identity_name(&identity));
 }
 
+static bool
+takes_note(const struct store_config *config, const struct movenote *note)
+{
+	return (note->kind == MOVENOTE_ARRIVED && config->takes_arrived) ||
+	       (note->kind == MOVENOTE_LENT && config->takes_lent);
+}
+
+/* Replaces the note by its journal, if this flash may be taken. */
+static void
+take_journal(const struct store_config *config, uint32_t *noted,
+	     uint8_t **bytes, size_t *len)
+{
+	struct movenote note;
+
+	if (!config || !movenote_decode(&note, *bytes, *len) ||
+	    !takes_note(config, &note))
+		return;
+	*noted = note.kind;
+	*len = note.journal_len;
+	memmove(*bytes, note.journal, note.journal_len);
+	if (*len)
+		return;
+	free(*bytes);
+	*bytes = NULL;
+}
+
 int
-journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
-	     struct error *err)
+journal_read_noted(const struct journal *journal,
+		   const struct store_config *config, uint32_t *noted,
+		   uint8_t **bytes, size_t *len, struct error *err)
 {
 	int rc = file_read_all(&journal->file, bytes, len, err);
 
+	*noted = 0;
 	if (!rc && journal->file.place.room)
 		*len = scan_length(*bytes, *len);
 	if (!rc)
+		take_journal(config, noted, bytes, len);
+	if (!rc && !*noted)
 		rc = movenote_refuse(*bytes, *len, journal->files, err);
-	if (!rc)
+	if (!rc && !*noted)
 		rc = check_kind(journal, *bytes, *len, err);
 	if (rc) {
 		free(*bytes);
 		*bytes = NULL;
 	}
 	return rc;
+}
+
+int
+journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
+	     struct error *err)
+{
+	uint32_t noted;
+
+	return journal_read_noted(journal, NULL, &noted, bytes, len, err);
 }
 
 static void

@@ -46,6 +46,8 @@
 
 #include "io.h"
 
+struct store_config;
+
 #define JOURNAL_MAGIC "PFLASHJ1"
 #define JOURNAL_VERSION 2u
 #define JOURNAL_HEADER_SIZE 64u
@@ -119,6 +121,15 @@ void journal_close(struct journal *journal);
  */
 int journal_read(const struct journal *journal, uint8_t **bytes, size_t *len,
 		 struct error *err);
+
+/*
+ * Like journal_read(), but a note of a kind in the configuration's `takes`
+ * becomes *noted, its enum movenote_kind, and *bytes the journal that it has
+ * replaced; NULL: there was none.  Otherwise *noted is 0.
+ */
+int journal_read_noted(const struct journal *journal,
+		       const struct store_config *config, uint32_t *noted,
+		       uint8_t **bytes, size_t *len, struct error *err);
 
 /*
  * Prepares an existing journal for appending: truncates it behind the last

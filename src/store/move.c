@@ -593,9 +593,7 @@ lock_departed(struct moving *m, struct error *err)
 static int
 take_back(struct moving *m, const struct movenote *note, struct error *err)
 {
-	const char *path = name_of(&m->old, FILES_JOURNAL);
 	bool renamed;
-	int rc;
 
 	m->real = (struct content){
 		.bytes = m->records.bytes + (note->journal - m->records.bytes),
@@ -604,8 +602,7 @@ take_back(struct moving *m, const struct movenote *note, struct error *err)
 	if (m->real.len)
 		return parcel_put_role(&m->old, FILES_JOURNAL, true, &m->real,
 				       &renamed, err);
-	rc = files_local_unlink(m->old.files, FILES_JOURNAL);
-	return rc ? error_errno(err, -rc, "%s", path) : 0;
+	return parcel_remove_role(&m->old, FILES_JOURNAL, err);
 }
 
 int

@@ -46,15 +46,16 @@ movenote_decode(struct movenote *note, const uint8_t *bytes, size_t len)
 		return false;
 	end = PATH + paths_len;
 	if (get_le32(bytes + end) != crc32c(0, bytes, end) ||
-	    get_le64(bytes + JOURNAL_LENGTH) != len - end - 4)
+	    get_le64(bytes + JOURNAL_LENGTH) > len - end - 4)
 		return false;
 	*note = (struct movenote){
 		.kind = get_le32(bytes + KIND),
 		.journal = bytes + end + 4,
-		.journal_len = len - end - 4,
+		.journal_len = (size_t)get_le64(bytes + JOURNAL_LENGTH),
 	};
 	decode_paths(note, bytes + PATH, paths_len);
-	return note->kind >= MOVENOTE_DEPARTED && note->kind <= MOVENOTE_SENT;
+	return note->kind >= MOVENOTE_DEPARTED &&
+	       note->kind <= MOVENOTE_ARRIVED;
 }
 
 int
@@ -204,23 +205,43 @@ movenote_shorten(const char *command, size_t rest)
 }
 
 bool
+movenote_is_transfer(const struct movenote *note)
+{
+	return note->kind >= MOVENOTE_SENT;
+}
+
+bool
 movenote_has_magic(const uint8_t *bytes, size_t len)
 {
 	return len >= 8 && !memcmp(bytes, MAGIC, 8);
 }
 
+/*
+ * Of each kind of transfer: the event, the flash to use, the case for
+ * `pflashctl forget`, and its effect.
+ */
+static const char *const transfers[][4] = {
+	{ "was sent to another place", "use that one",
+	  "it has not arrived there", "takes it back" },
+	{ "has gone to another host with its guest", "use that one",
+	  "the guest has not arrived there", "takes it back" },
+	{ "has come with a guest that has not run here",
+	  "use the one of the host that it came from", "that one is lost",
+	  "makes this the flash" },
+};
+
 static int
-refuse_sent(const struct movenote *note, const struct files *at,
-	    struct error *err)
+refuse_transfer(const struct movenote *note, const struct files *at,
+		struct error *err)
 {
+	const char *const *text = transfers[note->kind - MOVENOTE_SENT];
 	char *command = movenote_forget(at);
 
 	error_set(err, EREMCHG,
-		  "%s: this flash was sent to another place (transfer %.*s): "
-		  "use that one; if it has not arrived there, `%s` takes it "
-		  "back",
-		  at->name[FILES_JOURNAL], (int)note->path_len, note->path,
-		  command ? command : "pflashctl forget");
+		  "%s: this flash %s (transfer %.*s): %s; if %s, `%s` %s",
+		  at->name[FILES_JOURNAL], text[0], (int)note->path_len,
+		  note->path, text[1], text[2],
+		  command ? command : "pflashctl forget", text[3]);
 	free(command);
 	return -EREMCHG;
 }
@@ -237,8 +258,8 @@ movenote_refuse(const uint8_t *bytes, size_t len, const struct files *at,
 
 	if (!movenote_decode(&note, bytes, len))
 		return 0;
-	if (note.kind == MOVENOTE_SENT)
-		return refuse_sent(&note, at, err);
+	if (movenote_is_transfer(&note))
+		return refuse_transfer(&note, at, err);
 	departed = note.kind == MOVENOTE_DEPARTED;
 	if (names_of(&note, &other, names))
 		command = departed ? movenote_command(at, &other) :

@@ -17,7 +17,10 @@
 enum movenote_kind {
 	MOVENOTE_DEPARTED = 1, /* the flash is now the one at `path` */
 	MOVENOTE_ARRIVING = 2, /* the flash is still the one at `path` */
-	MOVENOTE_SENT = 3, /* the flash is elsewhere; `path` is the transfer */
+	/* `path` is the number of the transfer: */
+	MOVENOTE_SENT = 3, /* the flash is elsewhere */
+	MOVENOTE_LENT = 4, /* the same, until its guest resumes here */
+	MOVENOTE_ARRIVED = 5, /* it is elsewhere, until its guest runs here */
 };
 
 struct movenote {
@@ -30,7 +33,10 @@ struct movenote {
 	size_t journal_len;     /* bytes; 0: there was none */
 };
 
-/* Decodes a note; the pointers are into `bytes`.  False: it is no note. */
+/*
+ * Decodes a note; the pointers are into `bytes`, which may be longer.  False:
+ * it is no note.
+ */
 bool movenote_decode(struct movenote *note, const uint8_t *bytes, size_t len);
 
 /* Encodes the note to *bytes, which the caller frees.  -ENOMEM. */
@@ -44,6 +50,12 @@ struct movenote movenote_about(enum movenote_kind kind,
 /* True if the note is of this kind, and names VARS and journal of `other`. */
 bool movenote_is(const struct movenote *note, enum movenote_kind kind,
 		 const struct files *other);
+
+/*
+ * True if the flash is at another place, or was: this one may be replaced by
+ * another flash, or removed.  False for a move that can be completed.
+ */
+bool movenote_is_transfer(const struct movenote *note);
 
 /* True if the bytes are a note, or one that is damaged behind its magic. */
 bool movenote_has_magic(const uint8_t *bytes, size_t len);

@@ -28,6 +28,17 @@ int parcel_put_role(const struct vars *vars, enum files_role role, bool replace,
 		    const struct content *content, bool *renamed,
 		    struct error *err);
 
+/* Removes the file of a role, durably; 0 also if there is none. */
+int parcel_remove_role(const struct vars *vars, enum files_role role,
+		       struct error *err);
+
+/*
+ * Writes VARS durably: a new file, in place of another, or the beginning of a
+ * complete device, whose image must have this size.
+ */
+int parcel_put_vars(const struct vars *vars, const struct content *image,
+		    struct error *err);
+
 /*
  * Checks that store_open() would accept this image of vars->size bytes with
  * this journal, which may be missing.  Otherwise its repair is due first.

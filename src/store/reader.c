@@ -55,8 +55,9 @@ reading_free(struct reading *reading)
 
 static int
 reading_load(struct reading *reading, const struct vars *vars,
-	     struct error *err)
+	     const struct store_config *config, struct error *err)
 {
+	uint32_t noted;
 	int rc;
 
 	*reading = (struct reading){ .bytes = NULL };
@@ -64,10 +65,10 @@ reading_load(struct reading *reading, const struct vars *vars,
 			  err);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	rc = journal_read(&reading->journal, &reading->bytes, &reading->len,
-			  err);
+	rc = journal_read_noted(&reading->journal, config, &noted,
+				&reading->bytes, &reading->len, err);
 	file_close(&reading->journal.file);
-	if (!rc)
+	if (!rc && reading->bytes)
 		rc = scan_journal(&reading->scan, reading->bytes, reading->len,
 				  reading->journal.file.path, err);
 	if (rc)
@@ -113,17 +114,19 @@ combine(struct reader *reader, const struct reading *before, struct error *err)
 
 /* -EAGAIN if the files changed while they were read. */
 static int
-read_once(struct reader *reader, struct error *err)
+read_once(struct reader *reader, const struct store_config *config,
+	  struct error *err)
 {
 	struct reading before;
 	int rc;
 
-	rc = reading_load(&before, &reader->vars, err);
+	rc = reading_load(&before, &reader->vars, config, err);
 	if (rc)
 		return rc;
 	rc = vars_read(&reader->vars, reader->image, err);
 	if (!rc)
-		rc = reading_load(&reader->reading, &reader->vars, err);
+		rc = reading_load(&reader->reading, &reader->vars, config,
+				  err);
 	if (!rc)
 		rc = combine(reader, &before, err);
 	if (rc)
@@ -137,14 +140,15 @@ read_once(struct reader *reader, struct error *err)
  * enough.
  */
 static int
-read_both(struct reader *reader, struct error *err)
+read_both(struct reader *reader, const struct store_config *config,
+	  struct error *err)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	bool last_try = false;
 	int tries = 0, rc;
 
 	for (;;) {
-		rc = read_once(reader, err);
+		rc = read_once(reader, config, err);
 		if (last_try || (rc != -EAGAIN && rc != -EUCLEAN))
 			return rc;
 		last_try = !lock_is_held(&reader->vars.file) ||
@@ -196,7 +200,7 @@ reader_open_files(struct reader **out, const struct store_config *config,
 
 	if (rc)
 		return rc;
-	rc = read_both(reader, err);
+	rc = read_both(reader, config, err);
 	if (rc) {
 		reader_close(reader);
 		return rc;

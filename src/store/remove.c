@@ -69,7 +69,7 @@ is_gone(const uint8_t *bytes, size_t len, bool moved)
 	struct movenote note;
 
 	return movenote_decode(&note, bytes, len) &&
-	       (note.kind == MOVENOTE_SENT ||
+	       (movenote_is_transfer(&note) ||
 		(moved && note.kind == MOVENOTE_DEPARTED));
 }
 

@@ -381,7 +381,7 @@ slots_remove(struct files *files, enum files_role role, bool unfinished)
 
 	if (unfinished)
 		return 0;
-	if (role != FILES_STATE && role != FILES_NEXT)
+	if (role == FILES_VARS)
 		return -EPERM;
 	fd = open_device(slots, true);
 	if (fd < 0)

@@ -15,6 +15,7 @@
 #include "compose.h"
 #include "crc32c.h"
 #include "journal.h"
+#include "movenote.h"
 #include "statefile.h"
 #include "recover.h"
 #include "superblock.h"
@@ -47,6 +48,8 @@ struct store {
 	void *opaque;
 	bool opening;       /* settle_image() is in progress */
 	bool released;      /* the files are closed: store_release() */
+	uint32_t takes;     /* while released: the enum movenote_kind of a note
+			     * that store_retake() takes back; 0: of none */
 	uint32_t state_sum; /* checksum of FILE.state at the release */
 	int failed;         /* 0, or the -errno of the first failure */
 	struct error failure;
@@ -649,10 +652,11 @@ store_alloc(struct store *store, const struct store_config *config,
 
 /*
  * Reads VARS and the journal and computes the image; changes neither file.
- * *bytes stays NULL if there is no journal.
+ * *bytes stays NULL if there is no journal.  *noted: journal_read_noted().
  */
 static int
-load_image(struct store *store, uint8_t **bytes, struct scan *scan,
+load_image(struct store *store, const struct store_config *config,
+	   uint32_t *noted, uint8_t **bytes, struct scan *scan,
 	   struct error *err)
 {
 	struct recovery recovery;
@@ -662,11 +666,12 @@ load_image(struct store *store, uint8_t **bytes, struct scan *scan,
 	rc = vars_read(&store->vars, store->image, err);
 	if (rc || store->journal.file.fd < 0)
 		return rc;
-	rc = journal_read(&store->journal, bytes, &len, err);
-	if (!rc)
+	rc = journal_read_noted(&store->journal, config, noted, bytes, &len,
+				err);
+	if (!rc && *bytes)
 		rc = scan_journal(scan, *bytes, len, store->journal.file.path,
 				  err);
-	if (rc)
+	if (rc || !*bytes)
 		return rc;
 	recovery = recovery_of(store, *bytes, scan);
 	return recover_image(&recovery, store->image, store->size, store->dirty,
@@ -703,6 +708,62 @@ settle_image(struct store *store, const uint8_t *bytes, const struct scan *scan,
 	return rc;
 }
 
+/* Replaces a note by the journal that it has; settle_image() makes another. */
+static int
+take_back(struct store *store, const uint8_t *bytes, const struct scan *scan,
+	  struct error *err)
+{
+	bool renamed;
+
+	return bytes ? journal_replace(&store->journal, bytes, scan, &renamed,
+				       err) :
+		       0;
+}
+
+/* Closes the files without a change, as store_release() does. */
+static int
+wait_released(struct store *store, uint32_t noted, struct error *err)
+{
+	int rc = statefile_checksum(&store->vars, &store->state_sum, err);
+
+	file_close(&store->journal.file);
+	file_close(&store->vars.file);
+	store->released = true;
+	store->takes = noted;
+	return rc;
+}
+
+/* Puts a store that was opened read-only into the state of a failed one. */
+static void
+settle_read_only(struct store *store)
+{
+	store->failed = -EROFS;
+	error_set(&store->failure, EROFS, "%s: read-only",
+		  store->vars.file.path);
+}
+
+/* Makes the loaded image that of the store; without `then` a note waits. */
+static int
+settle(struct store *store, const struct store *then, uint32_t noted,
+       const uint8_t *bytes, const struct scan *scan, struct error *err)
+{
+	int rc = 0;
+
+	if (store->read_only) {
+		settle_read_only(store);
+		return 0;
+	}
+	if (noted && !then)
+		return wait_released(store, noted, err);
+	store->opening = true;
+	if (noted)
+		rc = take_back(store, bytes, scan, err);
+	if (!rc)
+		rc = settle_image(store, bytes, scan, err);
+	store->opening = false;
+	return rc;
+}
+
 static int
 open_files(struct store *store, const struct store_config *config,
 	   struct error *err)
@@ -716,15 +777,6 @@ open_files(struct store *store, const struct store_config *config,
 	rc = journal_open(&store->journal, store->vars.file.sys,
 			  store->vars.files, !config->read_only, err);
 	return rc == -ENOENT ? 0 : rc;
-}
-
-/* Puts a store that was opened read-only into the state of a failed one. */
-static void
-settle_read_only(struct store *store)
-{
-	store->failed = -EROFS;
-	error_set(&store->failure, EROFS, "%s: read-only",
-		  store->vars.file.path);
 }
 
 /*
@@ -762,6 +814,7 @@ open_once(struct store **out, const struct store_config *config,
 	struct store *store = calloc(1, sizeof(*store));
 	struct scan scan = { .bursts = 0 };
 	uint8_t *bytes = NULL;
+	uint32_t noted = 0;
 	int rc;
 
 	if (!store)
@@ -779,15 +832,11 @@ open_once(struct store **out, const struct store_config *config,
 	if (!rc)
 		rc = store_alloc(store, config, err);
 	if (!rc)
-		rc = load_image(store, &bytes, &scan, err);
+		rc = load_image(store, config, &noted, &bytes, &scan, err);
 	if (!rc && then)
 		rc = check_same(store, then, err);
-	store->opening = true;
-	if (!rc && config->read_only)
-		settle_read_only(store);
-	else if (!rc)
-		rc = settle_image(store, bytes, &scan, err);
-	store->opening = false;
+	if (!rc)
+		rc = settle(store, then, noted, bytes, &scan, err);
 	*replaced = rc == -EUCLEAN && bytes && scan.whole &&
 		    scan.end == scan.done && !scan.dropped;
 	free(bytes);
@@ -836,6 +885,7 @@ store_release(struct store *store, struct error *err)
 	file_close(&store->journal.file);
 	file_close(&store->vars.file);
 	store->released = true;
+	store->takes = MOVENOTE_LENT;
 	return rc;
 }
 
@@ -862,6 +912,8 @@ reopen(struct store *store, struct error *err)
 		.files = store->vars.files,
 		.size = store->size,
 		.read_only = store->read_only,
+		.takes_arrived = store->takes == MOVENOTE_ARRIVED,
+		.takes_lent = store->takes == MOVENOTE_LENT,
 		.history = &store->history,
 		.sys = store->vars.file.sys,
 	};
@@ -1034,7 +1086,7 @@ store_verify(const struct store *store)
 		return store->failed < 0 && !store_pending(store) &&
 		       store->failure.text[0];
 	return !store->failure.text[0] &&
-	       journal->length >= JOURNAL_HEADER_SIZE &&
+	       (journal->length >= JOURNAL_HEADER_SIZE || store->released) &&
 	       journal->durable <= journal->sequence &&
 	       (!store->unsynced || (store->unsynced > journal->durable &&
 				     store->unsynced <= journal->sequence)) &&

@@ -94,11 +94,7 @@ read_journal(struct sending *s, struct error *err)
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	rc = file_read_all(&s->journal.file, &content->bytes, &content->len,
-			   err);
-	return rc ? rc :
-		    movenote_refuse(content->bytes, content->len, s->vars.files,
-				    err);
+	return journal_read(&s->journal, &content->bytes, &content->len, err);
 }
 
 static int
@@ -167,13 +163,13 @@ write_contents(const struct parcel *parcel, const struct store_sink *sink,
 	return rc;
 }
 
-/* Replaces the journal by the note, which keeps it. */
+/* Puts a note into the place of the journal, which it keeps. */
 static int
-depart(const struct sending *s, const char *id, struct error *err)
+put_note(const struct vars *vars, enum movenote_kind kind, const char *id,
+	 const struct content *journal, struct error *err)
 {
-	const struct content *journal = &s->parcel.files[FILES_JOURNAL];
 	const struct movenote note = {
-		.kind = MOVENOTE_SENT,
+		.kind = kind,
 		.path = id,
 		.path_len = strlen(id),
 		.journal = journal->bytes,
@@ -184,7 +180,7 @@ depart(const struct sending *s, const char *id, struct error *err)
 	int rc = movenote_encode(&note, &content.bytes, &content.len, err);
 
 	if (!rc)
-		rc = parcel_put_role(&s->vars, FILES_JOURNAL, true, &content,
+		rc = parcel_put_role(vars, FILES_JOURNAL, true, &content,
 				     &renamed, err);
 	free(content.bytes);
 	return rc;
@@ -214,21 +210,25 @@ write_last(const struct sending *s, const struct store_sink *sink, uint32_t crc,
 }
 
 static int
-send_parcel(const struct sending *s, const struct store_sink *sink,
-	    const char *id, struct error *err)
+send_parcel(const struct sending *s, enum movenote_kind kind,
+	    const struct store_sink *sink, const char *id, struct error *err)
 {
 	uint32_t crc;
 	int rc = write_contents(&s->parcel, sink, &crc, err);
 
 	if (!rc)
-		rc = depart(s, id, err);
+		rc = put_note(&s->vars, kind, id,
+			      &s->parcel.files[FILES_JOURNAL], err);
 	return rc ? rc : write_last(s, sink, crc, err);
 }
 
 int
-store_send(const struct store_config *config, const struct store_sink *sink,
-	   char id[STORE_TRANSFER_TEXT], struct error *err)
+store_send(const struct store_config *config, enum store_travel travel,
+	   const struct store_sink *sink, char id[STORE_TRANSFER_TEXT],
+	   struct error *err)
 {
+	enum movenote_kind kind = travel == STORE_WITH_GUEST ? MOVENOTE_LENT :
+							       MOVENOTE_SENT;
 	struct sending s = { .vars.file.fd = -1,
 			     .journal.file.fd = -1,
 			     .queue.fd = -1 };
@@ -236,7 +236,7 @@ store_send(const struct store_config *config, const struct store_sink *sink,
 
 	write_id(s.parcel.id, id);
 	if (!rc)
-		rc = send_parcel(&s, sink, id, err);
+		rc = send_parcel(&s, kind, sink, id, err);
 	file_close(&s.queue);
 	journal_close(&s.journal);
 	vars_close(&s.vars);
@@ -317,7 +317,27 @@ check_parcel(const struct parcel *parcel, struct vars *vars, struct error *err)
 	return parcel_check(vars, image, &parcel->files[FILES_JOURNAL], err);
 }
 
-/* 1: the place has a flash that was sent from there; 0: it has nothing. */
+/* Is the place a complete device that no guest has used? */
+static bool
+is_prepared(const struct vars *vars)
+{
+	static const enum files_role roles[] = { FILES_JOURNAL, FILES_STATE,
+						 FILES_PINS, FILES_NEXT };
+	struct file file = { .sys = vars->file.sys };
+	struct error none;
+
+	if (!vars->files->place[FILES_JOURNAL].room)
+		return false;
+	for (size_t i = 0; i < sizeof(roles) / sizeof(*roles); i++)
+		if (file_open(&file, vars->files, roles[i], false, &none) !=
+		    -ENOENT) {
+			file_close(&file);
+			return false;
+		}
+	return true;
+}
+
+/* 1: the place has a flash that is at another one; 0: it has nothing. */
 static int
 check_place(const struct store_config *to, const struct vars *vars,
 	    struct error *err)
@@ -328,13 +348,15 @@ check_place(const struct store_config *to, const struct vars *vars,
 	bool noted = !rc && journal.bytes &&
 		     movenote_decode(&note, journal.bytes, journal.len);
 
-	if (noted && note.kind == MOVENOTE_SENT)
+	if (noted && movenote_is_transfer(&note))
 		rc = 1;
 	else if (noted)
 		rc = movenote_refuse(journal.bytes, journal.len, vars->files,
 				     err);
 	free(journal.bytes);
-	return rc ? rc : store_check_new(to, err);
+	if (rc)
+		return rc;
+	return is_prepared(vars) ? 0 : store_check_new(to, err);
 }
 
 /* VARS is the last: without it nothing has arrived. */
@@ -383,41 +405,141 @@ arrive(const struct parcel *parcel, const struct store_config *to,
 	return rc ? rc : store_move(at, to, err);
 }
 
+/*
+ * Locks VARS, if there is one, while the files are written.  A plain block
+ * device has no place for the other files, and is no file to replace.
+ */
 static int
-receive(const struct parcel *parcel, const struct store_config *to,
-	struct error *err)
+hold_place(struct vars *held, const struct store_config *to, struct error *err)
+{
+	const struct store_config config = {
+		.files = to->files,
+		.path = to->path,
+		.journal = to->journal,
+		.sys = to->sys,
+	};
+	int rc = vars_open(held, &config, VARS_WRITE, err);
+
+	if (rc == -ENOENT)
+		return 0;
+	if (!rc && !held->file.place.room && !S_ISREG(held->stat.st_mode))
+		rc = error_set(err, EINVAL,
+			       "%s: is a block device without the other files "
+			       "of a flash: `pflashctl create --device` "
+			       "prepares it for them",
+			       held->file.path);
+	return rc;
+}
+
+/* Writes or removes the files beside VARS and the journal. */
+static int
+put_rest(const struct parcel *parcel, const struct vars *vars,
+	 struct error *err)
+{
+	static const enum files_role roles[] = { FILES_STATE, FILES_PINS,
+						 FILES_NEXT };
+	bool renamed;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < sizeof(roles) / sizeof(*roles); i++) {
+		const struct content *file = &parcel->files[roles[i]];
+
+		if (file->len)
+			rc = parcel_put_role(vars, roles[i], true, file,
+					     &renamed, err);
+		else
+			rc = parcel_remove_role(vars, roles[i], err);
+	}
+	return rc;
+}
+
+/*
+ * Writes the files where they belong, but a note in place of the journal, and
+ * the note first: nothing is a flash here before its guest runs.
+ */
+static int
+arrive_with_guest(const struct parcel *parcel, const struct store_config *to,
+		  const struct vars *vars, const char *id, struct error *err)
+{
+	const struct stat own = {
+		.st_mode = S_IRUSR | S_IWUSR,
+		.st_uid = geteuid(),
+		.st_gid = getegid(),
+	};
+	struct vars held;
+	int rc = hold_place(&held, to, err);
+
+	files_local_own(vars->files, &own);
+	if (!rc)
+		rc = put_note(vars, MOVENOTE_ARRIVED, id,
+			      &parcel->files[FILES_JOURNAL], err);
+	if (!rc)
+		rc = put_rest(parcel, vars, err);
+	if (!rc)
+		rc = parcel_put_vars(vars, &parcel->files[FILES_VARS], err);
+	vars_close(&held);
+	return rc;
+}
+
+static int
+arrive_alone(const struct parcel *parcel, const struct store_config *to,
+	     const struct vars *vars, bool again, struct error *err)
 {
 	struct store_config at = { .sys = to->sys };
+	char *path;
+	int rc;
+
+	if (asprintf(&path, "%s" ARRIVED, vars->files->name[FILES_VARS]) < 0)
+		return error_set(err, ENOMEM, "out of memory");
+	at.path = path;
+	rc = arrive(parcel, to, &at, again, err);
+	free(path);
+	return rc;
+}
+
+static int
+receive(const struct parcel *parcel, enum store_travel travel,
+	const struct store_config *to, const char *id, struct error *err)
+{
 	struct vars vars;
-	char *path = NULL;
 	int rc = vars_init(&vars, to, err), again = 0;
 
 	if (!rc)
 		rc = check_parcel(parcel, &vars, err);
 	if (!rc)
 		rc = again = check_place(to, &vars, err);
-	if (rc >= 0 &&
-	    asprintf(&path, "%s" ARRIVED, vars.files->name[FILES_VARS]) < 0) {
-		path = NULL;
-		rc = error_set(err, ENOMEM, "out of memory");
-	}
+	if (rc >= 0 && travel == STORE_WITH_GUEST)
+		rc = arrive_with_guest(parcel, to, &vars, id, err);
+	else if (rc >= 0)
+		rc = arrive_alone(parcel, to, &vars, again > 0, err);
 	vars_close(&vars);
-	at.path = path;
-	if (rc >= 0)
-		rc = arrive(parcel, to, &at, again > 0, err);
-	free(path);
 	return rc;
 }
 
 int
-store_receive(const struct store_config *to, void *stream, size_t len,
-	      char id[STORE_TRANSFER_TEXT], struct error *err)
+store_receive(const struct store_config *to, enum store_travel travel,
+	      void *stream, size_t len, char id[STORE_TRANSFER_TEXT],
+	      struct error *err)
 {
-	struct parcel parcel;
+	struct parcel parcel = { .id = { 0 } };
 	int rc = split(&parcel, stream, len, err);
 
 	if (rc)
 		return rc;
 	write_id(parcel.id, id);
-	return receive(&parcel, to, err);
+	return receive(&parcel, travel, to, id, err);
+}
+
+int
+store_awaits(const struct store_config *to, struct error *err)
+{
+	struct vars vars;
+	int rc = vars_init(&vars, to, err);
+
+	if (!rc)
+		rc = check_place(to, &vars, err);
+	vars_close(&vars);
+	if (rc == -EEXIST || rc == -EUCLEAN)
+		return 0;
+	return rc < 0 ? rc : 1;
 }

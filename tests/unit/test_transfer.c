@@ -131,7 +131,7 @@ send_from(const char *name, const struct sys *sys, unsigned int fail)
 	stream.len = stream.writes = 0;
 	stream.fail = fail;
 	err.text[0] = '\0';
-	return store_send(&config, &sink, id, &err);
+	return store_send(&config, STORE_ALONE, &sink, id, &err);
 }
 
 /* Receives a copy of the stream. */
@@ -143,7 +143,7 @@ receive_at(const char *name, const struct sys *sys)
 	int rc;
 
 	err.text[0] = '\0';
-	rc = store_receive(&config, copy.data, copy.len, id, &err);
+	rc = store_receive(&config, STORE_ALONE, copy.data, copy.len, id, &err);
 	blob_free(&copy);
 	return rc;
 }

@@ -49,7 +49,7 @@ const struct ctl_command ctl_commands[] = {
 	  "serve the guest's reads from memory, or by a trap each" },
 	{ "move", ctl_move, 2, 2, "jN", "[--new-journal FILE] VARS NEW",
 	  "move VARS, journal, history and saved state to a new name" },
-	{ "receive", ctl_receive, 1, 1, "j", "VARS",
+	{ "receive", ctl_receive, 1, 1, "ji", "[--incoming] VARS",
 	  "create a flash from what `send` on another host writes" },
 	{ "remove", ctl_remove, 1, 1, "j", "VARS",
 	  "remove a flash: VARS, journal, history, pins and saved state" },
@@ -59,8 +59,9 @@ const struct ctl_command ctl_commands[] = {
 	  "[--json] [--keep] [--timeout SECONDS] [--pflashd FILE] "
 	  "[--guest FILE]",
 	  "try this Xen host with a small guest of its own, and measure" },
-	{ "send", ctl_send, 1, 1, "j", "VARS",
-	  "write a flash, with its history, to standard output, and leave it" },
+	{ "send", ctl_send, 1, 1, "j", "VARS|ID|NAME",
+	  "write a flash, or that of a suspended guest, with its history to "
+	  "standard output, and leave it" },
 	{ "status", ctl_status, 1, 1, "J", "[--json] ID|NAME",
 	  "show the state of a running guest's flash" },
 	{ "trace", ctl_trace, 1, 2, "jvLS",

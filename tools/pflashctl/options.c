@@ -19,7 +19,7 @@ static const struct cmdline_option table[] = {
 	{ "vars", 'v', true },        { "limit", 'L', true },
 	{ "stop", 'S', false },       { "output", 'o', true },
 	{ "root", 'R', true },        { "device", 'd', false },
-	{ NULL, 0, false },
+	{ "incoming", 'i', false },   { NULL, 0, false },
 };
 
 struct parsing {
@@ -70,6 +70,7 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'd': options->device = true; return 0;
 	case 'u': options->undo = true; return 0;
 	case 'b': options->bursts = true; return 0;
+	case 'i': options->incoming = true; return 0;
 	case 'J': options->json = true; return 0;
 	case 'M': options->metrics = true; return 0;
 	default: options->help = true; return 1;

@@ -42,7 +42,7 @@ struct ctl_options {
 	const char *image; /* --vars of trace; NULL: none */
 	uint64_t limit;    /* bytes; 0: not given */
 	bool stop;
-	bool reset, device, json, metrics, undo, keep, help;
+	bool reset, device, incoming, json, metrics, undo, keep, help;
 	const char *guest, *pflashd; /* of selftest */
 	uint64_t timeout;            /* seconds; 0: not given */
 };

@@ -5,8 +5,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "find.h"
+#include "pflash/control.h"
+#include "pflash/stream.h"
 #include "pflashctl.h"
 
 /* --- send --- */
@@ -30,69 +35,75 @@ write_out(void *opaque, const void *bytes, size_t len, struct error *err)
 	return 0;
 }
 
-int
-ctl_send(const struct ctl_options *options)
+static int
+send_flash(const struct store_config *config, enum store_travel travel)
 {
-	const struct store_config config = ctl_config(options);
 	const struct store_sink sink = { .write = write_out };
 	char id[STORE_TRANSFER_TEXT];
 	struct error err;
 	int ret;
 
-	if (isatty(STDOUT_FILENO))
-		return ctl_fail(CTL_USAGE, "send: standard output is a "
-					   "terminal: give it to `pflashctl "
-					   "receive` on the other host");
 	signal(SIGPIPE, SIG_IGN);
-	ret = store_send(&config, &sink, id, &err);
+	ret = store_send(config, travel, &sink, id, &err);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
 	fprintf(stderr, "pflashctl: sent, transfer %s\n", id);
 	return CTL_OK;
 }
 
-/* --- receive --- */
-
-static int
-read_in(uint8_t *bytes, size_t len, size_t *got, struct error *err)
+/* A guest has no '/' in its name. */
+static bool
+is_guest(const char *word)
 {
-	while (*got < len) {
-		ssize_t n = read(STDIN_FILENO, bytes + *got, len - *got);
+	struct stat st;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, errno, "standard input");
-		if (n == 0)
-			break;
-		*got += (size_t)n;
+	return !strchr(word, '/') && stat(word, &st) < 0 && errno == ENOENT;
+}
+
+/* The flash of a guest whose pflashd has unlocked it: it is suspended. */
+static int
+send_of_guest(const struct ctl_options *options)
+{
+	const char *wanted = options->files[0];
+	struct store_config config = ctl_config(options);
+	struct guests guests;
+	struct guest *found;
+	int code = find_guest(wanted, ask_clock() + STATUS_MS, &guests, &found);
+	char *path = NULL;
+
+	if (code == CTL_OK) {
+		struct text vars = answer_text(&found->answer, STATUS_VARS);
+
+		path = vars.bytes ? strndup(vars.bytes, vars.len) : NULL;
+		if (!path)
+			code = ctl_fail(CTL_FAILED,
+					"%s: the answer of its pflashd has no "
+					"VARS file",
+					wanted);
 	}
-	return 0;
+	guests_close(&guests);
+	config.path = path;
+	if (code == CTL_OK)
+		code = send_flash(&config, STORE_WITH_GUEST);
+	free(path);
+	return code;
 }
 
-/* Reads the header, and then as much as it says, and one byte more. */
-static int
-read_stream(uint8_t **stream, size_t *len, struct error *err)
+int
+ctl_send(const struct ctl_options *options)
 {
-	uint8_t *bytes = malloc(STORE_TRANSFER_HEADER), *more;
-	uint64_t total = STORE_TRANSFER_HEADER;
-	int ret;
+	const struct store_config config = ctl_config(options);
 
-	*len = 0;
-	*stream = bytes;
-	if (!bytes)
-		return error_set(err, ENOMEM, "out of memory");
-	ret = read_in(bytes, STORE_TRANSFER_HEADER, len, err);
-	if (ret == 0 && *len == STORE_TRANSFER_HEADER)
-		total = store_transfer_length(bytes);
-	if (ret < 0 || total <= STORE_TRANSFER_HEADER)
-		return ret;
-	more = realloc(bytes, total + 1);
-	if (!more)
-		return error_set(err, ENOMEM, "out of memory");
-	*stream = more;
-	return read_in(more, total + 1, len, err);
+	if (isatty(STDOUT_FILENO))
+		return ctl_fail(CTL_USAGE, "send: standard output is a "
+					   "terminal: give it to `pflashctl "
+					   "receive` on the other host");
+	return is_guest(options->files[0]) ?
+		       send_of_guest(options) :
+		       send_flash(&config, STORE_ALONE);
 }
+
+/* --- receive --- */
 
 int
 ctl_receive(const struct ctl_options *options)
@@ -108,9 +119,12 @@ ctl_receive(const struct ctl_options *options)
 		return ctl_fail(CTL_USAGE,
 				"receive: standard input is a terminal: give "
 				"it what `pflashctl send` writes");
-	ret = read_stream(&stream, &len, &err);
+	ret = stream_read(STDIN_FILENO, "standard input", &stream, &len, &err);
 	if (ret == 0)
-		ret = store_receive(&config, stream, len, id, &err);
+		ret = store_receive(&config,
+				    options->incoming ? STORE_WITH_GUEST :
+							STORE_ALONE,
+				    stream, len, id, &err);
 	free(stream);
 	if (ret < 0)
 		return ctl_refused(ret, &err);

@@ -41,7 +41,8 @@ struct supervisor {
 	bool ready_reported; /* the process that started pflashd knows */
 
 	/* The domain, as the supervisor saw it last. */
-	bool domain_suspended;
+	bool domain_suspended; /* or paused, and the flash waits for it */
+	bool flash_waits;      /* see wait_for_guest() */
 	bool domain_ended;   /* destroyed, or shut down but not suspended */
 	bool flash_detached; /* a worker has removed the flash from it */
 

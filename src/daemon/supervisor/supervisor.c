@@ -132,12 +132,18 @@ supervisor_check_domain(struct supervisor *s)
 {
 	struct transport *t = domain_transport(s->domain);
 	int reason = t->ops->shutdown_reason(t);
-	bool suspended = reason == SHUTDOWN_suspend;
+	int paused = s->flash_waits ? t->ops->is_paused(t) : 0;
+	bool suspended = reason == SHUTDOWN_suspend || paused > 0;
 
 	/* The hypervisor did not answer: ask again. */
-	if (reason < 0 && reason != -EINPROGRESS && reason != -ESRCH) {
+	if ((reason < 0 && reason != -EINPROGRESS && reason != -ESRCH) ||
+	    (reason == -EINPROGRESS && paused < 0)) {
 		ev_timer_again(s->ev, &s->suspend_poll);
 		return;
+	}
+	if (s->flash_waits && reason >= 0) { /* it has run and ended */
+		s->flash_waits = s->domain_suspended = false;
+		supervisor_order(s, CHANNEL_RESUME);
 	}
 	if (reason != -EINPROGRESS && !suspended) {
 		if (!s->domain_ended)
@@ -153,6 +159,7 @@ supervisor_check_domain(struct supervisor *s)
 	if (suspended == s->domain_suspended)
 		return;
 	s->domain_suspended = suspended;
+	s->flash_waits = false;
 	if (s->state == WAITING && !suspended &&
 	    !ev_is_active(&s->restart_delay))
 		restart_worker(s);
@@ -225,6 +232,18 @@ record_vars(const struct supervisor *s)
 }
 
 /*
+ * The flash has come with its guest, and stays with the other host until the
+ * guest runs: xl unpauses it after the other host has given it up.
+ */
+static void
+wait_for_guest(struct supervisor *s)
+{
+	s->flash_waits = true;
+	s->domain_suspended = true;
+	supervisor_check_domain(s);
+}
+
+/*
  * Implements broker.ready.  The lines that the worker has logged until now are
  * relayed first: report_ready() may redirect the log to syslog.
  */
@@ -250,6 +269,8 @@ on_ready(void *opaque)
 	s->state = RUNNING;
 	if (s->domain_suspended)
 		supervisor_order(s, CHANNEL_SUSPEND);
+	else if (s->report->waits)
+		wait_for_guest(s);
 	return 0;
 }
 

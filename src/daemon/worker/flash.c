@@ -69,6 +69,20 @@ is_start(const struct flash *flash)
 	       !flash->start->guest->has_run;
 }
 
+/*
+ * A flash that came with its guest stays with the other host until the guest
+ * runs here, and one that was lent comes back when the guest is resumed: the
+ * supervisor orders it.
+ */
+static void
+take_waiting(const struct flash *flash, struct store_config *config)
+{
+	bool writes = !flash->options->read_only;
+
+	config->takes_arrived = writes && flash->start->guest->has_run;
+	config->takes_lent = writes && flash->takes_over;
+}
+
 static int
 connect_store(struct flash *flash, const struct options *options,
 	      const struct preflight *preflight, struct error *err)
@@ -102,6 +116,7 @@ connect_store(struct flash *flash, const struct options *options,
 	if (ret == 0 && starts)
 		ret = apply_queue(&config, flash->pins, err);
 	config.pins = flash->pins;
+	take_waiting(flash, &config);
 	if (ret == 0)
 		ret = store_open(&flash->store, &config, &found, err);
 	if (ret == 0 && flash->pins)
@@ -121,7 +136,9 @@ connect_store(struct flash *flash, const struct options *options,
 			 "dropped a torn tail of %" PRIu64
 			 " bytes from the journal",
 			 found.dropped_bytes);
-	return device_connect(flash->device, flash->store, err);
+	ret = device_connect(flash->device, flash->store, err);
+	flash->suspended = ret == 0 && store_released(flash->store);
+	return ret;
 }
 
 /* Attaches the firmware's last volume, which must not overlap the flash. */
@@ -328,6 +345,9 @@ log_sync(const struct flash *flash)
 static void
 log_attached(const struct flash *flash, uint64_t base)
 {
+	if (flash->suspended)
+		log_line(LOG_INFO, "the flash waits until its guest runs; the "
+				   "file is unlocked");
 	log_sync(flash);
 	if (flash->trap_reason.text[0])
 		log_line(LOG_NOTICE, "reads are trapped: %s",
@@ -394,6 +414,7 @@ flash_report(struct flash *flash)
 	report->checkpoints = stored->checkpoints;
 	report->syncs = stored->syncs;
 	report->refused = stored->refused;
+	report->waits = flash->suspended;
 	report->burst_instead = store_sync_mode(flash->store) !=
 				flash->options->sync;
 	report->written = stored->written;
@@ -568,6 +589,8 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 		code = preflight_check(preflight, options, files, err);
 	if (code == EXIT_OK && !flash->takes_over && is_pvh(flash))
 		code = preflight_check_pvh(preflight, options, err);
+	preflight->takes_arrived = flash->start->guest &&
+				   flash->start->guest->has_run;
 	/* A takeover continues with an image that was checked at the start. */
 	if (code == EXIT_OK && !flash->takes_over)
 		code = preflight_check_contents(preflight, options, files, err);

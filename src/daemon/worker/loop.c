@@ -325,7 +325,8 @@ loop_start(struct loop *loop, struct flash *flash, int orders)
 	loop->quiet_timer.data = loop->throttle_timer.data = loop;
 	loop->throttle = (struct ioreq_throttle){ may_go_on, loop };
 	ioreq_server_set_throttle(flash->server, &loop->throttle);
-	ev_io_start(loop->ev, &loop->requests);
+	if (!flash->suspended)
+		ev_io_start(loop->ev, &loop->requests);
 	ev_io_start(loop->ev, &loop->orders);
 	/* A burst that an earlier worker has left open waits already. */
 	ev_now_update(loop->ev);

@@ -373,7 +373,7 @@ static int
 check_contents(struct preflight *preflight, const struct options *options,
 	       struct files *files, struct error *err)
 {
-	const struct store_config config = store_of(preflight, options, files);
+	struct store_config config = store_of(preflight, options, files);
 	uint32_t size = preflight->geometry.size;
 	struct fv_report report = { .count = 0 };
 	struct reader *reader;
@@ -387,6 +387,7 @@ check_contents(struct preflight *preflight, const struct options *options,
 			       check_image(source(preflight, options),
 					   preflight->initial, size,
 					   options->force, &report, err);
+	config.takes_arrived = preflight->takes_arrived;
 	ret = reader_open_files(&reader, &config, err);
 	if (ret < 0) {
 		if (!takes_anything(options))

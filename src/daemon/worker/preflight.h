@@ -25,6 +25,8 @@ struct preflight {
 	uint64_t base;
 	struct geometry geometry;
 	bool compact; /* the variable store should be compacted */
+	/* Set by the caller: struct store_config. */
+	bool takes_arrived;
 };
 
 /*
