@@ -102,6 +102,7 @@ connect_store(struct flash *flash, const struct options *options,
 	if (ret == 0 && starts)
 		ret = apply_queue(&config, flash->pins, err);
 	config.pins = flash->pins;
+	config.trail = &flash->record->trail;
 	if (ret == 0)
 		ret = store_open(&flash->store, &config, &found, err);
 	if (ret == 0 && flash->pins)
