@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two hosts share the files of a flash. One of them loses its lock without
- * noticing it, as on NFS after the lease, and the other one uses the files: what
- * the first one does afterwards, and who may take over a guest of it. Both are
+ * Two hosts share the files of a flash. The first host loses its lock, as on
+ * NFS after the lease, and the second host uses the files. The first host must
+ * then change nothing, and no process may take over its guest. Both hosts are
  * stores of this process; the system calls of the test play the server of the
  * network file system.
  */
@@ -299,7 +299,7 @@ START_TEST(changed_files_are_not_taken_over)
 }
 END_TEST
 
-/* What the page cache had was lost with the lock. */
+/* Bursts that were in the page cache only are lost with the lock. */
 START_TEST(lost_bursts_are_not_taken_over)
 {
 	struct store *store = open_on(true, true, &trail);
