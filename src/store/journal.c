@@ -249,7 +249,7 @@ journal_replace(struct journal *journal, const struct vars *vars,
 		return rc;
 	rc = lock_file(&new, files, F_WRLCK, err);
 	note_next(journal, scan->sequence, scan->chain);
-	if (!rc && vars)
+	if (!rc && vars && journal->file.fd >= 0)
 		rc = vars_hold(vars, err);
 	if (!rc)
 		rc = name_new(journal, &new, replaced, err);

@@ -140,7 +140,7 @@ int journal_resume(struct journal *journal, const uint8_t *bytes,
  * has the name, perhaps not durably, or if the old one cannot be used any more.
  * If it is false, the old journal is intact and stays in use.  `vars` is the
  * VARS file whose lock protects the journal (docs/format.md, "Two hosts");
- * without that lock nothing is done to the names.  NULL: VARS is new itself.
+ * without that lock no journal is replaced.  NULL: VARS is new itself.
  */
 int journal_replace(struct journal *journal, const struct vars *vars,
 		    const uint8_t *bytes, const struct scan *scan,
