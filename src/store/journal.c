@@ -168,6 +168,8 @@ note_next(struct journal *journal, uint64_t sequence, uint32_t chain)
 void
 journal_note(struct journal *journal)
 {
+	if (!journal->sequence)
+		return;
 	note_next(journal, journal->sequence, journal->chain);
 	journal->noted = !journal->noted;
 }

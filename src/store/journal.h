@@ -154,7 +154,10 @@ int journal_replace(struct journal *journal, const struct vars *vars,
 int journal_append(struct journal *journal, enum record_type type,
 		   uint8_t *record, uint32_t length, struct error *err);
 
-/* Notes in the trail that the last record is the end of the journal. */
+/*
+ * Notes in the trail that the last record is the end of the journal; nothing of
+ * a journal that is only read.
+ */
 void journal_note(struct journal *journal);
 
 /* Makes all records durable. */
