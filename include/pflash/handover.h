@@ -51,6 +51,7 @@ enum {
 	HANDOVER_CHIP_1 = 8,
 	HANDOVER_BURST = 9,
 	HANDOVER_COUNTS = 10, /* with HANDOVER_OPTIONAL */
+	HANDOVER_TRAIL = 11,  /* with HANDOVER_OPTIONAL */
 };
 
 struct handover_section {
@@ -117,6 +118,9 @@ struct handover {
 
 	struct handover_section counts_section;
 	uint64_t takeovers; /* number of times that the flash was taken over */
+
+	struct handover_section trail_section;
+	struct store_trail trail;
 
 	struct handover_section end_section;
 };

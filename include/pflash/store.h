@@ -84,6 +84,19 @@ struct store_recovery {
 	uint64_t dropped_bytes; /* bytes of the torn tail, now removed */
 };
 
+/*
+ * Where the journal ends: the record that was appended last, and the one that
+ * is being appended.  The chain (docs/format.md) identifies all records up to
+ * that one.  Sequence number 0: no record.
+ */
+struct store_trail {
+	struct {
+		uint64_t sequence;
+		uint32_t chain;
+		uint32_t reserved;
+	} end[2];
+};
+
 struct store_config {
 	/*
 	 * The files, borrowed until store_close().  NULL: the store makes its
@@ -122,6 +135,14 @@ struct store_config {
 	 * NULL: the store allocates its own memory.
 	 */
 	void *burst;
+	/*
+	 * Memory in which the store notes the end of the journal, borrowed
+	 * until store_close().  If it has the end of an earlier process,
+	 * store_open() fails with -ESTALE if another process has committed a
+	 * burst since, or if the earlier process's last ones are lost: a guest
+	 * cannot continue with the flash.  NULL: nothing is noted.
+	 */
+	struct store_trail *trail;
 	/*
 	 * store_rewrite() adds the result of its recovery to this; may be NULL.
 	 */

@@ -34,6 +34,7 @@ AT(state[0].state_section, state[0].request);
 AT(state[0].chip_section, state[0].chip);
 AT(burst_section, burst);
 AT(counts_section, takeovers);
+AT(trail_section, trail);
 
 /* Asserts that each section header directly follows the value before it. */
 _Static_assert(
@@ -47,8 +48,9 @@ _Static_assert(
 		sizeof(struct handover_state) == 56 + CFI_STATE_MAX &&
 		offsetof(struct handover, burst_section) == 1224 + 2 * 10296 &&
 		offsetof(struct handover, counts_section) == 21824 + 69696 &&
-		offsetof(struct handover, end_section) == 91528 + 8 &&
-		sizeof(struct handover) == 91544,
+		offsetof(struct handover, trail_section) == 91528 + 8 &&
+		offsetof(struct handover, end_section) == 91544 + 32 &&
+		sizeof(struct handover) == 91584,
 	"the structure is a stream without gaps");
 _Static_assert(sizeof(struct handover) <= HANDOVER_SIZE &&
 		       HANDOVER_SIZE % 4096 == 0,
@@ -78,6 +80,8 @@ static const struct known {
 	  STORE_BURST_ROOM(HANDOVER_BURST_LIMIT), 0 },
 	{ HANDOVER_OPTIONAL | HANDOVER_COUNTS,
 	  offsetof(struct handover, takeovers), 8, 8 },
+	{ HANDOVER_OPTIONAL | HANDOVER_TRAIL, offsetof(struct handover, trail),
+	  32, 32 },
 };
 
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))

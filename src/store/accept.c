@@ -72,7 +72,8 @@ adopt(struct both *both, const struct recovery *old,
 		rc = compose_journal(&in, &bytes, &scan, err);
 	if (rc)
 		return rc;
-	rc = journal_replace(&both->journal, bytes, &scan, &renamed, err);
+	rc = journal_replace(&both->journal, &both->vars, bytes, &scan,
+			     &renamed, err);
 	free(bytes);
 	return rc;
 }

@@ -30,6 +30,7 @@ struct local {
 	char *unfinished[FILES_ROLES]; /* VARS: NULL until one is created */
 	bool missing;                  /* VARS did not exist at files_local() */
 	bool known;                    /* `vars` is valid */
+	ino_t made[FILES_ROLES];       /* inode of the unfinished file */
 	/* Of VARS, at its last open, or of the journal if VARS is missing. */
 	struct stat vars;
 };
@@ -156,6 +157,17 @@ free_unfinished(struct local *local, enum files_role role)
 }
 
 static int
+know_made(struct local *local, enum files_role role, int fd)
+{
+	struct stat st;
+
+	if (local->sys->fstat(fd, &st) < 0)
+		return -errno;
+	local->made[role] = st.st_ino;
+	return 0;
+}
+
+static int
 local_create(struct files *files, enum files_role role)
 {
 	struct local *local = local_of(files);
@@ -167,13 +179,35 @@ local_create(struct files *files, enum files_role role)
 		return rc;
 	fd = open_path(local, local->unfinished[role],
 		       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
-	if (fd < 0 || !local->known)
+	if (fd < 0)
 		return fd;
-	rc = own_like_vars(local, fd);
+	rc = know_made(local, role, fd);
+	if (!rc && local->known)
+		rc = own_like_vars(local, fd);
 	if (!rc)
 		return fd;
 	(void)local->sys->close(fd);
 	return rc;
+}
+
+/*
+ * True if the unfinished file has the role's name, although rename(2) failed
+ * with ENOENT: the client of a network file system repeats a rename whose reply
+ * it has lost, and the server has done the first one.
+ */
+static bool
+was_renamed(const struct local *local, enum files_role role)
+{
+	int fd = open_path(local, local->path[role], O_PATH | O_NOFOLLOW);
+	struct stat st;
+	bool same;
+
+	if (fd < 0)
+		return false;
+	same = local->sys->fstat(fd, &st) == 0 &&
+	       st.st_ino == local->made[role];
+	(void)local->sys->close(fd);
+	return same;
 }
 
 /* rename(2), not link(2): store_open() refuses a VARS file with two names. */
@@ -190,8 +224,11 @@ local_install(struct files *files, enum files_role role, bool replace,
 		return -EPERM;
 	if (!from)
 		return -ENOENT;
-	if (local->sys->rename(from, to, replace ? 0 : RENAME_NOREPLACE) < 0)
-		return -errno;
+	if (local->sys->rename(from, to, replace ? 0 : RENAME_NOREPLACE) < 0) {
+		rc = -errno;
+		if (rc != -ENOENT || !was_renamed(local, role))
+			return rc;
+	}
 	*named = true;
 	rc = sync_directory(local, role);
 	if (rc && !replace)

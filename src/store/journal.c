@@ -2,6 +2,7 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 #include "lock.h"
 #include "movenote.h"
 #include "scan.h"
+#include "vars.h"
 
 #include "pflash/identify.h"
 #include "pflash/le.h"
@@ -34,6 +36,27 @@ lock_journal(const struct journal *journal, struct error *err)
 	return rc;
 }
 
+/*
+ * A host that has lost the lock on VARS may still be about to rename one of
+ * them: without the file it cannot.  docs/format.md, "Two hosts".
+ */
+static int
+drop_unfinished(struct files *files, struct error *err)
+{
+	static const enum files_role roles[] = { FILES_JOURNAL, FILES_STATE };
+
+	for (size_t i = 0; i < sizeof(roles) / sizeof(*roles); i++) {
+		int rc = files->ops->remove(files, roles[i], true);
+
+		/* A directory in its place is never renamed over a file. */
+		if (rc && rc != -EISDIR)
+			return error_errno(err, -rc,
+					   "%s: remove the unfinished file",
+					   files->name[roles[i]]);
+	}
+	return 0;
+}
+
 int
 journal_open(struct journal *journal, const struct sys *sys,
 	     struct files *files, bool write, struct error *err)
@@ -41,7 +64,11 @@ journal_open(struct journal *journal, const struct sys *sys,
 	int rc;
 
 	*journal = (struct journal){ .file.sys = sys, .files = files };
-	rc = file_open(&journal->file, files, FILES_JOURNAL, write, err);
+	journal->file.fd = -1;
+	rc = write ? drop_unfinished(files, err) : 0;
+	if (!rc)
+		rc = file_open(&journal->file, files, FILES_JOURNAL, write,
+			       err);
 	if (!rc && write)
 		rc = lock_journal(journal, err);
 	if (rc)
@@ -154,33 +181,101 @@ journal_resume(struct journal *journal, const uint8_t *bytes,
 	int rc;
 
 	adopt_scan(journal, scan);
-	rc = file_truncate(&journal->file, scan->end,
-			   scan->end + scan->dropped, err);
+	rc = file_truncate(&journal->file, scan->end, scan->end + scan->dropped,
+			   err);
 	if (!rc)
 		rc = file_write(&journal->file, bytes, scan->end, 0, err);
 	return rc ? rc : journal_sync(journal, err);
 }
 
-/* Renames the new file, and uses it if it has got the name. */
+/*
+ * Notes an end that the journal will have next.  A process that dies while it
+ * stores it has not begun to make that end.
+ */
+static void
+note_next(struct journal *journal, uint64_t sequence, uint32_t chain)
+{
+	struct store_trail *trail = journal->trail;
+	unsigned int next = !journal->noted;
+
+	if (!trail)
+		return;
+	trail->end[next].sequence = sequence;
+	trail->end[next].chain = chain;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+void
+journal_note(struct journal *journal)
+{
+	if (!journal->sequence)
+		return;
+	note_next(journal, journal->sequence, journal->chain);
+	journal->noted = !journal->noted;
+}
+
+/* Opens the old journal, `was`, again after a failed rename. */
 static int
-name_new(struct journal *journal, struct file *new, bool *renamed,
+reopen_old(struct journal *journal, const struct stat *was, struct error *err)
+{
+	struct stat st;
+	int rc = file_open(&journal->file, journal->files, FILES_JOURNAL, true,
+			   err);
+
+	if (!rc)
+		rc = lock_journal(journal, err);
+	if (!rc)
+		rc = file_stat(&journal->file, &st, err);
+	if (!rc && st.st_ino != was->st_ino)
+		rc = error_set(err, EBUSY,
+			       "%s: was replaced by another process",
+			       journal->file.path);
+	if (rc)
+		journal_close(journal);
+	return rc;
+}
+
+/*
+ * Renames the new file, and uses it if it has got the name.  The old file is
+ * closed before: the client of NFS gives a file that it has open another name
+ * first, which would also take away the name of a file of another host.
+ */
+static int
+name_new(struct journal *journal, struct file *new, bool *replaced,
 	 struct error *err)
 {
 	struct files *files = journal->files;
 	bool replace = journal->file.fd >= 0;
-	int rc = files->ops->install(files, FILES_JOURNAL, replace, renamed);
+	bool place = journal->file.place.room > 0;
+	struct stat was = { .st_ino = 0 };
+	struct error why;
+	int rc = replace && !place ? file_stat(&journal->file, &was, err) : 0;
 
-	if (*renamed) {
-		file_close(&journal->file);
+	if (rc)
+		return rc;
+	if (!place)
+		journal_close(journal);
+	rc = files->ops->install(files, FILES_JOURNAL, replace, replaced);
+	if (rc)
+		error_errno(err, -rc, "%s", new->path);
+	if (*replaced) {
+		journal_close(journal);
 		journal->file = *new;
 		new->fd = -1;
+		return rc;
 	}
-	return rc ? error_errno(err, -rc, "%s", new->path) : 0;
+	(void)files->ops->remove(files, FILES_JOURNAL, true);
+	if (!replace || place || !reopen_old(journal, &was, &why))
+		return rc;
+	*err = why;
+	*replaced = true;
+	return rc;
 }
 
 int
-journal_replace(struct journal *journal, const uint8_t *bytes,
-		const struct scan *scan, bool *renamed, struct error *err)
+journal_replace(struct journal *journal, const struct vars *vars,
+		const uint8_t *bytes, const struct scan *scan, bool *replaced,
+		struct error *err)
 {
 	struct files *files = journal->files;
 	struct file new = {
@@ -191,19 +286,21 @@ journal_replace(struct journal *journal, const uint8_t *bytes,
 	int rc = file_write_new(&new, files, FILES_JOURNAL, bytes, scan->end,
 				err);
 
-	*renamed = false;
+	*replaced = false;
 	if (rc)
 		return rc;
 	rc = lock_file(&new, files, F_WRLCK, err);
+	note_next(journal, scan->sequence, scan->chain);
+	if (!rc && vars && journal->file.fd >= 0)
+		rc = vars_hold(vars, err);
 	if (!rc)
-		rc = name_new(journal, &new, renamed, err);
-	if (!*renamed)
-		(void)files->ops->remove(files, FILES_JOURNAL, true);
+		rc = name_new(journal, &new, replaced, err);
 	file_close(&new);
 	if (rc)
 		return rc;
 	adopt_scan(journal, scan);
 	journal->durable = journal->sequence;
+	journal->noted = !journal->noted;
 	return 0;
 }
 
@@ -270,11 +367,13 @@ journal_append(struct journal *journal, enum record_type type, uint8_t *record,
 	journal_encode_record(record, &header);
 	chain = journal_chain(journal->chain, record, length);
 	put_le32(record + body, chain);
+	note_next(journal, header.sequence, chain);
 	rc = file_write(&journal->file, record, body + RECORD_CHAIN_SIZE,
 			journal->length, err);
 	if (rc)
 		return rc;
 	journal->sequence++;
+	journal->noted = !journal->noted;
 	journal->chain = chain;
 	journal->length += body + RECORD_CHAIN_SIZE;
 	if (type == RECORD_DONE)

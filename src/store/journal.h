@@ -67,6 +67,8 @@ enum record_type {
 };
 
 struct scan;
+struct store_trail;
+struct vars;
 
 struct journal {
 	struct file file;
@@ -78,6 +80,8 @@ struct journal {
 	uint64_t history_start; /* offset of the first burst of the history */
 	uint64_t done;          /* offset behind the last done record */
 	uint32_t chain;         /* of the last record */
+	struct store_trail *trail; /* of store_config; NULL: none */
+	unsigned int noted;        /* trail->end[noted] is the last record */
 };
 
 /* The fields of a record header. */
@@ -106,9 +110,10 @@ uint32_t journal_chain(uint32_t chain, const uint8_t *record, uint32_t length);
 uint64_t journal_time(void);
 
 /*
- * Opens the journal; with `write` also locks it.  -ENOENT: there is none, and
- * journal_replace() can make one.  -EBUSY: another process has the lock or has
- * replaced the journal.
+ * Opens the journal; with `write`, for which the caller has the lock on VARS,
+ * also locks it, and removes unfinished files before.  -ENOENT: there is none,
+ * and journal_replace() can make one.  -EBUSY: another process has the lock or
+ * has replaced the journal.
  */
 int journal_open(struct journal *journal, const struct sys *sys,
 		 struct files *files, bool write, struct error *err);
@@ -142,12 +147,15 @@ int journal_resume(struct journal *journal, const uint8_t *bytes,
 
 /*
  * Writes a new journal file, and renames it over the old one, if there is one.
- * `scan` describes `bytes`.  After a failure, *renamed is true if the new file
- * has the name, perhaps not durably.  If it is false, the old journal is intact
- * and stays in use.
+ * `scan` describes `bytes`.  After a failure, *replaced is true if the new file
+ * has the name, perhaps not durably, or if the old one cannot be used any more.
+ * If it is false, the old journal is intact and stays in use.  `vars` is the
+ * VARS file whose lock protects the journal (docs/format.md, "Two hosts");
+ * without that lock no journal is replaced.  NULL: VARS is new itself.
  */
-int journal_replace(struct journal *journal, const uint8_t *bytes,
-		    const struct scan *scan, bool *renamed, struct error *err);
+int journal_replace(struct journal *journal, const struct vars *vars,
+		    const uint8_t *bytes, const struct scan *scan,
+		    bool *replaced, struct error *err);
 
 /*
  * Appends a record with one write.  `record` has `length` bytes of payload at
@@ -156,6 +164,12 @@ int journal_replace(struct journal *journal, const uint8_t *bytes,
  */
 int journal_append(struct journal *journal, enum record_type type,
 		   uint8_t *record, uint32_t length, struct error *err);
+
+/*
+ * Notes in the trail that the last record is the end of the journal; nothing of
+ * a journal that is only read.
+ */
+void journal_note(struct journal *journal);
 
 /* Makes all records durable. */
 int journal_sync(struct journal *journal, struct error *err);

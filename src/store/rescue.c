@@ -234,8 +234,8 @@ write_files(struct rescue *rescue, const struct store_config *config,
 	if (!rc)
 		rc = write_vars(rescue, err);
 	if (!rc)
-		rc = journal_replace(&rescue->journal, bytes, &scan, &renamed,
-				     err);
+		rc = journal_replace(&rescue->journal, NULL, bytes, &scan,
+				     &renamed, err);
 	free(bytes);
 	return rc;
 }

@@ -34,6 +34,17 @@ encode(uint8_t *bytes, const struct store_state *state)
 	return HEADER_SIZE + state->len;
 }
 
+static int
+install_new(struct files *files, struct error *err)
+{
+	bool renamed;
+	int rc = files->ops->install(files, FILES_STATE, true, &renamed);
+
+	if (!renamed)
+		(void)files->ops->remove(files, FILES_STATE, true);
+	return rc ? error_errno(err, -rc, "%s", files->name[FILES_STATE]) : 0;
+}
+
 int
 statefile_write(const struct vars *vars, const struct store_state *state,
 		struct error *err)
@@ -45,16 +56,13 @@ statefile_write(const struct vars *vars, const struct store_state *state,
 	};
 	uint8_t bytes[HEADER_SIZE + STORE_STATE_MAX];
 	size_t len = encode(bytes, state);
-	bool renamed;
 	int rc = file_write_new(&file, files, FILES_STATE, bytes, len, err);
 
 	if (rc)
 		return rc;
 	file_close(&file);
-	rc = files->ops->install(files, FILES_STATE, true, &renamed);
-	if (!renamed)
-		(void)files->ops->remove(files, FILES_STATE, true);
-	return rc ? error_errno(err, -rc, "%s", file.path) : 0;
+	rc = vars_hold(vars, err);
+	return rc ? rc : install_new(files, err);
 }
 
 int

@@ -300,7 +300,8 @@ new_journal(struct store *store, const struct recovery *old, struct error *err)
 	rc = compose_journal(&in, &bytes, &scan, err);
 	if (rc)
 		return old ? 0 : rc;
-	rc = journal_replace(&store->journal, bytes, &scan, &renamed, err);
+	rc = journal_replace(&store->journal, &store->vars, bytes, &scan,
+			     &renamed, err);
 	free(bytes);
 	return old && !renamed ? 0 : rc;
 }
@@ -715,8 +716,8 @@ take_back(struct store *store, const uint8_t *bytes, const struct scan *scan,
 {
 	bool renamed;
 
-	return bytes ? journal_replace(&store->journal, bytes, scan, &renamed,
-				       err) :
+	return bytes ? journal_replace(&store->journal, &store->vars, bytes,
+				       scan, &renamed, err) :
 		       0;
 }
 
@@ -800,6 +801,64 @@ check_same(const struct store *now, const struct store *then, struct error *err)
 	return 0;
 }
 
+static uint32_t
+record_chain(const struct record *record)
+{
+	return get_le32(record->payload + record->length);
+}
+
+static bool
+is_noted(const struct store_trail *trail, unsigned int i,
+	 const struct record *record)
+{
+	return trail->end[i].sequence == record->sequence &&
+	       trail->end[i].chain == record_chain(record);
+}
+
+/*
+ * True if the journal ends where the trail does.  Records of other types than
+ * bursts may follow: of a process that took over and died, or of one that has
+ * used the files without a change of the image.
+ */
+static bool
+ends_as_noted(struct journal *journal, const uint8_t *bytes,
+	      const struct scan *scan)
+{
+	const struct store_trail *trail = journal->trail;
+	size_t off = JOURNAL_HEADER_SIZE;
+	struct record record;
+	bool noted = false;
+
+	while (bytes && scan_next(scan, bytes, &off, &record)) {
+		bool first = is_noted(trail, 0, &record);
+
+		if (first || is_noted(trail, 1, &record)) {
+			journal->noted = !first;
+			noted = true;
+		} else if (record.type == RECORD_BURST) {
+			noted = false;
+		}
+	}
+	return noted;
+}
+
+/* -ESTALE: the guest of the trail cannot continue with these files. */
+static int
+check_trail(struct store *store, const uint8_t *bytes, const struct scan *scan,
+	    struct error *err)
+{
+	const struct store_trail *trail = store->journal.trail;
+
+	if (!trail || (!trail->end[0].sequence && !trail->end[1].sequence) ||
+	    ends_as_noted(&store->journal, bytes, scan))
+		return 0;
+	return error_set(err, ESTALE,
+			 "%s: was changed by another process, perhaps of "
+			 "another host, since this guest's pflashd ended: the "
+			 "guest cannot continue; `xl destroy` it",
+			 store->vars.file.path);
+}
+
 /*
  * Opens the store, without accepting a modified VARS file.  If `then` is not
  * NULL, it is the released store of the same file: -ESTALE, before any change,
@@ -833,6 +892,9 @@ open_once(struct store **out, const struct store_config *config,
 		rc = store_alloc(store, config, err);
 	if (!rc)
 		rc = load_image(store, config, &noted, &bytes, &scan, err);
+	store->journal.trail = config->trail;
+	if (!rc)
+		rc = check_trail(store, bytes, &scan, err);
 	if (!rc && then)
 		rc = check_same(store, then, err);
 	if (!rc)
@@ -844,6 +906,8 @@ open_once(struct store **out, const struct store_config *config,
 		store_free(store);
 		return rc;
 	}
+	if (!store->released)
+		journal_note(&store->journal);
 	if (store->view)
 		effective_parse(store->view, store->image);
 	store->pins = config->pins;
@@ -915,6 +979,7 @@ reopen(struct store *store, struct error *err)
 		.takes_arrived = store->takes == MOVENOTE_ARRIVED,
 		.takes_lent = store->takes == MOVENOTE_LENT,
 		.history = &store->history,
+		.trail = store->journal.trail,
 		.sys = store->vars.file.sys,
 	};
 	struct store *fresh;
@@ -973,12 +1038,6 @@ trim_burst(struct burst *burst, const struct store_open_burst *noted)
 	burst->operation = last;
 	burst->next = noted->next;
 	return 0;
-}
-
-static uint32_t
-record_chain(const struct record *record)
-{
-	return get_le32(record->payload + record->length);
 }
 
 /*

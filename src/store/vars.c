@@ -175,6 +175,20 @@ vars_read(const struct vars *vars, uint8_t *image, struct error *err)
 }
 
 int
+vars_hold(const struct vars *vars, struct error *err)
+{
+	uint8_t first;
+	int rc;
+
+	if (vars->file.place.room || S_ISBLK(vars->stat.st_mode))
+		return 0;
+	rc = file_read(&vars->file, &first, 1, 0, err);
+	if (!rc)
+		rc = file_write(&vars->file, &first, 1, 0, err);
+	return rc ? rc : file_sync(&vars->file, err);
+}
+
+int
 vars_settle(const struct vars *vars, const uint8_t *image, struct error *err)
 {
 	int rc = file_write(&vars->file, image, vars->size, 0, err);

@@ -61,6 +61,15 @@ uint8_t *vars_alloc(uint32_t size);
 int vars_read(const struct vars *vars, uint8_t *image, struct error *err);
 
 /*
+ * Proves that this process still has the lock on VARS, and that no other host
+ * has had it in between: writes the first byte again, and syncs.  The server of
+ * a network file system that has given the lock to another host refuses the
+ * write, because it belongs to the lock; names of files do not.  A device has
+ * no lock between hosts: nothing happens.
+ */
+int vars_hold(const struct vars *vars, struct error *err);
+
+/*
  * Writes the image, which VARS already has, again, and syncs.  A sync without
  * the write is not enough: if an earlier sync failed, the bytes may be in the
  * page cache only, and the kernel may have forgotten that they are dirty.

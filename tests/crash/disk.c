@@ -547,6 +547,14 @@ machine_rename(const char *from, const char *to, unsigned int flags)
 	return 0;
 }
 
+static bool
+is_unfinished(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot && strcmp(dot, ".new") == 0;
+}
+
 static int
 machine_unlink(const char *path)
 {
@@ -557,6 +565,7 @@ machine_unlink(const char *path)
 	note_change(disk_find(machine.disk, disk_name(path)));
 	log_names(OP_UNLINK, -1, disk_name(path), "");
 	disk_unlink(machine.disk, disk_name(path));
+	machine.changes -= is_unfinished(path);
 	return 0;
 }
 

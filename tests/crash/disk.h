@@ -168,8 +168,8 @@ struct machine {
 	bool dead;         /* every call fails */
 	bool vars_changed; /* VARS may no longer be in state range.settled */
 	/*
-	 * `changes` counts writes and syncs, but not directory syncs: opening a
-	 * store does one.
+	 * `changes` counts writes and syncs, but neither directory syncs nor
+	 * the removal of unfinished files: opening a store does these.
 	 */
 	unsigned long vars_writes, changes;
 	struct {

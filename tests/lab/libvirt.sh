@@ -12,14 +12,17 @@ LV_OUT=/tmp/out
 lv_uri=xen:///system
 export LIBVIRT_DEFAULT_URI=$lv_uri
 
-# lv_setup: installs hook and script, makes a bridge, starts libvirtd
+# lv_setup [NUMBER]: installs hook and script, makes a bridge, starts libvirtd. With
+# NUMBER it is that one of two hosts (hosts.sh): libvirtd listens on the network.
 lv_setup() {
     mkdir -p $lv_hooks/libxl.d /etc/xen/pflash $lv_vars /var/log/libvirt \
         /var/lib/libvirt/libxl/save
     # libvirt checks that there is space for a save; dom0's root has no size.
     mount -t tmpfs tmpfs /var/lib/libvirt/libxl/save
-    hostname dom0
-    echo '127.0.0.1 localhost dom0' >/etc/hosts
+    if [ $# -eq 0 ]; then
+        hostname dom0
+        echo '127.0.0.1 localhost dom0' >/etc/hosts
+    fi
     lv_install
     ip link add xenbr0 type bridge
     ip link set xenbr0 up
@@ -28,11 +31,19 @@ lv_setup() {
         'log_filters = "1:libxl 1:util.hook"' \
         'log_outputs = "2:file:/var/log/libvirt/libvirtd.log"' \
         >/etc/libvirt/libvirtd.conf
+    [ $# -eq 0 ] || lv_listen "$1" >>/etc/libvirt/libvirtd.conf
     # The emulated processor has no VME, which all of libvirt's models have.
     sed -i '/vme/d' /usr/share/libvirt/cpu_map/x86_486.xml
     lv_start || lab_die "libvirtd does not answer"
     lv_version=$(libvirtd --version | sed 's/.* //')
     note "libvirt $lv_version answers after $(lab_since "$lv_started") s"
+}
+
+# lv_listen NUMBER: prints what libvirtd.conf needs on that one of several hosts
+lv_listen() {
+    lv_options=--listen
+    printf '%s\n' 'listen_tls = 0' 'listen_tcp = 1' 'auth_tcp = "none"' \
+        "host_uuid = \"11111111-2222-3333-4444-55555555555$1\""
 }
 
 # lv_install: the hook, and the script of interfaces
@@ -45,7 +56,8 @@ lv_install() {
 # lv_start: starts libvirtd and waits until it answers
 lv_start() {
     lv_started=$(lab_now)
-    libvirtd --daemon 3>&- || return
+    # shellcheck disable=SC2086
+    libvirtd --daemon ${lv_options:-} 3>&- || return
     lab_wait 60 virsh version
 }
 
@@ -65,9 +77,7 @@ lv_second() {
     echo '192.0.2.1 dom0' >/etc/hosts
     mkdir -p /tmp/second/lib /tmp/second/run
     cp -r /etc/libvirt /tmp/second/etc
-    printf '%s\n' 'listen_tls = 0' 'listen_tcp = 1' 'auth_tcp = "none"' \
-        'host_uuid = "11111111-2222-3333-4444-555555555555"' \
-        >>/tmp/second/etc/libvirtd.conf
+    (lv_listen 2) >>/tmp/second/etc/libvirtd.conf
     sed -i 's/libvirtd.log/second.log/' /tmp/second/etc/libvirtd.conf
     unshare -m sh -c 'mount --bind /tmp/second/etc /etc/libvirt
         mount --bind /tmp/second/lib /var/lib/libvirt

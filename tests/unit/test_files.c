@@ -675,10 +675,10 @@ START_TEST(owner_that_cannot_be_set)
 	put("VARS", "v");
 	open_files("VARS", NULL);
 	ck_assert_int_eq(opens(FILES_VARS, false), 0);
-	fault = (struct fault){ .only = CALL_OTHER, .nth = 1, .error = EPERM };
+	fault = (struct fault){ .only = CALL_OTHER, .nth = 2, .error = EPERM };
 	ck_assert_int_eq(creates(FILES_STATE, "s"), 0);
 	ck_assert_uint_eq(fault.hits, 1);
-	fault = (struct fault){ .only = CALL_OTHER, .nth = 2, .error = EPERM };
+	fault = (struct fault){ .only = CALL_OTHER, .nth = 3, .error = EPERM };
 	ck_assert_int_eq(creates(FILES_STATE, "s"), -EPERM);
 	ck_assert_uint_eq(fault.hits, 1);
 }

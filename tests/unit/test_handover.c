@@ -367,6 +367,7 @@ attach(int steps)
 	reach(LOADS, steps);
 	load();
 	sc.burst = record->burst;
+	sc.trail = &record->trail;
 	dc.handover = record;
 	dc.has_run = record->attached;
 	if (record->attached)

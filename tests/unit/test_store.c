@@ -163,8 +163,8 @@ START_TEST(create_fails_whole)
 		ck_assert(blob_equal(&made, blank, SIZE));
 		blob_free(&made);
 	} while (fault.hits);
-	ck_assert_uint_eq(failures, 12);
-	ck_assert_uint_eq(n, 15);
+	ck_assert_uint_eq(failures, 13);
+	ck_assert_uint_eq(n, 16);
 }
 END_TEST
 
@@ -326,9 +326,10 @@ START_TEST(written_is_counted_in_blocks)
 	ck_assert_uint_ge(stats->written - before, 3 * 4096);
 	before = stats->written;
 	ck_assert_int_eq(store_save_state(store, &kept, &err), 0);
-	ck_assert_uint_eq(stats->written - before, 4096);
+	/* the state, and a byte of VARS (vars_hold()) */
+	ck_assert_uint_eq(stats->written - before, 2 * 4096);
 	ck_assert_int_eq(store_commit(store), 0);
-	ck_assert_uint_eq(stats->written - before, 4096);
+	ck_assert_uint_eq(stats->written - before, 2 * 4096);
 	ck_assert_int_eq(store_close(store), 0);
 }
 END_TEST
@@ -895,9 +896,9 @@ START_TEST(block_device_has_its_journal_elsewhere)
 	memset(device, 0x11, sizeof(device));
 	blob_write(config.path, device, sizeof(device));
 	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(
-		err.text, "a block device without room for a journal: "
-			  "--journal must say"));
+	ck_assert_ptr_nonnull(
+		strstr(err.text, "a block device without room for a journal: "
+				 "--journal must say"));
 	config.journal = scratch_path("of-dev.journal");
 	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EINVAL);
 	config.size = sizeof(device) + BLOCK;

@@ -117,6 +117,7 @@ connect_store(struct flash *flash, const struct options *options,
 		ret = apply_queue(&config, flash->pins, err);
 	config.pins = flash->pins;
 	take_waiting(flash, &config);
+	config.trail = &flash->record->trail;
 	if (ret == 0)
 		ret = store_open(&flash->store, &config, &found, err);
 	if (ret == 0 && flash->pins)
