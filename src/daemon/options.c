@@ -75,6 +75,7 @@ static const struct cmdline_option table[] = {
 	{ "trace", 'E', true },       { "trace-limit", 'M', true },
 	{ "pin", 'I', true },         { "on-pin", 'N', true },
 	{ "check-start", 'K', true }, { "foreground", 'f', false },
+	{ "lease", 'A', true },       { "lease-lost", 'O', true },
 	{ "help", 'h', false },       { "version", 'V', false },
 	{ NULL, 0, false },
 };
@@ -137,6 +138,8 @@ options_help(void)
 "                     an erase block (ovmf) or the whole flash (strict)\n"
 "  --trace FILE       record the guest's accesses, with values of variables\n"
 "  --trace-limit SIZE the most bytes of FILE: 64M (default), up to 1G\n"
+"  --lease LEASE      write the flash only with this lease, which one host has:\n"
+"                     sanlock:LOCKSPACE:RESOURCE:PATH:OFFSET\n"
 "  --foreground       do not become a daemon\n"
 "  --ready-fd N       write a newline to this descriptor when the flash is\n"
 "                     attached\n"
@@ -153,6 +156,7 @@ options_help(void)
 "                     ten minutes: 10 (default); 0: never\n"
 "  --check-handover   check whether this program could take over the flash\n"
 "                     of a running pflashd; the exit code tells the result\n"
+"  --lease-lost PID   pause the guest and end its pflashd PID; run by sanlock\n"
 "  --check-start TYPE check whether a new guest, pvh or hvm, could get this\n"
 "                     flash; the exit code tells the result\n"
 "  --help, --version\n"
@@ -298,6 +302,29 @@ set_pin(struct options *options, const char *arg, struct error *err)
 }
 
 static int
+set_lease(struct options *options, const char *arg, struct error *err)
+{
+	int colons = 0;
+
+	for (const char *p = arg; *p; p++)
+		colons += *p == ':';
+	if (strncmp(arg, "sanlock:", strlen("sanlock:")) != 0 || colons < 4)
+		return error_set(err, EINVAL,
+				 "'%s' is not "
+				 "sanlock:LOCKSPACE:RESOURCE:PATH:OFFSET",
+				 arg);
+	options->lease = arg;
+	return 0;
+}
+
+static int
+set_lease_lost(struct options *options, const char *arg, struct error *err)
+{
+	return parse_number(arg, PARSE_C, 2, INT32_MAX, &options->lease_lost,
+			    err);
+}
+
+static int
 set_option(void *opaque, int option, const char *arg, struct error *err)
 {
 	struct options *options = opaque;
@@ -315,6 +342,8 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'I': return set_pin(options, arg, err);
 	case 'M': return set_trace_limit(options, arg, err);
 	case 'n': return set_restarts(options, arg, err);
+	case 'A': return set_lease(options, arg, err);
+	case 'O': return set_lease_lost(options, arg, err);
 	case 'k': options->check_handover = true; return 0;
 	case 'H': return store_history_parse(&options->history, arg, err);
 	case 'x': return limit_parse(&options->write_limit, arg, err);
@@ -346,7 +375,7 @@ check_complete(const struct options *options, struct error *err)
 	if (!options->domain)
 		return error_set(err, EINVAL,
 				 "--domain is missing (see --help)");
-	if (!options->vars)
+	if (!options->vars && !options->lease_lost)
 		return error_set(err, EINVAL, "--vars is missing (see --help)");
 	if (options->template && options->layout)
 		return error_set(err, EINVAL,
@@ -433,7 +462,7 @@ set_from_file(void *opaque, const char *name, const char *value,
 	struct error why;
 	int yes = false;
 
-	if (!option || strchr("dCrfkKhV", option->id))
+	if (!option || strchr("dCrfkKOhV", option->id))
 		return error_set(err, EINVAL, "unknown option '%s'", name);
 	if (source->given[option->id])
 		return error_set(err, EINVAL,

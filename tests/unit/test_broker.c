@@ -46,9 +46,9 @@ static unsigned int readies;
 /* --- files that count the calls --- */
 
 static int
-fake_open(struct files *files, enum files_role role, bool write)
+fake_open(struct files *files, enum files_role role, enum files_access access)
 {
-	(void)files, (void)role, (void)write;
+	(void)files, (void)role, (void)access;
 	file_calls++;
 	return file_result ? file_result : open("/dev/null", O_CLOEXEC);
 }

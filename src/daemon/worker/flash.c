@@ -406,6 +406,7 @@ flash_report(struct flash *flash)
 		(void)snprintf(report->failure, sizeof(report->failure), "%s",
 			       store_failure(flash->store));
 	report->failed = failed;
+	report->released = store_released(flash->store);
 }
 
 static void
