@@ -35,7 +35,7 @@ enum files_role {
 
 struct files;
 
-/* What a file is opened for. */
+/* The use of a file that is opened. */
 enum files_access {
 	FILES_READ,
 	FILES_WRITE, /* and for reading; claims VARS, if it is a block device */

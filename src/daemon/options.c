@@ -138,8 +138,7 @@ options_help(void)
 "                     an erase block (ovmf) or the whole flash (strict)\n"
 "  --trace FILE       record the guest's accesses, with values of variables\n"
 "  --trace-limit SIZE the most bytes of FILE: 64M (default), up to 1G\n"
-"  --lease LEASE      write the flash only with this lease, which one host has:\n"
-"                     sanlock:LOCKSPACE:RESOURCE:PATH:OFFSET\n"
+"  --lease LEASE      write only with sanlock:LOCKSPACE:RESOURCE:PATH:OFFSET\n"
 "  --foreground       do not become a daemon\n"
 "  --ready-fd N       write a newline to this descriptor when the flash is\n"
 "                     attached\n"
@@ -154,11 +153,9 @@ options_help(void)
 "                     each domain: 2000000000 plus the domain's id\n"
 "  --restarts COUNT   replace a worker that died at most that often within\n"
 "                     ten minutes: 10 (default); 0: never\n"
-"  --check-handover   check whether this program could take over the flash\n"
-"                     of a running pflashd; the exit code tells the result\n"
-"  --lease-lost PID   pause the guest and end its pflashd PID; run by sanlock\n"
-"  --check-start TYPE check whether a new guest, pvh or hvm, could get this\n"
-"                     flash; the exit code tells the result\n"
+"  --check-handover   exit code: could this program take over the flash?\n"
+"  --lease-lost PID   pause the guest and end its pflashd; run by sanlock\n"
+"  --check-start TYPE exit code: could a new guest, pvh or hvm, get it?\n"
 "  --help, --version\n"
 "\n"
 "Exit codes: 0 the guest ended or SIGTERM arrived, 1 failure while running,\n"
@@ -240,16 +237,11 @@ set_choice(struct options *options, int option, const char *arg,
 		int option;
 		const struct parse_choice *choices;
 	} lists[] = {
-		{ 'm', names_mode },
-		{ 's', names_sync },
-		{ 'p', names_personality },
-		{ 'w', names_lanes },
-		{ 'i', names_lanes },
-		{ 'e', reactions },
-		{ 'N', reactions },
-		{ 'o', compactions },
-		{ 'S', sandboxes },
-		{ 'L', logs },
+		{ 'm', names_mode },        { 's', names_sync },
+		{ 'p', names_personality }, { 'w', names_lanes },
+		{ 'i', names_lanes },       { 'e', reactions },
+		{ 'N', reactions },         { 'o', compactions },
+		{ 'S', sandboxes },         { 'L', logs },
 		{ 'K', guest_types },
 	};
 	int value = 0, ret;

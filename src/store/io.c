@@ -37,9 +37,9 @@ file_open(struct file *file, struct files *files, enum files_role role,
 	  bool write, struct error *err)
 {
 	file->path = files->name[role];
-	return adopt_fd(file, files, role, files->ops->open(files, role,
-					 write ? FILES_WRITE :
-						 FILES_READ),
+	return adopt_fd(file, files, role,
+			files->ops->open(files, role,
+					 write ? FILES_WRITE : FILES_READ),
 			err);
 }
 

@@ -273,8 +273,8 @@ execute_file(struct broker *broker, const struct channel_request *request,
 		return ret;
 	switch (request->verb) {
 	case CHANNEL_OPEN:
-		ret = *fd_out = files->ops->open(files, role,
-						 (enum files_access)request->flag);
+		ret = *fd_out = files->ops->open(
+			files, role, (enum files_access)request->flag);
 		break;
 	case CHANNEL_CREATE:
 		ret = *fd_out = files->ops->create(files, role);

@@ -50,7 +50,8 @@ static const struct {
 	{ "sanlock_release", offsetof(struct lease_calls, release) },
 	{ "sanlock_inquire", offsetof(struct lease_calls, inquire) },
 	{ "sanlock_str_to_res", offsetof(struct lease_calls, parse) },
-	{ "sanlock_read_resource_owners", offsetof(struct lease_calls, owners) },
+	{ "sanlock_read_resource_owners",
+	  offsetof(struct lease_calls, owners) },
 	{ "sanlock_strerror", offsetof(struct lease_calls, text) },
 };
 
@@ -60,10 +61,11 @@ load(struct lease *lease, struct error *err)
 	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 
 	if (!library)
-		return error_set(err, ELIBACC,
-				 "--lease needs the library of sanlock (package "
-				 "libsanlock-client1): %s",
-				 dlerror());
+		return error_set(
+			err, ELIBACC,
+			"--lease needs the library of sanlock (package "
+			"libsanlock-client1): %s",
+			dlerror());
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(*symbols); i++) {
 		void *symbol = dlsym(library, symbols[i].name);
 
@@ -133,12 +135,13 @@ connect_daemon(struct lease *lease, const char *program, struct error *err)
 				 lease->name, strerror(-to_errno(result)));
 	lease->sock = result;
 	if (strlen(program) >= SANLK_HELPER_PATH_LEN - 1)
-		return error_set(err, ENAMETOOLONG,
-				 "the lease %s: sanlock cannot run %s: the path "
-				 "is too long",
-				 lease->name, program);
-	(void)snprintf(arguments, sizeof(arguments),
-		       "--domain %u --lease-lost", lease->domain);
+		return error_set(
+			err, ENAMETOOLONG,
+			"the lease %s: sanlock cannot run %s: the path "
+			"is too long",
+			lease->name, program);
+	(void)snprintf(arguments, sizeof(arguments), "--domain %u --lease-lost",
+		       lease->domain);
 	result = lease->calls->killpath(lease->sock, SANLK_KILLPATH_PID,
 					program, arguments);
 	if (result < 0)
