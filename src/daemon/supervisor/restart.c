@@ -52,6 +52,8 @@ log_holder(struct supervisor *s)
 	struct files *files = s->broker.files;
 	struct error err;
 
+	if (s->lease && !lease_held(s->lease))
+		return; /* on_lease() has logged who has the lease */
 	if (log_holder_of(files, FILES_VARS) ||
 	    log_holder_of(files, FILES_JOURNAL))
 		return;

@@ -153,7 +153,10 @@ release_lease(struct supervisor *s)
 			 lease_name(s->lease));
 }
 
-/* Implements broker.lease; a failure is logged once for each resume. */
+/*
+ * Implements broker.lease; a failure is logged once for each resume.  Always
+ * -EBUSY: the worker asks again, as for a lock.
+ */
 static int
 on_lease(void *opaque)
 {
@@ -170,7 +173,7 @@ on_lease(void *opaque)
 	else if (!s->lease_failed)
 		log_line(LOG_ERR, "%s", err.text);
 	s->lease_failed = ret < 0;
-	return ret;
+	return ret < 0 ? -EBUSY : 0;
 }
 
 /*

@@ -3,7 +3,7 @@
 # needs: block net sanlock build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/xl.sh tests/lab/hosts.sh
 # needs: tests/lab/store.sh tests/lab/lease.sh
-# modules: sunrpc auth_rpcgss grace lockd nfs_acl nfsd netfs fscache nfs dns_resolver nfsv4 dm-mod loop
+# modules: sunrpc auth_rpcgss grace lockd nfs_acl nfsd netfs fscache nfs dns_resolver nfsv4 dm-mod
 # programs: rpc.nfsd rpc.mountd exportfs nfsdcld dmsetup
 # hosts: 2
 # slow: two machines
