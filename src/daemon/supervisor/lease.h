@@ -8,7 +8,7 @@
  * them.  The supervisor is never killed by the daemon: its worker could still
  * write then.
  *
- * The worker has neither the connection nor the library.
+ * The worker does not get the connection.
  */
 #ifndef PFLASHD_LEASE_H
 #define PFLASHD_LEASE_H
