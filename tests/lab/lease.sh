@@ -62,5 +62,5 @@ END
     echo "local { host_id = $1 }" >/etc/lvm/lvmlocal.conf
     [ -e /dev/nbd0 ] || mknod /dev/nbd0 b 43 0
     nbd-client host1 -N shared /dev/nbd0 || return
-    lease_daemon && lvmlockd -g sanlock -i "$1" -o $lease_timeout
+    lease_daemon && lvmlockd --gl-type sanlock --host-id "$1" --sanlock-timeout $lease_timeout
 }
