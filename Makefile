@@ -58,8 +58,12 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -pthread
 # The probes of include/pflash/probe.h need sys/sdt.h (systemtap-sdt-dev).
 PROBES := $(shell $(CC) $(CPPFLAGS) -include sys/sdt.h -E -x c /dev/null \
 	    >/dev/null 2>&1 && echo yes || echo no)
+# --lease needs sanlock.h (libsanlock-dev); the library is loaded if it is used.
+SANLOCK := $(shell $(CC) $(CPPFLAGS) -include sanlock_resource.h -E -x c /dev/null \
+	     >/dev/null 2>&1 && echo yes || echo no)
 ALL_CPPFLAGS = -D_GNU_SOURCE -D__XEN_TOOLS__ -DPFLASH_VERSION='"$(VERSION)"' \
-	       $(if $(filter yes,$(PROBES)),-DPFLASH_PROBES) -Iinclude $(CPPFLAGS)
+	       $(if $(filter yes,$(PROBES)),-DPFLASH_PROBES) \
+	       $(if $(filter yes,$(SANLOCK)),-DPFLASH_SANLOCK) -Iinclude $(CPPFLAGS)
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
 XEN_LIBS = -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxencall \
@@ -96,7 +100,8 @@ PENDING_OBJ = $(call objects,tests/lab/secure-boot/pending.c)
 PROGRAMS = $(BUILD)/pflashd $(BUILD)/pflashctl $(BUILD)/pflash-replay \
 	   $(BUILD)/pflash-bench $(if $(XML_LIBS),$(BUILD)/pflash-libvirt)
 
-UNIT_SRC = $(filter-out $(if $(XML_LIBS),,%/test_guestxml.c), \
+UNIT_SRC = $(filter-out $(if $(XML_LIBS),,%/test_guestxml.c) \
+	     $(if $(filter yes,$(SANLOCK)),,%/test_lease.c), \
 	     $(wildcard tests/unit/test_*.c))
 UNIT = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 SUPPORT_OBJ = $(call objects,$(wildcard tests/unit/support*.c))
@@ -155,7 +160,7 @@ $(BUILD)/tools/pflash-libvirt/main.o: \
 # All is built anew where sys/sdt.h was installed or removed since.
 $(BUILD)/probes: FORCE
 	@mkdir -p $(@D)
-	@echo $(PROBES) | cmp -s - $@ || { echo $(PROBES) >$@; \
+	@echo $(PROBES) $(SANLOCK) | cmp -s - $@ || { echo $(PROBES) $(SANLOCK) >$@; \
 		echo "  PROBES $(PROBES)$(if $(filter no,$(PROBES)),: sys/sdt.h is missing (package systemtap-sdt-dev))"; }
 
 $(BUILD)/%.o: %.c Makefile $(BUILD)/probes

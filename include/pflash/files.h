@@ -35,6 +35,17 @@ enum files_role {
 
 struct files;
 
+/* The use of a file that is opened. */
+enum files_access {
+	FILES_READ,
+	FILES_WRITE, /* and for reading; claims VARS, if it is a block device */
+	/*
+	 * VARS, for writing, beside the descriptor that has claimed it: other
+	 * files of the flash lie on the device.
+	 */
+	FILES_BESIDE,
+};
+
 /*
  * Where a file lies in its descriptor: a device that is complete has all files
  * of a flash (docs/format.md).
@@ -46,13 +57,15 @@ struct files_place {
 
 struct files_ops {
 	/*
-	 * Opens the file for reading, or with `write` for reading and writing;
-	 * then also makes its name durable.  -ENOENT: there is none.  -EBADE:
-	 * another host has reserved the device.  -ELOOP: a file other than VARS
-	 * is a symbolic link.  -ENOLINK: VARS is a symbolic link to a file that
-	 * does not exist.
+	 * Opens the file.  For writing it also makes its name durable.
+	 * -ENOENT: there is none.  -EBUSY: VARS is a block device that
+	 * something else uses: another process, a file system, a device on top
+	 * of it.  -EBADE: another host has reserved the device.  -ELOOP: a file
+	 * other than VARS is a symbolic link.  -ENOLINK: VARS is a symbolic
+	 * link to a file that does not exist.
 	 */
-	int (*open)(struct files *files, enum files_role role, bool write);
+	int (*open)(struct files *files, enum files_role role,
+		    enum files_access access);
 	/*
 	 * Makes an empty unfinished file, in place of one that was left, and
 	 * opens it for reading and writing.  It gets owner and mode of the VARS

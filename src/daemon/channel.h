@@ -26,7 +26,7 @@
  * pflash/files.h, CHANNEL_HANDOVER or CHANNEL_TRACE.
  */
 enum channel_verb {
-	CHANNEL_OPEN = 1, /* role; flag 1: for writing; replies a descriptor */
+	CHANNEL_OPEN = 1, /* role; flag: files_access; replies a descriptor */
 	CHANNEL_CREATE,   /* role; replies a descriptor */
 	CHANNEL_INSTALL,  /* role; flag 1: replace; replies CHANNEL_NAMED */
 	CHANNEL_REMOVE,   /* role; flag 1: the unfinished file */
@@ -54,7 +54,7 @@ enum channel_verb {
 struct channel_request {
 	uint8_t verb;
 	uint8_t role;
-	uint8_t flag; /* 0 or 1 */
+	uint8_t flag; /* 0 or 1; of CHANNEL_OPEN also FILES_BESIDE */
 	uint8_t zero;
 	uint32_t count;
 	uint64_t gfn;
@@ -106,8 +106,8 @@ struct report {
 	/* How often, and for how long, the write limit delayed the guest. */
 	uint64_t throttled, throttled_seconds;
 	uint64_t takeovers;
-	uint64_t waits; /* 1: the files are closed until CHANNEL_RESUME */
-	uint64_t failed; /* 1: a write error has made the flash read-only */
+	uint64_t released; /* 1: the files are closed, until CHANNEL_RESUME */
+	uint64_t failed;   /* 1: a write error has made the flash read-only */
 	/* Of the trace that runs, or of the last one: see struct trace_stats */
 	uint64_t traced, trace_lost;
 	/* Level of the write limit's bucket: struct limit_level of limit.h. */

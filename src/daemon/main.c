@@ -8,6 +8,7 @@
 
 #include "fetch.h"
 #include "log.h"
+#include "lost.h"
 #include "ready.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/upgrade.h"
@@ -65,6 +66,8 @@ run(struct supervisor_start *start)
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	if (start->options->lease_lost)
+		return lost_run(start->options);
 	find_domain(start);
 	if (start->options->check_handover)
 		return worker_check_handover(
@@ -145,11 +148,12 @@ main(int argc, char **argv)
 	int code;
 
 	upgrade_remember(argv);
-	start.lock = upgrade_inherited();
+	start.lock = upgrade_inherited(&start.lease);
 	code = start_with(&options, &start, argc, argv);
 	if (start.domain)
 		domain_close(start.domain);
-	if (code != EXIT_OK && !options.check_start && !options.check_handover)
+	if (code != EXIT_OK && !options.check_start &&
+	    !options.check_handover && !options.lease_lost)
 		domain_report_failure(options.domain, log_last_error());
 	options_free(&options);
 	return code;

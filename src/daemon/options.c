@@ -76,6 +76,7 @@ static const struct cmdline_option table[] = {
 	{ "pin", 'I', true },         { "on-pin", 'N', true },
 	{ "check-start", 'K', true }, { "incoming", 'g', true },
 	{ "fetch", 'G', false },      { "foreground", 'f', false },
+	{ "lease", 'A', true },       { "lease-lost", 'O', true },
 	{ "help", 'h', false },       { "version", 'V', false },
 	{ NULL, 0, false },
 };
@@ -137,6 +138,7 @@ options_help(void)
 "                     an erase block (ovmf) or the whole flash (strict)\n"
 "  --trace FILE       record the guest's accesses, with values of variables\n"
 "  --trace-limit SIZE the most bytes of FILE: 64M (default), up to 1G\n"
+"  --lease LEASE      write only with sanlock:LOCKSPACE:RESOURCE:PATH:OFFSET\n"
 "  --foreground       do not become a daemon\n"
 "  --ready-fd N       write a newline to this descriptor when the flash is\n"
 "                     attached\n"
@@ -149,13 +151,11 @@ options_help(void)
 "                     each domain: 2000000000 plus the domain's id\n"
 "  --restarts COUNT   replace a worker that died at most that often within\n"
 "                     ten minutes: 10 (default); 0: never\n"
-"  --check-handover   check whether this program could take over the flash\n"
-"                     of a running pflashd; the exit code tells the result\n"
-"  --check-start TYPE check whether a new guest, pvh or hvm, could get this\n"
-"                     flash; the exit code tells the result\n"
 "  --incoming COMMAND gets the flash of a guest that migrates to here; %h:\n"
-"                     the host it comes from\n"
-"  --fetch            only do that\n"
+"                     the host it comes from; --fetch only does that\n"
+"  --check-handover   exit code: could this program take over the flash?\n"
+"  --lease-lost PID   pause the guest and end its pflashd; run by sanlock\n"
+"  --check-start TYPE exit code: could a new guest, pvh or hvm, get it?\n"
 "  --help, --version\n"
 "\n"
 "Exit codes: 0 the guest ended or SIGTERM arrived, 1 failure while running,\n"
@@ -237,16 +237,11 @@ set_choice(struct options *options, int option, const char *arg,
 		int option;
 		const struct parse_choice *choices;
 	} lists[] = {
-		{ 'm', names_mode },
-		{ 's', names_sync },
-		{ 'p', names_personality },
-		{ 'w', names_lanes },
-		{ 'i', names_lanes },
-		{ 'e', reactions },
-		{ 'N', reactions },
-		{ 'o', compactions },
-		{ 'S', sandboxes },
-		{ 'L', logs },
+		{ 'm', names_mode },        { 's', names_sync },
+		{ 'p', names_personality }, { 'w', names_lanes },
+		{ 'i', names_lanes },       { 'e', reactions },
+		{ 'N', reactions },         { 'o', compactions },
+		{ 'S', sandboxes },         { 'L', logs },
 		{ 'K', guest_types },
 	};
 	int value = 0, ret;
@@ -299,6 +294,29 @@ set_pin(struct options *options, const char *arg, struct error *err)
 }
 
 static int
+set_lease(struct options *options, const char *arg, struct error *err)
+{
+	int colons = 0;
+
+	for (const char *p = arg; *p; p++)
+		colons += *p == ':';
+	if (strncmp(arg, "sanlock:", strlen("sanlock:")) != 0 || colons < 4)
+		return error_set(err, EINVAL,
+				 "'%s' is not "
+				 "sanlock:LOCKSPACE:RESOURCE:PATH:OFFSET",
+				 arg);
+	options->lease = arg;
+	return 0;
+}
+
+static int
+set_lease_lost(struct options *options, const char *arg, struct error *err)
+{
+	return parse_number(arg, PARSE_C, 2, INT32_MAX, &options->lease_lost,
+			    err);
+}
+
+static int
 set_option(void *opaque, int option, const char *arg, struct error *err)
 {
 	struct options *options = opaque;
@@ -318,6 +336,8 @@ set_option(void *opaque, int option, const char *arg, struct error *err)
 	case 'n': return set_restarts(options, arg, err);
 	case 'g': options->incoming = arg; return 0;
 	case 'G': options->fetch = true; return 0;
+	case 'A': return set_lease(options, arg, err);
+	case 'O': return set_lease_lost(options, arg, err);
 	case 'k': options->check_handover = true; return 0;
 	case 'H': return store_history_parse(&options->history, arg, err);
 	case 'x': return limit_parse(&options->write_limit, arg, err);
@@ -349,7 +369,7 @@ check_complete(const struct options *options, struct error *err)
 	if (!options->domain)
 		return error_set(err, EINVAL,
 				 "--domain is missing (see --help)");
-	if (!options->vars)
+	if (!options->vars && !options->lease_lost)
 		return error_set(err, EINVAL, "--vars is missing (see --help)");
 	if (options->template && options->layout)
 		return error_set(err, EINVAL,
@@ -436,7 +456,7 @@ set_from_file(void *opaque, const char *name, const char *value,
 	struct error why;
 	int yes = false;
 
-	if (!option || strchr("dCrfkKGhV", option->id))
+	if (!option || strchr("dCrfkKGOhV", option->id))
 		return error_set(err, EINVAL, "unknown option '%s'", name);
 	if (source->given[option->id])
 		return error_set(err, EINVAL,

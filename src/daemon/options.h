@@ -55,6 +55,7 @@ struct options {
 	enum options_code code_from;
 	const char *code;     /* the path of OPTIONS_CODE_FILE; else NULL */
 	const char *trace;    /* NULL: none */
+	const char *lease;    /* NULL: none */
 	uint64_t trace_limit; /* bytes */
 	uint64_t base;
 	bool base_given; /* else the base depends on the size of VARS */
@@ -83,6 +84,7 @@ struct options {
 	const char *user;      /* of the worker; NULL: a uid of its own */
 	unsigned int restarts; /* of the worker, within ten minutes */
 	bool check_handover;   /* only check the handover record */
+	uint64_t lease_lost;   /* only end that pflashd: its pid */
 	enum options_check check_start; /* only check the files */
 	/* Fetches the flash of a guest that arrives; NULL: none. */
 	const char *incoming;

@@ -15,6 +15,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "claim.h"
+
 #include "pflash/identify.h"
 #include "pflash/path.h"
 
@@ -94,11 +96,24 @@ share_device(const struct local *local, int fd, bool write)
 	return 0;
 }
 
+/*
+ * Opens the block device `fd` anew, so that it is the one user; closes `fd`.
+ * O_EXCL has this meaning for a block device, and none for a file.
+ */
+static int
+claim(struct local *local, int fd)
+{
+	(void)local->sys->close(fd);
+	return open_path(local, local->path[FILES_VARS],
+			 O_RDWR | O_EXCL | O_NOFOLLOW);
+}
+
 /* O_NONBLOCK: opening a FIFO for reading must not block. */
 static int
-local_open(struct files *files, enum files_role role, bool write)
+local_open(struct files *files, enum files_role role, enum files_access access)
 {
 	struct local *local = local_of(files);
+	bool write = access != FILES_READ;
 	int flags = write ? O_RDWR : O_RDONLY | O_NONBLOCK;
 	int fd = open_path(local, local->path[role], flags | O_NOFOLLOW);
 	int rc = 0;
@@ -108,6 +123,12 @@ local_open(struct files *files, enum files_role role, bool write)
 	if (role == FILES_VARS ||
 	    (role == FILES_JOURNAL && local->missing && !local->known))
 		rc = know_vars(local, fd);
+	if (!rc && access == FILES_WRITE && role == FILES_VARS &&
+	    S_ISBLK(local->vars.st_mode)) {
+		fd = claim(local, fd);
+		if (fd < 0)
+			return fd;
+	}
 	if (!rc && write)
 		rc = sync_directory(local, role);
 	if (!rc && role == FILES_VARS)
@@ -276,6 +297,8 @@ local_explain(const struct files *files, enum files_role role, int code,
 {
 	const char *path = files->name[role];
 
+	if (code == EBUSY)
+		return claim_explain(path, err);
 	if (code == ELOOP && path_is_link(path))
 		return error_set(
 			err, ELOOP,

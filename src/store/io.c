@@ -33,6 +33,9 @@ adopt_fd(struct file *file, struct files *files, enum files_role role, int fd,
 				 "followed here: put the file itself in its "
 				 "place",
 				 file->path);
+	if (fd == -EBUSY)
+		return error_set(err, EBUSY, "%s: in use by another process",
+				 file->path);
 	return identify_open_error(-fd, file->path, err);
 }
 
@@ -41,7 +44,9 @@ file_open(struct file *file, struct files *files, enum files_role role,
 	  bool write, struct error *err)
 {
 	file->path = files->name[role];
-	return adopt_fd(file, files, role, files->ops->open(files, role, write),
+	return adopt_fd(file, files, role,
+			files->ops->open(files, role,
+					 write ? FILES_WRITE : FILES_READ),
 			err);
 }
 

@@ -141,6 +141,14 @@ find_supervisor(int pid)
 }
 
 int
+lock_name_process(int pid, char *command, size_t room)
+{
+	pid = find_supervisor(pid);
+	read_command(pid, command, room);
+	return pid;
+}
+
+int
 sys_find_holder(int fd, char *command, size_t room)
 {
 	char inode[64];
@@ -153,11 +161,7 @@ sys_find_holder(int fd, char *command, size_t room)
 		       major(st.st_dev), minor(st.st_dev),
 		       (uintmax_t)st.st_ino);
 	pid = find_holder(inode);
-	if (!pid)
-		return 0;
-	pid = find_supervisor(pid);
-	read_command(pid, command, room);
-	return pid;
+	return pid ? lock_name_process(pid, command, room) : 0;
 }
 
 /*

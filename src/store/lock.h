@@ -31,4 +31,10 @@ int lock_patiently(const struct file *file, const struct files *files,
  */
 bool lock_is_held(const struct file *file);
 
+/*
+ * Copies the command line of process `pid` or, if that is the worker of a
+ * pflashd, of its supervisor, to `command`.  Returns the pid of that process.
+ */
+int lock_name_process(int pid, char *command, size_t room);
+
 #endif

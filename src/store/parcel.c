@@ -51,27 +51,21 @@ parcel_remove_role(const struct vars *vars, enum files_role role,
 	return rc ? error_errno(err, -rc, "%s", files->name[role]) : 0;
 }
 
-static int
-write_device(const struct vars *vars, const struct content *image,
-	     struct error *err)
+int
+parcel_put_device(const struct file *device, const struct content *image,
+		  struct error *err)
 {
-	struct file file = { .sys = vars->file.sys };
 	uint32_t size;
-	int rc = file_open(&file, vars->files, FILES_VARS, true, err);
+	int rc = files_image_size(device->fd, device->sys, &size);
 
-	if (!rc)
-		rc = files_image_size(file.fd, file.sys, &size);
 	if (!rc && size != image->len)
 		rc = error_set(err, EINVAL,
 			       "%s: the device is prepared for a flash of %u "
 			       "bytes, and this one has %zu",
-			       file.path, size, image->len);
+			       device->path, size, image->len);
 	if (!rc)
-		rc = file_write(&file, image->bytes, image->len, 0, err);
-	if (!rc)
-		rc = file_sync(&file, err);
-	file_close(&file);
-	return rc;
+		rc = file_write(device, image->bytes, image->len, 0, err);
+	return rc ? rc : file_sync(device, err);
 }
 
 int
@@ -79,11 +73,8 @@ parcel_put_vars(const struct vars *vars, const struct content *image,
 		struct error *err)
 {
 	bool renamed;
-	int rc;
+	int rc = parcel_remove_role(vars, FILES_VARS, err);
 
-	if (vars->files->place[FILES_JOURNAL].room)
-		return write_device(vars, image, err);
-	rc = parcel_remove_role(vars, FILES_VARS, err);
 	return rc ? rc :
 		    parcel_put_role(vars, FILES_VARS, false, image, &renamed,
 				    err);

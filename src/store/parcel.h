@@ -32,12 +32,16 @@ int parcel_put_role(const struct vars *vars, enum files_role role, bool replace,
 int parcel_remove_role(const struct vars *vars, enum files_role role,
 		       struct error *err);
 
-/*
- * Writes VARS durably: a new file, in place of another, or the beginning of a
- * complete device, whose image must have this size.
- */
+/* Writes a new VARS file, in place of another, durably. */
 int parcel_put_vars(const struct vars *vars, const struct content *image,
 		    struct error *err);
+
+/*
+ * Writes the image at the beginning of a complete device, durably, which must
+ * be prepared for an image of this size.
+ */
+int parcel_put_device(const struct file *device, const struct content *image,
+		      struct error *err);
 
 /*
  * Checks that store_open() would accept this image of vars->size bytes with

@@ -141,9 +141,9 @@ set_place(struct slots *slots, enum files_role role, unsigned int slot)
 }
 
 static int
-open_device(struct slots *slots, bool write)
+open_device(struct slots *slots, enum files_access access)
 {
-	return slots->device->ops->open(slots->device, FILES_VARS, write);
+	return slots->device->ops->open(slots->device, FILES_VARS, access);
 }
 
 static void
@@ -203,7 +203,7 @@ static int
 settle_queue(struct slots *slots)
 {
 	struct state state = { .current = 0 };
-	int fd = open_device(slots, true), rc;
+	int fd = open_device(slots, FILES_BESIDE), rc;
 
 	if (fd < 0)
 		return fd;
@@ -238,12 +238,13 @@ settle_all(struct slots *slots, int fd)
 }
 
 static int
-open_file(struct slots *slots, int fd, enum files_role role, bool write)
+open_file(struct slots *slots, int fd, enum files_role role,
+	  enum files_access access)
 {
 	struct state state = { .current = 0 };
 	int rc = read_state(slots, fd, role, &state);
 
-	if (!rc && write && role == FILES_JOURNAL)
+	if (!rc && access != FILES_READ && role == FILES_JOURNAL)
 		rc = settle_all(slots, fd);
 	if (rc)
 		return rc;
@@ -252,14 +253,15 @@ open_file(struct slots *slots, int fd, enum files_role role, bool write)
 }
 
 static int
-slots_open(struct files *files, enum files_role role, bool write)
+slots_open(struct files *files, enum files_role role, enum files_access access)
 {
 	struct slots *slots = slots_of(files);
-	int fd = open_device(slots, write), rc;
+	bool beside = role != FILES_VARS && access == FILES_WRITE;
+	int fd = open_device(slots, beside ? FILES_BESIDE : access), rc;
 
 	if (fd < 0 || role == FILES_VARS)
 		return fd;
-	rc = open_file(slots, fd, role, write);
+	rc = open_file(slots, fd, role, access);
 	if (!rc)
 		return fd;
 	close_device(slots, fd);
@@ -284,7 +286,7 @@ slots_create(struct files *files, enum files_role role)
 
 	if (role == FILES_VARS)
 		return -EEXIST;
-	fd = open_device(slots, true);
+	fd = open_device(slots, FILES_BESIDE);
 	if (fd < 0)
 		return fd;
 	rc = prepare(slots, fd, role);
@@ -348,7 +350,7 @@ slots_install(struct files *files, enum files_role role, bool replace,
 	*named = false;
 	if (role == FILES_VARS)
 		return -EPERM;
-	fd = open_device(slots, true);
+	fd = open_device(slots, FILES_BESIDE);
 	if (fd < 0)
 		return fd;
 	rc = install_at(slots, fd, role, replace, named);
@@ -383,7 +385,7 @@ slots_remove(struct files *files, enum files_role role, bool unfinished)
 		return 0;
 	if (role == FILES_VARS)
 		return -EPERM;
-	fd = open_device(slots, true);
+	fd = open_device(slots, FILES_BESIDE);
 	if (fd < 0)
 		return fd;
 	rc = remove_at(slots, fd, role);

@@ -475,7 +475,10 @@ arrive_with_guest(const struct parcel *parcel, const struct store_config *to,
 			      &parcel->files[FILES_JOURNAL], err);
 	if (!rc)
 		rc = put_rest(parcel, vars, err);
-	if (!rc)
+	if (!rc && held.file.place.room)
+		rc = parcel_put_device(&held.file, &parcel->files[FILES_VARS],
+				       err);
+	else if (!rc)
 		rc = parcel_put_vars(vars, &parcel->files[FILES_VARS], err);
 	vars_close(&held);
 	return rc;

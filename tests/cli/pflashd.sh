@@ -49,6 +49,19 @@ refuses "base" 2 "'top'" "$d" --domain 1 --vars "$v" --base top
 refuses "base beyond 4 GiB" 2 "0x100000000" "$d" --domain 1 --vars "$v" --base 0x100000000
 refuses "on-error" 2 "'stop'" "$d" --domain 1 --vars "$v" --on-error stop
 refuses "on-pin" 2 "'stop'" "$d" --domain 1 --vars "$v" --on-pin stop
+for lease in '' LS:RES:/dev/x:0 sanlock: sanlock:LS:RES sanlock:LS:RES:/dev/x other:LS:RES:/dev/x:0; do
+	refuses "lease '$lease'" 2 "--lease: '$lease' is not sanlock:LOCKSPACE:RESOURCE:PATH:OFFSET" \
+		"$d" --domain 1 --vars "$v" --lease "$lease"
+done
+gets_to_xen "a lease" --vars "$v" --lease sanlock:LS:RES:/dev/x:0
+for pid in '' 0 1 -5 x; do
+	refuses "lease-lost '$pid'" 2 "--lease-lost: '$pid' is" "$d" --domain 1 --lease-lost "$pid"
+done
+refuses "lease-lost, a name" 2 "--domain: 'guest' is not" "$d" --domain guest --lease-lost 4711
+sleep 100 &
+"$d" --domain 1 --lease-lost $! 2>/dev/null
+check_equal "lease-lost: without Xen it fails" 5 $?
+check "lease-lost: and ends no process" kill $!
 refuses "read-only, with a value" 2 'option' "$d" --domain 1 --vars "$v" --read-only=yes
 refuses "force, with a value" 2 'option' "$d" --domain 1 --vars "$v" --force=yes
 for history in '' x 3x -1 d 65M 1G 0d 100000w 1.5M 30dd; do
@@ -161,6 +174,12 @@ refuses "--config: neither yes nor no" 3 "b.conf:1: --force: 'maybe' is not yes 
 	--config "$tmp/b.conf"
 conf "$tmp/b.conf" 'read-only'
 refuses "--config: no value" 3 "b.conf:1: 'read-only'" "$d" --domain 1 --config "$tmp/b.conf"
+conf "$tmp/b.conf" "vars = $v" 'lease-lost = 5'
+refuses "--config: lease-lost" 3 "b.conf:2: unknown option 'lease-lost'" "$d" --domain 1 \
+	--config "$tmp/b.conf"
+conf "$tmp/b.conf" "vars = $v" 'lease = sanlock:LS:%n:/dev/x:0'
+refuses "--config: a lease of a guest needs Xen" 5 "cannot reach xenstored" "$d" --domain 1 \
+	--config "$tmp/b.conf"
 conf "$tmp/b.conf" "vars = $v" 'restarts = 10001'
 refuses "--config: restarts" 3 "b.conf:2: --restarts: '10001'" "$d" --domain 1 \
 	--config "$tmp/b.conf"

@@ -118,8 +118,10 @@ rundir_set_paused(struct rundir *rundir, bool now)
 }
 
 static int
-fake_open(struct files *files, enum files_role role, bool write)
+fake_open(struct files *files, enum files_role role, enum files_access access)
 {
+	bool write = access != FILES_READ;
+
 	(void)files;
 	demand(role < FILES_ROLES, "an unknown role");
 	demand(role != FILES_NEXT || (!write && !ever_ready),

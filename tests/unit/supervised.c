@@ -131,6 +131,7 @@ supervise(int lock)
 		.domain = domain,
 		.parent = -1,
 		.lock = lock,
+		.lease = -1,
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -34,6 +34,7 @@
 #define ADMIN 64u  /* a pause for an administrator */
 #define TRACE 128u /* a trace is ordered */
 
+#define COUNT(array) ((int)(sizeof(array) / sizeof(*(array))))
 #define REFUSED 1000 /* differs from every reply's result */
 
 static struct broker broker;
@@ -46,9 +47,9 @@ static unsigned int readies;
 /* --- files that count the calls --- */
 
 static int
-fake_open(struct files *files, enum files_role role, bool write)
+fake_open(struct files *files, enum files_role role, enum files_access access)
 {
-	(void)files, (void)role, (void)write;
+	(void)files, (void)role, (void)access;
 	file_calls++;
 	return file_result ? file_result : open("/dev/null", O_CLOEXEC);
 }
@@ -207,6 +208,12 @@ static const struct {
 	/* VARS is created before the first worker is ready, never replaced. */
 	FILES("VARS", OPEN, FILES_VARS, 1, 0, 0),
 	FILES("VARS", OPEN, FILES_VARS, 1, READY | WAS_READY, 0),
+	FILES("VARS beside another descriptor", OPEN, FILES_VARS, 2, READY, 0),
+	FILES("VARS in an unknown way", OPEN, FILES_VARS, 3, READY, REFUSED),
+	FILES("a journal beside another descriptor", OPEN, FILES_JOURNAL, 2,
+	      READY, REFUSED),
+	FILES("VARS created in an unknown way", CREATE, FILES_VARS, 2, 0,
+	      REFUSED),
 	FILES("new VARS", CREATE, FILES_VARS, 0, 0, 0),
 	FILES("new VARS", CREATE, FILES_VARS, 0, READY, REFUSED),
 	FILES("new VARS", CREATE, FILES_VARS, 0, WAS_READY, REFUSED),
@@ -465,6 +472,51 @@ START_TEST(result_of_the_files)
 END_TEST
 
 /* The reply has no path: it has the number in the new name. */
+static int lease_result, lease_calls;
+
+static int
+on_lease(void *opaque)
+{
+	(void)opaque;
+	lease_calls++;
+	return lease_result;
+}
+
+/* Without the lease nothing is changed, and nothing opened that could be. */
+START_TEST(no_lease_no_write)
+{
+	static const struct channel_request writes[] = {
+		{ CHANNEL_OPEN, FILES_VARS, FILES_WRITE, 0, 0, 0 },
+		{ CHANNEL_OPEN, FILES_VARS, FILES_BESIDE, 0, 0, 0 },
+		{ CHANNEL_OPEN, FILES_JOURNAL, FILES_WRITE, 0, 0, 0 },
+		{ CHANNEL_CREATE, FILES_JOURNAL, 0, 0, 0, 0 },
+		{ CHANNEL_INSTALL, FILES_STATE, 1, 0, 0, 0 },
+		{ CHANNEL_REMOVE, FILES_STATE, 0, 0, 0, 0 },
+		{ CHANNEL_KEEP, FILES_NEXT, 0, 0, 0, 0 },
+	};
+	const struct channel_request reads = { CHANNEL_OPEN, FILES_VARS, 0, 0,
+					       0, 0 };
+	const struct channel_request record = { CHANNEL_INSTALL,
+						CHANNEL_HANDOVER, 0, 0, 0, 0 };
+
+	broker.lease = on_lease;
+	lease_result = -EBUSY;
+	lease_calls = file_calls = 0;
+	for (int i = 0; i < COUNT(writes); i++)
+		ck_assert_int_eq(serve(&writes[i]), -EBUSY);
+	ck_assert_int_eq(lease_calls, COUNT(writes));
+	ck_assert_int_eq(file_calls, 0);
+	ck_assert_int_eq(serve(&reads), 0);
+	ck_assert_int_eq(serve(&record), 0);
+	ck_assert_int_eq(lease_calls, COUNT(writes));
+	lease_result = 0;
+	file_calls = 0;
+	for (int i = 0; i < COUNT(writes); i++)
+		ck_assert_int_eq(serve(&writes[i]), 0);
+	ck_assert_int_eq(file_calls, COUNT(writes));
+}
+END_TEST
+
 START_TEST(number_of_a_kept_file)
 {
 	const struct channel_request keep = { .verb = CHANNEL_KEEP,
@@ -652,7 +704,6 @@ START_TEST(report_texts_are_printable)
 }
 END_TEST
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(*(array))))
 
 static void
 add_tests(TCase *tc)
@@ -666,6 +717,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, record_gets_its_name_once);
 	tcase_add_test(tc, record_that_cannot_get_its_name);
 	tcase_add_test(tc, result_of_the_files);
+	tcase_add_test(tc, no_lease_no_write);
 	tcase_add_test(tc, number_of_a_kept_file);
 	tcase_add_test(tc, errno_of_a_mode);
 	tcase_add_test(tc, too_many_requests);

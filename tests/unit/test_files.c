@@ -830,6 +830,95 @@ START_TEST(store_of_files)
 }
 END_TEST
 
+/* --- a block device: the kernel's part, with VARS as the device --- */
+
+static struct sys device_calls;
+static int claims; /* open descriptors with O_EXCL */
+static int claimed = -1, opens_without;
+
+static int
+device_open(const char *path, int flags, mode_t mode)
+{
+	bool device = strstr(path, "VARS") && !strstr(path, "VARS.");
+	int fd;
+
+	if (device && flags & O_EXCL && claims) {
+		errno = EBUSY;
+		return -1;
+	}
+	fd = sys_kernel.open(path, flags & ~O_EXCL, mode);
+	if (device && flags & O_EXCL) {
+		ck_assert_int_eq(flags & O_CREAT, 0);
+		claims++;
+		claimed = fd;
+	} else if (device && (flags & O_ACCMODE) == O_RDWR) {
+		opens_without++;
+	}
+	return fd;
+}
+
+static int
+device_close(int fd)
+{
+	if (fd == claimed) {
+		claims--;
+		claimed = -1;
+	}
+	return close(fd);
+}
+
+static int
+device_fstat(int fd, struct stat *st)
+{
+	int rc = sys_kernel.fstat(fd, st);
+
+	st->st_mode = S_IFBLK | 0600;
+	return rc;
+}
+
+START_TEST(block_device_is_claimed)
+{
+	int first, reader;
+
+	device_calls = sys_kernel;
+	device_calls.open = device_open;
+	device_calls.close = device_close;
+	device_calls.fstat = device_fstat;
+	put("VARS", "");
+	ck_assert_int_eq(files_local(&files, scratch_path("VARS"), NULL,
+				     &device_calls, &err),
+			 0);
+	first = OPEN(FILES_VARS, FILES_WRITE);
+	ck_assert_int_ge(first, 0);
+	ck_assert_int_eq(first, claimed);
+	ck_assert_int_eq(OPEN(FILES_VARS, FILES_WRITE), -EBUSY);
+	reader = OPEN(FILES_VARS, FILES_READ);
+	ck_assert_int_ge(reader, 0);
+	ck_assert_int_eq(claims, 1);
+	device_close(reader);
+	opens_without = 0;
+	reader = OPEN(FILES_VARS, FILES_BESIDE);
+	ck_assert_int_ge(reader, 0);
+	ck_assert_int_eq(opens_without, 1);
+	device_close(reader);
+	device_close(first);
+	first = OPEN(FILES_VARS, FILES_WRITE);
+	ck_assert_int_ge(first, 0);
+	device_close(first);
+}
+END_TEST
+
+/* The file is no device here, so that the sentence names no user. */
+START_TEST(busy_device_has_a_sentence)
+{
+	put("VARS", "");
+	open_files(scratch_path("VARS"), NULL);
+	ck_assert_int_eq(files->ops->explain(files, FILES_VARS, EBUSY, &err),
+			 -EBUSY);
+	ck_assert_ptr_nonnull(strstr(err.text, "VARS: in use by another"));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -868,6 +957,8 @@ main(void)
 	tcase_add_test(tc, device_is_read_anew);
 	tcase_add_test(tc, device_that_another_host_has_reserved);
 	tcase_add_test(tc, store_of_files);
+	tcase_add_test(tc, block_device_is_claimed);
+	tcase_add_test(tc, busy_device_has_a_sentence);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

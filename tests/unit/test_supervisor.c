@@ -1390,6 +1390,8 @@ check_handover(const char *behaviour)
 static int
 be_new_program(int argc, char **argv)
 {
+	int lease;
+
 	if (argc > 2)
 		return check_handover(argv[1]);
 	if (!stage_find())
@@ -1400,7 +1402,7 @@ be_new_program(int argc, char **argv)
 	if (strcmp(argv[1], "falls") == 0)
 		ACT(act_die_early);
 	options.restarts = 3;
-	stage->lock = upgrade_inherited();
+	stage->lock = upgrade_inherited(&lease);
 	stage->upgrades++;
 	set_new_program("accepts");
 	return supervise(stage->lock);

@@ -493,6 +493,8 @@ END_TEST
 static int
 be_new_program(int argc)
 {
+	int lease;
+
 	if (argc > 2)
 		return 0;
 	if (!stage_find())
@@ -500,7 +502,7 @@ be_new_program(int argc)
 	if (access(TRACE, F_OK) == 0)
 		options.trace = TRACE;
 	ACT(act_trace);
-	stage->lock = upgrade_inherited();
+	stage->lock = upgrade_inherited(&lease);
 	stage->upgrades++;
 	return supervise(stage->lock);
 }

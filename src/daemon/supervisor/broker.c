@@ -185,6 +185,15 @@ is_limited(const struct channel_request *request)
 	}
 }
 
+/* Only a device with all files of the flash is opened more than once. */
+static unsigned int
+most_flag(const struct channel_request *request)
+{
+	return request->verb == CHANNEL_OPEN && request->role == FILES_VARS ?
+		       FILES_BESIDE :
+		       1;
+}
+
 /* Returns the violated rule, or NULL: the request is allowed. */
 static const char *
 check(struct broker *broker, const struct channel_request *request)
@@ -193,7 +202,7 @@ check(struct broker *broker, const struct channel_request *request)
 	    !limit_allows(&broker->limit, ++broker->requests, limit_clock()))
 		return "too many requests";
 	if (request->verb == 0 || request->verb >= CHANNEL_VERBS ||
-	    request->flag > 1 || request->zero)
+	    request->flag > most_flag(request) || request->zero)
 		return "unknown request";
 	if (is_file_verb(request))
 		return check_file(broker, request);
@@ -237,6 +246,15 @@ keep_file(struct files *files, enum files_role role)
 	return number;
 }
 
+/* The files of a guest that was suspended may belong to another host. */
+static int
+take_lease(const struct broker *broker, const struct channel_request *request)
+{
+	bool reads = request->verb == CHANNEL_OPEN && !request->flag;
+
+	return reads || !broker->lease ? 0 : broker->lease(broker->opaque);
+}
+
 static int
 execute_file(struct broker *broker, const struct channel_request *request,
 	     struct channel_reply *reply, int *fd_out)
@@ -250,9 +268,13 @@ execute_file(struct broker *broker, const struct channel_request *request,
 		return install_record(broker);
 	if (request->role == CHANNEL_TRACE)
 		return open_trace(broker, reply, fd_out);
+	ret = take_lease(broker, request);
+	if (ret < 0)
+		return ret;
 	switch (request->verb) {
 	case CHANNEL_OPEN:
-		ret = *fd_out = files->ops->open(files, role, request->flag);
+		ret = *fd_out = files->ops->open(
+			files, role, (enum files_access)request->flag);
 		break;
 	case CHANNEL_CREATE:
 		ret = *fd_out = files->ops->create(files, role);

@@ -29,6 +29,11 @@ struct broker {
 	 * or -errno; adds to *flags of the reply.
 	 */
 	int (*trace)(void *opaque, uint32_t *flags);
+	/*
+	 * Called before a file is changed or opened for writing: takes the
+	 * lease.  0, or -errno, which is the reply.  NULL: none is needed.
+	 */
+	int (*lease)(void *opaque);
 	void *opaque;
 
 	/*

@@ -3,6 +3,7 @@
  * Starts the worker, watches its descriptors, and starts the next worker when
  * one dies.  --restarts bounds how often.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,11 +50,15 @@ static void
 log_holder(struct supervisor *s)
 {
 	struct files *files = s->broker.files;
+	struct error err;
 
-	if (!log_holder_of(files, FILES_VARS) &&
-	    !log_holder_of(files, FILES_JOURNAL))
-		log_line(LOG_ERR, "%s: in use by another process",
-			 files->name[FILES_VARS]);
+	if (s->lease && !lease_held(s->lease))
+		return; /* on_lease() has logged who has the lease */
+	if (log_holder_of(files, FILES_VARS) ||
+	    log_holder_of(files, FILES_JOURNAL))
+		return;
+	files->ops->explain(files, FILES_VARS, EBUSY, &err);
+	log_line(LOG_ERR, "%s", err.text);
 }
 
 /*
@@ -176,7 +181,8 @@ restart_program(struct supervisor *s)
 	struct error err;
 
 	supervisor_save_level(s);
-	upgrade_execute(s->rundir.lock, &err);
+	upgrade_execute(s->rundir.lock,
+			s->lease ? lease_connection(s->lease) : -1, &err);
 	log_line(LOG_ERR, "%s", err.text);
 	control_done(s->control, DEFERRED_UPGRADE, err.text);
 	s->upgrade_ordered = false;
@@ -331,6 +337,7 @@ try_start(struct supervisor *s, struct error *err)
 	s->worker_killed = false;
 	memset(s->report->failure, 0, sizeof(s->report->failure));
 	memset(s->report->mode, 0, sizeof(s->report->mode));
+	s->report->released = 0;
 	return process_start(&s->worker, close_supervisor_handles, run_worker,
 			     s, err);
 }

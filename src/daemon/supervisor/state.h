@@ -15,6 +15,7 @@
 
 #include "supervisor/broker.h"
 #include "supervisor/control.h"
+#include "supervisor/lease.h"
 #include "supervisor/process.h"
 #include "supervisor/relay.h"
 #include "supervisor/rundir.h"
@@ -64,6 +65,9 @@ struct supervisor {
 	struct error no_record_reason; /* why rundir.record is NULL */
 
 	struct tracing tracing;
+
+	struct lease *lease; /* NULL: none is needed */
+	bool lease_failed;   /* the last lease_take() */
 
 	struct control *control; /* NULL: the socket is not open yet */
 	struct control_ops control_ops;

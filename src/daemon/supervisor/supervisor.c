@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <xen/sched.h>
 
@@ -105,6 +106,15 @@ on_exit_deadline(struct ev_loop *ev, ev_timer *watcher, int events)
 	struct supervisor *s = watcher->data;
 
 	(void)ev, (void)events;
+	/* It may still write, so the lease must not be free yet. */
+	if (s->worker_killed && s->lease && lease_held(s->lease)) {
+		log_line(LOG_ERR,
+			 "the worker (pid %d) does not end after SIGKILL, it "
+			 "may wait for its disk; pflashd waits for its end, "
+			 "because it has the lease %s",
+			 s->worker.pid, lease_name(s->lease));
+		return;
+	}
 	if (s->worker_killed) {
 		log_line(LOG_ERR,
 			 "the worker (pid %d) does not end after SIGKILL, it "
@@ -120,6 +130,50 @@ on_exit_deadline(struct ev_loop *ev, ev_timer *watcher, int events)
 	s->worker_killed = true;
 	process_kill(&s->worker);
 	supervisor_set_exit_deadline(s, KILL_SECONDS);
+}
+
+/*
+ * Another host may write the flash of a suspended guest, as soon as no process
+ * here has a file of it open.
+ */
+static void
+release_lease(struct supervisor *s)
+{
+	struct error err;
+	int ret;
+
+	if (!s->lease || !lease_held(s->lease) ||
+	    (s->worker.pid > 0 && !s->report->released))
+		return;
+	ret = lease_release(s->lease, &err);
+	if (ret < 0)
+		log_line(LOG_ERR, "%s", err.text);
+	else
+		log_line(LOG_INFO, "the lease %s is released",
+			 lease_name(s->lease));
+}
+
+/*
+ * Implements broker.lease; a failure is logged once for each resume.  Always
+ * -EBUSY: the worker asks again, as for a lock.
+ */
+static int
+on_lease(void *opaque)
+{
+	struct supervisor *s = opaque;
+	struct error err;
+	int ret;
+
+	if (lease_held(s->lease))
+		return 0;
+	ret = lease_take(s->lease, &err);
+	if (ret == 0)
+		log_line(LOG_INFO, "the lease %s is taken",
+			 lease_name(s->lease));
+	else if (!s->lease_failed)
+		log_line(LOG_ERR, "%s", err.text);
+	s->lease_failed = ret < 0;
+	return ret < 0 ? -EBUSY : 0;
 }
 
 /*
@@ -156,10 +210,14 @@ supervisor_check_domain(struct supervisor *s)
 		ev_timer_again(s->ev, &s->suspend_poll);
 	else
 		ev_timer_stop(s->ev, &s->suspend_poll);
-	if (suspended == s->domain_suspended)
+	if (suspended == s->domain_suspended) {
+		if (suspended)
+			release_lease(s);
 		return;
+	}
 	s->domain_suspended = suspended;
 	s->flash_waits = false;
+	s->lease_failed = false;
 	if (s->state == WAITING && !suspended &&
 	    !ev_is_active(&s->restart_delay))
 		restart_worker(s);
@@ -269,7 +327,7 @@ on_ready(void *opaque)
 	s->state = RUNNING;
 	if (s->domain_suspended)
 		supervisor_order(s, CHANNEL_SUSPEND);
-	else if (s->report->waits)
+	else if (s->report->released)
 		wait_for_guest(s);
 	return 0;
 }
@@ -314,6 +372,33 @@ supervisor_watch(struct supervisor *s, ev_io *watcher,
 		ev_io_start(s->ev, watcher);
 }
 
+/* Takes the lease before anything opens a file for writing. */
+static int
+open_lease(struct supervisor *s, struct error *err)
+{
+	const struct lease_config config = {
+		.text = s->options->lease,
+		.domain = domain_guest(s->domain)->id,
+		.program = upgrade_program(),
+		.inherited = s->start->lease,
+	};
+	int ret;
+
+	if (!s->options->lease || s->options->read_only) {
+		if (config.inherited > STDERR_FILENO)
+			close(config.inherited); /* releases it */
+		return 0;
+	}
+	ret = lease_open(&s->lease, &config, err);
+	if (ret == 0)
+		ret = lease_wait(s->lease, s->options->wait, err);
+	if (ret < 0)
+		return ret;
+	s->broker.lease = on_lease;
+	log_line(LOG_INFO, "the lease %s is taken", lease_name(s->lease));
+	return 0;
+}
+
 /*
  * Opens the files, the lock and the domain.  Returns EXIT_OK, or another exit
  * code of options.h and sets *err.
@@ -339,6 +424,9 @@ open_all(struct supervisor *s, struct error *err)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_RUNTIME;
 	if (domain_watch(s->domain, err) < 0)
 		return EXIT_DOMAIN;
+	ret = open_lease(s, err);
+	if (ret < 0)
+		return ret == -EBUSY ? EXIT_BUSY : EXIT_RUNTIME;
 	s->broker.transport = domain_transport(s->domain);
 	s->broker.rundir = &s->rundir;
 	if (s->ready_reported)
@@ -396,6 +484,7 @@ close_all(struct supervisor *s)
 	supervisor_save_level(s);
 	control_close(s->control);
 	tracing_close(s);
+	lease_close(s->lease);
 	rundir_close(&s->rundir, flash_is_gone(s));
 	if (s->broker.files)
 		s->broker.files->ops->close(s->broker.files);

@@ -30,6 +30,7 @@ struct supervisor_start {
 	int no_domain_code;     /* which is this -errno */
 	int parent; /* for ready_leave_parent(); -1: in the foreground */
 	int lock;   /* the lock's descriptor after an upgrade, or -1 */
+	int lease;  /* the lease's connection after an upgrade, or -1 */
 };
 
 /*

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define LOCK_VARIABLE "PFLASHD_UPGRADE" /* environment: the descriptor */
+#define LEASE_VARIABLE "PFLASHD_LEASE"
 #define CHECK_SECONDS 10.
 #define SENTENCE_SIZE 400 /* bytes of the new program's sentence */
 #define PIPE_SIZE 65536
@@ -42,16 +43,34 @@ upgrade_remember(char **argv)
 	arguments = argv;
 }
 
-int
-upgrade_inherited(void)
+/* The number in the variable, which is removed; -1: there is none. */
+static int
+take_variable(const char *name)
 {
-	const char *number = getenv(LOCK_VARIABLE);
+	const char *number = getenv(name);
 	int fd = number ? atoi(number) : -1;
 
-	unsetenv(LOCK_VARIABLE);
-	if (!number)
+	unsetenv(name);
+	return fd;
+}
+
+int
+upgrade_inherited(int *lease)
+{
+	int fd = take_variable(LOCK_VARIABLE);
+
+	*lease = take_variable(LEASE_VARIABLE);
+	if (fd < 0 || *lease <= STDERR_FILENO)
+		*lease = -1;
+	if (fd < 0)
 		return -1;
 	return fd > STDERR_FILENO ? fd : UPGRADE_NO_LOCK;
+}
+
+const char *
+upgrade_program(void)
+{
+	return program;
 }
 
 /* In the child: runs the new program with CHECK_OPTION as last argument. */
@@ -202,20 +221,39 @@ upgrade_cancel(struct ev_loop *ev)
 	end_check(ev);
 }
 
-int
-upgrade_execute(int lock, struct error *err)
+/* The new program gets the descriptor, and its number in the environment. */
+static int
+hand_over(const char *variable, int fd)
 {
 	char number[16];
+
+	(void)snprintf(number, sizeof(number), "%d", fd);
+	return setenv(variable, number, 1) < 0 ? -1 : fcntl(fd, F_SETFD, 0);
+}
+
+static void
+take_back(const char *variable, int fd)
+{
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	unsetenv(variable);
+}
+
+int
+upgrade_execute(int lock, int lease, struct error *err)
+{
 	int ret;
 
-	(void)snprintf(number, sizeof(number), "%d", lock);
 	if (!program[0])
 		return error_set(err, ENOENT, "cannot upgrade: " NO_PROGRAM);
-	if (setenv(LOCK_VARIABLE, number, 1) < 0 || fcntl(lock, F_SETFD, 0) < 0)
-		return error_errno(err, errno, "cannot upgrade");
-	execv(program, arguments);
-	ret = error_errno(err, errno, "cannot upgrade to %s", program);
-	(void)fcntl(lock, F_SETFD, FD_CLOEXEC);
-	unsetenv(LOCK_VARIABLE);
+	if (hand_over(LOCK_VARIABLE, lock) < 0 ||
+	    (lease >= 0 && hand_over(LEASE_VARIABLE, lease) < 0)) {
+		ret = error_errno(err, errno, "cannot upgrade");
+	} else {
+		execv(program, arguments);
+		ret = error_errno(err, errno, "cannot upgrade to %s", program);
+	}
+	take_back(LOCK_VARIABLE, lock);
+	if (lease >= 0)
+		take_back(LEASE_VARIABLE, lease);
 	return ret;
 }

@@ -26,10 +26,14 @@ void upgrade_remember(char **argv);
  * Was this program executed by upgrade_execute() of an older one?  Returns the
  * inherited descriptor of the lock; UPGRADE_NO_LOCK: the older one was version
  * 0.1, which has no lock; -1: no.  Call it once: the environment variable that
- * says so is removed.
+ * says so is removed.  *lease is
+ * the descriptor of the lease's connection, or -1.
  */
 #define UPGRADE_NO_LOCK 0
-int upgrade_inherited(void);
+int upgrade_inherited(int *lease);
+
+/* The path of this program; "": not known. */
+const char *upgrade_program(void);
 
 /*
  * Starts a check.  `checked` is called once from the event loop, after at most
@@ -42,9 +46,9 @@ int upgrade_check(struct ev_loop *ev, upgrade_checked *checked, void *opaque,
 void upgrade_cancel(struct ev_loop *ev);
 
 /*
- * Executes the new program, with the descriptor `lock` kept open.  Returns only
- * if that fails: -errno and sets *err.
+ * Executes the new program, with the descriptors `lock` and `lease` kept open;
+ * `lease` may be -1.  Returns only if that fails: -errno and sets *err.
  */
-int upgrade_execute(int lock, struct error *err);
+int upgrade_execute(int lock, int lease, struct error *err);
 
 #endif

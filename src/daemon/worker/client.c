@@ -42,19 +42,19 @@ request_verb(enum channel_verb verb, bool flag)
 /* --- files --- */
 
 static int
-request_file(enum channel_verb verb, unsigned int role, bool flag,
+request_file(enum channel_verb verb, unsigned int role, unsigned int flag,
 	     struct channel_reply *reply, int *fd_in)
 {
 	const struct channel_request message = { .verb = (uint8_t)verb,
 						 .role = (uint8_t)role,
-						 .flag = flag };
+						 .flag = (uint8_t)flag };
 
 	return request(&message, reply, fd_in);
 }
 
 /* Returns the descriptor of the reply, or -errno. */
 static int
-request_descriptor(enum channel_verb verb, unsigned int role, bool flag,
+request_descriptor(enum channel_verb verb, unsigned int role, unsigned int flag,
 		   struct channel_reply *reply)
 {
 	int fd_in, ret = request_file(verb, role, flag, reply, &fd_in);
@@ -65,12 +65,12 @@ request_descriptor(enum channel_verb verb, unsigned int role, bool flag,
 }
 
 static int
-client_open(struct files *files, enum files_role role, bool write)
+client_open(struct files *files, enum files_role role, enum files_access access)
 {
 	struct channel_reply reply;
 
 	(void)files;
-	return request_descriptor(CHANNEL_OPEN, role, write, &reply);
+	return request_descriptor(CHANNEL_OPEN, role, access, &reply);
 }
 
 static int

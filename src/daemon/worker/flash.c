@@ -415,7 +415,6 @@ flash_report(struct flash *flash)
 	report->checkpoints = stored->checkpoints;
 	report->syncs = stored->syncs;
 	report->refused = stored->refused;
-	report->waits = flash->suspended;
 	report->burst_instead = store_sync_mode(flash->store) !=
 				flash->options->sync;
 	report->written = stored->written;
@@ -428,6 +427,7 @@ flash_report(struct flash *flash)
 		(void)snprintf(report->failure, sizeof(report->failure), "%s",
 			       store_failure(flash->store));
 	report->failed = failed;
+	report->released = store_released(flash->store);
 }
 
 static void

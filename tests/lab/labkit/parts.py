@@ -8,6 +8,7 @@
     systemd systemd and its journal
     dpkg    dpkg, programs that maintainer scripts use, and dpkg's database with
             the packages that dom0's files come from
+    sanlock sanlock and its library, which pflashd loads by name
     libvirt libvirtd with its driver for Xen, virsh, and libvirt's data
 
 The files come from Debian packages, unpacked in the cache beside the packages of
@@ -24,13 +25,14 @@ from labkit import (database, kernel, packages, paths, releases, sysroot,
                     xensource)
 from labkit.report import LabError
 
-# The last seven have the programs that scenarios name in `programs:`.
+# Those from dmsetup on have the programs that scenarios name in `programs:`.
 PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
             "iproute2", "systemd", "dpkg", "tar", "coreutils", "libc-bin",
             "perl-base", "init-system-helpers", "libvirt-clients",
             "libvirt-daemon-driver-xen", "libvirt-daemon-system", "dmsetup",
             "e2fsprogs", "fdisk", "strace", "apparmor", "lvm2",
-            "nfs-kernel-server")
+            "nfs-kernel-server", "sanlock", "libsanlock-client1", "lvm2-lockd",
+            "nbd-client", "nbd-server")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
@@ -91,6 +93,9 @@ PARTS = {
         "lib/x86_64-linux-gnu/perl-base": "usr/lib/x86_64-linux-gnu/perl-base",
         database.PLACE: database.PLACE,
     },
+    "sanlock": {name: name for name in (
+        "usr/sbin/sanlock",
+        "usr/lib/x86_64-linux-gnu/libsanlock_client.so.1")},
     "libvirt": {name: name for name in (
         "usr/sbin/libvirtd", "usr/bin/virsh", f"{LIBVIRT}/libvirt_driver_libxl.so",
         "usr/share/libvirt/cpu_map",    # without which no capabilities

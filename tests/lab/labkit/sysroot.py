@@ -19,7 +19,7 @@ from labkit.report import LabError
 PACKAGES = ("libc6-dev", "linux-libc-dev", "libxen-dev", "libev-dev",
             "libjson-c-dev", "libseccomp-dev", "libefivar-dev",
             "libefiboot-dev", "libblkid-dev", "libssl-dev", "libxml2-dev",
-            "zlib1g-dev")
+            "libsanlock-dev", "zlib1g-dev")
 # In a build directory; it names the sysroot and the Xen that its objects come from.
 USED = ".sysroot"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
