@@ -49,18 +49,3 @@ lease_config() {
     printf 'vars = %s/%s.fd\nlayout = 2m\nlease = %s\n' "$xl_dir" "$1" "$(lease_of "$2")" \
         >"/etc/xen/pflash/$1.conf"
 }
-
-# lease_lvm NUMBER: lvmlockd with sanlock, as the host with this id, and the device that
-# host1 shares by NBD. No udev makes the nodes in /dev here.
-lease_lvm() {
-    mkdir -p /etc/lvm /run/lvm /run/lock/lvm
-    cat >/etc/lvm/lvm.conf <<'END'
-global { use_lvmlockd = 1 use_lvmpolld = 0 sanlock_lv_extend = 96 }
-activation { udev_sync = 0 udev_rules = 0 verify_udev_operations = 1 monitoring = 0 }
-devices { external_device_info_source = "none" use_devicesfile = 0 obtain_device_list_from_udev = 0 }
-END
-    echo "local { host_id = $1 }" >/etc/lvm/lvmlocal.conf
-    [ -e /dev/nbd0 ] || mknod /dev/nbd0 b 43 0
-    nbd-client host1 -N shared /dev/nbd0 || return
-    lease_daemon && lvmlockd --gl-type sanlock --host-id "$1" --sanlock-timeout $lease_timeout
-}

@@ -31,8 +31,7 @@ PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
             "perl-base", "init-system-helpers", "libvirt-clients",
             "libvirt-daemon-driver-xen", "libvirt-daemon-system", "dmsetup",
             "e2fsprogs", "fdisk", "strace", "apparmor", "lvm2",
-            "nfs-kernel-server", "sanlock", "libsanlock-client1", "lvm2-lockd",
-            "nbd-client", "nbd-server")
+            "nfs-kernel-server", "sanlock", "libsanlock-client1")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
