@@ -133,7 +133,7 @@ cut 25
 host1_takes
 back
 check "host2's flash is read-only" lab_wait 120 on_host2 "grep -q 'read-only from now on' /tmp/syslog"
-note "$(lab_since "$cut_start") s after the cut: $(on_host2 "grep -o '[^ ]*; the flash.*' /tmp/syslog")"
+note "$(lab_since "$cut_start") s after the cut: $(on_host2 "grep -o '[^:]*; the flash.*' /tmp/syslog")"
 on_host2 'kill -9 $(lab_worker $(lab_supervisors)); sleep 3'
 check "after a kill of its worker host2's flash is not served" on_host2 '! lab_state split running'
 on_host2 'xl destroy split; xl_create split'
@@ -173,11 +173,11 @@ lab_step "host2 is cut off while it renames a new journal"
 on_host2 "lab_guest two 'test=steady seed=9' && lab_flash two $xl_dir/split.fd --history 0 && \
 xl unpause two && lab_expect two 60 '^# round'" || lab_die "no flash on host2: $hosts_said"
 on_host2 "strace -f -o /tmp/trace -e trace=rename,renameat,renameat2 \
--e inject=rename,renameat,renameat2:delay_enter=25000000 -p \$(lab_field two pid) \
+-e inject=rename,renameat,renameat2:delay_enter=35000000 -p \$(lab_field two pid) \
 </dev/null >/tmp/strace.err 2>&1 3>&- & lab_wait 30 grep -q attached /tmp/strace.err; \
 xl destroy two; lab_wait 10 grep -q journal.new /tmp/trace"
 check "host2's pflashd is about to rename its journal" test $hosts_status -eq 0
-cut 20
+cut 30
 host1_takes
 mine=$(stat -c %i /srv/nfs/split.fd.journal)
 back
