@@ -136,6 +136,14 @@ check_equal "a file that pflash-libvirt made: a flash" "0 1 1" \
 	"$? $(lines started) $(lines devices)"
 rm -r "$run/pflashd"
 starts "an incoming name" web--incoming web.conf
+check_equal "its flash is fetched first" "--domain 1 --config $conf --fetch" "$(cat "$state/fetched")"
+begin web--incoming
+: >"$conf/web.conf"
+: >"$state/unfetched"
+vif 1
+check_equal "its flash is not fetched: no guest" "1 0 0" "$? $(lines started) $(lines devices)"
+check "the reason is in xenstore" grep -q \
+	"^backend/vif/1/0/hotplug-error pflashd: --incoming: ssh has failed" "$state/written"
 starts_none "another incoming name" web--incoming2 web.conf
 starts "a blank" 'a b' 'a b.conf'
 starts "UTF-8" 'b\303\274cher' "$(printf 'b\303\274cher.conf')"
