@@ -69,8 +69,8 @@ find_host(char host[64], struct error *err)
 	    strspn(connection, "0123456789abcdefABCDEF.:%") < len)
 		return error_set(err, EINVAL,
 				 "--incoming: %%h is not known, because "
-				 "SSH_CONNECTION has no address: write the name "
-				 "of the host");
+				 "SSH_CONNECTION has no address: write the "
+				 "name of the host");
 	(void)snprintf(host, 64, "%.*s", (int)len, connection);
 	return 0;
 }
@@ -212,7 +212,8 @@ fetch(const struct options *options, const struct store_config *to,
 	if (ret == 0)
 		ret = store_receive(to, STORE_WITH_GUEST, stream, len, id, err);
 	if (ret == 0)
-		log_line(LOG_INFO, "%s: has arrived with its guest, transfer %s",
+		log_line(LOG_INFO,
+			 "%s: has arrived with its guest, transfer %s",
 			 options->vars, id);
 	free(stream);
 	free(text);

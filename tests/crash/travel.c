@@ -205,7 +205,8 @@ check_refusal(struct run *run, unsigned int place, int rc,
 	places_mirror(run);
 	if (store_open(&store, &config, NULL, &err) == 0)
 		return run_wrong(run, "store_open opens what a reader refuses");
-	if (rc == -EREMCHG && store_create(&config, run->model->image, &err) == 0)
+	if (rc == -EREMCHG &&
+	    store_create(&config, run->model->image, &err) == 0)
 		return run_wrong(run, "a new flash hides one that has left");
 	return machine.changes == changes ||
 	       run_wrong(run, "a refused start changes the files");

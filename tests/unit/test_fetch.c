@@ -49,8 +49,7 @@ setup(void)
 {
 	scratch_make();
 	(void)snprintf(vars, sizeof(vars), "%s", scratch_path("web.fd"));
-	(void)snprintf(stream, sizeof(stream), "%s",
-		       scratch_path("192.0.2.1"));
+	(void)snprintf(stream, sizeof(stream), "%s", scratch_path("192.0.2.1"));
 	make_stream();
 	guest = (struct guest){ .name = "web--incoming",
 				.has_run = true,
@@ -112,7 +111,7 @@ END_TEST
 
 START_TEST(the_host_is_that_of_the_connection)
 {
-	ck_assert_int_eq(setenv("SSH_CONNECTION", "192.0.2.1 40000 192.0.2.2 22",
+	ck_assert_int_eq(setenv("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22",
 				1),
 			 0);
 	ck_assert_msg(fetch_file("%h") == EXIT_OK, "%s", err.text);
@@ -190,8 +189,9 @@ END_TEST
 
 START_TEST(names_for_a_shell_are_refused)
 {
-	static const char *const bad[] = { "a;b", "a b",  "$(x)", "-x",
-					   "`x`", "a\tb", "x&",	  "caf\xc3\xa9" };
+	static const char *const bad[] = {
+		"a;b", "a b", "$(x)", "-x", "`x`", "a\tb", "x&", "caf\xc3\xa9"
+	};
 	static const char *const good[] = { "a", "1", "Web-1.example_x" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
