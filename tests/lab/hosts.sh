@@ -27,7 +27,8 @@ hosts_start() {
     on_host2 hosts_ssh
 }
 
-# hosts_ssh: makes /tmp/hosts/ssh, in place of ssh: HOST COMMAND...
+# hosts_ssh: makes /tmp/hosts/ssh, in place of ssh: HOST COMMAND...; the errors of the
+# command stay on its host, in /tmp/hosts/stderr
 hosts_ssh() {
     mkdir -p /tmp/hosts
     cat >/tmp/hosts/ssh <<'END'
@@ -41,7 +42,7 @@ nc "$host" 99 <$fifo &
 nc=$!
 exec 3>$fifo
 rm $fifo
-printf '%s\n' "export SSH_CONNECTION='$(sed -n 's/\t*\([0-9.]*\) '"$(hostname)"'$/\1/p' /etc/hosts) 40000 10.0.0.9 22'; $*" >&3
+printf '%s\n' "export SSH_CONNECTION='$(sed -n 's/\t*\([0-9.]*\) '"$(hostname)"'$/\1/p' /etc/hosts) 40000 10.0.0.9 22'; exec 2>>/tmp/hosts/stderr; $*" >&3
 cat <&4 >&3 &
 cat=$!
 exec 3>&- 4<&-

@@ -37,7 +37,7 @@ def command(*args):
 class Disk:
     """A mounted file system, unmounted at the end of `with`."""
 
-    def __init__(self, options, directory, kind):
+    def __init__(self, options, directory, kind, least=0):
         if not options.may_mount:
             raise CannotMount("a mount name space is not available")
         self.kind, self.place = kind, os.path.join(directory, f"{kind}.mnt")
@@ -51,7 +51,7 @@ class Disk:
             raise CannotMount(f"there is no {mkfs[0]}")
         self.image = os.path.join(directory, f"{kind}.img")
         with open(self.image, "wb") as file:
-            file.truncate(mebibytes << 20)
+            file.truncate(max(mebibytes, least) << 20)
         command(*mkfs, self.image)
         self.mount()
 

@@ -31,12 +31,13 @@ def after_failure(log):
     return [f"{call}({fd or ''})" for call, fd in CHANGES.findall(behind) if fd not in ("1", "2")]
 
 
-def inject(rng, directory, call, name, sync):
+def inject(rng, directory, call, name, sync, device):
     log = os.path.join(directory, "strace.log")
     when = rng.randrange(5, 60) if sync != "none" or call != "fdatasync" else 3
     wrap = ("strace", "-o", log, "-e", f"trace={call},write,pwrite64,fdatasync,fsync,ftruncate,rename", "-e",
             f"inject={call}:error={name}:when={when}")
-    guest = space.start(rng, os.path.join(directory, "inject.fd"), sync, wrap=wrap)
+    path = os.path.join(directory, "device.fd" if device else "inject.fd")
+    guest = space.start(rng, path, sync, device, wrap=wrap)
     number = getattr(errno, name)
     space.check_status(guest.write_until_failure("the failed call"),
                   {errno.ENOSPC: 0, errno.EROFS: flash.PROTECTED}.get(number, flash.VPP))
@@ -77,11 +78,12 @@ def run(options, rng, directory):
     for call, name in (("pwrite64", "EIO"), ("pwrite64", "ENOSPC"), ("pwrite64", "EDQUOT"), ("pwrite64", "EROFS"),
                        ("fdatasync", "EIO"), ("fdatasync", "ENOSPC")):
         for sync in ("burst", "op", "none"):
-            text = f"{call} fails with {name}, --sync {sync}"
-            if why:
-                skip(text, why)
-            elif sync != "none" or call != "fdatasync":
-                check(text, inject, rng, directory, call, name, sync)
+            for what, device in ("", False), (", a complete device", True):
+                text = f"{call} fails with {name}, --sync {sync}{what}"
+                if why:
+                    skip(text, why)
+                elif sync != "none" or call != "fdatasync":
+                    check(text, inject, rng, directory, call, name, sync, device)
     try:
         with disks.Disk(options, directory, "ext4") as disk:
             check("a file system that makes itself read-only", read_only, rng, disk)

@@ -17,12 +17,12 @@ def refused(path, pattern, code=3, program=None):
          f"exit {done.returncode}, not {code}, or no '{pattern}' in: {stderr}")
 
 
-def two(rng, directory):
-    path = os.path.join(directory, "two.fd")
-    guest = space.start(rng, path)
+def two(rng, directory, device):
+    path = os.path.join(directory, "device.fd" if device else "two.fd")
+    guest = space.start(rng, path, device=device)
     guest.write_many(10)
     by = f"in use by pid {guest.replay.process.pid}"
-    link = os.path.join(directory, "link.fd")
+    link = path + ".link"
     os.symlink(path, link)
     for name in (path, link):
         refused(name, by)
@@ -102,7 +102,8 @@ def mounted(text, options, function, *args):
 
 
 def run(options, rng, directory):
-    check("two servers at once", two, rng, directory)
+    check("two servers at once", two, rng, directory, False)
+    check("two servers at once, a complete device", two, rng, directory, True)
     check("a journal that is a link to /dev/full", journal_link, directory)
     mounted("a journal that is /dev/full", options, journal_mounted, directory)
     mounted("VARS on a block device", options, device, rng, directory)

@@ -123,12 +123,8 @@ class Device(Boot):
     def start(self, image):
         template = self.path + ".template"
         programs.put(template, image)
-        if not os.path.exists(self.path):
-            with open(self.path, "wb") as device:
-                device.truncate(20 << 20)
-        code, _, stderr = programs.ctl("create", "--device", "--reset", "--template", template, self.path)
+        programs.prepare_device(self.path, "--template", template)
         os.unlink(template)
-        need(code == 0, f"create --device: exit {code}, {stderr}")
         self.model = flash.Model(image, self.sync == "op")
 
     def found(self, where):

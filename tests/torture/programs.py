@@ -159,6 +159,15 @@ def put(path, data):
         file.write(data)
 
 
+def prepare_device(path, *what):
+    """Makes a complete device, which is a regular file, with the image that the options say."""
+    if not os.path.exists(path):
+        with open(path, "wb") as device:
+            device.truncate(20 << 20)
+    code, _, stderr = ctl("create", "--device", "--reset", *what, path)
+    need(code == 0, f"create --device: exit {code}, {stderr}")
+
+
 def is_complete(path):
     """Is it a device that has all files of the flash?  No other file is so large."""
     return os.path.getsize(path) > 16 << 20

@@ -45,7 +45,7 @@ class Guest:
             if status != flash.READY:
                 break
         need(status != flash.READY, f"{MOST} bursts, but the status never showed {why}")
-        self.expect(self.replay.read_all(SIZE), "the guest does not read the last state that was stored")
+        self.expect(self.replay.read_all(len(self.model.image)), "the guest does not read the last state that was stored")
         for _ in range(3):
             need(self.write() != flash.READY, "a burst after the failed one succeeds")
         return status
@@ -84,11 +84,15 @@ def check_status(status, want):
     need(rest == want, f"status {status:#x}: wanted {want:#x} beside READY and PROGRAM or ERASE")
 
 
-def start(rng, path, sync="burst", **how):
+def start(rng, path, sync="burst", device=False, **how):
     image = rng.randbytes(SIZE)
     if os.path.exists(path + ".journal"):
         os.unlink(path + ".journal")
-    programs.put(path, image)
+    if device:
+        programs.prepare_device(path, "--layout", "2m")
+        image = programs.export(path)
+    else:
+        programs.put(path, image)
     return Guest(rng, path, image, sync, **how)
 
 

@@ -52,8 +52,8 @@ def once(guest, disk):
     return found[0] - least
 
 
-def series(rng, disk, sync, times, seconds):
-    guest = space.start(rng, disk.path("vars.fd"), sync)
+def series(rng, disk, sync, device, times, seconds):
+    guest = space.start(rng, disk.path("device.fd" if device else "vars.fd"), sync, device)
     need(guest.replay.end()[0] == 0, "the first run failed")
     until, done, more = time.monotonic() + seconds, 0, 0
     while done < times and time.monotonic() < until:
@@ -72,6 +72,9 @@ def run(options, rng, directory):
                 disk.unmount()
                 disk.mount()
                 for sync in ("burst", "op", "none"):
-                    check(f"a disk with {kind} vanishes, --sync {sync}", series, rng, disk, sync, times, seconds)
+                    check(f"a disk with {kind} vanishes, --sync {sync}", series, rng, disk, sync, False, times, seconds)
+            with disks.Disk(options, directory, kind, 48) as disk:
+                check(f"a disk with {kind} and a complete device vanishes", series, rng, disk, "burst", True, times,
+                      seconds)
         except disks.CannotMount as why:
             skip(f"a disk with {kind} vanishes", why)
