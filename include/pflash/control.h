@@ -43,6 +43,8 @@
 #define STATUS_STATE "state"
 #define STATUS_RESTARTS "restarts" /* number: restarts of the worker */
 #define STATUS_VARS "vars"         /* string: path of the VARS file */
+/* string: path of the journal; "" if it is VARS.journal, or on the device */
+#define STATUS_JOURNAL "journal"
 #define STATUS_QUEUED "queued"     /* number: lists for the next start */
 /*
  * string: the mode in effect: variable, burst, op or none; and if it is burst

@@ -22,6 +22,8 @@
 #define WORDS 64
 #define HOST_MARK "%h"
 
+unsigned int fetch_seconds = 30;
+
 static volatile pid_t command; /* the process group; 0: none */
 static volatile sig_atomic_t late;
 
@@ -145,7 +147,7 @@ start(char *const words[], int *output, struct error *err)
 	(void)setpgid(pid, pid); /* as the child does, whoever is first */
 	command = pid;
 	sigaction(SIGALRM, &action, NULL);
-	(void)alarm(FETCH_SECONDS);
+	(void)alarm(fetch_seconds);
 	return 0;
 }
 
@@ -162,8 +164,8 @@ finish(const char *name, struct error *err)
 	(void)alarm(0);
 	if (late)
 		return error_set(err, ETIMEDOUT,
-				 "--incoming: %s has not ended within %d s",
-				 name, FETCH_SECONDS);
+				 "--incoming: %s has not ended within %u s",
+				 name, fetch_seconds);
 	if (status == 0)
 		return 0;
 	return error_set(err, EIO,

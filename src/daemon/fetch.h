@@ -8,7 +8,7 @@
 #include "pflash/error.h"
 
 /* Seconds that the command has: libxl kills a hotplug script after 40. */
-#define FETCH_SECONDS 30
+extern unsigned int fetch_seconds;
 
 /*
  * If the guest migrates to this host, and no flash is in its place, runs the

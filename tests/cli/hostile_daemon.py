@@ -35,6 +35,7 @@ def good(domain):
         "restarts": 0,
         "queued": 2,
         "vars": f"/var/lib/pflash/guest{domain}.fd",
+        "journal": "",
         "sync": "burst",
         "personality": "ovmf",
         "sandbox": "full",

@@ -162,7 +162,7 @@ refuses "--config: no file" 3 "$tmp/none.conf: No such" "$d" --domain 1 --config
 conf "$tmp/b.conf" 'sync = op'
 refuses "--config: no vars in it" 2 '--vars' "$d" --domain 1 --config "$tmp/b.conf"
 for line in 'nope = 1' 'domain = 1' 'config = x' 'foreground = yes' 'ready-fd = 3' 'help = yes' \
-	'check-handover = yes' 'check-start = pvh' '%n = 1' 'x%n = none'; do
+	'check-handover = yes' 'check-start = pvh' 'fetch = yes' '%n = 1' 'x%n = none'; do
 	conf "$tmp/b.conf" "vars = $v" "$line"
 	refuses "--config: $line" 3 "b.conf:2: unknown option '${line%% *}'" \
 		"$d" --domain 1 --config "$tmp/b.conf"

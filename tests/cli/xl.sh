@@ -42,6 +42,11 @@ EOT
 # Only one per domain, slow to start; leaves a daemon.
 program "$bin/pflashd" <<-'EOT'
 	[ "$1" = --domain ] || exit 2
+	if [ "$5" = --fetch ]; then
+	    echo "$*" >>"$STATE/fetched"
+	    [ ! -e "$STATE/unfetched" ] || { echo "pflashd: --incoming: ssh has failed"; exit 3; }
+	    exit 0
+	fi
 	echo "$*" >>"$STATE/started"
 	if [ -e "$STATE/refuse" ]; then
 	    echo "pflashd: the guest's name is refused"
@@ -133,6 +138,14 @@ check_equal "a file that pflash-libvirt made: a flash" "0 1 1" \
 	"$? $(lines started) $(lines devices)"
 rm -r "$run/pflashd"
 starts "an incoming name" web--incoming web.conf
+check_equal "its flash is fetched first" "--domain 1 --config $conf --fetch" "$(cat "$state/fetched")"
+begin web--incoming
+: >"$conf/web.conf"
+: >"$state/unfetched"
+vif 1
+check_equal "its flash is not fetched: no guest" "1 0 0" "$? $(lines started) $(lines devices)"
+check "the reason is in xenstore" grep -q \
+	"^backend/vif/1/0/hotplug-error pflashd: --incoming: ssh has failed" "$state/written"
 starts_none "another incoming name" web--incoming2 web.conf
 starts "a blank" 'a b' 'a b.conf'
 starts "UTF-8" 'b\303\274cher' "$(printf 'b\303\274cher.conf')"

@@ -93,6 +93,22 @@ struct move {
 	unsigned int place; /* of the flash in use: 0, or 1, the second path */
 };
 
+enum travel_stage {
+	TRAVEL_NOT,
+	TRAVEL_LENDING,   /* the flash is at its place, or lent */
+	TRAVEL_LENT,      /* it is lent */
+	TRAVEL_RECEIVED,  /* and has arrived at the other place */
+	TRAVEL_TAKING,    /* the other place takes it, or the administrator */
+	TRAVEL_RETURNING, /* likewise its own place */
+};
+
+/* The flash migrates with its guest from `move.place` to the other place. */
+struct travel {
+	enum travel_stage stage;
+	bool received; /* it has arrived, durably */
+	bool left;     /* files that are no flash may be at the other place */
+};
+
 /*
  * The states that a power cut may leave: VARS lo to hi, the saved state saved
  * lo to hi (model.h).
@@ -115,6 +131,7 @@ struct range {
 	enum touched touched;
 	enum cloned cloned;
 	struct move move;
+	struct travel travel;
 };
 
 struct op {

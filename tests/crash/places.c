@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "random.h"
+#include "travel.h"
 
 #include "pflash/reader.h"
 
@@ -98,6 +99,19 @@ look(const struct run *run, const char *path, uint32_t *number,
 		*number = run_find_state(run, reader_image(reader));
 	reader_close(reader);
 	return 0;
+}
+
+const char *
+places_path(const struct run *run, unsigned int place)
+{
+	return path_of(run, place);
+}
+
+int
+places_look(const struct run *run, unsigned int place, uint32_t *number,
+	    struct error *err)
+{
+	return look(run, path_of(run, place), number, err);
 }
 
 /* --- move --- */
@@ -245,6 +259,8 @@ places_settle(struct run *run, bool *ready)
 	bool usable[2];
 
 	*ready = true;
+	if (travel_is_known(run))
+		return travel_settle(run);
 	if (!move->begun)
 		return check_other_place(run);
 	/* The flash was perhaps never created. */

@@ -8,6 +8,12 @@
 
 #include "script.h"
 
+/* The path of a place, 0 or 1. */
+const char *places_path(const struct run *run, unsigned int place);
+/* The result of a reader there, and the state of its image in *number. */
+int places_look(const struct run *run, unsigned int place, uint32_t *number,
+		struct error *err);
+
 /* Makes the real files agree with the disk: files_local() looks at them. */
 void places_mirror(const struct run *run);
 

@@ -13,6 +13,7 @@
 #include "queue.h"
 #include "random.h"
 #include "repairs.h"
+#include "travel.h"
 
 #include "pflash/fv.h"
 #include "pflash/reader.h"
@@ -51,6 +52,7 @@ script_command(const struct script *script)
 	for (size_t i = script->steps; i-- > 0;)
 		switch (script->step[i].kind) {
 		case STEP_MOVE:
+		case STEP_TRAVEL:
 		case STEP_CLONE:
 		case STEP_ROLLBACK:
 		case STEP_RESET:
@@ -746,6 +748,7 @@ run_closed_step(struct run *run, const struct step *step)
 	case STEP_COPY: return others_copy(run, step->len);
 	case STEP_ACCEPT: return others_accept(run);
 	case STEP_MOVE: return places_move(run);
+	case STEP_TRAVEL: return travel(run, step->seed);
 	case STEP_USE_CLONE: return places_use_clone(run, step->seed);
 	case STEP_DAMAGE:
 		return repairs_damage(run, (enum damage)step->len, step->seed);

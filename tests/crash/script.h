@@ -37,6 +37,7 @@ enum step_kind {
 	STEP_COPY,    /* the backup file to VARS, in place; `len`: and sync */
 	STEP_ACCEPT,
 	STEP_MOVE,      /* to the other place */
+	STEP_TRAVEL,    /* to the other place, with the guest (travel.h) */
 	STEP_USE_CLONE, /* the guest of the clone writes */
 	STEP_DAMAGE,    /* VARS; `len`: how (repairs.h) */
 	STEP_ROLLBACK,  /* to the newest point, in whatever state VARS is */

@@ -350,6 +350,30 @@ build_one_move(struct script *script, const struct workload *workload,
 	script_add(script, STEP_CLOSE);
 }
 
+/*
+ * The flash does not arrive; the migration is aborted; it goes there without a
+ * journal; and comes back to the files that it has left.
+ */
+static void
+build_travel(struct script *script, const struct workload *workload,
+	     uint64_t seed)
+{
+	uint64_t random = mix(seed, 29);
+
+	begin(script, &random);
+	for (uint32_t n = 0; n < 4; n++) {
+		add_bursts(script, workload, &random, 1);
+		save_state(script, &random);
+		script_add(script, STEP_CLOSE);
+		if (n == 2)
+			script_add(script, STEP_REMOVE_JOURNAL);
+		script_add(script, STEP_TRAVEL)->seed = n;
+		script_add(script, STEP_OPEN);
+	}
+	add_bursts(script, workload, &random, 1);
+	script_add(script, STEP_CLOSE);
+}
+
 /* The flash is in use and has an open burst, or its process was killed. */
 static void
 build_clone(struct script *script, const struct workload *workload,
@@ -762,6 +786,8 @@ const struct workload workloads[] = {
 	  SECOND_BOOT },
 	CLOSED("move-burst", build_move, STORE_SYNC_BURST, 2),
 	CLOSED("move-none", build_move, STORE_SYNC_NONE, 1),
+	CLOSED("travel-burst", build_travel, STORE_SYNC_BURST, 1),
+	CLOSED("travel-none", build_travel, STORE_SYNC_NONE, 1),
 	CLOSED("clone", build_clone, STORE_SYNC_BURST, 2),
 	CLOSED("rescue-burst", build_rescue, STORE_SYNC_BURST, 2),
 	CLOSED("rescue-none", build_rescue, STORE_SYNC_NONE, 1),

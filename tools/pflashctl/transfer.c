@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "find.h"
@@ -15,6 +16,9 @@
 #include "pflashctl.h"
 
 /* --- send --- */
+
+/* Those that wait for the flash of a guest have given up by then. */
+#define SEND_SECONDS 40
 
 static int
 write_out(void *opaque, const void *bytes, size_t len, struct error *err)
@@ -35,16 +39,21 @@ write_out(void *opaque, const void *bytes, size_t len, struct error *err)
 	return 0;
 }
 
+/* Waits for the lock until the deadline of ask_clock(). */
 static int
-send_flash(const struct store_config *config, enum store_travel travel)
+send_flash(const struct store_config *config, enum store_travel travel,
+	   int64_t deadline)
 {
+	const struct timespec pause = { .tv_nsec = 50000000 };
 	const struct store_sink sink = { .write = write_out };
 	char id[STORE_TRANSFER_TEXT];
 	struct error err;
 	int ret;
 
 	signal(SIGPIPE, SIG_IGN);
-	ret = store_send(config, travel, &sink, id, &err);
+	while ((ret = store_send(config, travel, &sink, id, &err)) == -EBUSY &&
+	       ask_clock() < deadline)
+		(void)nanosleep(&pause, NULL);
 	if (ret < 0)
 		return ctl_refused(ret, &err);
 	fprintf(stderr, "pflashctl: sent, transfer %s\n", id);
@@ -60,32 +69,62 @@ is_guest(const char *word)
 	return !strchr(word, '/') && stat(word, &st) < 0 && errno == ENOENT;
 }
 
-/* The flash of a guest whose pflashd has unlocked it: it is suspended. */
+/*
+ * The paths of a guest's files, which the caller frees; *journal is NULL if it
+ * is not apart.  A pflashd that does not name its journal also takes nothing
+ * back that was lent.
+ */
+static int
+find_paths(const char *wanted, const struct answer *answer, char **path,
+	   char **journal)
+{
+	struct text vars = answer_text(answer, STATUS_VARS);
+	struct text apart = answer_text(answer, STATUS_JOURNAL);
+
+	*path = *journal = NULL;
+	if (!apart.bytes)
+		return ctl_fail(CTL_FAILED,
+				"%s: its pflashd is too old to lend its flash: "
+				"`pflashctl upgrade` replaces it",
+				wanted);
+	if (!vars.bytes || vars.bytes[0] != '/' ||
+	    (apart.len && apart.bytes[0] != '/'))
+		return ctl_fail(CTL_FAILED,
+				"%s: the paths of its files are not absolute",
+				wanted);
+	*path = strndup(vars.bytes, vars.len);
+	*journal = apart.len ? strndup(apart.bytes, apart.len) : NULL;
+	return *path && (*journal || !apart.len) ?
+		       CTL_OK :
+		       ctl_fail(CTL_FAILED, "out of memory");
+}
+
+/*
+ * The flash of a guest that is being suspended: its pflashd unlocks it.  When
+ * the connection hangs, the lock must not keep the flash from the guest.
+ */
 static int
 send_of_guest(const struct ctl_options *options)
 {
 	const char *wanted = options->files[0];
-	struct store_config config = ctl_config(options);
+	struct store_config config = { .path = NULL };
+	char *path = NULL, *journal = NULL;
+	int64_t deadline = ask_clock() + STATUS_MS;
 	struct guests guests;
 	struct guest *found;
-	int code = find_guest(wanted, ask_clock() + STATUS_MS, &guests, &found);
-	char *path = NULL;
+	int code = find_guest(wanted, deadline, &guests, &found);
 
-	if (code == CTL_OK) {
-		struct text vars = answer_text(&found->answer, STATUS_VARS);
-
-		path = vars.bytes ? strndup(vars.bytes, vars.len) : NULL;
-		if (!path)
-			code = ctl_fail(CTL_FAILED,
-					"%s: the answer of its pflashd has no "
-					"VARS file",
-					wanted);
-	}
+	if (code == CTL_OK)
+		code = find_paths(wanted, &found->answer, &path, &journal);
 	guests_close(&guests);
 	config.path = path;
-	if (code == CTL_OK)
-		code = send_flash(&config, STORE_WITH_GUEST);
+	config.journal = journal;
+	if (code == CTL_OK) {
+		(void)alarm(SEND_SECONDS);
+		code = send_flash(&config, STORE_WITH_GUEST, deadline);
+	}
 	free(path);
+	free(journal);
 	return code;
 }
 
@@ -98,9 +137,9 @@ ctl_send(const struct ctl_options *options)
 		return ctl_fail(CTL_USAGE, "send: standard output is a "
 					   "terminal: give it to `pflashctl "
 					   "receive` on the other host");
-	return is_guest(options->files[0]) ?
+	return !options->journal && is_guest(options->files[0]) ?
 		       send_of_guest(options) :
-		       send_flash(&config, STORE_ALONE);
+		       send_flash(&config, STORE_ALONE, 0);
 }
 
 /* --- receive --- */

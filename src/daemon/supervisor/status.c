@@ -37,6 +37,8 @@ add_identity(struct object *object, const struct status *status)
 	object_add_text(object, STATUS_STATE, status->state);
 	object_add_number(object, STATUS_RESTARTS, status->restarts);
 	object_add_text(object, STATUS_VARS, options->vars);
+	object_add_text(object, STATUS_JOURNAL,
+			options->journal ? options->journal : "");
 	object_add_number(object, STATUS_QUEUED, status->queued);
 	add_sync(object, status);
 	object_add_text(object, STATUS_PERSONALITY,
