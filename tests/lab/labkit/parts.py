@@ -31,7 +31,8 @@ PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
             "perl-base", "init-system-helpers", "libvirt-clients",
             "libvirt-daemon-driver-xen", "libvirt-daemon-system", "dmsetup",
             "e2fsprogs", "fdisk", "strace", "apparmor", "lvm2",
-            "nfs-kernel-server", "sanlock", "libsanlock-client1")
+            "nfs-kernel-server", "sanlock", "libsanlock-client1",
+            "open-iscsi", "sg3-utils", "nbd-server", "nbd-client")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
