@@ -683,7 +683,7 @@ START_TEST(report_full_of_garbage)
 	ck_assert_uint_eq(strlen(text_of(answer, STATUS_FAILURE)), 255);
 	ck_assert_ptr_null(text_of(answer, STATUS_ERROR));
 	ck_assert_int_eq(number_of(answer, STATUS_ERRORS), 1);
-	ck_assert_int_eq(json_object_object_length(answer), 33);
+	ck_assert_int_eq(json_object_object_length(answer), 34);
 	json_object_put(answer);
 	ck_assert_int_eq(terminate(), EXIT_OK);
 }
