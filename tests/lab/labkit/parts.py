@@ -8,6 +8,7 @@
     dpkg    dpkg, programs that maintainer scripts use, and dpkg's database with
             the packages that dom0's files come from
     libvirt libvirtd with its driver for Xen, virsh, and libvirt's data
+    drbd    DRBD: the kernel's driver, its tools, and xl's script for disks on it
 
 The files come from Debian packages, unpacked in the cache beside the packages of
 the base.
@@ -23,13 +24,13 @@ from labkit import (database, kernel, packages, paths, releases, sysroot,
                     xensource)
 from labkit.report import LabError
 
-# The last seven have the programs that scenarios name in `programs:`.
+# From dmsetup to nfs-kernel-server: the programs that scenarios name in `programs:`.
 PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
             "iproute2", "systemd", "dpkg", "tar", "coreutils", "libc-bin",
             "perl-base", "init-system-helpers", "libvirt-clients",
             "libvirt-daemon-driver-xen", "libvirt-daemon-system", "dmsetup",
             "e2fsprogs", "fdisk", "strace", "apparmor", "lvm2",
-            "nfs-kernel-server")
+            "nfs-kernel-server", "drbd-utils")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
@@ -93,6 +94,18 @@ PARTS = {
         "usr/share/libvirt/cpu_map",    # without which no capabilities
         "usr/share/libvirt/schemas",    # of virsh define --validate
         "etc/apparmor.d/usr.sbin.libvirtd")},
+    "drbd": {
+        # The programs look for each other at these paths.
+        **{name: name for name in (
+            "sbin/drbdadm", "sbin/drbdmeta", "sbin/drbdsetup",
+            "lib/drbd/drbdadm-84", "lib/drbd/drbdsetup-84",
+            f"{SCRIPTS}/block-drbd")},
+        # Inserted in the order of their names.
+        "lib/modules/drbd-0-crc32c.ko": "kernel:crypto/crc32c_generic",
+        "lib/modules/drbd-1-libcrc32c.ko": "kernel:lib/libcrc32c",
+        "lib/modules/drbd-2-lru_cache.ko": "kernel:lib/lru_cache",
+        "lib/modules/drbd-3-drbd.ko": "kernel:drivers/block/drbd/drbd",
+    },
 }
 
 
