@@ -109,7 +109,7 @@ not_a_directory(struct error *err, const char *path, const char *directory)
 	return ret;
 }
 
-/* The errors of a device that DRBD, or another engine, gives to another host. */
+/* A device that DRBD, or another storage, has given to another host. */
 static bool
 is_elsewhere(int code, const char *path)
 {

@@ -73,6 +73,16 @@ pflashctl export $drbd_flash /tmp/bytes.fd
 check_equal "host1 reads what the guest wrote on host2" "$(xl_wanted 3)" \
     "$(dd if=/tmp/bytes.fd bs=32 skip=2048 count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \n')"
 
+config gone pvh test=hole
+xl_create gone || note "not created: $(cat /tmp/gone.out)"
+xl destroy gone
+check "pflashd ends after xl destroy" lab_wait 30 xl_nothing
+sleep 1
+note "after xl destroy on host1: $(drbdadm role guest | sort -u | tr '\n' ' ')"
+drbdadm secondary guest
+check "after xl destroy the role can leave host1" drbd_to_host2
+check "and come back" drbd_to_host1
+
 lab_step "split brain"
 pflashctl create --device --reset --layout 2m $drbd_flash
 drbdadm disconnect guest
