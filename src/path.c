@@ -109,6 +109,28 @@ not_a_directory(struct error *err, const char *path, const char *directory)
 	return ret;
 }
 
+/* A device that DRBD, or another storage, has given to another host. */
+static bool
+is_elsewhere(int code, const char *path)
+{
+	struct stat st;
+
+	return code == EMEDIUMTYPE ||
+	       (code == EROFS && stat(path, &st) == 0 && S_ISBLK(st.st_mode));
+}
+
+static int
+elsewhere(struct error *err, int code, const char *path)
+{
+	return error_set(err, code,
+			 "%s: %s: the storage does not let this host use the "
+			 "device: a DRBD resource must be primary here "
+			 "(`drbdadm primary RESOURCE`), which DRBD refuses "
+			 "while it is primary on another host; other storage "
+			 "must be writable here",
+			 path, strerror(code));
+}
+
 int
 path_error(struct error *err, int code, const char *path)
 {
@@ -120,6 +142,8 @@ path_error(struct error *err, int code, const char *path)
 				 "%s: symbolic links lead round in a circle, "
 				 "or are more than 40: correct the links",
 				 path);
+	if (is_elsewhere(code, path))
+		return elsewhere(err, code, path);
 	if (code != ENOENT && code != ENOTDIR)
 		return error_errno(err, code, "%s", path);
 	if (code == ENOENT && path_is_link(path))

@@ -312,4 +312,31 @@ storm 1 20
 check_equal "without flock: twenty devices come, by one pflashd" "0 20 1" \
 	"$storm_bad $(lines devices) $(ls -d "$state"/has-* | wc -l)"
 unset TEST_PATH
+
+# --- other scripts for disks ---
+
+program "$scripts/block-other" <<-'EOT'
+	[ ! -e "$STATE/no-disk" ] || exit 1
+	[ ! -e "$STATE/started" ] || echo "after pflashd" >>"$STATE/devices"
+	echo "$*" >>"$STATE/devices"
+EOT
+ln -s block-pflash "$scripts/block-other-pflash"
+
+other() {
+	XENBUS_PATH=backend/vbd/1/51712 timeout 20 "$scripts/block-other-pflash" \
+		"$1" >>"$tmp/out" 2>&1
+}
+
+begin guest
+: >"$conf/guest.conf"
+other add
+check_equal "a disk with another script: a flash" "0 1" "$? $(lines started)"
+check_equal "the other script ran before pflashd" add "$(cat "$state/devices")"
+other remove
+check_equal "and it runs on removal" "0 1 3" "$? $(lines started) $(lines devices)"
+begin guest
+: >"$conf/guest.conf"
+: >"$state/no-disk"
+other add
+check_equal "the other script fails: no flash" "1 0" "$? $(lines started)"
 finish

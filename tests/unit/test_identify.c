@@ -561,6 +561,19 @@ START_TEST(types)
 }
 END_TEST
 
+/* EROFS counts as such an error only for a block device. */
+START_TEST(device_of_another_host)
+{
+	ck_assert_int_eq(identify_open_error(EMEDIUMTYPE, path, &err),
+			 -EMEDIUMTYPE);
+	ck_assert_ptr_nonnull(strstr(err.text, "drbdadm primary"));
+	ck_assert_ptr_nonnull(strstr(err.text, path));
+	write_file("x", 1);
+	ck_assert_int_eq(identify_open_error(EROFS, path, &err), -EROFS);
+	ck_assert_ptr_null(strstr(err.text, "drbdadm"));
+}
+END_TEST
+
 START_TEST(templates)
 {
 	struct vars vars = vars_make(layouts[_i]);
@@ -686,6 +699,7 @@ main(void)
 	tcase_add_loop_test(tc, templates, 0, 2);
 	tcase_add_test(tc, padding_of_an_unknown_layout);
 	tcase_add_test(tc, code);
+	tcase_add_test(tc, device_of_another_host);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -10,6 +10,7 @@
             the packages that dom0's files come from
     sanlock sanlock and its library, which pflashd loads by name
     libvirt libvirtd with its driver for Xen, virsh, and libvirt's data
+    drbd    DRBD: the kernel's driver, its tools, and xl's script for disks on it
 
 The files come from Debian packages, unpacked in the cache beside the packages of
 the base.
@@ -32,7 +33,7 @@ PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
             "libvirt-daemon-driver-xen", "libvirt-daemon-system", "dmsetup",
             "e2fsprogs", "fdisk", "strace", "apparmor", "lvm2",
             "nfs-kernel-server", "sanlock", "libsanlock-client1",
-            "open-iscsi", "sg3-utils", "nbd-server", "nbd-client")
+            "drbd-utils", "open-iscsi", "sg3-utils", "nbd-server", "nbd-client")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
@@ -101,6 +102,18 @@ PARTS = {
         "usr/share/libvirt/cpu_map",    # without which no capabilities
         "usr/share/libvirt/schemas",    # of virsh define --validate
         "etc/apparmor.d/usr.sbin.libvirtd")},
+    "drbd": {
+        # The programs look for each other at these paths.
+        **{name: name for name in (
+            "sbin/drbdadm", "sbin/drbdmeta", "sbin/drbdsetup",
+            "lib/drbd/drbdadm-84", "lib/drbd/drbdsetup-84",
+            f"{SCRIPTS}/block-drbd")},
+        # Inserted in the order of their names.
+        "lib/modules/drbd-0-crc32c.ko": "kernel:crypto/crc32c_generic",
+        "lib/modules/drbd-1-libcrc32c.ko": "kernel:lib/libcrc32c",
+        "lib/modules/drbd-2-lru_cache.ko": "kernel:lib/lru_cache",
+        "lib/modules/drbd-3-drbd.ko": "kernel:drivers/block/drbd/drbd",
+    },
 }
 
 
