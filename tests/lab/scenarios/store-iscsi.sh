@@ -64,7 +64,7 @@ check "host a sets a variable" pflashctl vars set --text new /dev/sda $variable:
 check "host b reads what host a has written" pflashctl vars get /dev/sdb $variable:Fresh
 
 # bursts COUNT: accesses that program 100 bytes COUNT times, at most 655 times to other
-# bytes, and read one after each time: pflash-replay prints it when the burst is answered
+# bytes, and read the last of them each time, which is 0 if the burst is stored
 bursts() {
     awk -v count="$1" 'BEGIN {
         for (b = 0; b < count; b++) {
@@ -72,12 +72,13 @@ bursts() {
                 o = 65536 + (b * 100 + i) % 65536
                 printf "w %x 1 10\nw %x 1 0\n", o, o
             }
-            print "w 10000 1 ff\nr 10000 1"
+            printf "w 10000 1 ff\nr %x 1\n", o
         }
     }'
 }
 
-# writes DEVICE COUNT: begins to; the end of /tmp/writer is then the exit status
+# writes DEVICE COUNT: begins to make these accesses; in the end the last line of
+# /tmp/writer is the exit status
 writes() {
     bursts "$2" >/tmp/many
     : >/tmp/answered
@@ -85,14 +86,23 @@ writes() {
         echo "exit $?" >>/tmp/writer) 3>&- &
 }
 
+# answered: the number of bursts that were answered as stored
+answered() {
+    grep -c '^0*$' /tmp/answered
+}
+
+# writes_have COUNT: so many bursts were answered
+writes_have() {
+    test "$(answered)" -ge "$1"
+}
+
 # has_answered TEXT DEVICE: the device has all answered bursts
 has_answered() {
-    answered=$(wc -l </tmp/answered)
     rm -f /tmp/now.fd
     pflashctl export "$2" /tmp/now.fd
     programmed=$(tail -c +65537 /tmp/now.fd | tr -d '\377' | wc -c)
-    check "$1" test "$programmed" -ge $((answered * 100)) -a "$answered" -gt 0
-    note "$answered bursts answered, $programmed bytes programmed"
+    check "$1" test "$programmed" -ge $(($(answered) * 100)) -a "$(answered)" -gt 0
+    note "$(answered) bursts answered, $programmed bytes programmed"
 }
 
 writes /dev/sda 1200
@@ -141,7 +151,7 @@ kill $holder
 
 pflashctl create --device --reset --layout 2m /dev/sda
 writes /dev/sda 600
-sleep 1
+lab_wait 60 writes_have 50 || lab_die "the writer does not write"
 start=$(lab_now)
 echo 0 >$target/iscsi/$name:a/tpgt_1/enable
 sleep 4
@@ -151,7 +161,7 @@ lab_wait 90 grep -q exit /tmp/writer
 check_equal "a writer ends well after a restart of the target" "exit 0" "$(tail -n 1 /tmp/writer)"
 note "$(lab_since "$start") s after the target has gone: $(tr '\n' ' ' </tmp/writer)"
 has_answered "the disk has all that it wrote" /dev/sda
-check_equal "all bursts were answered" 600 "$answered"
+check_equal "all bursts were answered" 600 "$(answered)"
 
 # --- a server of NBD restarts: no session comes back ---
 
@@ -166,7 +176,7 @@ connect() {
 lab_wait 10 connect || lab_die "no nbd-client"
 pflashctl create --device --layout 2m /dev/nbd0
 writes /dev/nbd0 600
-sleep 1
+lab_wait 60 writes_have 50 || lab_die "the writer does not write"
 start=$(lab_now)
 for pid in $(pidof nbd-server); do kill "$pid"; done
 lab_wait 60 grep -q exit /tmp/writer
