@@ -602,7 +602,7 @@ move_suite(void)
 	TCase *tc = tcase_create("move");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, every_call_stops_or_fails, 0, SCENARIOS);
 	tcase_add_loop_test(tc, the_second_move_stops_too, 0, SCENARIOS);
 	tcase_add_test(tc, old_is_used_between);
