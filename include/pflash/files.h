@@ -47,9 +47,10 @@ struct files_place {
 struct files_ops {
 	/*
 	 * Opens the file for reading, or with `write` for reading and writing;
-	 * then also makes its name durable.  -ENOENT: there is none.  -ELOOP:
-	 * a file other than VARS is a symbolic link.  -ENOLINK: VARS is a
-	 * symbolic link to a file that does not exist.
+	 * then also makes its name durable.  -ENOENT: there is none.  -EBADE:
+	 * another host has reserved the device.  -ELOOP: a file other than VARS
+	 * is a symbolic link.  -ENOLINK: VARS is a symbolic link to a file that
+	 * does not exist.
 	 */
 	int (*open)(struct files *files, enum files_role role, bool write);
 	/*

@@ -8,6 +8,7 @@
 #define PFLASH_SYS_H
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -33,6 +34,9 @@ struct sys {
 	int (*unlink)(const char *path);
 	/* fcntl(2) with F_OFD_SETLK or F_OFD_GETLK */
 	int (*lock)(int fd, int cmd, struct flock *lock);
+	/* Of block devices only: posix_fadvise(2), and sys_reserved(). */
+	int (*fadvise)(int fd, off_t off, off_t len, int advice);
+	bool (*reserved)(int fd);
 };
 
 /*
@@ -42,6 +46,13 @@ struct sys {
  * worker has the lock, and its supervisor is the process to signal.
  */
 int sys_find_holder(int fd, char *command, size_t room);
+
+/*
+ * True if the device `fd` has a persistent reservation of SCSI-3, and this host
+ * is not registered, so that all its writes would fail.  False also if the
+ * device does not say: it is no SCSI disk, or the process lacks CAP_SYS_RAWIO.
+ */
+bool sys_reserved(int fd);
 
 /* The table of the real system calls. */
 extern const struct sys sys_kernel;

@@ -78,6 +78,21 @@ know_vars(struct local *local, int fd)
 	return local->known ? 0 : -errno;
 }
 
+/*
+ * Another host may have written the device since this host has read it: while
+ * any process has it open, the kernel keeps what was read.
+ */
+static int
+share_device(const struct local *local, int fd, bool write)
+{
+	if (!S_ISBLK(local->vars.st_mode))
+		return 0;
+	if (write && local->sys->reserved(fd))
+		return -EBADE;
+	(void)local->sys->fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return 0;
+}
+
 /* O_NONBLOCK: opening a FIFO for reading must not block. */
 static int
 local_open(struct files *files, enum files_role role, bool write)
@@ -94,6 +109,8 @@ local_open(struct files *files, enum files_role role, bool write)
 		rc = know_vars(local, fd);
 	if (!rc && write)
 		rc = sync_directory(local, role);
+	if (!rc && role == FILES_VARS)
+		rc = share_device(local, fd, write);
 	if (!rc)
 		return fd;
 	(void)local->sys->close(fd);

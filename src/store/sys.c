@@ -74,4 +74,6 @@ const struct sys sys_kernel = {
 	.rename = sys_rename,
 	.unlink = unlink,
 	.lock = sys_lock,
+	.fadvise = posix_fadvise,
+	.reserved = sys_reserved,
 };

@@ -571,6 +571,20 @@ machine_lock(int fd, int cmd, struct flock *lock)
 	return 0;
 }
 
+static int
+machine_fadvise(int fd, off_t off, off_t len, int advice)
+{
+	(void)fd, (void)off, (void)len, (void)advice;
+	return 0;
+}
+
+static bool
+machine_reserved(int fd)
+{
+	(void)fd;
+	return false;
+}
+
 const struct sys sys_machine = {
 	.open = machine_open,
 	.close = machine_close,
@@ -586,4 +600,6 @@ const struct sys sys_machine = {
 	.rename = machine_rename,
 	.unlink = machine_unlink,
 	.lock = machine_lock,
+	.fadvise = machine_fadvise,
+	.reserved = machine_reserved,
 };

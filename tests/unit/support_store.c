@@ -348,6 +348,8 @@ const struct sys sys_faulty = {
 	.rename = faulty_rename,
 	.unlink = faulty_unlink,
 	.lock = faulty_lock,
+	.fadvise = posix_fadvise,
+	.reserved = sys_reserved,
 };
 
 static int
@@ -371,6 +373,8 @@ const struct sys sys_unsynced = {
 	.rename = kernel_rename,
 	.unlink = unlink,
 	.lock = kernel_lock,
+	.fadvise = posix_fadvise,
+	.reserved = sys_reserved,
 };
 
 /* The functions below replace those of the C library in each test program. */

@@ -713,6 +713,89 @@ END_TEST
 #define SIZE 8192u
 
 /* A store on caller-supplied files has no path and does not close the files. */
+/* --- a device that several hosts share; a file that claims to be one --- */
+
+static struct {
+	bool reserved;
+	unsigned int asked, dropped;
+} shared;
+
+static int
+shared_fstat(int fd, struct stat *st)
+{
+	int rc = fstat(fd, st);
+
+	st->st_mode = S_IFBLK | (st->st_mode & 07777);
+	return rc;
+}
+
+static bool
+shared_reserved(int fd)
+{
+	(void)fd;
+	shared.asked++;
+	return shared.reserved;
+}
+
+static int
+shared_fadvise(int fd, off_t off, off_t len, int advice)
+{
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(off, 0);
+	ck_assert_int_eq(len, 0);
+	ck_assert_int_eq(advice, POSIX_FADV_DONTNEED);
+	shared.dropped++;
+	return 0;
+}
+
+static void
+open_shared(bool reserved)
+{
+	static struct sys sys;
+
+	sys = sys_faulty;
+	sys.fstat = shared_fstat;
+	sys.reserved = shared_reserved;
+	sys.fadvise = shared_fadvise;
+	shared.reserved = reserved;
+	shared.asked = shared.dropped = 0;
+	put("VARS", "v");
+	ck_assert_int_eq(
+		files_local(&files, scratch_path("VARS"), NULL, &sys, &err), 0);
+}
+
+/* Each opening, because the host that has the device may change at any time. */
+START_TEST(device_is_read_anew)
+{
+	open_shared(false);
+	ck_assert_int_eq(opens(FILES_VARS, false), 0);
+	ck_assert_uint_eq(shared.dropped, 1);
+	ck_assert_uint_eq(shared.asked, 0);
+	ck_assert_int_eq(opens(FILES_VARS, true), 0);
+	ck_assert_uint_eq(shared.dropped, 2);
+	ck_assert_uint_eq(shared.asked, 1);
+	close_files();
+	open_files(scratch_path("VARS"), NULL);
+	ck_assert_int_eq(opens(FILES_VARS, true), 0);
+	ck_assert_uint_eq(shared.dropped, 2);
+}
+END_TEST
+
+START_TEST(device_that_another_host_has_reserved)
+{
+	struct store_config config = { .path = scratch_path("VARS") };
+	struct store *store;
+
+	open_shared(true);
+	ck_assert_int_eq(opens(FILES_VARS, false), 0);
+	ck_assert_int_eq(opens(FILES_VARS, true), -EBADE);
+	config.files = files;
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(err.text, "another host has reserved"));
+	ck_assert(has("VARS", "v"));
+}
+END_TEST
+
 START_TEST(store_of_files)
 {
 	static uint8_t image[SIZE];
@@ -782,6 +865,8 @@ main(void)
 	tcase_add_test(tc, owner_that_cannot_be_set);
 	tcase_add_test(tc, name_that_cannot_be_removed);
 	tcase_add_test(tc, open_is_interrupted);
+	tcase_add_test(tc, device_is_read_anew);
+	tcase_add_test(tc, device_that_another_host_has_reserved);
 	tcase_add_test(tc, store_of_files);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
