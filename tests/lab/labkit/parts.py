@@ -23,13 +23,14 @@ from labkit import (database, kernel, packages, paths, releases, sysroot,
                     xensource)
 from labkit.report import LabError
 
-# The last seven have the programs that scenarios name in `programs:`.
+# From dmsetup on they have the programs that scenarios name in `programs:`.
 PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
             "iproute2", "systemd", "dpkg", "tar", "coreutils", "libc-bin",
             "perl-base", "init-system-helpers", "libvirt-clients",
             "libvirt-daemon-driver-xen", "libvirt-daemon-system", "dmsetup",
             "e2fsprogs", "fdisk", "strace", "apparmor", "lvm2",
-            "nfs-kernel-server")
+            "nfs-kernel-server", "open-iscsi", "sg3-utils", "nbd-server",
+            "nbd-client")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
