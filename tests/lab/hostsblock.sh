@@ -14,6 +14,7 @@ block_target=/sys/kernel/config/target
 
 # block_serve: host1 has the target, with a disk in memory
 block_serve() {
+    mkdir -p /var/target/pr
     truncate -s $block_size /tmp/shared.img
     mount -t configfs configfs /sys/kernel/config || lab_die "no configfs"
     mkdir -p $block_target/core/fileio_0/flash || lab_die "no target"
