@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# about: two Xen hosts that share a complete device by iSCSI: fresh reads, live migration in the middle of a command, a dead host, SCSI-3 reservations
+# needs: block net build/lab/guest.elf build/pflashd build/pflashctl build/pflash-replay
+# needs: integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/xl.sh tests/lab/hosts.sh
+# needs: tests/lab/hostsblock.sh tests/lab/store.sh
+# modules: configfs crct10dif_common crct10dif_generic crc-t10dif crc32c_generic scsi_common
+# modules: target_core_mod target_core_file iscsi_target_mod
+# modules: scsi_mod scsi_transport_iscsi libiscsi libiscsi_tcp iscsi_tcp
+# modules: crc64 crc64-rocksoft t10-pi sd_mod
+# programs: iscsistart sg_persist
+# hosts: 2
+# slow: two machines
+# timeout: 900
+. /lab/lib.sh
+. /lab/xl.sh
+. /lab/hosts.sh
+. /lab/hostsblock.sh
+. /lab/store.sh
+
+words="test=random seed=37 count=1500"
+store_reference "$words"
+store_history burst
+hosts_start
+lab_require
+xl_setup
+on_host2 'lab_require; xl_setup; lab_disk /tmp/move.img' >/dev/null
+block_share
+on_host2 "printf 'vars = $block_device\n' >/etc/xen/pflash/default.conf"
+printf 'vars = %s\n' $block_device >/etc/xen/pflash/default.conf
+note "$(cat /sys/block/sda/device/model) $(cat /sys/block/sda/queue/write_cache)"
+
+# --- what another host has written ---
+
+check "pflashctl prepares the device" pflashctl create --device --layout 2m $block_device
+check "host2 sees it" on_host2 "pflashctl check $block_device"
+# As long as a process there has the device open, the kernel keeps what it has read.
+on_host2 "sh -c 'exec 7<$block_device; cat <&7 >/dev/null; sleep 1000' </dev/null >/dev/null 2>&1 3>&- & sleep 2"
+check "host1 sets a variable" pflashctl vars set --text new $block_device \
+    12345678-1234-1234-1234-123456789abc:Fresh
+check "host2 reads what host1 has written" on_host2 "pflashctl vars list $block_device | grep Fresh"
+note "$hosts_said"
+
+# --- live migration ---
+
+to_host2() {
+    lab_step "the guest migrates to host2"
+    migrate_start=$(lab_now)
+    timeout 150 xl migrate -s /tmp/hosts/ssh move host2 >/tmp/xl.out 2>&1
+    migrate_status=$?
+    note "to host2: $(lab_since "$migrate_start") s, exit $migrate_status"
+    cat /tmp/xl.out
+}
+
+xl_config move pvh 'test=middle at=buffer seed=3 control=xenstore' 'memory = 32' \
+    'shadow_memory = 8'
+xl_create move || lab_die "not created: $(cat /tmp/move.out)"
+xl_waits move 60 || lab_die "the guest does not reach its command"
+pflashctl mode move trap
+to_host2
+check_equal "the guest migrates to host2 in the middle of a command" 0 $migrate_status
+check "host1 has neither the guest nor a pflashd" lab_wait 30 xl_nothing
+on_host2 "lab_type move go"
+check "on host2 the guest ends" lab_wait 60 on_host2 'lab_gone move'
+check "on host2 the guest found the chip unchanged" on_host2 \
+    "grep -q '^# middle ok' /var/log/xen/console/guest-move--incoming.log"
+check "on host2 nothing is left" lab_wait 30 on_host2 xl_nothing
+pflashctl export $block_device /tmp/bytes.fd
+check_equal "host1 sees what the guest wrote" "$(xl_wanted 3)" \
+    "$(dd if=/tmp/bytes.fd bs=32 skip=2048 count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \n')"
+
+# --- reservations: host2 has the guest, and host1 tries to start it ---
+
+persist() {
+    sg_persist --out --no-inquiry "$@" $block_device
+}
+pflashctl create --device --reset --layout 2m $block_device 2>/dev/null ||
+    note "create --reset: $?"
+lab_step "host2 reserves the device"
+check "host2 reserves the device" on_host2 \
+    "sg_persist --out --no-inquiry --register --param-sark=0x2 $block_device && \
+sg_persist --out --no-inquiry --reserve --param-rk=0x2 --prout-type=5 $block_device"
+note "$hosts_said"
+on_host2 "lab_guest one \"$words\" && lab_flash one $block_device --sync burst \
+--settle 3600" || lab_die "no guest on host2: $hosts_said"
+on_host2 'xl unpause one'
+lab_guest other test=hole || lab_die "no guest on host1"
+check "host1 is refused while host2 has it reserved" sh -c \
+    ". /lab/lib.sh; ! lab_flash other $block_device"
+note "$(tail -n 1 /tmp/other.pflashd)"
+check "host1 can read" pflashctl check $block_device
+copy_console() {
+    tail -f /dev/null | nc -l -p 98 >"$2" &
+    lab_wait 10 sh -c 'netstat -ltn | grep -q ":98 "'
+    on_host2 "lab_wait 30 test -e \$(lab_log $1); \
+{ tail -f -n +1 \$(lab_log $1) | nc host1 98; } </dev/null >/dev/null 2>&1 3>&- & true"
+}
+copy_console one /tmp/one.console
+lab_wait 90 sh -c 'test "$(wc -l </tmp/one.console)" -gt 300' ||
+    lab_die "the guest does not write"
+
+# --- host2 dies ---
+
+hosts_power_cut
+store_accesses /tmp/one.console >/tmp/one.accesses
+check "host1 is refused still" sh -c ". /lab/lib.sh; ! lab_flash other $block_device"
+check "host1 takes the reservation over" sh -c "
+    sg_persist --out --no-inquiry --register --param-sark=0x1 $block_device &&
+    sg_persist --out --no-inquiry --preempt --param-rk=0x1 --param-sark=0x2 --prout-type=5 $block_device"
+start=$(lab_now)
+check "host1 starts the guest's flash" lab_flash other $block_device
+note "$(lab_since "$start") s"
+kill "$(lab_field other pid)"
+lab_flash_end other
+store_check "host2 died" $block_device /tmp/one.accesses burst
+note "$(wc -l </tmp/one.accesses) accesses: point $store_number, $store_ahead bursts later than the last answer that host1 has seen"
+xl destroy other
+lab_done
