@@ -78,7 +78,7 @@ stays() {
 
 # --- in the middle of a command, there and back ---
 
-libxl_middle move buffer 3 'memory = 32'
+libxl_middle move buffer 3 'memory = 32' 'shadow_memory = 8'
 to_host2 "the guest migrates to host2"
 check_equal "the guest migrates to host2" 0 $migrate_status
 check "host1 has neither the guest nor a pflashd" lab_wait 30 xl_nothing
