@@ -237,6 +237,22 @@ keep_file(struct files *files, enum files_role role)
 	return number;
 }
 
+/*
+ * The store uses no offset of a descriptor.  At its end write(2) changes nothing
+ * that is there, and a worker that its guest controls cannot move it back (see
+ * sandbox_limit_writes()).
+ */
+static int
+open_file(struct files *files, enum files_role role, bool write)
+{
+	int fd = files->ops->open(files, role, write);
+
+	if (fd < 0 || role != FILES_VARS || lseek(fd, 0, SEEK_END) >= 0)
+		return fd;
+	close(fd);
+	return -EIO;
+}
+
 static int
 execute_file(struct broker *broker, const struct channel_request *request,
 	     struct channel_reply *reply, int *fd_out)
@@ -252,7 +268,7 @@ execute_file(struct broker *broker, const struct channel_request *request,
 		return open_trace(broker, reply, fd_out);
 	switch (request->verb) {
 	case CHANNEL_OPEN:
-		ret = *fd_out = files->ops->open(files, role, request->flag);
+		ret = *fd_out = open_file(files, role, request->flag);
 		break;
 	case CHANNEL_CREATE:
 		ret = *fd_out = files->ops->create(files, role);

@@ -30,23 +30,10 @@ check "pflashd ends well" lab_flash_end one
 check "pflashd has made no file beside the device" sh -c "! ls /dev | grep -q '^dm-0\\.'"
 powercut_end
 
-# told ENTRY: the last burst answered before this entry; empty if pflashd was not
-# ready yet. The last line of a mark may be incomplete.
-told() {
-    told_mark=$(powercut_marked "$1")
-    [ -n "$told_mark" ] || return
-    if [ ! -e "/tmp/told.$told_mark" ]; then
-        sed '$d' "/tmp/mark.$told_mark" >/tmp/mark
-        store_accesses /tmp/mark >/tmp/mark.accesses
-        store_answered /tmp/mark.accesses burst >"/tmp/told.$told_mark"
-    fi
-    cat "/tmp/told.$told_mark"
-}
-
 # holds ENTRY: true if the disk has all bursts answered before that entry. A disk
 # whose preparation was cut is no complete device. The file needs no other file.
 holds() {
-    holds_told=$(told "$1")
+    holds_told=$(powercut_told "$1")
     if ! tail -c 4096 /tmp/now.img | grep -q PFLASHD1; then
         [ -z "$holds_told" ]
         return
