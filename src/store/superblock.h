@@ -19,8 +19,8 @@
  * Both are in their block twice, at 0 and at half of the block.
  *
  * Image, journal and state, which the worker of a running guest writes, lie
- * below superblock_limit(); queue and pins begin SUPERBLOCK_GAP behind it.  So a
- * filter of system calls that knows offset and length, but cannot add, keeps
+ * below superblock_limit(); queue and pins begin SUPERBLOCK_GAP behind it.  So
+ * a filter of system calls that knows offset and length, but cannot add, keeps
  * queue, pins and superblock from a worker that its guest controls.
  *
  * A guest can write only the image, which is at most STORE_MAX_SIZE long.  A

@@ -238,9 +238,9 @@ keep_file(struct files *files, enum files_role role)
 }
 
 /*
- * The store uses no offset of a descriptor.  At its end write(2) changes nothing
- * that is there, and a worker that its guest controls cannot move it back (see
- * sandbox_limit_writes()).
+ * The store uses no offset of a descriptor.  At its end write(2) changes
+ * nothing that is there, and a worker that its guest controls cannot move it
+ * back (see sandbox_limit_writes()).
  */
 static int
 open_file(struct files *files, enum files_role role, bool write)

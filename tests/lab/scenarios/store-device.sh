@@ -48,7 +48,20 @@ losetup /dev/loop2 /tmp/now.img || lab_die "no loop device"
 lab_guest two "$words" || lab_die "no guest"
 check "another pflashd attaches the device" lab_flash two /dev/loop2 --sync burst
 check "which has no other file" sh -c "! ls /dev | grep -q '^loop2\\.'"
+filters() {
+    sed -n 's/^Seccomp_filters:[[:space:]]*//p' "/proc/$1/status"
+}
+worker=$(lab_worker "$(cat /tmp/two.pid)")
+check_equal "its worker has the filter of writes, too" 2 "$(filters "$worker")"
 xl unpause two
+lab_expect two 60 '^w ' || lab_die "the guest does not write"
+kill -KILL "$worker"
+check "after a crash of the worker another serves the device" lab_wait 60 lab_replaced two "$worker"
+worker=$(lab_field two worker)
+check_equal "with both filters" 2 "$(filters "$worker")"
+check "upgrade" pflashctl upgrade two
+check "another worker serves the device" lab_wait 60 lab_replaced two "$worker"
+check_equal "also with both filters" 2 "$(filters "$(lab_field two worker)")"
 check "its guest runs to its end" lab_finish two 100
 check "and pflashd ends well" lab_flash_end two
 check "the device is sound" pflashctl export /dev/loop2 /tmp/now.fd
