@@ -156,8 +156,8 @@ int files_complete(struct files **files, const struct sys *sys,
 
 /*
  * From now on nothing of *files writes queue or pins: all writes begin below
- * the returned offset, and have at most FILES_WRITE_MOST bytes.  0: not a device
- * that is complete, nothing is changed.
+ * the returned offset, and have at most FILES_WRITE_MOST bytes.  0: not a
+ * device that is complete, nothing is changed.
  */
 uint64_t files_confine(struct files *files);
 

@@ -217,8 +217,7 @@ map_for_reading_first(void)
 {
 	char *p = mmap(NULL, DEVICE, PROT_READ, MAP_SHARED, device, 0);
 
-	if (p != MAP_FAILED &&
-	    mprotect(p, DEVICE, PROT_READ | PROT_WRITE) == 0)
+	if (p != MAP_FAILED && mprotect(p, DEVICE, PROT_READ | PROT_WRITE) == 0)
 		p[DEVICE - 1] = 1;
 }
 
@@ -240,9 +239,8 @@ move_map(void)
 	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, device,
 		       0);
 
-	if (p != MAP_FAILED &&
-	    syscall(SYS_remap_file_pages, p, 4096, 0, DEVICE / 4096 - 1, 0) ==
-		    0)
+	if (p != MAP_FAILED && syscall(SYS_remap_file_pages, p, 4096, 0,
+				       DEVICE / 4096 - 1, 0) == 0)
 		p[0] = 1;
 }
 
@@ -387,8 +385,7 @@ attempted(int number, bool limited)
 
 	ck_assert_int_eq(lseek(device, 0, SEEK_END), DEVICE);
 	ck_assert_int_eq(pipe(pipe_ends), 0);
-	ck_assert_int_eq(write(pipe_ends[1], junk, sizeof(junk)),
-			 sizeof(junk));
+	ck_assert_int_eq(write(pipe_ends[1], junk, sizeof(junk)), sizeof(junk));
 	child = fork();
 	if (child == 0) {
 		(void)signal(SIGSYS, SIG_DFL);

@@ -319,8 +319,8 @@ restrict_calls(struct error *err)
 static int
 add_limits(scmp_filter_ctx filter, uint64_t limit, uint64_t most)
 {
-	const struct scmp_arg_cmp shared =
-		SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE, MAP_SHARED);
+	const struct scmp_arg_cmp shared = SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE,
+						   MAP_SHARED);
 	const struct {
 		int call;
 		unsigned int count;
