@@ -202,6 +202,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(SUPPORT_OBJ) $(SIM) $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(SIM) $(LIB) $(CHECK_LIBS) -o $@
 
 $(BUILD)/tests/test_object: CHECK_LIBS += -ljson-c
+$(BUILD)/tests/test_confined: CHECK_LIBS += $(DAEMON_LIBS)
 $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
 $(BUILD)/tests/test_loop $(BUILD)/tests/test_pinning: CHECK_LIBS += $(DAEMON_LIBS) -lm
 $(BUILD)/tests/test_pinning: CHECK_LIBS += -Wl,--wrap=client_pause_for_admin

@@ -165,6 +165,16 @@ int files_local(struct files **out, const char *vars, const char *journal,
 int files_complete(struct files **files, const struct sys *sys,
 		   struct error *err);
 
+/* The longest write to a device that is complete, bytes. */
+#define FILES_WRITE_MOST (1u << 20)
+
+/*
+ * From now on nothing of *files writes queue or pins: all writes begin below
+ * the returned offset, and have at most FILES_WRITE_MOST bytes.  0: not a
+ * device that is complete, nothing is changed.
+ */
+uint64_t files_confine(struct files *files);
+
 /* files_local() and files_complete(). */
 int files_find(struct files **out, const char *vars, const char *journal,
 	       const struct sys *sys, struct error *err);

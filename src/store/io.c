@@ -104,6 +104,14 @@ has_room(const struct file *file, uint64_t end)
 	return !file->place.room || end <= file->place.room;
 }
 
+/* The sandbox refuses longer writes to a device. */
+static size_t
+piece(const struct file *file, size_t len)
+{
+	return file->place.room && len > FILES_WRITE_MOST ? FILES_WRITE_MOST :
+							    len;
+}
+
 int
 file_write(const struct file *file, const void *buf, size_t len, uint64_t off,
 	   struct error *err)
@@ -117,7 +125,8 @@ file_write(const struct file *file, const void *buf, size_t len, uint64_t off,
 		return error_errno(err, ENOSPC, "%s: write at offset %llu",
 				   file->path, (unsigned long long)off);
 	while (done < len) {
-		n = file->sys->pwrite(file->fd, p + done, len - done,
+		n = file->sys->pwrite(file->fd, p + done,
+				      piece(file, len - done),
 				      (off_t)(base + off + done));
 		if (n < 0 && errno == EINTR)
 			continue;

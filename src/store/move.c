@@ -87,7 +87,9 @@ read_old_vars(struct moving *m, struct error *err)
 	if (S_ISBLK(m->old.stat.st_mode) || m->old.file.place.room)
 		return error_set(err, EINVAL,
 				 "%s: a block device is not moved: `pflashctl "
-				 "export` writes its image to a file",
+				 "send | pflashctl receive` takes the flash to "
+				 "another place, `pflashctl export` writes its "
+				 "image to a file",
 				 m->old.file.path);
 	if (m->old.stat.st_nlink > 1)
 		return error_set(err, EMLINK,

@@ -32,6 +32,7 @@ struct slots {
 	const struct sys *sys;
 	struct superblock super;
 	char *name[FILES_ROLES];
+	bool confined; /* queue and pins are not written */
 };
 
 /* The two headers of an area. */
@@ -39,6 +40,12 @@ struct state {
 	struct slot_header slot[2];
 	unsigned int current;
 };
+
+static bool
+is_writable(const struct slots *slots, enum files_role role)
+{
+	return !slots->confined || (role != FILES_NEXT && role != FILES_PINS);
+}
 
 static struct slots *
 slots_of(struct files *files)
@@ -226,6 +233,8 @@ settle_all(struct slots *slots, int fd)
 
 	for (enum files_role role = FILES_JOURNAL; !rc && role < FILES_ROLES;
 	     role++) {
+		if (!is_writable(slots, role))
+			continue;
 		rc = read_state(slots, fd, role, &state);
 		if (rc == -EUCLEAN && role != FILES_JOURNAL)
 			rc = 0;
@@ -286,6 +295,8 @@ slots_create(struct files *files, enum files_role role)
 
 	if (role == FILES_VARS)
 		return -EEXIST;
+	if (!is_writable(slots, role))
+		return -EPERM;
 	fd = open_device(slots, FILES_BESIDE);
 	if (fd < 0)
 		return fd;
@@ -348,7 +359,7 @@ slots_install(struct files *files, enum files_role role, bool replace,
 	int fd, rc;
 
 	*named = false;
-	if (role == FILES_VARS)
+	if (role == FILES_VARS || !is_writable(slots, role))
 		return -EPERM;
 	fd = open_device(slots, FILES_BESIDE);
 	if (fd < 0)
@@ -383,7 +394,7 @@ slots_remove(struct files *files, enum files_role role, bool unfinished)
 
 	if (unfinished)
 		return 0;
-	if (role == FILES_VARS)
+	if (role == FILES_VARS || !is_writable(slots, role))
 		return -EPERM;
 	fd = open_device(slots, FILES_BESIDE);
 	if (fd < 0)
@@ -523,6 +534,17 @@ slots_wrap(struct files **files, const struct superblock *super,
 	}
 	*files = &slots->files;
 	return 0;
+}
+
+uint64_t
+files_confine(struct files *files)
+{
+	struct slots *slots = slots_of(files);
+
+	if (files->ops != &slots_ops && files->ops != &quiet_ops)
+		return 0;
+	slots->confined = true;
+	return superblock_limit(&slots->super);
 }
 
 int

@@ -82,6 +82,8 @@ is_sound(const struct superblock *super)
 		    area->size > (most - area->offset) / 2)
 			return false;
 		end = area->offset + 2 * area->size;
+		if (i == FILES_STATE - 1)
+			end += SUPERBLOCK_GAP;
 	}
 	return true;
 }
@@ -186,8 +188,8 @@ changes_slot(uint32_t image)
 static uint64_t
 rest(uint32_t image)
 {
-	return image + 2 * (BLOCK_SIZE + STATE_ROOM) + 4 * changes_slot(image) +
-	       BLOCK_SIZE;
+	return image + 2 * (BLOCK_SIZE + STATE_ROOM) + SUPERBLOCK_GAP +
+	       4 * changes_slot(image) + BLOCK_SIZE;
 }
 
 uint64_t
@@ -224,8 +226,18 @@ superblock_plan(struct superblock *super, uint32_t image, uint64_t device)
 				     (slot < most ? slot : most) :
 				     sizes[i];
 		end += 2 * area->size;
+		if (i == FILES_STATE - 1)
+			end += SUPERBLOCK_GAP;
 	}
 	return 0;
+}
+
+uint64_t
+superblock_limit(const struct superblock *super)
+{
+	const struct area *last = superblock_area(super, FILES_STATE);
+
+	return last->offset + 2 * last->size;
 }
 
 int64_t

@@ -18,6 +18,11 @@
  *
  * Both are in their block twice, at 0 and at half of the block.
  *
+ * Image, journal and state, which the worker of a running guest writes, lie
+ * below superblock_limit(); queue and pins begin SUPERBLOCK_GAP behind it.  So
+ * a filter of system calls that knows offset and length, but cannot add, keeps
+ * queue, pins and superblock from a worker that its guest controls.
+ *
  * A guest can write only the image, which is at most STORE_MAX_SIZE long.  A
  * superblock counts only on a larger device, so no guest can make one.
  */
@@ -29,6 +34,7 @@
 #include "pflash/store.h"
 
 #define SUPERBLOCK_AREAS 4u /* the roles behind FILES_VARS */
+#define SUPERBLOCK_GAP FILES_WRITE_MOST
 
 struct area {
 	uint64_t offset; /* of slot 0; slot 1 follows */
@@ -114,6 +120,9 @@ superblock_area(const struct superblock *super, enum files_role role)
 {
 	return &super->area[role - 1];
 }
+
+/* The end of the area of the state. */
+uint64_t superblock_limit(const struct superblock *super);
 
 /* The offset of the slot's header on the device. */
 static inline uint64_t

@@ -405,6 +405,19 @@ arrive(const struct parcel *parcel, const struct store_config *to,
 	return rc ? rc : store_move(at, to, err);
 }
 
+/* Its files cannot be renamed into their places, all at once. */
+static int
+refuse_device(const struct files *files, struct error *err)
+{
+	return error_set(
+		err, EINVAL,
+		"%s: is a complete device, which takes no flash from a "
+		"stream: receive it as a file, and prepare the device "
+		"with `pflashctl create --device --reset --template "
+		"FILE`, without its history, queue and pins",
+		files->name[FILES_VARS]);
+}
+
 /*
  * Locks VARS, if there is one, while the files are written.  A plain block
  * device has no place for the other files, and is no file to replace.
@@ -507,6 +520,9 @@ receive(const struct parcel *parcel, enum store_travel travel,
 	struct vars vars;
 	int rc = vars_init(&vars, to, err), again = 0;
 
+	if (!rc && travel == STORE_ALONE &&
+	    vars.files->place[FILES_VARS].room)
+		rc = refuse_device(vars.files, err);
 	if (!rc)
 		rc = check_parcel(parcel, &vars, err);
 	if (!rc)

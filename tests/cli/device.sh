@@ -23,7 +23,7 @@ silent() {
 # --- preparation ---
 
 new 16M
-refuses "a device that is too small: its size is named" 3 "needs 1[0-9]*, that is, 18 MiB" \
+refuses "a device that is too small: its size is named" 3 "needs 1[0-9]*, that is, 19 MiB" \
 	"$ctl" create --device --layout 4m "$d"
 check "nothing was written" sh -c "! tr -d '\\0' <'$d' | grep -q ."
 new 20M
@@ -52,7 +52,7 @@ check_equal "vars get" 0102 "$("$ctl" vars get --format hex "$d" $name)"
 check "check" silent "$ctl" check "$d"
 check_equal "check prints the areas" 5 "$("$ctl" check "$d" | grep -c '^device: ')"
 check "the journal takes room" sh -c \
-	"'$ctl' check '$d' | grep -q '^device: journal: [1-9][0-9]* of 7888896 bytes'"
+	"'$ctl' check '$d' | grep -q '^device: journal: [1-9][0-9]* of 7364608 bytes'"
 check "log" sh -c "'$ctl' log '$d' | grep -q Foo"
 first=$("$ctl" log --bursts "$d" | sed -n 's/^ *\([0-9][0-9]*\) .*/\1/p' | head -n 1)
 check "diff" sh -c "'$ctl' diff --at '$first' '$d' | grep -q Foo"
@@ -87,6 +87,9 @@ check "the clone is the image" cmp "$tmp/clone.fd" "$tmp/img"
 refuses "clone to a device" 3 "exists" "$ctl" clone "$tmp/clone.fd" "$d"
 refuses "move to a device" 3 "$d" "$ctl" move "$tmp/clone.fd" "$d"
 refuses "remove" 3 "blkdiscard" "$ctl" remove "$d"
+check "a file is sent" sh -c "'$ctl' send '$tmp/clone.fd' >'$tmp/stream' 2>/dev/null"
+check "a device receives no stream" sh -c \
+	"! '$ctl' receive '$d' <'$tmp/stream' 2>'$tmp/err' && grep -q 'complete device.*receive it as a file' '$tmp/err'"
 refuses "convert" 3 "one size" "$ctl" convert --layout 2m "$d"
 refuses "convert --undo" 3 "one size" "$ctl" convert --undo "$d"
 check "the device is as before" silent "$ctl" check "$d"

@@ -53,6 +53,20 @@ powercut_marked() {
         END { print mark }' /tmp/entries
 }
 
+# powercut_told ENTRY: the last burst answered before this entry, where the marks
+# are logs of a guest; empty if pflashd was not ready yet. The last line of a mark
+# may be incomplete. Needs store.sh
+powercut_told() {
+    told_mark=$(powercut_marked "$1")
+    [ -n "$told_mark" ] || return
+    if [ ! -e "/tmp/told.$told_mark" ]; then
+        sed '$d' "/tmp/mark.$told_mark" >/tmp/mark
+        store_accesses /tmp/mark >/tmp/mark.accesses
+        store_answered /tmp/mark.accesses burst >"/tmp/told.$told_mark"
+    fi
+    cat "/tmp/told.$told_mark"
+}
+
 # powercut_at ENTRY TEXT: checks /tmp/now.img, a disk whose power failed at that
 # entry: `holds ENTRY` of the scenario decides, and sets store_number to the point
 # in time that was found and holds_told to the least one that is allowed

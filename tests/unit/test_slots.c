@@ -29,7 +29,7 @@
 #define IMAGE (2 * BLOCK)
 #define ROOM (2 * BLOCK)
 #define SLOT (BLOCK + ROOM)
-#define DEVICE (IMAGE + 8 * SLOT + BLOCK)
+#define DEVICE (IMAGE + 8 * SLOT + SUPERBLOCK_GAP + BLOCK)
 #define MAX_PENDING 10u
 
 /* The smallest complete device for the layout 2m is larger than an image. */
@@ -49,7 +49,11 @@ plan_small(void)
 		.id = 0x1122334455667788,
 	};
 	for (unsigned int i = 0; i < SUPERBLOCK_AREAS; i++)
-		super.area[i] = (struct area){ IMAGE + 2 * i * SLOT, SLOT };
+		super.area[i] = (struct area){
+			IMAGE + 2 * i * SLOT +
+				(i >= FILES_NEXT - 1 ? SUPERBLOCK_GAP : 0),
+			SLOT,
+		};
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks of pflashctl doctor: files of options, VARS files, their records. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -478,6 +479,19 @@ examine_named(struct doctor *doctor, void *opaque, const char *path,
 	conf_free(&conf);
 }
 
+static bool
+is_complete_device(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint32_t size = 0;
+
+	if (fd < 0)
+		return false;
+	(void)files_image_size(fd, NULL, &size);
+	(void)close(fd);
+	return size != 0;
+}
+
 static void
 examine_recorded(struct doctor *doctor, struct seen *seen)
 {
@@ -493,8 +507,8 @@ examine_recorded(struct doctor *doctor, struct seen *seen)
 		if (record->moved || !is_new(seen, record->vars) ||
 		    (stat(path, &st) < 0 && errno == ENOENT))
 			continue;
-		/* Only its guest's options name the journal of a device. */
-		if (S_ISBLK(st.st_mode))
+		/* Only its guest's options name such a device's journal. */
+		if (S_ISBLK(st.st_mode) && !is_complete_device(path))
 			continue;
 		seen->examined++;
 		examine_vars(doctor, path, NULL, NULL);

@@ -255,6 +255,23 @@ take_lease(const struct broker *broker, const struct channel_request *request)
 	return reads || !broker->lease ? 0 : broker->lease(broker->opaque);
 }
 
+/*
+ * The store uses no offset of a descriptor.  At its end write(2) changes
+ * nothing that is there, and a worker that its guest controls cannot move it
+ * back (see sandbox_limit_writes()).
+ */
+static int
+open_file(struct files *files, enum files_role role,
+	  enum files_access access)
+{
+	int fd = files->ops->open(files, role, access);
+
+	if (fd < 0 || role != FILES_VARS || lseek(fd, 0, SEEK_END) >= 0)
+		return fd;
+	close(fd);
+	return -EIO;
+}
+
 static int
 execute_file(struct broker *broker, const struct channel_request *request,
 	     struct channel_reply *reply, int *fd_out)
@@ -273,8 +290,8 @@ execute_file(struct broker *broker, const struct channel_request *request,
 		return ret;
 	switch (request->verb) {
 	case CHANNEL_OPEN:
-		ret = *fd_out = files->ops->open(
-			files, role, (enum files_access)request->flag);
+		ret = *fd_out = open_file(files, role,
+					  (enum files_access)request->flag);
 		break;
 	case CHANNEL_CREATE:
 		ret = *fd_out = files->ops->create(files, role);

@@ -500,6 +500,21 @@ enter_sandbox(struct flash *flash, struct error *err)
 	return ret < 0 ? error_set(err, -ret, "sandbox: %s", why.text) : 0;
 }
 
+/*
+ * On a complete device each descriptor reaches queue and pins.  Only the first
+ * worker writes them, before its guest runs; as with files (broker.c), a worker
+ * that a guest may control cannot.
+ */
+static int
+confine_writes(struct flash *flash, struct error *err)
+{
+	uint64_t limit = files_confine(flash->files);
+
+	return limit ? sandbox_limit_writes(flash->options->sandbox, limit,
+					    FILES_WRITE_MOST, err) :
+		       0;
+}
+
 /* From here on the next worker takes over from this worker's record. */
 static int
 install_record(const struct flash *flash, struct error *err)
@@ -516,6 +531,7 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 		 struct error *err)
 {
 	const struct options *options = flash->options;
+	const struct guest *guest = flash->start->guest;
 	int ret;
 
 	if (attach_server(flash, err) < 0 ||
@@ -526,6 +542,8 @@ attach_to_domain(struct flash *flash, const struct preflight *preflight,
 	ret = connect_store(flash, options, preflight, err);
 	if (ret < 0)
 		return ret == -EBUSY ? EXIT_BUSY : EXIT_FILE;
+	if (!guest->has_run && confine_writes(flash, err) < 0)
+		return EXIT_RUNTIME;
 	open_limit(flash);
 	if (install_record(flash, err) < 0)
 		return EXIT_DOMAIN;
@@ -572,6 +590,7 @@ static int
 attach(struct flash *flash, struct preflight *preflight, struct error *err)
 {
 	const struct options *options = flash->options;
+	const struct guest *guest = flash->start->guest;
 	struct files *files = flash->files;
 	struct error why;
 	int found = open_domain(flash, &why);
@@ -582,6 +601,9 @@ attach(struct flash *flash, struct preflight *preflight, struct error *err)
 	if (code == EXIT_OK && files_complete(&flash->files, NULL, err) < 0)
 		code = EXIT_FILE;
 	files = flash->files;
+	if (code == EXIT_OK && guest && guest->has_run &&
+	    confine_writes(flash, err) < 0)
+		code = EXIT_RUNTIME;
 	if (code == EXIT_OK && found == 0)
 		found = load_record(flash, &why);
 	if (code == EXIT_OK && found == 0 && has_loaded(flash))

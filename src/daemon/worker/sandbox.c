@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -242,6 +243,8 @@ static const struct choice choices[] = {
 	{ SCMP_SYS(ioctl), 1, IOCTL_EVTCHN_NOTIFY },
 	{ SCMP_SYS(fcntl), 1, F_OFD_SETLK },
 	{ SCMP_SYS(fcntl), 1, F_OFD_GETLK },
+	/* sandbox_limit_writes(): a filter can only forbid more */
+	{ SCMP_SYS(seccomp), 0, SECCOMP_SET_MODE_FILTER },
 };
 
 /*
@@ -281,12 +284,10 @@ add_rules(scmp_filter_ctx filter)
 	return ret;
 }
 
+/* Loads the filter, if `ret` is 0, and releases it. */
 static int
-restrict_calls(struct error *err)
+load_filter(scmp_filter_ctx filter, int ret, struct error *err)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int ret = filter ? add_rules(filter) : -ENOMEM;
-
 	if (ret == 0)
 		ret = seccomp_load(filter);
 	if (filter)
@@ -297,6 +298,75 @@ restrict_calls(struct error *err)
 				   "a kernel with CONFIG_SECCOMP_FILTER; or "
 				   "use --sandbox basic)") :
 		       0;
+}
+
+static int
+restrict_calls(struct error *err)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+
+	return load_filter(filter, filter ? add_rules(filter) : -ENOMEM, err);
+}
+
+/*
+ * Each rule kills.  A pwrite64(2) behind the limit, or one that is so long that
+ * it reaches what lies behind the gap.  lseek(2) to another place than the end,
+ * where write(2) changes nothing that is there.  A shared mapping that does not
+ * begin at offset 0, or goes beyond the limit; MAP_SHARED_VALIDATE is another
+ * name of MAP_SHARED, and the sandbox needs neither for more than Xen's
+ * descriptors, which it maps from 0.
+ */
+static int
+add_limits(scmp_filter_ctx filter, uint64_t limit, uint64_t most)
+{
+	const struct scmp_arg_cmp shared = SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE,
+						   MAP_SHARED);
+	const struct {
+		int call;
+		unsigned int count;
+		struct scmp_arg_cmp cmp[2];
+	} rules[] = {
+		{ SCMP_SYS(pwrite64), 1, { SCMP_A3(SCMP_CMP_GE, limit) } },
+		{ SCMP_SYS(pwrite64), 1, { SCMP_A2(SCMP_CMP_GT, most) } },
+		{ SCMP_SYS(ftruncate), 0, { { 0 } } },
+		{ SCMP_SYS(lseek), 1, { SCMP_A1(SCMP_CMP_NE, 0) } },
+		{ SCMP_SYS(lseek), 1, { SCMP_A2(SCMP_CMP_NE, SEEK_END) } },
+		{ SCMP_SYS(mmap), 2, { shared, SCMP_A5(SCMP_CMP_NE, 0) } },
+		{ SCMP_SYS(mmap), 2, { shared, SCMP_A1(SCMP_CMP_GT, limit) } },
+		{ SCMP_SYS(mmap),
+		  1,
+		  { SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE,
+			    MAP_SHARED_VALIDATE) } },
+	};
+	int ret = 0;
+
+	for (unsigned int i = 0; ret == 0 && i < COUNT(rules); i++)
+		ret = seccomp_rule_add_array(filter, SCMP_ACT_KILL_PROCESS,
+					     rules[i].call, rules[i].count,
+					     rules[i].cmp);
+	return ret;
+}
+
+/* mremap(2) would let a shared mapping grow; malloc(3) copies if it fails. */
+int
+sandbox_limit_writes(enum sandbox_level level, uint64_t limit, uint64_t most,
+		     struct error *err)
+{
+	scmp_filter_ctx filter;
+	int ret = -ENOMEM;
+
+	if (level != SANDBOX_FULL)
+		return 0;
+	filter = seccomp_init(SCMP_ACT_ALLOW);
+	/* no_new_privs is set already, and prctl(2) not allowed. */
+	if (filter)
+		ret = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
+	if (ret == 0)
+		ret = add_limits(filter, limit, most);
+	if (ret == 0)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOMEM),
+				       SCMP_SYS(mremap), 0);
+	return load_filter(filter, ret, err);
 }
 
 /* Confining the handles opens /dev/null: do it before chroot(2). */

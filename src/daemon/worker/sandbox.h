@@ -50,6 +50,17 @@ struct sandbox {
 int sandbox_enter(const struct sandbox *sandbox, struct error *err);
 
 /*
+ * Restricts a process in the sandbox further, at the level `full` only: it is
+ * killed when it begins a write at or behind offset `limit` of any file, or
+ * one of more than `most` bytes.  A descriptor whose own offset is at the end
+ * of its file stays there.  Nothing of a file behind `limit` can be mapped for
+ * writing.
+ * 0; or -errno, and *err.
+ */
+int sandbox_limit_writes(enum sandbox_level level, uint64_t limit,
+			 uint64_t most, struct error *err);
+
+/*
  * From now on the kernel kills this process when `parent` dies.  0 or -errno;
  * -ESRCH: it is dead already.  A change of the uid resets this: sandbox_enter()
  * sets it again.

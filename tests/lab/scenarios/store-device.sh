@@ -30,23 +30,10 @@ check "pflashd ends well" lab_flash_end one
 check "pflashd has made no file beside the device" sh -c "! ls /dev | grep -q '^dm-0\\.'"
 powercut_end
 
-# told ENTRY: the last burst answered before this entry; empty if pflashd was not
-# ready yet. The last line of a mark may be incomplete.
-told() {
-    told_mark=$(powercut_marked "$1")
-    [ -n "$told_mark" ] || return
-    if [ ! -e "/tmp/told.$told_mark" ]; then
-        sed '$d' "/tmp/mark.$told_mark" >/tmp/mark
-        store_accesses /tmp/mark >/tmp/mark.accesses
-        store_answered /tmp/mark.accesses burst >"/tmp/told.$told_mark"
-    fi
-    cat "/tmp/told.$told_mark"
-}
-
 # holds ENTRY: true if the disk has all bursts answered before that entry. A disk
 # whose preparation was cut is no complete device. The file needs no other file.
 holds() {
-    holds_told=$(told "$1")
+    holds_told=$(powercut_told "$1")
     if ! tail -c 4096 /tmp/now.img | grep -q PFLASHD1; then
         [ -z "$holds_told" ]
         return
@@ -58,10 +45,23 @@ powercut_all 30
 
 # The last of these disks, on the other host.
 losetup /dev/loop2 /tmp/now.img || lab_die "no loop device"
-lab_guest two "$words" || lab_die "no guest"
+lab_guest two "test=random seed=31 count=5000" || lab_die "no guest"
 check "another pflashd attaches the device" lab_flash two /dev/loop2 --sync burst
 check "which has no other file" sh -c "! ls /dev | grep -q '^loop2\\.'"
+filters() {
+    sed -n 's/^Seccomp_filters:[[:space:]]*//p' "/proc/$1/status"
+}
+worker=$(lab_worker "$(cat /tmp/two.pid)")
+check_equal "its worker has the filter of writes, too" 2 "$(filters "$worker")"
 xl unpause two
+lab_expect two 60 '^w ' || lab_die "the guest does not write"
+kill -KILL "$worker"
+check "after a crash of the worker another serves the device" lab_wait 60 lab_replaced two "$worker"
+worker=$(lab_field two worker)
+check_equal "with both filters" 2 "$(filters "$worker")"
+check "upgrade" pflashctl upgrade two
+check "another worker serves the device" lab_wait 60 lab_replaced two "$worker"
+check_equal "also with both filters" 2 "$(filters "$(lab_field two worker)")"
 check "its guest runs to its end" lab_finish two 100
 check "and pflashd ends well" lab_flash_end two
 check "the device is sound" pflashctl export /dev/loop2 /tmp/now.fd

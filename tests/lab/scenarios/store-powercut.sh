@@ -28,22 +28,9 @@ done
 check "pflashd ends well" lab_flash_end one
 powercut_end
 
-# told ENTRY: the last burst answered before this entry; empty if pflashd was not
-# ready yet. The last line of a mark may be incomplete.
-told() {
-    told_mark=$(powercut_marked "$1")
-    [ -n "$told_mark" ] || return
-    if [ ! -e "/tmp/told.$told_mark" ]; then
-        sed '$d' "/tmp/mark.$told_mark" >/tmp/mark
-        store_accesses /tmp/mark >/tmp/mark.accesses
-        store_answered /tmp/mark.accesses burst >"/tmp/told.$told_mark"
-    fi
-    cat "/tmp/told.$told_mark"
-}
-
 # holds ENTRY: true if the disk has all bursts answered before that entry
 holds() {
-    holds_told=$(told "$1")
+    holds_told=$(powercut_told "$1")
     if [ ! -e /mnt/one.fd ]; then
         [ -z "$holds_told" ]
         return
