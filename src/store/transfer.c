@@ -337,10 +337,22 @@ is_prepared(const struct vars *vars)
 	return true;
 }
 
-/* 1: the place has a flash that is at another one; 0: it has nothing. */
+/* Is this the note of the transfer, which its sender has left here? */
+static bool
+is_sender(const struct movenote *note, const char *id)
+{
+	return id && note->kind == MOVENOTE_LENT &&
+	       note->path_len == strlen(id) &&
+	       memcmp(note->path, id, note->path_len) == 0;
+}
+
+/*
+ * 1: the place has a flash that is at another one; 0: it has nothing.  `id` is
+ * the transfer that is to arrive; NULL: none.
+ */
 static int
 check_place(const struct store_config *to, const struct vars *vars,
-	    struct error *err)
+	    const char *id, struct error *err)
 {
 	struct content journal = { .bytes = NULL };
 	struct movenote note;
@@ -348,7 +360,12 @@ check_place(const struct store_config *to, const struct vars *vars,
 	bool noted = !rc && journal.bytes &&
 		     movenote_decode(&note, journal.bytes, journal.len);
 
-	if (noted && movenote_is_transfer(&note))
+	if (noted && is_sender(&note, id))
+		rc = error_set(err, EEXIST,
+			       "%s: is the flash that was sent: both hosts "
+			       "share its storage, and it needs no transfer",
+			       vars->files->name[FILES_VARS]);
+	else if (noted && movenote_is_transfer(&note))
 		rc = 1;
 	else if (noted)
 		rc = movenote_refuse(journal.bytes, journal.len, vars->files,
@@ -526,7 +543,7 @@ receive(const struct parcel *parcel, enum store_travel travel,
 	if (!rc)
 		rc = check_parcel(parcel, &vars, err);
 	if (!rc)
-		rc = again = check_place(to, &vars, err);
+		rc = again = check_place(to, &vars, id, err);
 	if (rc >= 0 && travel == STORE_WITH_GUEST)
 		rc = arrive_with_guest(parcel, to, &vars, id, err);
 	else if (rc >= 0)
@@ -556,7 +573,7 @@ store_awaits(const struct store_config *to, struct error *err)
 	int rc = vars_init(&vars, to, err);
 
 	if (!rc)
-		rc = check_place(to, &vars, err);
+		rc = check_place(to, &vars, NULL, err);
 	vars_close(&vars);
 	if (rc == -EEXIST || rc == -EUCLEAN)
 		return 0;

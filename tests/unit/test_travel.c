@@ -281,8 +281,9 @@ START_TEST(a_flash_is_neither_replaced_nor_lent_twice)
 	struct store *source = suspended("A"), *target;
 
 	ck_assert_int_eq(lend("A", NULL), 0);
+	ck_assert_int_eq(receive_at("A", NULL), -EEXIST);
+	ck_assert_ptr_nonnull(strstr(err.text, "share its storage"));
 	ck_assert_int_eq(lend("A", NULL), -EREMCHG);
-	lend("A", NULL);
 	ck_assert_int_eq(store_retake(source, true, &err), 0);
 	ck_assert_int_eq(lend("A", NULL), -EBUSY);
 	ck_assert_int_eq(store_close(source), 0);
