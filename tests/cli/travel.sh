@@ -43,7 +43,7 @@ serve "\"vars\": \"$tmp/web.fd\""
 check "send NAME" sh -c "'$ctl' send web >'$tmp/stream' 2>'$tmp/said'"
 check "it prints the number of the transfer" grep -q 'transfer [0-9a-f]\{32\}$' "$tmp/said"
 for command in check log 'export --at 1'; do
-	# shellcheck disable=SC2086 # options
+	# shellcheck disable=SC2046,SC2086 # options
 	refuses "$command of what was lent" 3 'gone to another host with its guest .*pflashctl forget' \
 		"$ctl" $command "$tmp/web.fd" $([ "${command#export}" = "$command" ] || echo "$tmp/x")
 done
