@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A DRBD resource of two hosts with the disk of a guest, /dev/drbd0, and its flash, a
-# complete device, /dev/drbd1. One role holds for both. Sourced after hosts.sh by the
+# complete device, /dev/drbd1. Sourced after hosts.sh by the
 # scenario hosts-drbd, which needs: drbd.
 
 drbd_flash=/dev/drbd1
@@ -33,6 +33,20 @@ resource guest {
     on host2 { address 10.0.0.2:7789; }
 }
 END
+}
+
+# drbd_script: makes the scripts of a disk on this resource. In DRBD 8.4 each volume has
+# a role; block-drbd changes that of the disk only.
+drbd_script() {
+    cat >/etc/xen/scripts/block-resource <<'END'
+#!/bin/sh
+[ "$1" != add ] || drbdadm primary guest || exit 1
+"${0%/*}/block-drbd" "$@" || exit 1
+[ "$1" != remove ] || drbdadm secondary guest || exit 0
+END
+    chmod +x /etc/xen/scripts/block-resource
+    ln -s block-pflash /etc/xen/scripts/block-resource-pflash
+    printf 'vars = /dev/drbd1\n' >/etc/xen/pflash/default.conf
 }
 
 # drbd_up: this host joins the resource, with new backing devices

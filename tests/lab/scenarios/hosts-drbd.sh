@@ -12,13 +12,9 @@
 . /lab/hostsdrbd.sh
 . /lab/store.sh
 
-# The script of a disk on DRBD, then pflashd.
-setup='xl_setup; ln -s block-pflash /etc/xen/scripts/block-drbd-pflash; '
-setup="${setup}printf 'vars = /dev/drbd1\n' >/etc/xen/pflash/default.conf"
-
 config() {
     xl_config "$@" 'memory = 32' 'shadow_memory = 8' \
-        'disk = [ "vdev=xvda, access=rw, script=block-drbd-pflash, target=guest/0" ]'
+        'disk = [ "vdev=xvda, access=rw, script=block-resource-pflash, target=guest/0" ]'
 }
 
 words="test=random seed=37 count=1500"
@@ -26,8 +22,9 @@ store_reference "$words"
 store_history burst
 hosts_start
 lab_require
-eval "$setup"
-on_host2 "$setup" || lab_die "no setup: $hosts_said"
+xl_setup
+drbd_script
+on_host2 'xl_setup; . /lab/hostsdrbd.sh; drbd_script' || lab_die "no setup: $hosts_said"
 lab_step "DRBD starts"
 drbd_start
 check "pflashctl prepares the flash on the primary host" \
@@ -60,7 +57,8 @@ note "in $(lab_since "$migrate_start") s"
 cat /tmp/xl.out
 check "host1 has neither the guest nor a pflashd" lab_wait 30 xl_nothing
 check_equal "host2 has it, with its flash" running "$(on_host2 'lab_field move state')"
-check "block-drbd has made host1 secondary" lab_wait 20 drbd_is role Secondary/Primary
+check "the script has made host1 secondary" lab_wait 20 drbd_is role Secondary/Primary
+[ -z "$(lab_domid move)" ] || lab_die "the guest is still on host1"
 drbd_two no
 on_host2 "lab_type move go"
 check "on host2 the guest ends" lab_wait 60 on_host2 'lab_gone move'
