@@ -299,6 +299,13 @@ local_explain(const struct files *files, enum files_role role, int code,
 
 	if (code == EBUSY)
 		return claim_explain(path, err);
+	if (code == EBADE)
+		return error_set(err, EBUSY,
+				 "%s: another host has reserved the device "
+				 "(SCSI persistent reservation): end its guest "
+				 "there, or, if that host is dead, preempt its "
+				 "key with sg_persist(8)",
+				 path);
 	if (code == ELOOP && path_is_link(path))
 		return error_set(
 			err, ELOOP,

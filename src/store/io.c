@@ -18,13 +18,6 @@ adopt_fd(struct file *file, struct files *files, enum files_role role, int fd,
 	file->place = files->place[role];
 	if (fd >= 0)
 		return 0;
-	if (fd == -EBADE)
-		return error_set(err, EBUSY,
-				 "%s: another host has reserved the device "
-				 "(SCSI persistent reservation): end its guest "
-				 "there, or, if that host is dead, preempt its "
-				 "key with sg_persist(8)",
-				 file->path);
 	if (files->ops->explain)
 		return files->ops->explain(files, role, -fd, err);
 	if (fd == -ELOOP) /* names are opened with O_NOFOLLOW */
@@ -32,6 +25,9 @@ adopt_fd(struct file *file, struct files *files, enum files_role role, int fd,
 				 "%s: is a symbolic link, which is not "
 				 "followed here: put the file itself in its "
 				 "place",
+				 file->path);
+	if (fd == -EBADE)
+		return error_set(err, EBUSY, "%s: reserved by another host",
 				 file->path);
 	if (fd == -EBUSY)
 		return error_set(err, EBUSY, "%s: in use by another process",

@@ -793,6 +793,10 @@ START_TEST(device_that_another_host_has_reserved)
 	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EBUSY);
 	ck_assert_ptr_nonnull(strstr(err.text, "another host has reserved"));
 	ck_assert(has("VARS", "v"));
+	memset(&err, 0, sizeof(err));
+	ck_assert_int_eq(files->ops->explain(files, FILES_VARS, EBADE, &err),
+			 -EBUSY);
+	ck_assert_ptr_nonnull(strstr(err.text, "another host has reserved"));
 }
 END_TEST
 

@@ -51,13 +51,18 @@ log_holder(struct supervisor *s)
 {
 	struct files *files = s->broker.files;
 	struct error err;
+	int fd;
 
 	if (s->lease && !lease_held(s->lease))
 		return; /* on_lease() has logged who has the lease */
 	if (log_holder_of(files, FILES_VARS) ||
 	    log_holder_of(files, FILES_JOURNAL))
 		return;
-	files->ops->explain(files, FILES_VARS, EBUSY, &err);
+	fd = files->ops->open(files, FILES_VARS, FILES_WRITE);
+	if (fd >= 0)
+		close(fd);
+	files->ops->explain(files, FILES_VARS, fd == -EBADE ? EBADE : EBUSY,
+			    &err);
 	log_line(LOG_ERR, "%s", err.text);
 }
 
