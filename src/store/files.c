@@ -132,7 +132,7 @@ local_open(struct files *files, enum files_role role, enum files_access access)
 	if (!rc && write)
 		rc = sync_directory(local, role);
 	if (!rc && role == FILES_VARS)
-		rc = share_device(local, fd, write);
+		rc = share_device(local, fd, access == FILES_WRITE);
 	if (!rc)
 		return fd;
 	(void)local->sys->close(fd);

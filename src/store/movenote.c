@@ -85,7 +85,10 @@ movenote_encode(const struct movenote *note, uint8_t **bytes, size_t *len,
 	return 0;
 }
 
-/* The path of the journal if it is not VARS.journal; otherwise NULL. */
+/*
+ * The path of the journal if it is neither VARS.journal nor on the device;
+ * otherwise NULL.
+ */
 static const char *
 apart_of(const struct files *files)
 {
@@ -93,6 +96,8 @@ apart_of(const struct files *files)
 	const char *journal = files->name[FILES_JOURNAL];
 	size_t len = strlen(vars);
 
+	if (files->place[FILES_JOURNAL].room)
+		return NULL;
 	return strncmp(journal, vars, len) == 0 &&
 			       strcmp(journal + len, ".journal") == 0 ?
 		       NULL :
@@ -253,7 +258,7 @@ movenote_refuse(const uint8_t *bytes, size_t len, const struct files *at,
 	const char *journal = at->name[FILES_JOURNAL], *text;
 	char *names[2], *command = NULL;
 	struct movenote note;
-	struct files other;
+	struct files other = { .ops = NULL };
 	bool departed;
 
 	if (!movenote_decode(&note, bytes, len))

@@ -206,6 +206,7 @@ START_TEST(a_flash_follows_its_guest)
 	ck_assert_int_eq(lend("A", NULL), 0);
 	ck_assert(!is_flash("A"));
 	ck_assert_ptr_nonnull(strstr(err.text, "gone to another host"));
+	ck_assert_ptr_null(strstr(err.text, "--journal"));
 	clear("B");
 	ck_assert_msg(receive_at("B", NULL) == 0, "%s", err.text);
 	ck_assert(!is_flash("B"));
