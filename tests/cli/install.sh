@@ -83,11 +83,11 @@ while read -r path; do
 done <"$tmp/files"
 
 # The directories of all paths in pages and documents. /var/log, /etc/default and
-# Debian's /usr/share/OVMF are the system's; the packages install below /usr.
+# Debian's /usr/share/OVMF are the system's, and LIO's directories; the packages install below /usr.
 grep -ohE '(^|[^A-Za-z0-9._@%~$-])/(etc|var|usr)/[A-Za-z0-9._/@%-]*/' man/*.[158] \
 	README.md docs/host.md integration/libxl/README.md |
 	grep -oE '/.*' | sed 's|^/usr/lib/xen-pflash/|/usr/local/lib/xen-pflash/|' |
-	grep -v -e '^/usr/share/' -e '^/var/log/' -e '^/etc/default/' | sort -u >"$tmp/directories"
+	grep -v -e '^/usr/share/' -e '^/var/log/' -e '^/etc/default/' -e '^/usr/bin/$' -e '/target/$' | sort -u >"$tmp/directories"
 check "the pages name directories" test "$(wc -l <"$tmp/directories")" -ge 3
 while read -r path; do
 	check "named: $path" test -d "$root$path"

@@ -15,6 +15,7 @@ if [ "${1:-}" != inside ]; then
 	exec unshare -mpf --mount-proc --kill-child sh "$0" inside
 fi
 
+build=$(realpath "$build")
 ctl=$build/pflashctl
 d=$build/pflashd
 mount -t tmpfs tmpfs /run || exit 2

@@ -258,7 +258,7 @@ take_lease(const struct broker *broker, const struct channel_request *request)
 /*
  * The store uses no offset of a descriptor.  At its end write(2) changes
  * nothing that is there, and a worker that its guest controls cannot move it
- * back (see sandbox_limit_writes()).
+ * back (see sandbox_limit_writes()).  A FIFO has no offset; the store refuses it.
  */
 static int
 open_file(struct files *files, enum files_role role,
@@ -266,7 +266,8 @@ open_file(struct files *files, enum files_role role,
 {
 	int fd = files->ops->open(files, role, access);
 
-	if (fd < 0 || role != FILES_VARS || lseek(fd, 0, SEEK_END) >= 0)
+	if (fd < 0 || role != FILES_VARS || lseek(fd, 0, SEEK_END) >= 0 ||
+	    errno == ESPIPE)
 		return fd;
 	close(fd);
 	return -EIO;
