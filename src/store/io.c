@@ -7,6 +7,24 @@
 #include "pflash/identify.h"
 #include "pflash/store.h"
 
+int
+file_explain(const char *path, int code, struct error *err)
+{
+	if (code == ELOOP) /* names are opened with O_NOFOLLOW */
+		return error_set(err, ELOOP,
+				 "%s: is a symbolic link, which is not "
+				 "followed here: put the file itself in its "
+				 "place",
+				 path);
+	if (code == EBADE)
+		return error_set(err, EBUSY, "%s: reserved by another host",
+				 path);
+	if (code == EBUSY)
+		return error_set(err, EBUSY, "%s: in use by another process",
+				 path);
+	return identify_open_error(code, path, err);
+}
+
 /* Adopts the result of files_ops: a descriptor or -errno. */
 static int
 adopt_fd(struct file *file, struct files *files, enum files_role role, int fd,
@@ -20,19 +38,7 @@ adopt_fd(struct file *file, struct files *files, enum files_role role, int fd,
 		return 0;
 	if (files->ops->explain)
 		return files->ops->explain(files, role, -fd, err);
-	if (fd == -ELOOP) /* names are opened with O_NOFOLLOW */
-		return error_set(err, ELOOP,
-				 "%s: is a symbolic link, which is not "
-				 "followed here: put the file itself in its "
-				 "place",
-				 file->path);
-	if (fd == -EBADE)
-		return error_set(err, EBUSY, "%s: reserved by another host",
-				 file->path);
-	if (fd == -EBUSY)
-		return error_set(err, EBUSY, "%s: in use by another process",
-				 file->path);
-	return identify_open_error(-fd, file->path, err);
+	return file_explain(file->path, -fd, err);
 }
 
 int

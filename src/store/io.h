@@ -40,6 +40,12 @@ struct file {
 #define BLOCK_SHIFT 12
 #define BLOCK_SIZE (1u << BLOCK_SHIFT)
 
+/*
+ * Writes the sentence about an open() that failed with `code`, an errno value,
+ * where files_ops has none of its own, and returns -errno.
+ */
+int file_explain(const char *path, int code, struct error *err);
+
 /* Opens the file of this role for reading, and with `write` for writing. */
 int file_open(struct file *file, struct files *files, enum files_role role,
 	      bool write, struct error *err);

@@ -450,7 +450,7 @@ slots_explain(const struct files *files, enum files_role role, int code,
 		return error_errno(err, ENOENT, "%s", files->name[role]);
 	return device->ops->explain ?
 		       device->ops->explain(device, FILES_VARS, code, err) :
-		       identify_open_error(code, path, err);
+		       file_explain(path, code, err);
 }
 
 static void

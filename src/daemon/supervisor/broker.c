@@ -258,7 +258,8 @@ take_lease(const struct broker *broker, const struct channel_request *request)
 /*
  * The store uses no offset of a descriptor.  At its end write(2) changes
  * nothing that is there, and a worker that its guest controls cannot move it
- * back (see sandbox_limit_writes()).  A FIFO has no offset; the store refuses it.
+ * back (see sandbox_limit_writes()).  A FIFO has no offset; the store refuses
+ * it.
  */
 static int
 open_file(struct files *files, enum files_role role,
