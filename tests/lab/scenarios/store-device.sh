@@ -45,7 +45,7 @@ powercut_all 30
 
 # The last of these disks, on the other host.
 losetup /dev/loop2 /tmp/now.img || lab_die "no loop device"
-lab_guest two "test=random seed=31 count=5000" || lab_die "no guest"
+lab_guest two "test=random seed=31 count=2500" || lab_die "no guest"
 check "another pflashd attaches the device" lab_flash two /dev/loop2 --sync burst
 check "which has no other file" sh -c "! ls /dev | grep -q '^loop2\\.'"
 filters() {
