@@ -26,14 +26,24 @@ plan(const struct setting *setting)
 		.image = setting->size,
 		.id = 0x123456789abcdef,
 	};
-	uint64_t end = setting->size + DEVICE_HOLE;
+	uint64_t end = setting->size;
 
 	for (unsigned int i = 0; i < SUPERBLOCK_AREAS; i++) {
+		if (i == FILES_NEXT - 1)
+			end += DEVICE_HOLE;
 		super.area[i] = (struct area){ end, sizes[i] };
 		end += 2 * (uint64_t)sizes[i];
 	}
 	super.device = end + BLOCK;
 	return super;
+}
+
+size_t
+device_hole(const struct setting *setting)
+{
+	const struct superblock super = plan(setting);
+
+	return super.area[FILES_NEXT - 1].offset - DEVICE_HOLE;
 }
 
 void

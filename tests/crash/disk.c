@@ -204,6 +204,7 @@ machine_start(struct disk *disk, struct log *log, const struct range *may)
 		.may = may,
 		.vars = machine.vars,
 		.image = machine.image,
+		.hole = machine.hole,
 	};
 	if (log) {
 		log->ops = 0;
@@ -285,9 +286,9 @@ static size_t
 without_hole(int inode, off_t off)
 {
 	bool behind = machine.image && is_vars(inode) &&
-		      (size_t)off >= machine.image;
+		      (size_t)off >= machine.hole;
 
-	need(!behind || (size_t)off >= machine.image + DEVICE_HOLE,
+	need(!behind || (size_t)off >= machine.hole + DEVICE_HOLE,
 	     "an access to the hole of the device");
 	return (size_t)off - (behind ? DEVICE_HOLE : 0);
 }

@@ -181,6 +181,7 @@ struct machine {
 	 * image of this size.
 	 */
 	size_t image;
+	size_t hole; /* of a complete device: the offset of DEVICE_HOLE */
 	struct fault fault;
 	bool dead;         /* every call fails */
 	bool vars_changed; /* VARS may no longer be in state range.settled */

@@ -230,6 +230,7 @@ explore_workload(const struct workload *workload, bool *skipped)
 
 	setting.path = vars_path;
 	machine.image = setting.device ? setting.size : 0;
+	machine.hole = setting.device ? device_hole(&setting) : 0;
 	places.beside = current_seed % 2 == 0;
 	places.second = places.beside ? beside_path : second_path;
 	explorer.setting = &setting;
