@@ -45,18 +45,26 @@ read_line(const char *path, char *line, size_t room)
 	return found;
 }
 
+/* A directory of the device in sysfs; NULL: there is none. */
+static DIR *
+open_sysfs(dev_t device, const char *below)
+{
+	char path[PATH_ROOM];
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s",
+		       major(device), minor(device), below);
+	return opendir(path);
+}
+
 /* A device of the device mapper, of md or of another driver on top of it. */
 static bool
 find_above(dev_t device, char *text)
 {
 	char path[PATH_ROOM], name[128];
+	DIR *dir = open_sysfs(device, "holders");
 	const struct dirent *entry;
 	bool found = false;
-	DIR *dir;
 
-	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders",
-		       major(device), minor(device));
-	dir = opendir(path);
 	if (!dir)
 		return false;
 	while (!found && (entry = readdir(dir))) {
@@ -192,14 +200,11 @@ static bool
 find_partition(dev_t device, char *text)
 {
 	char path[PATH_ROOM], number[32];
+	DIR *dir = open_sysfs(device, "");
 	unsigned int major_id, minor_id;
 	const struct dirent *entry;
 	bool found = false;
-	DIR *dir;
 
-	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u",
-		       major(device), minor(device));
-	dir = opendir(path);
 	if (!dir)
 		return false;
 	while (!found && (entry = readdir(dir))) {

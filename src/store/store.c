@@ -721,16 +721,23 @@ take_back(struct store *store, const uint8_t *bytes, const struct scan *scan,
 		       0;
 }
 
-/* Closes the files without a change, as store_release() does. */
+/* Closes and unlocks the files until store_retake(). */
+static void
+close_files(struct store *store, uint32_t takes)
+{
+	file_close(&store->journal.file);
+	file_close(&store->vars.file);
+	store->released = true;
+	store->takes = takes;
+}
+
+/* Closes the files without a change. */
 static int
 wait_released(struct store *store, uint32_t noted, struct error *err)
 {
 	int rc = statefile_checksum(&store->vars, &store->state_sum, err);
 
-	file_close(&store->journal.file);
-	file_close(&store->vars.file);
-	store->released = true;
-	store->takes = noted;
+	close_files(store, noted);
 	return rc;
 }
 
@@ -946,10 +953,7 @@ store_release(struct store *store, struct error *err)
 		*err = store->failure;
 	else
 		rc = statefile_checksum(&store->vars, &store->state_sum, err);
-	file_close(&store->journal.file);
-	file_close(&store->vars.file);
-	store->released = true;
-	store->takes = MOVENOTE_LENT;
+	close_files(store, MOVENOTE_LENT);
 	return rc;
 }
 

@@ -52,6 +52,36 @@ END
     chmod +x /tmp/hosts/ssh
 }
 
+# hosts_to_host2, hosts_to_host1: the guest `move` migrates; xl's exit status is in
+# migrate_status, its output in /tmp/xl.out
+hosts_to_host2() {
+    lab_step "the guest migrates to host2"
+    migrate_start=$(lab_now)
+    timeout 150 xl migrate -s /tmp/hosts/ssh move host2 >/tmp/xl.out 2>&1
+    migrate_status=$?
+    note "to host2: $(lab_since "$migrate_start") s, exit $migrate_status"
+    cat /tmp/xl.out
+}
+
+hosts_to_host1() {
+    lab_step "the guest migrates back to host1"
+    migrate_start=$(lab_now)
+    on_host2 'timeout 150 xl migrate -s /tmp/hosts/ssh move host1' >/tmp/xl.out
+    migrate_status=$?
+    note "to host1: $(lab_since "$migrate_start") s, exit $migrate_status"
+    cat /tmp/xl.out
+}
+
+# hosts_console NAME FILE: the console of the guest on host2 is copied to FILE here, as
+# long as host2 lives
+hosts_console() {
+    # nc ends when its standard input does, at both ends.
+    tail -f /dev/null | nc -l -p 98 >"$2" &
+    lab_wait 10 sh -c 'netstat -ltn | grep -q ":98 "'
+    on_host2 "lab_wait 30 test -e \$(lab_log $1); \
+{ tail -f -n +1 \$(lab_log $1) | nc host1 98; } </dev/null >/dev/null 2>&1 3>&- & true"
+}
+
 # hosts_power_cut: host2 loses its power
 hosts_power_cut() {
     lab_send "lab: host 2 kill"

@@ -39,22 +39,3 @@ there() {
         on_host2 "echo $(base64 <"$file" | tr -d '\n') | base64 -d >$file; chmod +x $file"
     done
 }
-
-# Both leave the exit status of xl in migrate_status.
-to_host2() {
-    lab_step "the guest migrates to host2"
-    migrate_start=$(lab_now)
-    timeout 150 xl migrate -s /tmp/hosts/ssh move host2 >/tmp/xl.out 2>&1
-    migrate_status=$?
-    note "to host2: $(lab_since "$migrate_start") s, exit $migrate_status"
-    cat /tmp/xl.out
-}
-
-to_host1() {
-    lab_step "the guest migrates back to host1"
-    migrate_start=$(lab_now)
-    on_host2 'timeout 150 xl migrate -s /tmp/hosts/ssh move host1' >/tmp/xl.out
-    migrate_status=$?
-    note "to host1: $(lab_since "$migrate_start") s, exit $migrate_status"
-    cat /tmp/xl.out
-}

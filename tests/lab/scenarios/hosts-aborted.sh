@@ -32,7 +32,7 @@ pflashctl mode move trap
 # --- the flash arrives, and pflashd refuses the guest ---
 
 on_host2 "echo 'code = /missing' >>/etc/xen/pflash/move.conf"
-to_host2
+hosts_to_host2
 check "host2's pflashd refuses the guest: the migration fails" test $migrate_status -ne 0
 check "the reason is told" on_host2 "grep 'pflashd: .*missing' /tmp/hosts/stderr"
 goes_on "refused"
@@ -46,7 +46,7 @@ there
 sed -i 's/ pflashctl send / false /' /etc/xen/pflash/move.conf
 there
 incoming
-to_host2
+hosts_to_host2
 check "host2 cannot get the flash: the migration fails" test $migrate_status -ne 0
 check "the reason is told, too" on_host2 "grep 'incoming: .* has failed' /tmp/hosts/stderr"
 note "$hosts_said"
@@ -85,7 +85,7 @@ check "host2 has still no flash" on_host2 \
 
 # --- after the failures ---
 
-to_host2
+hosts_to_host2
 check_equal "the guest migrates to host2" 0 $migrate_status
 check "on host2 it goes on" lab_wait 60 on_host2 "grep -q '^# round' $arrived_log"
 check_equal "on host2 its flash has not failed" 0 "$(on_host2 'lab_field move errors')"

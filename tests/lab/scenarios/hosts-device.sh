@@ -42,21 +42,12 @@ note "$hosts_said"
 
 # --- live migration ---
 
-to_host2() {
-    lab_step "the guest migrates to host2"
-    migrate_start=$(lab_now)
-    timeout 150 xl migrate -s /tmp/hosts/ssh move host2 >/tmp/xl.out 2>&1
-    migrate_status=$?
-    note "to host2: $(lab_since "$migrate_start") s, exit $migrate_status"
-    cat /tmp/xl.out
-}
-
 xl_config move pvh 'test=middle at=buffer seed=3 control=xenstore' 'memory = 32' \
     'shadow_memory = 8'
 xl_create move || lab_die "not created: $(cat /tmp/move.out)"
 xl_waits move 60 || lab_die "the guest does not reach its command"
 pflashctl mode move trap
-to_host2
+hosts_to_host2
 check_equal "the guest migrates to host2 in the middle of a command" 0 $migrate_status
 check "host1 has neither the guest nor a pflashd" lab_wait 30 xl_nothing
 on_host2 "lab_type move go"
@@ -88,13 +79,7 @@ check "host1 is refused while host2 has it reserved" sh -c \
     ". /lab/lib.sh; ! lab_flash other $block_device"
 note "$(tail -n 1 /tmp/other.pflashd)"
 check "host1 can read" pflashctl check $block_device
-copy_console() {
-    tail -f /dev/null | nc -l -p 98 >"$2" &
-    lab_wait 10 sh -c 'netstat -ltn | grep -q ":98 "'
-    on_host2 "lab_wait 30 test -e \$(lab_log $1); \
-{ tail -f -n +1 \$(lab_log $1) | nc host1 98; } </dev/null >/dev/null 2>&1 3>&- & true"
-}
-copy_console one /tmp/one.console
+hosts_console one /tmp/one.console
 lab_wait 90 sh -c 'test "$(wc -l </tmp/one.console)" -gt 300' ||
     lab_die "the guest does not write"
 

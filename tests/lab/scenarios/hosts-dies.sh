@@ -19,21 +19,11 @@ store_history burst
 hosts_start
 hosts_share
 
-# copy_console NAME FILE: the console of the guest on host2 is copied to FILE here, as
-# long as host2 lives
-copy_console() {
-    # nc ends when its standard input does, at both ends.
-    tail -f /dev/null | nc -l -p 98 >"$2" &
-    lab_wait 10 sh -c 'netstat -ltn | grep -q ":98 "'
-    on_host2 "lab_wait 30 test -e \$(lab_log $1); \
-{ tail -f -n +1 \$(lab_log $1) | nc host1 98; } </dev/null >/dev/null 2>&1 3>&- & true"
-}
-
 on_host2 "lab_guest one \"$words\" && lab_flash one $xl_dir/one.fd --layout 2m --sync burst \
 --settle 3600" || lab_die "no guest on host2: $hosts_said"
 check "host2 runs a guest with its flash" on_host2 'lab_state one running'
 on_host2 'xl unpause one'
-copy_console one /tmp/one.console
+hosts_console one /tmp/one.console
 lab_wait 90 sh -c 'test "$(wc -l </tmp/one.console)" -gt 300' ||
     lab_die "the guest does not write"
 lab_guest other test=hole || lab_die "no guest on host1"

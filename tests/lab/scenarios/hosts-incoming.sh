@@ -27,7 +27,7 @@ pflashctl mode move trap
 # --- there and back ---
 
 before=$(points sh -c)
-to_host2
+hosts_to_host2
 check_equal "the guest migrates to host2" 0 $migrate_status
 check "host1 has neither the guest nor a pflashd" lab_wait 30 xl_nothing
 check "on host2 it goes on" lab_wait 60 on_host2 "grep -q '^# round' $arrived_log"
@@ -43,7 +43,7 @@ xl_create again
 check "host1 refuses a guest with it" test $? -ne 0
 note "$(grep -o 'pflashd: .*' /tmp/again.out | head -n 1)"
 on_host2 'pflashctl mode move trap' || note "$hosts_said"
-to_host1
+hosts_to_host1
 check_equal "it migrates back to host1" 0 $migrate_status
 check "on host1 it goes on" lab_wait 60 grep -q '^# round' $arrived_log
 check "on host2 nothing is left" lab_wait 30 on_host2 xl_nothing
@@ -62,7 +62,7 @@ xl_config move pvh 'test=middle at=buffer seed=3 control=xenstore' 'memory = 32'
 xl_create move || lab_die "not created: $(cat /tmp/move.out)"
 xl_waits move 60 || lab_die "the guest does not reach its command"
 pflashctl mode move trap
-to_host2
+hosts_to_host2
 check_equal "the guest migrates to host2 in the middle of a command" 0 $migrate_status
 on_host2 "lab_type move go"
 check "on host2 the guest ends" lab_wait 60 on_host2 'lab_gone move'

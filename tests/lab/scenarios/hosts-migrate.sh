@@ -15,28 +15,6 @@ hosts_start
 hosts_share
 on_host2 'lab_disk /tmp/move.img' >/dev/null
 
-# Both leave the exit status of xl in migrate_status.
-to_host2() {
-    lab_step "the guest migrates to host2"
-    migrate_start=$(lab_now)
-    timeout 150 xl migrate -s /tmp/hosts/ssh move host2 >/tmp/xl.out 2>&1
-    migrate_status=$?
-    note "to host2: $(lab_since "$migrate_start") s, exit $migrate_status"
-    cat /tmp/xl.out
-}
-
-to_host1() {
-    lab_step "the guest migrates back to host1"
-    migrate_start=$(lab_now)
-    on_host2 'timeout 150 xl migrate -s /tmp/hosts/ssh move host1' >/tmp/xl.out
-    migrate_status=$?
-    note "to host1: $(lab_since "$migrate_start") s, exit $migrate_status"
-    cat /tmp/xl.out
-}
-
-# A second line of a console log: a guest that arrived has the log of its first name.
-arrived_log=/var/log/xen/console/guest-move--incoming.log
-
 # --- in the middle of a command ---
 
 xl_config move pvh 'test=middle at=buffer seed=3 control=xenstore' 'memory = 32' \
@@ -44,7 +22,7 @@ xl_config move pvh 'test=middle at=buffer seed=3 control=xenstore' 'memory = 32'
 xl_create move || lab_die "not created: $(cat /tmp/move.out)"
 xl_waits move 60 || lab_die "the guest does not reach its command"
 check "pflashctl changes the mode to trap" pflashctl mode move trap
-to_host2
+hosts_to_host2
 check_equal "the guest migrates to host2 in the middle of a command" 0 $migrate_status
 check "host1 has neither the guest nor a pflashd" lab_wait 30 xl_nothing
 check_equal "host2 has it, with its flash" running \
@@ -75,12 +53,12 @@ xl_config move pvh 'test=steady seed=7 control=xenstore' 'memory = 32' \
 xl_create move || lab_die "not created: $(cat /tmp/move.out)"
 check "the guest writes" lab_expect move 60 '^# round'
 pflashctl mode move trap
-to_host2
+hosts_to_host2
 check_equal "a guest that writes migrates to host2" 0 $migrate_status
 check "on host2 it goes on" lab_wait 60 on_host2 "grep -q '^# round' $arrived_log"
 check_equal "on host2 its reads are direct again" direct "$(on_host2 'lab_field move mode')"
 on_host2 'pflashctl mode move trap; mkdir -p /tmp/hosts' || note "$hosts_said"
-to_host1
+hosts_to_host1
 check_equal "it migrates back to host1" 0 $migrate_status
 lab_wait 60 sh -c "grep -q '^# round' $arrived_log"
 check "on host1 it goes on" lab_has move--incoming '^# round'
