@@ -30,20 +30,27 @@ sys_lock(int fd, int cmd, struct flock *lock)
 }
 
 /*
- * RENAME_NOREPLACE for a file system without it (NFS): link(2) and unlink(2).
- * Between the two calls the file has two names.
+ * RENAME_NOREPLACE for a file system without it (NFS): takes the name with an
+ * empty file, and replaces that.  Not link(2) and unlink(2): the client of NFS
+ * keeps a second name of a file as long as the file is open.
+ *
+ * If the client has lost the reply of a rename, and repeats it, that fails
+ * although `to` is the file: only an empty file is removed.
  */
 static int
 rename_in_two_steps(const char *from, const char *to)
 {
-	int error;
+	int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), error;
+	struct stat st;
 
-	if (link(from, to) < 0)
+	if (fd < 0)
 		return -1;
-	if (unlink(from) == 0)
+	(void)close(fd);
+	if (rename(from, to) == 0)
 		return 0;
 	error = errno;
-	(void)unlink(to);
+	if (lstat(to, &st) == 0 && st.st_size == 0)
+		(void)unlink(to);
 	errno = error;
 	return -1;
 }

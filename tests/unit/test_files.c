@@ -18,6 +18,9 @@
 static struct files *files;
 static struct error err;
 static bool named;
+static bool no_noreplace; /* the file system has no RENAME_NOREPLACE */
+static int rename_error;  /* of a rename without flags */
+static unsigned int links;
 
 /* The operations of `struct files` return -errno and write no sentence. */
 #define OPEN(role, write) files->ops->open(files, role, write)
@@ -47,6 +50,9 @@ setup(void)
 	scratch_make();
 	ck_assert_int_eq(chdir(scratch_path("")), 0);
 	memset(&fault, 0, sizeof(fault));
+	no_noreplace = false;
+	rename_error = 0;
+	links = 0;
 }
 
 static void
@@ -515,6 +521,100 @@ START_TEST(existing_names_are_replaced)
 }
 END_TEST
 
+/* --- a file system without RENAME_NOREPLACE --- */
+
+int __real_renameat2(int from_dir, const char *from, int to_dir, const char *to,
+		     unsigned int flags);
+int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to,
+		     unsigned int flags);
+int __real_rename(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+int
+__wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to,
+		 unsigned int flags)
+{
+	if (flags && no_noreplace) {
+		errno = EINVAL;
+		return -1;
+	}
+	return __real_renameat2(from_dir, from, to_dir, to, flags);
+}
+
+/* rename_error ENOENT: the rename is done, its reply is lost. */
+int
+__wrap_rename(const char *from, const char *to)
+{
+	if (rename_error && rename_error != ENOENT) {
+		errno = rename_error;
+		return -1;
+	}
+	if (__real_rename(from, to) < 0)
+		return -1;
+	errno = rename_error;
+	return rename_error ? -1 : 0;
+}
+
+int
+__wrap_link(const char *from, const char *to)
+{
+	links++;
+	return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+static void
+open_without_noreplace(void)
+{
+	no_noreplace = true;
+	ck_assert_int_eq(files_local(&files, "VARS", NULL, &sys_kernel, &err),
+			 0);
+}
+
+/* NFS keeps the names of an open file: a second one would stay. */
+START_TEST(no_link_is_made)
+{
+	open_without_noreplace();
+	ck_assert_int_eq(creates(FILES_VARS, "new"), 0);
+	ck_assert_int_eq(INSTALL(FILES_VARS, false), 0);
+	ck_assert(named && has("VARS", "new"));
+	ck_assert_uint_eq(links, 0);
+}
+END_TEST
+
+START_TEST(a_taken_name_is_not_overwritten)
+{
+	open_without_noreplace();
+	ck_assert_int_eq(creates(FILES_VARS, "new"), 0);
+	put("VARS", _i ? "" : "v");
+	ck_assert_int_eq(INSTALL(FILES_VARS, false), -EEXIST);
+	ck_assert(!named && has("VARS", _i ? "" : "v"));
+}
+END_TEST
+
+START_TEST(a_name_is_given_back)
+{
+	open_without_noreplace();
+	ck_assert_int_eq(creates(FILES_VARS, "new"), 0);
+	rename_error = EIO;
+	ck_assert_int_eq(INSTALL(FILES_VARS, false), -EIO);
+	ck_assert(!named && !exists("VARS"));
+	rename_error = 0;
+	ck_assert_int_eq(INSTALL(FILES_VARS, false), 0);
+	ck_assert(named && has("VARS", "new"));
+}
+END_TEST
+
+START_TEST(a_lost_reply)
+{
+	open_without_noreplace();
+	ck_assert_int_eq(creates(FILES_VARS, "new"), 0);
+	rename_error = ENOENT;
+	ck_assert_int_eq(INSTALL(FILES_VARS, false), 0);
+	ck_assert(named && has("VARS", "new"));
+}
+END_TEST
+
 START_TEST(nothing_to_install)
 {
 	put("VARS", "v");
@@ -952,6 +1052,10 @@ main(void)
 	tcase_add_test(tc, new_vars_is_private);
 	tcase_add_test(tc, existing_files_are_not_overwritten);
 	tcase_add_test(tc, existing_names_are_replaced);
+	tcase_add_test(tc, no_link_is_made);
+	tcase_add_loop_test(tc, a_taken_name_is_not_overwritten, 0, 2);
+	tcase_add_test(tc, a_name_is_given_back);
+	tcase_add_test(tc, a_lost_reply);
 	tcase_add_test(tc, nothing_to_install);
 	tcase_add_test(tc, only_state_and_queue_may_be_removed);
 	tcase_add_loop_test(tc, every_call_fails, 0, CASES);
