@@ -116,10 +116,10 @@ unit_guest hard 'test=random seed=9 count=1000000'
 check_equal "hard: a guest is created" 0 $?
 id=$(lab_domid hard) pid=$(main_pid "$(lab_domid hard)")
 worker=$(lab_worker "$pid")
-# CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SYS_CHROOT
-check_equal "hard: the supervisor has seven capabilities" 00000000000400eb \
+# CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SYS_RAWIO, SYS_CHROOT
+check_equal "hard: the supervisor has eight capabilities" 00000000000600eb \
     "$(fact "$pid" CapEff)"
-check_equal "hard: the process has no other capability" 00000000000400eb "$(fact "$pid" CapBnd)"
+check_equal "hard: the process has no other capability" 00000000000600eb "$(fact "$pid" CapBnd)"
 check_equal "hard: execve gives no capability" 1 "$(fact "$pid" NoNewPrivs)"
 check_equal "hard: the system calls are filtered" 2 "$(fact "$pid" Seccomp)"
 check "hard: the unit has no network" sh -c \
