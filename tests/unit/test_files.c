@@ -860,8 +860,9 @@ open_shared(bool reserved)
 	shared.reserved = reserved;
 	shared.asked = shared.dropped = 0;
 	put("VARS", "v");
-	ck_assert_int_eq(
-		files_local(&files, scratch_path("VARS"), NULL, &sys, &err), 0);
+	ck_assert_int_eq(files_local(&files, scratch_path("VARS"), NULL, &sys,
+				     &err),
+			 0);
 }
 
 /* Each opening, because the host that has the device may change at any time. */
