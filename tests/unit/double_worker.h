@@ -10,6 +10,7 @@
  * stores its orders in the stage, exits at CHANNEL_STOP or CHANNEL_UPGRADE.
  */
 act act_serve;
+act act_serve_arrived;    /* its files wait for the guest to run */
 act act_serve_silent;     /* closes the log */
 act act_serve_late;       /* reads orders after stage->proceed */
 act act_serve_unrecorded; /* installs no record */

@@ -975,6 +975,27 @@ START_TEST(death_while_it_is_suspended)
 }
 END_TEST
 
+/* _i: the guest runs; it is destroyed, and is still paused then. */
+START_TEST(flash_waits_for_its_guest)
+{
+	stage->reason = -EINPROGRESS;
+	stage->paused = 1;
+	START(act_serve_arrived);
+	nap(0.3);
+	ck_assert_uint_eq(stage->orders, 0);
+	if (_i) {
+		domain_happens(-ESRCH);
+		ck_assert_int_eq(end_of(supervisor, STOP_MAX), EXIT_OK);
+		nothing_is_left();
+		return;
+	}
+	stage->paused = 0;
+	UNTIL(stage->orders == 1);
+	ck_assert_int_eq(stage->order[0], CHANNEL_RESUME);
+	ck_assert_int_eq(terminate(), EXIT_OK);
+}
+END_TEST
+
 /* The worker reads its orders after all have been sent. */
 START_TEST(orders_keep_their_order)
 {
@@ -1488,6 +1509,7 @@ add_commands(Suite *suite)
 	tcase_add_test(tc, worker_dies_of_the_mode);
 	tcase_add_test(tc, suspended_and_resumed);
 	tcase_add_test(tc, death_while_it_is_suspended);
+	tcase_add_loop_test(tc, flash_waits_for_its_guest, 0, 2);
 	tcase_add_test(tc, resumed_without_an_event);
 	tcase_add_test(tc, commanded_right_after_the_resume);
 	tcase_add_test(tc, orders_keep_their_order);

@@ -186,12 +186,15 @@ supervisor_check_domain(struct supervisor *s)
 {
 	struct transport *t = domain_transport(s->domain);
 	int reason = t->ops->shutdown_reason(t);
-	int paused = s->flash_waits ? t->ops->is_paused(t) : 0;
+	/* A dying domain may be paused, too. */
+	int paused = s->flash_waits && reason == -EINPROGRESS ?
+			     t->ops->is_paused(t) :
+			     0;
 	bool suspended = reason == SHUTDOWN_suspend || paused > 0;
 
 	/* The hypervisor did not answer: ask again. */
 	if ((reason < 0 && reason != -EINPROGRESS && reason != -ESRCH) ||
-	    (reason == -EINPROGRESS && paused < 0)) {
+	    paused < 0) {
 		ev_timer_again(s->ev, &s->suspend_poll);
 		return;
 	}

@@ -87,6 +87,13 @@ store_history burst
 # --- one host after the other ---
 
 check "create on NFS" on a pflashctl create --layout 2m /mnt/a/one.fd
+# The client keeps the names of a file that is open.
+check "a new file can be used at once, twenty times" on a sh -c \
+    'for n in $(seq 20); do
+        pflashctl create --layout 2m /mnt/a/new.$n && pflashctl check /mnt/a/new.$n || exit 1
+    done >/tmp/new.out 2>&1'
+tail -n 3 /tmp/new.out
+rm -f /mnt/a/new.*
 lab_guest one "$words" || lab_die "no guest"
 check "host a attaches it" flash one a one.fd --sync burst --settle 3600
 cat /tmp/one.pflashd
