@@ -146,6 +146,13 @@ int handover_load(struct handover *to, const void *bytes, size_t size,
 		  const char *incarnation, struct error *err);
 
 /*
+ * -EINVAL: the flash of the record is attached with another VARS file than
+ * `path`, a name as in struct files.
+ */
+int handover_check_vars(const struct handover *record, const char *path,
+			struct error *err);
+
+/*
  * A compiler barrier: a process that dies has made the stores before it, and
  * none after it.  Another process reads the record only after this one's death,
  * so no CPU barrier is needed.

@@ -396,3 +396,15 @@ handover_under_way(const struct handover *record)
 {
 	return record->vcpu ? handover_progress(record, record->vcpu - 1) : 0;
 }
+
+int
+handover_check_vars(const struct handover *record, const char *path,
+		    struct error *err)
+{
+	if (strncmp(record->vars, path, sizeof(record->vars) - 1) == 0)
+		return 0;
+	return error_set(err, EINVAL,
+			 "the guest's flash is attached with %.200s: start "
+			 "pflashd with this VARS file",
+			 record->vars);
+}

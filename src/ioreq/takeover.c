@@ -92,12 +92,6 @@ takeover_chip(struct device *device, struct error *err)
 	if (record->attached == HANDOVER_SAVED &&
 	    state_check_saved(device, err) < 0)
 		return -ESTALE;
-	if (strncmp(record->vars, store_path(device->store),
-		    sizeof(record->vars) - 1) != 0)
-		return error_set(err, EINVAL,
-				 "the guest's flash is attached with %.200s: "
-				 "start pflashd with this VARS file",
-				 record->vars);
 	if (store_resume_burst(device->store, &state->burst))
 		return error_set(err, EINVAL,
 				 "%s: cannot restore the open burst: the "

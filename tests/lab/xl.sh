@@ -94,7 +94,7 @@ xl_left() {
     xl list | tail -n +3
     pidof pflashd xl xen-qemu-system-i386 libxl-save-helper
     ls /run/pflashd | grep -vE '^empty$|\.limit$'
-    xenstore-ls -f /local/domain/0/device-model | grep pflash
+    xenstore-ls -f /local/domain/0/device-model 2>/dev/null | grep pflash
     losetup -a
 }
 

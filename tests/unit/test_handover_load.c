@@ -659,6 +659,22 @@ START_TEST(a_record_of_version_0_1)
 }
 END_TEST
 
+START_TEST(flash_with_another_file)
+{
+	static struct handover other;
+
+	fill(&other);
+	ck_assert_int_eq(handover_check_vars(&other, other.vars, &err), 0);
+	ck_assert_int_eq(handover_check_vars(&other, "/var/lib/pflash/guest",
+					     &err),
+			 -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, other.vars));
+	/* Longer names are compared as far as the record has them. */
+	memset(other.vars, 'v', sizeof(other.vars) - 1);
+	ck_assert_int_eq(handover_check_vars(&other, other.vars, &err), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -671,6 +687,7 @@ main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, attached_flash_is_loaded);
 	tcase_add_test(tc, nothing_is_attached);
+	tcase_add_test(tc, flash_with_another_file);
 	tcase_add_test(tc, another_incarnation);
 	tcase_add_test(tc, the_sections_are_the_documented_ones);
 	tcase_add_test(tc, sections_in_any_order);

@@ -104,7 +104,10 @@ connect_store(struct flash *flash, const struct options *options,
 	bool starts = is_start(flash);
 	int ret = 0;
 
-	if (preflight->initial) {
+	if (flash->takes_over)
+		ret = handover_check_vars(flash->record,
+					  flash->files->name[FILES_VARS], err);
+	if (ret == 0 && preflight->initial) {
 		ret = store_create(&config, preflight->initial, err);
 		if (ret == 0)
 			log_line(LOG_INFO, "created");

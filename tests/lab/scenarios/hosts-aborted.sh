@@ -49,6 +49,7 @@ incoming
 hosts_to_host2
 check "host2 cannot get the flash: the migration fails" test $migrate_status -ne 0
 check "the reason is told, too" on_host2 "grep 'incoming: .* has failed' /tmp/hosts/stderr"
+on_host2 'tail -n 5 /tmp/hosts/stderr'
 note "$hosts_said"
 goes_on "not sent"
 there
