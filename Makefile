@@ -206,6 +206,7 @@ $(BUILD)/tests/test_confined: CHECK_LIBS += $(DAEMON_LIBS)
 $(BUILD)/tests/test_sandbox: CHECK_LIBS += $(DAEMON_LIBS)
 $(BUILD)/tests/test_loop $(BUILD)/tests/test_pinning: CHECK_LIBS += $(DAEMON_LIBS) -lm
 $(BUILD)/tests/test_pinning: CHECK_LIBS += -Wl,--wrap=client_pause_for_admin
+$(BUILD)/tests/test_store: CHECK_LIBS += -Wl,--wrap=uname
 $(BUILD)/tests/test_files: CHECK_LIBS += -Wl,--wrap=renameat2,--wrap=rename,--wrap=link
 
 $(BUILD)/tests/test_selftest: $(BUILD)/tools/pflashctl/selftest_report.o

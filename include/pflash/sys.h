@@ -47,6 +47,21 @@ struct sys {
  */
 int sys_find_holder(int fd, char *command, size_t room);
 
+/* The room for the name of a host: its last 11 characters and the '\0'. */
+#define SYS_HOST_NAME 12
+
+/*
+ * Finds the other host that has a lock on the file `fd`, on a file system of
+ * both.  False: this host has the lock, nobody has, or the lock names no host.
+ */
+bool sys_find_host(int fd, char name[SYS_HOST_NAME]);
+
+/*
+ * Learns the name of this host, for the locks of this process.  Only a process
+ * that may not call uname(2) later needs to call it.
+ */
+void sys_learn_host(void);
+
 /*
  * True if the device `fd` has a persistent reservation of SCSI-3, and this host
  * is not registered, so that all its writes would fail.  False also if the

@@ -14,6 +14,8 @@
 #include "supervisor/upgrade.h"
 #include "worker/worker.h"
 
+#include "pflash/sys.h"
+
 /* Opens the domain at the first call.  For --check-start there is none. */
 static void
 find_domain(struct supervisor_start *start)
@@ -148,6 +150,7 @@ main(int argc, char **argv)
 	int code;
 
 	upgrade_remember(argv);
+	sys_learn_host(); /* the worker may not ask */
 	start.lock = upgrade_inherited(&start.lease);
 	code = start_with(&options, &start, argc, argv);
 	if (start.domain)

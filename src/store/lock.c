@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 /* With the '\0'.  Names have 15 characters, which /proc escapes. */
@@ -22,6 +23,19 @@
 
 #define LOCK_TRIES 50 /* 5 seconds */
 #define LOCK_PAUSE 100000000L
+
+/*
+ * A lock is longer than any file, and its length names the host, because that
+ * is all that a server of NFS says of it: NAMED + LONGER, if characters are
+ * missing at the start of the name, + the characters as digits.
+ */
+#define NAMED (INT64_C(1) << 62)
+#define LONGER (INT64_C(1) << 58)
+
+/* A digit is the place of the character, 1 the first; 0: the name has ended. */
+static const char characters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+#define BASE ((int64_t)sizeof(characters))
 
 static bool
 file_has_line(const char *path, const char *inode)
@@ -164,6 +178,76 @@ sys_find_holder(int fd, char *command, size_t room)
 	return pid ? lock_name_process(pid, command, room) : 0;
 }
 
+static int64_t
+digit_of(char c)
+{
+	const char *at = strchr(characters, tolower((unsigned char)c));
+
+	return (at && *at ? at - characters : BASE - 2) + 1;
+}
+
+/* The length of the locks of the host `name`. */
+static int64_t
+length_of_host(const char *name)
+{
+	size_t len = strcspn(name, "."), most = SYS_HOST_NAME - 1;
+	size_t skipped = len > most ? len - most : 0;
+	int64_t number = 0;
+
+	for (size_t i = 0; i < most; i++)
+		number = number * BASE +
+			 (skipped + i < len ? digit_of(name[skipped + i]) : 0);
+	return NAMED + (skipped ? LONGER : 0) + number;
+}
+
+/* The length of the locks of this host. */
+static int64_t
+own_length(void)
+{
+	static int64_t length;
+	struct utsname names;
+
+	if (!length)
+		length = length_of_host(uname(&names) == 0 ? names.nodename :
+							     "");
+	return length;
+}
+
+void
+sys_learn_host(void)
+{
+	(void)own_length();
+}
+
+/* False: a lock of this length names no host. */
+static bool
+read_host(int64_t length, char name[SYS_HOST_NAME])
+{
+	int64_t number = length & (LONGER - 1);
+
+	memset(name, 0, SYS_HOST_NAME);
+	for (size_t i = SYS_HOST_NAME - 1; i > 0; i--, number /= BASE)
+		if (number % BASE)
+			name[i - 1] = characters[number % BASE - 1];
+	return length >= NAMED && number == 0 && name[0];
+}
+
+static bool
+find_host(const struct sys *sys, int fd, char name[SYS_HOST_NAME])
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return sys->lock(fd, F_OFD_GETLK, &lock) == 0 &&
+	       lock.l_type != F_UNLCK && lock.l_len != own_length() &&
+	       read_host(lock.l_len, name);
+}
+
+bool
+sys_find_host(int fd, char name[SYS_HOST_NAME])
+{
+	return find_host(&sys_kernel, fd, name);
+}
+
 /*
  * The lock of another host that shares the file system has no process in /proc,
  * nor has one of a process whose fdinfo this user may not read.
@@ -172,9 +256,13 @@ static int
 report_holder(const struct file *file, const struct files *files,
 	      struct error *err)
 {
-	char command[96];
+	char command[96], host[SYS_HOST_NAME];
 	int pid;
 
+	if (find_host(file->sys, file->fd, host))
+		return error_set(err, EBUSY,
+				 "%s: in use by a process on the host %s",
+				 file->path, host);
 	if (!files->ops->holder)
 		return error_set(err, EBUSY, "%s: in use by another process",
 				 file->path);
@@ -212,7 +300,8 @@ lock_range(const struct file *file, int cmd, short type)
 		.l_type = type,
 		.l_whence = SEEK_SET,
 		.l_start = (off_t)file->place.base,
-		.l_len = (off_t)file->place.room,
+		.l_len = file->place.room ? (off_t)file->place.room :
+					    own_length(),
 	};
 	int rc = file->sys->lock(file->fd, cmd, &lock);
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -983,6 +984,141 @@ START_TEST(lock_of_a_network_file_system)
 }
 END_TEST
 
+static off_t own_length, other_length;
+
+/* Another host has the lock; the length of this one's lock is noted. */
+static int
+lock_of_a_host(int fd, int cmd, struct flock *lock)
+{
+	(void)fd;
+	if (cmd == F_OFD_GETLK) {
+		lock->l_len = other_length;
+		return 0;
+	}
+	own_length = lock->l_len;
+	errno = EAGAIN;
+	return -1;
+}
+
+static const char *
+refusal_by(off_t length)
+{
+	struct sys sys = sys_kernel;
+	struct store_config config = { .path = scratch_path("VARS"),
+				       .sys = &sys };
+	struct store *store;
+
+	sys.lock = lock_of_a_host;
+	other_length = length;
+	ck_assert_int_eq(store_open(&store, &config, NULL, &err), -EBUSY);
+	return strstr(err.text, "in use by ");
+}
+
+/*
+ * The lengths are those of docs/format.md: 2^62, 2^58 for a longer name, and
+ * the name in base 38.
+ */
+START_TEST(lock_names_its_host)
+{
+	const int64_t named = INT64_C(1) << 62, longer = INT64_C(1) << 58;
+	const int64_t ten = INT64_C(6278211847988224); /* 38^10 */
+	const char *unknown = "in use by another process, which /proc of this "
+			      "host does not show";
+
+	ck_assert_str_eq(refusal_by(named + 1 * ten),
+			 "in use by a process on the host a");
+	ck_assert_str_eq(refusal_by(named + longer + 26 * ten +
+				    37 * (ten / 38) + 36 * (ten / 38 / 38)),
+			 "in use by a process on the host z-9");
+	ck_assert_str_eq(refusal_by(named + 38 * ten - 1),
+			 "in use by a process on the host -----------");
+	/* An earlier pflashd, no host, and nonsense. */
+	ck_assert_int_eq(strncmp(refusal_by(0), unknown, strlen(unknown)), 0);
+	ck_assert_int_eq(strncmp(refusal_by(named), unknown, strlen(unknown)),
+			 0);
+	ck_assert_int_eq(strncmp(refusal_by(named + 38 * ten), unknown,
+				 strlen(unknown)),
+			 0);
+	ck_assert_int_eq(strncmp(refusal_by(4096), unknown, strlen(unknown)),
+			 0);
+	/* This host. */
+	ck_assert_int_ge(own_length, named);
+	ck_assert_int_eq(strncmp(refusal_by(own_length), unknown,
+				 strlen(unknown)),
+			 0);
+}
+END_TEST
+
+static const char *node_name;
+
+int __real_uname(struct utsname *names);
+int __wrap_uname(struct utsname *names);
+
+int
+__wrap_uname(struct utsname *names)
+{
+	int rc = __real_uname(names);
+
+	if (node_name)
+		(void)snprintf(names->nodename, sizeof(names->nodename), "%s",
+			       node_name);
+	return rc;
+}
+
+/* The length of a lock has room for the last eleven characters. */
+START_TEST(name_of_a_host)
+{
+	static const struct {
+		const char *name, *shown;
+	} cases[] = {
+		{ "xen2", "xen2" },
+		{ "Xen_2.example.org", "xen-2" },
+		{ "eleven-char", "eleven-char" },
+		{ "compute-rack1-node07", "ack1-node07" },
+	};
+	char text[64];
+	int ends[2];
+	off_t length;
+	pid_t child;
+
+	(void)snprintf(text, sizeof(text), "in use by a process on the host %s",
+		       cases[_i].shown);
+	ck_assert_int_eq(pipe(ends), 0);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		node_name = cases[_i].name;
+		(void)refusal_by(0);
+		_exit(write(ends[1], &own_length, sizeof(own_length)) < 0);
+	}
+	ck_assert_int_eq(read(ends[0], &length, sizeof(length)),
+			 sizeof(length));
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	node_name = "b";
+	ck_assert_str_eq(refusal_by(length), text);
+}
+END_TEST
+
+/* The lock of this process has the name of this host. */
+START_TEST(lock_has_the_name_of_this_host)
+{
+	struct store *store = open_default();
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(scratch_path("VARS"), O_RDWR);
+	char name[SYS_HOST_NAME];
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert(!sys_find_host(fd, name));
+	ck_assert_int_eq(fcntl(fd, F_OFD_GETLK, &lock), 0);
+	ck_assert_int_eq(lock.l_type, F_WRLCK);
+	(void)refusal_by(0);
+	ck_assert_int_eq(lock.l_start, 0);
+	ck_assert_int_eq(lock.l_len, own_length);
+	close(fd);
+	ck_assert_int_eq(store_close(store), 0);
+}
+END_TEST
+
 static int
 interrupted_lock(int fd, int cmd, struct flock *lock)
 {
@@ -1373,6 +1509,9 @@ store_suite(void)
 	tcase_add_loop_test(tc, worker_names_its_supervisor, 0, 2);
 	tcase_add_loop_test(tc, holder_without_a_name, 0, 2);
 	tcase_add_test(tc, lock_of_a_network_file_system);
+	tcase_add_test(tc, lock_names_its_host);
+	tcase_add_loop_test(tc, name_of_a_host, 0, 4);
+	tcase_add_test(tc, lock_has_the_name_of_this_host);
 	tcase_add_test(tc, lock_is_tried_again_after_a_signal);
 	tcase_add_test(tc, lock_that_cannot_be_had);
 	tcase_add_test(tc, read_only_changes_nothing);

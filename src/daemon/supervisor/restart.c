@@ -15,6 +15,8 @@
 #include "supervisor/upgrade.h"
 #include "worker/worker.h"
 
+#include "pflash/sys.h"
+
 /*
  * The first half of the restart budget is spent without a delay.  After that
  * each delay is twice the one before, between these bounds, in seconds.
@@ -23,23 +25,26 @@
 #define DELAY_MAX 2.
 
 /*
- * Logs which process has a lock on the role's file.  Returns false if none has,
- * or if it cannot be found.
+ * Logs which process or host has a lock on the role's file.  Returns false if
+ * none has, or if it cannot be found.
  */
 static bool
 log_holder_of(struct files *files, enum files_role role)
 {
 	int fd = files->ops->open(files, role, false), pid;
-	char command[96];
+	char command[96], host[SYS_HOST_NAME] = "";
 
 	if (fd < 0)
 		return false;
 	pid = files->ops->holder(fd, command, sizeof(command));
+	if (pid <= 0 && sys_find_host(fd, host))
+		log_line(LOG_ERR, "%s: in use by a process on the host %s",
+			 files->name[role], host);
 	close(fd);
 	if (pid > 0)
 		log_line(LOG_ERR, "%s: in use by pid %d (%s)",
 			 files->name[role], pid, command);
-	return pid > 0;
+	return pid > 0 || host[0];
 }
 
 /*

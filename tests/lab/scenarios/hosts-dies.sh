@@ -28,7 +28,7 @@ lab_wait 90 sh -c 'test "$(wc -l </tmp/one.console)" -gt 300' ||
     lab_die "the guest does not write"
 lab_guest other test=hole || lab_die "no guest on host1"
 check "host1 is refused while host2 has the file" sh -c \
-    ". /lab/lib.sh; ! lab_flash other $xl_dir/one.fd && grep -q 'in use' /tmp/other.pflashd"
+    ". /lab/lib.sh; ! lab_flash other $xl_dir/one.fd && grep -q 'in use by a process on the host host2' /tmp/other.pflashd"
 note "$(tail -n 1 /tmp/other.pflashd)"
 hosts_power_cut
 store_accesses /tmp/one.console >/tmp/one.accesses

@@ -92,7 +92,7 @@ check "trap: host1 has no domain and no pflashd" lab_wait 30 lv_nothing
 goes_on "on host2" on_host2
 check_equal "on host2 its reads are direct again" direct "$(on_host2 'lab_field move mode')"
 v start move
-check "host1 cannot start it" lv_refused 'in use by another process'
+check "host1 cannot start it" lv_refused 'in use by a process on the host host2'
 goes_on "on host2, refused start" on_host2
 on_host2 'pflashctl mode move trap'
 migrate $there move $lv_uri --undefinesource

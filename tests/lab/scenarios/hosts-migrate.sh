@@ -34,7 +34,7 @@ mkdir -p /etc/xen/pflash
 printf 'vars = %s/move.fd\n' $xl_dir >/etc/xen/pflash/again.conf
 xl_create again
 check "host1 refuses a second start" test $? -ne 0
-check "the reason is the file's lock" grep -q 'in use' /tmp/again.out
+check "the reason is the file's lock" grep -q 'in use by a process on the host host2' /tmp/again.out
 note "$(grep -o 'pflashd: .*' /tmp/again.out | head -n 1)"
 check "host2's guest has its flash still" on_host2 'lab_state move running'
 

@@ -42,7 +42,7 @@ for round in 0 1 2 3 4 5 6 7 8 9; do
     both 0.0$round
     [ $mine$other != 01 ] || winners="${winners}1"
     [ $mine$other != 10 ] || winners="${winners}2"
-    if [ $((mine + other)) = 1 ] && grep -qE 'in use|exists' $both_refused; then
+    if [ $((mine + other)) = 1 ] && grep -qE 'in use|exists|is empty' $both_refused; then
         good=$((good + 1))
     else
         note "round $round: host1 $mine, host2 $other"

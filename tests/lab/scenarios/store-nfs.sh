@@ -80,7 +80,7 @@ flash() {
     [ -s "/tmp/$lab_name.ready" ]
 }
 
-words="test=random seed=37 count=1500"
+words="test=random seed=37 count=3000"
 store_reference "$words"
 store_history burst
 
