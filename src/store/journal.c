@@ -108,8 +108,11 @@ check_kind(const struct journal *journal, const uint8_t *bytes, size_t len,
 static bool
 takes_note(const struct store_config *config, const struct movenote *note)
 {
-	return (note->kind == MOVENOTE_ARRIVED && config->takes_arrived) ||
-	       (note->kind == MOVENOTE_LENT && config->takes_lent);
+	bool back = note->kind == MOVENOTE_BACK;
+
+	return ((back || note->kind == MOVENOTE_ARRIVED) &&
+		config->takes_arrived) ||
+	       ((back || note->kind == MOVENOTE_LENT) && config->takes_lent);
 }
 
 /* Replaces the note by its journal, if this flash may be taken. */

@@ -54,8 +54,7 @@ movenote_decode(struct movenote *note, const uint8_t *bytes, size_t len)
 		.journal_len = (size_t)get_le64(bytes + JOURNAL_LENGTH),
 	};
 	decode_paths(note, bytes + PATH, paths_len);
-	return note->kind >= MOVENOTE_DEPARTED &&
-	       note->kind <= MOVENOTE_ARRIVED;
+	return note->kind >= MOVENOTE_DEPARTED && note->kind <= MOVENOTE_BACK;
 }
 
 int
@@ -233,6 +232,8 @@ static const char *const transfers[][4] = {
 	{ "has come with a guest that has not run here",
 	  "use the one of the host that it came from", "that one is lost",
 	  "makes this the flash" },
+	{ "has left with its guest, and has come back to this place",
+	  "its guest takes it", "the guest is lost", "makes this the flash" },
 };
 
 static int

@@ -18,9 +18,10 @@ enum movenote_kind {
 	MOVENOTE_DEPARTED = 1, /* the flash is now the one at `path` */
 	MOVENOTE_ARRIVING = 2, /* the flash is still the one at `path` */
 	/* `path` is the number of the transfer: */
-	MOVENOTE_SENT = 3, /* the flash is elsewhere */
-	MOVENOTE_LENT = 4, /* the same, until its guest resumes here */
+	MOVENOTE_SENT = 3,    /* the flash is elsewhere */
+	MOVENOTE_LENT = 4,    /* the same, until its guest resumes here */
 	MOVENOTE_ARRIVED = 5, /* it is elsewhere, until its guest runs here */
+	MOVENOTE_BACK = 6,    /* lent, and arrived at the same place */
 };
 
 struct movenote {

@@ -980,7 +980,8 @@ reopen(struct store *store, struct error *err)
 		.files = store->vars.files,
 		.size = store->size,
 		.read_only = store->read_only,
-		.takes_arrived = store->takes == MOVENOTE_ARRIVED,
+		.takes_arrived = store->takes == MOVENOTE_ARRIVED ||
+				 store->takes == MOVENOTE_BACK,
 		.takes_lent = store->takes == MOVENOTE_LENT,
 		.history = &store->history,
 		.trail = store->journal.trail,

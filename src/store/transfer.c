@@ -337,19 +337,26 @@ is_prepared(const struct vars *vars)
 	return true;
 }
 
-/* Is this the note of the transfer, which its sender has left here? */
+/*
+ * Is this the note of the transfer, which its sender has left here?  The guest
+ * was saved and is restored here, or both hosts share the storage.
+ */
 static bool
 is_sender(const struct movenote *note, const char *id)
 {
-	return id && note->kind == MOVENOTE_LENT &&
+	return id &&
+	       (note->kind == MOVENOTE_LENT || note->kind == MOVENOTE_BACK) &&
 	       note->path_len == strlen(id) &&
 	       memcmp(note->path, id, note->path_len) == 0;
 }
 
-/*
- * 1: the place has a flash that is at another one; 0: it has nothing.  `id` is
- * the transfer that is to arrive; NULL: none.
- */
+enum place {
+	PLACE_EMPTY,
+	PLACE_NOTED,  /* its flash is at another place */
+	PLACE_SENDER, /* its flash was sent in this transfer */
+};
+
+/* `id`: the transfer that is to arrive; NULL: none.  enum place, or -errno. */
 static int
 check_place(const struct store_config *to, const struct vars *vars,
 	    const char *id, struct error *err)
@@ -361,19 +368,16 @@ check_place(const struct store_config *to, const struct vars *vars,
 		     movenote_decode(&note, journal.bytes, journal.len);
 
 	if (noted && is_sender(&note, id))
-		rc = error_set(err, EEXIST,
-			       "%s: is the flash that was sent: both hosts "
-			       "share its storage, and it needs no transfer",
-			       vars->files->name[FILES_VARS]);
+		rc = PLACE_SENDER;
 	else if (noted && movenote_is_transfer(&note))
-		rc = 1;
+		rc = PLACE_NOTED;
 	else if (noted)
 		rc = movenote_refuse(journal.bytes, journal.len, vars->files,
 				     err);
 	free(journal.bytes);
 	if (rc)
 		return rc;
-	return is_prepared(vars) ? 0 : store_check_new(to, err);
+	return is_prepared(vars) ? PLACE_EMPTY : store_check_new(to, err);
 }
 
 /* VARS is the last: without it nothing has arrived. */
@@ -489,7 +493,8 @@ put_rest(const struct parcel *parcel, const struct vars *vars,
  */
 static int
 arrive_with_guest(const struct parcel *parcel, const struct store_config *to,
-		  const struct vars *vars, const char *id, struct error *err)
+		  const struct vars *vars, enum place place, const char *id,
+		  struct error *err)
 {
 	const struct stat own = {
 		.st_mode = S_IRUSR | S_IWUSR,
@@ -501,8 +506,10 @@ arrive_with_guest(const struct parcel *parcel, const struct store_config *to,
 
 	files_local_own(vars->files, &own);
 	if (!rc)
-		rc = put_note(vars, MOVENOTE_ARRIVED, id,
-			      &parcel->files[FILES_JOURNAL], err);
+		rc = put_note(vars,
+			      place == PLACE_SENDER ? MOVENOTE_BACK :
+						      MOVENOTE_ARRIVED,
+			      id, &parcel->files[FILES_JOURNAL], err);
 	if (!rc)
 		rc = put_rest(parcel, vars, err);
 	if (!rc && held.file.place.room)
@@ -535,19 +542,23 @@ receive(const struct parcel *parcel, enum store_travel travel,
 	const struct store_config *to, const char *id, struct error *err)
 {
 	struct vars vars;
-	int rc = vars_init(&vars, to, err), again = 0;
+	int rc = vars_init(&vars, to, err), place = PLACE_EMPTY;
 
-	if (!rc && travel == STORE_ALONE &&
-	    vars.files->place[FILES_VARS].room)
+	if (!rc && travel == STORE_ALONE && vars.files->place[FILES_VARS].room)
 		rc = refuse_device(vars.files, err);
 	if (!rc)
 		rc = check_parcel(parcel, &vars, err);
 	if (!rc)
-		rc = again = check_place(to, &vars, id, err);
+		rc = place = check_place(to, &vars, id, err);
 	if (rc >= 0 && travel == STORE_WITH_GUEST)
-		rc = arrive_with_guest(parcel, to, &vars, id, err);
+		rc = arrive_with_guest(parcel, to, &vars, place, id, err);
+	else if (rc >= 0 && place == PLACE_SENDER)
+		rc = error_set(err, EEXIST,
+			       "%s: is the flash that was sent: both hosts "
+			       "share its storage, and it needs no transfer",
+			       vars.files->name[FILES_VARS]);
 	else if (rc >= 0)
-		rc = arrive_alone(parcel, to, &vars, again > 0, err);
+		rc = arrive_alone(parcel, to, &vars, place == PLACE_NOTED, err);
 	vars_close(&vars);
 	return rc;
 }

@@ -132,15 +132,26 @@ lend(const char *name, const struct sys *sys)
 }
 
 static int
-receive_at(const char *name, const struct sys *sys)
+receive_by(enum store_travel travel, const char *name, const struct sys *sys)
 {
 	const struct store_config config = config_of(name, sys);
 	struct blob copy = blob_copy(stream.bytes, stream.len);
-	int rc = store_receive(&config, STORE_WITH_GUEST, copy.data, copy.len,
-			       id, &err);
+	int rc = store_receive(&config, travel, copy.data, copy.len, id, &err);
 
 	blob_free(&copy);
 	return rc;
+}
+
+static int
+receive_at(const char *name, const struct sys *sys)
+{
+	return receive_by(STORE_WITH_GUEST, name, sys);
+}
+
+static int
+receive_alone(const char *name)
+{
+	return receive_by(STORE_ALONE, name, NULL);
 }
 
 /* Is this a flash that any guest may start with?  Then it must be whole. */
@@ -277,13 +288,64 @@ START_TEST(a_flash_comes_back_with_its_guest)
 }
 END_TEST
 
+/* The file of `xl save` has the flash; the first try to restore it fails. */
+START_TEST(a_saved_guest_is_restored_in_its_place)
+{
+	struct store *source = suspended("A"), *target;
+
+	ck_assert_int_eq(lend("A", NULL), 0);
+	ck_assert_int_eq(store_close(source), 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_msg(receive_at("A", NULL) == 0, "%s", err.text);
+		ck_assert(!is_flash("A"));
+		ck_assert_ptr_nonnull(strstr(err.text, "its guest takes it"));
+		ck_assert_int_eq(attach("A", NULL, &target), 0);
+		if (i == 0)
+			ck_assert_int_eq(store_close(target), 0);
+	}
+	ck_assert_msg(store_retake(target, true, &err) == 0, "%s", err.text);
+	write_burst(target, 5, "more");
+	ck_assert_int_eq(store_close(target), 0);
+	ck_assert(is_flash("A"));
+	check_history("A");
+	ck_assert_int_lt(receive_at("A", NULL), 0);
+	ck_assert(is_flash("A"));
+}
+END_TEST
+
+/* _i: the guest is resumed by the source. */
+START_TEST(hosts_that_share_the_place)
+{
+	struct store *source = suspended("A"), *target;
+
+	ck_assert_int_eq(lend("A", NULL), 0);
+	ck_assert_msg(receive_at("A", NULL) == 0, "%s", err.text);
+	ck_assert_int_eq(attach("A", NULL, &target), 0);
+	if (_i) {
+		ck_assert_msg(store_retake(source, true, &err) == 0, "%s",
+			      err.text);
+		ck_assert_int_eq(store_retake(target, false, &err), -EBUSY);
+		write_burst(source, 5, "more");
+	} else {
+		ck_assert_int_eq(store_retake(target, true, &err), 0);
+		ck_assert_int_eq(store_retake(source, false, &err), -EBUSY);
+		write_burst(target, 5, "more");
+	}
+	ck_assert_int_eq(store_close(source), 0);
+	ck_assert_int_eq(store_close(target), 0);
+	ck_assert(is_flash("A"));
+	check_history("A");
+}
+END_TEST
+
 START_TEST(a_flash_is_neither_replaced_nor_lent_twice)
 {
 	struct store *source = suspended("A"), *target;
 
 	ck_assert_int_eq(lend("A", NULL), 0);
-	ck_assert_int_eq(receive_at("A", NULL), -EEXIST);
-	ck_assert_ptr_nonnull(strstr(err.text, "share its storage"));
+	ck_assert_int_eq(receive_alone("A"), devices ? -EINVAL : -EEXIST);
+	ck_assert_ptr_nonnull(strstr(err.text, devices ? "complete device" :
+							 "share its storage"));
 	ck_assert_int_eq(lend("A", NULL), -EREMCHG);
 	ck_assert_int_eq(store_retake(source, true, &err), 0);
 	ck_assert_int_eq(lend("A", NULL), -EBUSY);
@@ -428,8 +490,8 @@ START_TEST(every_call_of_an_arrival_fails)
 		hits = inject(0, 0);
 		ck_assert_msg(!is_flash("B"), "call %u", n);
 		if (rc)
-			ck_assert_msg(receive_at("B", NULL) == 0,
-				      "call %u: %s", n, err.text);
+			ck_assert_msg(receive_at("B", NULL) == 0, "call %u: %s",
+				      n, err.text);
 		ck_assert(!is_flash("B"));
 		ck_assert_int_eq(attach("B", NULL, &target), 0);
 		ck_assert_int_eq(store_retake(target, true, &err), 0);
@@ -484,6 +546,8 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, a_flash_follows_its_guest);
 	tcase_add_test(tc, an_aborted_migration_gives_the_flash_back);
 	tcase_add_test(tc, a_flash_comes_back_with_its_guest);
+	tcase_add_test(tc, a_saved_guest_is_restored_in_its_place);
+	tcase_add_loop_test(tc, hosts_that_share_the_place, 0, 2);
 	tcase_add_test(tc, a_flash_is_neither_replaced_nor_lent_twice);
 	tcase_add_test(tc, another_flash_in_its_place_is_refused);
 	tcase_add_loop_test(tc, the_administrator_decides, 0, 2);
