@@ -34,9 +34,12 @@ arrived() {
     rm -f /tmp/move.mark
 }
 
-# migrate RECEIVER: with a shell in place of ssh, and the other file at the receiver
+# migrate RECEIVER: with a shell in place of ssh, and the other file at the receiver.
+# Without its uuid a guest of another configuration is another guest.
 migrate() {
     sed "s|$vars|$other|" /tmp/move.cfg >/tmp/other.cfg
+    uuid=$(xenstore-read "/local/domain/$(lab_domid move)/vm")
+    printf 'uuid = "%s"\n' "${uuid#/vm/}" >>/tmp/other.cfg
     timeout 100 xl migrate -C /tmp/other.cfg -s '' move "$1" >/tmp/xl.out 2>&1
     migrate_status=$?
     cat /tmp/xl.out
