@@ -55,6 +55,14 @@ done
 # Not every file system has O_DIRECT.
 check_equal "commit" "pflashd --sync burst=20 pflashd --sync none=20 the minimum: pwrite, fdatasync=20" \
 	"$(figures commit | grep -v '^one block, O_DIRECT' | tr '\n' ' ' | sed 's/ $//')"
+for n in 1 2; do
+	"$build/pflashctl" create --layout 4m "$tmp/place$n.fd" >/dev/null
+done
+check_equal "places" "$tmp/place1.fd=2 $tmp/place2.fd=2" \
+	"$(line places "$tmp/place1.fd" "$tmp/place2.fd")"
+refuses "places: a flash with contents" 2 'has contents, which would be lost' \
+	"$bench" places "$tmp/place1.fd" "$tmp/place2.fd"
+refuses "places: one flash" 2 'name 2 to 16 empty flashes' "$bench" places "$tmp/place1.fd"
 check_equal "recover" 5 "$(figures recover | grep -c '=2$')"
 check_equal "log: four lengths of history, check and diff of three stores" 10 "$(figures log | grep -c '=2$')"
 check "log: the fullest store has 3853 variables" grep -q 'store has 3853 variables' "$tmp/json"

@@ -322,8 +322,8 @@ typedef int bench_command(struct report *report, const struct options *options,
 			  struct error *err);
 
 bench_command bench_firmware, bench_chip, bench_path, bench_view, bench_trace,
-	bench_commit, bench_recover, bench_log, bench_attach, bench_hosts,
-	bench_guest;
+	bench_commit, bench_places, bench_recover, bench_log, bench_attach,
+	bench_hosts, bench_guest;
 
 /* One process of `hosts`, which executes this program with this argument. */
 #define HOST_PROCESS "host-process"

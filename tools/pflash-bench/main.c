@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{ "view", true, bench_view },
 	{ "chip", false, bench_chip },
 	{ "commit", true, bench_commit },
+	{ "places", false, bench_places },
 	{ "recover", true, bench_recover },
 	{ "log", true, bench_log },
 	{ "attach", true, bench_attach },
@@ -43,6 +44,7 @@ help(void)
 "  view                  a change of the view, by size of the flash\n"
 "  chip [TRACE]          accesses of the chip alone\n"
 "  commit                latency of a burst's commit\n"
+"  places VARS...        the same, of empty flashes at several places\n"
 "  recover               start after a crash, by length of the journal\n"
 "  log                   pflashctl log, check, diff, by size of the history\n"
 "  attach [-- COMMAND]   start of pflashd, and its memory\n"
