@@ -25,8 +25,7 @@ lab_require
 xl_setup
 on_host2 'lab_require; xl_setup; lab_disk /tmp/move.img' >/dev/null
 block_share
-on_host2 "printf 'vars = $block_device\n' >/etc/xen/pflash/default.conf"
-printf 'vars = %s\n' $block_device >/etc/xen/pflash/default.conf
+block_config
 note "$(cat /sys/block/sda/device/model) $(cat /sys/block/sda/queue/write_cache)"
 
 # --- what another host has written ---
@@ -42,22 +41,7 @@ note "$hosts_said"
 
 # --- live migration ---
 
-xl_config move pvh 'test=middle at=buffer seed=3 control=xenstore' 'memory = 32' \
-    'shadow_memory = 8'
-xl_create move || lab_die "not created: $(cat /tmp/move.out)"
-xl_waits move 60 || lab_die "the guest does not reach its command"
-pflashctl mode move trap
-hosts_to_host2
-check_equal "the guest migrates to host2 in the middle of a command" 0 $migrate_status
-check "host1 has neither the guest nor a pflashd" lab_wait 30 xl_nothing
-on_host2 "lab_type move go"
-check "on host2 the guest ends" lab_wait 60 on_host2 'lab_gone move'
-check "on host2 the guest found the chip unchanged" on_host2 \
-    "grep -q '^# middle ok' /var/log/xen/console/guest-move--incoming.log"
-check "on host2 nothing is left" lab_wait 30 on_host2 xl_nothing
-pflashctl export $block_device /tmp/bytes.fd
-check_equal "host1 sees what the guest wrote" "$(xl_wanted 3)" \
-    "$(dd if=/tmp/bytes.fd bs=32 skip=2048 count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \n')"
+block_moves
 
 # --- reservations: host2 has the guest, and host1 tries to start it ---
 
@@ -71,17 +55,12 @@ check "host2 reserves the device" on_host2 \
     "sg_persist --out --no-inquiry --register --param-sark=0x2 $block_device && \
 sg_persist --out --no-inquiry --reserve --param-rk=0x2 --prout-type=5 $block_device"
 note "$hosts_said"
-on_host2 "lab_guest one \"$words\" && lab_flash one $block_device --sync burst \
---settle 3600" || lab_die "no guest on host2: $hosts_said"
-on_host2 'xl unpause one'
+block_writes "$words"
 lab_guest other test=hole || lab_die "no guest on host1"
 check "host1 is refused while host2 has it reserved" sh -c \
     ". /lab/lib.sh; ! lab_flash other $block_device"
 note "$(tail -n 1 /tmp/other.pflashd)"
 check "host1 can read" pflashctl check $block_device
-hosts_console one /tmp/one.console
-lab_wait 90 sh -c 'test "$(wc -l </tmp/one.console)" -gt 300' ||
-    lab_die "the guest does not write"
 
 # --- host2 dies ---
 
@@ -91,12 +70,5 @@ check "host1 is refused still" sh -c ". /lab/lib.sh; ! lab_flash other $block_de
 check "host1 takes the reservation over" sh -c "
     sg_persist --out --no-inquiry --register --param-sark=0x1 $block_device &&
     sg_persist --out --no-inquiry --preempt --param-rk=0x1 --param-sark=0x2 --prout-type=5 $block_device"
-start=$(lab_now)
-check "host1 starts the guest's flash" lab_flash other $block_device
-note "$(lab_since "$start") s"
-kill "$(lab_field other pid)"
-lab_flash_end other
-store_check "host2 died" $block_device /tmp/one.accesses burst
-note "$(wc -l </tmp/one.accesses) accesses: point $store_number, $store_ahead bursts later than the last answer that host1 has seen"
-xl destroy other
+block_takeover
 lab_done
