@@ -106,7 +106,7 @@ on_host2 'xl destroy move; lab_wait 30 xl_nothing'
 
 # --- the storage of the leases is taken away from host1 ---
 
-words="test=random seed=37 count=1500"
+words="test=random seed=37 count=5000"
 store_reference "$words"
 store_history burst
 lab_guest victim "$words" || lab_die "no guest"
@@ -115,7 +115,7 @@ check "host1 attaches a flash" lab_flash victim $xl_dir/victim.fd --layout 2m --
 on_host2 'lab_guest other test=hole'
 start=$(lab_now)
 dmsetup suspend --noflush --nolockfs leases
-sleep $((4 * lease_timeout)) # the guest shall not end before
+sleep $((5 * lease_timeout)) # the guest shall not end before
 xl unpause victim
 check "host1's guest is paused" lab_wait 60 lab_paused victim
 note "$(lab_since "$start") s after its storage went away"
