@@ -24,7 +24,10 @@ look_for(const struct vars *vars, enum files_role role, struct error *err)
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	rc = error_errno(err, EEXIST, "%s", file.path);
+	rc = error_set(err, EEXIST,
+		       "%s: File exists: give another name, or remove this "
+		       "flash and its variables with `pflashctl remove`",
+		       file.path);
 	if (file.sys->fstat(file.fd, &st) == 0 && !S_ISREG(st.st_mode))
 		error_set(err, EEXIST, "%s: exists, and is %s: %s", file.path,
 			  identify_type_name(st.st_mode),

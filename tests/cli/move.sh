@@ -131,7 +131,7 @@ check_equal "the clone has the image" "$vars" "$(sum "$tmp/there/clone.fd")"
 check_equal "and no history" "history: none" \
 	"$("$ctl" check "$tmp/there/clone.fd" | sed -n 's/^journal: none/history: none/p')"
 check_equal "and the mode" "640" "$(stat -c %a "$tmp/there/clone.fd")"
-refuses "an existing clone" 3 'clone.fd: File exists' "$ctl" clone "$old" "$tmp/there/clone.fd"
+refuses "an existing clone" 3 'clone.fd: File exists: .*pflashctl remove' "$ctl" clone "$old" "$tmp/there/clone.fd"
 
 # An interrupted move: the notes, as docs/format.md has them.
 PYTHONPATH=tests python3 -B - "$tmp" <<'END'

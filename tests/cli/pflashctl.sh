@@ -106,7 +106,7 @@ check "it made no journal" test ! -e "$tmp/2m.fd.journal"
 refuses "rollback: no history" 3 'has no history' "$ctl" rollback --to 1 "$tmp/2m.fd"
 refuses "export --at: no history" 3 'has no history' "$ctl" export --at 1 "$tmp/2m.fd" "$o"
 check "it made no file" test ! -e "$o"
-refuses "create: the file exists" 3 'File exists' "$ctl" create --layout 2m "$tmp/2m.fd"
+refuses "create: the file exists" 3 'File exists: .*pflashctl remove' "$ctl" create --layout 2m "$tmp/2m.fd"
 refuses "create: neither layout nor template" 2 'one of them' "$ctl" create "$v"
 refuses "create: layout and template" 2 'one of them' "$ctl" create \
 	--layout 2m --template "$tmp/2m.fd" "$v"

@@ -50,6 +50,9 @@ for command in check log 'export --at 1'; do
 done
 refuses "pflashd with what was lent" 3 'gone to another host' "$d" --domain 1 --vars "$tmp/web.fd" --layout 2m --foreground
 refuses "a flash is lent once" 3 'gone to another host' sh -c "'$ctl' send 5 >'$tmp/x'"
+refuses "a number is a guest, not a file" 3 'gone to another host' \
+	sh -c "cd '$tmp' && : >5 && '$ctl' send 5 >'$tmp/x'"
+rm "$tmp/5"
 refuses "nor is it sent" 3 'gone to another host' sh -c "'$ctl' send '$tmp/web.fd' >'$tmp/x'"
 
 # --- arrived ---
@@ -70,7 +73,7 @@ check "it arrives again" sh -c "'$ctl' receive --incoming '$new' <'$tmp/stream' 
 check "and may be replaced by a flash" sh -c "'$ctl' receive '$new' <'$tmp/stream' >/dev/null"
 "$ctl" log "$new" >"$tmp/log2"
 check "which has the history" cmp "$tmp/log" "$tmp/log2"
-refuses "a flash is not replaced" 3 'File exists' sh -c "'$ctl' receive --incoming '$new' <'$tmp/stream'"
+refuses "a flash is not replaced" 3 'File exists: .*pflashctl remove' sh -c "'$ctl' receive --incoming '$new' <'$tmp/stream'"
 check "forget takes back what was lent" sh -c "'$ctl' forget '$tmp/web.fd' && '$ctl' check '$tmp/web.fd'" >"$tmp/out"
 "$ctl" log "$tmp/web.fd" >"$tmp/log2"
 check "with its history" cmp "$tmp/log" "$tmp/log2"

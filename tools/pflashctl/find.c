@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "find.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pflash/control.h"
 #include "pflashctl.h"
@@ -105,12 +107,25 @@ find_name(const char *wanted, int64_t deadline, struct guests *guests,
 	return CTL_OK;
 }
 
+static bool
+is_number(const char *word)
+{
+	return *word && !word[strspn(word, "0123456789")];
+}
+
+bool
+find_is_guest(const char *word)
+{
+	return is_number(word) || (!strchr(word, '/') &&
+				   access(word, F_OK) < 0 && errno == ENOENT);
+}
+
 int
 find_guest(const char *wanted, int64_t deadline, struct guests *guests,
 	   struct guest **found)
 {
 	*found = NULL;
-	if (*wanted && !wanted[strspn(wanted, "0123456789")])
+	if (is_number(wanted))
 		return find_number(wanted, deadline, guests, found);
 	return find_name(wanted, deadline, guests, found);
 }

@@ -3,11 +3,18 @@
 #ifndef PFLASHCTL_FIND_H
 #define PFLASHCTL_FIND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ask.h"
 
 #define STATUS_MS 5000 /* time limit for the status of one or all guests */
+
+/*
+ * True if the word of a command line means a guest: a number, or a name without
+ * '/' that no file has.
+ */
+bool find_is_guest(const char *word);
 
 /*
  * Finds the guest of this id or name, and its status.  Asks only the socket of

@@ -141,23 +141,16 @@ add_guest(struct targets *targets, const char *name)
 	return code;
 }
 
-static bool
-is_path(const char *argument)
-{
-	return strchr(argument, '/') || access(argument, F_OK) == 0 ||
-	       errno != ENOENT;
-}
-
 static int
 add_argument(struct targets *targets, const char *argument)
 {
 	struct stat st;
 
+	if (find_is_guest(argument))
+		return add_guest(targets, argument);
 	if (stat(argument, &st) == 0 && S_ISDIR(st.st_mode))
 		return add_directory(targets, argument);
-	if (is_path(argument))
-		return add(targets, strdup(argument));
-	return add_guest(targets, argument);
+	return add(targets, strdup(argument));
 }
 
 int

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,15 +57,6 @@ send_flash(const struct store_config *config, enum store_travel travel,
 		return ctl_refused(ret, &err);
 	fprintf(stderr, "pflashctl: sent, transfer %s\n", id);
 	return CTL_OK;
-}
-
-/* A guest has no '/' in its name. */
-static bool
-is_guest(const char *word)
-{
-	struct stat st;
-
-	return !strchr(word, '/') && stat(word, &st) < 0 && errno == ENOENT;
 }
 
 /*
@@ -137,7 +127,7 @@ ctl_send(const struct ctl_options *options)
 		return ctl_fail(CTL_USAGE, "send: standard output is a "
 					   "terminal: give it to `pflashctl "
 					   "receive` on the other host");
-	return !options->journal && is_guest(options->files[0]) ?
+	return !options->journal && find_is_guest(options->files[0]) ?
 		       send_of_guest(options) :
 		       send_flash(&config, STORE_ALONE, 0);
 }

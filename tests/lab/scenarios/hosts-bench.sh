@@ -28,6 +28,6 @@ do pflashctl create --device --layout 4m \$device || exit; done" || lab_die "no 
 check "all places are measured" on_host2 \
     "pflash-bench places --count 40 --rounds 9 $places"
 printf '%s\n' "$hosts_said" | while read -r line; do note "$line"; done
-check "all flashes are sound" on_host2 \
-    "for place in $places; do pflashctl check \$place || exit; done"
+check_equal "all have the same bursts" 1 "$(on_host2 "for place in $places; \
+do pflashctl export \$place /tmp/copy.fd && sha256sum /tmp/copy.fd && rm /tmp/copy.fd; done" | sort -u | wc -l)"
 lab_done
