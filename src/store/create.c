@@ -14,6 +14,27 @@
 #include "pflash/identify.h"
 #include "pflash/store.h"
 
+static void
+explain_taken(const struct file *file, mode_t mode, struct error *err)
+{
+	if (file->place.room || S_ISBLK(mode))
+		error_set(err, EEXIST,
+			  "%s: exists, and is a device: `pflashctl create "
+			  "--device --reset` makes it empty, and with "
+			  "--template a copy",
+			  file->path);
+	else if (S_ISREG(mode))
+		error_set(err, EEXIST,
+			  "%s: File exists: give another name, or remove this "
+			  "flash and its variables with `pflashctl remove`",
+			  file->path);
+	else
+		error_set(err, EEXIST, "%s: exists, and is %s: %s", file->path,
+			  identify_type_name(mode),
+			  S_ISDIR(mode) ? "name the file in it" :
+					  "give another name");
+}
+
 /* 0: no file has this name; -EEXIST: a file has it. */
 static int
 look_for(const struct vars *vars, enum files_role role, struct error *err)
@@ -24,15 +45,9 @@ look_for(const struct vars *vars, enum files_role role, struct error *err)
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	rc = error_set(err, EEXIST,
-		       "%s: File exists: give another name, or remove this "
-		       "flash and its variables with `pflashctl remove`",
-		       file.path);
-	if (file.sys->fstat(file.fd, &st) == 0 && !S_ISREG(st.st_mode))
-		error_set(err, EEXIST, "%s: exists, and is %s: %s", file.path,
-			  identify_type_name(st.st_mode),
-			  S_ISDIR(st.st_mode) ? "name the file in it" :
-						"give another name");
+	rc = error_errno(err, EEXIST, "%s", file.path);
+	if (file.sys->fstat(file.fd, &st) == 0)
+		explain_taken(&file, st.st_mode, err);
 	file_close(&file);
 	return rc;
 }

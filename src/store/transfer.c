@@ -8,7 +8,8 @@
  * without the note has not: no crash leaves two flashes.
  *
  * The receiver writes the files to names of their own, NEW.arrived, and then
- * moves this flash to NEW.
+ * moves this flash to NEW; or to their places, beside a note, which makes them
+ * no flash until the end.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -426,19 +427,6 @@ arrive(const struct parcel *parcel, const struct store_config *to,
 	return rc ? rc : store_move(at, to, err);
 }
 
-/* Its files cannot be renamed into their places, all at once. */
-static int
-refuse_device(const struct files *files, struct error *err)
-{
-	return error_set(
-		err, EINVAL,
-		"%s: is a complete device, which takes no flash from a "
-		"stream: receive it as a file, and prepare the device "
-		"with `pflashctl create --device --reset --template "
-		"FILE`, without its history, queue and pins",
-		files->name[FILES_VARS]);
-}
-
 /*
  * Locks VARS, if there is one, while the files are written.  A plain block
  * device has no place for the other files, and is no file to replace.
@@ -487,14 +475,28 @@ put_rest(const struct parcel *parcel, const struct vars *vars,
 	return rc;
 }
 
+/* Replaces the note by the journal. */
+static int
+end_arrival(const struct parcel *parcel, const struct vars *vars,
+	    struct error *err)
+{
+	const struct content *journal = &parcel->files[FILES_JOURNAL];
+	bool renamed;
+
+	return journal->len ? parcel_put_role(vars, FILES_JOURNAL, true,
+					      journal, &renamed, err) :
+			      parcel_remove_role(vars, FILES_JOURNAL, err);
+}
+
 /*
  * Writes the files where they belong, but a note in place of the journal, and
- * the note first: nothing is a flash here before its guest runs.
+ * the note first: nothing is a flash here before its guest runs, or, for a
+ * flash without a guest, before all is written.
  */
 static int
-arrive_with_guest(const struct parcel *parcel, const struct store_config *to,
-		  const struct vars *vars, enum place place, const char *id,
-		  struct error *err)
+arrive_in_place(const struct parcel *parcel, enum store_travel travel,
+		const struct store_config *to, const struct vars *vars,
+		enum place place, const char *id, struct error *err)
 {
 	const struct stat own = {
 		.st_mode = S_IRUSR | S_IWUSR,
@@ -517,10 +519,13 @@ arrive_with_guest(const struct parcel *parcel, const struct store_config *to,
 				       err);
 	else if (!rc)
 		rc = parcel_put_vars(vars, &parcel->files[FILES_VARS], err);
+	if (!rc && travel == STORE_ALONE)
+		rc = end_arrival(parcel, vars, err);
 	vars_close(&held);
 	return rc;
 }
 
+/* Files are renamed into their places, all at once. */
 static int
 arrive_alone(const struct parcel *parcel, const struct store_config *to,
 	     const struct vars *vars, bool again, struct error *err)
@@ -544,19 +549,18 @@ receive(const struct parcel *parcel, enum store_travel travel,
 	struct vars vars;
 	int rc = vars_init(&vars, to, err), place = PLACE_EMPTY;
 
-	if (!rc && travel == STORE_ALONE && vars.files->place[FILES_VARS].room)
-		rc = refuse_device(vars.files, err);
 	if (!rc)
 		rc = check_parcel(parcel, &vars, err);
 	if (!rc)
 		rc = place = check_place(to, &vars, id, err);
-	if (rc >= 0 && travel == STORE_WITH_GUEST)
-		rc = arrive_with_guest(parcel, to, &vars, place, id, err);
-	else if (rc >= 0 && place == PLACE_SENDER)
+	if (rc == PLACE_SENDER && travel == STORE_ALONE)
 		rc = error_set(err, EEXIST,
 			       "%s: is the flash that was sent: both hosts "
 			       "share its storage, and it needs no transfer",
 			       vars.files->name[FILES_VARS]);
+	else if (rc >= 0 && (travel == STORE_WITH_GUEST ||
+			     vars.files->place[FILES_VARS].room))
+		rc = arrive_in_place(parcel, travel, to, &vars, place, id, err);
 	else if (rc >= 0)
 		rc = arrive_alone(parcel, to, &vars, place == PLACE_NOTED, err);
 	vars_close(&vars);

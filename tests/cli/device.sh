@@ -88,11 +88,37 @@ refuses "clone to a device" 3 "exists" "$ctl" clone "$tmp/clone.fd" "$d"
 refuses "move to a device" 3 "$d" "$ctl" move "$tmp/clone.fd" "$d"
 refuses "remove" 3 "blkdiscard" "$ctl" remove "$d"
 check "a file is sent" sh -c "'$ctl' send '$tmp/clone.fd' >'$tmp/stream' 2>/dev/null"
-check "a device receives no stream" sh -c \
-	"! '$ctl' receive '$d' <'$tmp/stream' 2>'$tmp/err' && grep -q 'complete device.*receive it as a file' '$tmp/err'"
+check "a device with a flash receives no stream" sh -c \
+	"! '$ctl' receive '$d' <'$tmp/stream' 2>'$tmp/err' && grep -q 'is a device: .*--device --reset' '$tmp/err'"
 refuses "convert" 3 "one size" "$ctl" convert --layout 2m "$d"
 refuses "convert --undo" 3 "one size" "$ctl" convert --undo "$d"
 check "the device is as before" silent "$ctl" check "$d"
+
+# --- a flash with its history moves from a file to a device, and on ---
+
+"$ctl" create --layout 4m "$tmp/moved.fd"
+"$ctl" vars set --hex 07 "$tmp/moved.fd" EfiGlobalVariable:Moved
+"$ctl" log "$tmp/moved.fd" >"$tmp/log"
+"$ctl" send "$tmp/moved.fd" >"$tmp/stream" 2>/dev/null
+cp "$d" "$tmp/second"
+"$ctl" create --device --reset --layout 4m "$tmp/second"
+check "an empty device receives a stream" sh -c "'$ctl' receive '$tmp/second' <'$tmp/stream'" >/dev/null
+check "it is a flash" silent "$ctl" check "$tmp/second"
+check_equal "with the variable" 07 "$("$ctl" vars get --format hex "$tmp/second" EfiGlobalVariable:Moved)"
+"$ctl" log "$tmp/second" >"$tmp/log2"
+check "with its history" cmp "$tmp/log" "$tmp/log2"
+refuses "the file is none any more" 3 'was sent to another place' "$ctl" check "$tmp/moved.fd"
+cp "$d" "$tmp/third"
+"$ctl" create --device --reset --layout 4m "$tmp/third"
+check "the device is sent to another one" sh -c \
+	"'$ctl' send '$tmp/second' 2>/dev/null | '$ctl' receive '$tmp/third'" >/dev/null
+"$ctl" log "$tmp/third" >"$tmp/log2"
+check "which has its history" cmp "$tmp/log" "$tmp/log2"
+refuses "the first is none any more" 3 'was sent to another place' "$ctl" check "$tmp/second"
+head -c 70000 "$tmp/stream" >"$tmp/stream.short"
+"$ctl" create --device --reset --layout 4m "$tmp/third"
+refuses "half a stream changes nothing" 3 'ends early' sh -c "'$ctl' receive '$tmp/third' <'$tmp/stream.short'"
+check "the device is empty still" silent "$ctl" check "$tmp/third"
 check "no file was made beside it" sh -c "! ls '$tmp' | grep -q '^device\\.'"
 
 # --- a guest ---

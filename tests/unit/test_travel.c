@@ -122,13 +122,25 @@ attach(const char *name, const struct sys *sys, struct store **store)
 }
 
 static int
-lend(const char *name, const struct sys *sys)
+send_by(enum store_travel travel, const char *name, const struct sys *sys)
 {
 	const struct store_config config = config_of(name, sys);
 	const struct store_sink sink = { .write = take };
 
 	stream.len = 0;
-	return store_send(&config, STORE_WITH_GUEST, &sink, id, &err);
+	return store_send(&config, travel, &sink, id, &err);
+}
+
+static int
+lend(const char *name, const struct sys *sys)
+{
+	return send_by(STORE_WITH_GUEST, name, sys);
+}
+
+static int
+send_alone(const char *name)
+{
+	return send_by(STORE_ALONE, name, NULL);
 }
 
 static int
@@ -338,14 +350,30 @@ START_TEST(hosts_that_share_the_place)
 }
 END_TEST
 
+/* It is a flash when it is whole, without a guest. */
+START_TEST(a_flash_travels_alone)
+{
+	struct store *source = suspended("A");
+
+	ck_assert_int_eq(store_close(source), 0);
+	ck_assert_int_eq(send_alone("A"), 0);
+	ck_assert(!is_flash("A"));
+	clear("B");
+	ck_assert_msg(receive_alone("B") == 0, "%s", err.text);
+	ck_assert(is_flash("B"));
+	check_history("B");
+	ck_assert_int_eq(receive_alone("B"), -EEXIST);
+	ck_assert(is_flash("B"));
+}
+END_TEST
+
 START_TEST(a_flash_is_neither_replaced_nor_lent_twice)
 {
 	struct store *source = suspended("A"), *target;
 
 	ck_assert_int_eq(lend("A", NULL), 0);
-	ck_assert_int_eq(receive_alone("A"), devices ? -EINVAL : -EEXIST);
-	ck_assert_ptr_nonnull(strstr(err.text, devices ? "complete device" :
-							 "share its storage"));
+	ck_assert_int_eq(receive_alone("A"), -EEXIST);
+	ck_assert_ptr_nonnull(strstr(err.text, "share its storage"));
 	ck_assert_int_eq(lend("A", NULL), -EREMCHG);
 	ck_assert_int_eq(store_retake(source, true, &err), 0);
 	ck_assert_int_eq(lend("A", NULL), -EBUSY);
@@ -546,6 +574,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, a_flash_follows_its_guest);
 	tcase_add_test(tc, an_aborted_migration_gives_the_flash_back);
 	tcase_add_test(tc, a_flash_comes_back_with_its_guest);
+	tcase_add_test(tc, a_flash_travels_alone);
 	tcase_add_test(tc, a_saved_guest_is_restored_in_its_place);
 	tcase_add_loop_test(tc, hosts_that_share_the_place, 0, 2);
 	tcase_add_test(tc, a_flash_is_neither_replaced_nor_lent_twice);
