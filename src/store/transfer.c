@@ -475,6 +475,35 @@ put_rest(const struct parcel *parcel, const struct vars *vars,
 	return rc;
 }
 
+/* Does the place have this image, as that of the sender? */
+static bool
+has_image(const struct vars *vars, const struct content *image)
+{
+	struct content here = { .bytes = NULL };
+	struct error ignored;
+	bool same = parcel_read_role(vars, FILES_VARS, &here, &ignored) == 0 &&
+		    here.bytes && here.len == image->len &&
+		    memcmp(here.bytes, image->bytes, here.len) == 0;
+
+	free(here.bytes);
+	return same;
+}
+
+/*
+ * Replaces VARS.  While there is none, the stream alone has the flash, so the
+ * VARS of the sender stays.
+ */
+static int
+put_image(const struct vars *vars, const struct file *held,
+	  const struct content *image, struct error *err)
+{
+	if (held->place.room)
+		return parcel_put_device(held, image, err);
+	if (has_image(vars, image))
+		return 0;
+	return parcel_put_vars(vars, image, err);
+}
+
 /* Replaces the note by the journal. */
 static int
 end_arrival(const struct parcel *parcel, const struct vars *vars,
@@ -514,11 +543,9 @@ arrive_in_place(const struct parcel *parcel, enum store_travel travel,
 			      id, &parcel->files[FILES_JOURNAL], err);
 	if (!rc)
 		rc = put_rest(parcel, vars, err);
-	if (!rc && held.file.place.room)
-		rc = parcel_put_device(&held.file, &parcel->files[FILES_VARS],
-				       err);
-	else if (!rc)
-		rc = parcel_put_vars(vars, &parcel->files[FILES_VARS], err);
+	if (!rc)
+		rc = put_image(vars, &held.file, &parcel->files[FILES_VARS],
+			       err);
 	if (!rc && travel == STORE_ALONE)
 		rc = end_arrival(parcel, vars, err);
 	vars_close(&held);

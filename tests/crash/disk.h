@@ -106,6 +106,7 @@ enum travel_stage {
 struct travel {
 	enum travel_stage stage;
 	bool received; /* it has arrived, durably */
+	bool back;     /* lent and received are the same place */
 	bool left;     /* files that are no flash may be at the other place */
 };
 
@@ -120,11 +121,11 @@ struct range {
 	uint32_t clone;    /* the state of the clone */
 	uint32_t resized; /* the state that a resize keeps; 0: none was begun */
 	uint32_t queue_lo, queue_hi; /* lists in the queue */
-	uint32_t queue_end; /* the state behind them, at a start */
-	bool queue_ends;    /* a start was begun, which removes the queue */
-	uint64_t damaged; /* hash of the file that a rescue keeps; 0: none */
-	uint32_t damages; /* entries of model.damage */
-	bool cached;      /* the damage may be in the page cache only */
+	uint32_t queue_end;          /* the state behind them, at a start */
+	bool queue_ends;   /* a start was begun, which removes the queue */
+	uint64_t damaged;  /* hash of the file that a rescue keeps; 0: none */
+	uint32_t damages;  /* entries of model.damage */
+	bool cached;       /* the damage may be in the page cache only */
 	bool kept_unknown; /* a call has failed: kept files may hold anything */
 	uint32_t host_lo, host_hi; /* values of PK that the host has set */
 	bool host_failed;          /* a change of the host has failed */

@@ -145,22 +145,22 @@ migrate(struct run *run, struct store *source, uint64_t seed)
 	unsigned int from = run->model->may.move.place;
 	struct store *target = NULL;
 	bool good = lend(run, from), arrives = seed % 4 != 0;
+	bool back = seed / 4 == 1;
+	unsigned int to = back ? from : !from;
 
+	of(run)->back = back;
 	if (good && arrives)
-		good = receive(run, !from) &&
-		       open_at(run, !from, true, &target);
+		good = receive(run, to) && open_at(run, to, true, &target);
 	if (good && arrives && seed % 4 != 1)
-		good = resume(run, target, !from, TRAVEL_TAKING) &&
+		good = resume(run, target, to, TRAVEL_TAKING) &&
 		       end(run, source);
 	else if (good)
 		good = (!target || end(run, target)) &&
 		       resume(run, source, from, TRAVEL_RETURNING);
-	if (good && run->model->may.move.place == from)
-		good = store_close(source) == 0 || machine.dead ||
-		       run_wrong(run, "store_close fails");
-	else if (good)
-		good = store_close(target) == 0 || machine.dead ||
-		       run_wrong(run, "store_close fails there");
+	if (good)
+		good = store_close(arrives && seed % 4 != 1 ? target :
+							      source) == 0 ||
+		       machine.dead || run_wrong(run, "store_close fails");
 	return good;
 }
 
@@ -220,11 +220,12 @@ check_places(struct run *run, const bool usable[2], unsigned int from)
 
 	if (usable[0] && usable[1])
 		return run_wrong(run, "the flash is usable at both places");
-	if (usable[!from] && stage != TRAVEL_TAKING)
+	if (usable[!from] && (stage != TRAVEL_TAKING || of(run)->back))
 		return run_wrong(run, "a flash without its guest, stage %d",
 				 (int)stage);
 	if (usable[from] && stage != TRAVEL_NOT && stage != TRAVEL_LENDING &&
-	    stage != TRAVEL_RETURNING)
+	    stage != TRAVEL_RETURNING &&
+	    (stage != TRAVEL_TAKING || !of(run)->back))
 		return run_wrong(run, "the flash is back, stage %d",
 				 (int)stage);
 	if (!usable[from] && stage == TRAVEL_NOT)
@@ -261,7 +262,7 @@ decide(struct run *run)
 	unsigned int from = run->model->may.move.place;
 	bool there = of(run)->stage == TRAVEL_TAKING ||
 		     (of(run)->stage == TRAVEL_RECEIVED && run->key % 2);
-	unsigned int place = there ? !from : from;
+	unsigned int place = there && !of(run)->back ? !from : from;
 	struct store_config config = config_of(run, place);
 	struct error err = { "" };
 	bool undone = false;

@@ -352,7 +352,8 @@ build_one_move(struct script *script, const struct workload *workload,
 
 /*
  * The flash does not arrive; the migration is aborted; it goes there without a
- * journal; and comes back to the files that it has left.
+ * journal; and comes back to the files that it has left.  Then it arrives where
+ * it was lent: the guest is resumed, and restored.
  */
 static void
 build_travel(struct script *script, const struct workload *workload,
@@ -361,7 +362,9 @@ build_travel(struct script *script, const struct workload *workload,
 	uint64_t random = mix(seed, 29);
 
 	begin(script, &random);
-	for (uint32_t n = 0; n < 4; n++) {
+	for (uint32_t n = 0; n < 7; n++) {
+		if (n == 4)
+			continue;
 		add_bursts(script, workload, &random, 1);
 		save_state(script, &random);
 		script_add(script, STEP_CLOSE);

@@ -120,7 +120,7 @@ xl unpause victim
 check "host1's guest is paused" lab_wait 60 lab_paused victim
 note "$(lab_since "$start") s after its storage went away"
 check "its pflashd is gone" lab_wait 30 lab_ended "$(cat /tmp/victim.pid)"
-check "and no worker is left" sh -c '! pidof pflashd'
+check "and no worker is left" lab_wait 10 sh -c '! pidof pflashd'
 store_accesses "$(lab_log victim)" >/tmp/victim.accesses
 check "the guest wrote until then, and has not ended" sh -c \
     "test \$(wc -l </tmp/victim.accesses) -gt 200 && ! grep -q '^# end' $(lab_log victim)"
