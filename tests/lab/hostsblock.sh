@@ -12,7 +12,7 @@
 #   programs: nbd-server nbd-client
 
 block_name=iqn.2026-12.example:flash
-block_size=33554432
+block_size=${block_size:-33554432}
 block_device=/dev/sda
 block_target=/sys/kernel/config/target
 
@@ -74,7 +74,7 @@ nbd_share() {
     block_device=/dev/nbd0
     nbd_serve
     nbd_login || lab_die "host1 has no disk"
-    on_host2 '. /lab/hostsblock.sh; nbd_login' || lab_die "host2 has no disk: $hosts_said"
+    on_host2 "block_size=$block_size; . /lab/hostsblock.sh; nbd_login" || lab_die "host2 has no disk: $hosts_said"
 }
 
 # block_config: both hosts have $block_device as the flash of all guests

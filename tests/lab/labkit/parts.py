@@ -33,7 +33,7 @@ PACKAGES = ("qemu-system-xen", "qemu-system-data", "bash", "util-linux",
             "libvirt-daemon-driver-xen", "libvirt-daemon-system", "dmsetup",
             "e2fsprogs", "fdisk", "strace", "apparmor", "lvm2",
             "nfs-kernel-server", "sanlock", "libsanlock-client1",
-            "drbd-utils", "open-iscsi", "sg3-utils", "nbd-server", "nbd-client")
+            "drbd-utils", "lvm2-lockd", "open-iscsi", "sg3-utils", "nbd-server", "nbd-client")
 QEMU = "usr/libexec/xen-qemu-system-i386"
 KEYMAP = "usr/share/qemu/keymaps/en-us"   # needed even without a display
 SCRIPTS = "etc/xen/scripts"
