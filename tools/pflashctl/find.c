@@ -146,7 +146,8 @@ find_hint(const struct answer *answer)
 		(void)ctl_fail(CTL_FAILED,
 			       "domain %" PRIu32
 			       " has failed: its worker is not restarted, and "
-			       "the guest waits; 'pflashctl upgrade "
-			       "%" PRIu32 "' restarts pflashd",
+			       "the guest waits; the log of pflashd says why, "
+			       "and 'pflashctl upgrade %" PRIu32
+			       "' tries again",
 			       answer->domain, answer->domain);
 }
