@@ -3,6 +3,12 @@
 # after hosts.sh by scenarios that need: sanlock, and programs: lvm lvmlockd.
 
 lockd_timeout=2 # sanlock's io_timeout, s
+export LVM_SUPPRESS_FD_WARNINGS=1
+
+# lv_on_host2 WORDS: lvm there
+lv_on_host2() {
+    on_host2 ". /lab/lvmlockd.sh; lvm $*"
+}
 
 # lockd_start NUMBER: this host has the daemons, with this host id. No udev makes the
 # nodes in /dev here, and there is no watchdog.

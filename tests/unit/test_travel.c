@@ -567,6 +567,32 @@ START_TEST(every_call_of_taking_fails)
 }
 END_TEST
 
+/* Onto a device: it is all there, or the same call completes it. */
+START_TEST(every_call_of_a_lone_arrival_fails)
+{
+	struct store *source = suspended("A");
+	unsigned int n = 0, hits, repeated = 0;
+	int rc, again;
+
+	ck_assert_int_eq(store_close(source), 0);
+	ck_assert_int_eq(send_alone("A"), 0);
+	do {
+		clear("B");
+		inject(++n, _i);
+		rc = receive_by(STORE_ALONE, "B", &sys_faulty);
+		hits = inject(0, 0);
+		again = rc ? receive_alone("B") : 0;
+		repeated += rc && again == 0;
+		ck_assert_msg(again == 0 || again == -EEXIST, "call %u: %s", n,
+			      err.text);
+		ck_assert_msg(is_flash("B"), "call %u: %s", n, err.text);
+	} while (hits);
+	ck_assert_int_eq(rc, 0);
+	ck_assert_uint_gt(repeated, 15);
+	check_history("B");
+}
+END_TEST
+
 static void
 add_tests(TCase *tc)
 {
@@ -598,6 +624,7 @@ travel_suite(void)
 	suite_add_tcase(suite, files);
 	tcase_add_checked_fixture(on, setup_devices, scratch_remove);
 	add_tests(on);
+	tcase_add_loop_test(on, every_call_of_a_lone_arrival_fails, 0, 2);
 	suite_add_tcase(suite, on);
 	return suite;
 }

@@ -4,7 +4,7 @@
 # needs: integration/xl/block-pflash integration/xl/pflash-common.sh tests/lab/xl.sh tests/lab/hosts.sh
 # needs: tests/lab/hostsblock.sh tests/lab/store.sh tests/lab/lvmlockd.sh
 # modules: dm-mod nbd
-# programs: lvm lvmlockd nbd-server nbd-client
+# programs: lvm lvmlockd lvmlockctl dmsetup nbd-server nbd-client
 # hosts: 2
 # slow: two machines, and a lease that runs out
 # timeout: 800
@@ -33,20 +33,23 @@ lvm vgcreate --shared vg /dev/nbd0 || lab_die "no volume group"
 lvm lvcreate -y --activate ey -L 24M -n web vg || lab_die "no logical volume"
 check "pflashctl prepares the volume" pflashctl create --device --layout 2m $block_device
 lab_step "host2 joins its locks"
-check "host2 starts the locks of the group" on_host2 'lvm vgchange --lock-start vg'
+check "host2 starts the locks of the group" lv_on_host2 vgchange --lock-start vg
 note "$hosts_said"
+on_host2 'ls -l /dev/mapper; dmsetup ls; lvmlockctl --dump | tail -n 20; ls -l /dev/nbd0; cat /proc/partitions'
 
 # --- one host has the volume ---
 
-on_host2 'lvm lvchange --activate ey vg/web'
+lv_on_host2 lvchange --activate ey vg/web
 check "host2 cannot activate what host1 has" test $? -ne 0
 note "$hosts_said"
 on_host2 "pflashctl check $block_device"
 check "there is no device on host2" test $? -ne 0
 check "host1 gives it up" lvm lvchange --activate n vg/web
-check "host2 activates it" on_host2 'lvm lvchange --activate ey vg/web'
+lv_on_host2 lvchange --activate ey vg/web
+check_equal "host2 activates it" 0 $hosts_status
+[ $hosts_status = 0 ] || lab_die "host2: $hosts_said"
 block_writes "$words"
-on_host2 'lvm lvchange --activate n vg/web'
+lv_on_host2 lvchange --activate n vg/web
 check "host2 cannot give up what its pflashd uses" test $? -ne 0
 note "$hosts_said"
 lvm lvchange --activate ey vg/web >/tmp/said 2>&1
