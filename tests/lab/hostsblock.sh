@@ -14,6 +14,7 @@
 block_name=iqn.2026-12.example:flash
 block_size=${block_size:-33554432}
 block_device=/dev/sda
+nbd_disk=/tmp/shared-nbd.img # or a block device
 block_target=/sys/kernel/config/target
 
 # block_serve: host1 has the target, with a disk in memory
@@ -47,10 +48,9 @@ block_login() {
 
 # nbd_serve: host1 has a server of NBD; without `flush` it would not sync
 nbd_serve() {
-    truncate -s $block_size /tmp/shared-nbd.img
+    [ -b "$nbd_disk" ] || truncate -s $block_size "$nbd_disk"
     echo 'nbd 10809/tcp' >>/etc/services
-    printf '[generic]\n[disk]\nexportname = /tmp/shared-nbd.img\nflush = true\n' \
-        >/tmp/nbd.conf
+    printf '[generic]\n[disk]\nexportname = %s\nflush = true\n' "$nbd_disk" >/tmp/nbd.conf
     nbd-server -C /tmp/nbd.conf 3>&- || lab_die "no nbd-server"
 }
 
