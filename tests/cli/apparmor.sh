@@ -34,7 +34,7 @@ if parses "$profile"; then
 else
 	not_ok "the profile is parsed: $(cat "$tmp/out" "$tmp/err")"
 fi
-sed 's/rwkl,/rwkz,/' "$profile" >"$tmp/wrong"
+sed 's|pflash/\*\* rwk,|pflash/** rwkz,|' "$profile" >"$tmp/wrong"
 check "an error is found" test "$(parses "$tmp/wrong"; echo $?)" -ne 0
 
 # --- the kernel ---
